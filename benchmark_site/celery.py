@@ -1,0 +1,24 @@
+"""The Celery application: `celery -A benchmark_site.celery worker -Q default,score,match`."""
+
+from __future__ import annotations
+
+import os
+
+from celery import Celery
+from celery.signals import worker_process_init
+
+from benchmark_site.processes import die_with_parent
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "benchmark_site.settings")
+
+app = Celery("benchmark_site")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+
+@worker_process_init.connect
+def _leave_no_orphan(**_: object) -> None:
+    """A pool process dies with its worker, so that a task redelivered after kill -9 never runs beside its ghost."""
+    tie = die_with_parent("SIGKILL")
+    if tie is not None:
+        tie()

@@ -1,0 +1,178 @@
+"""The platform's settings: everything that differs between machines comes from the environment.
+
+| variable | meaning | default |
+|---|---|---|
+| SITE_URL | public address of the platform; https turns every production safeguard on | http://localhost:8000 |
+| SECRET_KEY | signs sessions, task pages and clip addresses | generated, where the services are embedded |
+| DATABASE_URL, CELERY_BROKER_URL | PostgreSQL and Valkey/Redis | the embedded ones |
+| MEDIA_ROOT | clips, features, releases, submissions | $BENCH_HOME/media |
+| MTURK_ENDPOINT_URL | where boto3 finds the crowd of environment `local` | http://127.0.0.1:8001/api |
+| MTURK_ACCESS_KEY, MTURK_SECRET | this requester's keys there | generated, where the services are embedded |
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import environ
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+from benchmark_site import embedded
+
+env = environ.Env()
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+SITE_URL: str = env.str("SITE_URL", default="http://localhost:8000").rstrip("/")
+_site = urlsplit(SITE_URL)
+if _site.scheme not in {"http", "https"} or not _site.hostname:
+    raise ImproperlyConfigured(f"SITE_URL must be an http(s) address, not {SITE_URL!r}")
+SECURE = _site.scheme == "https"
+
+DEBUG = False
+SECRET_KEY: str = env.str("SECRET_KEY", default="") or embedded.load_secrets().secret_key
+SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", default=[])
+ALLOWED_HOSTS = [_site.hostname]
+CSRF_TRUSTED_ORIGINS = [SITE_URL]
+
+INSTALLED_APPS = [
+    "benchmark_site.apps.BenchmarkSiteConfig",
+    "benchmark_site.leaderboard",
+    "benchmark_site.releases",
+    "annotation",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "csp",
+    "django_htmx",
+    "pgtrigger",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+ROOT_URLCONF = "benchmark_site.urls"
+WSGI_APPLICATION = "benchmark_site.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+DATABASES = {
+    "default": {
+        **env.db_url_config(env.str("DATABASE_URL", default="") or embedded.load_secrets().database_url),
+        "ENGINE": "django.db.backends.postgresql",
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+        # Annotations are unique or checked by what other rows hold: read committed plus row locks is what
+        # the constraints are written for.
+        "ATOMIC_REQUESTS": False,
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "home"
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_I18N = False
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATIC_ROOT = embedded.bench_home() / "static"
+STATICFILES_DIRS = [
+    ("pico", BASE_DIR / "node_modules" / "@picocss" / "pico" / "css"),
+    ("nouislider", BASE_DIR / "node_modules" / "nouislider" / "dist"),
+]
+MEDIA_ROOT = Path(env.str("MEDIA_ROOT", default=str(embedded.bench_home() / "media")))
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20
+
+# Cookies: the marketplace may be served from another port of this host, and ports do not separate cookies.
+SESSION_COOKIE_NAME = "bench_session"
+CSRF_COOKIE_NAME = "bench_csrf"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = SECURE
+SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SECURE else None
+SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "media-src": [SELF],
+        "object-src": [NONE],
+        "base-uri": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
+
+# The crowd. `local` is a marketplace that a lab hosts (annotation/marketplace by default).
+MTURK_ENDPOINT_URL: str = env.str("MTURK_ENDPOINT_URL", default="http://127.0.0.1:8001/api")
+MTURK_ACCESS_KEY: str = env.str("MTURK_ACCESS_KEY", default="") or embedded.load_secrets().crowd_access_key
+MTURK_SECRET: str = env.str("MTURK_SECRET", default="") or embedded.load_secrets().crowd_secret
+
+CELERY_BROKER_URL: str = env.str("CELERY_BROKER_URL", default="") or embedded.load_secrets().broker_url
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_DEFAULT_QUEUE = "default"
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# kombu looks for messages of a dead worker only every ~100 s by itself; rows carry claims and heartbeats, so a
+# second delivery of a task that still runs does nothing and the timeout can be short.
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 60,
+    "unacked_restore_interval": 1,
+    "unacked_mutex_expire": 5,
+}
+CELERY_BEAT_SCHEDULE_FILENAME = str(embedded.bench_home() / "celerybeat-schedule")
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+}

@@ -1,0 +1,24 @@
+#!/usr/bin/env python
+"""Django's command line. Where DATABASE_URL or CELERY_BROKER_URL is not set, the embedded services stand in."""
+
+import os
+import sys
+
+from django.core.management import execute_from_command_line
+
+from benchmark_site import embedded
+
+SUPERVISING = {"up", "demo"}  # start the services themselves, under supervision, and keep them
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "benchmark_site.settings")
+    if SUPERVISING & set(sys.argv[1:2]):
+        execute_from_command_line(sys.argv)
+    else:
+        with embedded.running():
+            execute_from_command_line(sys.argv)
+
+
+if __name__ == "__main__":
+    main()
