@@ -254,7 +254,7 @@ def _spawn(service: Service) -> subprocess.Popen[bytes]:
             extra_groups=None if service.user is None else [],
             cwd="/",
             start_new_session=True,
-            preexec_fn=die_with_parent(service.stop_signal),  # noqa: PLW1509
+            preexec_fn=die_with_parent(service.stop_signal),
         )
 
 

@@ -1,0 +1,23 @@
+"""Tables of the collecting side, in the order in which a datum passes them."""
+
+from annotation.models.crowd import Assignment, Batch, GroupQualification, Hit, Receipt, Worker
+from annotation.models.footage import Clip, Subtitle, Video
+from annotation.models.items import Answer, Query, Question, Segment
+from annotation.models.ledger import LedgerEntry
+
+__all__ = [
+    "Answer",
+    "Assignment",
+    "Batch",
+    "Clip",
+    "GroupQualification",
+    "Hit",
+    "LedgerEntry",
+    "Query",
+    "Question",
+    "Receipt",
+    "Segment",
+    "Subtitle",
+    "Video",
+    "Worker",
+]

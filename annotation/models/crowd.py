@@ -1,0 +1,203 @@
+"""Crowd work: batches of HITs, the workers, and what they send back."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Q
+from django.urls import reverse
+
+from annotation.models.footage import Clip
+
+
+class Kind(models.TextChoices):
+    """The three stages; each has a group of workers of its own (paper, section 4.2)."""
+
+    SEGMENT = "segment", "mark a segment"
+    QUERY = "query", "write a query"
+    QA = "qa", "write a question with answers"
+
+
+class Environment(models.TextChoices):
+    LOCAL = "local", "local marketplace"
+    SANDBOX = "sandbox", "MTurk sandbox"
+    LIVE = "live", "MTurk"
+
+
+class Batch(models.Model):
+    """One order to the crowd: units of one kind under one price."""
+
+    class State(models.TextChoices):
+        DRAFT = "draft", "draft"
+        LAUNCHING = "launching", "launching"
+        OPEN = "open", "open"
+        CLOSED = "closed", "closed"
+
+    name = models.CharField(max_length=100, unique=True)
+    kind = models.CharField(max_length=8, choices=Kind)
+    environment = models.CharField(max_length=8, choices=Environment, default=Environment.LOCAL)
+    reward = models.DecimalField(
+        max_digits=7, decimal_places=2, validators=[MinValueValidator(Decimal("0.01"))], help_text="US dollars each"
+    )
+    assignments_per_hit = models.PositiveSmallIntegerField(
+        default=2,
+        validators=[MinValueValidator(1), MaxValueValidator(5)],
+        help_text="different workers for each unit",
+    )
+    hidden_share = models.FloatField(
+        default=0.0,
+        validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
+        help_text="share of clips shown without narration (0 to 1)",
+    )
+    seed = models.PositiveIntegerField(default=0, help_text="draws the clips without narration")
+    budget = models.DecimalField(max_digits=10, decimal_places=2, help_text="US dollars, fees included, never exceeded")
+    state = models.CharField(max_length=10, choices=State, default=State.DRAFT)
+    hit_type_id = models.CharField(max_length=64, blank=True)
+    error = models.TextField(blank=True, help_text="why the launch stopped, when it did")
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        verbose_name_plural = "batches"
+        constraints = [
+            models.CheckConstraint(condition=Q(reward__gt=0), name="batch_reward_positive"),
+            models.CheckConstraint(
+                condition=Q(assignments_per_hit__gte=1) & Q(assignments_per_hit__lte=5), name="batch_1_to_5_assignments"
+            ),
+            models.CheckConstraint(
+                condition=Q(hidden_share__gte=0) & Q(hidden_share__lte=1), name="batch_hidden_share_is_a_share"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("batch", args=[self.pk])
+
+
+class Hit(models.Model):
+    """One unit of a batch put before the crowd: a clip (segment stage) or an accepted segment (query, QA)."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "not launched yet"
+        OPEN = "open", "with the crowd"
+        DONE = "done", "complete"
+
+    batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="hits")
+    clip = models.ForeignKey(Clip, on_delete=models.PROTECT, null=True, blank=True, related_name="hits")
+    segment = models.ForeignKey("Segment", on_delete=models.PROTECT, null=True, blank=True, related_name="hits")
+    narration_hidden = models.BooleanField(default=False)
+    request_token = models.CharField(max_length=64, unique=True, help_text="makes the launch idempotent")
+    hit_id = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001 (unknown until launched)
+    wanted = models.PositiveSmallIntegerField(help_text="assignments asked of the crowd, replacements included")
+    state = models.CharField(max_length=8, choices=State, default=State.WAITING)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(clip__isnull=False, segment__isnull=True) | Q(clip__isnull=True, segment__isnull=False),
+                name="hit_of_one_clip_or_one_segment",
+            ),
+            models.UniqueConstraint(fields=["batch", "clip"], name="hit_one_per_clip"),
+            models.UniqueConstraint(fields=["batch", "segment"], name="hit_one_per_segment"),
+            models.UniqueConstraint(fields=["hit_id"], name="hit_id_once"),
+            models.CheckConstraint(condition=Q(state="waiting") | Q(hit_id__isnull=False), name="hit_launched_has_id"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.batch} / {self.shown_clip}"
+
+    @property
+    def shown_clip(self) -> Clip:
+        if self.segment is not None:
+            return self.segment.clip
+        assert self.clip is not None
+        return self.clip
+
+
+class GroupQualification(models.Model):
+    """The qualification whose value (1, 2, 3) is a worker's group; ids differ between environments."""
+
+    environment = models.CharField(max_length=8, choices=Environment, unique=True)
+    qualification_type_id = models.CharField(max_length=64)
+
+    def __str__(self) -> str:
+        return f"{self.environment}: {self.qualification_type_id}"
+
+
+class Worker(models.Model):
+    """A crowd worker. One group for ever, so that nobody writes about a segment that he marked."""
+
+    environment = models.CharField(max_length=8, choices=Environment)
+    worker_id = models.CharField(max_length=64)
+    group = models.CharField(max_length=8, choices=Kind, blank=True)
+    blocked = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [models.UniqueConstraint(fields=["environment", "worker_id"], name="worker_once")]
+
+    def __str__(self) -> str:
+        return self.worker_id
+
+
+class Receipt(models.Model):
+    """What our own task page received, before the marketplace confirms it. Proves nothing about money."""
+
+    hit = models.ForeignKey(Hit, on_delete=models.PROTECT, related_name="receipts")
+    assignment_id = models.CharField(max_length=64)
+    worker_id = models.CharField(max_length=64)
+    payload = models.JSONField()
+    sha256 = models.CharField(max_length=64)
+    received_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            # The same content again is the same receipt; other content is a further one, never an overwrite.
+            models.UniqueConstraint(fields=["assignment_id", "worker_id", "sha256"], name="receipt_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.assignment_id} {self.sha256[:8]}"
+
+
+class Assignment(models.Model):
+    """One worker's answer to one HIT, as the marketplace confirms it."""
+
+    class State(models.TextChoices):
+        SUBMITTED = "submitted", "waiting for review"
+        APPROVING = "approving", "accepted, payment on its way"
+        REJECTING = "rejecting", "rejected, notice on its way"
+        APPROVED = "approved", "accepted and paid"
+        REJECTED = "rejected", "rejected"
+
+    hit = models.ForeignKey(Hit, on_delete=models.PROTECT, related_name="assignments")
+    worker = models.ForeignKey(Worker, on_delete=models.PROTECT, related_name="assignments")
+    assignment_id = models.CharField(max_length=64)
+    answer = models.TextField(help_text="QuestionFormAnswers, verbatim")
+    payload = models.JSONField(null=True, blank=True, help_text="the answer, checked; null where it is not valid")
+    evidence = models.JSONField(default=list, blank=True, help_text="what speaks against the answer")
+    state = models.CharField(max_length=9, choices=State, default=State.SUBMITTED)
+    used = models.BooleanField(default=False, help_text="became an item; paid work may be left out")
+    feedback = models.TextField(blank=True)
+    submitted_at = models.DateTimeField()
+    reviewed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True)
+    reviewed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            # Assignment ids are handed out again after a return, so the worker belongs to the key.
+            models.UniqueConstraint(fields=["assignment_id", "worker"], name="assignment_once"),
+            models.UniqueConstraint(fields=["hit", "worker"], name="assignment_one_per_worker_and_hit"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.assignment_id} by {self.worker}"

@@ -1,0 +1,114 @@
+"""What annotators watch: videos, the clips of at most 60 s cut from them, and what is said in them."""
+
+from __future__ import annotations
+
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import F, Q
+
+MAX_CLIP_S = 60.0
+
+
+class Video(models.Model):
+    """A video file, or a video known only by the name that imported annotations give it (then without a file)."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "waiting to be ingested"
+        READY = "ready", "ready"
+        FAILED = "failed", "failed"
+
+    public_id = models.CharField(
+        max_length=64,
+        unique=True,
+        validators=[RegexValidator(r"^[\w-]+$", "letters, digits, _ and - only")],
+        help_text="names the video in releases, for ever",
+    )
+    title = models.CharField(max_length=200, blank=True)
+    source = models.CharField(max_length=500, blank=True, help_text="where it comes from")
+    licence = models.CharField(max_length=200, blank=True)
+    file = models.FileField(upload_to="videos/", blank=True)
+    sha256 = models.CharField(max_length=64, unique=True, null=True, blank=True)
+    duration = models.FloatField(null=True, blank=True, help_text="seconds")
+    fps = models.FloatField(null=True, blank=True)
+    width = models.PositiveIntegerField(null=True, blank=True)
+    height = models.PositiveIntegerField(null=True, blank=True)
+    state = models.CharField(max_length=8, choices=State, default=State.WAITING)
+    error = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["public_id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(state="ready") | Q(file="") | (Q(sha256__isnull=False) & Q(duration__gt=0)),
+                name="video_ready_is_measured",
+                violation_error_message="a ready video with a file has its hash and duration",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title or self.public_id
+
+
+class Clip(models.Model):
+    """A window of a video, the unit that annotators see. Times in seconds of the video."""
+
+    video = models.ForeignKey(Video, on_delete=models.PROTECT, related_name="clips")
+    start = models.FloatField()
+    end = models.FloatField()
+    imported = models.BooleanField(default=False, help_text="kept at the length its source gave it")
+    file = models.FileField(upload_to="clips/", blank=True)
+    features = models.FileField(upload_to="features/", blank=True, help_text="safetensors: features [frames, dim]")
+    features_sha256 = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        ordering = ["video__public_id", "start"]
+        constraints = [
+            models.UniqueConstraint(fields=["video", "start", "end"], name="clip_window_once"),
+            models.CheckConstraint(condition=Q(start__gte=0) & Q(start__lt=F("end")), name="clip_start_before_end"),
+            models.CheckConstraint(
+                condition=Q(imported=True) | Q(end__lte=F("start") + MAX_CLIP_S), name="clip_at_most_60_s"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def name(self) -> str:
+        """`vid_name` of the release format: `{video}_{start}_{end}`."""
+        return f"{self.video.public_id}_{self.start:g}_{self.end:g}"
+
+    @property
+    def duration(self) -> float:
+        return self.end - self.start
+
+    def subtitles(self) -> list[dict[str, float | str]]:
+        """Sentences heard in this clip: `{"text", "start", "end"}`, seconds relative to the clip."""
+        rows = self.video.subtitles.filter(end__gt=self.start, start__lt=self.end)
+        return [
+            {
+                "text": row.text,
+                "start": round(max(row.start - self.start, 0.0), 3),
+                "end": round(min(row.end - self.start, self.duration), 3),
+            }
+            for row in rows
+        ]
+
+
+class Subtitle(models.Model):
+    """A sentence said in a video. Times in seconds of the video."""
+
+    video = models.ForeignKey(Video, on_delete=models.CASCADE, related_name="subtitles")
+    start = models.FloatField()
+    end = models.FloatField()
+    text = models.TextField()
+
+    class Meta:
+        ordering = ["video", "start", "end", "id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(start__gte=0) & Q(start__lt=F("end")), name="subtitle_start_before_end"),
+        ]
+
+    def __str__(self) -> str:
+        return self.text[:60]

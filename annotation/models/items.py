@@ -1,0 +1,114 @@
+"""What the crowd made and a reviewer accepted: segments, queries, questions. Times in seconds of the clip.
+
+Public ids come from content: collecting the same text for the same moment gives the same id on any machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from django.db import models
+from django.db.models import F, Q
+
+from annotation.models.crowd import Assignment
+from annotation.models.footage import Clip
+
+
+def content_id(*parts: object) -> int:
+    """A positive 31-bit integer from the parts: releases need `desc_id` and `qid` below 2**31."""
+    digest = hashlib.sha256("\x1f".join(str(part) for part in parts).encode()).digest()
+    return int.from_bytes(digest[:4], "big") & 0x7FFFFFFF
+
+
+def free_id(model: type[models.Model], *parts: object) -> int:
+    """The content id, or the next one that no row of the model holds."""
+    candidate = content_id(*parts)
+    while model._default_manager.filter(public_id=candidate).exists():
+        candidate = (candidate + 1) & 0x7FFFFFFF
+    return candidate
+
+
+class Segment(models.Model):
+    """A moment of a clip that somebody found worth asking about."""
+
+    public_id = models.PositiveIntegerField(unique=True)
+    clip = models.ForeignKey(Clip, on_delete=models.PROTECT, related_name="segments")
+    start = models.FloatField()
+    end = models.FloatField()
+    votes = models.PositiveSmallIntegerField(default=1, help_text="workers who marked (nearly) this moment")
+    assignment = models.OneToOneField(Assignment, on_delete=models.PROTECT, null=True, blank=True)
+
+    class Meta:
+        ordering = ["public_id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(start__gte=0) & Q(start__lt=F("end")), name="segment_start_before_end"),
+            models.UniqueConstraint(fields=["clip", "start", "end"], name="segment_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.clip} [{self.start:g}, {self.end:g}]"
+
+
+class Query(models.Model):
+    """A sentence that describes a segment."""
+
+    class Type(models.TextChoices):
+        VIDEO = "v", "picture"
+        TEXT = "t", "speech"
+        BOTH = "vt", "picture and speech"
+
+    public_id = models.PositiveIntegerField(unique=True)
+    segment = models.ForeignKey(Segment, on_delete=models.PROTECT, related_name="queries")
+    text = models.TextField()
+    type = models.CharField(max_length=2, choices=Type)
+    narration_hidden = models.BooleanField(default=False)
+    assignment = models.OneToOneField(Assignment, on_delete=models.PROTECT, null=True, blank=True)
+
+    class Meta:
+        ordering = ["public_id"]
+        verbose_name_plural = "queries"
+        constraints = [
+            models.UniqueConstraint(fields=["segment", "text"], name="query_once"),
+            models.CheckConstraint(
+                condition=Q(narration_hidden=False) | Q(type="v"), name="query_type_v_without_narration"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class Question(models.Model):
+    """A question about a segment, with one right and three written wrong answers."""
+
+    public_id = models.PositiveIntegerField(unique=True)
+    segment = models.ForeignKey(Segment, on_delete=models.PROTECT, related_name="questions")
+    text = models.TextField()
+    assignment = models.OneToOneField(Assignment, on_delete=models.PROTECT, null=True, blank=True)
+
+    class Meta:
+        ordering = ["public_id"]
+        constraints = [models.UniqueConstraint(fields=["segment", "text"], name="question_once")]
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class Answer(models.Model):
+    """One option of a question as its writer gave it."""
+
+    question = models.ForeignKey(Question, on_delete=models.CASCADE, related_name="answers")
+    position = models.PositiveSmallIntegerField()
+    text = models.TextField()
+    correct = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ["question", "position"]
+        constraints = [
+            models.UniqueConstraint(fields=["question"], condition=Q(correct=True), name="answer_one_correct"),
+            models.UniqueConstraint(fields=["question", "position"], name="answer_position_once"),
+            models.UniqueConstraint(fields=["question", "text"], name="answer_text_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.text
