@@ -1,0 +1,36 @@
+"""HERO on the command line: `python -m hero_model COMMAND --help` explains each command."""
+
+import argparse
+import importlib
+import sys
+
+from hero_model.errors import InputError
+
+# command -> (module with add_arguments and run, what it does); imported only when asked for, torch is heavy
+COMMANDS = {
+    "features": ("hero_model.features", "frame features of video files, as one safetensors file"),
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    arguments = sys.argv[1:] if argv is None else argv
+    parser = argparse.ArgumentParser(prog="python -m hero_model", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, (module_name, summary) in COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=summary)
+        if name in arguments[:1]:
+            module = importlib.import_module(module_name)
+            command.epilog = module.run.__doc__
+            module.add_arguments(command)
+            command.set_defaults(run=module.run)
+    args = parser.parse_args(arguments)
+    try:
+        args.run(args)
+    except (InputError, FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

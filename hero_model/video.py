@@ -1,0 +1,83 @@
+"""Decode a video file once and keep the frames that features are computed from.
+
+Times are seconds from the start of the file, as a player counts them; nothing here needs torch.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+from av.error import FFmpegError
+from numpy.typing import NDArray
+
+
+class VideoError(ValueError):
+    """The file cannot be decoded as video; the message names the file and the reason."""
+
+
+def decode(path: str | Path) -> Iterator[tuple[float, av.VideoFrame]]:
+    """Yield (seconds from the start of the file, frame) of the first video stream, in order of presentation.
+
+    Raises VideoError when the file is missing, is no video, holds no frame, or breaks off in the middle.
+    """
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.video:
+                raise VideoError(f"{path}: no video stream in it")
+            stream = container.streams.video[0]
+            stream.thread_type = "AUTO"
+            start_s = (container.start_time or 0) / av.time_base
+            last_s = -1.0
+            for frame in container.decode(stream):
+                # A frame without a time stamp, or one that goes back in time, has no place on the time line.
+                if frame.time is None or frame.time - start_s <= last_s:
+                    continue
+                last_s = max(0.0, frame.time - start_s)
+                yield last_s, frame
+            if last_s < 0:
+                raise VideoError(f"{path}: no frame could be decoded")
+    except FFmpegError as error:
+        raise VideoError(f"{path}: cannot be decoded as video: {error.strerror}") from error
+
+
+class FrameSampler:
+    """Keep one frame for each interval of a stream of frames.
+
+    Frame i is the one nearest the middle of [i * interval, (i + 1) * interval); of two equally near
+    the earlier. Each kept frame is converted once, and no more than two decoded frames are held.
+    """
+
+    def __init__(self, interval_s: float, size: int = 224) -> None:
+        if not interval_s > 0:
+            raise ValueError(f"interval_s must be above 0, got {interval_s}")
+        self.interval_s = interval_s
+        self.size = size
+        self._kept: list[NDArray[np.uint8]] = []
+        self._last: tuple[float, av.VideoFrame] | None = None
+
+    def offer(self, time_s: float, frame: av.VideoFrame) -> None:
+        """Show the sampler the next frame. Raises ValueError when time goes backwards."""
+        if self._last is not None and time_s < self._last[0]:
+            raise ValueError(f"frame at {time_s} s offered after the one at {self._last[0]} s")
+        while (middle_s := self._middle(len(self._kept))) <= time_s:
+            before = self._last
+            earlier_is_nearer = before is not None and middle_s - before[0] <= time_s - middle_s
+            self._keep(before[1] if before is not None and earlier_is_nearer else frame)
+        self._last = (time_s, frame)
+
+    def frames(self) -> NDArray[np.uint8]:
+        """The kept frames, uint8 [N, size, size, 3] in RGB; N covers the time of the last frame offered."""
+        if self._last is not None:
+            slots = int(self._last[0] / self.interval_s) + 1
+            if len(self._kept) < slots:  # the stream ended before the middle of its last interval
+                self._keep(self._last[1])
+        return np.stack(self._kept) if self._kept else np.empty((0, self.size, self.size, 3), np.uint8)
+
+    def _middle(self, slot: int) -> float:
+        return (slot + 0.5) * self.interval_s
+
+    def _keep(self, frame: av.VideoFrame) -> None:
+        # The whole picture is squeezed into the square: cropping would hide what the annotators saw.
+        small = frame.reformat(width=self.size, height=self.size, format="rgb24", interpolation="AREA")
+        self._kept.append(small.to_ndarray())
