@@ -1,0 +1,255 @@
+"""Releases: what was snapshotted, how it was split, which answers were matched, which files were written.
+
+A frozen release never changes. Triggers of the database see to that, for its items, negatives and files as well.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pgtrigger
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MaxValueValidator, RegexValidator
+from django.db import models
+from django.db.models import F, Q
+from django.urls import reverse
+
+from annotation.models import Query, Video
+
+SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+# https://semver.org without build metadata: two releases that differ only there would have the same precedence.
+_NUMBER = r"(0|[1-9][0-9]*)"
+_LABEL = r"(0|[1-9][0-9]*|[0-9]*[a-zA-Z-][0-9a-zA-Z-]*)"
+VERSION = rf"^{_NUMBER}\.{_NUMBER}\.{_NUMBER}(-{_LABEL}(\.{_LABEL})*)?$"
+SHA256 = r"^[0-9a-f]{64}$"
+OPTIONS = 4
+MAX_SEED = 2**31 - 1
+
+
+def _refuse_once_frozen(release_ids: str) -> pgtrigger.Trigger:
+    """A trigger that refuses rows of a frozen release; `release_ids` selects the ids from OLD and NEW.
+
+    The lock waits for a transaction that is freezing the release just now, so that nothing slips in beside it.
+    """
+    return pgtrigger.Trigger(
+        name="refuse_once_frozen",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Insert | pgtrigger.Update | pgtrigger.Delete,
+        func=f"""
+            PERFORM 1 FROM releases_release WHERE id IN ({release_ids}) FOR SHARE;
+            IF EXISTS (SELECT 1 FROM releases_release WHERE id IN ({release_ids}) AND state = 'frozen') THEN
+                RAISE EXCEPTION 'the release is frozen: % of % refused', TG_OP, TG_TABLE_NAME
+                    USING ERRCODE = 'integrity_constraint_violation';
+            END IF;
+            IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
+            RETURN NEW;
+        """,
+    )
+
+
+class Split(models.TextChoices):
+    TRAIN = "train", "train"
+    VAL = "val", "val"
+    TEST = "test", "test"
+
+
+class Release(models.Model):
+    """A version of a benchmark, built from everything accepted so far and then frozen."""
+
+    class State(models.TextChoices):
+        BUILDING = "building", "being built"
+        FROZEN = "frozen", "frozen"
+        FAILED = "failed", "failed"
+
+    class Step(models.TextChoices):
+        """What a build does next. Every step commits whole, so a build that was killed goes on with this one."""
+
+        COLLECT = "collect", "check, split and snapshot the accepted items"
+        MATCH = "match", "match negatives"
+        WRITE = "write", "write and freeze the files"
+        DONE = "done", "done"
+
+    slug = models.CharField(
+        max_length=40, validators=[RegexValidator(SLUG, "small letters, digits and single dashes only, as in how2r")]
+    )
+    version = models.CharField(
+        max_length=40, validators=[RegexValidator(VERSION, "a semantic version is expected, as in 1.0.0")]
+    )
+    seed = models.PositiveIntegerField(
+        default=0, validators=[MaxValueValidator(MAX_SEED)], help_text="draws the matching"
+    )
+    state = models.CharField(max_length=8, choices=State, default=State.BUILDING)
+    step = models.CharField(max_length=7, choices=Step, default=Step.COLLECT)
+    reason = models.TextField(blank=True, help_text="why it failed, or what stopped the last attempt")
+    claimed_by = models.CharField(max_length=32, blank=True, help_text="token of the worker that builds it")
+    heartbeat = models.DateTimeField(null=True, blank=True)
+    attempt = models.PositiveSmallIntegerField(default=0)
+    quality = models.JSONField(default=list, blank=True, help_text="quality gate: one row per check")
+    matching = models.JSONField(default=dict, blank=True, help_text="report of the matching")
+    blind = models.JSONField(default=dict, blank=True, help_text="audit by blind adversaries: before, after")
+    sha256 = models.CharField(max_length=64, blank=True, help_text="of MANIFEST.json: the release hash")
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    frozen_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["slug", "version"],
+                name="release_version_once",
+                violation_error_message="this version exists already; choose the next one",
+            ),
+            models.CheckConstraint(condition=Q(slug__regex=SLUG), name="release_slug_form"),
+            models.CheckConstraint(condition=Q(version__regex=VERSION), name="release_version_form"),
+            models.CheckConstraint(
+                condition=~Q(state="frozen")
+                | Q(sha256__regex=SHA256, frozen_at__isnull=False, step="done", claimed_by=""),
+                name="release_frozen_has_hash",
+            ),
+            models.CheckConstraint(condition=~Q(state="failed") | ~Q(reason=""), name="release_failed_has_reason"),
+            models.CheckConstraint(
+                condition=Q(claimed_by="") | Q(heartbeat__isnull=False), name="release_claim_has_heartbeat"
+            ),
+        ]
+        triggers = [
+            pgtrigger.Protect(
+                name="refuse_once_frozen",
+                operation=pgtrigger.Update | pgtrigger.Delete,
+                condition=pgtrigger.Q(old__state="frozen"),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.slug} {self.version}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("release", args=[self.slug, self.version])
+
+    @property
+    def folder_name(self) -> str:
+        return f"{self.slug}-{self.version}"
+
+    @property
+    def folder(self) -> Path:
+        """The release directory; it exists once the release is frozen."""
+        return Path(settings.MEDIA_ROOT) / "releases" / self.folder_name
+
+
+class SplitVideo(models.Model):
+    """The split of a video, over all releases and tasks, for ever. Rows are only ever added."""
+
+    video = models.OneToOneField(Video, on_delete=models.PROTECT, related_name="split")
+    split = models.CharField(max_length=5, choices=Split)
+    release = models.ForeignKey(
+        Release, on_delete=models.PROTECT, related_name="new_videos", help_text="whose build placed it"
+    )
+
+    class Meta:
+        ordering = ["id"]
+        triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+        constraints = [models.CheckConstraint(condition=Q(split__in=Split.values), name="split_video_known_split")]
+
+    def __str__(self) -> str:
+        return f"{self.video.public_id}: {self.split}"
+
+
+class Item(models.Model):
+    """A query or a question as it stood when the release was built. Times in seconds of the clip."""
+
+    class Kind(models.TextChoices):
+        MOMENT = "moment", "moment query"
+        QA = "qa", "question"
+
+    release = models.ForeignKey(Release, on_delete=models.CASCADE, related_name="items")
+    kind = models.CharField(max_length=6, choices=Kind)
+    public_id = models.PositiveIntegerField(help_text="desc_id or qid")
+    split = models.CharField(max_length=5, choices=Split)
+    video = models.ForeignKey(Video, on_delete=models.PROTECT, related_name="+")
+    vid_name = models.CharField(max_length=200, help_text="name of the clip")
+    duration = models.FloatField(help_text="seconds of the clip")
+    start = models.FloatField()
+    end = models.FloatField()
+    text = models.TextField()
+    type = models.CharField(max_length=2, choices=Query.Type, blank=True)
+    options = ArrayField(
+        models.TextField(), default=list, blank=True, help_text="as released; until matched, as written"
+    )
+    answer_index = models.PositiveSmallIntegerField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["release", "kind", "public_id"]
+        constraints = [
+            models.UniqueConstraint(fields=["release", "kind", "public_id"], name="item_once"),
+            models.CheckConstraint(
+                condition=Q(start__gte=0) & Q(start__lt=F("end")) & Q(end__lte=F("duration")),
+                name="item_segment_inside_clip",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="moment", answer_index__isnull=True, options=[]) & ~Q(type="")
+                | Q(kind="qa", answer_index__lt=OPTIONS, options__len=OPTIONS, type=""),
+                name="item_is_query_or_question",
+            ),
+        ]
+        triggers = [_refuse_once_frozen("OLD.release_id, NEW.release_id")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.public_id}: {self.text}"
+
+
+class Negative(models.Model):
+    """A written wrong answer that was replaced by the right answer of another question (adversarial matching)."""
+
+    item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="negatives")
+    option = models.PositiveSmallIntegerField(help_text="place among the item's options, from 0")
+    source = models.ForeignKey(
+        Item, on_delete=models.CASCADE, related_name="lent", help_text="the question whose right answer it is"
+    )
+    relevance = models.FloatField(help_text="probability that the answer is on the question's topic")
+    similarity = models.FloatField(help_text="probability that it means the same as the right answer")
+    replaced = models.TextField(help_text="the written answer it stands for")
+
+    class Meta:
+        ordering = ["item", "option"]
+        constraints = [
+            models.UniqueConstraint(fields=["item", "option"], name="negative_once"),
+            models.UniqueConstraint(fields=["item", "source"], name="negative_source_once_an_item"),
+            models.CheckConstraint(condition=~Q(source=F("item")), name="negative_from_another_item"),
+            models.CheckConstraint(condition=Q(option__lt=OPTIONS), name="negative_option_exists"),
+        ]
+        triggers = [_refuse_once_frozen("SELECT release_id FROM releases_item WHERE id IN (OLD.item_id, NEW.item_id)")]
+
+    def __str__(self) -> str:
+        return f"option {self.option} of {self.item_id} from {self.source_id}"
+
+
+class ReleaseFile(models.Model):
+    """A file of a release, as its manifest lists it."""
+
+    class Access(models.TextChoices):
+        PUBLIC = "public", "public"
+        HELD_OUT = "held_out", "held out"
+
+    release = models.ForeignKey(Release, on_delete=models.CASCADE, related_name="files")
+    path = models.CharField(max_length=200, help_text="below the release directory")
+    sha256 = models.CharField(max_length=64, validators=[RegexValidator(SHA256)])
+    bytes = models.PositiveBigIntegerField()
+    rows = models.PositiveIntegerField(null=True, blank=True)
+    access = models.CharField(max_length=8, choices=Access)
+
+    class Meta:
+        ordering = ["release", "path"]
+        constraints = [
+            models.UniqueConstraint(fields=["release", "path"], name="release_file_once"),
+            models.CheckConstraint(condition=Q(sha256__regex=SHA256), name="release_file_hash_form"),
+            models.CheckConstraint(
+                condition=Q(access="held_out", path__startswith="held_out/")
+                | Q(access="public") & ~Q(path__startswith="held_out/"),
+                name="release_file_held_out_by_path",
+            ),
+        ]
+        triggers = [_refuse_once_frozen("OLD.release_id, NEW.release_id")]
+
+    def __str__(self) -> str:
+        return self.path
