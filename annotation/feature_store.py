@@ -1,0 +1,31 @@
+"""Feature files whose bytes depend on their content alone.
+
+`safetensors` writes metadata in the order of a hash map that differs from run to run, so the same features would
+get another hash each time. Here the header is rewritten with sorted keys; any safetensors reader reads it.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import save
+
+_ALIGNMENT = 8
+
+
+def save_features(path: Path, tensors: dict[str, NDArray[np.float32]], *, model: str, interval_s: float) -> None:
+    """Write float32 [frames, dim] tensors with metadata `model`, `interval_s` (seconds) and `dim`."""
+    dim = next(iter(tensors.values())).shape[1]
+    blob = save({name: tensors[name] for name in sorted(tensors)})
+    size = int.from_bytes(blob[:8], "little")
+    header = json.loads(blob[8 : 8 + size])
+    header["__metadata__"] = {"dim": str(dim), "interval_s": f"{interval_s:g}", "model": model}
+    text = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % _ALIGNMENT)
+    with path.open("wb") as out:
+        out.write(len(text).to_bytes(8, "little"))
+        out.write(text)
+        out.write(memoryview(blob)[8 + size :])

@@ -1,0 +1,39 @@
+"""What tests make happen. Both tables are read only where MARKETPLACE_FAULTS is on."""
+
+from django.db import models
+
+
+class ClockOffset(models.Model):
+    """How far the marketplace's clock runs ahead of the machine's, in seconds; at most one row."""
+
+    seconds = models.FloatField(default=0)
+
+    class Meta:
+        app_label = "marketplace"
+
+    def __str__(self) -> str:
+        return f"{self.seconds:+} s"
+
+
+class Fault(models.Model):
+    """A fault that waits for its next `remaining` calls."""
+
+    class Kind(models.TextChoices):
+        LOST_ANSWER = "lost_answer"
+        THROTTLING = "throttling"
+        SERVICE_FAULT = "service_fault"
+        DELAY = "delay"
+        DUPLICATE_NOTICE = "duplicate_notice"
+        EMPTY_LAST_PAGE = "empty_last_page"
+        CLOCK_SKEW = "clock_skew"
+
+    kind = models.CharField(max_length=20, choices=Kind)
+    operation = models.CharField(max_length=60, default="*")
+    remaining = models.PositiveIntegerField(default=1)
+    seconds = models.FloatField(default=0)  # of a delay or a skew
+
+    class Meta:
+        app_label = "marketplace"
+
+    def __str__(self) -> str:
+        return f"{self.kind} on {self.operation}, {self.remaining} left"

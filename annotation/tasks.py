@@ -1,0 +1,68 @@
+"""Celery tasks of the collecting side. A message is only a wake-up: each takes an id and re-reads the row."""
+
+from __future__ import annotations
+
+from celery import shared_task
+from django.db import InterfaceError, OperationalError
+
+from annotation import collect, enrolment, hits, review
+from annotation.crowd import CrowdError
+from annotation.models import Assignment, Batch, Video
+
+RETRY = {
+    "autoretry_for": (OperationalError, InterfaceError, *CrowdError),
+    "retry_backoff": True,
+    "retry_backoff_max": 60,
+    "max_retries": 8,
+}
+
+
+@shared_task(**RETRY)
+def ingest_video(video_id: int) -> None:
+    """Measure a video, cut it, extract features."""
+    from annotation import ingest  # decodes video and loads torch: workers only
+
+    ingest.ingest(video_id)
+
+
+@shared_task(**RETRY)
+def launch_batch(batch_id: int) -> None:
+    """Put the batch before the crowd; what stops it is written on the batch."""
+    try:
+        hits.launch(batch_id)
+    except hits.LaunchError as error:
+        Batch.objects.filter(pk=batch_id).update(error=str(error))
+
+
+@shared_task(**RETRY)
+def push_decision(assignment_id: int) -> None:
+    """Tell the marketplace a reviewer's verdict."""
+    review.push_decision(assignment_id)
+
+
+@shared_task(**RETRY)
+def admit_workers(environment: str) -> None:
+    """Answer enrolment requests."""
+    enrolment.admit_workers(environment)
+
+
+@shared_task(**RETRY)
+def collect_batch(batch_id: int, every_hit: bool = False) -> None:
+    """Fetch the answers of one batch."""
+    collect.collect(batch_id, every_hit=every_hit)
+
+
+@shared_task
+def sweep() -> None:
+    """Wake whatever waits: a lost message costs a minute, never a row."""
+    for video in Video.objects.filter(state=Video.State.WAITING).exclude(file=""):
+        ingest_video.delay(video_id=video.pk)
+    for batch in Batch.objects.filter(state=Batch.State.LAUNCHING):
+        launch_batch.delay(batch_id=batch.pk)
+    for batch in Batch.objects.filter(state=Batch.State.OPEN):
+        collect_batch.delay(batch_id=batch.pk, every_hit=True)
+    undecided = Assignment.objects.filter(state__in=[Assignment.State.APPROVING, Assignment.State.REJECTING])
+    for pk in undecided.values_list("pk", flat=True):
+        push_decision.delay(assignment_id=pk)
+    for environment in Batch.objects.exclude(state=Batch.State.CLOSED).values_list("environment", flat=True).distinct():
+        admit_workers.delay(environment=environment)
