@@ -20,9 +20,9 @@ PATTERNS = ("plain", "striped", "spotted")
 BACKDROPS = ("light grey", "dark grey", "sandy", "checkered", "lined", "dotted")
 KINDS: tuple[Kind, ...] = tuple(kind for kind in get_args(Kind) if kind != "written")
 
-SECONDS = (20.0, 40.0)  # length of a clip
+SECONDS = (24.0, 40.0)  # length of a clip
 EVENT_SECONDS = (4.0, 9.0)
-SECONDS_PER_EVENT = 6.6  # an event and the gap around it, on average
+SECONDS_PER_EVENT = 7.0  # an event and the gap around it, on average
 OVERLAPPING = 0.1  # share of events that begin before the last one is over
 REPEATED_SUBJECT = 0.25  # share of events whose subject was seen before
 REMARK_IN_TIME = 0.12  # share of remarks that are spoken while their event is on
@@ -45,7 +45,7 @@ def invent_clip(name: str, seed: int, fps: int) -> Clip:
 
 
 def _event_spans(rng: Random, duration: float) -> list[tuple[float, float]]:
-    """About one event in 6.6 s; gaps of random size between, some events overlap the one before by a little."""
+    """About one event in 7 s; gaps of random size between, some events overlap the one before by a little."""
     count = max(3, round(duration / SECONDS_PER_EVENT))
     shortest, longest = EVENT_SECONDS
     lengths = [rng.triangular(shortest, longest, shortest + 0.8) for _ in range(count)]
@@ -55,14 +55,15 @@ def _event_spans(rng: Random, duration: float) -> list[tuple[float, float]]:
         lengths = [shortest + (length - shortest) * squeeze for length in lengths]
         room = 1.0
     shares = [rng.expovariate(1.0) for _ in range(count + 1)]
+    shares[0] *= 2  # a late beginning hides best where the first event is
     gaps = [room * share / sum(shares) for share in shares]
-    spans = []
+    spans: list[tuple[float, float]] = []
     time = 0.0
     for gap, length in zip(gaps, lengths, strict=False):
-        early = rng.uniform(0.3, 1.0) if spans and rng.random() < OVERLAPPING else 0.0
-        start = time - early if early else time + gap
-        time = time + gap + length
-        spans.append((round(start, 2), round(min(time, duration), 2)))
+        early = spans and rng.random() < OVERLAPPING
+        start = time - rng.uniform(0.3, 1.0) if early else time + gap
+        time = min(start + length, duration)
+        spans.append((round(start, 2), round(time, 2)))
     return spans
 
 
@@ -92,8 +93,6 @@ def _event(rng: Random, kind: Kind, start: float, end: float, subject: Subject) 
     other_colour = rng.choice([colour for colour in COLOURS if colour != subject.colour])
     other_shape = rng.choice([shape for shape in SHAPES if shape != subject.shape])
     partner = to = None
-    direction: str = rng.choice(("left", "right"))
-    count = rng.randint(2, 4)
     if kind == "collide":
         partner = Subject(other_colour, rng.choice(SHAPES), rng.choice(PATTERNS))
     elif kind == "recolour":
@@ -107,8 +106,8 @@ def _event(rng: Random, kind: Kind, start: float, end: float, subject: Subject) 
         subject=subject,
         partner=partner,
         to=to,
-        direction="left" if kind == "slide" and direction == "left" else "right" if kind == "slide" else "",
-        count=count if kind == "line_up" else 0,
+        direction=rng.choice(("left", "right")) if kind == "slide" else "",
+        count=rng.randint(2, 4) if kind == "line_up" else 0,
     )
 
 
@@ -123,9 +122,7 @@ def _subtitles(rng: Random, events: tuple[Event, ...]) -> tuple[Subtitle, ...]:
     moment = free[0]
     about = moment if rng.random() < REMARK_IN_TIME else rng.choice([i for i in order if i != moment])
     tense = "now" if about == moment else "before" if moment < about else "after"
-    lines.append(
-        Subtitle(*_spoken_during(rng, events[moment]), text=remark(rng, events[about], tense), about=about)
-    )
+    lines.append(Subtitle(*_spoken_during(rng, events[moment]), text=remark(rng, events[about], tense), about=about))
     return tuple(sorted(lines, key=lambda line: line.start))
 
 

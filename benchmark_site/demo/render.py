@@ -98,7 +98,7 @@ def _collide(picture: Picture, event: Event, subject: Subject, part: float) -> N
     """Comes from the left, hits its partner in a burst, both bounce back."""
     if event.partner is None:
         raise ValueError("a collision needs a partner")
-    apart = 40 + 120 * abs(part - 0.45) / 0.55
+    apart = 40 + 100 * abs(part - 0.45) / 0.55
     if 0.3 < part < 0.65:
         _burst(picture, 100)
     _put(picture, subject, MIDDLE - apart, MIDDLE, 46)
@@ -139,9 +139,7 @@ def _shine(picture: Picture, event: Event, subject: Subject, part: float) -> Non
     flicker = int(part * (event.end - event.start) * 3) % 2
     for ray in range(12):
         angle = (ray + flicker * 0.5) * pi / 6
-        draw.line(
-            (MIDDLE, MIDDLE, MIDDLE + 150 * cos(angle), MIDDLE + 150 * sin(angle)), fill=(255, 246, 180), width=9
-        )
+        draw.line((MIDDLE, MIDDLE, MIDDLE + 150 * cos(angle), MIDDLE + 150 * sin(angle)), fill=(255, 246, 180), width=9)
     _put(picture, subject, MIDDLE, MIDDLE, 58)
 
 

@@ -67,9 +67,7 @@ def article(noun: str) -> str:
 
 def tell(rng: Random) -> tuple[str, Topic]:
     """A spoken sentence that has nothing to do with the picture, and its parts."""
-    topic = Topic(
-        rng.choice(WHO), rng.choice(DID), f"{rng.choice(LOOK)} {rng.choice(THING)}", rng.choice(WHERE)
-    )
+    topic = Topic(rng.choice(WHO), rng.choice(DID), f"{rng.choice(LOOK)} {rng.choice(THING)}", rng.choice(WHERE))
     core = f"{topic.who} {topic.did} {article(topic.thing)} {topic.where}"
     day = rng.choice(DAYS)
     text = rng.choice(

@@ -81,7 +81,4 @@ def _star() -> list[tuple[float, float]]:
 
 def _heart() -> list[tuple[float, float]]:
     turns = [2 * pi * step / 60 for step in range(60)]
-    return [
-        (sin(a) ** 3, -(13 * cos(a) - 5 * cos(2 * a) - 2 * cos(3 * a) - cos(4 * a)) / 16 - 0.08)
-        for a in turns
-    ]
+    return [(sin(a) ** 3, -(13 * cos(a) - 5 * cos(2 * a) - 2 * cos(3 * a) - cos(4 * a)) / 16 - 0.08) for a in turns]

@@ -23,9 +23,7 @@ from benchmark_site.demo.subtitles import write_vtt
 FPS = 6
 
 
-def render_world(
-    out: Path, n: int = 60, seed: int = 0, progress: Callable[[int, int], None] | None = None
-) -> None:
+def render_world(out: Path, n: int = 60, seed: int = 0, progress: Callable[[int, int], None] | None = None) -> None:
     """Render ``n`` clips into ``out``; ``progress(done, n)`` is called after each."""
     out.mkdir(parents=True, exist_ok=True)
     script_file = out / "script.json"
@@ -36,6 +34,7 @@ def render_world(
         known = there.get(plot.name)
         if known is None or not _is_rendered(plot, known, out):
             known = _render(plot, out)
+        write_vtt(plot.subtitles, out / f"{plot.name}.vtt")
         clips.append(known)
         if progress is not None:
             progress(number + 1, n)
@@ -51,7 +50,6 @@ def _render(plot: Clip, out: Path) -> Clip:
     backdrop = draw_backdrop(plot.backdrop)
     times = [index / FPS for index in range(round(plot.duration * FPS))]
     encode((draw_frame(plot, time, backdrop) for time in times), Fraction(FPS), out / plot.file)
-    write_vtt(plot.subtitles, out / f"{plot.name}.vtt")
     return msgspec.structs.replace(plot, sha256=sha256(out / plot.file))
 
 
