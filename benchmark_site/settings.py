@@ -6,7 +6,8 @@
 | SECRET_KEY | signs sessions, task pages and clip addresses | generated, where the services are embedded |
 | DATABASE_URL, CELERY_BROKER_URL | PostgreSQL and Valkey/Redis | the embedded ones |
 | MEDIA_ROOT | clips, features, releases, submissions | $BENCH_HOME/media |
-| MTURK_ENDPOINT_URL | where boto3 finds the crowd of environment `local` | http://127.0.0.1:8001/api |
+| MARKETPLACE_URL | public origin of the marketplace whose frames show our tasks | http://127.0.0.1:8001 |
+| MTURK_ENDPOINT_URL | where boto3 finds the crowd of environment `local` | $MARKETPLACE_URL/api |
 | MTURK_ACCESS_KEY, MTURK_SECRET | this requester's keys there | generated, where the services are embedded |
 """
 
@@ -148,7 +149,15 @@ CONTENT_SECURITY_POLICY = {
 }
 
 # The crowd. `local` is a marketplace that a lab hosts (annotation/marketplace by default).
-MTURK_ENDPOINT_URL: str = env.str("MTURK_ENDPOINT_URL", default="http://127.0.0.1:8001/api")
+MARKETPLACE_URL: str = env.str("MARKETPLACE_URL", default="http://127.0.0.1:8001").rstrip("/")
+MTURK_ENDPOINT_URL: str = env.str("MTURK_ENDPOINT_URL", default=f"{MARKETPLACE_URL}/api")
+# Who may frame a task page and receive its answer.
+CROWD_ORIGINS = [
+    MARKETPLACE_URL,
+    "https://worker.mturk.com",
+    "https://www.mturk.com",
+    "https://workersandbox.mturk.com",
+]
 MTURK_ACCESS_KEY: str = env.str("MTURK_ACCESS_KEY", default="") or embedded.load_secrets().crowd_access_key
 MTURK_SECRET: str = env.str("MTURK_SECRET", default="") or embedded.load_secrets().crowd_secret
 

@@ -1,0 +1,56 @@
+"""Every table of the collecting side, for operators. Money and answers are read-only here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from annotation import models
+
+
+class ReadOnly(admin.ModelAdmin[Any]):
+    """Rows that only the platform's own rules may write."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(models.Video)
+class VideoAdmin(admin.ModelAdmin[models.Video]):
+    list_display = ["public_id", "title", "duration", "state", "licence"]
+    list_filter = ["state"]
+    search_fields = ["public_id", "title"]
+    readonly_fields = ["sha256", "duration", "fps", "width", "height", "state", "error"]
+
+
+@admin.register(models.Worker)
+class WorkerAdmin(admin.ModelAdmin[models.Worker]):
+    list_display = ["worker_id", "environment", "group", "blocked"]
+    list_filter = ["environment", "group", "blocked"]
+    search_fields = ["worker_id"]
+    readonly_fields = ["environment", "worker_id", "group"]
+
+
+@admin.register(models.Assignment)
+class AssignmentAdmin(ReadOnly):
+    list_display = ["assignment_id", "worker", "hit", "state", "used", "submitted_at"]
+    list_filter = ["state", "used", "hit__batch"]
+    search_fields = ["assignment_id", "worker__worker_id"]
+
+
+@admin.register(models.LedgerEntry)
+class LedgerAdmin(ReadOnly):
+    list_display = ["created_at", "batch", "kind", "amount", "assignment"]
+    list_filter = ["kind", "batch"]
+
+
+for model in (models.Batch, models.Clip, models.Hit, models.Segment, models.Query, models.Question, models.Receipt):
+    admin.site.register(model, ReadOnly)
