@@ -1,0 +1,141 @@
+"""Blind baselines: predictions that never look at the query. A system that does not beat them has shown nothing.
+
+random      videos in random order, spans between two uniform times
+whole_clip  videos in random order, the whole clip
+prior       the one span (as shares of the clip) that hits most of train, in every video
+histogram   the 100 commonest start x end cells of train, commonest first
+majority    QA: the answer position that is right most often in train
+longest     QA: the longest answer (the first of several)
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.lists import Lists
+from evaluation.release import MomentQueries, Questions
+from evaluation.temporal import ROWS_KEPT, tiou
+
+MOMENT_KINDS = ("random", "whole_clip", "prior", "histogram")
+QA_KINDS = ("random", "majority", "longest")
+NEEDS_TRAIN = ("prior", "histogram", "majority")
+GRID = 20  # cells a side: shares of the clip in steps of 5 %
+
+
+class BaselineError(Exception):
+    """The baseline cannot be made from what is at hand; the message says what is missing."""
+
+
+@dataclass(frozen=True)
+class SpanPrior:
+    """Spans as shares of the clip, best first: `shares` float64 [S, 2] with 0 <= start < end <= 1."""
+
+    shares: NDArray[np.float64]
+
+
+def fit_best_span(train: MomentQueries) -> SpanPrior:
+    """The span on a grid of 5 % steps with the most train hits, counted at tIoU 0.5 and at 0.7."""
+    truth = _shares(train)
+    edges = np.arange(GRID + 1) / GRID
+    candidates = np.array([(low, high) for low in edges for high in edges if low < high])
+    hits = np.zeros(len(candidates))
+    for c, candidate in enumerate(candidates):
+        overlap = tiou(candidate, truth)
+        hits[c] = (overlap >= 0.5).sum() + (overlap >= 0.7).sum()
+    return SpanPrior(candidates[[int(hits.argmax())]])
+
+
+def fit_histogram(train: MomentQueries) -> SpanPrior:
+    """The ROWS_KEPT fullest cells of a start x end histogram of train, each as its outer span."""
+    truth = _shares(train)
+    low = np.minimum(np.floor(truth[:, 0] * GRID), GRID - 1).astype(np.int64)
+    high = np.maximum(np.ceil(truth[:, 1] * GRID), low + 1).astype(np.int64)
+    cells = np.bincount(low * (GRID + 1) + high, minlength=GRID * (GRID + 1))
+    best = np.argsort(-cells, kind="stable")
+    best = best[cells[best] > 0][:ROWS_KEPT]
+    return SpanPrior(np.stack([best // (GRID + 1), best % (GRID + 1)], axis=1) / GRID)
+
+
+def moment_baseline(kind: str, queries: MomentQueries, train: MomentQueries | None, seed: int) -> list[Lists]:
+    """VCMR, VR and, where the truth names the videos, SVMR lists of one blind baseline.
+
+    Raises BaselineError for an unknown kind or a missing train split.
+    """
+    if kind not in MOMENT_KINDS:
+        raise BaselineError(f"kind {kind!r} is unknown for moments: expected one of {', '.join(MOMENT_KINDS)}")
+    if kind in NEEDS_TRAIN and (train is None or not train.has_truth):
+        raise BaselineError(f"kind {kind!r} is fitted on train, which is not at hand")
+    rng = np.random.default_rng([seed, MOMENT_KINDS.index(kind)])
+    n, videos = len(queries), len(queries.videos)
+    corpus = _random_order(rng, n, videos, ROWS_KEPT)  # [n, 100], cycles through the videos
+    distinct = corpus[:, : min(videos, ROWS_KEPT)]
+    own = np.repeat(queries.video[:, None], ROWS_KEPT, axis=1)
+    if kind == "random":
+        shares = np.sort(rng.random((2, n, ROWS_KEPT, 2)), axis=-1)
+        parts = [_lists("VCMR", queries, corpus, shares[0]), _lists("VR", queries, distinct, None)]
+        own_shares = shares[1]
+    else:
+        if kind == "whole_clip":
+            spans = np.array([[0.0, 1.0]])
+        else:
+            assert train is not None
+            spans = (fit_best_span(train) if kind == "prior" else fit_histogram(train)).shares
+        rounds = np.arange(ROWS_KEPT) // videos  # the n-th time round the corpus takes the n-th span
+        rows = int((rounds < len(spans)).sum())
+        per_row = np.broadcast_to(spans[rounds[:rows]], (n, rows, 2))
+        parts = [
+            _lists("VCMR", queries, corpus[:, :rows], per_row),
+            _lists("VR", queries, distinct, None),
+        ]
+        own_shares = np.broadcast_to(spans, (n, len(spans), 2))
+    if queries.has_truth:
+        parts.append(_lists("SVMR", queries, own[:, : own_shares.shape[1]], own_shares))
+    return parts
+
+
+def qa_baseline(kind: str, questions: Questions, train: Questions | None, seed: int) -> NDArray[np.int64]:
+    """Answers [N] of one blind baseline. Raises BaselineError as `moment_baseline` does."""
+    if kind not in QA_KINDS:
+        raise BaselineError(f"kind {kind!r} is unknown for qa: expected one of {', '.join(QA_KINDS)}")
+    n = len(questions)
+    if kind == "random":
+        options = len(questions.options[0]) if questions.options else int(questions.answer.max()) + 1
+        return np.random.default_rng([seed, 100]).integers(0, options, n)
+    if kind == "majority":
+        if train is None or not train.has_truth:
+            raise BaselineError("kind 'majority' is fitted on train, which is not at hand")
+        return np.full(n, int(np.bincount(train.answer).argmax()), np.int64)
+    if not questions.options:
+        raise BaselineError("kind 'longest' needs the text of the answers, which this truth does not hold")
+    return np.array([int(np.argmax([len(text) for text in row])) for row in questions.options], np.int64)
+
+
+def _shares(train: MomentQueries) -> NDArray[np.float64]:
+    duration = train.videos.durations[train.video]
+    return np.minimum(np.stack([train.start / duration, train.end / duration], axis=1), 1.0)
+
+
+def _random_order(rng: np.random.Generator, n: int, videos: int, rows: int) -> NDArray[np.int64]:
+    """[n, rows] places of videos; each row walks a shuffled corpus in a random stride that visits all of it."""
+    shuffled = rng.permutation(videos)
+    strides = np.array([step for step in range(1, videos + 1) if np.gcd(step, videos) == 1])
+    stride = rng.choice(strides, (n, 1))
+    first = rng.integers(0, videos, (n, 1))
+    return shuffled[(first + stride * np.arange(rows)) % videos]
+
+
+def _lists(task: str, queries: MomentQueries, places: NDArray[np.int64], shares: NDArray[np.float64] | None) -> Lists:
+    """Lists with falling scores 1, 1/2, …; places [n, k] of videos, shares [n, k, 2] of their clips."""
+    n, rows = places.shape
+    duration = queries.videos.durations[places]
+    start, end = np.zeros((2, n, rows)) if shares is None else (shares[..., 0] * duration, shares[..., 1] * duration)
+    return Lists(
+        task=task,
+        desc_ids=queries.desc_ids,
+        offsets=np.arange(n + 1, dtype=np.int64) * rows,
+        video=queries.videos.ids[places].ravel(),
+        start=start.ravel(),
+        end=end.ravel(),
+        score=np.tile(1.0 / np.arange(1, rows + 1), n),
+    )

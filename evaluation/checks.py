@@ -1,0 +1,210 @@
+"""What a list of predictions may hold: refused under `strict`, counted under `official`, refused under both.
+
+The table of rules is RULES below; docs/evaluation.md explains each to submitters.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.compiled import compiled
+from evaluation.lists import Lists
+from evaluation.problems import MOST_PROBLEMS, Findings
+from evaluation.release import MomentQueries
+from evaluation.temporal import ROWS_KEPT
+
+MOST_ROWS = 1000  # longer lists are refused: they cannot be meant, and they bound memory
+
+Rules = Literal["strict", "official"]
+
+
+class Oddity(IntEnum):
+    """Findings of the kernel; the value is the place in its counters."""
+
+    UNKNOWN_VIDEO = 0
+    NEGATIVE_START = 1
+    REVERSED_SPAN = 2
+    PAST_END = 3
+    UNSORTED = 4
+    WRONG_VIDEO = 5
+    REPEATED_VIDEO = 6
+
+
+NOTES = {
+    "past_end": "spans reach past the end of their video and were clamped to it",
+    "past_end_kept": "spans reach past the end of their video and were scored as they are",
+    "negative_start": "spans start before 0 s (they are scored as they are)",
+    "reversed_span": "spans end before they start (never a hit)",
+    "unsorted": "rows score higher than the row before (raw metrics follow the list, NMS follows the score)",
+    "wrong_video": "SVMR rows name another video than the query's (they cost no rank, as in the field's scorer)",
+    "repeated_video": "VR rows repeat a video of their list (each uses up a rank)",
+    "beyond_100": "rows beyond the 100th of a list count only as input to NMS, and there only up to the 200th",
+    "missing_query": "queries have no list and count as misses",
+    "empty_list": "lists are empty and count as misses",
+    "byte_order_mark": "byte order mark at the start of the file was passed over",
+    "no_scores": "tasks come without scores: they have no NMS metrics",
+    "answer_outside": "answers are outside the choices and count as wrong",
+    "task_absent": "tasks are not in the submission and have no metrics",
+}
+
+
+@dataclass
+class ListChecker:
+    """Checks lists against the truth of one split, maps video idx to places, clamps spans (in place)."""
+
+    truth: MomentQueries
+    rules: Rules
+    findings: Findings
+    clamp: bool = True  # False leaves spans past the end as they are, as the field's scorer does
+
+    def __post_init__(self) -> None:
+        videos = self.truth.videos
+        self._query = {int(desc_id): place for place, desc_id in enumerate(self.truth.desc_ids)}
+        self._place = np.full(int(videos.ids.max()) + 1, -1, np.int32)
+        self._place[videos.ids] = np.arange(len(videos))
+        self._seen: dict[str, NDArray[np.bool_]] = {}
+
+    @property
+    def tasks(self) -> list[str]:
+        return list(self._seen)
+
+    def missing(self, task: str) -> NDArray[np.bool_]:
+        """[N] True where `task` has no list for the query."""
+        return ~self._seen[task]
+
+    def check(self, lists: Lists) -> NDArray[np.int64]:
+        """Place of each list's query in the truth, [N]; -1 for lists that were refused."""
+        seen = self._seen.setdefault(lists.task, np.zeros(len(self.truth), bool))
+        queries = np.full(len(lists), -1, np.int64)
+        for i, desc_id in enumerate(lists.desc_ids.tolist()):
+            place = self._query.get(desc_id)
+            rows = int(lists.offsets[i + 1] - lists.offsets[i])
+            if place is None:
+                self.findings.refuse(f"desc_id {desc_id} is not a query of this split", task=lists.task, id=desc_id)
+            elif seen[place]:
+                self.findings.refuse("desc_id a second time in this task", task=lists.task, id=desc_id)
+            elif rows == 0:
+                self.findings.refuse("empty list: expected at least one row", task=lists.task, id=desc_id)
+                seen[place] = True
+            elif rows > MOST_ROWS:
+                self.findings.refuse(f"{rows} rows: expected at most {MOST_ROWS}", task=lists.task, id=desc_id)
+                seen[place] = True
+            else:
+                seen[place] = True
+                queries[i] = place
+                self.findings.note("beyond_100", max(0, rows - ROWS_KEPT))
+        self._check_rows(lists, queries)
+        return queries
+
+    def _check_rows(self, lists: Lists, queries: NDArray[np.int64]) -> None:
+        strict = self.rules == "strict"
+        counts = np.zeros(len(Oddity), np.int64)
+        examples = np.empty((len(Oddity), MOST_PROBLEMS, 2), np.int64)
+        ids = lists.video.copy()
+        inspect(
+            lists.task == "VR",
+            lists.task == "SVMR",
+            lists.has_score,
+            self.clamp,
+            lists.offsets,
+            queries,
+            lists.video,
+            lists.start,
+            lists.end,
+            lists.score,
+            self._place,
+            self.truth.video,
+            self.truth.videos.durations,
+            counts,
+            examples,
+        )
+        for oddity in Oddity:
+            count = int(counts[oddity])
+            always = oddity is Oddity.UNKNOWN_VIDEO
+            if not always and (not strict or oddity is Oddity.PAST_END):
+                kept = "_kept" if oddity is Oddity.PAST_END and not self.clamp else ""
+                self.findings.note(oddity.name.lower() + kept, count)
+                continue
+            for i, row in examples[oddity, : min(count, MOST_PROBLEMS)].tolist():
+                at = int(lists.offsets[i]) + row
+                column, message = self._describe(oddity, lists, int(ids[at]), at)
+                self.findings.refuse(
+                    message, task=lists.task, id=int(lists.desc_ids[i]), row=row, column=column, times=0
+                )
+            self.findings.total += count
+
+    def _describe(self, oddity: Oddity, lists: Lists, video: int, at: int) -> tuple[int, str]:
+        """(column, message) of one refused row."""
+        start, end = float(lists.start[at]), float(lists.end[at])
+        match oddity:
+            case Oddity.UNKNOWN_VIDEO:
+                return 0, f"video idx {video} is not a video of this split"
+            case Oddity.NEGATIVE_START:
+                return 1, f"start is {start} s: expected 0 or more"
+            case Oddity.REVERSED_SPAN:
+                return 2, f"end {end} s is before start {start} s"
+            case Oddity.UNSORTED:
+                return 3, (
+                    f"score {float(lists.score[at])} is above the {float(lists.score[at - 1])} of the row before: "
+                    "expected rows by falling score"
+                )
+            case Oddity.WRONG_VIDEO:
+                return 0, f"video idx {video} is not the video of this query"
+            case _:
+                return 0, f"video idx {video} a second time in this list"
+
+
+@compiled
+def inspect(
+    is_vr: bool,
+    is_svmr: bool,
+    has_score: bool,
+    clamp: bool,
+    offsets: NDArray[np.int64],
+    queries: NDArray[np.int64],
+    video: NDArray[np.int64],
+    start: NDArray[np.float64],
+    end: NDArray[np.float64],
+    score: NDArray[np.float64],
+    place: NDArray[np.int32],
+    truth_video: NDArray[np.int64],
+    durations: NDArray[np.float64],
+    counts: NDArray[np.int64],
+    examples: NDArray[np.int64],
+) -> None:
+    """Count each Oddity, keep the first (list, row) places, turn video idx into places, clamp spans."""
+    most = examples.shape[1]
+    stamp = np.full(len(durations), -1, np.int64)  # the list that last named a video
+    for i in range(len(queries)):
+        if queries[i] < 0:
+            continue
+        first = offsets[i]
+        for at in range(first, offsets[i + 1]):
+            found = np.zeros(7, np.bool_)
+            idx = video[at]
+            where = place[idx] if 0 <= idx < len(place) else -1
+            video[at] = where
+            if where < 0:
+                found[0] = True
+            elif is_vr:
+                found[6] = stamp[where] == i
+                stamp[where] = i
+            else:
+                found[5] = is_svmr and truth_video[queries[i]] >= 0 and where != truth_video[queries[i]]
+                found[1] = start[at] < 0.0
+                found[2] = start[at] > end[at]
+                if end[at] > durations[where]:
+                    found[3] = True
+                if clamp and found[3]:
+                    end[at] = durations[where]
+                    start[at] = min(start[at], durations[where])
+            found[4] = has_score and at > first and score[at] > score[at - 1]
+            for code in range(7):
+                if found[code]:
+                    if counts[code] < most:
+                        examples[code, counts[code], 0] = i
+                        examples[code, counts[code], 1] = at - first
+                    counts[code] += 1

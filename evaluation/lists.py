@@ -1,0 +1,30 @@
+"""The form in which every reader hands over predictions: flat columns, some queries at a time."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+RETRIEVAL_TASKS = ("VCMR", "SVMR", "VR")
+
+
+@dataclass
+class Lists:
+    """Ranked lists of some queries of one task.
+
+    `desc_ids` int64 [N]; list i holds rows offsets[i] .. offsets[i+1]-1 of `video` int64 (idx of the release),
+    `start`, `end` (seconds), `score` float64 [R]. VR rows have start = end = 0. `has_score` is False where
+    the file's rows carry none (VALUE's three items): such lists cannot be suppressed.
+    """
+
+    task: str
+    desc_ids: NDArray[np.int64]
+    offsets: NDArray[np.int64]
+    video: NDArray[np.int64]
+    start: NDArray[np.float64]
+    end: NDArray[np.float64]
+    score: NDArray[np.float64]
+    has_score: bool = True
+
+    def __len__(self) -> int:
+        return len(self.desc_ids)
