@@ -140,7 +140,7 @@ def valkey_service() -> Service:
     # The password goes into a file of mode 600: command lines can be read by every user of the machine.
     config.write_text(
         f"port {keys.valkey_port}\nbind 127.0.0.1\nrequirepass {keys.valkey_password}\ndir {data}\n"
-        "appendonly yes\nappendfsync everysec\nsave \"\"\nmaxmemory-policy noeviction\n"
+        'appendonly yes\nappendfsync everysec\nsave ""\nmaxmemory-policy noeviction\n'
     )
     config.chmod(0o600)
     if user is not None:
@@ -312,7 +312,9 @@ def _owned_folder(folder: Path, user: int | None) -> None:
 def _package_folder(name: str) -> Path:
     spec = importlib.util.find_spec(name)
     if spec is None or not spec.submodule_search_locations:
-        raise EmbeddedError(f"the package {name} is not installed: run `make venv`, or set DATABASE_URL and CELERY_BROKER_URL")
+        raise EmbeddedError(
+            f"the package {name} is not installed: run `make venv`, or set DATABASE_URL and CELERY_BROKER_URL"
+        )
     return Path(spec.submodule_search_locations[0])
 
 

@@ -1,0 +1,82 @@
+"""The people at the requester's side of the demo: who orders the batches and who reviews the answers.
+
+The reviewer watches the clip (here: knows its script) and reads the evidence, as the review page shows it.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AbstractBaseUser
+
+from annotation.models import Assignment, Batch
+from annotation.models.crowd import Kind
+from annotation.review import Verdict, decide
+from benchmark_site.demo.script import Script, overlap
+
+HIDDEN_SHARE = 0.3
+SEES_A_MOMENT = 0.3
+ORDERS = {
+    # kind: reward in dollars, workers a unit
+    Kind.SEGMENT: (Decimal("0.12"), 4),
+    Kind.QUERY: (Decimal("0.10"), 2),
+    Kind.QA: (Decimal("0.20"), 1),
+}
+
+
+def requester() -> AbstractBaseUser:
+    """The demo's staff account; it has no password until somebody sets one."""
+    user, created = get_user_model()._default_manager.get_or_create(
+        username="demo", defaults={"is_staff": True, "is_superuser": True}
+    )
+    if created:
+        user.set_unusable_password()
+        user.save()
+    return user
+
+
+def order(kind: Kind, seed: int) -> Batch:
+    """The demo's batch of this kind, made once."""
+    reward, workers = ORDERS[kind]
+    return Batch.objects.get_or_create(
+        name=f"demo {kind}",
+        defaults={
+            "kind": kind,
+            "reward": reward,
+            "assignments_per_hit": workers,
+            "hidden_share": HIDDEN_SHARE,
+            "seed": seed,
+            "budget": Decimal("1000.00"),
+            "created_by": requester(),
+        },
+    )[0]
+
+
+def review_batch(batch: Batch, scripts: list[Script]) -> int:
+    """Decide everything that waits, in the order of units and submission; return how many were rejected."""
+    events = {clip.sha256: clip.events for script in scripts for clip in script.clips}
+    waiting = (
+        Assignment.objects.filter(hit__batch=batch, state=Assignment.State.SUBMITTED)
+        .select_related("hit__batch", "hit__clip__video", "hit__segment__clip__video")
+        .order_by("hit_id", "submitted_at", "assignment_id")
+    )
+    rejected = 0
+    for assignment in waiting:
+        problem = _problem(assignment, events)
+        verdict = Verdict.REJECT if problem else Verdict.USE
+        decide(assignment.pk, verdict, requester(), problem)
+        rejected += verdict == Verdict.REJECT
+    return rejected
+
+
+def _problem(assignment: Assignment, events: dict[str, tuple]) -> str:  # type: ignore[type-arg]
+    """Why this answer cannot be used, or nothing."""
+    if assignment.payload is None or assignment.evidence:
+        return "; ".join(assignment.evidence) or "not a valid answer"
+    if assignment.hit.batch.kind != Kind.SEGMENT:
+        return ""
+    start, end = assignment.payload["start"], assignment.payload["end"]
+    video = assignment.hit.shown_clip.video
+    best = max((overlap(start, end, event.start, event.end) for event in events[video.sha256 or ""]), default=0.0)
+    return "" if best >= SEES_A_MOMENT else "nothing in particular happens between these two times"
