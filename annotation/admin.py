@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from annotation import models
 
 
-class ReadOnly(admin.ModelAdmin[Any]):
+class ReadOnly(admin.ModelAdmin):
     """Rows that only the platform's own rules may write."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -24,7 +24,7 @@ class ReadOnly(admin.ModelAdmin[Any]):
 
 
 @admin.register(models.Video)
-class VideoAdmin(admin.ModelAdmin[models.Video]):
+class VideoAdmin(admin.ModelAdmin):
     list_display = ["public_id", "title", "duration", "state", "licence"]
     list_filter = ["state"]
     search_fields = ["public_id", "title"]
@@ -32,7 +32,7 @@ class VideoAdmin(admin.ModelAdmin[models.Video]):
 
 
 @admin.register(models.Worker)
-class WorkerAdmin(admin.ModelAdmin[models.Worker]):
+class WorkerAdmin(admin.ModelAdmin):
     list_display = ["worker_id", "environment", "group", "blocked"]
     list_filter = ["environment", "group", "blocked"]
     search_fields = ["worker_id"]

@@ -104,7 +104,7 @@ TASK_FORMS: dict[str, type[TaskForm]] = {
 }
 
 
-class BatchForm(forms.ModelForm[Batch]):
+class BatchForm(forms.ModelForm):
     """A requester's order."""
 
     class Meta:

@@ -36,4 +36,6 @@ def read_subtitles(path: Path) -> list[tuple[float, float, str]]:
         raise SubtitleError(f"{path}: cannot be read as subtitles: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise SubtitleError(f"{path}: not UTF-8: {error.reason} at byte {error.start}") from error
+    if not rows:
+        raise SubtitleError(f"{path}: holds no sentence with a time")
     return sorted(rows)

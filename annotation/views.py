@@ -41,7 +41,7 @@ class StaffOnly(UserPassesTestMixin):
         return bool(user.is_authenticated and user.is_staff)
 
 
-class BatchList(ListView[Batch]):
+class BatchList(ListView):
     template_name = "annotation/batch_list.html"
     paginate_by = 50
 
@@ -49,7 +49,7 @@ class BatchList(ListView[Batch]):
         return Batch.objects.annotate(hit_count=Count("hits"))
 
 
-class BatchCreate(StaffOnly, CreateView[Batch, BatchForm]):
+class BatchCreate(StaffOnly, CreateView):
     model = Batch
     form_class = BatchForm
     template_name = "annotation/batch_form.html"
@@ -59,7 +59,7 @@ class BatchCreate(StaffOnly, CreateView[Batch, BatchForm]):
         return super().form_valid(form)
 
 
-class BatchDetail(DetailView[Batch]):
+class BatchDetail(DetailView):
     """A batch's progress and money; the numbers refresh by htmx while it runs."""
 
     model = Batch
@@ -102,7 +102,7 @@ def launch(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("batch", pk=pk)
 
 
-class BatchReview(StaffOnly, ListView[Assignment]):
+class BatchReview(StaffOnly, ListView):
     """Answers of one batch that wait for a verdict, with what speaks against them."""
 
     template_name = "annotation/batch_review.html"
@@ -139,7 +139,7 @@ def decide(request: HttpRequest, pk: int) -> HttpResponse:
     return back
 
 
-class ClipDetail(DetailView[Clip]):
+class ClipDetail(DetailView):
     """A clip with what was said and accepted about it."""
 
     model = Clip

@@ -16,6 +16,7 @@ import os
 import pwd
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -229,8 +230,6 @@ def export_urls() -> None:
 
 def stop(process: subprocess.Popen[bytes], name: str, timeout_s: float = 15) -> None:
     """Ask a child to stop by the signal of this name, kill it when it does not within the time."""
-    import signal
-
     if process.poll() is None:
         process.send_signal(signal.Signals[name])
         try:

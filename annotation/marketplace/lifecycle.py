@@ -71,14 +71,15 @@ def accept(hit_type: HitType, worker: Worker, now: dt.datetime) -> Assignment | 
     held = Assignment.objects.filter(worker=worker, status=Status.ACCEPTED, deadline__gt=now).count()
     if held >= MAX_HELD_BY_WORKER:
         raise TooManyHeld
-    returned = Assignment.objects.filter(hit=OuterRef("pk"), worker=worker, status=Status.RETURNED)
-    candidates = open_hits(worker, now).filter(hit_type=hit_type).order_by(Exists(returned).asc(), "id")
-    while candidates.exists():
-        for skip_locked in (True, False):
+    left = open_hits(worker, now).filter(hit_type=hit_type)
+    fresh = left.exclude(Exists(Assignment.objects.filter(hit=OuterRef("pk"), worker=worker)))
+    while True:
+        for candidates, skip_locked in ((fresh, True), (left, True), (left, False)):
             assignment = _take_slot(candidates, hit_type, worker, now, skip_locked)
             if assignment is not None:
                 return assignment
-    return None
+        if not left.exists():
+            return None
 
 
 def _take_slot(

@@ -8,10 +8,12 @@ processes may settle at once.
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
-from django.db.models import Exists, F, Q
+from django.db.models import F, Q, QuerySet
 
 from annotation.marketplace import lifecycle
+from annotation.marketplace.errors import ApiError
 from annotation.marketplace.models import Assignment, Hit, QualificationRequest, RequestToken
 from annotation.marketplace.tokens import TOKEN_LIFETIME
 
@@ -47,21 +49,15 @@ def _timed_out(now: dt.datetime) -> Q:
 
 
 def _is_due(now: dt.datetime) -> bool:
-    due = (
-        Exists(Assignment.objects.filter(_overdue(now)))
-        | Exists(Assignment.objects.filter(_auto_approvable(now)))
-        | Exists(Hit.objects.filter(expiry_done=False, expires_at__lte=now))
-        | Exists(Hit.objects.filter(_disposable(now)))
-        | Exists(QualificationRequest.objects.filter(_timed_out(now)))
-    )
-    return _one_row(due)
-
-
-def _one_row(condition: object) -> bool:
-    """Ask PostgreSQL for one boolean without a table to scan."""
-    from django.contrib.contenttypes.models import ContentType
-
-    return bool(ContentType.objects.values_list(condition, flat=True)[:1][0])
+    due: list[QuerySet[Any]] = [
+        Assignment.objects.filter(_overdue(now)),
+        Assignment.objects.filter(_auto_approvable(now)),
+        Hit.objects.filter(expiry_done=False, expires_at__lte=now),
+        Hit.objects.filter(_disposable(now)),
+        QualificationRequest.objects.filter(_timed_out(now)),
+    ]
+    first, *others = (queryset.values("id") for queryset in due)
+    return first.union(*others, all=True).exists()
 
 
 def _settle_batch(now: dt.datetime) -> int:
@@ -81,8 +77,6 @@ def _settle_batch(now: dt.datetime) -> int:
 
 
 def _auto_approve(assignment: Assignment, now: dt.datetime) -> bool:
-    from annotation.marketplace.errors import ApiError
-
     try:
         lifecycle.approve(assignment, None, now)
     except ApiError:
@@ -91,8 +85,6 @@ def _auto_approve(assignment: Assignment, now: dt.datetime) -> bool:
 
 
 def _dispose(hit_id: int, now: dt.datetime) -> bool:
-    from annotation.marketplace.errors import ApiError
-
     try:
         lifecycle.dispose(hit_id, now)
     except ApiError:

@@ -1,0 +1,102 @@
+"""Rows and files that the tests of the collecting side start from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from annotation.models import Batch, Clip, Hit, Segment, Subtitle, Video, Worker
+from annotation.models.crowd import Kind
+
+
+@pytest.fixture(autouse=True)
+def _own_media(settings: object, tmp_path: Path) -> None:
+    settings.MEDIA_ROOT = tmp_path / "media"  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def make_video_file(tmp_path: Path) -> Callable[..., Path]:
+    """Write an H.264 file of so many seconds: a square that moves over grey, with a tone where asked."""
+
+    def make(
+        name: str = "film.mp4", seconds: float = 6.0, fps: int = 10, codec: str = "libx264", sound: bool = False
+    ) -> Path:
+        path = tmp_path / name
+        with av.open(str(path), "w") as out:
+            stream = out.add_stream(codec, rate=fps)
+            stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+            audio = out.add_stream("aac", rate=48_000) if sound else None
+            for index in range(round(seconds * fps)):
+                picture = np.full((64, 96, 3), 90, np.uint8)
+                x = index % 80
+                picture[20:40, x : x + 16] = (220, 30, 30)
+                frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+                frame.pts, frame.time_base = index, Fraction(1, fps)
+                out.mux(stream.encode(frame))
+            out.mux(stream.encode(None))
+            if audio is not None:
+                for start in range(0, round(seconds * 48_000), 1024):
+                    wave = np.sin((np.arange(1024) + start) * 0.05).astype(np.float32)
+                    sample = av.AudioFrame.from_ndarray(wave[None], format="fltp", layout="mono")
+                    sample.rate, sample.pts, sample.time_base = 48_000, start, Fraction(1, 48_000)
+                    out.mux(audio.encode(sample))
+                out.mux(audio.encode(None))
+        return path
+
+    return make
+
+
+@pytest.fixture
+def clip(db: None) -> Clip:
+    """A ready clip of 30 s with two spoken sentences."""
+    video = Video.objects.create(public_id="film", state=Video.State.READY, sha256="0" * 64, duration=30.0)
+    Subtitle.objects.create(video=video, start=1.0, end=4.0, text="Look at the red ball")
+    Subtitle.objects.create(video=video, start=12.0, end=15.0, text="Now it rolls away")
+    return Clip.objects.create(video=video, start=0.0, end=30.0)
+
+
+@pytest.fixture
+def segment(clip: Clip) -> Segment:
+    return Segment.objects.create(public_id=1, clip=clip, start=5.0, end=12.0)
+
+
+@pytest.fixture
+def make_hit(clip: Clip) -> Callable[..., Hit]:
+    """An open HIT of a batch of this kind."""
+
+    def make(kind: Kind, *, segment: Segment | None = None, hidden: bool = False, assignments: int = 2) -> Hit:
+        batch, _ = Batch.objects.get_or_create(
+            name=f"{kind} batch",
+            defaults={
+                "kind": kind,
+                "reward": Decimal("0.12"),
+                "assignments_per_hit": assignments,
+                "budget": Decimal("10.00"),
+                "state": Batch.State.OPEN,
+                "hit_type_id": f"TYPE{kind.upper()}",
+            },
+        )
+        number = Hit.objects.count()
+        return Hit.objects.create(
+            batch=batch,
+            clip=None if segment else clip,
+            segment=segment,
+            narration_hidden=hidden,
+            request_token=f"token-{number}",
+            hit_id=f"HIT{number}",
+            wanted=assignments,
+            state=Hit.State.OPEN,
+        )
+
+    return make
+
+
+@pytest.fixture
+def worker(db: None) -> Worker:
+    return Worker.objects.create(environment="local", worker_id="AWORKER1", group=Kind.SEGMENT)
