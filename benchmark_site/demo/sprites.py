@@ -9,11 +9,11 @@ from benchmark_site.demo.script import Subject
 
 RGB = {
     "red": (222, 30, 38),
-    "orange": (255, 140, 0),
-    "yellow": (255, 226, 26),
+    "orange": (245, 112, 0),
+    "yellow": (255, 238, 40),
     "green": (24, 150, 52),
     "blue": (26, 74, 220),
-    "purple": (140, 42, 168),
+    "purple": (128, 30, 160),
 }
 DRAWN = 256  # side of the picture a shape is drawn in before it is scaled
 
@@ -45,13 +45,13 @@ def _fill(subject: Subject) -> Image.Image:
     draw = ImageDraw.Draw(picture)
     if subject.pattern == "striped":
         for left in range(-DRAWN, DRAWN, 56):
-            corners = [(left, DRAWN), (left + 24, DRAWN), (left + 24 + DRAWN, 0), (left + DRAWN, 0)]
+            corners = [(left, DRAWN), (left + 14, DRAWN), (left + 14 + DRAWN, 0), (left + DRAWN, 0)]
             draw.polygon(corners, fill=(250, 250, 250))
     elif subject.pattern == "spotted":
         for row in range(5):
             for column in range(5):
                 x, y = 24 + column * 52 + (row % 2) * 26, 24 + row * 52
-                draw.ellipse((x - 12, y - 12, x + 12, y + 12), fill=(20, 20, 20))
+                draw.ellipse((x - 9, y - 9, x + 9, y + 9), fill=(20, 20, 20))
     return picture
 
 
