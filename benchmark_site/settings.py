@@ -6,6 +6,7 @@
 | SECRET_KEY | signs sessions, task pages and clip addresses | generated, where the services are embedded |
 | DATABASE_URL, CELERY_BROKER_URL | PostgreSQL and Valkey/Redis | the embedded ones |
 | MEDIA_ROOT | clips, features, releases, submissions | $BENCH_HOME/media |
+| X_ACCEL_PREFIX | nginx location (internal) of MEDIA_ROOT, where nginx serves the clips | none: the platform does |
 | MARKETPLACE_URL | public origin of the marketplace whose frames show our tasks | http://127.0.0.1:8001 |
 | MTURK_ENDPOINT_URL | where boto3 finds the crowd of environment `local` | $MARKETPLACE_URL/api |
 | MTURK_ACCESS_KEY, MTURK_SECRET | this requester's keys there | generated, where the services are embedded |
@@ -121,6 +122,7 @@ STATICFILES_DIRS = [
     ("nouislider", BASE_DIR / "node_modules" / "nouislider" / "dist"),
 ]
 MEDIA_ROOT = Path(env.str("MEDIA_ROOT", default=str(embedded.bench_home() / "media")))
+X_ACCEL_PREFIX: str = env.str("X_ACCEL_PREFIX", default="")
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
@@ -175,6 +177,10 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 60,
     "unacked_restore_interval": 1,
     "unacked_mutex_expire": 5,
+}
+CELERY_BEAT_SCHEDULE = {
+    name: {"task": f"{name}.tasks.sweep", "schedule": 60.0}
+    for name in ("annotation", "benchmark_site.releases", "benchmark_site.leaderboard")
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(embedded.bench_home() / "celerybeat-schedule")
 

@@ -1,0 +1,75 @@
+"""docker-compose.yml against the settings it configures: without an engine here, its names are what can be checked."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+SETTINGS = {
+    "benchmark_site.settings": ROOT / "benchmark_site" / "settings.py",
+    "annotation.marketplace.settings": ROOT / "annotation" / "marketplace" / "settings.py",
+}
+ENVIRONMENT_READ = re.compile(r'env\.\w+\(\s*"([A-Z_]+)"')
+COMMON = {"DJANGO_SETTINGS_MODULE", "BENCH_HOME"}
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    return yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+
+
+def names_read(module: str) -> set[str]:
+    return set(ENVIRONMENT_READ.findall(SETTINGS[module].read_text())) | COMMON
+
+
+def ours(compose: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {name: service for name, service in compose["services"].items() if service["image"] == "hero-bench"}
+
+
+def test_the_services_of_the_design_are_there(compose: dict[str, Any]) -> None:
+    services = compose["services"]
+    assert {"web", "worker", "trainer", "beat", "marketplace", "clock", "nginx"} <= set(services)
+    assert services["postgres"]["image"] == "postgres:18"
+    assert services["valkey"]["image"].endswith("valkey:9")
+
+
+def test_every_variable_is_one_that_the_settings_read(compose: dict[str, Any]) -> None:
+    for name, service in ours(compose).items():
+        environment = set(service["environment"])
+        module = service["environment"].get("DJANGO_SETTINGS_MODULE", "benchmark_site.settings")
+        shell = {"MTURK_ACCESS_KEY", "MTURK_SECRET"} if name == "marketplace-migrate" else set()
+        assert environment - shell <= names_read(module), name
+
+
+def test_every_service_of_ours_has_what_it_needs(compose: dict[str, Any]) -> None:
+    for name, service in ours(compose).items():
+        module = service["environment"].get("DJANGO_SETTINGS_MODULE", "benchmark_site.settings")
+        if module == "benchmark_site.settings":
+            needed = {"SITE_URL", "SECRET_KEY", "DATABASE_URL", "CELERY_BROKER_URL", "MARKETPLACE_URL"}
+        else:
+            needed = {"MARKETPLACE_URL", "MARKETPLACE_SECRET_KEY", "MARKETPLACE_DATABASE_URL"}
+        assert needed <= set(service["environment"]), name
+
+
+def test_postgres_18_keeps_its_data_where_the_image_puts_it(compose: dict[str, Any]) -> None:
+    for name in ("postgres", "marketplace-postgres"):
+        volume, target = compose["services"][name]["volumes"][0].split(":")
+        assert target == "/var/lib/postgresql"
+        assert volume in compose["volumes"]
+
+
+def test_every_queue_has_a_worker(compose: dict[str, Any]) -> None:
+    commands = " ".join(str(service.get("command", "")) for service in compose["services"].values())
+    queues = {queue for listed in re.findall(r"-Q ([\w,]+)", commands) for queue in listed.split(",")}
+    assert queues == {"default", "score", "match", "train"}
+
+
+def test_nginx_reads_the_clips_that_the_platform_points_to(compose: dict[str, Any]) -> None:
+    prefix = compose["services"]["web"]["environment"]["X_ACCEL_PREFIX"]
+    media = compose["services"]["web"]["environment"]["MEDIA_ROOT"]
+    assert f"location {prefix}/ {{ internal; alias {media}/; }}" in compose["configs"]["nginx"]["content"]
