@@ -1,0 +1,227 @@
+"""From clips to batches. Random choices are made elsewhere and handed in, so that a batch can be repeated."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from hero_model.batch import ClipBatch, pack, pack_texts
+from hero_model.config import HeroConfig
+from hero_model.moment import MatchBatch
+from hero_model.pretraining import FrameOrderBatch, MaskedFrameBatch, MaskedWordBatch
+from hero_model.qa import QuestionBatch
+
+Ids = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One clip: features [F, V], sentences as token ids without special ones, the frames of each sentence."""
+
+    name: str
+    features: NDArray[np.float32]
+    sentences: Sequence[Ids]
+    frames: Sequence[Ids]
+
+    @property
+    def matched(self) -> list[int]:
+        """Sentences that have frames."""
+        return [index for index, own in enumerate(self.frames) if len(own)]
+
+
+@dataclass
+class _Rows:
+    """The sequences of a batch before packing, with where each frame comes from and goes to."""
+
+    sentences: list[Ids] = field(default_factory=list)
+    sources: list[Ids] = field(default_factory=list)
+    targets: list[Ids] = field(default_factory=list)
+
+
+def clip_batch(clips: Sequence[Clip], config: HeroConfig) -> ClipBatch:
+    """[</s>] + words of every sentence with frames (the released code's leading token)."""
+    sentences = [
+        [with_context(clip, s, config) if len(clip.frames[s]) else None for s in range(len(clip.sentences))]
+        for clip in clips
+    ]
+    return _batch(clips, sentences, config, suffixes=None)
+
+
+def masked_word_batch(
+    clips: Sequence[Clip], masked: Sequence[Sequence[Ids]], inputs: Sequence[Sequence[Ids]], config: HeroConfig
+) -> MaskedWordBatch:
+    """[<s>] + words; `masked` holds the places of masked words in each sentence, `inputs` what stands there.
+
+    Sentences without frames take part as text alone. Truncated to max_sentence_tokens.
+    """
+    sentences: list[list[Ids | None]] = []
+    labels: list[Ids] = []
+    for clip, places_per, inputs_per in zip(clips, masked, inputs, strict=True):
+        sentences.append([])
+        for words, places, replaced in zip(clip.sentences, places_per, inputs_per, strict=True):
+            seen = words[: config.max_sentence_tokens].copy()
+            label = np.full(len(seen) + 1, -1)
+            label[places + 1] = seen[places]
+            seen[places] = replaced
+            sentences[-1].append(np.concatenate([[config.cls_token_id], seen]))
+            labels.append(label)
+    batch, words_in_order = _packed_batch(clips, sentences, config, suffixes=None)
+    flat = torch.from_numpy(np.concatenate(labels)[words_in_order])
+    order = batch.packed.word_places
+    return MaskedWordBatch(batch, order[flat >= 0], flat[flat >= 0])
+
+
+def masked_frame_batch(
+    clips: Sequence[Clip], masked: Sequence[NDArray[np.bool_]], config: HeroConfig, contrast: bool = True
+) -> MaskedFrameBatch:
+    """masked[b] is bool [F of the clip]."""
+    batch = clip_batch(clips, config)
+    hidden = torch.zeros_like(batch.mask)
+    for row, mask in enumerate(masked):
+        hidden[row, : len(mask)] = torch.from_numpy(mask)
+    return MaskedFrameBatch(batch, hidden, contrast)
+
+
+def frame_order_batch(
+    clips: Sequence[Clip], chosen: Sequence[Ids], shuffled: Sequence[Ids], config: HeroConfig
+) -> FrameOrderBatch:
+    """Frame chosen[b][i] of clip b moves to place shuffled[b][i], a permutation of chosen[b]."""
+    batch = clip_batch(clips, config)
+    order = torch.arange(batch.mask.shape[1]).repeat(len(clips), 1)
+    labels = torch.full_like(order, -1)
+    for row, (before, after) in enumerate(zip(chosen, shuffled, strict=True)):
+        order[row, before] = torch.from_numpy(after)
+        labels[row, after] = torch.from_numpy(before)
+    return FrameOrderBatch(batch, order, labels)
+
+
+def subtitle_match_batch(
+    clips: Sequence[Clip], chosen: Sequence[Sequence[int]], config: HeroConfig, with_span_loss: bool = True
+) -> MatchBatch:
+    """VSM: the chosen sentences become queries, their words leave the clip (their frames stay)."""
+    sentences: list[list[Ids | None]] = []
+    queries, owners, spans = [], [], []
+    for row, (clip, picked) in enumerate(zip(clips, chosen, strict=True)):
+        lead = np.array([config.sep_token_id])
+        sentences.append([])
+        for s, own in enumerate(clip.frames):
+            if not len(own):
+                sentences[-1].append(None)
+            elif s in picked:
+                sentences[-1].append(lead)
+            else:
+                sentences[-1].append(with_context(clip, s, config, config.max_sentence_tokens))
+        for s in picked:
+            queries.append(query_ids(clip.sentences[s][: config.max_sentence_tokens], config))
+            owners.append(row)
+            first, last = clip.frames[s][0], clip.frames[s][-1]
+            spans.append((first, min(max(first + 1, last), len(clip.features) - 1)))
+    batch = _batch(clips, sentences, config, suffixes=None)
+    return MatchBatch(batch, pack_texts(queries), torch.tensor(owners), torch.tensor(spans).view(-1, 2), with_span_loss)
+
+
+def moment_batch(
+    clips: Sequence[Clip],
+    queries: Sequence[Ids],
+    query_clips: Sequence[int],
+    spans: Sequence[tuple[int, int]],
+    config: HeroConfig,
+) -> MatchBatch:
+    """Moment retrieval: queries as token ids without special ones, the clip of each, its span in frames."""
+    texts = pack_texts([query_ids(query, config) for query in queries])
+    return MatchBatch(clip_batch(clips, config), texts, torch.tensor(query_clips), torch.tensor(spans).view(-1, 2))
+
+
+def question_batch(
+    clips: Sequence[Clip],
+    questions: Sequence[tuple[Ids, Sequence[Ids]]],
+    answers: Sequence[int],
+    spans: Sequence[tuple[int, int]],
+    config: HeroConfig,
+) -> QuestionBatch:
+    """clips[i] belongs to questions[i] = (question, its answers), all as token ids without special ones."""
+    lead = np.array([config.sep_token_id])
+    appended = [
+        [np.concatenate([lead, question, lead, answer]) for answer in options] for question, options in questions
+    ]
+    sentences = [
+        [with_context(clip, s, config) if len(clip.frames[s]) else None for s in range(len(clip.sentences))]
+        for clip in clips
+    ]
+    return QuestionBatch(
+        clips=_batch(clips, sentences, config, suffixes=appended),
+        appended=pack_texts([text for options in appended for text in options]),
+        answers=torch.tensor(answers),
+        spans=torch.tensor(spans).view(-1, 2),
+    )
+
+
+def query_ids(words: Ids, config: HeroConfig) -> Ids:
+    """[<s>] + words, cut to the position table."""
+    limit = min(config.max_position_embeddings, config.max_query_positions)
+    return np.concatenate([[config.cls_token_id], words])[:limit]
+
+
+def with_context(clip: Clip, sentence: int, config: HeroConfig, limit: int | None = None) -> Ids:
+    """[</s>] + the words of the context sentences before + the sentence's own."""
+    first = max(0, sentence - config.context_sentences)
+    words = [s[:limit] for s in clip.sentences[first : sentence + 1]]
+    return np.concatenate([[config.sep_token_id], *words])
+
+
+def span_of_seconds(start: float, end: float, n_frames: int, interval: float) -> tuple[int, int]:
+    """First and last frame of a moment in seconds; at least two frames where the clip has them."""
+    first = min(int(np.floor(start / interval)), n_frames - 1)
+    last = min(max(int(np.ceil(end / interval)) - 1, first + 1), n_frames - 1)
+    return first, last
+
+
+def _batch(
+    clips: Sequence[Clip],
+    sentences: Sequence[Sequence[Ids | None]],
+    config: HeroConfig,
+    suffixes: Sequence[Sequence[Ids]] | None,
+) -> ClipBatch:
+    return _packed_batch(clips, sentences, config, suffixes)[0]
+
+
+def _packed_batch(
+    clips: Sequence[Clip],
+    sentences: Sequence[Sequence[Ids | None]],
+    config: HeroConfig,
+    suffixes: Sequence[Sequence[Ids]] | None,
+) -> tuple[ClipBatch, NDArray[np.int64]]:
+    """The batch, and for each packed word its place among the words as given; None leaves a sentence out.
+
+    suffixes[b] are texts that each give clip b a row of its own, in which they end every sentence.
+    """
+    features, mask = _padded(clips)
+    width = mask.shape[1]
+    rows = _Rows()
+    row_clips: list[int] = []
+    for index, (clip, texts) in enumerate(zip(clips, sentences, strict=True)):
+        for suffix in suffixes[index] if suffixes is not None else [np.empty(0, np.int64)]:
+            row = len(row_clips)
+            row_clips.append(index)
+            for words, own in zip(texts, clip.frames, strict=True):
+                if words is not None:
+                    room = config.max_position_embeddings - len(suffix)
+                    rows.sentences.append(np.concatenate([words[:room], suffix]))
+                    rows.sources.append(index * width + own)
+                    rows.targets.append(row * width + own)
+    packed, frames_in_order, words_in_order = pack(rows.sentences, rows.sources)
+    targets = np.concatenate(rows.targets)[frames_in_order] if rows.targets else np.empty(0, np.int64)
+    batch = ClipBatch(features, mask, packed, torch.from_numpy(targets), torch.tensor(row_clips))
+    return batch, words_in_order
+
+
+def _padded(clips: Sequence[Clip]) -> tuple[torch.Tensor, torch.Tensor]:
+    longest = max(len(clip.features) for clip in clips)
+    features = torch.zeros(len(clips), longest, clips[0].features.shape[1])
+    mask = torch.zeros(len(clips), longest, dtype=torch.bool)
+    for row, clip in enumerate(clips):
+        features[row, : len(clip.features)] = torch.from_numpy(clip.features)
+        mask[row, : len(clip.features)] = True
+    return features, mask
