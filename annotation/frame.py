@@ -11,7 +11,7 @@ import json
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from csp.decorators import csp_update
+from csp.decorators import csp_replace
 from django.conf import settings
 from django.core import signing
 from django.http import Http404, HttpRequest, HttpResponse
@@ -36,7 +36,7 @@ GRACE = timedelta(hours=1)
 @method_decorator(csrf_exempt, name="dispatch")
 @method_decorator(xframe_options_exempt, name="dispatch")
 @method_decorator(
-    csp_update({"frame-ancestors": settings.CROWD_ORIGINS, "form-action": ["'self'", *settings.CROWD_ORIGINS]}),
+    csp_replace({"frame-ancestors": settings.CROWD_ORIGINS, "form-action": ["'self'", *settings.CROWD_ORIGINS]}),
     name="dispatch",
 )
 class TaskFrame(View):
