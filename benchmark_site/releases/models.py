@@ -188,7 +188,7 @@ class Item(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(kind="moment", answer_index__isnull=True, options=[]) & ~Q(type="")
-                | Q(kind="qa", answer_index__lt=OPTIONS, options__len=OPTIONS, type=""),
+                | Q(kind="qa", answer_index__isnull=False, answer_index__lt=OPTIONS, options__len=OPTIONS, type=""),
                 name="item_is_query_or_question",
             ),
         ]

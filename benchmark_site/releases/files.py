@@ -1,0 +1,210 @@
+"""The files of a release (docs/release_format.md), written from its rows alone: same rows, same bytes.
+
+Nothing here may depend on a date, a host, a primary key or the order in which rows were inserted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from annotation.models import Clip
+from benchmark_site.releases.card import card
+from benchmark_site.releases.errors import Refused
+from benchmark_site.releases.models import Item, Release, ReleaseFile, Split
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+FORMAT = "hero-bench-release/1"
+MANIFEST = "MANIFEST.json"
+PROVENANCE = "PROVENANCE.json"
+HELD_OUT = "held_out"
+FILE_NAMES = {Split.TRAIN: "train", Split.VAL: "val", Split.TEST: "test_public"}
+
+
+@dataclass(frozen=True)
+class Written:
+    """A file that lies in the folder, as the manifest lists it."""
+
+    path: str
+    bytes: int
+    sha256: str
+    rows: int | None
+    access: str
+
+
+def write_files(folder: Path, release: Release) -> list[Written]:
+    """Everything but the manifest, into an empty folder; sorted by path. Raises Refused on unusable features."""
+    items = list(release.items.select_related("video").order_by("kind", "public_id"))
+    clips = _clips(items)
+    split_of = {item.video_id: item.split for item in items}
+    files = [_write(folder, "README.md", card(release, items, clips))]
+    for kind, place, full, public in (
+        (Item.Kind.MOMENT, "moment/tvr", _moment_row, _public_moment_row),
+        (Item.Kind.QA, "qa/value", _question_row, _public_question_row),
+    ):
+        rows = [item for item in items if item.kind == kind]
+        for split in Split if rows else ():
+            path = f"{place}/{FILE_NAMES[split]}.jsonl"
+            of_split = [item for item in rows if item.split == split]
+            if split == Split.TEST:
+                files.append(_write_rows(folder, path, map(public, of_split)))
+                files.append(_write_rows(folder, f"{HELD_OUT}/{path}", map(full, of_split)))
+            else:
+                files.append(_write_rows(folder, path, map(full, of_split)))
+    files.append(_write(folder, "moment/tvr/video2dur_idx.json", _canonical(_video_index(clips, split_of))))
+    files.append(
+        _write_rows(folder, "subtitles.jsonl", ({"vid_name": clip.name, "sub": clip.subtitles()} for clip in clips))
+    )
+    files += _write_features(folder, clips)
+    return sorted(files, key=lambda file: file.path)
+
+
+def write_manifest(folder: Path, release: Release, files: Sequence[Written]) -> str:
+    """Write MANIFEST.json; its sha256, the release hash."""
+    manifest = {
+        "format": FORMAT,
+        "name": release.slug,
+        "version": release.version,
+        "seed": release.seed,
+        "files": [file.__dict__ for file in files],
+    }
+    return _write(folder, MANIFEST, _canonical(manifest)).sha256
+
+
+def _clips(items: Iterable[Item]) -> list[Clip]:
+    """All clips of the videos that hold an item, in the order of their names."""
+    videos = {item.video_id for item in items}
+    clips = sorted(Clip.objects.filter(video__in=videos).select_related("video"), key=lambda clip: clip.name)
+    for one, other in pairwise(clips):
+        if one.name == other.name:
+            raise Refused(f"two clips are called {one.name}: their times differ by less than a name shows")
+    return clips
+
+
+def _video_index(clips: Sequence[Clip], split_of: dict[int, str]) -> dict[str, dict[str, list[float | int]]]:
+    index: dict[str, dict[str, list[float | int]]] = {FILE_NAMES[split]: {} for split in Split}
+    for number, clip in enumerate(clips):
+        index[FILE_NAMES[Split(split_of[clip.video_id])]][clip.name] = [round(clip.duration, 3), number]
+    return index
+
+
+def _moment_row(item: Item) -> dict[str, Any]:
+    return {
+        "vid_name": item.vid_name,
+        "duration": item.duration,
+        "ts": [item.start, item.end],
+        "desc": item.text,
+        "type": item.type,
+        "desc_id": item.public_id,
+    }
+
+
+def _public_moment_row(item: Item) -> dict[str, Any]:
+    return {"desc_id": item.public_id, "desc": item.text, "type": item.type}
+
+
+def _question_row(item: Item) -> dict[str, Any]:
+    return {**_public_question_row(item), "answer_idx": item.answer_index}
+
+
+def _public_question_row(item: Item) -> dict[str, Any]:
+    options = {f"a{place}": text for place, text in enumerate(item.options)}
+    span = f"{_seconds(item.start)}-{_seconds(item.end)}"
+    return {"qid": item.public_id, "vid_name": item.vid_name, "q": item.text, **options, "ts": span}
+
+
+def _seconds(value: float) -> str:
+    """Milliseconds at most and never an exponent: loaders of the field split this text at its dash."""
+    return f"{value:.3f}".rstrip("0").rstrip(".")
+
+
+def _write_features(folder: Path, clips: Sequence[Clip]) -> list[Written]:
+    """`features/<model>.safetensors` for every model that described the clips. Raises Refused."""
+    from annotation.feature_store import save_features
+
+    vectors: dict[str, dict[str, NDArray[np.float32]]] = defaultdict(dict)
+    intervals: dict[str, float] = {}
+    for clip in clips:
+        if not clip.features:
+            continue
+        model, interval_s, tensor = _read_features(clip)
+        if intervals.setdefault(model, interval_s) != interval_s:
+            raise Refused(
+                f"{clip.name}: features of {model} every {interval_s:g} s, other clips every {intervals[model]:g} s"
+            )
+        vectors[model][clip.name] = tensor
+    files = []
+    for model in sorted(vectors):
+        lacking = [clip.name for clip in clips if clip.name not in vectors[model]]
+        if lacking:
+            raise Refused(f"{len(lacking)} clips have no features of {model}: {', '.join(lacking[:5])}")
+        if len({tensor.shape[1] for tensor in vectors[model].values()}) > 1:
+            raise Refused(f"features of {model} are not all of one dimension")
+        path = f"features/{re.sub(r'[^A-Za-z0-9._-]+', '-', model)}.safetensors"
+        (folder / path).parent.mkdir(exist_ok=True)
+        save_features(folder / path, vectors[model], model=model, interval_s=intervals[model])
+        files.append(_written(folder, path, rows=len(vectors[model])))
+    return files
+
+
+def _read_features(clip: Clip) -> tuple[str, float, NDArray[np.float32]]:
+    """Model, seconds between frames, float32 [frames, dim]. Raises Refused where the file is not what was ingested."""
+    from safetensors import SafetensorError, safe_open
+
+    path = Path(clip.features.path)
+    where = f"{clip.name}: its feature file {clip.features.name}"
+    if not path.is_file():
+        raise Refused(f"{where} is missing")
+    if _sha256(path) != clip.features_sha256:
+        raise Refused(f"{where} is not the one that was ingested: its hash differs")
+    try:
+        with safe_open(path, framework="numpy") as stored:
+            metadata = stored.metadata() or {}
+            tensor = stored.get_tensor("features")
+            model, interval_s = metadata["model"], float(metadata["interval_s"])
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise Refused(f"{where} holds no `features` with metadata model and interval_s: {error}") from error
+    if tensor.ndim != 2 or tensor.dtype.name != "float32":
+        raise Refused(f"{where} holds {tensor.dtype.name} {list(tensor.shape)}, expected float32 [frames, dim]")
+    return model, interval_s, tensor
+
+
+def _canonical(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False) + "\n"
+
+
+def _write_rows(folder: Path, path: str, rows: Iterable[dict[str, Any]]) -> Written:
+    lines = [json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows]
+    return _write(folder, path, "".join(lines), rows=len(lines))
+
+
+def _write(folder: Path, path: str, text: str, rows: int | None = None) -> Written:
+    target = folder / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(text.encode())
+    return _written(folder, path, rows)
+
+
+def _written(folder: Path, path: str, rows: int | None) -> Written:
+    target = folder / path
+    with target.open("rb") as handle:
+        os.fsync(handle.fileno())
+    held_out = path.startswith(HELD_OUT + "/")
+    access = ReleaseFile.Access.HELD_OUT if held_out else ReleaseFile.Access.PUBLIC
+    return Written(path, target.stat().st_size, _sha256(target), rows, str(access))
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -1,0 +1,81 @@
+"""Second step of a build: adversarial negatives inside each split, and the audit before and after.
+
+Loads torch: workers and commands only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from adversarial.audit import audit_items
+
+from adversarial.items import ItemError
+from adversarial.pipeline import match_items
+from benchmark_site.releases import gate
+from benchmark_site.releases.claims import held
+from benchmark_site.releases.errors import Refused
+from benchmark_site.releases.models import Item, Negative, Release
+
+REPLACED = 1  # written negatives of three that are replaced (paper, section 4.2)
+
+
+def match(release_id: int, token: str) -> None:
+    """Replace one written negative of each question, measure blind accuracy. Raises Refused by the quality gate."""
+    release = Release.objects.get(pk=release_id)
+    questions = list(release.items.filter(kind=Item.Kind.QA).select_related("video").order_by("public_id"))
+    report: dict[str, Any] = {}
+    blind: dict[str, Any] = {}
+    negatives: list[Negative] = []
+    if questions:
+        written = [_row(item) for item in questions]
+        try:
+            matched, report = match_items(written, replace=REPLACED, seed=release.seed)
+        except ItemError as error:
+            raise Refused(f"negatives: {error}") from error
+        blind = {
+            "before": audit_items(written, seed=release.seed),
+            "after": audit_items(matched, seed=release.seed),
+        }
+        negatives = _apply(questions, matched)
+    quality = gate.check_matched(questions, negatives)
+    gate.refuse_blocked(quality)
+    with held(release_id, token) as release:
+        Item.objects.bulk_update(questions, ["options", "answer_index"], batch_size=1000)
+        Negative.objects.bulk_create(negatives, batch_size=1000)
+        release.matching, release.blind = report, blind
+        release.quality = [*release.quality, *quality]
+        release.step = Release.Step.WRITE
+        release.save(update_fields=["matching", "blind", "quality", "step"])
+
+
+def _row(item: Item) -> dict[str, Any]:
+    return {
+        "qid": item.public_id,
+        "video_id": item.video.public_id,
+        "question": item.text,
+        "answers": item.options,
+        "answer_idx": item.answer_index,
+        "fold": item.split,
+    }
+
+
+def _apply(questions: Sequence[Item], matched: Sequence[dict[str, Any]]) -> list[Negative]:
+    """Give the items their new options; the unsaved negatives among them."""
+    by_qid = {item.public_id: item for item in questions}
+    negatives = []
+    for item, row in zip(questions, matched, strict=True):
+        item.options, item.answer_index = row["answers"], row["answer_idx"]
+        negatives += [
+            Negative(
+                item=item,
+                option=place,
+                source=by_qid[option["source_qid"]],
+                relevance=option["relevance"],
+                similarity=option["similarity"],
+                replaced=option["replaced"],
+            )
+            for place, option in enumerate(row["options"])
+            if option["source"] == "matched"
+        ]
+    return negatives

@@ -1,0 +1,22 @@
+"""Celery tasks of the releases. A message is only a wake-up: the row says what is to be done."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from benchmark_site.releases.claims import waiting
+
+
+@shared_task(queue="match")
+def build(release_id: int) -> None:
+    """Build a release; does nothing where a worker is at it or it is no longer being built."""
+    from benchmark_site.releases.build import build_release
+
+    build_release(release_id)
+
+
+@shared_task
+def sweep() -> None:
+    """Wake the releases that wait for a worker or whose worker has died. Run it once a minute."""
+    for pk in waiting().values_list("pk", flat=True):
+        build.delay(release_id=pk)

@@ -1,0 +1,152 @@
+"""Pages of the releases: list, detail, the form that starts one, downloads of public files."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from django.contrib.admin.views.decorators import staff_member_required
+from django.contrib.auth.mixins import UserPassesTestMixin
+from django.db.models import Count
+from django.forms import ModelForm
+from django.http import FileResponse, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.views.decorators.http import require_POST, require_safe
+from django.views.generic import CreateView, DetailView, ListView
+
+from benchmark_site.releases.export import public_zip
+from benchmark_site.releases.files import MANIFEST
+from benchmark_site.releases.models import Item, Release, ReleaseFile, Split
+from benchmark_site.releases.services import retry_release, start_release
+
+
+class ReleaseList(ListView):
+    """Every release, newest first, with how much it holds."""
+
+    paginate_by = 50
+
+    def get_queryset(self) -> Any:
+        return Release.objects.annotate(n_items=Count("items"))
+
+
+class ReleaseDetail(DetailView):
+    """What a release holds, how hard it is to guess, and its files; while it is built, htmx asks for the steps."""
+
+    def get_template_names(self) -> list[str]:
+        partial = bool(getattr(self.request, "htmx", False))
+        return ["releases/release_progress.html" if partial else "releases/release_detail.html"]
+
+    def get_object(self, queryset: Any = None) -> Release:
+        return get_object_or_404(Release, slug=self.kwargs["slug"], version=self.kwargs["version"])
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        release = self.object
+        files = release.files.all()
+        return super().get_context_data(
+            **kwargs,
+            steps=_steps(release),
+            has_items=release.items.exists(),
+            splits=split_table(release),
+            blind=blind_table(release.blind),
+            public_files=[file for file in files if file.access == ReleaseFile.Access.PUBLIC],
+            held_out_files=[file for file in files if file.access == ReleaseFile.Access.HELD_OUT],
+            manifest=MANIFEST,
+        )
+
+
+def _steps(release: Release) -> list[dict[str, Any]]:
+    steps = list(Release.Step)
+    at = steps.index(Release.Step(release.step))
+    return [
+        {"label": step.label, "now": place == at, "done": place < at}
+        for place, step in enumerate(steps)
+        if step != Release.Step.DONE
+    ]
+
+
+def blind_table(blind: dict[str, Any]) -> list[dict[str, Any]]:
+    """One row an adversary: its accuracy and interval in per cent, before and after the matching."""
+    panels = [blind.get(when, {}).get("panel", {}) for when in ("before", "after")]
+    names = list(dict.fromkeys(name for panel in panels for name in panel))
+    return [
+        {"name": name.replace("_", " "), "cells": [_per_cent(panel.get(name)) for panel in panels]} for name in names
+    ]
+
+
+def _per_cent(row: dict[str, float] | None) -> dict[str, float] | None:
+    return None if row is None else {key: 100 * row[key] for key in ("accuracy", "low", "high")}
+
+
+def split_table(release: Release) -> list[dict[str, Any]]:
+    """Per split the videos, queries and questions, and each count's share of the whole in per cent."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for kind, split, n in release.items.values_list("kind", "split").annotate(Count("id")).order_by():
+        counts[kind, split] = n
+    for split, n in release.items.values_list("split").annotate(Count("video", distinct=True)).order_by():
+        counts["video", split] = n
+    measures = ("video", Item.Kind.MOMENT, Item.Kind.QA)
+    totals = {measure: sum(counts[measure, split] for split in Split.values) for measure in measures}
+    return [
+        {
+            "split": split,
+            "cells": [
+                (counts[measure, split], 100 * counts[measure, split] / totals[measure] if totals[measure] else None)
+                for measure in measures
+            ],
+        }
+        for split in Split.values
+    ]
+
+
+class ReleaseForm(ModelForm):
+    class Meta:
+        model = Release
+        fields = ("slug", "version", "seed")
+
+
+class ReleaseCreate(UserPassesTestMixin, CreateView):
+    """Staff start the build of a version."""
+
+    model = Release
+    form_class = ReleaseForm
+
+    def test_func(self) -> bool:
+        user = self.request.user
+        return bool(user.is_authenticated and user.is_staff)
+
+    def form_valid(self, form: ModelForm) -> HttpResponse:
+        assert self.request.user.is_authenticated  # test_func
+        release = start_release(**form.cleaned_data, user=self.request.user)
+        return redirect(release)
+
+
+@require_POST
+@staff_member_required(login_url="login")
+def retry(request: HttpRequest, slug: str, version: str) -> HttpResponse:
+    """Staff have a failed release built again."""
+    release = get_object_or_404(Release, slug=slug, version=version)
+    retry_release(release.pk)
+    return redirect(release)
+
+
+@require_safe
+def download(request: HttpRequest, slug: str, version: str) -> StreamingHttpResponse:
+    """All public files of a frozen release as one zip."""
+    release = get_object_or_404(Release, slug=slug, version=version, state=Release.State.FROZEN)
+    response = StreamingHttpResponse(public_zip(release), content_type="application/zip")
+    response["Content-Disposition"] = f'attachment; filename="{release.folder_name}.zip"'
+    return response
+
+
+@require_safe
+def download_file(request: HttpRequest, slug: str, version: str, path: str) -> FileResponse:
+    """One public file of a frozen release. The path is looked up in the table, never on the disk."""
+    release = get_object_or_404(Release, slug=slug, version=version, state=Release.State.FROZEN)
+    if path == MANIFEST:
+        sha256 = release.sha256
+    else:
+        sha256 = get_object_or_404(release.files, path=path, access=ReleaseFile.Access.PUBLIC).sha256
+    response = FileResponse((release.folder / path).open("rb"), as_attachment=True)
+    response["ETag"] = f'"{sha256}"'
+    response["Content-Length"] = str((release.folder / path).stat().st_size)
+    return response

@@ -1,0 +1,89 @@
+"""A small accepted corpus: videos with clips, feature files, subtitles, queries and questions."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from annotation.feature_store import save_features
+from annotation.models import Answer, Clip, Query, Question, Segment, Subtitle, Video
+from annotation.models.items import content_id
+
+COLOURS = ("red", "green", "blue", "yellow", "purple", "orange", "white", "black", "grey", "pink", "brown", "golden")
+SHAPES = ("circle", "square", "triangle", "star", "ring", "arrow", "cross", "heart")
+ACTIONS = ("enters from the left", "leaves to the right", "turns around", "grows", "falls down", "jumps", "fades away")
+PLACES = ("near the tree", "on the table", "at the top", "behind the wall", "in the corner", "below the lamp")
+
+Corpus = Callable[..., list[Video]]
+
+
+@pytest.fixture(autouse=True)
+def media(settings, tmp_path: Path) -> Iterator[Path]:
+    """An empty MEDIA_ROOT."""
+    settings.MEDIA_ROOT = tmp_path / "media"
+    settings.MEDIA_ROOT.mkdir()
+    return settings.MEDIA_ROOT
+
+
+@pytest.fixture
+def corpus() -> Corpus:
+    return make_corpus
+
+
+def make_corpus(videos: int = 12, start: int = 0, features: bool = True) -> list[Video]:
+    """Videos of one 30 s clip, each with two segments; a segment has a query and a question with four answers."""
+    return [_make_video(start + number, features) for number in range(videos)]
+
+
+def _make_video(number: int, features: bool) -> Video:
+    video = Video.objects.create(
+        public_id=f"shapes-{number:03d}", licence="CC0-1.0", duration=30.0, state=Video.State.READY
+    )
+    clip = Clip.objects.create(video=video, start=0.0, end=30.0)
+    if features:
+        attach_features(clip, np.random.default_rng(number).standard_normal((20, 8)).astype(np.float32))
+    Subtitle.objects.create(video=video, start=2.0, end=5.5, text=f"Here we see number {number}.")
+    for place in range(2):
+        start = 3.0 + 12.5 * place
+        segment = Segment.objects.create(
+            public_id=content_id("s", number, place), clip=clip, start=start, end=start + 7.31
+        )
+        colour, shape = COLOURS[(number + 5 * place) % 12], SHAPES[(3 * number + place) % 8]
+        action, where = ACTIONS[(number + 2 * place) % 7], PLACES[(number * 5 + place) % 6]
+        Query.objects.create(
+            public_id=content_id("q", number, place),
+            segment=segment,
+            text=f"The {colour} {shape} {action} {where} in scene {number}",
+            type="vt" if place else "v",
+        )
+        question = Question.objects.create(
+            public_id=content_id("a", number, place),
+            segment=segment,
+            text=f"What does the {colour} {shape} do {where}?" if place else f"Which {shape} {action} {where}?",
+        )
+        wrong = [ACTIONS[(number + 2 * place + n) % 7] for n in (1, 3, 4)]
+        options = [f"it {action}", *(f"it {text}" for text in wrong)]
+        if not place:
+            options = [f"the {COLOURS[(number + n) % 12]} one" for n in (0, 2, 5, 7)]
+        Answer.objects.bulk_create(
+            Answer(question=question, position=n, text=f"{text} {where}", correct=n == 0)
+            for n, text in enumerate(options)
+        )
+    return video
+
+
+def attach_features(clip: Clip, vectors: np.ndarray, model: str = "tiny-net", interval_s: float = 1.5) -> None:
+    """Store float32 [frames, dim] as the clip's feature file."""
+    from django.core.files.storage import default_storage
+
+    name = f"features/{clip.video.public_id}-{clip.pk}.safetensors"
+    path = Path(default_storage.path(name))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_features(path, {"features": vectors}, model=model, interval_s=interval_s)
+    clip.features.name = name
+    clip.features_sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    clip.save()
