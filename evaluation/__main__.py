@@ -20,7 +20,8 @@ from evaluation.release import (
     read_video_index,
     split_key,
 )
-from evaluation.score import Options, new_report, score_answers, score_moments
+from evaluation.score import Options, Report, score_answers, score_moments
+from evaluation.source import Source
 from evaluation.terminal import print_refusal, print_report
 from evaluation.writing import json_bytes, moment_submission, write_whole
 
@@ -50,27 +51,40 @@ def score(arguments: argparse.Namespace) -> int:
         # the field's own files under the field's own rules: bit for bit what its scorer does
         clamp=release is not None or arguments.rules == "strict",
     )
-    sha = release.manifest_sha256 if release else None
-    if arguments.task == "moment":
-        queries, train = _moments(release, arguments)
-        report = new_report(predictions, "moment", options, len(queries), sha)
-    else:
-        questions, qa_train = _questions(release, arguments)
-        report = new_report(predictions, "qa", options, len(questions), sha)
-    console = Console()
+    report = Report(arguments.task, options.split, options.rules, options.seed)
+    report.manifest_sha256 = release.manifest_sha256 if release else None
     try:
-        if arguments.task == "moment":
-            score_moments(predictions, queries, train, options, report)
-        else:
-            score_answers(predictions, questions, qa_train, options, report)
+        _score_into(report, release, predictions, options, arguments)
     except Refused as refusal:
         report.refused = refusal.problems
         print_refusal(report, refusal.total, Console(stderr=True))
     else:
-        print_report(report, console)
+        print_report(report, Console())
     if arguments.json:
         write_whole(arguments.json, [json_bytes(report.as_dict())])
     return REFUSED if report.refused else 0
+
+
+def _score_into(
+    report: Report,
+    release: Release | None,
+    predictions: Path,
+    options: Options,
+    arguments: argparse.Namespace,
+) -> None:
+    source = Source(predictions)
+    try:
+        if arguments.task == "moment":
+            queries, train = _moments(release, arguments)
+            report.n = len(queries)
+            score_moments(source, queries, train, options, report)
+        else:
+            questions, qa_train = _questions(release, arguments)
+            report.n = len(questions)
+            score_answers(source, questions, qa_train, options, report)
+    finally:
+        report.predictions_sha256 = source.sha256()
+        source.close()
 
 
 def baseline(arguments: argparse.Namespace) -> int:

@@ -5,7 +5,6 @@ Python's own json is used with hooks because it alone lets duplicate keys be see
 
 import json
 import re
-from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
@@ -31,8 +30,6 @@ def read_answers(raw: bytes, file: str) -> list[tuple[str, Any]]:
             refuse(f"a number of {len(digits)} digits: expected an answer index")
         return int(digits)
 
-    if len(raw) > MAX_QA_BYTES:
-        refuse(f"larger than {MAX_QA_BYTES} bytes")
     try:
         pairs = json.loads(
             raw.decode("utf-8"),
@@ -89,12 +86,3 @@ def match_answers(
         for qid in missing:
             findings.refuse("no answer for this question (--missing=miss counts it as wrong)", task="QA", id=qid)
     return given
-
-
-def read_answer_file(path: Path) -> list[tuple[str, Any]]:
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_QA_BYTES + 1)
-    except OSError as error:
-        raise Refused([Problem(path.name, "QA", None, None, None, error.strerror or str(error))]) from error
-    return read_answers(raw, path.name)

@@ -14,9 +14,8 @@ from evaluation.compiled import compiled
 from evaluation.lists import Lists
 from evaluation.problems import MOST_PROBLEMS, Findings
 from evaluation.release import MomentQueries
+from evaluation.scan import MOST_ROWS
 from evaluation.temporal import ROWS_KEPT
-
-MOST_ROWS = 1000  # longer lists are refused: they cannot be meant, and they bound memory
 
 Rules = Literal["strict", "official"]
 
@@ -33,6 +32,7 @@ class Oddity(IntEnum):
     REPEATED_VIDEO = 6
 
 
+UNKNOWN_VIDEO, NEGATIVE_START, REVERSED_SPAN, PAST_END, UNSORTED, WRONG_VIDEO, REPEATED_VIDEO = range(7)
 NOTES = {
     "past_end": "spans reach past the end of their video and were clamped to it",
     "past_end_kept": "spans reach past the end of their video and were scored as they are",
@@ -176,35 +176,41 @@ def inspect(
     examples: NDArray[np.int64],
 ) -> None:
     """Count each Oddity, keep the first (list, row) places, turn video idx into places, clamp spans."""
-    most = examples.shape[1]
     stamp = np.full(len(durations), -1, np.int64)  # the list that last named a video
     for i in range(len(queries)):
         if queries[i] < 0:
             continue
+        own = truth_video[queries[i]]
         first = offsets[i]
         for at in range(first, offsets[i + 1]):
-            found = np.zeros(7, np.bool_)
             idx = video[at]
-            where = place[idx] if 0 <= idx < len(place) else -1
+            where = np.int64(place[idx]) if 0 <= idx < len(place) else -1
             video[at] = where
             if where < 0:
-                found[0] = True
+                record(counts, examples, UNKNOWN_VIDEO, i, at - first)
             elif is_vr:
-                found[6] = stamp[where] == i
+                if stamp[where] == i:
+                    record(counts, examples, REPEATED_VIDEO, i, at - first)
                 stamp[where] = i
             else:
-                found[5] = is_svmr and truth_video[queries[i]] >= 0 and where != truth_video[queries[i]]
-                found[1] = start[at] < 0.0
-                found[2] = start[at] > end[at]
+                if is_svmr and where != own:
+                    record(counts, examples, WRONG_VIDEO, i, at - first)
+                if start[at] < 0.0:
+                    record(counts, examples, NEGATIVE_START, i, at - first)
+                if start[at] > end[at]:
+                    record(counts, examples, REVERSED_SPAN, i, at - first)
                 if end[at] > durations[where]:
-                    found[3] = True
-                if clamp and found[3]:
-                    end[at] = durations[where]
-                    start[at] = min(start[at], durations[where])
-            found[4] = has_score and at > first and score[at] > score[at - 1]
-            for code in range(7):
-                if found[code]:
-                    if counts[code] < most:
-                        examples[code, counts[code], 0] = i
-                        examples[code, counts[code], 1] = at - first
-                    counts[code] += 1
+                    record(counts, examples, PAST_END, i, at - first)
+                    if clamp:
+                        end[at] = durations[where]
+                        start[at] = min(start[at], durations[where])
+            if has_score and at > first and score[at] > score[at - 1]:
+                record(counts, examples, UNSORTED, i, at - first)
+
+
+@compiled
+def record(counts: NDArray[np.int64], examples: NDArray[np.int64], code: int, i: int, row: int) -> None:
+    if counts[code] < examples.shape[1]:
+        examples[code, counts[code], 0] = i
+        examples[code, counts[code], 1] = row
+    counts[code] += 1

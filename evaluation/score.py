@@ -2,14 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evaluation import __version__
-from evaluation.answers import match_answers, read_answer_file
+from evaluation.answers import MAX_QA_BYTES, match_answers, read_answers
 from evaluation.baselines import (
     MOMENT_KINDS,
     NEEDS_TRAIN,
@@ -26,7 +25,8 @@ from evaluation.metrics import Metric, qa_metrics, retrieval_metrics
 from evaluation.problems import Findings, Problem
 from evaluation.release import MomentQueries, Questions
 from evaluation.retrieval import Ranks, RankTables
-from evaluation.submission import read_moments, sha256_of
+from evaluation.source import Source
+from evaluation.submission import read_lists
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,8 @@ class Report:
     split: str
     rules: Rules
     seed: int
-    n: int
-    predictions_sha256: str
+    n: int = 0
+    predictions_sha256: str = ""
     manifest_sha256: str | None = None
     metrics: list[ScoredMetric] = field(default_factory=list)
     breakdowns: list[Breakdown] = field(default_factory=list)
@@ -88,13 +88,13 @@ class Report:
 
 
 def score_moments(
-    path: Path, truth: MomentQueries, train: MomentQueries | None, options: Options, report: Report
+    source: Source, truth: MomentQueries, train: MomentQueries | None, options: Options, report: Report
 ) -> None:
     """Score a moment submission into `report`. Raises Refused, and then `report` holds no metric."""
-    findings = Findings(path.name)
+    findings = Findings(source.name)
     checker = ListChecker(truth, options.rules, findings, options.clamp)
     tables = RankTables(truth, options.nms, options.nms_rows_in)
-    for lists in read_moments(path, truth.videos, findings):
+    for lists in read_lists(source, truth.videos, findings, allow_mark=options.rules == "official"):
         tables.add(lists, checker.check(lists))
     _check_complete(checker, options, findings)
     findings.raise_if_any()
@@ -108,19 +108,21 @@ def score_moments(
     report.notes = _notes(findings)
 
 
-def score_answers(path: Path, truth: Questions, train: Questions | None, options: Options, report: Report) -> None:
+def score_answers(source: Source, truth: Questions, train: Questions | None, options: Options, report: Report) -> None:
     """Score a QA submission into `report`. Raises Refused, and then `report` holds no metric."""
-    findings = Findings(path.name)
-    given = match_answers(read_answer_file(path), truth, options.rules, options.missing_is_miss, findings)
+    findings = Findings(source.name)
+    given = match_answers(
+        read_answers(source.read_all(MAX_QA_BYTES), source.name),
+        truth,
+        options.rules,
+        options.missing_is_miss,
+        findings,
+    )
     findings.raise_if_any()
     correct = given == truth.answer
     _fill(report, qa_metrics(correct), question_clusters(truth), blind_qa(truth, train, options))
     report.breakdowns = question_breakdowns(correct, truth)
     report.notes = _notes(findings)
-
-
-def new_report(path: Path, task: str, options: Options, n: int, manifest_sha256: str | None) -> Report:
-    return Report(task, options.split, options.rules, options.seed, n, sha256_of(path), manifest_sha256)
 
 
 def ordered(tables: RankTables) -> Iterator[Ranks]:
