@@ -1,0 +1,291 @@
+"""The HTTP API: the one door for everybody, the platform's own baselines included.
+
+Every error has one shape: {"errors": [{"field", "code", "message", …}]}.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils import timezone
+from ninja import NinjaAPI, Router, Schema, Status
+from ninja.errors import AuthenticationError, HttpError, ValidationError
+from ninja.security import HttpBearer
+
+from benchmark_site.leaderboard import tokens, uploads
+from benchmark_site.leaderboard.forms import SubmissionForm
+from benchmark_site.leaderboard.models import ApiToken, Submission, Track
+from benchmark_site.leaderboard.refusals import Refusal
+from benchmark_site.leaderboard.shown import shown_scores
+from benchmark_site.leaderboard.submit import (
+    cancel,
+    check_may_submit,
+    check_sha256,
+    create_submission,
+    quota,
+    set_public,
+)
+
+
+class TokenAuth(HttpBearer):
+    """`Authorization: Bearer hb_…`"""
+
+    def authenticate(self, request: HttpRequest, token: str) -> ApiToken | None:
+        return tokens.authenticate(token)
+
+
+class QuotaOut(Schema):
+    per_day: int
+    total: int
+    used_day: int
+    used_total: int
+    left: int
+    next_slot: datetime | None
+
+
+class TrackOut(Schema):
+    track: str
+    release: str
+    release_sha256: str
+    task: str
+    split: str
+    opens_at: datetime
+    closes_at: datetime | None
+    primary_metric: str
+    board: str
+    quota: QuotaOut
+
+
+class ScoreOut(Schema):
+    key: str
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    blind: float | None
+    beats_blind: bool | None
+
+
+class SubmissionOut(Schema):
+    id: uuid.UUID
+    track: str
+    team: str
+    method: str
+    public: bool
+    baseline: bool
+    file_name: str
+    sha256: str
+    size: int
+    created_at: datetime
+    state: str
+    error: str
+    problems: list[dict[str, Any]]
+    evaluator_version: str
+    release_sha256: str
+    scores: list[ScoreOut]
+    page: str
+
+
+class Visibility(Schema):
+    public: bool
+
+
+api = NinjaAPI(
+    title="HERO Bench",
+    version="1",
+    description="Submit predictions, read scores.",
+    auth=TokenAuth(),
+    urls_namespace="api",
+    docs_url=None,  # it would load scripts from elsewhere; openapi.json is there
+)
+router = Router()
+
+
+@router.get("/tracks", response=list[TrackOut])
+def list_tracks(request: HttpRequest) -> list[TrackOut]:
+    """Every track, with what your team may still submit to it."""
+    now = timezone.now()
+    team = _token(request).membership.team
+    return [
+        TrackOut(
+            track=track.path,
+            release=str(track.release),
+            release_sha256=track.release.sha256,
+            task=track.task,
+            split=track.split,
+            opens_at=track.opens_at,
+            closes_at=track.closes_at,
+            primary_metric=track.primary_metric,
+            board=request.build_absolute_uri(track.get_absolute_url()),
+            quota=QuotaOut.from_orm(quota(team, track, now)),
+        )
+        for track in Track.objects.select_related("release")
+    ]
+
+
+@router.post(
+    "/tracks/{slug}/{version}/{task}/{split}/submissions",
+    response={201: SubmissionOut},
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "multipart/form-data": {
+                    "schema": {
+                        "type": "object",
+                        "required": ["method", "file"],
+                        "properties": {
+                            "method": {"type": "string", "maxLength": 80},
+                            "description": {"type": "string", "maxLength": 2000},
+                            "paper_url": {"type": "string", "format": "uri"},
+                            "code_url": {"type": "string", "format": "uri"},
+                            "public": {"type": "boolean", "default": False},
+                            "file": {"type": "string", "format": "binary"},
+                        },
+                    }
+                }
+            },
+        },
+        "parameters": [
+            {
+                "in": "header",
+                "name": "X-Content-SHA256",
+                "schema": {"type": "string"},
+                "description": "sha256 of the file: a damaged upload is then refused",
+            }
+        ],
+    },
+)
+def post_submission(request: HttpRequest, slug: str, version: str, task: str, split: str) -> Status[SubmissionOut]:
+    """Send a file of predictions. Dates and quota are checked before the file is read."""
+    token = _token(request)
+    track = _track(slug, version, task, split)
+    team = token.membership.team
+    check_may_submit(team, track, timezone.now())
+    fields, file = uploads.receive(request)
+    with file:
+        check_sha256(request.headers.get("X-Content-SHA256", ""), file)
+        submission = create_submission(team, track, token.membership.user, SubmissionForm(fields), file)
+    return Status(201, _shown(request, submission))
+
+
+@router.get("/submissions", response=list[SubmissionOut])
+def list_submissions(request: HttpRequest) -> list[SubmissionOut]:
+    """The newest 100 of your team."""
+    found = _own(request).select_related("team", "track__release")
+    return [_shown(request, submission) for submission in found[:100]]
+
+
+@router.get("/submissions/{uuid:submission_id}", response=SubmissionOut)
+def get_submission(request: HttpRequest, submission_id: uuid.UUID) -> SubmissionOut:
+    """State, scores, problems."""
+    return _shown(request, _find(request, submission_id))
+
+
+@router.patch("/submissions/{uuid:submission_id}", response=SubmissionOut)
+def patch_submission(request: HttpRequest, submission_id: uuid.UUID, body: Visibility) -> SubmissionOut:
+    """Show it on the board, or take it back."""
+    set_public(_find(request, submission_id), body.public)
+    return _shown(request, _find(request, submission_id))
+
+
+@router.post("/submissions/{uuid:submission_id}/cancel", response=SubmissionOut)
+def cancel_submission(request: HttpRequest, submission_id: uuid.UUID) -> SubmissionOut:
+    """Stop its scoring. It then costs no quota."""
+    submission = _find(request, submission_id)
+    cancel(submission)
+    return _shown(request, submission)
+
+
+api.add_router("", router)
+
+
+@api.exception_handler(Refusal)
+def _refused(request: HttpRequest, refusal: Refusal) -> HttpResponse:
+    if request.method == "POST" and request.content_type == "multipart/form-data":
+        uploads.drain(request)
+    return _errors(request, refusal.status, refusal.as_dict())
+
+
+@api.exception_handler(ValidationError)
+def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    found = [{"field": str(one["loc"][-1]), "code": one["type"], "message": one["msg"]} for one in error.errors]
+    return _errors(request, 422, *found)
+
+
+@api.exception_handler(AuthenticationError)
+def _unknown(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
+    message = "a live token is expected: Authorization: Bearer hb_…"
+    return _refused(request, Refusal("Authorization", "token", message, status=401))
+
+
+@api.exception_handler(Http404)
+def _missing(request: HttpRequest, error: Http404) -> HttpResponse:
+    return _refused(request, Refusal(None, "not_found", str(error) or "there is nothing here", status=404))
+
+
+@api.exception_handler(HttpError)
+def _http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
+    return _refused(request, Refusal(None, "http", str(error), status=error.status_code))
+
+
+def _errors(request: HttpRequest, status: int, *errors: dict[str, Any]) -> HttpResponse:
+    response = api.create_response(request, {"errors": list(errors)}, status=status)
+    next_slot = errors[0].get("next_slot")
+    if next_slot:
+        wait = datetime.fromisoformat(next_slot) - timezone.now()
+        response["Retry-After"] = str(max(1, int(wait.total_seconds()) + 1))
+    return response
+
+
+def _token(request: HttpRequest) -> ApiToken:
+    token: ApiToken = request.auth  # type: ignore[attr-defined]
+    return token
+
+
+def _track(slug: str, version: str, task: str, split: str) -> Track:
+    track = (
+        Track.objects.select_related("release")
+        .filter(release__slug=slug, release__version=version, task=task, split=split)
+        .first()
+    )
+    if track is None:
+        raise Refusal("track", "not_found", f"there is no track {slug}/{version}/{task}/{split}", status=404)
+    return track
+
+
+def _own(request: HttpRequest) -> Any:
+    return Submission.objects.filter(team=_token(request).membership.team)
+
+
+def _find(request: HttpRequest, submission_id: uuid.UUID) -> Submission:
+    found: Submission | None = _own(request).select_related("team", "track__release").filter(pk=submission_id).first()
+    if found is None:
+        raise Refusal("submission", "not_found", f"your team has no submission {submission_id}", status=404)
+    return found
+
+
+def _shown(request: HttpRequest, submission: Submission) -> SubmissionOut:
+    evaluation = submission.evaluation
+    return SubmissionOut(
+        id=submission.pk,
+        track=submission.track.path,
+        team=submission.team.name,
+        method=submission.method,
+        public=submission.public,
+        baseline=submission.baseline,
+        file_name=submission.file_name,
+        sha256=submission.sha256,
+        size=submission.size,
+        created_at=submission.created_at,
+        state=evaluation.state,
+        error=evaluation.error,
+        problems=evaluation.problems,
+        evaluator_version=evaluation.evaluator_version,
+        release_sha256=evaluation.manifest_sha256,
+        scores=[ScoreOut.from_orm(score) for score in shown_scores(evaluation)],
+        page=request.build_absolute_uri(submission.get_absolute_url()),
+    )

@@ -1,0 +1,93 @@
+"""A board as plain data, for the page and for its exports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db.models import Prefetch
+
+from benchmark_site.leaderboard.models import Evaluation, Score, State, Submission, Task, Track
+from benchmark_site.leaderboard.rank import Entry, best_per_team, ranked
+from benchmark_site.leaderboard.shown import EXACT_DIGITS, HIDDEN_DIGITS, ShownScore, shown_score
+
+
+@dataclass(frozen=True)
+class Column:
+    """One metric of a board."""
+
+    key: str
+    title: str
+
+
+_RECALLS = {
+    task: [Column(f"{task}.R@{k}.tiou0.7.nms0.5", f"{task} R@{k}") for k in (1, 10, 100)] for task in ("VCMR", "SVMR")
+}
+_ACCURACY = Column("QA.accuracy", "Accuracy")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One submission on a board. `scores` stand in the order of the columns, None where there is none."""
+
+    rank: int | None
+    submission: Submission
+    evaluation: Evaluation
+    scores: list[ShownScore | None]
+    primary: ShownScore | None
+
+
+@dataclass(frozen=True)
+class Board:
+    track: Track
+    columns: list[Column]
+    rows: list[Row]
+    digits: int
+
+    @property
+    def beaten_by_blind(self) -> bool:
+        return any(row.primary and row.primary.beats_blind is False for row in self.rows)
+
+
+def read_board(track: Track, every: bool = False) -> Board:
+    """Rank the public submissions of a track: the best of each team, or every one; baselines always."""
+    columns = [_ACCURACY] if track.task == Task.QA else [*_RECALLS["VCMR"], *_RECALLS["SVMR"]]
+    evaluations = {str(evaluation.submission_id): evaluation for evaluation in _latest(track, columns)}
+    entries = [_entry(evaluation, track.primary_metric) for evaluation in evaluations.values()]
+    rows = []
+    for place in ranked(entries if every else best_per_team(entries)):
+        evaluation = evaluations[place.entry.key]
+        shown = {score.key: shown_score(score, track.hides_truth) for score in evaluation.scores.all()}
+        rows.append(
+            Row(
+                place.rank,
+                evaluation.submission,
+                evaluation,
+                [shown.get(column.key) for column in columns],
+                shown.get(track.primary_metric),
+            )
+        )
+    # On test only the holder of the full release can name the videos, so SVMR may be missing altogether.
+    used = [any(row.scores[place] for row in rows) or "SVMR" not in column.key for place, column in enumerate(columns)]
+    for row in rows:
+        row.scores[:] = [score for score, keep in zip(row.scores, used, strict=True) if keep]
+    kept = [column for column, keep in zip(columns, used, strict=True) if keep]
+    return Board(track, kept, rows, HIDDEN_DIGITS if track.hides_truth else EXACT_DIGITS)
+
+
+def _latest(track: Track, columns: list[Column]) -> list[Evaluation]:
+    """The newest finished evaluation of every public submission, with the scores that the board shows."""
+    keys = {track.primary_metric, *(column.key for column in columns)}
+    return list(
+        Evaluation.objects.filter(submission__track=track, submission__public=True, state=State.DONE)
+        .order_by("submission_id", "-id")
+        .distinct("submission_id")
+        .select_related("submission__team")
+        .prefetch_related(Prefetch("scores", Score.objects.filter(key__in=keys)))
+        .defer("report")
+    )
+
+
+def _entry(evaluation: Evaluation, primary_metric: str) -> Entry:
+    submission = evaluation.submission
+    value = next((score.value for score in evaluation.scores.all() if score.key == primary_metric), None)
+    return Entry(str(submission.pk), submission.team_id, value, submission.created_at, submission.baseline)

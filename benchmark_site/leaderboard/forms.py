@@ -1,0 +1,53 @@
+"""What a person or a program says about a submission, a team, a token."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.db.models import QuerySet
+
+from benchmark_site.leaderboard.models import ApiToken, Submission, Team
+
+
+class SubmissionForm(forms.ModelForm):
+    """The words beside the file; the same form checks the page's posts and the API's."""
+
+    class Meta:
+        model = Submission
+        fields = ["method", "description", "paper_url", "code_url", "public"]
+        labels = {"paper_url": "paper", "code_url": "code", "public": "show it on the board to everybody"}
+        help_texts = {
+            "method": "the name on the board, at most 80 characters",
+            "description": "what it is, what it was trained on",
+            "paper_url": "an address, if there is one",
+            "code_url": "an address, if there is one",
+        }
+        widgets = {"description": forms.Textarea(attrs={"rows": 3})}
+
+
+class UploadForm(SubmissionForm):
+    """The page's form: the same words, a team, a file."""
+
+    team = forms.ModelChoiceField(Team.objects.none(), empty_label=None)
+    file = forms.FileField(allow_empty_file=False, label="file of predictions")
+
+    field_order = ["team", "file", "method", "description", "paper_url", "code_url", "public"]
+
+    def __init__(self, *args: Any, teams: QuerySet[Team], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choice = self.fields["team"]
+        assert isinstance(choice, forms.ModelChoiceField)
+        choice.queryset = teams
+
+
+class TeamForm(forms.ModelForm):
+    class Meta:
+        model = Team
+        fields = ["name"]
+
+
+class TokenForm(forms.ModelForm):
+    class Meta:
+        model = ApiToken
+        fields = ["label"]

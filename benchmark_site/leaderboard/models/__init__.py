@@ -1,0 +1,21 @@
+"""Tables of the scoring side: who submits, to which track, what was sent, what it scored."""
+
+from benchmark_site.leaderboard.models.submissions import Evaluation, Score, Submission
+from benchmark_site.leaderboard.models.teams import ApiToken, Membership, Team
+from benchmark_site.leaderboard.models.tracks import Split, Task, Track
+from benchmark_site.leaderboard.models.training import TrainingRun
+from benchmark_site.leaderboard.models.work import State
+
+__all__ = [
+    "ApiToken",
+    "Evaluation",
+    "Membership",
+    "Score",
+    "Split",
+    "State",
+    "Submission",
+    "Task",
+    "Team",
+    "Track",
+    "TrainingRun",
+]

@@ -1,0 +1,129 @@
+"""What a team sent, each scoring of it, and the scores."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.urls import reverse
+
+from benchmark_site.leaderboard.models.teams import Team
+from benchmark_site.leaderboard.models.tracks import Track
+from benchmark_site.leaderboard.models.work import UNFINISHED, State, Work
+from benchmark_site.leaderboard.text import plain_text
+
+
+class Submission(models.Model):
+    """One file of predictions as a team sent it. It never changes; it may be scored more than once."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="submissions")
+    track = models.ForeignKey(Track, on_delete=models.PROTECT, related_name="submissions")
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    method = models.CharField(max_length=80, validators=[plain_text])
+    description = models.TextField(blank=True, max_length=2000, validators=[plain_text])
+    paper_url = models.URLField(blank=True)
+    code_url = models.URLField(blank=True)
+    file = models.FileField(max_length=200)
+    file_name = models.CharField(max_length=100, help_text="as the sender called it")
+    sha256 = models.CharField(max_length=64)
+    size = models.PositiveBigIntegerField(help_text="bytes")
+    public = models.BooleanField(default=False, help_text="shown on the board to everybody")
+    baseline = models.BooleanField(default=False)
+    # Kept in the same transaction as the end of an evaluation. A submission that failed or was cancelled has cost
+    # its team nothing: it eats no quota, and the same file may be sent again.
+    counts = models.BooleanField(default=True)
+    created_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["team", "track", "sha256"], condition=Q(counts=True), name="submission_file_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(baseline=False) | Q(public=True), name="submission_baselines_are_public"
+            ),
+            models.CheckConstraint(condition=Q(sha256__regex="^[0-9a-f]{64}$"), name="submission_sha256"),
+            models.CheckConstraint(condition=~Q(method=""), name="submission_names_its_method"),
+        ]
+        indexes = [
+            models.Index(fields=["team", "track", "created_at"], condition=Q(counts=True), name="submission_quota")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.method} ({self.team})"
+
+    def get_absolute_url(self) -> str:
+        return reverse("submission", args=[self.pk])
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """The latest scoring of it."""
+        return self.evaluations.latest("id")
+
+
+class Evaluation(Work):
+    """One scoring of a submission by one version of the evaluator against one frozen release."""
+
+    submission = models.ForeignKey(Submission, on_delete=models.CASCADE, related_name="evaluations")
+    evaluator_version = models.CharField(max_length=40)
+    manifest_sha256 = models.CharField(max_length=64)
+    problems = models.JSONField(default=list, blank=True, help_text="why the file was refused: place and message")
+    report = models.JSONField(null=True, blank=True, help_text="what the evaluator wrote")
+
+    class Meta(Work.Meta):
+        ordering = ["-id"]
+        constraints = [
+            *Work.Meta.constraints,
+            models.UniqueConstraint(
+                fields=["submission", "evaluator_version", "manifest_sha256"],
+                condition=Q(state__in=[*UNFINISHED, State.DONE]),
+                name="evaluation_once",
+            ),
+            models.UniqueConstraint(
+                fields=["submission"], condition=Q(state__in=UNFINISHED), name="evaluation_one_at_a_time"
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=State.DONE) | Q(report__isnull=False), name="evaluation_done_has_a_report"
+            ),
+        ]
+        indexes = [models.Index(fields=["queued_at"], condition=Q(state__in=UNFINISHED), name="evaluation_unfinished")]
+
+    def __str__(self) -> str:
+        return f"evaluation {self.pk} of {self.submission}"
+
+    def end(self, state: State, error: str = "", log: str = "") -> None:
+        """Close it; without another scoring that stands, the submission then no longer counts."""
+        super().end(state, error, log)
+        stands = self.submission.evaluations.filter(state__in=[*UNFINISHED, State.DONE]).exists()
+        Submission.objects.filter(pk=self.submission_id).update(counts=stands)
+
+
+class Score(models.Model):
+    """One metric of one evaluation with its 95 % interval, in percent (a median rank is a rank)."""
+
+    evaluation = models.ForeignKey(Evaluation, on_delete=models.CASCADE, related_name="scores")
+    key = models.CharField(max_length=64)
+    value = models.FloatField(null=True)
+    low = models.FloatField(null=True)
+    high = models.FloatField(null=True)
+    n = models.PositiveIntegerField()
+    blind = models.FloatField(null=True, help_text="the best blind baseline's value")
+    beats_blind = models.BooleanField(null=True)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["evaluation", "key"], name="score_once"),
+            models.CheckConstraint(condition=Q(value__isnull=True) | Q(value__gte=0), name="score_is_not_negative"),
+            models.CheckConstraint(
+                condition=Q(low__isnull=True) | Q(high__isnull=True) | Q(low__lte=F("high")),
+                name="score_interval_is_one",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.key} {self.value}"

@@ -1,0 +1,71 @@
+"""Who submits: teams, their members, and the tokens that speak for a member."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+
+from benchmark_site.leaderboard.text import plain_text
+
+
+class Team(models.Model):
+    """A name on the boards. Quotas count by team."""
+
+    name = models.CharField(max_length=60, validators=[plain_text])
+    baseline = models.BooleanField(
+        default=False, help_text="its submissions are baselines: public at once and marked on the boards"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    members: models.ManyToManyField[models.Model, Membership] = models.ManyToManyField(
+        settings.AUTH_USER_MODEL, through="Membership", related_name="teams"
+    )
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            # Two names that differ only in case would be one name to a reader of the board.
+            models.UniqueConstraint(
+                Lower("name"), name="team_name_once", violation_error_message="This name is taken."
+            ),
+            models.CheckConstraint(condition=~Q(name=""), name="team_has_a_name"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Membership(models.Model):
+    """A user belongs to a team."""
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
+
+    class Meta:
+        ordering = ["team__name", "user_id"]
+        constraints = [models.UniqueConstraint(fields=["team", "user"], name="membership_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.team}"
+
+
+class ApiToken(models.Model):
+    """Speaks for one member of one team over HTTP. Only the digest of the secret is kept."""
+
+    membership = models.ForeignKey(Membership, on_delete=models.CASCADE, related_name="tokens")
+    label = models.CharField(max_length=60, blank=True, validators=[plain_text], help_text="where it is used")
+    prefix = models.CharField(max_length=12, editable=False, help_text="the first characters, to recognise it by")
+    digest = models.CharField(max_length=64, unique=True, editable=False, help_text="sha256 of the token")
+    created_at = models.DateTimeField(auto_now_add=True)
+    last_used_at = models.DateTimeField(null=True, editable=False)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.CheckConstraint(condition=Q(digest__regex="^[0-9a-f]{64}$"), name="token_digest_is_sha256")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.prefix}…"

@@ -1,0 +1,31 @@
+"""Wake-ups. Each takes a primary key; what there is to do stands in the row."""
+
+from __future__ import annotations
+
+import time
+
+from celery import shared_task
+
+from benchmark_site.leaderboard import claims
+from benchmark_site.leaderboard.models import Evaluation
+from benchmark_site.leaderboard.score import score_evaluation
+from benchmark_site.leaderboard.uploads import incoming_folder
+from benchmark_site.leaderboard.wake import SCORE
+
+_DAY_S = 24 * 3600
+
+
+@shared_task(name=SCORE.task, queue=SCORE.queue)
+def score(evaluation_id: int) -> None:
+    """Score one evaluation."""
+    score_evaluation(evaluation_id)
+
+
+@shared_task(name="leaderboard.sweep", queue="default")
+def sweep() -> None:
+    """Once a minute: wake what waits without a message or lost its worker, remove uploads that never ended."""
+    for pk in claims.forgotten(Evaluation):
+        score.apply_async([pk])
+    for left_over in incoming_folder().iterdir():
+        if left_over.stat().st_mtime < time.time() - _DAY_S:
+            left_over.unlink(missing_ok=True)

@@ -1,0 +1,26 @@
+"""Boards, submissions, teams, and the API."""
+
+from django.urls import path
+
+from benchmark_site.leaderboard import board_views, submission_views, team_views, training_views
+from benchmark_site.leaderboard.api import api
+
+_TRACK = "boards/<slug:slug>/<str:version>/<slug:task>/<slug:split>/"
+
+urlpatterns = [
+    path("api/", api.urls),
+    path("boards/", board_views.boards, name="boards"),
+    path(_TRACK, board_views.board, name="board"),
+    path(_TRACK + "board.csv", board_views.export_csv, name="board-csv"),
+    path(_TRACK + "board.json", board_views.export_json, name="board-json"),
+    path(_TRACK + "submit/", submission_views.submit, name="submit"),
+    path("submissions/", submission_views.submissions, name="submissions"),
+    path("submissions/<uuid:pk>/", submission_views.submission, name="submission"),
+    path("submissions/<uuid:pk>/cancel/", submission_views.cancel_submission, name="submission-cancel"),
+    path("submissions/<uuid:pk>/public/", submission_views.publish, name="submission-public"),
+    path("submissions/<uuid:pk>/report.json", submission_views.report, name="submission-report"),
+    path("teams/", team_views.teams, name="teams"),
+    path("teams/<int:pk>/tokens/", team_views.new_token, name="token-new"),
+    path("tokens/<int:pk>/revoke/", team_views.revoke_token, name="token-revoke"),
+    path("training/<int:pk>/", training_views.training_run, name="training-run"),
+]

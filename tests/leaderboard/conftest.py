@@ -1,0 +1,147 @@
+"""A frozen release on the disk and in the database, its tracks, a team with a token, prediction files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+
+from benchmark_site.leaderboard.models import Membership, Team, Track
+from benchmark_site.leaderboard.tokens import create_token
+from benchmark_site.leaderboard.tracks import open_boards
+from benchmark_site.releases.models import Release
+from tests.evaluation.small_release import write_release
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def release_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A release with its held-out files, eight clips and 32 queries a split."""
+    return write_release(tmp_path_factory.mktemp("leaderboard"))
+
+
+@pytest.fixture(scope="session")
+def predictions(release_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """`predictions(task, split, kind, seed)`: a file by `python -m evaluation baseline`, made once."""
+    folder = tmp_path_factory.mktemp("predictions")
+
+    def make(task: str = "moment", split: str = "val", kind: str = "random", seed: int = 0) -> Path:
+        out = folder / f"{task}-{split}-{kind}-{seed}.json"
+        if not out.exists():
+            subprocess.run(
+                [
+                    sys.executable, "-m", "evaluation", "baseline", str(release_folder), "--task", task,
+                    "--split", split, "--kind", kind, "--seed", str(seed), "--out", str(out),
+                ],
+                check=True, cwd=REPOSITORY,
+            )  # fmt: skip
+        return out
+
+    return make
+
+
+@pytest.fixture(autouse=True)
+def _site(settings: Any, tmp_path: Path) -> None:
+    settings.MEDIA_ROOT = tmp_path / "media"
+    settings.ALLOWED_HOSTS = ["testserver", "localhost"]
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+def freeze(folder: Path, slug: str = "demo", version: str = "1.0.0") -> Release:
+    """A release row for a copy of this folder, as the builder would leave it."""
+    release = Release(
+        slug=slug,
+        version=version,
+        state=Release.State.FROZEN,
+        step="done",
+        sha256=hashlib.sha256((folder / "MANIFEST.json").read_bytes()).hexdigest(),
+        frozen_at=timezone.now(),
+    )
+    shutil.copytree(folder, release.folder)
+    release.save()
+    return release
+
+
+@pytest.fixture
+def release(release_folder: Path, db: None) -> Release:
+    return freeze(release_folder)
+
+
+@pytest.fixture
+def tracks(release: Release) -> dict[str, Track]:
+    """ "moment/val" -> its track, and so on."""
+    return {f"{track.task}/{track.split}": track for track in open_boards(release.pk)}
+
+
+@pytest.fixture
+def track(tracks: dict[str, Track]) -> Track:
+    return tracks["moment/val"]
+
+
+@pytest.fixture
+def membership(db: None) -> Membership:
+    user = User.objects.create_user("ada", password="ada")
+    return Membership.objects.create(team=Team.objects.create(name="Analytical"), user=user)
+
+
+@pytest.fixture
+def member(membership: Membership, client: Client) -> Client:
+    """A browser logged in as the member."""
+    client.force_login(membership.user)
+    return client
+
+
+@pytest.fixture
+def token(membership: Membership) -> str:
+    return create_token(membership)
+
+
+@pytest.fixture
+def door(token: str) -> Door:
+    """The API as one team sees it."""
+    return Door(token)
+
+
+class Door:
+    """Posts and reads over the API with one token; answers are (status, JSON)."""
+
+    def __init__(self, token: str) -> None:
+        self.client = Client()
+        self.headers = {"authorization": f"Bearer {token}"}
+
+    def post(self, track: Track, file: Path, headers: dict[str, str] | None = None, **fields: str) -> tuple[int, Any]:
+        with file.open("rb") as handle:
+            response = self.client.post(
+                f"/api/tracks/{track.path}/submissions",
+                {"method": "a method", "file": handle, **fields},
+                headers={**self.headers, **(headers or {})},
+            )
+        return response.status_code, response.json()
+
+    def get(self, path: str) -> tuple[int, Any]:
+        response = self.client.get(f"/api/{path}", headers=self.headers)
+        return response.status_code, response.json()
+
+    def send(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        response = self.client.generic(
+            method, f"/api/{path}", json.dumps(body), content_type="application/json", headers=self.headers
+        )
+        return response.status_code, response.json()
+
+
+def small_file(folder: Path, name: str = "small.json", text: str = "{}") -> Path:
+    """A file that is quickly sent; what it says matters only to the scorer."""
+    path = folder / name
+    path.write_text(text)
+    return path
