@@ -47,5 +47,5 @@ def read_payload(xml: str, hit: Hit) -> dict[str, Any]:
         raise AnswerError("its field “answer” is not a JSON object")
     form = TASK_FORMS[hit.batch.kind](data, hit=hit)
     if not form.is_valid():
-        raise AnswerError("; ".join(f"{name}: {' '.join(errors)}" for name, errors in form.errors.items()))
+        raise AnswerError("; ".join(f"{name}: {' '.join(map(str, errors))}" for name, errors in form.errors.items()))
     return form.payload()

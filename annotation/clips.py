@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import BinaryIO
+from typing import IO
 
 from django.conf import settings
 from django.core import signing
@@ -38,7 +38,7 @@ def clip_file(request: HttpRequest, token: str) -> HttpResponseBase:
         return HttpResponse(
             headers={"X-Accel-Redirect": f"{settings.X_ACCEL_PREFIX}/{clip.file.name}", "Content-Type": "video/mp4"}
         )
-    handle, size = clip.file.open("rb"), clip.file.size
+    handle, size = clip.file.open("rb").file, clip.file.size
     wanted = _RANGE.match(request.headers.get("Range", ""))
     response: HttpResponseBase
     if wanted is None or wanted.groups() == ("", ""):
@@ -61,7 +61,7 @@ def _bounds(first: str, last: str, size: int) -> tuple[int, int]:
     return int(first), min(int(last), size - 1) if last else size - 1
 
 
-def _read(handle: BinaryIO, first: int, length: int) -> Iterator[bytes]:
+def _read(handle: IO[bytes], first: int, length: int) -> Iterator[bytes]:
     with handle:
         handle.seek(first)
         while length > 0 and (chunk := handle.read(min(CHUNK, length))):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from enum import StrEnum
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
@@ -31,7 +31,7 @@ class ReviewError(Exception):
     """The decision is not possible; the message says why."""
 
 
-def decide(assignment_id: int, verdict: Verdict, user: AbstractBaseUser | None, feedback: str = "") -> Assignment:
+def decide(assignment_id: int, verdict: Verdict, user: User | None, feedback: str = "") -> Assignment:
     """Record a verdict; items are made in the same transaction, the marketplace is told after it.
 
     The first of two reviewers wins. Raises ReviewError on a second decision, on a rejection without a reason and on

@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.contrib.admin.views.decorators import staff_member_required
 from django.contrib.auth.mixins import UserPassesTestMixin
 from django.db.models import Count, QuerySet
+from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
@@ -54,7 +55,7 @@ class BatchCreate(StaffOnly, CreateView):
     form_class = BatchForm
     template_name = "annotation/batch_form.html"
 
-    def form_valid(self, form: BatchForm) -> HttpResponse:
+    def form_valid(self, form: ModelForm) -> HttpResponse:
         form.instance.created_by = self.request.user
         return super().form_valid(form)
 

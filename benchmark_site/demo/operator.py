@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 
 from annotation.models import Assignment, Batch
 from annotation.models.crowd import Kind
 from annotation.review import Verdict, decide
-from benchmark_site.demo.script import Script, overlap
+from benchmark_site.demo.script import Event, Script, overlap
 
 HIDDEN_SHARE = 0.3
 SEES_A_MOMENT = 0.3
@@ -25,9 +24,9 @@ ORDERS = {
 }
 
 
-def requester() -> AbstractBaseUser:
+def requester() -> User:
     """The demo's staff account; it has no password until somebody sets one."""
-    user, created = get_user_model()._default_manager.get_or_create(
+    user, created = User.objects.get_or_create(
         username="demo", defaults={"is_staff": True, "is_superuser": True}
     )
     if created:
@@ -70,7 +69,7 @@ def review_batch(batch: Batch, scripts: list[Script]) -> int:
     return rejected
 
 
-def _problem(assignment: Assignment, events: dict[str, tuple]) -> str:  # type: ignore[type-arg]
+def _problem(assignment: Assignment, events: dict[str, tuple[Event, ...]]) -> str:
     """Why this answer cannot be used, or nothing."""
     if assignment.payload is None or assignment.evidence:
         return "; ".join(assignment.evidence) or "not a valid answer"
