@@ -18,6 +18,7 @@ ROTA = 18  # skills repeat after so many annotators
 SLOPPY = (2, 9, 13)  # chosen so that each of three groups gets one of either kind
 SPAMMERS = (4, 12, 17)
 GROUPS = 3
+SHORTEST = 2.1  # seconds, a little more than the task asks for
 HEARD = 0.35  # share of a moment that must be spoken over for a line to count as said in it
 CHOICES: tuple[BasedOn, ...] = ("v", "t", "t", "vt", "vt")  # what a query is based on, where there is a choice
 JUNK = (
@@ -99,12 +100,14 @@ class Annotator:
             if rng.random() < 0.5:
                 return 0.0, round(clip.duration - 0.1, 1)
             start = rng.uniform(0, clip.duration - 4)
-            return start, start + rng.uniform(2.1, 3.5)
+            return start, start + rng.uniform(SHORTEST, 3.5)
         event = clip.events[self._favourite(clip)]
         slip = rng.uniform(0.8, 2.5) if self.skill == "sloppy" else rng.uniform(0.1, 0.5)
         start = max(0.0, event.start + rng.uniform(-slip, slip))
         end = min(clip.duration - 0.1, event.end + rng.uniform(-slip, slip))
-        return start, max(end, start + 2.1)
+        if end - start < SHORTEST:
+            start = max(0.0, end - SHORTEST)
+        return start, max(end, start + SHORTEST)
 
     def _favourite(self, clip: Clip) -> int:
         """The event this annotator marks: neighbours in a group take neighbouring events."""
