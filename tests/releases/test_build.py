@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+import shutil
 from collections import Counter, defaultdict
 from pathlib import Path
 
 import pytest
+from django.db import transaction
+from django.db.models import F, Model
 from safetensors import safe_open
 
-from annotation.models import Clip, Query, Question
+from annotation.models import Answer, Clip, Query, Question, Segment, Worker
 from benchmark_site.releases.build import build_release
-from benchmark_site.releases.models import Negative, Release
-from benchmark_site.releases.services import create_release
+from benchmark_site.releases.models import Negative, Release, SplitVideo
+from benchmark_site.releases.services import create_release, reset_release
 from evaluation.release import Release as Reader
+from tests.releases.conftest import make_corpus
 
 
 def build(version: str = "1.0.0", seed: int = 0) -> Release:
@@ -26,11 +31,6 @@ def build(version: str = "1.0.0", seed: int = 0) -> Release:
 
 def lines(folder: Path, path: str) -> list[dict]:
     return [json.loads(line) for line in (folder / path).read_text().splitlines()]
-
-
-@pytest.fixture(scope="module")
-def _module_media(tmp_path_factory):
-    return tmp_path_factory.mktemp("media")
 
 
 @pytest.mark.django_db
@@ -106,3 +106,160 @@ def test_negatives_stay_in_their_split_and_the_right_answer_is_spread(corpus):
     for when in ("before", "after"):
         for row in release.blind[when]["panel"].values():
             assert 0 <= row["low"] <= row["accuracy"] <= row["high"] <= 1
+
+
+@pytest.mark.django_db
+def test_the_same_rows_give_the_same_hash_whatever_their_order_and_keys():
+    """Nothing of sequences, dates or attempts enters the hashed files; another seed changes the negatives only."""
+
+    def scratch(order: list[int], seed: int = 0) -> tuple[str, dict[str, str]]:
+        with transaction.atomic():
+            for number in order:
+                make_corpus(1, start=number)
+            release = build(seed=seed)
+            assert release.state == "frozen", release.reason
+            result = release.sha256, dict(release.files.values_list("path", "sha256"))
+            transaction.set_rollback(True)
+        shutil.rmtree(release.folder)
+        return result
+
+    first, files = scratch(list(range(9)))
+    again, _ = scratch([4, 8, 0, 2, 6, 1, 3, 7, 5])
+    assert first == again
+    other, other_files = scratch(list(range(9)), seed=1)
+    assert other != first
+    changed = {path for path in files if files[path] != other_files[path]}
+    assert changed
+    assert all("qa/value" in path for path in changed)
+
+
+@pytest.mark.django_db
+def test_a_second_version_keeps_every_split_and_adds_the_new_videos(corpus):
+    corpus(8)
+    first = build()
+    before = dict(first.items.values_list("public_id", "split"))
+    untouched = {path: (first.folder / path).read_bytes() for path in first.files.values_list("path", flat=True)}
+    corpus(6, start=20)
+    second = build("1.1.0")
+    assert second.state == "frozen", second.reason
+    after = dict(second.items.values_list("public_id", "split"))
+    assert len(after) == len(before) + 24
+    assert {public_id: after[public_id] for public_id in before} == before
+    assert SplitVideo.objects.filter(release=first).count() == 8
+    assert SplitVideo.objects.filter(release=second).count() == 6
+    assert untouched == {path: (first.folder / path).read_bytes() for path in untouched}
+
+
+@pytest.mark.django_db
+def test_later_edits_of_the_rows_leave_a_release_alone(corpus):
+    corpus(6)
+    release = build()
+    Query.objects.update(text="something else entirely")
+    assert not release.items.filter(text="something else entirely").exists()
+
+
+@pytest.mark.django_db
+def test_a_release_of_queries_alone_has_no_questions(corpus):
+    corpus(6)
+    Question.objects.all().delete()
+    release = build()
+    assert release.state == "frozen", release.reason
+    assert Reader.open(release.folder).tasks == ["moment"]
+    assert release.blind == {}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (lambda: Query.objects.all().delete() and Question.objects.all().delete(), "nothing has been accepted"),
+        (lambda: Segment.objects.update(end=30.2), r"B2 .*: 24 of 24, moment \d+"),
+        (lambda: Answer.objects.filter(position=3).delete(), "B4 "),
+        (lambda: Answer.objects.filter(correct=True).update(correct=False), "B4 "),
+        (lambda: Answer.objects.filter(position=2).update(text="  NO. "), None),
+        (lambda: repeat_answer(), r"B4 .*: 1 of 12, qa \d+"),
+        (lambda: Query.objects.filter(pk=first_pk(Query)).update(text="a\u200b\u202e"), None),
+        (lambda: Query.objects.filter(pk=first_pk(Query)).update(text=" \u202e "), "B8 "),
+        (lambda: copy_query(), "B6 "),
+        (lambda: tell_worker_id(), "B9 "),
+        (lambda: Clip.objects.filter(pk=first_pk(Clip)).update(features=""), "1 clips have no features of tiny-net"),
+        (lambda: Clip.objects.filter(pk=first_pk(Clip)).update(features_sha256="0" * 64), "its hash differs"),
+        (lambda: Clip.objects.filter(pk=first_pk(Clip)).update(features="features/gone"), "is missing"),
+    ],
+)
+def test_what_cannot_be_released_fails_with_a_reason_that_names_it(corpus, spoil, reason):
+    corpus(6)
+    spoil()
+    release = build()
+    if reason is None:
+        assert release.state == "frozen", release.reason
+        return
+    assert release.state == "failed"
+    assert re.search(reason, release.reason), release.reason
+    assert not release.folder.exists()
+    assert not list(release.folder.parent.glob("*"))
+    assert not release.files.exists()
+
+
+def first_pk(model: type[Model]) -> int:
+    return model._default_manager.order_by("pk").values_list("pk", flat=True)[0]
+
+
+def repeat_answer() -> None:
+    right = Answer.objects.filter(correct=True).first()
+    Answer.objects.filter(question=right.question, position=2).update(text=right.text.upper() + "!")
+
+
+def copy_query() -> None:
+    """The same text, in other capitals, on the abutting half of a moment that was cut in two."""
+    query = Query.objects.order_by("pk").first()
+    segment = query.segment
+    half = Segment.objects.create(
+        public_id=7, clip=segment.clip, start=segment.end, end=2 * segment.end - segment.start
+    )
+    Query.objects.create(public_id=8, segment=half, text=query.text.upper(), type="v")
+
+
+def tell_worker_id() -> None:
+    Worker.objects.create(environment="local", worker_id="A1B2C3D4E5F6G7")
+    Query.objects.filter(pk=first_pk(Query)).update(text="done by A1B2C3D4E5F6G7 thanks")
+
+
+@pytest.mark.django_db
+def test_a_small_overrun_is_clamped_to_the_clip(corpus):
+    corpus(6)
+    Segment.objects.filter(start__gt=10).update(end=30.04)
+    release = build()
+    assert release.state == "frozen", release.reason
+    assert release.items.filter(end=30.0).count() == 12
+
+
+@pytest.mark.django_db
+def test_an_id_never_stands_for_two_texts(corpus):
+    corpus(6)
+    build()
+    Query.objects.filter(pk=first_pk(Query)).update(text="another text under the old number")
+    second = build("1.0.1")
+    assert second.state == "failed"
+    assert "B1 " in second.reason
+
+
+@pytest.mark.django_db
+def test_a_failed_release_is_built_anew_from_what_is_accepted_then(corpus):
+    corpus(6)
+    Segment.objects.update(end=30.2)
+    release = build()
+    assert [row["id"] for row in release.quality if row["n"]] == ["B2"]
+    Segment.objects.update(end=F("start") + 5)
+    assert reset_release(release.pk)
+    build_release(release.pk)
+    release.refresh_from_db()
+    assert (release.state, release.reason) == ("frozen", "")
+    assert not reset_release(release.pk)
+
+
+@pytest.mark.django_db
+def test_two_videos_are_too_few(corpus):
+    corpus(2)
+    assert "at least 3 videos" in build().reason
+    assert not SplitVideo.objects.exists()
