@@ -49,7 +49,9 @@ def form_answers_document(form: QuestionForm, values: Mapping[str, list[str]]) -
         answer = etree.SubElement(root, f"{{{xml.ANSWERS_NS}}}Answer")
         etree.SubElement(answer, f"{{{xml.ANSWERS_NS}}}QuestionIdentifier").text = question.identifier
         if question.kind == "text":
-            etree.SubElement(answer, f"{{{xml.ANSWERS_NS}}}FreeText").text = _ILLEGAL.sub("", given[-1] if given else "")
+            etree.SubElement(answer, f"{{{xml.ANSWERS_NS}}}FreeText").text = _ILLEGAL.sub(
+                "", given[-1] if given else ""
+            )
         for value in given if question.kind != "text" else []:
             _add_chosen(answer, question, _ILLEGAL.sub("", value))
     return etree.tostring(root, encoding="UTF-8", xml_declaration=True).decode()

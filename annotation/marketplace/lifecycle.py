@@ -265,8 +265,8 @@ def dispose(hit_id: int, now: dt.datetime) -> None:
         if status not in ("Reviewable", "Reviewing") or hit.submitted:
             raise refused(
                 "InvalidHITState",
-                f"Hit {hit.public_id} is {status} with {hit.submitted} submitted assignments; it can be deleted when it "
-                "is Reviewable and all of them are approved or rejected",
+                f"Hit {hit.public_id} is {status} with {hit.submitted} submitted assignments; it can be deleted "
+                "when it is Reviewable and all of them are approved or rejected",
             )
         hit.disposed_at = now
         hit.save(update_fields=["disposed_at"])

@@ -25,8 +25,13 @@ Row = TypeVar("Row", bound=Model)
 
 
 def page(
-    operation: str, requester: Requester, members: dict[str, Any], rows: QuerySet[Row], time_field: str | None = None,
-    *, newest_first: bool = False,
+    operation: str,
+    requester: Requester,
+    members: dict[str, Any],
+    rows: QuerySet[Row],
+    time_field: str | None = None,
+    *,
+    newest_first: bool = False,
 ) -> tuple[list[Row], str | None]:
     """One page of `rows` in order of (time_field, id) and the token of the next one, if there is one."""  # fmt: skip
     size = members.get("MaxResults", DEFAULT_RESULTS)

@@ -26,7 +26,7 @@ SYSTEM: dict[str, tuple[str, str]] = {
     NUMBER_APPROVED: ("Worker_NumberHITsApproved", "How many of a worker's assignments were approved"),
     LOCALE: ("Worker_Locale", "The country, and in some countries the part of it, that a worker is in"),
     ADULT: ("Worker_Adult", "1 for a worker who has agreed to see adult content"),
-    **{id_: ("Masters", "1 for workers whom the host of this marketplace has made masters") for id_ in MASTERS},
+    **dict.fromkeys(MASTERS, ("Masters", "1 for workers whom the host of this marketplace has made masters")),
 }
 
 VALUE_FREE = ("Exists", "DoesNotExist")
@@ -62,9 +62,10 @@ def check_requirements(requirements: Iterable[Requirement], requester: Requester
             if locales:
                 raise refused("AWS.BadParameterValue", "LocaleValues can only be used with Worker_Locale")
             _check_count(comparator, integers, "IntegerValues")
-        if type_id not in SYSTEM and not QualificationType.objects.filter(
-            public_id=type_id, requester=requester, deleted_at=None
-        ).exists():
+        if (
+            type_id not in SYSTEM
+            and not QualificationType.objects.filter(public_id=type_id, requester=requester, deleted_at=None).exists()
+        ):
             raise refused("QualificationTypeDoesNotExist", f"QualificationType {type_id} does not exist")
 
 

@@ -68,7 +68,8 @@ def _checked_url(url: str | None) -> str:
         raise refused("InvalidQuestion", "ExternalURL must not be on the marketplace's own origin")
     if not {origin, f"{parts.scheme}:"} & set(settings.MARKETPLACE_FRAME_ORIGINS):
         raise refused(
-            "InvalidQuestion", f"{origin} may not be framed here; allowed: {' '.join(settings.MARKETPLACE_FRAME_ORIGINS)}"
+            "InvalidQuestion",
+            f"{origin} may not be framed here; allowed: {' '.join(settings.MARKETPLACE_FRAME_ORIGINS)}",
         )
     return url
 

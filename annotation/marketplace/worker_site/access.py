@@ -1,0 +1,34 @@
+"""Who is asking: the signed-in worker, with the clock settled before the page looks at anything."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from annotation.marketplace import clock, settle
+from annotation.marketplace.models import Worker
+
+P = ParamSpec("P")
+WorkerView = Callable[Concatenate[HttpRequest, Worker, dt.datetime, P], HttpResponse]
+
+
+def worker_page(view: WorkerView[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+    """Give the view the worker and the time; others are sent to the log-in page."""
+
+    @login_required
+    @wraps(view)
+    def page(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        worker = Worker.objects.filter(user_id=request.user.pk).first()
+        if worker is None:
+            return render(request, "marketplace/no_worker.html", status=403)
+        now = clock.now()
+        settle.settle(now)
+        return view(request, worker, now, *args, **kwargs)
+
+    return page
