@@ -7,6 +7,7 @@ import sys
 from django.core.management import execute_from_command_line
 
 from benchmark_site import embedded
+from benchmark_site.supervisor import site_environment
 
 SUPERVISING = {"up", "demo"}  # start the services themselves, under supervision, and keep them
 
@@ -14,6 +15,7 @@ SUPERVISING = {"up", "demo"}  # start the services themselves, under supervision
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "benchmark_site.settings")
     if SUPERVISING & set(sys.argv[1:2]):
+        os.environ.update(site_environment())
         execute_from_command_line(sys.argv)
     else:
         with embedded.running():

@@ -6,7 +6,6 @@ Logs lie in `$BENCH_HOME/logs`. A killed supervisor takes its children along (se
 
 from __future__ import annotations
 
-import argparse
 import fcntl
 import os
 import pwd
@@ -62,8 +61,8 @@ class Program:
 class Supervisor:
     """Keeps the programs of one machine running until it is told to stop."""
 
-    def __init__(self, port: int, marketplace_port: int, say: Callable[[str], None]) -> None:
-        self.port, self.marketplace_port, self.say = port, marketplace_port, say
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self.say = say
         self.home = embedded.bench_home()
         self.logs = self.home / "logs"
         self.logs.mkdir(exist_ok=True)
@@ -79,10 +78,13 @@ class Supervisor:
                 raise RuntimeError(f"HERO Bench already runs on {self.home}: stop it first") from error
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, self._ask_to_stop)
+            for port in ports():
+                if embedded.answers(port):
+                    raise RuntimeError(f"port {port} is in use: set PORT and MARKETPLACE_PORT to free ones")
             try:
                 self._start_services()
                 self._prepare()
-                for program in site_programs(self.port, self.marketplace_port):
+                for program in site_programs():
                     self._start(program)
                 self._wait_for_ports()
                 if not self.stopping:
@@ -112,7 +114,7 @@ class Supervisor:
     def _prepare(self) -> None:
         """Tables, static files and the platform's own account at the marketplace: each a no-op when done before."""
         keys = embedded.load_secrets()
-        os.environ.update(site_environment(self.port, self.marketplace_port))
+        os.environ.update(site_environment())
         self.say("preparing databases and static files")
         requester = ["--name", "HERO Bench", "--balance", "10000.00"]
         requester += ["--access-key", os.environ.get("MTURK_ACCESS_KEY", keys.crowd_access_key)]
@@ -137,7 +139,7 @@ class Supervisor:
 
     def _wait_for_ports(self) -> None:
         deadline = time.monotonic() + 60
-        for port in (self.port, self.marketplace_port):
+        for port in ports():
             while not embedded.answers(port) and not self.stopping:
                 if time.monotonic() > deadline:
                     raise RuntimeError(f"nothing answers on port {port} after 60 s: see {self.logs}")
@@ -163,13 +165,19 @@ class Supervisor:
                 embedded.stop(program.process, program.stop_signal)
 
 
-def site_environment(port: int, marketplace_port: int) -> dict[str, str]:
+def ports() -> tuple[int, int]:
+    """The platform's and the marketplace's port: `PORT` (8000) and `MARKETPLACE_PORT` (8001)."""
+    return int(os.environ.get("PORT", "8000")), int(os.environ.get("MARKETPLACE_PORT", "8001"))
+
+
+def site_environment() -> dict[str, str]:
     """What the programs must know of each other, where the user has not set it.
 
     The platform is `localhost` and the marketplace `127.0.0.1`: different sites for a browser, as they are in
     production, so that a task's frame really is cross-site.
     """
     keys = embedded.load_secrets()
+    port, marketplace_port = ports()
     site, marketplace = f"http://localhost:{port}", f"http://127.0.0.1:{marketplace_port}"
     defaults = {
         "SITE_URL": site,
@@ -184,8 +192,9 @@ def site_environment(port: int, marketplace_port: int) -> dict[str, str]:
     return {name: value for name, value in defaults.items() if name not in os.environ}
 
 
-def site_programs(port: int, marketplace_port: int) -> list[Program]:
+def site_programs() -> list[Program]:
     """Web, marketplace, workers, clocks."""
+    port, marketplace_port = ports()
     python = sys.executable
     gunicorn = [python, "-m", "gunicorn", "--workers", "1", "--threads", "4", "--timeout", "120"]
     celery = [python, "-m", "celery", "-A", "benchmark_site.celery"]
@@ -208,11 +217,7 @@ def site_programs(port: int, marketplace_port: int) -> list[Program]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--port", type=int, default=8000)
-    parser.add_argument("--marketplace-port", type=int, default=8001)
-    arguments = parser.parse_args()
-    supervisor = Supervisor(arguments.port, arguments.marketplace_port, lambda line: print(line, flush=True))
+    supervisor = Supervisor(lambda line: print(line, flush=True))
     try:
         supervisor.run(ready=lambda: print("ready", flush=True))
     except (embedded.EmbeddedError, RuntimeError) as error:

@@ -29,7 +29,7 @@ from benchmark_site.demo.films import Film, fetch_films
 from benchmark_site.demo.script import Script, read_script
 from benchmark_site.demo.world import render_world
 from benchmark_site.leaderboard import baselines
-from benchmark_site.leaderboard.models import Evaluation, TrainingRun
+from benchmark_site.leaderboard.models import Evaluation, State, TrainingRun
 from benchmark_site.processes import die_with_parent
 from benchmark_site.releases.models import Release
 from benchmark_site.releases.services import start_release
@@ -120,18 +120,18 @@ def train_and_score(release: Release, progress: Progress) -> None:
 
     def trained() -> tuple[int, int]:
         run = TrainingRun.objects.filter(release=release).latest("pk")
-        if run.state == TrainingRun.State.FAILED:
+        if run.state == State.FAILED:
             raise DemoError(f"training failed: {run.error}")
-        return (100, 100) if run.state == TrainingRun.State.DONE else (min(99, int(100 * run.progress)), 100)
+        return (100, 100) if run.state == State.DONE else (min(99, int(100 * run.progress)), 100)
 
     _wait(progress, "train HERO, predict, submit", trained, patience_s=1800)
 
     def scored() -> tuple[int, int]:
         ours = Evaluation.objects.filter(submission__track__release=release)
-        failed = ours.filter(state=Evaluation.State.FAILED).first()
+        failed = ours.filter(state=State.FAILED).first()
         if failed is not None:
             raise DemoError(f"{failed.submission} was not scored: {failed.error}")
-        return ours.filter(state=Evaluation.State.DONE).count(), ours.count()
+        return ours.filter(state=State.DONE).count(), ours.count()
 
     _wait(progress, "score submissions", scored, patience_s=600)
 

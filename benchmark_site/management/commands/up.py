@@ -7,7 +7,7 @@ import subprocess
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandError
 
 from benchmark_site import embedded
 from benchmark_site.supervisor import Supervisor
@@ -17,16 +17,13 @@ class Command(BaseCommand):
     help = (
         "Start PostgreSQL, Valkey, the platform, the marketplace and the workers, and keep them running until Ctrl-C. "
         "Services whose address is set (DATABASE_URL, CELERY_BROKER_URL) are used, not started. The first start asks "
-        "for an admin account, or takes it from DJANGO_SUPERUSER_USERNAME, _EMAIL and _PASSWORD."
+        "for an admin account, or takes it from DJANGO_SUPERUSER_USERNAME, _EMAIL and _PASSWORD. "
+        "PORT and MARKETPLACE_PORT choose other ports than 8000 and 8001."
     )
     requires_system_checks = []
 
-    def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--port", type=int, default=8000, help="the platform's port (default 8000)")
-        parser.add_argument("--marketplace-port", type=int, default=8001, help="the marketplace's (default 8001)")
-
     def handle(self, *args: Any, **options: Any) -> None:
-        supervisor = Supervisor(options["port"], options["marketplace_port"], self.stdout.write)
+        supervisor = Supervisor(self.stdout.write)
         try:
             supervisor.run(ready=self._ready)
         except (embedded.EmbeddedError, RuntimeError) as error:

@@ -1,0 +1,122 @@
+"""What the demo did, in one screen: counts, money, blind accuracy, splits, the boards."""
+
+from __future__ import annotations
+
+from collections import Counter
+from math import sqrt
+
+from django.conf import settings
+from django.urls import reverse
+from rich.console import Console
+from rich.table import Table
+
+from annotation import ledger
+from annotation.models import Assignment, Batch, Clip, Query, Question, Segment, Video, Worker
+from benchmark_site.leaderboard.models import Evaluation, State, Track
+from benchmark_site.releases.models import Release, SplitVideo
+
+HEADLINE = "SVMR.R@1.tiou0.5.raw"
+
+
+def print_summary(release: Release, console: Console, *, seconds: float) -> None:
+    """Tables of what is in the database now, with the address of each page."""
+    console.rule(f"HERO Bench: {release} in {seconds:.0f} s")
+    _counts(console)
+    _money(console)
+    _release(release, console)
+    for track in Track.objects.filter(release=release).order_by("task", "split"):
+        _board(track, console)
+    _held_out(release, console)
+    _pages(release, console)
+
+
+def _counts(console: Console) -> None:
+    rows = [Video, Clip, Segment, Query, Question, Worker]
+    counts = ", ".join(f"{model._default_manager.count()} {model._meta.verbose_name_plural}" for model in rows)
+    states = Counter(Assignment.objects.values_list("state", flat=True))
+    answers = ", ".join(f"{n} {state}" for state, n in sorted(states.items()))
+    console.print(f"[bold]Collected[/]  {counts}\n[bold]Answers[/]    {answers}")
+
+
+def _money(console: Console) -> None:
+    table = Table("batch", "units", "rewards", "fees", "spent", "still held", title="Spend")
+    for batch in Batch.objects.order_by("pk"):
+        sums = ledger.totals(batch)
+        table.add_row(
+            str(batch), str(batch.hits.count()), *(f"${sums[name]}" for name in ("reward", "fee", "spent", "held"))
+        )
+    total = ledger.totals()
+    table.add_row("total", "", *(f"${total[name]}" for name in ("reward", "fee", "spent", "held")), style="bold")
+    console.print(table)
+
+
+def _release(release: Release, console: Console) -> None:
+    splits = Counter(SplitVideo.objects.values_list("split", flat=True))
+    videos = sum(splits.values())
+    shares = ", ".join(f"{name} {splits[name]} ({splits[name] / videos:.0%})" for name in ("train", "val", "test"))
+    console.print(f"[bold]Release[/]    {release} sha256 {release.sha256}\n[bold]Videos[/]     {shares}")
+    for when in ("before", "after"):
+        panel = release.blind.get(when, {}).get("panel", {})
+        shown = ", ".join(f"{name} {row['accuracy']:.3f}" for name, row in panel.items())
+        console.print(f"[bold]Blind accuracy {when} matching[/] (chance 0.250): {shown}")
+
+
+def _board(track: Track, console: Console) -> None:
+    evaluations = Evaluation.objects.filter(submission__track=track, submission__public=True, state=State.DONE)
+    kinds = ("VCMR", "SVMR") if track.task == "moment" else ()
+    keys = [f"{kind}.R@{k}.tiou0.7.nms0.5" for kind in kinds for k in (1, 10, 100)] or ["QA.accuracy"]
+    heads = [key.removesuffix(".tiou0.7.nms0.5").replace(".", " ") for key in keys]
+    title = f"{track.task}, {track.split}" + (" (tIoU 0.7 after NMS 0.5)" if kinds else "")
+    table = Table("method", *heads, title=title)
+    for evaluation in evaluations.select_related("submission").order_by("submission__method"):
+        scores = {score.key: score for score in evaluation.scores.all()}
+        cells = []
+        for key in keys:
+            score = scores.get(key)
+            interval = f" [{score.low:.1f}, {score.high:.1f}]" if score and score.low is not None else ""
+            cells.append(f"{score.value:.1f}{interval}" if score else "–")
+        table.add_row(evaluation.submission.method, *cells)
+    console.print(table)
+
+
+def _held_out(release: Release, console: Console) -> None:
+    """SVMR R@1 at tIoU 0.5, val and test together: over all queries and over those of type video."""
+    table = Table(
+        "method", "all queries", "n", "type video", "n", title="Held-out clips: SVMR R@1 at tIoU 0.5 (± 1 s.e.)"
+    )
+    evaluations = Evaluation.objects.filter(
+        submission__track__release=release,
+        submission__track__task="moment",
+        submission__baseline=True,
+        state=State.DONE,
+    ).select_related("submission__track")
+    for method in sorted({evaluation.submission.method for evaluation in evaluations}):
+        reports = [e.report or {} for e in evaluations if e.submission.method == method]
+        cells = []
+        for parts in (
+            [(row["value"], row["n"]) for report in reports for row in report["metrics"] if row["key"] == HEADLINE],
+            [
+                (row["value"], row["n"])
+                for report in reports
+                for row in report["breakdowns"]
+                if row["key"] == HEADLINE and row["by"] == "type" and row["group"] == "v"
+            ],
+        ):
+            n = sum(count for _, count in parts)
+            share = sum(value * count for value, count in parts) / n if n else 0.0
+            cells += [f"{share:.1f} ± {100 * sqrt(share / 100 * (1 - share / 100) / n):.1f}" if n else "–", str(n)]
+        table.add_row(method, *cells)
+    console.print(table)
+
+
+def _pages(release: Release, console: Console) -> None:
+    site = settings.SITE_URL
+    pages = [("home", site + reverse("home"))]
+    pages += [(str(batch), site + batch.get_absolute_url()) for batch in Batch.objects.order_by("pk")]
+    pages += [(str(release), site + release.get_absolute_url())]
+    pages += [(str(track), site + track.get_absolute_url()) for track in Track.objects.filter(release=release)]
+    pages += [("marketplace (worker site)", settings.MARKETPLACE_URL)]
+    table = Table("page", "address", title="Pages")
+    for name, address in pages:
+        table.add_row(name, address)
+    console.print(table)
