@@ -7,10 +7,11 @@ import time
 from celery import shared_task
 
 from benchmark_site.leaderboard import claims
-from benchmark_site.leaderboard.models import Evaluation
+from benchmark_site.leaderboard.models import Evaluation, TrainingRun
 from benchmark_site.leaderboard.score import score_evaluation
+from benchmark_site.leaderboard.training import run_training
 from benchmark_site.leaderboard.uploads import incoming_folder
-from benchmark_site.leaderboard.wake import SCORE
+from benchmark_site.leaderboard.wake import SCORE, TRAIN
 
 _DAY_S = 24 * 3600
 
@@ -21,11 +22,19 @@ def score(evaluation_id: int) -> None:
     score_evaluation(evaluation_id)
 
 
-@shared_task(name="leaderboard.sweep", queue="default")
+@shared_task(name=TRAIN.task, queue=TRAIN.queue)
+def train(run_id: int) -> None:
+    """Train HERO on a release and submit it."""
+    run_training(run_id)
+
+
+@shared_task
 def sweep() -> None:
     """Once a minute: wake what waits without a message or lost its worker, remove uploads that never ended."""
     for pk in claims.forgotten(Evaluation):
         score.apply_async([pk])
+    for pk in claims.forgotten(TrainingRun):
+        train.apply_async([pk])
     for left_over in incoming_folder().iterdir():
         if left_over.stat().st_mtime < time.time() - _DAY_S:
             left_over.unlink(missing_ok=True)

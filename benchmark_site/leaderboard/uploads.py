@@ -67,7 +67,7 @@ def receive(request: HttpRequest) -> tuple[QueryDict, Upload]:
     request.upload_handlers = [handler]
     body = _Counted(request)
     try:
-        fields, files = request.parse_file_upload(request.META, body)
+        fields, files = request.parse_file_upload(request.META, body)  # type: ignore[arg-type]  # only read() is called
     except MultiPartParserError as error:
         raise Refusal("file", "broken_form", f"the form cannot be read: {error}") from error
     except SuspiciousOperation as error:  # more fields, or longer ones, than Django takes

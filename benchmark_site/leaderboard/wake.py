@@ -16,8 +16,8 @@ class WakeUp:
     queue: str
 
 
-SCORE = WakeUp("leaderboard.score", "score")
-TRAIN = WakeUp("leaderboard.train", "train")
+SCORE = WakeUp("benchmark_site.leaderboard.tasks.score", "score")
+TRAIN = WakeUp("benchmark_site.leaderboard.tasks.train", "train")
 
 
 def wake(what: WakeUp, pk: int) -> None:

@@ -7,19 +7,15 @@ from django.db.models import Q
 from django.utils import timezone
 
 
-class State(models.TextChoices):
-    QUEUED = "queued", "waiting"
-    RUNNING = "running", "running"
-    DONE = "done", "done"
-    FAILED = "failed", "failed"
-    CANCELLED = "cancelled", "cancelled"
-
-
-UNFINISHED = (State.QUEUED, State.RUNNING)
-
-
 class Work(models.Model):
     """A row in work carries who claimed it and a heartbeat, so that a second delivery finds a live claim."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued", "waiting"
+        RUNNING = "running", "running"
+        DONE = "done", "done"
+        FAILED = "failed", "failed"
+        CANCELLED = "cancelled", "cancelled"
 
     state = models.CharField(max_length=9, choices=State, default=State.QUEUED)
     claimed_by = models.CharField(max_length=100, blank=True, help_text="host, process and claim")
@@ -33,14 +29,18 @@ class Work(models.Model):
     class Meta:
         abstract = True
         constraints = [
-            models.CheckConstraint(condition=Q(state__in=State.values), name="%(class)s_state_is_known"),
             models.CheckConstraint(
-                condition=~Q(state=State.RUNNING) | (~Q(claimed_by="") & Q(heartbeat__isnull=False)),
+                condition=Q(state__in=["queued", "running", "done", "failed", "cancelled"]),
+                name="%(class)s_state_is_known",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="running") | (~Q(claimed_by="") & Q(heartbeat__isnull=False)),
                 name="%(class)s_running_has_a_claim",
             ),
-            models.CheckConstraint(condition=~Q(state=State.FAILED) | ~Q(error=""), name="%(class)s_failed_says_why"),
+            models.CheckConstraint(condition=~Q(state="failed") | ~Q(error=""), name="%(class)s_failed_says_why"),
             models.CheckConstraint(
-                condition=Q(state__in=UNFINISHED) | Q(finished_at__isnull=False), name="%(class)s_end_has_a_time"
+                condition=Q(state__in=["queued", "running"]) | Q(finished_at__isnull=False),
+                name="%(class)s_end_has_a_time",
             ),
         ]
 
@@ -53,3 +53,7 @@ class Work(models.Model):
         self.state, self.error, self.log, self.claimed_by = state, error, log, ""
         self.finished_at = timezone.now()
         self.save()
+
+
+State = Work.State
+UNFINISHED = (State.QUEUED, State.RUNNING)

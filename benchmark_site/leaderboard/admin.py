@@ -1,0 +1,118 @@
+"""The leaderboard in the admin: look, mark, score again. What was sent and scored is never edited."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db import IntegrityError
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from benchmark_site.leaderboard import tokens
+from benchmark_site.leaderboard.models import (
+    ApiToken,
+    Evaluation,
+    Membership,
+    Score,
+    Submission,
+    Team,
+    Track,
+    TrainingRun,
+)
+from benchmark_site.leaderboard.score import rescore
+
+
+class _ReadOnly(admin.ModelAdmin):
+    """Rows that only the machinery writes."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class MembershipInline(admin.TabularInline):
+    model = Membership
+    extra = 1
+
+
+class ScoreInline(admin.TabularInline):
+    model = Score
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Team)
+class TeamAdmin(admin.ModelAdmin):
+    list_display = ["name", "baseline", "created_at"]
+    search_fields = ["name"]
+    inlines = [MembershipInline]
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(_ReadOnly):
+    list_display = ["prefix", "membership", "label", "last_used_at", "revoked_at"]
+    list_select_related = ["membership__team", "membership__user"]
+    exclude = ["digest"]
+    actions = ["revoke"]
+
+    @admin.action(description="Revoke", permissions=["view"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
+        for token in queryset:
+            tokens.revoke(token)
+
+
+@admin.register(Track)
+class TrackAdmin(admin.ModelAdmin):
+    list_display = ["__str__", "opens_at", "closes_at", "per_day", "total"]
+    list_select_related = ["release"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return ["release", "task", "split"] if obj else []
+
+
+@admin.register(Submission)
+class SubmissionAdmin(_ReadOnly):
+    list_display = ["method", "team", "track", "public", "baseline", "counts", "created_at"]
+    list_filter = ["public", "baseline", "track"]
+    list_select_related = ["team", "track__release"]
+    search_fields = ["method", "team__name", "sha256"]
+    actions = ["hide", "score_again"]
+
+    @admin.action(description="Take off the board (baselines stay)", permissions=["view"])
+    def hide(self, request: HttpRequest, queryset: QuerySet[Submission]) -> None:
+        queryset.filter(baseline=False).update(public=False)
+
+    @admin.action(description="Score again by the evaluator of today", permissions=["view"])
+    def score_again(self, request: HttpRequest, queryset: QuerySet[Submission]) -> None:
+        for submission in queryset:
+            try:
+                rescore(submission)
+            except IntegrityError:
+                reason = "this evaluator has scored it, a scoring is under way, or the team sent the same file again"
+                messages.warning(request, f"{submission}: {reason}")
+
+
+@admin.register(Evaluation)
+class EvaluationAdmin(_ReadOnly):
+    list_display = ["id", "submission", "state", "attempt", "evaluator_version", "queued_at", "finished_at"]
+    list_filter = ["state", "evaluator_version"]
+    list_select_related = ["submission__team"]
+    inlines = [ScoreInline]
+
+
+@admin.register(TrainingRun)
+class TrainingRunAdmin(_ReadOnly):
+    list_display = ["__str__", "state", "stage", "progress", "attempt", "queued_at", "finished_at"]
+    list_select_related = ["release"]
