@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import logging
 import socket
@@ -34,9 +35,8 @@ def requester_api(request: HttpRequest) -> HttpResponse:
     try:
         body = _read(request)
         skew = faults.take("clock_skew", name)
-        requester = authenticate(
-            request, body, timezone.now() + timezone.timedelta(seconds=skew.seconds if skew else 0)
-        )
+        wall_clock = timezone.now() + dt.timedelta(seconds=skew.seconds if skew else 0)
+        requester = authenticate(request, body, wall_clock)
         wire.operation(name)
         _before(name)
         members = wire.decode(name, body)

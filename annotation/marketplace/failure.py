@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.template.loader import render_to_string
 
 from annotation.marketplace.errors import service_fault
 
@@ -14,4 +14,5 @@ def server_error(request: HttpRequest) -> HttpResponse:
     if request.path.rstrip("/") == "/api":
         body = json.dumps(service_fault("The service failed to answer this request").body())
         return HttpResponse(body, status=500, content_type="application/x-amz-json-1.1")
-    return render(None, "500.html", status=500)  # type: ignore[arg-type]  # no context processor may fail again
+    # Without a request no context processor can fail again.
+    return HttpResponse(render_to_string("500.html"), status=500)

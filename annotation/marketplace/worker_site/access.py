@@ -8,6 +8,7 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
@@ -24,7 +25,8 @@ def worker_page(view: WorkerView[P]) -> Callable[Concatenate[HttpRequest, P], Ht
     @login_required
     @wraps(view)
     def page(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        worker = Worker.objects.filter(user_id=request.user.pk).first()
+        assert isinstance(request.user, User)  # login_required has seen to it
+        worker = Worker.objects.filter(user=request.user).first()
         if worker is None:
             return render(request, "marketplace/no_worker.html", status=403)
         now = clock.now()

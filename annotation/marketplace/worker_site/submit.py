@@ -29,7 +29,8 @@ MAX_ANSWER_BYTES = 1_048_576
 def external_submit(request: HttpRequest) -> HttpResponse:
     assignment_id = request.POST.get("assignmentId", "")
     worker_id = request.POST.get("workerId", "")
-    fields = [(name, value) for name, value in request.POST.items() if name not in RESERVED]
+    # A name sent twice counts once, with its last value, as the protocol has it.
+    fields = [(name, str(value)) for name, value in request.POST.items() if name not in RESERVED]
     if assignment_id == NO_ASSIGNMENT:
         return _refuse(request, "This was a preview. Accept the HIT before you submit.", 400)
     if not assignment_id or not fields:
