@@ -1,4 +1,8 @@
-"""python -m evaluation: score, baseline."""
+"""python -m evaluation: score, validate, compare, baseline, convert.
+
+python -m evaluation score RELEASE predictions.json --task moment --split val --json report.json --html report.html
+python -m evaluation score --truth GT.jsonl --video-index video2dur_idx.json predictions.json --json report.json
+"""
 
 import argparse
 import sys
@@ -6,26 +10,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from evaluation import __version__
-from evaluation.baselines import MOMENT_KINDS, QA_KINDS, BaselineError, moment_baseline, qa_baseline
-from evaluation.problems import Refused
-from evaluation.release import (
-    MomentQueries,
-    Questions,
-    Release,
-    ReleaseError,
-    read_answer_key,
-    read_moments,
-    read_questions,
-    read_video_index,
-    split_key,
-)
-from evaluation.score import Options, Report, score_answers, score_moments
-from evaluation.source import Source
-from evaluation.terminal import print_refusal, print_report
-from evaluation.writing import json_bytes, moment_submission, write_whole
+from evaluation import __version__, commands
+from evaluation.baselines import MOMENT_KINDS, QA_KINDS, BaselineError
+from evaluation.release import SPLITS, ReleaseError
+from evaluation.temporal import NMS_THRESHOLD
 
-REFUSED = 2
+EPILOG = """exit status: 0 done, 2 refused (every problem is named with its file, task, query, row and column)
+
+The files and every metric are explained in docs/evaluation.md."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -37,140 +29,88 @@ def main(argv: list[str] | None = None) -> int:
         errors.print(f"error: {error}", markup=False, soft_wrap=True)
     except OSError as error:
         errors.print(f"error: {error.filename}: {error.strerror}", markup=False, soft_wrap=True)
-    return REFUSED
-
-
-def score(arguments: argparse.Namespace) -> int:
-    release, predictions = _release_and_predictions(arguments)
-    options = Options(
-        split=arguments.split,
-        rules=arguments.rules,
-        missing_is_miss=arguments.missing == "miss",
-        seed=arguments.seed,
-        nms_rows_in=100 if arguments.nms_variant == "after_top100" else 200,
-        # the field's own files under the field's own rules: bit for bit what its scorer does
-        clamp=release is not None or arguments.rules == "strict",
-    )
-    report = Report(arguments.task, options.split, options.rules, options.seed)
-    report.manifest_sha256 = release.manifest_sha256 if release else None
-    try:
-        _score_into(report, release, predictions, options, arguments)
-    except Refused as refusal:
-        report.refused = refusal.problems
-        print_refusal(report, refusal.total, Console(stderr=True))
-    else:
-        print_report(report, Console())
-    if arguments.json:
-        write_whole(arguments.json, [json_bytes(report.as_dict())])
-    return REFUSED if report.refused else 0
-
-
-def _score_into(
-    report: Report,
-    release: Release | None,
-    predictions: Path,
-    options: Options,
-    arguments: argparse.Namespace,
-) -> None:
-    source = Source(predictions)
-    try:
-        if arguments.task == "moment":
-            queries, train = _moments(release, arguments)
-            report.n = len(queries)
-            score_moments(source, queries, train, options, report)
-        else:
-            questions, qa_train = _questions(release, arguments)
-            report.n = len(questions)
-            score_answers(source, questions, qa_train, options, report)
-    finally:
-        report.predictions_sha256 = source.sha256()
-        source.close()
-
-
-def baseline(arguments: argparse.Namespace) -> int:
-    release = Release.open(arguments.release)
-    if arguments.task == "moment":
-        queries = release.moments(arguments.split)
-        train = None if arguments.split == "train" else release.moments("train")
-        parts = moment_baseline(arguments.kind, queries, train or queries, arguments.seed)
-        video2idx = dict(zip(queries.videos.names, queries.videos.ids.tolist(), strict=True))
-        write_whole(arguments.out, moment_submission(parts, video2idx))
-    else:
-        questions = release.questions(arguments.split)
-        answers = qa_baseline(arguments.kind, questions, release.questions("train"), arguments.seed)
-        named = {str(qid): int(answer) for qid, answer in zip(questions.qids, answers, strict=True)}
-        write_whole(arguments.out, [json_bytes(named)])
-    return 0
-
-
-def _release_and_predictions(arguments: argparse.Namespace) -> tuple[Release | None, Path]:
-    if arguments.truth:
-        if len(arguments.paths) != 1:
-            raise ReleaseError("with --truth there is no RELEASE: expected PREDICTIONS alone")
-        return None, arguments.paths[0]
-    if len(arguments.paths) != 2:
-        raise ReleaseError("expected RELEASE and PREDICTIONS (or --truth and PREDICTIONS)")
-    return Release.open(arguments.paths[0]), arguments.paths[1]
-
-
-def _moments(release: Release | None, arguments: argparse.Namespace) -> tuple[MomentQueries, MomentQueries | None]:
-    if release is None:
-        if not arguments.video_index:
-            raise ReleaseError("--truth for moments needs --video-index, the field's video2dur_idx.json")
-        index = read_video_index(arguments.video_index)
-        key = split_key(arguments.split)
-        if key not in index:
-            raise ReleaseError(f"{arguments.video_index}: no split {key!r}")
-        truth, train = read_moments(arguments.truth, index[key]), None
-    else:
-        truth, train = release.moments(arguments.split), release.moments("train")
-    if not truth.has_truth:
-        raise ReleaseError(
-            f"the truth of {arguments.split} is not in this copy: it can only be scored by the holder of held_out/"
-        )
-    return truth, train
-
-
-def _questions(release: Release | None, arguments: argparse.Namespace) -> tuple[Questions, Questions | None]:
-    if release is None:
-        path = arguments.truth
-        truth, train = (read_questions(path) if path.suffix == ".jsonl" else read_answer_key(path)), None
-    else:
-        truth, train = release.questions(arguments.split), release.questions("train")
-    if not truth.has_truth:
-        raise ReleaseError(
-            f"the truth of {arguments.split} is not in this copy: it can only be scored by the holder of held_out/"
-        )
-    return truth, train
+    return commands.REFUSED
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m evaluation", description="Score predictions on a release.")
+    parser = argparse.ArgumentParser(
+        prog="python -m evaluation",
+        description="Score predictions on a release: moment retrieval (VCMR, SVMR), video retrieval (VR), QA.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--version", action="version", version=__version__)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    add = parser.add_subparsers(required=True, metavar="COMMAND").add_parser
 
-    command = commands.add_parser("score", help="score a prediction file; exit 0 scored, 2 refused")
-    command.set_defaults(run=score)
-    command.add_argument("paths", nargs="+", type=Path, metavar="RELEASE PREDICTIONS")
-    command.add_argument("--truth", type=Path, help="ground truth in the field's form, instead of RELEASE")
-    command.add_argument("--video-index", type=Path, help="video2dur_idx.json that goes with --truth")
-    command.add_argument("--task", choices=("moment", "qa"), default="moment")
-    command.add_argument("--split", choices=("train", "val", "test"), default="val")
-    command.add_argument("--rules", choices=("strict", "official"), default="strict")
-    command.add_argument("--missing", choices=("refuse", "miss"), default="refuse")
-    command.add_argument("--nms-variant", choices=("top200", "after_top100"), default="top200")
-    command.add_argument("--json", type=Path, metavar="OUT", help="write the report, or the refusal, as JSON")
-    command.add_argument("--seed", type=int, default=0, help="of the bootstrap and the blind baselines")
+    score = add("score", help="score a prediction file", epilog=EPILOG)
+    score.set_defaults(run=commands.score)
+    _add_inputs(score, "RELEASE PREDICTIONS")
+    score.add_argument("--json", type=Path, metavar="OUT", help="write the report, or the refusal, as JSON")
+    score.add_argument("--html", type=Path, metavar="OUT", help="write it as one self-contained page with figures")
 
-    command = commands.add_parser("baseline", help="write a blind baseline's predictions")
-    command.set_defaults(run=baseline)
-    command.add_argument("release", type=Path, metavar="RELEASE")
-    command.add_argument("--task", choices=("moment", "qa"), default="moment")
-    command.add_argument("--split", choices=("train", "val", "test"), default="val")
-    command.add_argument("--kind", required=True, choices=tuple(dict.fromkeys(MOMENT_KINDS + QA_KINDS)))
-    command.add_argument("--seed", type=int, default=0)
-    command.add_argument("--out", type=Path, required=True)
+    validate = add("validate", help="check a prediction file without scoring it; needs no truth", epilog=EPILOG)
+    validate.set_defaults(run=commands.validate)
+    _add_inputs(validate, "RELEASE PREDICTIONS")
+
+    compare = add("compare", help="say whether two prediction files can be told apart", epilog=EPILOG)
+    compare.set_defaults(run=commands.compare_two)
+    _add_inputs(compare, "RELEASE A B")
+    compare.add_argument("--json", type=Path, metavar="OUT", help="write the differences as JSON")
+
+    baseline = add("baseline", help="write the predictions of a blind baseline", epilog=EPILOG)
+    baseline.set_defaults(run=commands.baseline)
+    baseline.add_argument("release", type=Path, metavar="RELEASE")
+    baseline.add_argument(
+        "--kind",
+        required=True,
+        choices=tuple(dict.fromkeys(MOMENT_KINDS + QA_KINDS)),
+        help=f"for moments {', '.join(MOMENT_KINDS)}; for qa {', '.join(QA_KINDS)}",
+    )
+    baseline.add_argument("--out", type=Path, required=True, help="the file to write, in the submission form")
+    _add_choice(baseline)
+
+    convert = add("convert", help="rewrite predictions as JSON, JSONL or Parquet, by the suffix of OUT", epilog=EPILOG)
+    convert.set_defaults(run=commands.convert)
+    convert.add_argument("predictions", type=Path, metavar="IN")
+    convert.add_argument("out", type=Path, metavar="OUT", help="ends in .json, .jsonl or .parquet")
+    convert.add_argument("--task", choices=("moment", "qa"), default="moment")
     return parser
+
+
+def _add_inputs(parser: argparse.ArgumentParser, paths: str) -> None:
+    parser.add_argument("paths", nargs="+", type=Path, metavar=paths, help="RELEASE is left out with --truth")
+    parser.add_argument("--truth", type=Path, help="ground truth in the field's form (TVR jsonl, or {qid: answer})")
+    parser.add_argument("--video-index", type=Path, help="the field's video2dur_idx.json, with --truth for moments")
+    parser.add_argument(
+        "--rules",
+        choices=("strict", "official"),
+        default="strict",
+        help="strict refuses what cannot be meant; official scores what the field's scorer scores and counts oddities",
+    )
+    parser.add_argument(
+        "--missing", choices=("refuse", "miss"), default="refuse", help="what a query without predictions means"
+    )
+    parser.add_argument(
+        "--nms",
+        type=float,
+        nargs="*",
+        default=[NMS_THRESHOLD],
+        metavar="TIOU",
+        help="thresholds of non-maximum suppression to report beside the raw lists (default 0.5)",
+    )
+    parser.add_argument(
+        "--nms-variant",
+        choices=tuple(commands.ROWS_INTO_NMS),
+        default="top200",
+        help="rows of a list that enter NMS; after_top100 is what the field's scripts really do",
+    )
+    _add_choice(parser)
+
+
+def _add_choice(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--task", choices=("moment", "qa"), default="moment")
+    parser.add_argument("--split", choices=SPLITS, default="val")
+    parser.add_argument("--seed", type=int, default=0, help="of the intervals and the random baselines")
 
 
 if __name__ == "__main__":

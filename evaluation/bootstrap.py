@@ -1,7 +1,7 @@
-"""Intervals by resampling videos: queries of one video are not independent, videos are taken to be.
+"""Intervals and paired tests by resampling videos: queries of one video are not independent, videos are taken to be.
 
-95 % percentile intervals of a cluster bootstrap (Efron & Tibshirani 1993, ch. 13): draw as many videos as there are,
-with replacement, pool their queries, aggregate; 1,000 times with one seed for all metrics.
+95 % percentile intervals of a cluster bootstrap (Efron and Tibshirani 1993, ch. 13): draw as many videos as there are,
+with replacement, pool their queries, aggregate; 1,000 times, with one seed for all metrics of a report.
 """
 
 from collections.abc import Sequence
@@ -13,44 +13,75 @@ from evaluation.metrics import Metric
 
 DRAWS = 1000
 LEVEL = 95.0
+TAILS = ((100 - LEVEL) / 2, (100 + LEVEL) / 2)
+FLIPS = 9999
+FLIPS_AT_ONCE = 1000
 
 
-def draw_weights(clusters: NDArray[np.int64], seed: int, draws: int = DRAWS) -> NDArray[np.float64]:
-    """How often each cluster is drawn, [draws, C]; `clusters` [N] are numbered 0..C-1."""
-    count = int(clusters.max()) + 1
-    picks = np.random.default_rng(seed).integers(0, count, (draws, count))
-    picks += np.arange(draws)[:, None] * count
-    return np.bincount(picks.ravel(), minlength=draws * count).reshape(draws, count).astype(np.float64)
+class VideoBootstrap:
+    """Draws over `clusters` int64 [N], any numbers that are equal for queries of one video."""
 
+    def __init__(self, clusters: NDArray[np.int64], seed: int) -> None:
+        self.clusters = np.unique(clusters, return_inverse=True)[1].astype(np.int64)
+        self.seed = seed
+        self.count = int(self.clusters.max()) + 1
+        picks = np.random.default_rng(seed).integers(0, self.count, (DRAWS, self.count))
+        picks += np.arange(DRAWS)[:, None] * self.count
+        draws = np.bincount(picks.ravel(), minlength=DRAWS * self.count).reshape(DRAWS, self.count)
+        self.weights = draws.astype(np.float64)  # [DRAWS, C] how often each video is drawn
 
-def intervals(metrics: Sequence[Metric], clusters: NDArray[np.int64], seed: int) -> list[tuple[float, float]]:
-    """(low, high) of each metric in its own unit; `clusters` [N] number the video of each query."""
-    weights = draw_weights(clusters, seed)
-    sizes = weights @ np.bincount(clusters)
-    means = [metric for metric in metrics if not metric.is_median]
-    sums = np.stack([np.bincount(clusters, weights=metric.values) for metric in means], axis=1)
-    replicates = (weights @ sums) / sizes[:, None] * 100
-    tails = [(100 - LEVEL) / 2, (100 + LEVEL) / 2]
-    bounds = {
-        metric.key: (float(low), float(high))
-        for metric, low, high in zip(means, *np.percentile(replicates, tails, axis=0), strict=True)
-    }
-    for metric in metrics:
-        if metric.is_median:
-            low, high = np.percentile(_median_replicates(metric.values, clusters, weights), tails)
-            bounds[metric.key] = float(low), float(high)
-    return [bounds[metric.key] for metric in metrics]
+    def mean_intervals(
+        self, values: Sequence[NDArray[np.float64]], inside: NDArray[np.bool_] | None = None
+    ) -> list[tuple[float, float]]:
+        """(low, high) in percent of the means of per-query shares [N] each, over the queries `inside` (all)."""
+        mask = np.ones(len(self.clusters)) if inside is None else inside.astype(np.float64)
+        sizes = self.weights @ self.per_video(mask)
+        sums = np.stack([self.per_video(value * mask) for value in values], axis=1)
+        drawn = sizes > 0  # a small group can be missing from a draw
+        replicates = (self.weights[drawn] @ sums) / sizes[drawn, None] * 100
+        low, high = np.percentile(replicates, TAILS, axis=0)
+        return list(zip(low.tolist(), high.tolist(), strict=True))
 
+    def median_interval(self, ranks: NDArray[np.float64]) -> tuple[float, float]:
+        """(low, high) of the median of whole-numbered ranks [N], from how often each rank occurs in a draw."""
+        whole = ranks.astype(np.int64)
+        span = int(whole.max()) + 1
+        table = np.bincount(self.clusters * span + whole, minlength=self.count * span).reshape(-1, span)
+        below = np.cumsum(self.weights @ table, axis=1)  # [DRAWS, span] queries with at most this rank
+        n = below[:, -1:]
+        lower = (below < np.ceil(n / 2)).sum(axis=1)  # rank of the query in the middle, or just below it
+        upper = (below < n // 2 + 1).sum(axis=1)  # and just above it
+        low, high = np.percentile((lower + upper) / 2, TAILS)
+        return float(low), float(high)
 
-def _median_replicates(
-    values: NDArray[np.float64], clusters: NDArray[np.int64], weights: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Medians [draws] of integer ranks, from how often each rank occurs in a draw."""
-    ranks = values.astype(np.int64)
-    span = int(ranks.max()) + 1
-    table = np.bincount(clusters * span + ranks, minlength=weights.shape[1] * span).reshape(-1, span)
-    below = np.cumsum(weights @ table, axis=1)  # [draws, span] queries with at most this rank
-    n = below[:, -1:]
-    lower = (below < np.ceil(n / 2)).sum(axis=1)  # rank of the (n+1)//2-th query
-    upper = (below < n // 2 + 1).sum(axis=1)
-    return (lower + upper) / 2
+    def intervals(self, metrics: Sequence[Metric]) -> list[tuple[float, float]]:
+        """(low, high) of each metric in its own unit."""
+        means = [metric for metric in metrics if not metric.is_median]
+        bounds = dict(
+            zip((metric.key for metric in means), self.mean_intervals([m.values for m in means]), strict=True)
+        )
+        for metric in metrics:
+            if metric.is_median:
+                bounds[metric.key] = self.median_interval(metric.values)
+        return [bounds[metric.key] for metric in metrics]
+
+    def sign_flip(self, differences: Sequence[NDArray[np.float64]]) -> list[float]:
+        """Two-sided p of each paired per-query difference [N]: signs of whole videos are flipped at random.
+
+        The share of FLIPS sign vectors whose mean difference is at least as far from 0 as the one seen, the seen one
+        counted (Phipson and Smyth 2010), so p is never 0.
+        """
+        sums = np.stack([self.per_video(difference) for difference in differences], axis=1)
+        seen = np.abs(sums.sum(axis=0))
+        slack = 1e-12 * np.abs(sums).sum(axis=0)  # the same sum in another order must count as reached
+        reached = np.ones(len(differences))
+        rng = np.random.default_rng([self.seed, 1])
+        for first in range(0, FLIPS, FLIPS_AT_ONCE):
+            signs = rng.integers(0, 2, (min(FLIPS_AT_ONCE, FLIPS - first), self.count)) * 2.0 - 1.0
+            reached += (np.abs(signs @ sums) >= seen - slack).sum(axis=0)
+        return (reached / (FLIPS + 1)).tolist()
+
+    def per_video(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Sums [C] of per-query values [N]."""
+        sums: NDArray[np.float64] = np.bincount(self.clusters, weights=values, minlength=self.count)
+        return sums

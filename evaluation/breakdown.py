@@ -1,71 +1,51 @@
-"""The same metrics over parts of a split: query type, segment length, position in the clip, question type."""
+"""Parts of a split to look at apart: query type, segment length, position in the clip, question type."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.metrics import percent, retrieval_metrics
 from evaluation.release import MomentQueries, Questions
-from evaluation.retrieval import Ranks
 
 LENGTHS = ("short", "middle", "long")
 POSITIONS = ("first third", "second third", "last third")
-QUESTION_WORDS = ("how many", "what", "who", "where", "when", "why", "how", "which", "whose")
+TYPES = ("v", "t", "vt")
+QUESTION_WORDS = ("how many", "how much", "what", "who", "where", "when", "why", "how", "which", "whose")
 
 
 @dataclass(frozen=True)
-class Breakdown:
-    """A metric (percent) over the `n` queries of one group."""
+class Group:
+    """The queries of one part: `inside` bool [N]; `by` names the division."""
 
-    key: str
     by: str
-    group: str
-    value: float
-    n: int
+    name: str
+    inside: NDArray[np.bool_]
 
 
-def moment_groups(truth: MomentQueries) -> dict[str, NDArray[np.str_]]:
-    """by -> group of each query [N]; groups are "" where the truth does not say."""
+def moment_groups(truth: MomentQueries) -> list[Group]:
+    """By type (video, text, both), by tertile of the truth's length, by where the truth's middle lies in the clip."""
     length = truth.end - truth.start
     middle = (truth.start + truth.end) / 2 / truth.videos.durations[truth.video]
-    tertiles = np.quantile(length, [1 / 3, 2 / 3])
-    return {
-        "type": truth.types,
-        "length": np.array(LENGTHS)[np.searchsorted(tertiles, length)],
-        "position": np.array(POSITIONS)[np.clip((middle * 3).astype(np.int64), 0, 2)],
-    }
+    tertile = np.searchsorted(np.quantile(length, [1 / 3, 2 / 3]), length)
+    third = np.clip((middle * 3).astype(np.int64), 0, 2)
+    return _filled(
+        [Group("type", name, truth.types == name) for name in TYPES]
+        + [Group("length", name, tertile == n) for n, name in enumerate(LENGTHS)]
+        + [Group("position", name, third == n) for n, name in enumerate(POSITIONS)]
+    )
 
 
-def moment_breakdowns(ranks: Ranks, truth: MomentQueries) -> Iterator[Breakdown]:
-    """R@K of one task and state in every group that has queries."""
-    recalls = [metric for metric in retrieval_metrics(ranks) if metric.name.startswith("R@")]
-    for by, groups in moment_groups(truth).items():
-        for group in np.unique(groups).tolist():
-            if group:
-                inside = groups == group
-                for metric in recalls:
-                    values = metric.values[inside]
-                    yield Breakdown(metric.key, by, group, percent(values), len(values))
+def question_groups(truth: Questions) -> list[Group]:
+    """By question word; none where the truth holds no text."""
+    types = np.array([question_type(text) for text in truth.q])
+    return [Group("question_type", name, types == name) for name in np.unique(types).tolist()]
 
 
 def question_type(question: str) -> str:
-    """The question word a question starts with, or "other"."""
+    """The question word that a question starts with, or "other"."""
     lowered = question.lower().lstrip()
     return next((word for word in QUESTION_WORDS if lowered.startswith(word)), "other")
 
 
-def question_breakdowns(correct: NDArray[np.bool_], truth: Questions) -> list[Breakdown]:
-    """Accuracy by question type; empty where the truth holds no text."""
-    groups = np.array([question_type(text) for text in truth.q])
-    return [
-        Breakdown(
-            "QA.accuracy",
-            "question_type",
-            group,
-            percent(correct[groups == group].astype(np.float64)),
-            int((groups == group).sum()),
-        )
-        for group in np.unique(groups).tolist()
-    ]
+def _filled(groups: list[Group]) -> list[Group]:
+    return [group for group in groups if group.inside.any()]

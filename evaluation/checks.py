@@ -43,7 +43,6 @@ NOTES = {
     "repeated_video": "VR rows repeat a video of their list (each uses up a rank)",
     "beyond_100": "rows beyond the 100th of a list count only as input to NMS, and there only up to the 200th",
     "missing_query": "queries have no list and count as misses",
-    "empty_list": "lists are empty and count as misses",
     "byte_order_mark": "byte order mark at the start of the file was passed over",
     "no_scores": "tasks come without scores: they have no NMS metrics",
     "answer_outside": "answers are outside the choices and count as wrong",
@@ -71,9 +70,19 @@ class ListChecker:
     def tasks(self) -> list[str]:
         return list(self._seen)
 
-    def missing(self, task: str) -> NDArray[np.bool_]:
-        """[N] True where `task` has no list for the query."""
-        return ~self._seen[task]
+    def finish(self, missing_is_miss: bool) -> None:
+        """After the last list: queries without one are refused, or counted as misses."""
+        if not self._seen:
+            self.findings.refuse("holds none of the tasks VCMR, SVMR, VR")
+        for task, seen in self._seen.items():
+            missing = self.truth.desc_ids[~seen].tolist()
+            if missing_is_miss:
+                self.findings.note("missing_query", len(missing))
+                continue
+            for desc_id in missing:
+                self.findings.refuse(
+                    "no list for this query (--missing=miss counts it as a miss)", task=task, id=desc_id
+                )
 
     def check(self, lists: Lists) -> NDArray[np.int64]:
         """Place of each list's query in the truth, [N]; -1 for lists that were refused."""
@@ -193,7 +202,7 @@ def inspect(
                     record(counts, examples, REPEATED_VIDEO, i, at - first)
                 stamp[where] = i
             else:
-                if is_svmr and where != own:
+                if is_svmr and own >= 0 and where != own:
                     record(counts, examples, WRONG_VIDEO, i, at - first)
                 if start[at] < 0.0:
                     record(counts, examples, NEGATIVE_START, i, at - first)

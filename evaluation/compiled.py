@@ -38,4 +38,5 @@ import numba  # noqa: E402  (it reads the environment when it is imported)
 
 def compiled(function: Function) -> Function:
     """Compile on first call, keep the machine code; IEEE arithmetic (no fastmath), no Python objects inside."""
-    return numba.njit(cache=True, nogil=True)(function)  # type: ignore[no-any-return]
+    machine: Function = numba.njit(cache=True, nogil=True)(function)
+    return machine

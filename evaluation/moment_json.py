@@ -45,7 +45,7 @@ MESSAGES = {
 class MomentJson:
     """Reads one source. Raises Refused at the first byte that is not of the form."""
 
-    def __init__(self, source: Source, videos: VideoIndex, findings: Findings, *, allow_mark: bool) -> None:
+    def __init__(self, source: Source, videos: VideoIndex | None, findings: Findings, *, allow_mark: bool) -> None:
         self.source, self.videos, self.findings = source, videos, findings
         self.allow_mark = allow_mark
         self.buffer = np.empty(WINDOW, np.uint8)
@@ -150,22 +150,15 @@ class MomentJson:
         if not entries:
             return
         codes = self.tasks[:entries]
-        offsets = np.concatenate([[0], np.cumsum(self.lengths[:entries])])
+        lengths, columns = self.lengths[:entries], [self.video[:rows], *self.columns[:, :rows]]
         for code in np.unique(codes).tolist():
             mine = codes == code
-            if mine.all():
-                part = slice(0, rows)
-            else:
-                part = np.repeat(mine, self.lengths[:entries])
-                offsets = np.concatenate([[0], np.cumsum(self.lengths[:entries][mine])])
+            part = columns if mine.all() else [column[np.repeat(mine, lengths)] for column in columns]
             yield Lists(
-                task=scan.TASKS[code],
-                desc_ids=self.desc_ids[:entries][mine],
-                offsets=offsets,
-                video=self.video[:rows][part],
-                start=self.columns[0, :rows][part],
-                end=self.columns[1, :rows][part],
-                score=self.columns[2, :rows][part],
+                scan.TASKS[code],
+                self.desc_ids[:entries][mine],
+                np.concatenate([[0], np.cumsum(lengths[mine])]),
+                *part,
                 has_score=int(self.state[scan.WIDTHS + code]) == 4,
             )
 
@@ -209,7 +202,7 @@ class MomentJson:
         except ValueError as error:
             self._refuse(f"video2idx: {error}")
         self.at = after
-        ours = dict(zip(self.videos.names, self.videos.ids.tolist(), strict=True))
+        ours = self.videos.id_of if self.videos else {}
         seen: set[str] = set()
         for name, idx in pairs:
             if name in seen:
@@ -242,7 +235,7 @@ class MomentJson:
             self.at, self.end = 0, left
         if self.end == WINDOW:
             self._refuse_context(f"one query's entry is larger than {WINDOW} bytes")
-        count = self.source.readinto(memoryview(self.buffer)[self.end :])
+        count = self.source.readinto(self.buffer[self.end :].data)
         self.end += count
         return count > 0
 

@@ -92,6 +92,11 @@ class VideoIndex:
         """vid_name -> place in the arrays."""
         return {name: place for place, name in enumerate(self.names)}
 
+    @cached_property
+    def id_of(self) -> dict[str, int]:
+        """vid_name -> idx: the field's video2idx."""
+        return dict(zip(self.names, self.ids.tolist(), strict=True))
+
     def __len__(self) -> int:
         return len(self.names)
 

@@ -9,6 +9,13 @@ from evaluation.release import VideoIndex
 from evaluation.source import Source
 
 
-def read_lists(source: Source, videos: VideoIndex, findings: Findings, *, allow_mark: bool) -> Iterator[Lists]:
-    """Lists in file order, each valid until the next is asked for. Raises Refused."""
+def read_lists(source: Source, videos: VideoIndex | None, findings: Findings, *, allow_mark: bool) -> Iterator[Lists]:
+    """Lists in file order, each valid until the next is asked for. Raises Refused.
+
+    `videos` is what a submitted video2idx must agree with, None to take any (converting needs no release).
+    """
+    if source.is_parquet:
+        from evaluation.moment_parquet import MomentParquet  # pyarrow costs 0.1 s that JSON need not pay
+
+        return MomentParquet(source, findings).lists()
     return MomentJson(source, videos, findings, allow_mark=allow_mark).lists()

@@ -23,7 +23,7 @@ def tiou(first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:
 
 
 @compiled
-def tiou32(start: float, end: float, other_start: float, other_end: float) -> float:
+def tiou32(start: np.float32, end: np.float32, other_start: np.float32, other_end: np.float32) -> np.float32:
     """IoU in float32 from four float32 numbers: the arithmetic that decides a hit."""
     inter = max(np.float32(0.0), min(end, other_end) - max(start, other_start))
     hull = max(end, other_end) - min(start, other_start)

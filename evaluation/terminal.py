@@ -1,37 +1,55 @@
-"""The report as tables in a terminal."""
+"""Reports, comparisons and refusals as text in a terminal. Rounding happens here and nowhere before."""
 
 from rich.console import Console
 from rich.table import Table
 
-from evaluation.score import Report, ScoredMetric
-
-MOST_MISSING_SHOWN = 20
+from evaluation.compare import Comparison
+from evaluation.problems import Refused
+from evaluation.report import Report, ScoredMetric
 
 
 def print_report(report: Report, console: Console) -> None:
-    """Metrics with intervals, the blind bar beside each, notes below. Rounding happens here and nowhere before."""
+    """Metrics with intervals, the blind bar beside each, notes below."""
     console.print(
         f"{report.task} on {report.split}, n = {report.n}, rules {report.rules}, seed {report.seed}; "
         f"evaluator {report.evaluator_version}"
     )
     for task in dict.fromkeys(metric.task for metric in report.metrics):
-        console.print(_task_table(task, [metric for metric in report.metrics if metric.task == task]))
+        console.print(_metrics(task, [metric for metric in report.metrics if metric.task == task]))
     if any(metric.beats_blind is False for metric in report.metrics):
         console.print("! does not beat the best blind baseline, which never looks at the query")
     for note in report.notes:
-        console.print(f"note: {note.count} {note.message}", markup=False)
+        console.print(f"note: {note.count} {note.message}", markup=False, soft_wrap=True)
 
 
-def print_refusal(report: Report, total: int, console: Console) -> None:
-    problems = report.refused or []
-    for problem in problems:
+def print_comparison(comparison: Comparison, console: Console) -> None:
+    """Every difference, then a sentence for each headline metric."""
+    table = Table(title=f"B minus A on {comparison.split}, n = {comparison.n}", title_justify="left")
+    for name in ("metric", "A", "B", "difference", "95 % interval", "p"):
+        table.add_column(name, justify="left" if name == "metric" else "right")
+    for line in comparison.differences:
+        table.add_row(
+            line.key,
+            f"{line.a:.2f}",
+            f"{line.b:.2f}",
+            f"{line.difference:+.2f}",
+            f"{line.low:+.2f} … {line.high:+.2f}",
+            f"{line.p:.4f}{' *' if line.told_apart else ''}",
+        )
+    console.print(table)
+    for line in comparison.headlines():
+        console.print(line.sentence(), soft_wrap=True)
+
+
+def print_refusal(refusal: Refused, console: Console) -> None:
+    for problem in refusal.problems:
         console.print(str(problem), markup=False, soft_wrap=True)
-    if total > len(problems):
-        console.print(f"… and {total - len(problems)} more")
-    console.print("refused: no score", style="bold")
+    if refusal.total > len(refusal.problems):
+        console.print(f"… and {refusal.total - len(refusal.problems)} more")
+    console.print("refused: no score")
 
 
-def _task_table(task: str, metrics: list[ScoredMetric]) -> Table:
+def _metrics(task: str, metrics: list[ScoredMetric]) -> Table:
     table = Table(title=task, title_justify="left")
     for name in ("metric", "value", "95 % interval", "best blind"):
         table.add_column(name, justify="left" if name == "metric" else "right")
