@@ -49,9 +49,13 @@ def check_splits(items: Sequence[Item]) -> Row:
     }  # fmt: skip
 
 
-def check_matched(items: Sequence[Item], negatives: Sequence[Negative]) -> list[Row]:
-    """The checks on matched negatives and on the places of the right answers."""
+def check_matched(items: Sequence[Item], negatives: Sequence[Negative], suspects: Sequence[Row]) -> list[Row]:
+    """The checks on matched negatives and on the places of the right answers.
+
+    `suspects` are the wrong options, `{"qid", …}`, that the audit found too close to the right one.
+    """
     lent = Counter(negative.source_id for negative in negatives)
+    suspected = {row["qid"] for row in suspects}
     uneven = [split for split in Split.values if not _even([i for i in items if i.split == split])]
     return [
         _row("B4", f"{OPTIONS} different options, one of them right", filter(_bad_options, items), items),
@@ -64,6 +68,13 @@ def check_matched(items: Sequence[Item], negatives: Sequence[Negative]) -> list[
             "matched negatives come from another video of the same split, each used once",
             (n.item for n in negatives if _ill_matched(n) or lent[n.source_id] > 1),
             negatives,
+        ),
+        _row(
+            "W8",
+            "no wrong option says the same as the right one",
+            (item for item in items if item.public_id in suspected),
+            items,
+            severity="warn",
         ),
     ]  # fmt: skip
 

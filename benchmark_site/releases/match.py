@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from adversarial.audit import audit_items
-
 from adversarial.items import ItemError
 from adversarial.pipeline import match_items
 from benchmark_site.releases import gate
@@ -33,12 +32,9 @@ def match(release_id: int, token: str) -> None:
             matched, report = match_items(written, replace=REPLACED, seed=release.seed)
         except ItemError as error:
             raise Refused(f"negatives: {error}") from error
-        blind = {
-            "before": audit_items(written, seed=release.seed),
-            "after": audit_items(matched, seed=release.seed),
-        }
+        blind = {"before": _audit(written, release.seed), "after": _audit(matched, release.seed)}
         negatives = _apply(questions, matched)
-    quality = gate.check_matched(questions, negatives)
+    quality = gate.check_matched(questions, negatives, blind.get("after", {}).get("suspects", []))
     gate.refuse_blocked(quality)
     with held(release_id, token) as release:
         Item.objects.bulk_update(questions, ["options", "answer_index"], batch_size=1000)
@@ -47,6 +43,14 @@ def match(release_id: int, token: str) -> None:
         release.quality = [*release.quality, *quality]
         release.step = Release.Step.WRITE
         release.save(update_fields=["matching", "blind", "quality", "step"])
+
+
+def _audit(rows: list[dict[str, Any]], seed: int) -> dict[str, Any]:
+    """The audit's report; with too few questions for one, an empty panel and the reason."""
+    try:
+        return audit_items(rows, seed=seed)
+    except ItemError as error:
+        return {"panel": {}, "refused": str(error)}
 
 
 def _row(item: Item) -> dict[str, Any]:

@@ -1,14 +1,32 @@
 """Pages of the releases."""
 
-from django.urls import path
+from django.urls import path, register_converter
+from django.urls.converters import StringConverter
 
 from benchmark_site.releases import views
+from benchmark_site.releases.models import VERSION
+
+
+class Version(StringConverter):
+    """A semantic version; anything else is no page."""
+
+    regex = VERSION.strip("^$")
+
+
+class FilePath(StringConverter):
+    """A relative path as releases have them: no blank, no control character."""
+
+    regex = r"[\w.-]+(?:/[\w.-]+)*"
+
+
+register_converter(Version, "version")
+register_converter(FilePath, "file")
 
 urlpatterns = [
     path("releases/", views.ReleaseList.as_view(), name="releases"),
     path("releases/new/", views.ReleaseCreate.as_view(), name="release-new"),
-    path("releases/<slug:slug>/<str:version>/", views.ReleaseDetail.as_view(), name="release"),
-    path("releases/<slug:slug>/<str:version>/retry/", views.retry, name="release-retry"),
-    path("releases/<slug:slug>/<str:version>/download/", views.download, name="release-download"),
-    path("releases/<slug:slug>/<str:version>/files/<path:path>", views.download_file, name="release-file"),
+    path("releases/<slug:slug>/<version:version>/", views.ReleaseDetail.as_view(), name="release"),
+    path("releases/<slug:slug>/<version:version>/retry/", views.retry, name="release-retry"),
+    path("releases/<slug:slug>/<version:version>/download/", views.download, name="release-download"),
+    path("releases/<slug:slug>/<version:version>/files/<file:path>", views.download_file, name="release-file"),
 ]

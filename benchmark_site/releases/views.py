@@ -26,7 +26,7 @@ class ReleaseList(ListView):
     paginate_by = 50
 
     def get_queryset(self) -> Any:
-        return Release.objects.annotate(n_items=Count("items"))
+        return Release.objects.annotate(n_items=Count("items")).order_by("-created_at", "-id")
 
 
 class ReleaseDetail(DetailView):
