@@ -83,5 +83,4 @@ class VideoBootstrap:
 
     def per_video(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Sums [C] of per-query values [N]."""
-        sums: NDArray[np.float64] = np.bincount(self.clusters, weights=values, minlength=self.count)
-        return sums
+        return np.asarray(np.bincount(self.clusters, weights=values, minlength=self.count), np.float64)

@@ -150,15 +150,19 @@ class MomentJson:
         if not entries:
             return
         codes = self.tasks[:entries]
-        lengths, columns = self.lengths[:entries], [self.video[:rows], *self.columns[:, :rows]]
+        lengths = self.lengths[:entries]
         for code in np.unique(codes).tolist():
             mine = codes == code
-            part = columns if mine.all() else [column[np.repeat(mine, lengths)] for column in columns]
+            part = slice(0, rows) if mine.all() else np.flatnonzero(np.repeat(mine, lengths))
+            start, end, score = self.columns[:, :rows][:, part]
             yield Lists(
-                scan.TASKS[code],
-                self.desc_ids[:entries][mine],
-                np.concatenate([[0], np.cumsum(lengths[mine])]),
-                *part,
+                task=scan.TASKS[code],
+                desc_ids=self.desc_ids[:entries][mine],
+                offsets=np.concatenate([[0], np.cumsum(lengths[mine])]),
+                video=self.video[:rows][part],
+                start=start,
+                end=end,
+                score=score,
                 has_score=int(self.state[scan.WIDTHS + code]) == 4,
             )
 
