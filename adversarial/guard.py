@@ -1,0 +1,279 @@
+"""The value guard: do two answers say the same, whatever their wording?
+
+Sentence embeddings put "1" beside "2" and "2 childrens" away from "there are 2". The guard reads what decides:
+numbers in words and digits, colours, where something is, yes or no, negation, containment, inflection.
+"""
+
+import re
+import unicodedata
+import zlib
+from collections.abc import Sequence
+from fractions import Fraction
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from adversarial import lexicon
+
+UNKNOWN, SAME, DIFFERENT = 0, 1, 2
+
+# Columns of a profile, an int64 row: flags, bit masks, then two small sets padded with 0.
+_NEGATED, _POLARITY, _COLOURS, _RELATIONS, _NUMBERS_LEN, _CONTENT_LEN = range(6)
+_NUMBERS, _MAX_NUMBERS = 6, 6
+_CONTENT, _MAX_CONTENT = _NUMBERS + _MAX_NUMBERS, 24
+WIDTH = _CONTENT + _MAX_CONTENT
+
+_TOKEN = re.compile(r"\d+(?:[.,]\d+)*(?:/\d+)?|[^\W\d_]+|%|[\u00bc-\u00be]")
+_ORDINAL_SUFFIX = ("st", "nd", "rd", "th")
+_PRONOUN_BEFORE_ONE = {"the", "this", "that", "which", "each", "every", "some", "any", "another", "other"}
+_COLOUR_BIT = {colour: 1 << bit for bit, colour in enumerate(lexicon.COLOURS)}
+_RELATION_BIT = {name: 1 << bit for bit, name in enumerate(sorted(set(lexicon.RELATIONS.values())))}
+
+
+def compare_texts(first: str, second: str) -> int:
+    """SAME, DIFFERENT or UNKNOWN (then the cosine decides); symmetric."""
+    return int(compare(_profile(first), _profile(second)))
+
+
+def profiles(texts: Sequence[str]) -> NDArray[np.int64]:
+    """What the guard knows of each text, [len(texts), WIDTH]."""
+    known = {text: _profile(text) for text in set(texts)}
+    return np.stack([known[text] for text in texts]) if texts else np.zeros((0, WIDTH), np.int64)
+
+
+def _profile(text: str) -> NDArray[np.int64]:
+    row = np.zeros(WIDTH, np.int64)
+    tokens = _tokens(text)
+    numbers, rest = _numbers(tokens)
+    content: set[int] = set()
+    for position, token in enumerate(rest):
+        if position == 0 and token in lexicon.YES:
+            row[_POLARITY] = 1
+            continue
+        if position == 0 and token in lexicon.NO and _is_refusal(rest):
+            row[_POLARITY] = 2
+            continue
+        if token in lexicon.NEGATIONS:
+            row[_NEGATED] = 1
+            continue
+        colour = lexicon.COLOUR_ALIASES.get(token, token)
+        if colour in _COLOUR_BIT:
+            row[_COLOURS] |= _COLOUR_BIT[colour]
+        elif token in lexicon.RELATIONS:
+            row[_RELATIONS] |= _RELATION_BIT[lexicon.RELATIONS[token]]
+        elif token not in lexicon.FILLER:
+            content.add(_code(stem(token)))
+    if row[_POLARITY] == 2:
+        row[_NEGATED] = 0
+    kept_numbers = sorted(numbers)[:_MAX_NUMBERS]
+    kept_content = sorted(content)[:_MAX_CONTENT]
+    if not (kept_numbers or kept_content or row[:4].any()):  # only filler: the words themselves are the value
+        kept_content = sorted({_code(token) for token in tokens})[:_MAX_CONTENT]
+    row[_NUMBERS_LEN], row[_CONTENT_LEN] = len(kept_numbers), len(kept_content)
+    row[_NUMBERS : _NUMBERS + len(kept_numbers)] = kept_numbers
+    row[_CONTENT : _CONTENT + len(kept_content)] = kept_content
+    return row
+
+
+def _tokens(text: str) -> list[str]:
+    folded = unicodedata.normalize("NFC", text).casefold().replace("\u2019", "'")
+    folded = re.sub(r"\bcan't\b", "can not", folded)
+    folded = re.sub(r"n't\b", " not", folded)
+    folded = re.sub(r"'(s|re|ve|ll|d|m)\b", "", folded).replace("'", "")
+    folded = re.sub(r"\bno one\b", "nobody", folded)
+    folded = re.sub(r"(?<=\d),(?=\d{3}\b)", "", folded)
+    return _TOKEN.findall(folded)
+
+
+def _is_refusal(rest: Sequence[str]) -> bool:
+    """Whether a leading "no" answers the question ("no, she is not") or counts ("no onions")."""
+    return len(rest) == 1 or rest[1] in lexicon.FILLER or rest[1] in lexicon.NEGATIONS
+
+
+def _code(token: str) -> int:
+    return zlib.crc32(token.encode()) + 1
+
+
+def _number_code(value: Fraction, ordinal: bool) -> int:
+    return _code(f"{'#' if ordinal else ''}{value.numerator}/{value.denominator}")
+
+
+def _numbers(tokens: Sequence[str]) -> tuple[set[int], list[str]]:
+    """The values said, as codes, and the tokens that are no numbers."""
+    found: set[int] = set()
+    rest: list[str] = []
+    position = 0
+    while position < len(tokens):
+        value, length, ordinal = _number_at(tokens, position)
+        if value is None:
+            rest.append(tokens[position])
+            position += 1
+        else:
+            found.add(_number_code(value, ordinal))
+            position += length
+    return found, rest
+
+
+def _number_at(tokens: Sequence[str], start: int) -> tuple[Fraction | None, int, bool]:
+    """The number that begins at ``start``: (value, tokens it takes, whether it is an ordinal)."""
+    total, current, position, said = Fraction(0), Fraction(0), start, False
+    while position < len(tokens):
+        word = tokens[position]
+        following = tokens[position + 1] if position + 1 < len(tokens) else ""
+        if word[0].isdigit():
+            if said and current:
+                break
+            current += _digits(word)
+            if following in _ORDINAL_SUFFIX and not said:
+                return current, 2, True
+        elif word in lexicon.UNITS:
+            if word == "one" and not said and _is_pronoun(tokens, position):
+                break
+            if current % 10 or (said and current and current < 20):
+                break
+            current += lexicon.UNITS[word]
+        elif word in lexicon.TENS:
+            if current % 100:
+                break
+            current += lexicon.TENS[word]
+        elif word in lexicon.SCALES and (said or tokens[max(0, position - 1)] in ("a", "an")):
+            current = max(current, Fraction(1)) * lexicon.SCALES[word]
+            if lexicon.SCALES[word] >= 1000:
+                total, current = total + current, Fraction(0)
+        elif word == "dozen" and said:
+            current *= 12
+        elif word in lexicon.FRACTIONS and not (word == "quarter" and following == "s"):
+            current += Fraction(lexicon.FRACTIONS[word])
+        elif word == "and" and said and _continues(tokens, position, current):
+            position += 1
+            continue
+        elif word in lexicon.COUNTS and not said:
+            return Fraction(lexicon.COUNTS[word]), 1, False
+        elif word in lexicon.ORDINALS and not said and not (word == "second" and following in ("", "s")):
+            return Fraction(lexicon.ORDINALS[word]), 1, True
+        else:
+            break
+        said = True
+        position += 1
+    return (total + current, position - start, False) if said else (None, 1, False)
+
+
+def _continues(tokens: Sequence[str], position: int, current: Fraction) -> bool:
+    """Whether the "and" inside a number goes on with it: "one and a half", "one hundred and five"."""
+    ahead = [token for token in tokens[position + 1 : position + 3] if token not in ("a", "an")]
+    if not ahead:
+        return False
+    if ahead[0] in lexicon.FRACTIONS:
+        return True
+    return current >= 100 and current % 100 == 0 and (ahead[0] in lexicon.UNITS or ahead[0] in lexicon.TENS)
+
+
+def _is_pronoun(tokens: Sequence[str], position: int) -> bool:
+    """ "the red one" counts nothing, "one" and "one bowl" do."""
+    if position == 0:
+        return False
+    before = tokens[position - 1]
+    return before in _PRONOUN_BEFORE_ONE or lexicon.COLOUR_ALIASES.get(before, before) in _COLOUR_BIT
+
+
+def _digits(token: str) -> Fraction:
+    if "/" in token:
+        top, bottom = token.replace(",", ".").split("/")
+        return Fraction(top) / Fraction(bottom) if Fraction(bottom) else Fraction(top)
+    whole = token.replace(",", ".")
+    head, dot, tail = whole.partition(".")
+    return Fraction(f"{head}.{tail.replace('.', '')}" if dot else head)
+
+
+def stem(token: str) -> str:
+    """A word without its inflection: plural, -ing, -ed, irregular forms; then one name for a few synonyms."""
+    if token in lexicon.IRREGULAR:
+        base = lexicon.IRREGULAR[token]
+        return lexicon.SYNONYMS.get(base, base)
+    base = token
+    if len(base) > 3 and base.endswith("s") and not base.endswith(("ss", "us", "is")):
+        base = _singular(base)
+        base = lexicon.IRREGULAR.get(base, base)
+    for suffix in ("ing", "ed"):
+        root = base.removesuffix(suffix)
+        if root != base and len(root) >= 3 and any(letter in "aeiouy" for letter in root):
+            base = root[:-1] if len(root) > 3 and root[-1] == root[-2] and root[-1] not in "lsz" else root
+            break
+    if len(base) > 3 and base.endswith("e"):  # "slicing" and "slice" meet without the e
+        base = base[:-1]
+    if base.endswith("i"):
+        base = base[:-1] + "y"
+    whole = base + "e"
+    return lexicon.SYNONYMS.get(base, lexicon.SYNONYMS.get(whole, base))
+
+
+def _singular(token: str) -> str:
+    if token.endswith("ies") and len(token) > 4:
+        return token[:-3] + "y"
+    if token.endswith(("shes", "ches", "xes", "sses", "zes", "oes")):
+        return token[:-2]
+    return token[:-1]
+
+
+@numba.njit(cache=True, nogil=True)
+def _subset(first: NDArray[np.int64], second: NDArray[np.int64]) -> bool:
+    """Whether every entry of one sorted set is in the other."""
+    at = 0
+    for value in first:
+        while at < len(second) and second[at] < value:
+            at += 1
+        if at == len(second) or second[at] != value:
+            return False
+    return True
+
+
+@numba.njit(cache=True, nogil=True)
+def compare(first: NDArray[np.int64], second: NDArray[np.int64]) -> int:
+    """SAME, DIFFERENT or UNKNOWN for two profiles; symmetric."""
+    if first[_POLARITY] and second[_POLARITY] and first[_POLARITY] != second[_POLARITY]:
+        return DIFFERENT
+    if first[_NEGATED] != second[_NEGATED] and not (first[_POLARITY] == 2 or second[_POLARITY] == 2):
+        return DIFFERENT
+    numbers_a = first[_NUMBERS : _NUMBERS + first[_NUMBERS_LEN]]
+    numbers_b = second[_NUMBERS : _NUMBERS + second[_NUMBERS_LEN]]
+    content_a = first[_CONTENT : _CONTENT + first[_CONTENT_LEN]]
+    content_b = second[_CONTENT : _CONTENT + second[_CONTENT_LEN]]
+    a_in_b = _subset(numbers_a, numbers_b)
+    b_in_a = _subset(numbers_b, numbers_a)
+    if len(numbers_a) and len(numbers_b) and not (a_in_b or b_in_a):
+        return DIFFERENT
+    shared_colours = first[_COLOURS] & second[_COLOURS]
+    if first[_COLOURS] and second[_COLOURS] and shared_colours not in (first[_COLOURS], second[_COLOURS]):
+        return DIFFERENT
+    if first[_RELATIONS] and second[_RELATIONS] and not first[_RELATIONS] & second[_RELATIONS]:
+        return DIFFERENT
+    a_in_b = a_in_b and _subset(content_a, content_b) and shared_colours == first[_COLOURS]
+    b_in_a = b_in_a and _subset(content_b, content_a) and shared_colours == second[_COLOURS]
+    a_in_b = a_in_b and first[_POLARITY] in (0, second[_POLARITY])
+    b_in_a = b_in_a and second[_POLARITY] in (0, first[_POLARITY])
+    said_a = len(content_a) + len(numbers_a) + first[_COLOURS] + first[_POLARITY]
+    said_b = len(content_b) + len(numbers_b) + second[_COLOURS] + second[_POLARITY]
+    if (a_in_b and (said_a or not said_b)) or (b_in_a and (said_b or not said_a)):
+        if not said_a and not said_b and first[_RELATIONS] != second[_RELATIONS]:
+            return UNKNOWN
+        return SAME
+    return UNKNOWN
+
+
+@numba.njit(cache=True, nogil=True)
+def same_number(first: NDArray[np.int64], second: NDArray[np.int64]) -> bool:
+    """Whether both say a number and the same: enough to be equal where the question asks how many."""
+    count = first[_NUMBERS_LEN]
+    if count == 0 or count != second[_NUMBERS_LEN]:
+        return False
+    return np.array_equal(first[_NUMBERS : _NUMBERS + count], second[_NUMBERS : _NUMBERS + count])
+
+
+def asks_number(question: str) -> bool:
+    """Whether the right answer is a count or an amount, so that an equal number is an equal answer."""
+    return bool(
+        re.search(
+            r"\bhow (?:many|much|long|old|often|far|tall|big)\b|\bnumber of\b|\bwhat number\b", question.casefold()
+        )
+    )

@@ -1,0 +1,187 @@
+"""Column generation's pricing pass: for every question the best answers at the present prices, over all legal pairs.
+
+One blocked pass costs one matrix product of the relevance vectors; the similarity, the guard and the logarithms are
+computed only for pairs whose upper bound can still enter a question's list.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import joblib
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from adversarial.guard import SAME, UNKNOWN, compare, same_number
+from adversarial.pool import Floats, Ints, Pool
+
+BLOCK = 128  # questions a block: its n x 128 product stays a few MB even at n = 40,000
+_TIE_NOISE = 0.02  # nats: identical answers must not crowd each other out of every list
+
+ILLEGAL = np.float32(-np.inf)
+
+
+@dataclass(frozen=True)
+class Priced:
+    """The lists of a pass: ``columns[i]`` are good answers for question i, unordered, -1 where there are fewer."""
+
+    columns: Ints  # [n, K]
+    weights: Floats  # [n, K] w_ij, without the prices
+    best: NDArray[np.float64]  # [n] max over all legal j of w_ij - p_j; -inf where no answer is legal
+
+
+def price(pool: Pool, prices: NDArray[np.float64], width: int) -> Priced:
+    """One pass over all pairs, in blocks that joblib hands to whatever backend is configured."""
+    n = pool.size
+    columns = np.full((n, width), -1, np.int32)
+    weights = np.full((n, width), ILLEGAL, np.float32)
+    best = np.full(n, -np.inf)
+    blocks = list(_blocks(pool.part))
+    for rows, block in zip(
+        blocks,
+        joblib.Parallel()(joblib.delayed(price_block)(pool, rows, prices, width) for rows in blocks),
+        strict=True,
+    ):
+        columns[rows], weights[rows], best[rows] = block
+    return Priced(columns, weights, best)
+
+
+def _blocks(part: Ints) -> Iterator[Ints]:
+    """Row indices, at most BLOCK a block, all of one part."""
+    for index in np.unique(part):
+        rows = np.flatnonzero(part == index).astype(np.int32)
+        yield from (rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK))
+
+
+def price_block(
+    pool: Pool, rows: Ints, prices: NDArray[np.float64], width: int
+) -> tuple[Ints, Floats, NDArray[np.float64]]:
+    """The lists of some questions of one part: ([b, K] columns, [b, K] weights, [b] best priced value)."""
+    products = pool.questions[rows] @ pool.answers[pool.part[rows[0]]].T  # [b, n]
+    return _select(products, rows, prices.astype(np.float32), width, *_arrays(pool))
+
+
+def weights_of(pool: Pool, rows: Ints, columns: Ints) -> Floats:
+    """w_ij of given pairs, -inf where the pair is not legal; [len(rows)]."""
+    vectors = pool.answers[pool.part[rows], columns]  # [pairs, d]
+    products = np.einsum("ij,ij->i", pool.questions[rows], vectors)
+    return _pair_weights(products, rows, columns, *_arrays(pool))
+
+
+def _arrays(pool: Pool) -> tuple[object, ...]:
+    constants = np.array(
+        [pool.rel_slope, pool.rel_bias, pool.sim_slope, pool.sim_bias, pool.lam, pool.near], np.float32
+    )
+    return (
+        constants, pool.embeddings, pool.video, pool.question_id, pool.answer_id, pool.counting, pool.profiles,
+        pool.others, pool.taken,
+    )  # fmt: skip
+
+
+@numba.njit(cache=True, nogil=True, fastmath=False)
+def _log_sigmoid(value: float) -> float:
+    if value > 0:
+        return -np.log1p(np.exp(-value))
+    return value - np.log1p(np.exp(value))
+
+
+@numba.njit(cache=True, nogil=True)
+def _clashes(i: int, j: int, target: int, cosine: float, near: float, counting, profiles) -> bool:  # type: ignore[no-untyped-def]
+    verdict = compare(profiles[target], profiles[j])
+    if verdict == SAME or (verdict == UNKNOWN and cosine >= near):
+        return True
+    return counting[i] and same_number(profiles[target], profiles[j])
+
+
+@numba.njit(cache=True, nogil=True)
+def _pair_weight(  # type: ignore[no-untyped-def]
+    i, j, product, constants, embeddings, video, question_id, answer_id, counting, profiles, others, taken
+) -> float:
+    """w_ij in nats, -inf where answer j must not be a negative of question i."""
+    if i == j or video[i] == video[j] or question_id[i] == question_id[j] or answer_id[i] == answer_id[j]:
+        return -np.inf
+    near = constants[5]
+    cosine = np.float32(0)
+    for d in range(embeddings.shape[1]):
+        cosine += embeddings[i, d] * embeddings[j, d]
+    if _clashes(i, j, i, cosine, near, counting, profiles):
+        return -np.inf
+    for round_ in range(taken.shape[1]):
+        target = taken[i, round_]
+        if target < 0:
+            continue
+        if answer_id[target] == answer_id[j]:
+            return -np.inf
+        other = np.float32(0)
+        for d in range(embeddings.shape[1]):
+            other += embeddings[target, d] * embeddings[j, d]
+        if _clashes(i, j, target, other, near, counting, profiles):
+            return -np.inf
+        cosine = max(cosine, other)
+    for option in range(others.shape[1]):
+        target = others[i, option]
+        if target >= 0 and compare(profiles[target], profiles[j]) == SAME:
+            return -np.inf
+    relevance = _log_sigmoid(constants[0] * product + constants[1])
+    return relevance + constants[4] * _log_sigmoid(-(constants[2] * cosine + constants[3]))
+
+
+@numba.njit(cache=True, nogil=True)
+def _pair_weights(products, rows, columns, *arrays):  # type: ignore[no-untyped-def]
+    out = np.empty(len(rows), np.float32)
+    for at in range(len(rows)):
+        out[at] = _pair_weight(rows[at], columns[at], products[at], *arrays)
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _noise(i: int, j: int) -> float:
+    """A repeatable number in [0, _TIE_NOISE) for a pair."""
+    mixed = np.uint64(i) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(j) * np.uint64(0xC2B2AE3D27D4EB4F)
+    mixed ^= mixed >> np.uint64(29)
+    mixed *= np.uint64(0xBF58476D1CE4E5B9)
+    mixed ^= mixed >> np.uint64(32)
+    return _TIE_NOISE * np.float64(mixed >> np.uint64(11)) / 9007199254740992.0
+
+
+@numba.njit(cache=True, nogil=True)
+def _sift(keys, columns, weights, key, column, weight):  # type: ignore[no-untyped-def]
+    """Replace the smallest entry of a heap and put the new one where it belongs."""
+    at = 0
+    size = len(keys)
+    while True:
+        child = 2 * at + 1
+        if child >= size:
+            break
+        if child + 1 < size and keys[child + 1] < keys[child]:
+            child += 1
+        if keys[child] >= key:
+            break
+        keys[at], columns[at], weights[at] = keys[child], columns[child], weights[child]
+        at = child
+    keys[at], columns[at], weights[at] = key, column, weight
+
+
+@numba.njit(cache=True, nogil=True)
+def _select(products, rows, prices, width, *arrays):  # type: ignore[no-untyped-def]
+    slope, bias = arrays[0][0], arrays[0][1]
+    n = products.shape[1]
+    columns = np.full((len(rows), width), np.int32(-1), np.int32)
+    weights = np.full((len(rows), width), np.float32(-np.inf), np.float32)
+    best = np.full(len(rows), -np.inf)
+    for at in range(len(rows)):
+        i = rows[at]
+        keys = np.full(width, -np.inf)
+        for j in range(n):
+            # log sigmoid(z) <= min(0, z) and the similarity only takes away: most pairs end here
+            bound = min(np.float32(0), slope * products[at, j] + bias) - prices[j] + np.float32(_TIE_NOISE)
+            if bound <= keys[0]:
+                continue
+            weight = _pair_weight(i, j, products[at, j], *arrays)
+            value = weight - prices[j]
+            if value > best[at]:
+                best[at] = value
+            key = value + _noise(i, j)
+            if key > keys[0]:
+                _sift(keys, columns[at], weights[at], key, np.int32(j), np.float32(weight))
+    return columns, weights, best
