@@ -1,0 +1,146 @@
+"""Seventeen plausible mistakes, built into the scorer one at a time: the golden sets notice each of them.
+
+A mutant is the source of temporal.py and retrieval.py with one place changed, run uncompiled.
+"""
+
+import functools
+import sys
+import types
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import evaluation
+from evaluation.breakdown import moment_groups
+from evaluation.checks import ListChecker
+from evaluation.lists import Lists
+from evaluation.metrics import percent, retrieval_metrics
+from evaluation.problems import Findings
+from evaluation.release import MomentQueries, read_moments, read_video_index
+from evaluation.source import Source
+from evaluation.submission import read_lists
+from tests.evaluation.golden_sets import (
+    FOLDER,
+    MISSING,
+    VARIANTS,
+    Variant,
+    disagreements,
+    set_names,
+    survivor_files,
+    write_index,
+    wrong_survivors,
+)
+
+pytestmark = [pytest.mark.golden, pytest.mark.skipif(not FOLDER.is_dir(), reason=MISSING)]
+
+Change = tuple[str, str]
+PER_VIDEO = "np.zeros(high - low, np.int64) if is_svmr else group_by_appearance(video[low:high])"
+MUTANTS: dict[str, list[Change]] = {
+    "hit with >": [("overlap >= thresholds[passed]", "overlap > thresholds[passed]")],
+    "hits in float64": [
+        ("truth.start.astype(np.float32)", "truth.start"),
+        ("truth.end.astype(np.float32)", "truth.end"),
+        ("np.array(THRESHOLDS, np.float32)", "np.array(THRESHOLDS)"),
+        ("tiou32(np.float32(start[at]), np.float32(end[at])", "tiou32(start[at], end[at]"),
+    ],
+    "NMS with >=": [("other_start)) > threshold", "other_start)) >= threshold")],
+    "NMS in float32": [
+        (
+            "overlaps(start[other], end[other], start[row], end[row], threshold)",
+            "overlaps(*np.float32([start[other], end[other], start[row], end[row]]), threshold)",
+        )
+    ],
+    "NMS in list order": [("while j >= 0 and (", "while False and (")],
+    "unstable sort": [("score[order[j]] < score[row] or", "score[order[j]] <= score[row] or")],
+    "ties across videos in list order": [("group[order[j]] > group[row]", "False")],
+    "VCMR NMS over all videos at once": [(PER_VIDEO, "np.zeros(high - low, np.int64)")],
+    "SVMR NMS per video": [(PER_VIDEO, "group_by_appearance(video[low:high])")],
+    "SVMR survivors keep their own video": [("video[low if is_svmr and use_nms else at]", "video[at]")],
+    "cut to 100 before NMS": [("min(high, low + nms_rows_in)", "min(high, low + ROWS_KEPT)")],
+    "50 kept after NMS": [("nms_threshold, ROWS_KEPT, kept", "nms_threshold, 50, kept")],
+    "raw lists sorted by score": [
+        ("(kept[k] if use_nms else k)", "(kept if use_nms else np.argsort(-score[low:high], kind='stable'))[k]")
+    ],
+    "no cap at 100": [("count = min(high - low, ROWS_KEPT)", "count = high - low")],
+    "SVMR rows of wrong videos take a rank": [
+        ("if is_svmr and not right:\n                continue\n            rank += 1", "rank += 1")
+    ],
+    "repeated videos dropped in VR": [("at - offsets[i] + 1", "len(set(video[offsets[i] : at + 1].tolist()))")],
+    "NMS touches zero-length spans": [
+        (
+            "if inter <= 0.0:\n        return False",
+            "if inter <= 0.0:\n        return start == other_start == end == other_end",
+        )
+    ],
+}
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_golden_set_notices_the_mutant(name: str, tmp_path: Path) -> None:
+    assert noticed(MUTANTS[name], tmp_path)
+
+
+def test_the_scorer_itself_is_not_noticed(tmp_path: Path) -> None:
+    assert not noticed([], tmp_path)
+
+
+def noticed(changes: list[Change], tmp_path: Path) -> bool:
+    temporal, retrieval = mutant(changes)
+    return any(
+        disagreements(name, variant, scores(retrieval, name, variant, tmp_path))
+        for name in set_names()
+        for variant in VARIANTS
+    ) or any(wrong_survivors(path, temporal.nms) for path in survivor_files())
+
+
+def mutant(changes: list[Change]) -> list[types.ModuleType]:
+    """`temporal`, and `retrieval` over it, with the changes made; each must apply somewhere."""
+    folder = Path(evaluation.__file__).parent
+    modules = []
+    missed = set(changes)
+    for name in ("temporal", "retrieval"):
+        text = (folder / f"{name}.py").read_text()
+        text = text.replace("from evaluation.compiled import compiled", "compiled = lambda function: function")
+        text = text.replace("from evaluation.temporal", "from mutant_temporal")
+        for old, new in changes:
+            if old in text:
+                text = text.replace(old, new)
+                missed.discard((old, new))
+        module = types.ModuleType(f"mutant_{name}")
+        sys.modules[module.__name__] = module  # dataclasses look their module up
+        exec(compile(text, f"mutant_{name}.py", "exec"), module.__dict__)
+        modules.append(module)
+    assert not missed, "the source has changed: this mutant no longer mutates anything"
+    return modules
+
+
+def scores(
+    retrieval: types.ModuleType, name: str, variant: Variant, tmp_path: Path
+) -> dict[tuple[str, str | None], float]:
+    truth, stream = submission(name, tmp_path)
+    tables = retrieval.RankTables(truth, () if variant.nms is None else (variant.nms,), variant.rows_in)
+    for lists, queries in stream():
+        tables.add(lists, queries)
+    values: dict[tuple[str, str | None], float] = {}
+    for ranks in tables.tables.values():
+        for metric in retrieval_metrics(ranks):
+            values[metric.key, None] = metric.value
+            for group in moment_groups(truth):
+                values[metric.key, group.name] = percent(metric.values[group.inside])
+    return values
+
+
+@functools.cache
+def submission(name: str, tmp_path: Path) -> tuple[MomentQueries, Callable[[], Iterator[tuple[Lists, Any]]]]:
+    index = read_video_index(write_index(name, tmp_path / f"{name}.json"))["val"]
+    truth = read_moments(FOLDER / f"{name}.gt.jsonl", index)
+
+    def stream() -> Iterator[tuple[Lists, Any]]:
+        findings = Findings(name)
+        checker = ListChecker(truth, "official", findings, clamp=False)
+        for lists in read_lists(Source(FOLDER / f"{name}.pred.json"), index, findings, allow_mark=True):
+            yield lists, checker.check(lists)
+
+    return truth, stream
