@@ -42,9 +42,10 @@ def _run_steps(release_id: int, token: str, on_step: Callable[[Release.Step], No
     from benchmark_site.releases.match import match
 
     steps = {Release.Step.COLLECT: collect, Release.Step.MATCH: match, Release.Step.WRITE: write_and_freeze}
-    while (step := Release.Step(Release.objects.values_list("step", flat=True).get(pk=release_id))) in steps:
-        on_step(step)
-        steps[step](release_id, token)
+    mine = Release.objects.filter(pk=release_id, claimed_by=token).values_list("step", flat=True)
+    while step := mine.first():  # none once it is frozen, or taken over
+        on_step(Release.Step(step))
+        steps[Release.Step(step)](release_id, token)
 
 
 def _let_go(release_id: int, token: str, reason: str, *, final: bool) -> None:

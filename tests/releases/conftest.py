@@ -12,6 +12,11 @@ import pytest
 from annotation.feature_store import save_features
 from annotation.models import Answer, Clip, Query, Question, Segment, Subtitle, Video
 from annotation.models.items import content_id
+from benchmark_site.releases.claims import claim
+from benchmark_site.releases.collect import collect
+from benchmark_site.releases.freeze import write_and_freeze
+from benchmark_site.releases.models import Release
+from benchmark_site.releases.services import create_release
 
 COLOURS = ("red", "green", "blue", "yellow", "purple", "orange", "white", "black", "grey", "pink", "brown", "golden")
 SHAPES = ("circle", "square", "triangle", "star", "ring", "arrow", "cross", "heart")
@@ -34,9 +39,27 @@ def corpus() -> Corpus:
     return make_corpus
 
 
-def make_corpus(videos: int = 12, start: int = 0, features: bool = True) -> list[Video]:
+@pytest.fixture
+def frozen(corpus: Corpus) -> Release:
+    """A frozen release of six videos. The matching, which loads torch, is passed over: it has tests of its own."""
+    corpus(6)
+    release = create_release("demo", "1.0.0")
+    token = claim(release.pk) or ""
+    collect(release.pk, token)
+    panel = {"answer_only": {"accuracy": 0.512, "low": 0.4, "high": 0.62}}
+    blind = {"before": {"panel": panel}, "after": {"panel": {"answer_only": {**panel["answer_only"], "accuracy": 0.3}}}}
+    Release.objects.filter(pk=release.pk).update(step=Release.Step.WRITE, blind=blind)
+    write_and_freeze(release.pk, token)
+    release.refresh_from_db()
+    return release
+
+
+def make_corpus(videos: int = 12, start: int = 0, features: bool = True, questions: bool = True) -> list[Video]:
     """Videos of one 30 s clip, each with two segments; a segment has a query and a question with four answers."""
-    return [_make_video(start + number, features) for number in range(videos)]
+    made = [_make_video(start + number, features) for number in range(videos)]
+    if not questions:
+        Question.objects.filter(segment__clip__video__in=made).delete()
+    return made
 
 
 def _make_video(number: int, features: bool) -> Video:

@@ -9,6 +9,7 @@ import shutil
 from collections import Counter, defaultdict
 from pathlib import Path
 
+import numpy as np
 import pytest
 from django.db import transaction
 from django.db.models import F, Model
@@ -19,7 +20,7 @@ from benchmark_site.releases.build import build_release
 from benchmark_site.releases.models import Negative, Release, SplitVideo
 from benchmark_site.releases.services import create_release, reset_release
 from evaluation.release import Release as Reader
-from tests.releases.conftest import make_corpus
+from tests.releases.conftest import attach_features, make_corpus
 
 
 def build(version: str = "1.0.0", seed: int = 0) -> Release:
@@ -135,15 +136,15 @@ def test_the_same_rows_give_the_same_hash_whatever_their_order_and_keys():
 
 @pytest.mark.django_db
 def test_a_second_version_keeps_every_split_and_adds_the_new_videos(corpus):
-    corpus(8)
+    corpus(8, questions=False)
     first = build()
     before = dict(first.items.values_list("public_id", "split"))
     untouched = {path: (first.folder / path).read_bytes() for path in first.files.values_list("path", flat=True)}
-    corpus(6, start=20)
+    corpus(6, start=20, questions=False)
     second = build("1.1.0")
     assert second.state == "frozen", second.reason
     after = dict(second.items.values_list("public_id", "split"))
-    assert len(after) == len(before) + 24
+    assert len(after) == len(before) + 12
     assert {public_id: after[public_id] for public_id in before} == before
     assert SplitVideo.objects.filter(release=first).count() == 8
     assert SplitVideo.objects.filter(release=second).count() == 6
@@ -152,7 +153,7 @@ def test_a_second_version_keeps_every_split_and_adds_the_new_videos(corpus):
 
 @pytest.mark.django_db
 def test_later_edits_of_the_rows_leave_a_release_alone(corpus):
-    corpus(6)
+    corpus(6, questions=False)
     release = build()
     Query.objects.update(text="something else entirely")
     assert not release.items.filter(text="something else entirely").exists()
@@ -160,45 +161,71 @@ def test_later_edits_of_the_rows_leave_a_release_alone(corpus):
 
 @pytest.mark.django_db
 def test_a_release_of_queries_alone_has_no_questions(corpus):
-    corpus(6)
-    Question.objects.all().delete()
+    corpus(6, questions=False)
     release = build()
     assert release.state == "frozen", release.reason
     assert Reader.open(release.folder).tasks == ["moment"]
     assert release.blind == {}
 
 
-@pytest.mark.django_db
-@pytest.mark.parametrize(
-    ("spoil", "reason"),
-    [
-        (lambda: Query.objects.all().delete() and Question.objects.all().delete(), "nothing has been accepted"),
-        (lambda: Segment.objects.update(end=30.2), r"B2 .*: 24 of 24, moment \d+"),
-        (lambda: Answer.objects.filter(position=3).delete(), "B4 "),
-        (lambda: Answer.objects.filter(correct=True).update(correct=False), "B4 "),
-        (lambda: Answer.objects.filter(position=2).update(text="  NO. "), None),
-        (lambda: repeat_answer(), r"B4 .*: 1 of 12, qa \d+"),
-        (lambda: Query.objects.filter(pk=first_pk(Query)).update(text="a\u200b\u202e"), None),
-        (lambda: Query.objects.filter(pk=first_pk(Query)).update(text=" \u202e "), "B8 "),
-        (lambda: copy_query(), "B6 "),
-        (lambda: tell_worker_id(), "B9 "),
-        (lambda: Clip.objects.filter(pk=first_pk(Clip)).update(features=""), "1 clips have no features of tiny-net"),
-        (lambda: Clip.objects.filter(pk=first_pk(Clip)).update(features_sha256="0" * 64), "its hash differs"),
-        (lambda: Clip.objects.filter(pk=first_pk(Clip)).update(features="features/gone"), "is missing"),
-    ],
+SPOILT = (
+    ("a blank option", lambda: Answer.objects.filter(position=2).update(text=" \u202e "), "B4 "),
+    ("three options", lambda: Answer.objects.filter(position=3).delete(), "B4 "),
+    ("no right answer", lambda: Answer.objects.filter(correct=True).update(correct=False), "B4 "),
+    ("the right answer twice", lambda: repeat_answer(), r"B4 .*: 1 of 12, qa \d+"),
+    ("outside the clip", lambda: Segment.objects.update(end=30.2), r"B2 .*: 24 of 24, moment \d+"),
+    ("a blank text", lambda: Query.objects.filter(pk=first_pk(Query)).update(text=" \u202e "), "B8 "),
+    ("one text on two halves", lambda: copy_query(), "B6 "),
+    ("a worker's id", lambda: tell_worker_id(), "B9 "),
 )
-def test_what_cannot_be_released_fails_with_a_reason_that_names_it(corpus, spoil, reason):
+FEATURES = (
+    ("no features", {"features": ""}, "1 clips have no features of tiny-net"),
+    ("other features", {"features_sha256": "0" * 64}, "its hash differs"),
+    ("lost features", {"features": "features/gone"}, "is missing"),
+)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("spoil", "reason"), [row[1:] for row in SPOILT], ids=[row[0] for row in SPOILT])
+def test_the_quality_gate_refuses_and_names(corpus, spoil, reason):
     corpus(6)
     spoil()
-    release = build()
-    if reason is None:
-        assert release.state == "frozen", release.reason
-        return
+    refused(build(), reason)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("change", "reason"), [row[1:] for row in FEATURES], ids=[row[0] for row in FEATURES])
+def test_features_that_are_not_what_was_ingested_are_refused(corpus, change, reason):
+    corpus(6, questions=False)
+    Clip.objects.filter(pk=first_pk(Clip)).update(**change)
+    refused(build(), reason)
+
+
+@pytest.mark.django_db
+def test_features_of_two_rates_are_refused(corpus):
+    corpus(6, questions=False)
+    attach_features(Clip.objects.first(), np.zeros((20, 8), np.float32), interval_s=0.5)
+    refused(build(), "every 0.5 s, other clips every 1.5 s|every 1.5 s, other clips every 0.5 s")
+
+
+@pytest.mark.django_db
+def test_nothing_accepted_is_refused():
+    refused(build(), "nothing has been accepted")
+
+
+def refused(release: Release, reason: str) -> None:
     assert release.state == "failed"
     assert re.search(reason, release.reason), release.reason
     assert not release.folder.exists()
     assert not list(release.folder.parent.glob("*"))
     assert not release.files.exists()
+
+
+@pytest.mark.django_db
+def test_marks_and_blanks_that_nobody_sees_are_taken_out_of_texts(corpus):
+    corpus(6, questions=False)
+    Query.objects.filter(pk=first_pk(Query)).update(text=" a\u200b  cafe\u0301\u202e\n opens ")
+    assert build().items.filter(text="a caf\u00e9 opens").count() == 1
 
 
 def first_pk(model: type[Model]) -> int:
@@ -227,16 +254,16 @@ def tell_worker_id() -> None:
 
 @pytest.mark.django_db
 def test_a_small_overrun_is_clamped_to_the_clip(corpus):
-    corpus(6)
+    corpus(6, questions=False)
     Segment.objects.filter(start__gt=10).update(end=30.04)
     release = build()
     assert release.state == "frozen", release.reason
-    assert release.items.filter(end=30.0).count() == 12
+    assert release.items.filter(end=30.0).count() == 6
 
 
 @pytest.mark.django_db
 def test_an_id_never_stands_for_two_texts(corpus):
-    corpus(6)
+    corpus(6, questions=False)
     build()
     Query.objects.filter(pk=first_pk(Query)).update(text="another text under the old number")
     second = build("1.0.1")
@@ -246,7 +273,7 @@ def test_an_id_never_stands_for_two_texts(corpus):
 
 @pytest.mark.django_db
 def test_a_failed_release_is_built_anew_from_what_is_accepted_then(corpus):
-    corpus(6)
+    corpus(6, questions=False)
     Segment.objects.update(end=30.2)
     release = build()
     assert [row["id"] for row in release.quality if row["n"]] == ["B2"]

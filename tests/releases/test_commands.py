@@ -16,20 +16,19 @@ from evaluation.release import Release as Reader
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def frozen(corpus, capsys) -> Release:
-    corpus(6)
-    call_command("build_release", "demo", "1.0.0")
-    release = Release.objects.get()
-    assert f"sha256 {release.sha256}" in capsys.readouterr().out
-    return release
-
-
 def refused(*command: str) -> str:
     with pytest.raises(CommandError) as caught:
         call_command(*command)
     assert caught.value.returncode == 2
     return str(caught.value)
+
+
+def test_a_release_is_built_and_its_hash_told(corpus, capsys):
+    corpus(6, questions=False)
+    call_command("build_release", "demo", "1.0.0", "--seed", "3")
+    release = Release.objects.get()
+    assert (release.state, release.seed) == ("frozen", 3)
+    assert f"sha256 {release.sha256}" in capsys.readouterr().out
 
 
 def test_building_a_frozen_version_again_changes_nothing(frozen, capsys):
@@ -44,7 +43,7 @@ def test_a_build_that_another_worker_holds_is_left_alone():
 
 
 def test_a_refused_build_says_why_and_can_be_repeated(corpus):
-    corpus(6)
+    corpus(6, questions=False)
     kept = dict(Segment.objects.values_list("pk", "end"))
     Segment.objects.update(end=30.2)
     assert "quality gate: B2" in refused("build_release", "demo", "1.0.0")
