@@ -122,7 +122,8 @@ def submit(assignment: Assignment, answer: str, now: dt.datetime) -> bool:
             return False
         hit.pending -= 1
         hit.submitted += 1
-        hit.save(update_fields=["pending", "submitted"])
+        hit.dispose_at = max(hit.dispose_at, now + DISPOSAL_AFTER)
+        hit.save(update_fields=["pending", "submitted", "dispose_at"])
         assignment.refresh_from_db()
         notices.event("AssignmentSubmitted", hit.hit_type, hit, now, assignment)
         _announce_reviewable(hit, now)
@@ -226,10 +227,12 @@ def set_expiration(hit_id: int, expires_at: dt.datetime, now: dt.datetime) -> No
             raise refused("InvalidHITState", f"Hit {hit.public_id} is Disposed")
         extended = expires_at > hit.expires_at
         hit.expires_at = expires_at
+        # A date long past is how requesters say "now"; it must not throw the HIT away as well.
+        hit.dispose_at = max(expires_at, now) + DISPOSAL_AFTER
         hit.expiry_done = False
         if expires_at > now and hit.free_slots > 0:
             hit.reviewing = False
-        hit.save(update_fields=["expires_at", "expiry_done", "reviewing"])
+        hit.save(update_fields=["expires_at", "dispose_at", "expiry_done", "reviewing"])
         if expires_at <= now:
             _end_accepting(hit, now)
         else:
@@ -299,6 +302,7 @@ def change_type(hit_id: int, hit_type: HitType, now: dt.datetime) -> None:
 
 def create(hit: Hit, requester: Requester, now: dt.datetime) -> None:
     """Store a new HIT and hold its money, in the caller's transaction. Raises InsufficientFunds."""
+    hit.dispose_at = hit.expires_at + DISPOSAL_AFTER
     hit.save(force_insert=True)
     money.rebalance(hit, now)
     notices.event("HITCreated", hit.hit_type, hit, now)

@@ -41,7 +41,7 @@ def _auto_approvable(now: dt.datetime) -> Q:
 
 
 def _disposable(now: dt.datetime) -> Q:
-    return Q(disposed_at=None, expires_at__lte=now - lifecycle.DISPOSAL_AFTER, pending=0, submitted=0)
+    return Q(disposed_at=None, dispose_at__lte=now, expires_at__lte=now, pending=0, submitted=0)
 
 
 def _timed_out(now: dt.datetime) -> Q:

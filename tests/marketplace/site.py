@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -69,7 +69,7 @@ class Site:
 
     url: str
     environment: dict[str, str]
-    _count: int = field(default=0)
+    hook_port: int  # of this machine, where notifications may be posted to
 
     def manage(self, *arguments: str) -> str:
         command = [sys.executable, "-m", "django", *arguments]
@@ -196,7 +196,7 @@ class WorkerBrowser:
 @contextlib.contextmanager
 def running_site(server_url: str, log: Path, **environment: str) -> Iterator[Site]:
     """A migrated marketplace under gunicorn on a free port, as `make up` runs it."""
-    port = free_port()
+    port, hook_port = free_port(), free_port()
     url = f"http://127.0.0.1:{port}"
     with scratch_database(server_url) as database_url:
         variables = {
@@ -207,9 +207,10 @@ def running_site(server_url: str, log: Path, **environment: str) -> Iterator[Sit
             "MARKETPLACE_URL": url,
             "MARKETPLACE_OPEN_SIGNUP": "true",
             "MARKETPLACE_FAULTS": "true",
+            "MARKETPLACE_NOTIFY_ORIGINS": f"http://127.0.0.1:{hook_port}",
             **environment,
         }
-        site = Site(url, variables)
+        site = Site(url, variables, hook_port)
         site.manage("migrate", "--verbosity", "0")
         command = [
             sys.executable, "-m", "gunicorn", "annotation.marketplace.wsgi", "--bind", f"127.0.0.1:{port}",

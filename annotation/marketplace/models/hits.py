@@ -73,6 +73,7 @@ class Hit(models.Model):
     annotation = models.CharField(max_length=255, blank=True)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
+    dispose_at = models.DateTimeField()  # 120 days after its end or its last submission
     expiry_done = models.BooleanField(default=False)  # the hold of slots nobody took has been released
     max_assignments = models.PositiveIntegerField()
     pending = models.PositiveIntegerField(default=0)
@@ -104,7 +105,7 @@ class Hit(models.Model):
                 & Q(max_assignments__gt=F("pending") + F("submitted") + F("approved") + F("rejected")),
             ),
             models.Index(fields=["expires_at"], name="hit_to_expire", condition=Q(expiry_done=False)),
-            models.Index(fields=["expires_at"], name="hit_to_dispose", condition=Q(disposed_at=None)),
+            models.Index(fields=["dispose_at"], name="hit_to_dispose", condition=Q(disposed_at=None)),
             models.Index(fields=["requester", "id"], name="hit_of_requester"),
         ]  # fmt: skip
 
