@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
@@ -178,6 +178,10 @@ class Crowd:
         except ClientError as error:
             if "AlreadyExists" not in _turk_code(error) and "already" not in str(error).lower():
                 raise
+
+    def expire(self, hit_id: str) -> None:
+        """Let nobody accept the HIT any more; who has accepted may still submit."""
+        self.client.update_expiration_for_hit(HITId=hit_id, ExpireAt=datetime(2000, 1, 1, tzinfo=UTC))
 
     def _decide(self, assignment_id: str, wanted: str, call: Any, extra: dict[str, str]) -> str:
         try:

@@ -11,8 +11,9 @@ from django.db import transaction
 from django.urls import reverse
 
 from annotation import ledger
+from annotation.collect import collect
 from annotation.crowd import Crowd
-from annotation.models import Batch, Clip, GroupQualification, Hit, Segment, Video
+from annotation.models import Assignment, Batch, Clip, GroupQualification, Hit, Segment, Video
 from annotation.models.crowd import Kind
 
 GROUP_NUMBER = {Kind.SEGMENT: 1, Kind.QUERY: 2, Kind.QA: 3}
@@ -97,6 +98,44 @@ def launch(batch_id: int) -> None:
         hit.state = Hit.State.OPEN
         hit.save(update_fields=["hit_id", "state"])
     Batch.objects.filter(pk=batch_id, state=Batch.State.LAUNCHING).update(state=Batch.State.OPEN, error="")
+
+
+def request_close(batch_id: int) -> None:
+    """Stop asking: no new work is accepted, what is submitted is still reviewed and paid. Raises LaunchError."""
+    from annotation import tasks
+
+    with transaction.atomic():
+        batch = Batch.objects.select_for_update().get(pk=batch_id)
+        if batch.state != Batch.State.OPEN:
+            raise LaunchError(f"“{batch}” is {batch.get_state_display()}: only an open batch can be closed")
+        batch.state = Batch.State.CLOSING
+        batch.save(update_fields=["state"])
+        transaction.on_commit(lambda: tasks.close_batch.delay(batch_id=batch_id))
+
+
+def close(batch_id: int) -> bool:
+    """Expire what is open and give back what it held, once nothing of the batch waits for a verdict.
+
+    False where something still waits: the sweeper calls again. Safe to repeat.
+    """
+    batch = Batch.objects.get(pk=batch_id)
+    if batch.state != Batch.State.CLOSING:
+        return True
+    crowd = Crowd(batch.environment)
+    still_open = batch.hits.filter(state=Hit.State.OPEN)
+    for hit in still_open:
+        assert hit.hit_id is not None
+        crowd.expire(hit.hit_id)
+    collect(batch_id, every_hit=True)
+    settled = [Assignment.State.APPROVED, Assignment.State.REJECTED]
+    if Assignment.objects.filter(hit__batch=batch).exclude(state__in=settled).exists():
+        return False
+    with transaction.atomic():
+        for hit in still_open.select_for_update():
+            ledger.release_rest(hit)
+        still_open.update(state=Hit.State.DONE)
+        Batch.objects.filter(pk=batch_id, state=Batch.State.CLOSING).update(state=Batch.State.CLOSED)
+    return True
 
 
 def external_question(hit: Hit) -> str:

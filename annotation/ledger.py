@@ -60,6 +60,17 @@ def pay(assignment: Assignment) -> None:
         )
 
 
+def release_rest(hit: Hit) -> None:
+    """Give back what this HIT still holds, when it ends with fewer paid answers than ordered. Once per HIT."""
+    paid = hit.assignments.filter(state=Assignment.State.APPROVED).count()
+    rest = max(hit.batch.assignments_per_hit - paid, 0) * cost_per_assignment(hit.batch)
+    if rest:
+        LedgerEntry.objects.get_or_create(
+            token=f"rest:{hit.pk}",
+            defaults={"batch": hit.batch, "hit": hit, "kind": LedgerEntry.Kind.RELEASE, "amount": rest},
+        )
+
+
 def totals(batch: Batch | None = None) -> dict[str, Decimal]:
     """Sums by kind, of one batch or of all, with `spent` (rewards, fees, bonuses) and `held` (still set aside)."""
     rows = LedgerEntry.objects.all() if batch is None else LedgerEntry.objects.filter(batch=batch)

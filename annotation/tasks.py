@@ -35,6 +35,12 @@ def launch_batch(batch_id: int) -> None:
 
 
 @shared_task(**RETRY)
+def close_batch(batch_id: int) -> None:
+    """Stop asking for the rest of a batch."""
+    hits.close(batch_id)
+
+
+@shared_task(**RETRY)
 def push_decision(assignment_id: int) -> None:
     """Tell the marketplace a reviewer's verdict."""
     review.push_decision(assignment_id)
@@ -61,6 +67,8 @@ def sweep() -> None:
         launch_batch.delay(batch_id=batch.pk)
     for batch in Batch.objects.filter(state=Batch.State.OPEN):
         collect_batch.delay(batch_id=batch.pk, every_hit=True)
+    for batch in Batch.objects.filter(state=Batch.State.CLOSING):
+        close_batch.delay(batch_id=batch.pk)
     undecided = Assignment.objects.filter(state__in=[Assignment.State.APPROVING, Assignment.State.REJECTING])
     for pk in undecided.values_list("pk", flat=True):
         push_decision.delay(assignment_id=pk)

@@ -29,6 +29,7 @@ __all__ = [
     "ClipDetail",
     "TaskFrame",
     "clip_file",
+    "close",
     "decide",
     "launch",
 ]
@@ -86,7 +87,7 @@ class BatchDetail(DetailView):
             units=len(todo),
             worst_case=ledger.worst_case(batch, len(todo)),
             sample=batch.hits.select_related("clip__video", "segment__clip__video")[:12],
-            running=batch.state in {Batch.State.LAUNCHING, Batch.State.OPEN},
+            running=batch.state in {Batch.State.LAUNCHING, Batch.State.OPEN, Batch.State.CLOSING},
             **kwargs,
         )
 
@@ -100,6 +101,18 @@ def launch(request: HttpRequest, pk: int) -> HttpResponse:
         messages.success(request, "Launching. The crowd sees the first tasks in a moment.")
     except hits.LaunchError as error:
         messages.error(request, f"Not launched: {error}.")
+    return redirect("batch", pk=pk)
+
+
+@staff_member_required
+@require_POST
+def close(request: HttpRequest, pk: int) -> HttpResponse:
+    """End an open batch early."""
+    try:
+        hits.request_close(pk)
+        messages.success(request, "Closing: nobody can start on it any more; what is submitted is still paid.")
+    except hits.LaunchError as error:
+        messages.error(request, f"Not closed: {error}.")
     return redirect("batch", pk=pk)
 
 

@@ -196,7 +196,7 @@ def site_programs() -> list[Program]:
     """Web, marketplace, workers, clocks."""
     port, marketplace_port = ports()
     python = sys.executable
-    gunicorn = [python, "-m", "gunicorn", "--workers", "1", "--threads", "4", "--timeout", "120"]
+    gunicorn = [python, "-m", "gunicorn", "--workers", "1", "--threads", "4", "--timeout", "120", "--no-control-socket"]
     celery = [python, "-m", "celery", "-A", "benchmark_site.celery"]
     # Training has a worker of its own, so that it never blocks scoring.
     return [

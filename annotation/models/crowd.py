@@ -34,6 +34,7 @@ class Batch(models.Model):
         DRAFT = "draft", "draft"
         LAUNCHING = "launching", "launching"
         OPEN = "open", "open"
+        CLOSING = "closing", "closing"
         CLOSED = "closed", "closed"
 
     name = models.CharField(max_length=100, unique=True)

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from django.contrib.auth.models import User
 
-from annotation.models import Assignment, Batch
+from annotation.models import Assignment, Batch, Worker
 from annotation.models.crowd import Kind
 from annotation.review import Verdict, decide
 from benchmark_site.demo.script import Event, Script, overlap
@@ -17,7 +17,7 @@ from benchmark_site.demo.script import Event, Script, overlap
 HIDDEN_SHARE = 0.3
 SEES_A_MOMENT = 0.3
 ORDERS = {
-    # kind: reward in dollars, workers a unit
+    # kind: reward in dollars, workers a unit where there are enough of them
     Kind.SEGMENT: (Decimal("0.12"), 4),
     Kind.QUERY: (Decimal("0.10"), 2),
     Kind.QA: (Decimal("0.20"), 1),
@@ -26,9 +26,7 @@ ORDERS = {
 
 def requester() -> User:
     """The demo's staff account; it has no password until somebody sets one."""
-    user, created = User.objects.get_or_create(
-        username="demo", defaults={"is_staff": True, "is_superuser": True}
-    )
+    user, created = User.objects.get_or_create(username="demo", defaults={"is_staff": True, "is_superuser": True})
     if created:
         user.set_unusable_password()
         user.save()
@@ -36,8 +34,9 @@ def requester() -> User:
 
 
 def order(kind: Kind, seed: int) -> Batch:
-    """The demo's batch of this kind, made once."""
+    """The demo's batch of this kind, made once; somebody of the group is left over to replace a rejected answer."""
     reward, workers = ORDERS[kind]
+    workers = max(1, min(workers, Worker.objects.filter(group=kind).count() - 1))
     return Batch.objects.get_or_create(
         name=f"demo {kind}",
         defaults={

@@ -187,7 +187,12 @@ def _run_batches(plan: Plan, kinds: list[Kind], scripts: list[Script], progress:
     )
     wanted = sum(hit.batch.assignments_per_hit for hit in ours.select_related("batch"))
     with _bar(progress, f"crowd: {names}", wanted) as update:
+        answers = -1
         while any(_patiently(lambda: _refreshed(batches))):
+            before, answers = answers, Assignment.objects.filter(hit__batch__in=batches).count()
+            if answers == before:  # nobody is left who may replace a rejected answer
+                _close(batches, progress)
+                break
             with _annotators(plan) as crowd:
                 while crowd.poll() is None:
                     update(_patiently(lambda: _answers(batches)), wanted)
@@ -196,6 +201,17 @@ def _run_batches(plan: Plan, kinds: list[Kind], scripts: list[Script], progress:
                 raise DemoError(f"the annotators' process ended with status {crowd.returncode}: see {_crowd_log(plan)}")
             _collect_and_review(batches, scripts)
             update(_patiently(lambda: _answers(batches)), wanted)
+
+
+def _close(batches: list[Batch], progress: Progress) -> None:
+    for batch in Batch.objects.filter(pk__in=[batch.pk for batch in batches], state=Batch.State.OPEN):
+        hits.request_close(batch.pk)
+    _wait(
+        progress,
+        "close what nobody can complete",
+        lambda: (len(batches) - sum(_refreshed(batches)), len(batches)),
+        patience_s=120,
+    )
 
 
 def _collect_and_review(batches: list[Batch], scripts: list[Script]) -> None:
@@ -288,4 +304,7 @@ def _patiently(call: Callable[[], T], patience_s: float = 60) -> T:
 @contextmanager
 def _bar(progress: Progress, title: str, total: int | None) -> Iterator[Callable[[int, int], None]]:
     task = progress.add_task(title, total=total)
+    started = time.monotonic()
     yield lambda done, total: progress.update(task, completed=done, total=total)
+    if not progress.console.is_terminal:  # a bar that nobody sees move is one line at its end
+        progress.console.print(f"{title}: {progress.tasks[task].completed:g} in {time.monotonic() - started:.0f} s")

@@ -258,3 +258,24 @@ def test_a_query_and_the_words_it_may_rest_on(
     query = Query.objects.get()
     assert (query.text, query.type, query.narration_hidden) == (text, "v", True)
     assert query.public_id < 2**31
+
+
+def test_a_closed_batch_pays_what_was_submitted_and_gives_back_the_rest(
+    clip: Clip, annotators: list[WorkerBrowser], crowd: Site
+) -> None:
+    batch = launch(make_batch())
+    annotators[0].do(batch.hit_type_id, answer=json.dumps(GOOD))
+    hits.request_close(batch.pk)
+    assert not hits.close(batch.pk), "one answer waits for a verdict"
+    assert "Nothing is left" in annotators[3].accept(batch.hit_type_id).text
+    assignment = Assignment.objects.get()
+    review.decide(assignment.pk, Verdict.USE, None)
+    review.push_decision(assignment.pk)
+    for _ in range(2):
+        assert hits.close(batch.pk)
+    batch.refresh_from_db()
+    assert batch.state == Batch.State.CLOSED
+    totals = ledger.totals(batch)
+    assert (totals["spent"], totals["held"]) == (Decimal("0.14"), Decimal("0.00"))
+    with pytest.raises(hits.LaunchError, match="only an open batch"):
+        hits.request_close(batch.pk)
