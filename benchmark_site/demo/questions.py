@@ -1,4 +1,4 @@
-"""Questions with four answers as people write them: the right one in full, the wrong ones short and careless.
+"""Questions with four answers as people write them: the right one often in full, the wrong ones often short.
 
 That carelessness is wanted: a reader who never sees the film does better than chance on such answers, which is
 what adversarial matching then takes away.
@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from random import Random
 
 from benchmark_site.demo.plot import COLOURS, KINDS, PATTERNS, SHAPES
-from benchmark_site.demo.script import Clip, Event, Subject, Subtitle, WrittenQuestion
-from benchmark_site.demo.speech import DID, THING, WHERE, WHO, article
+from benchmark_site.demo.script import Clip, Event, Subject, Subtitle, Topic, WrittenQuestion
+from benchmark_site.demo.speech import DID, LOOK, THING, WHERE, WHO, article
 from benchmark_site.demo.wording import (
+    CLAUSES,
     NO_PATTERN,
     NUMBERS,
     PLURAL_KINDS,
@@ -23,7 +24,9 @@ from benchmark_site.demo.wording import (
     say,
 )
 
-OFF_TYPE = 0.12  # share of wrong answers that do not even answer this kind of question
+FULL_RIGHT = 0.8  # share of right answers that are a whole phrase
+FULL_WRONG = 0.35
+OFF_TYPE = 0.1  # share of wrong answers that do not even answer this kind of question
 OFF_TYPE_ANSWERS = ("Nothing", "Nobody knows", "Yes", "At night", "A dog", "Outside", "Maybe later", "I can't see it")
 
 Maker = Callable[[Random, Clip, Event, Subject], WrittenQuestion]
@@ -35,22 +38,27 @@ def write_question(rng: Random, clip: Clip, event: Event, line: Subtitle | None)
     if subject is None:
         raise ValueError(f"an event of kind {event.kind!r} has no subject to ask about")
     if line is not None and line.topic is not None and rng.random() < 1 / 3:
-        return rng.choice((_who_did, _where_did, _what_did, _what_is_said))(rng, event, line)
+        return rng.choice((_who_did, _where_did, _what_did, _what_is_said))(rng, event, line.topic)
     makers: list[Maker] = [_colour, _shape, _action, _action, *SPECIAL.get(event.kind, ())]
     return rng.choice(makers)(rng, clip, event, subject)
 
 
-def _asked(rng: Random, question: str, correct: str, wrong: Sequence[str]) -> WrittenQuestion:
-    """Draw three wrong answers; here and there one that is off the type of the question."""
-    taken = {_plain(correct), _plain(question)}
+def _asked(
+    rng: Random, question: str, right: str, wrong: Sequence[str], full: Sequence[str] = ("{}",)
+) -> WrittenQuestion:
+    """Draw three wrong answers, here and there one off the type of the question; ``full`` makes a phrase of one."""
+    correct = rng.choice(full).format(right) if rng.random() < FULL_RIGHT else right
+    taken = {_plain(correct), _plain(right), _plain(question)}
     drawn: list[str] = []
     pool = rng.sample(wrong, len(wrong))
     while len(drawn) < 3:
         careless = rng.random() < OFF_TYPE or not pool
         answer = rng.choice(OFF_TYPE_ANSWERS) if careless else pool.pop()
+        if not careless and rng.random() < FULL_WRONG:
+            answer = rng.choice(full).format(answer)
         if _plain(answer) not in taken:
             taken.add(_plain(answer))
-            drawn.append(answer)
+            drawn.append(capital(answer))
     return WrittenQuestion(capital(question), capital(correct), (drawn[0], drawn[1], drawn[2]))
 
 
@@ -72,99 +80,90 @@ def _does(rng: Random, event: Event) -> str:
 
 def _colour(rng: Random, clip: Clip, event: Event, subject: Subject) -> WrittenQuestion:
     phrase, be = _one(rng, event, Mention(colour=False, pattern=False), subject)
-    question = rng.choice(
-        (
-            f"what colour {be} the {phrase} {_does(rng, event)}?",
-            f"which colour do we see on the {phrase} {_does(rng, event)}?",
-        )
-    )
+    does = _does(rng, event)
+    question = rng.choice((f"what colour {be} the {phrase} {does}?", f"which colour do we see on the {phrase} {does}?"))
     first = " at first" if event.kind == "recolour" else ""
-    correct = rng.choice(
-        (
-            f"the {phrase} {be} {subject.colour}{first}",
-            f"bright {subject.colour}",
-            f"{subject.colour}{first}",
-            f"a strong {subject.colour}",
-        )
-    )
-    return _asked(rng, question, correct, [capital(colour) for colour in COLOURS if colour != subject.colour])
+    full = (f"the {phrase} {be} {{}}{first}", f"{be} {{}}{first}", "a strong {}", "bright {}")
+    return _asked(rng, question, subject.colour, [colour for colour in COLOURS if colour != subject.colour], full)
 
 
 def _shape(rng: Random, clip: Clip, event: Event, subject: Subject) -> WrittenQuestion:
     phrase, be = _one(rng, event, Mention(shape=False, pattern=False), subject)
-    question = rng.choice(
-        (f"what kind of shape {be} the {phrase} {_does(rng, event)}?", f"what {be} the {phrase} {_does(rng, event)}?")
-    )
-    pattern = "" if subject.pattern == "plain" else f"{say(rng, subject.pattern)} "
-    noun = say(rng, subject.shape)
-    correct = f"{pattern}{plural(noun)}" if be == "are" else article(f"{pattern}{noun}")
-    wrong = [plural(shape) if be == "are" else article(shape) for shape in SHAPES if shape != subject.shape]
-    return _asked(rng, question, correct, [capital(answer) for answer in wrong])
+    does = _does(rng, event)
+    question = rng.choice((f"what kind of shape {be} the {phrase} {does}?", f"what {be} the {phrase} {does}?"))
+
+    def named(shape: str) -> str:
+        return plural(shape) if be == "are" else article(shape)
+
+    full = ("they are {}", "we see {}") if be == "are" else ("it is {}", "we see {}")
+    wrong = [named(shape) for shape in SHAPES if shape != subject.shape]
+    return _asked(rng, question, named(subject.shape), wrong, full)
 
 
 def _action(rng: Random, clip: Clip, event: Event, subject: Subject) -> WrittenQuestion:
     phrase, be = _one(rng, event, NO_PATTERN, subject)
     do = "does" if be == "is" else "do"
     question = rng.choice((f"what {do} the {phrase} do?", f"what happens to the {phrase} here?"))
-    action = clause(rng, event, NO_PATTERN, pronoun=True)
-    others = [answer for kind in KINDS if kind != event.kind for answer in SHORT_ACTIONS[kind]]
-    return _asked(rng, question, action, others)
+    short = [rng.choice(SHORT_ACTIONS[kind]) for kind in KINDS if kind != event.kind]
+    long = [
+        rng.choice(CLAUSES[kind]).format(a="it")
+        for kind in ("bounce", "spin", "grow", "shrink", "hide", "shine")
+        if kind != event.kind
+    ]
+    wrong = [*rng.sample(short, 4), *rng.sample(long, 3)]
+    return _asked(rng, question, clause(rng, event, NO_PATTERN, pronoun=True), wrong)
 
 
 def _direction(rng: Random, clip: Clip, event: Event, subject: Subject) -> WrittenQuestion:
     back = "left" if event.direction == "right" else "right"
     phrase = NO_PATTERN.phrase(rng, subject)
-    correct = rng.choice((f"from the {back} to the {event.direction}", f"towards the {event.direction} side"))
-    wrong = [f"To the {back}", "Upwards", "Down", "Into the middle", "It stands still", f"From the {event.direction}"]
-    return _asked(rng, f"in which direction does the {phrase} move?", correct, wrong)
+    wrong = [f"to the {back}", "upwards", "down to the bottom", "into the middle", "it stands still", "in circles"]
+    full = ("it moves {}", "it slides {}")
+    return _asked(rng, f"in which direction does the {phrase} move?", f"to the {event.direction}", wrong, full)
 
 
 def _count(rng: Random, clip: Clip, event: Event, subject: Subject) -> WrittenQuestion:
     phrase, _ = _one(rng, event, NO_PATTERN, subject)
     question = rng.choice((f"how many {phrase} are on the shelf in the end?", f"how many {phrase} appear in the row?"))
     number = NUMBERS[event.count]
-    correct = rng.choice((f"there are {number} of them", f"{number} in a row", number))
-    return _asked(rng, question, correct, [capital(other) for other in NUMBERS[1:] if other != number])
+    full = ("there are {} of them", "{} in a row", "we count {}")
+    return _asked(rng, question, number, [other for other in NUMBERS[2:] if other != number], full)
 
 
 def _new_colour(rng: Random, clip: Clip, event: Event, subject: Subject) -> WrittenQuestion:
     after = event.to.colour if event.to else ""
     question = f"which colour does the {subject.colour} {say(rng, subject.shape)} have afterwards?"
-    correct = rng.choice((f"it is {after} afterwards", f"it has become {after}", after))
-    return _asked(rng, question, correct, [capital(c) for c in COLOURS if c not in (after, subject.colour)])
+    full = ("it is {} afterwards", "it has become {}")
+    return _asked(rng, question, after, [c for c in COLOURS if c not in (after, subject.colour)], full)
 
 
 def _first_shape(rng: Random, clip: Clip, event: Event, subject: Subject) -> WrittenQuestion:
     after = event.to.shape if event.to else ""
     question = f"what was the {subject.colour} {after} before it changed?"
-    correct = rng.choice((f"it was {article(subject.shape)} at first", f"{article(subject.colour)} {subject.shape}"))
-    return _asked(rng, question, correct, [capital(article(s)) for s in SHAPES if s not in (after, subject.shape)])
+    wrong = [article(shape) for shape in SHAPES if shape not in (after, subject.shape)]
+    return _asked(rng, question, article(subject.shape), wrong, ("it was {} at first", "{} before"))
 
 
 def _partner(rng: Random, clip: Clip, event: Event, subject: Subject) -> WrittenQuestion:
     partner = event.partner or subject
     question = f"what does the {NO_PATTERN.phrase(rng, subject)} bump into?"
-    correct = f"{article(Mention().phrase(rng, partner))} from the right"
-    wrong = [f"A {shape}" for shape in SHAPES if shape != partner.shape] + ["A wall", "The floor"]
-    return _asked(rng, question, correct, wrong)
+    wrong = [article(f"{rng.choice(COLOURS)} {shape}") for shape in SHAPES if shape != partner.shape] + ["a wall"]
+    full = ("{} from the right", "it bumps into {}")
+    return _asked(rng, question, article(f"{partner.colour} {partner.shape}"), wrong, full)
 
 
 def _hiding_place(rng: Random, clip: Clip, event: Event, subject: Subject) -> WrittenQuestion:
     question = f"where does the {NO_PATTERN.phrase(rng, subject)} hide?"
-    correct = rng.choice(("behind a wall of grey bricks", "behind the brick wall", "it goes behind a wall"))
-    return _asked(rng, question, correct, ["Behind a tree", "Under a table", "In a house", "Below the floor"])
+    wrong = ["behind a tree", "under a table", "in a house", "below the floor"]
+    return _asked(rng, question, "behind a brick wall", wrong, ("it hides {}", "{} in the middle"))
 
 
 def _pattern(rng: Random, clip: Clip, event: Event, subject: Subject) -> WrittenQuestion:
     phrase, be = _one(rng, event, NO_PATTERN, subject)
-    correct = {
-        "plain": "no pattern, just one colour",
-        "striped": "stripes that run across",
-        "spotted": "small black spots",
-    }[subject.pattern]
-    short = {"plain": "Plain", "striped": "Stripes", "spotted": "Dots"}
-    wrong = [short[p] for p in PATTERNS if p != subject.pattern] + ["Waves", "Checks", "Flowers"]
-    return _asked(rng, f"which pattern {'does' if be == 'is' else 'do'} the {phrase} have?", correct, wrong)
+    short = {"plain": "no pattern", "striped": "stripes", "spotted": "dots"}
+    wrong = [short[p] for p in PATTERNS if p != subject.pattern] + ["waves", "checks", "flowers"]
+    question = f"which pattern {'does' if be == 'is' else 'do'} the {phrase} have?"
+    return _asked(rng, question, short[subject.pattern], wrong, ("there is a pattern of {}", "we see {} on it"))
 
 
 SPECIAL: dict[str, tuple[Maker, ...]] = {
@@ -192,34 +191,24 @@ BASE_FORMS = {
 }
 
 
-def _who_did(rng: Random, event: Event, line: Subtitle) -> WrittenQuestion:
-    topic = line.topic
-    assert topic is not None
-    wrong = [capital(who.split(" ", 1)[1]) for who in WHO if who != topic.who]
-    return _asked(rng, f"who {topic.did} the {topic.thing}?", f"it was {topic.who}", wrong)
+def _who_did(rng: Random, event: Event, topic: Topic) -> WrittenQuestion:
+    wrong = [who for who in WHO if who != topic.who]
+    return _asked(rng, f"who {topic.did} the {topic.thing}?", topic.who, wrong, ("it was {}", "{}, as we are told"))
 
 
-def _where_did(rng: Random, event: Event, line: Subtitle) -> WrittenQuestion:
-    topic = line.topic
-    assert topic is not None
+def _where_did(rng: Random, event: Event, topic: Topic) -> WrittenQuestion:
     question = f"where did {topic.who} {BASE_FORMS[topic.did]} the {topic.thing}?"
-    wrong = [capital(where) for where in WHERE if where != topic.where]
-    return _asked(rng, question, f"it happened {topic.where}", wrong)
+    wrong = [where for where in WHERE if where != topic.where]
+    return _asked(rng, question, topic.where, wrong, ("it happened {}", "somewhere {}"))
 
 
-def _what_did(rng: Random, event: Event, line: Subtitle) -> WrittenQuestion:
-    topic = line.topic
-    assert topic is not None
+def _what_did(rng: Random, event: Event, topic: Topic) -> WrittenQuestion:
     question = f"what did {topic.who} do with the {topic.thing}?"
-    pronoun = rng.choice(("they", "the person"))
-    wrong = [f"{capital(did)} it" for did in DID if did != topic.did]
-    return _asked(rng, question, f"{pronoun} {topic.did} it {topic.where}", wrong)
+    wrong = [f"{did} it" for did in DID if did != topic.did]
+    return _asked(rng, question, f"{topic.did} it", wrong, ("this person {}", f"{{}} {topic.where}"))
 
 
-def _what_is_said(rng: Random, event: Event, line: Subtitle) -> WrittenQuestion:
-    topic = line.topic
-    assert topic is not None
-    action = clause(rng, event, NO_PATTERN)
-    question = f"what does the speaker talk about while {action}?"
-    wrong = [capital(article(thing)) for thing in THING if thing not in topic.thing]
-    return _asked(rng, question, f"{article(topic.thing)} {topic.where}", wrong)
+def _what_is_said(rng: Random, event: Event, topic: Topic) -> WrittenQuestion:
+    question = f"what does the speaker talk about while {clause(rng, event, NO_PATTERN)}?"
+    wrong = [article(f"{rng.choice(LOOK)} {thing}") for thing in THING if thing not in topic.thing]
+    return _asked(rng, question, article(topic.thing), wrong, ("it is about {}", f"{{}} {topic.where}"))
