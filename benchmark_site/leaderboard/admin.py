@@ -35,6 +35,10 @@ class _ReadOnly(admin.ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        """Who may use the actions: those who could change such rows, if anybody could."""
+        return request.user.has_perm(f"leaderboard.change_{self.opts.model_name}")
+
 
 class MembershipInline(admin.TabularInline):
     model = Membership
@@ -67,7 +71,7 @@ class ApiTokenAdmin(_ReadOnly):
     exclude = ["digest"]
     actions = ["revoke"]
 
-    @admin.action(description="Revoke", permissions=["view"])
+    @admin.action(description="Revoke", permissions=["operate"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
         for token in queryset:
             tokens.revoke(token)
@@ -90,11 +94,11 @@ class SubmissionAdmin(_ReadOnly):
     search_fields = ["method", "team__name", "sha256"]
     actions = ["hide", "score_again"]
 
-    @admin.action(description="Take off the board (baselines stay)", permissions=["view"])
+    @admin.action(description="Take off the board (baselines stay)", permissions=["operate"])
     def hide(self, request: HttpRequest, queryset: QuerySet[Submission]) -> None:
         queryset.filter(baseline=False).update(public=False)
 
-    @admin.action(description="Score again by the evaluator of today", permissions=["view"])
+    @admin.action(description="Score again by the evaluator of today", permissions=["operate"])
     def score_again(self, request: HttpRequest, queryset: QuerySet[Submission]) -> None:
         for submission in queryset:
             try:

@@ -43,7 +43,7 @@ class Ended:
         """One sentence for the one who waits."""
         if self.out_of_time or self.status == -signal.SIGXCPU:
             return f"{who} took too long and was stopped"
-        if "MemoryError" in self.log.rsplit("\n", 2)[-1] or "Unable to allocate" in self.log[-400:]:
+        if "MemoryError" in self.log.rstrip().rsplit("\n", 1)[-1]:  # numpy's too: ArrayMemoryError
             return f"{who} ran out of memory"
         if self.status < 0:
             return f"{who} was killed ({signal.Signals(-self.status).name})"

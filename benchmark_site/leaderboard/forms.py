@@ -13,15 +13,16 @@ from benchmark_site.leaderboard.models import ApiToken, Submission, Team
 class SubmissionForm(forms.ModelForm):
     """The words beside the file; the same form checks the page's posts and the API's."""
 
+    paper_url = forms.URLField(required=False, assume_scheme="https", label="paper", help_text="its address, if any")
+    code_url = forms.URLField(required=False, assume_scheme="https", label="code", help_text="its address, if any")
+
     class Meta:
         model = Submission
         fields = ["method", "description", "paper_url", "code_url", "public"]
-        labels = {"paper_url": "paper", "code_url": "code", "public": "show it on the board to everybody"}
+        labels = {"public": "show it on the board to everybody"}
         help_texts = {
             "method": "the name on the board, at most 80 characters",
             "description": "what it is, what it was trained on",
-            "paper_url": "an address, if there is one",
-            "code_url": "an address, if there is one",
         }
         widgets = {"description": forms.Textarea(attrs={"rows": 3})}
 

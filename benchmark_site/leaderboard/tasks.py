@@ -11,18 +11,18 @@ from benchmark_site.leaderboard.models import Evaluation, TrainingRun
 from benchmark_site.leaderboard.score import score_evaluation
 from benchmark_site.leaderboard.training import run_training
 from benchmark_site.leaderboard.uploads import incoming_folder
-from benchmark_site.leaderboard.wake import SCORE, TRAIN
+from benchmark_site.leaderboard.wake import SCORE, TRAIN, wake
 
 _DAY_S = 24 * 3600
 
 
-@shared_task(name=SCORE.task, queue=SCORE.queue)
+@shared_task(name=SCORE.task)
 def score(evaluation_id: int) -> None:
     """Score one evaluation."""
     score_evaluation(evaluation_id)
 
 
-@shared_task(name=TRAIN.task, queue=TRAIN.queue)
+@shared_task(name=TRAIN.task)
 def train(run_id: int) -> None:
     """Train HERO on a release and submit it."""
     run_training(run_id)
@@ -32,9 +32,9 @@ def train(run_id: int) -> None:
 def sweep() -> None:
     """Once a minute: wake what waits without a message or lost its worker, remove uploads that never ended."""
     for pk in claims.forgotten(Evaluation):
-        score.apply_async([pk])
+        wake(SCORE, pk)
     for pk in claims.forgotten(TrainingRun):
-        train.apply_async([pk])
+        wake(TRAIN, pk)
     for left_over in incoming_folder().iterdir():
         if left_over.stat().st_mtime < time.time() - _DAY_S:
             left_over.unlink(missing_ok=True)

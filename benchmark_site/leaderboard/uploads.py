@@ -65,6 +65,30 @@ def receive(request: HttpRequest) -> tuple[QueryDict, Upload]:
         raise _too_large()
     handler = _Handler(request)
     request.upload_handlers = [handler]
+    try:
+        return _read_form(request, handler, declared)
+    except BaseException:
+        handler.discard()
+        raise
+
+
+def drain(request: HttpRequest) -> None:
+    """Read what a refused sender has left to send, so that it hears the answer and not a closed connection."""
+    left = min(int(request.META.get("CONTENT_LENGTH") or 0), _DRAIN_BYTES)
+    with contextlib.suppress(UnreadablePostError):
+        while left > 0 and (chunk := request.read(min(left, 2**20))):
+            left -= len(chunk)
+
+
+def suffix(file_name: str) -> str:
+    """The ending of a sender's file name, as in `.json`, `.json.gz`, `.zip`: all of the name that is ever used."""
+    endings = [ending.lower() for ending in Path(file_name).suffixes[-2:]]
+    joined = "".join(endings if endings[-1:] == [".gz"] else endings[-1:])
+    plain = joined.replace(".", "")
+    return joined if plain.isascii() and plain.isalnum() and len(joined) <= _LONGEST_SUFFIX else ""
+
+
+def _read_form(request: HttpRequest, handler: _Handler, declared: int) -> tuple[QueryDict, Upload]:
     body = _Counted(request)
     try:
         fields, files = request.parse_file_upload(request.META, body)  # type: ignore[arg-type]  # only read() is called
@@ -85,22 +109,6 @@ def receive(request: HttpRequest) -> tuple[QueryDict, Upload]:
     if not found.size:
         raise Refusal("file", "empty", "the file is empty")
     return fields, found
-
-
-def drain(request: HttpRequest) -> None:
-    """Read what a refused sender has left to send, so that it hears the answer and not a closed connection."""
-    left = min(int(request.META.get("CONTENT_LENGTH") or 0), _DRAIN_BYTES)
-    with contextlib.suppress(UnreadablePostError):
-        while left > 0 and (chunk := request.read(min(left, 2**20))):
-            left -= len(chunk)
-
-
-def suffix(file_name: str) -> str:
-    """The ending of a sender's file name, as in `.json`, `.json.gz`, `.zip`: all of the name that is ever used."""
-    endings = [ending.lower() for ending in Path(file_name).suffixes[-2:]]
-    joined = "".join(endings if endings[-1:] == [".gz"] else endings[-1:])
-    plain = joined.replace(".", "")
-    return joined if plain.isascii() and plain.isalnum() and len(joined) <= _LONGEST_SUFFIX else ""
 
 
 class _Counted:
@@ -148,10 +156,13 @@ class _Handler(FileUploadHandler):
         self._file.sha256 = self._digest.hexdigest()
         return self._file
 
+    def discard(self) -> None:
+        """Remove what has arrived."""
+        if self._file is not None:
+            self._file.close()
+
     def _stop(self, refusal: Refusal) -> None:
         self.refusal = refusal
-        if self._file is not None:
-            self._file.close()  # removes it from the disk
         raise StopUpload(connection_reset=True)
 
 

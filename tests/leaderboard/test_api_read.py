@@ -1,0 +1,121 @@
+"""The reading side of the API: tracks, submissions, cancelling, errors of one shape."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from benchmark_site.leaderboard.models import Evaluation, Membership, State, Submission, Team, Track
+from benchmark_site.leaderboard.tokens import create_token
+from tests.leaderboard.conftest import Door, add_scores, small_file
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def sent(door: Door, track: Track, tmp_path: Path) -> Submission:
+    return Submission.objects.get(pk=door.post(track, small_file(tmp_path))[1]["id"])
+
+
+@pytest.fixture
+def stranger(db: None) -> Door:
+    user = User.objects.create_user("eve")
+    return Door(create_token(Membership.objects.create(team=Team.objects.create(name="Other"), user=user)))
+
+
+def test_tracks_are_listed_with_the_teams_quota(door: Door, sent: Submission, stranger: Door) -> None:
+    status, listed = door.get("tracks")
+    assert status == 200
+    assert {one["track"] for one in listed} == {
+        f"demo/1.0.0/{task}/{split}" for task in ("moment", "qa") for split in ("val", "test")
+    }
+    mine = next(one for one in listed if one["track"] == sent.track.path)
+    assert (mine["quota"]["used_day"], mine["quota"]["left"]) == (1, sent.track.per_day - 1)
+    assert mine["release_sha256"] == sent.track.release.sha256
+    theirs = next(one for one in stranger.get("tracks")[1] if one["track"] == sent.track.path)
+    assert theirs["quota"]["used_day"] == 0
+
+
+def test_a_submission_is_read_by_its_own_team_only(door: Door, sent: Submission, stranger: Door) -> None:
+    assert door.get(f"submissions/{sent.pk}")[1]["state"] == "queued"
+    assert [one["id"] for one in door.get("submissions")[1]] == [str(sent.pk)]
+    Submission.objects.update(public=True)
+    assert stranger.get(f"submissions/{sent.pk}")[0] == 404
+    assert stranger.send("PATCH", f"submissions/{sent.pk}", {"public": False})[0] == 404
+    assert stranger.send("POST", f"submissions/{sent.pk}/cancel")[0] == 404
+    assert stranger.get("submissions")[1] == []
+    assert Submission.objects.get().public
+
+
+def test_scores_come_with_their_intervals(door: Door, sent: Submission) -> None:
+    add_scores(sent, {sent.track.primary_metric: 12.34375})
+    read = door.get(f"submissions/{sent.pk}")[1]
+    assert read["state"] == "done"
+    assert read["scores"] == [
+        {
+            "key": sent.track.primary_metric, "value": 12.34375, "low": 7.34375, "high": 17.34375, "n": 32,
+            "blind": 5.0555, "beats_blind": True,
+        }
+    ]  # fmt: skip
+
+
+def test_on_the_hidden_split_values_are_rounded(door: Door, tracks: dict[str, Track], tmp_path: Path) -> None:
+    answer = door.post(tracks["moment/test"], small_file(tmp_path))[1]
+    add_scores(Submission.objects.get(pk=answer["id"]), {"VR.R@1": 12.3456})
+    (score,) = door.get(f"submissions/{answer['id']}")[1]["scores"]
+    assert (score["value"], score["low"], score["high"], score["blind"]) == (12.3, 7.3, 17.3, 5.1)
+
+
+def test_cancelling_frees_the_slot_and_ends_the_evaluation(door: Door, sent: Submission) -> None:
+    status, read = door.send("POST", f"submissions/{sent.pk}/cancel")
+    assert (status, read["state"]) == (200, "cancelled")
+    assert door.get("tracks")[1][0]["quota"]["used_total"] == 0
+    status, answer = door.send("POST", f"submissions/{sent.pk}/cancel")
+    assert status == 409
+    assert answer["errors"][0]["code"] == "finished"
+
+
+def test_a_finished_submission_cannot_be_cancelled_for_its_slot(door: Door, sent: Submission) -> None:
+    add_scores(sent, {"VR.R@1": 1.0})
+    assert door.send("POST", f"submissions/{sent.pk}/cancel")[0] == 409
+    assert Evaluation.objects.get().state == State.DONE
+    assert Submission.objects.get().counts
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "field"),
+    [
+        ("GET", f"submissions/{uuid.uuid4()}", None, 404, "submission"),
+        ("PATCH", "submissions/{sent}", {"public": "perhaps"}, 422, "public"),
+        ("PATCH", "submissions/{sent}", {}, 422, "public"),
+        ("PATCH", "submissions/{sent}", [], 422, "public"),
+    ],
+)
+def test_errors_have_one_shape(
+    door: Door, sent: Submission, method: str, path: str, body: object, status: int, field: str
+) -> None:
+    found, answer = door.send(method, path.format(sent=sent.pk), body)
+    assert found == status
+    (error,) = answer["errors"]
+    assert error["field"] == field
+    assert error["code"]
+    assert error["message"]
+
+
+def test_a_body_that_is_no_json_is_refused_in_the_same_shape(door: Door, sent: Submission) -> None:
+    answer = door.client.patch(
+        f"/api/submissions/{sent.pk}", b"{", content_type="application/json", headers=door.headers
+    )
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["message"]
+
+
+def test_the_description_of_the_api_can_be_read() -> None:
+    description = Client().get("/api/openapi.json").json()
+    path = "/api/tracks/{slug}/{version}/{task}/{split}/submissions"
+    form = description["paths"][path]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
+    assert set(form["required"]) == {"method", "file"}
