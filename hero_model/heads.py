@@ -86,14 +86,14 @@ class MomentHead(nn.Module):
         query [N, D], frames [V, F, D], mask [V, F].
         """
         similarity = (frames @ self.query_projection(query).T).permute(2, 0, 1)  # [N, V, F]
-        return self._filtered(similarity, mask)
+        return self.filtered(similarity, mask)
 
     def own_span_logits(self, query: Tensor, frames: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Start and end logits [N, F] of each query in its own clip: query [N, D], frames [N, F, D]."""
         similarity = (frames @ self.query_projection(query)[:, :, None]).squeeze(2)
-        return self._filtered(similarity, mask)
+        return self.filtered(similarity, mask)
 
-    def _filtered(self, similarity: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    def filtered(self, similarity: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         similarity = similarity * self.config.span_similarity_scale
         if not self.config.spans_see_padding:
             similarity = similarity.masked_fill(~mask, 0)

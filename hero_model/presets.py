@@ -1,0 +1,83 @@
+"""Sizes and training settings that go together: `small` for two CPU threads, `base` as in the paper."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of training: pre-training, moment retrieval or question answering."""
+
+    steps: int
+    clips: int  # a step
+    per_clip: int  # queries or questions of each clip in a step, where it has so many
+    learning_rate: float  # temporal transformer and heads
+    encoder_learning_rate: float  # text embedder and cross-modal transformer
+    warmup: float = 0.1  # share of the steps
+    hard_negatives_from: int | None = None  # step
+
+
+@dataclass(frozen=True)
+class Preset:
+    """What `train` does."""
+
+    text_encoder: str | None  # None: the MiniLM that pip carries
+    encoder_layers: Sequence[int] | None
+    config: Mapping[str, Any]
+    pretraining: Stage
+    moment: Stage
+    qa: Stage
+    freeze_words: bool = False
+    task_ratio: Mapping[str, int] = field(
+        default_factory=lambda: {"mlm": 2, "mnce": 2, "fom": 1, "vsm": 2}  # the released TV configuration
+    )
+    weight_decay: float = 0.01
+    clip_norm: float = 1.0
+
+
+PRESETS = {
+    # About 50 clips of 20 frames on two CPU threads: two to three minutes in all.
+    "small": Preset(
+        text_encoder=None,
+        encoder_layers=(0, 1),
+        config={
+            "dialect": "paper",
+            "num_temporal_layers": 1,
+            "ranking_loss": "softmax",
+            "negative_video_weight": 1.0,
+            "negative_query_weight": 1.0,
+            "span_weight": 1.0,
+            "span_similarity_scale": 0.05,
+            "identity_span_filters": True,
+            "min_span_frames": 2,
+        },
+        pretraining=Stage(steps=60, clips=16, per_clip=1, learning_rate=1e-3, encoder_learning_rate=1e-4),
+        moment=Stage(steps=120, clips=16, per_clip=5, learning_rate=1e-3, encoder_learning_rate=1e-4),
+        qa=Stage(steps=40, clips=8, per_clip=1, learning_rate=1e-3, encoder_learning_rate=1e-4),
+        freeze_words=True,
+    ),
+    # The released configuration for one process; the authors ran 16 GPUs of it.
+    "base": Preset(
+        text_encoder="roberta-base",
+        encoder_layers=None,
+        config={"dialect": "official"},
+        pretraining=Stage(
+            steps=100_000,
+            clips=32,
+            per_clip=5,
+            learning_rate=3e-5,
+            encoder_learning_rate=3e-5,
+            hard_negatives_from=20_000,
+        ),
+        moment=Stage(
+            steps=5_000,
+            clips=32,
+            per_clip=1,
+            learning_rate=1e-4,
+            encoder_learning_rate=1e-4,
+            hard_negatives_from=2_000,
+        ),
+        qa=Stage(steps=10_000, clips=8, per_clip=1, learning_rate=5e-4, encoder_learning_rate=5e-5),
+    ),
+}

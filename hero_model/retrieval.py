@@ -1,0 +1,115 @@
+"""Find moments: query vectors against precomputed frame vectors (Sec. 4; the released evaluation code).
+
+Shapes: N queries, V clips, F frames, K clips kept for a query, W span widths, D hidden size.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from hero_model.config import HeroConfig
+from hero_model.heads import HIDDEN, MomentHead
+
+QUERIES_AT_ONCE = 64  # bounds the memory of the score tables
+
+
+@dataclass(frozen=True)
+class FrameIndex:
+    """Frame vectors of V clips, zero padded, and the same scaled to length one for the cosines."""
+
+    frames: Tensor  # [V, F, D]
+    mask: Tensor  # [V, F] bool
+    unit: Tensor  # [V, F, D]
+
+    @classmethod
+    def of(cls, frames: Tensor, mask: Tensor) -> "FrameIndex":
+        frames = frames * mask[..., None]
+        return cls(frames, mask, nn.functional.normalize(frames, dim=-1, eps=1e-5))
+
+
+@dataclass(frozen=True)
+class Found:
+    """Ranked lists of N queries, best first; a score of 0 or less marks a row that is not there.
+
+    clip [N, M] rows of the index, first and last [N, M] frames, score [N, M].
+    """
+
+    clip: Tensor
+    first: Tensor
+    last: Tensor
+    score: Tensor
+
+
+def rank_clips(queries: Tensor, index: FrameIndex, config: HeroConfig) -> tuple[Tensor, Tensor]:
+    """The best clips for each query and exp(alpha * score): both [N, K], K at most max_videos."""
+    scores = _best_cosines(queries, index)
+    best, clips = scores.topk(min(config.max_videos, len(index.mask)), dim=1)
+    return clips, (config.score_sharpness * best).exp()
+
+
+def find_moments(queries: Tensor, index: FrameIndex, head: MomentHead) -> tuple[Found, Tensor, Tensor]:
+    """Corpus moment retrieval: moments in the best clips; also those clips and their scores, [N, K].
+
+    The score of a moment is P(start) * exp(alpha * clip score) * P(end), for widths of min_span_frames to
+    max_span_frames; at most max_moments a query.
+    """
+    parts = []
+    for start in range(0, len(queries), QUERIES_AT_ONCE):
+        some = queries[start : start + QUERIES_AT_ONCE]
+        clips, clip_scores = rank_clips(some, index, head.config)
+        begin, end = _probabilities(some, clips, index, head)
+        found = best_spans(begin * clip_scores[..., None], end, head.config)
+        found = Found(clips.gather(1, found.clip), found.first, found.last, found.score)
+        parts.append((found, clips, clip_scores))
+    return _joined([part[0] for part in parts]), torch.cat([p[1] for p in parts]), torch.cat([p[2] for p in parts])
+
+
+def find_in_own_clip(queries: Tensor, clips: Tensor, index: FrameIndex, head: MomentHead) -> Found:
+    """Moments of each query in one clip of the index that is known to be its own: clips [N]."""
+    begin, end = _probabilities(queries, clips[:, None], index, head)
+    cosine = (index.unit[clips] @ nn.functional.normalize(queries, dim=-1, eps=1e-5)[:, :, None]).squeeze(2)
+    score = (head.config.score_sharpness * cosine.masked_fill(~index.mask[clips], HIDDEN).amax(1)).exp()
+    found = best_spans(begin * score[:, None, None], end, head.config)
+    return Found(clips[:, None].expand_as(found.clip), found.first, found.last, found.score)
+
+
+def best_spans(start: Tensor, end: Tensor, config: HeroConfig) -> Found:
+    """The best spans by start * end, [N, K, F] each, over all K clips of a query; clip is 0..K-1."""
+    queries, clips, length = start.shape
+    shortest, longest = config.min_span_frames, min(config.max_span_frames, length)
+    widths = range(shortest, longest + 1)
+    if not widths:  # the clip is shorter than the shortest span: take all of it
+        widths = range(length, length + 1)
+    # [N, K, W, F]: a span of w frames from f; those that would leave the clip score 0
+    table = start.new_zeros(queries, clips, len(widths), length)
+    for row, width in enumerate(widths):
+        reach = length - width + 1
+        torch.mul(start[..., :reach], end[..., width - 1 :], out=table[:, :, row, :reach])
+    score, place = table.flatten(1).topk(min(config.max_moments, table[0].numel()), dim=1)
+    clip, rest = place // (len(widths) * length), place % (len(widths) * length)
+    first = rest % length
+    return Found(clip, first, first + rest // length + widths[0] - 1, score)
+
+
+def _best_cosines(queries: Tensor, index: FrameIndex) -> Tensor:
+    cosine = index.unit.flatten(0, 1) @ nn.functional.normalize(queries, dim=-1, eps=1e-5).T  # [V * F, N]
+    cosine = cosine.masked_fill(~index.mask.flatten()[:, None], HIDDEN)
+    return cosine.view(*index.mask.shape, -1).amax(1).T
+
+
+def _probabilities(queries: Tensor, clips: Tensor, index: FrameIndex, head: MomentHead) -> tuple[Tensor, Tensor]:
+    """P(start), P(end) of each query in each of its K clips: [N, K, F]; clips [N, K]."""
+    projected = head.query_projection(queries)
+    similarity = torch.einsum("nd,nkfd->nkf", projected, index.frames[clips])
+    start, end = head.filtered(similarity, index.mask[clips])
+    return start.softmax(-1), end.softmax(-1)
+
+
+def _joined(parts: list[Found]) -> Found:
+    return Found(
+        torch.cat([p.clip for p in parts]),
+        torch.cat([p.first for p in parts]),
+        torch.cat([p.last for p in parts]),
+        torch.cat([p.score for p in parts]),
+    )
