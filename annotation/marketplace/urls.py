@@ -5,6 +5,7 @@ from django.contrib.auth.views import LoginView, LogoutView, PasswordChangeView
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
+from annotation.marketplace import payroll_pages
 from annotation.marketplace.api import requester_api
 from annotation.marketplace.faults_door import faults_door
 from annotation.marketplace.files import uploaded_file
@@ -52,5 +53,7 @@ urlpatterns = [
     path(
         "worker/qualifications/<str:type_id>/test/", qualification_pages.qualification_test, name="qualification-test"
     ),
+    path("admin/payroll/", payroll_pages.payroll_page, name="payroll"),
+    path("admin/payroll/<int:payout_id>.csv", payroll_pages.payout_csv, name="payout-csv"),
     path("admin/", admin.site.urls),
 ]
