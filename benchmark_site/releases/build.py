@@ -31,7 +31,7 @@ def build_release(release_id: int, on_step: Callable[[Release.Step], None] = lam
         logger.warning("%s", lost)
     except Refused as refused:
         _let_go(release_id, token, str(refused), final=True)
-    except Exception as error:
+    except BaseException as error:
         _let_go(release_id, token, f"{type(error).__name__}: {error}", final=False)
         raise
 

@@ -58,7 +58,7 @@ def check_matched(items: Sequence[Item], negatives: Sequence[Negative], suspects
     suspected = {row["qid"] for row in suspects}
     uneven = [split for split in Split.values if not _even([i for i in items if i.split == split])]
     return [
-        _row("B4", f"{OPTIONS} different options, one of them right", filter(_bad_options, items), items),
+        _row("B4", "the same after the matching", filter(_bad_options, items), items),
         {
             "id": "B5", "severity": "block", "title": "the right answer stands in every place equally often",
             "n": len(uneven), "total": len(Split.values), "first": uneven,

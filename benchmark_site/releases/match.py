@@ -40,7 +40,7 @@ def match(release_id: int, token: str) -> None:
         Item.objects.bulk_update(questions, ["options", "answer_index"], batch_size=1000)
         Negative.objects.bulk_create(negatives, batch_size=1000)
         release.matching, release.blind = report, blind
-        release.quality = [*release.quality, *quality]
+        release.quality = sorted([*release.quality, *quality], key=lambda row: row["id"])
         release.step = Release.Step.WRITE
         release.save(update_fields=["matching", "blind", "quality", "step"])
 

@@ -65,12 +65,17 @@ def _steps(release: Release) -> list[dict[str, Any]]:
 
 
 def blind_table(blind: dict[str, Any]) -> list[dict[str, Any]]:
-    """One row an adversary: its accuracy and interval in per cent, before and after the matching."""
+    """One row an adversary, the strongest first: accuracy and interval in per cent, before and after the matching."""
     panels = [blind.get(when, {}).get("panel", {}) for when in ("before", "after")]
-    names = list(dict.fromkeys(name for panel in panels for name in panel))
+    names = sorted(panels[0].keys() | panels[1].keys(), key=lambda name: (-_accuracy(panels, name), name))
     return [
         {"name": name.replace("_", " "), "cells": [_per_cent(panel.get(name)) for panel in panels]} for name in names
     ]
+
+
+def _accuracy(panels: list[dict[str, Any]], name: str) -> float:
+    before, after = (panel.get(name, {}).get("accuracy", 0.0) for panel in panels)
+    return float(after or before)
 
 
 def _per_cent(row: dict[str, float] | None) -> dict[str, float] | None:
@@ -102,6 +107,12 @@ class ReleaseForm(ModelForm):
     class Meta:
         model = Release
         fields = ("slug", "version", "seed")
+        labels = {"slug": "Name"}
+        help_texts = {
+            "slug": "of the benchmark, as in how2r: small letters, digits and dashes",
+            "version": "as in 1.0.0",
+            "seed": "draws the matching of negatives; the same seed on the same items gives the same release",
+        }
 
 
 class ReleaseCreate(UserPassesTestMixin, CreateView):
