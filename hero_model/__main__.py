@@ -9,6 +9,9 @@ from hero_model.errors import InputError
 # command -> (module with add_arguments and run, what it does); imported only when asked for, torch is heavy
 COMMANDS = {
     "features": ("hero_model.features", "frame features of video files, as one safetensors file"),
+    "train": ("hero_model.train", "pre-train on a release's train clips, then fine-tune for each of its tasks"),
+    "predict": ("hero_model.predict", "a submission file from models that `train` made"),
+    "text-only": ("hero_model.text_only", "a submission from subtitles alone: what can be had without seeing"),
 }
 
 

@@ -20,6 +20,7 @@ from hero_model.encoder import Encoder, PackedEncoder
 class HeroPreTrainedModel(PreTrainedModel):
     """Weights, configuration and initialisation shared by every model of the package."""
 
+    config: HeroConfig
     config_class = HeroConfig
     base_model_prefix = "hero"
     main_input_name = "features"
