@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,7 +131,8 @@ def match_fold(items: Sequence[Item], settings: Settings, progress: Progress | N
     for number in range(settings.replace):
         stage = f"match {number + 1} of {settings.replace}"
         report(stage, 0.0)
-        rounds.append(match(pool, settings.tolerance, lambda share, stage=stage: report(stage, share)))  # type: ignore[misc]
+        prices = rounds[-1].prices if rounds else None
+        rounds.append(match(pool, settings.tolerance, prices, partial(report, stage)))
         pool = pool.after(rounds[-1].columns)
     report("done", 1.0)
     return FoldMatch(_picks(pool, replaced), rounds)

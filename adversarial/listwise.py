@@ -5,16 +5,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from adversarial.adam import Adam
+
 Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Training:
+    """One hidden layer of rectified units beside a straight linear path."""
+
     hidden: int = 64
     epochs: int = 12
     batch: int = 128
     rate: float = 2e-3
-    decay: float = 1e-2
+    decay: float = 0.1
     dropout: float = 0.4
 
 
@@ -24,56 +28,67 @@ def fit_predict(
     """Log-probability of every option of the test questions, [m, o].
 
     ``train`` [n, o, F] and ``test`` [m, o, F] hold the options' features, NaN in all of F where a question has
-    fewer options; ``right`` [n] is the index of the right one. One thread, so that the result repeats.
+    fewer options; ``right`` [n] is the index of the right one.
     """
-    import torch
-    from torch import nn
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    noise = torch.Generator().manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    present = ~np.isnan(train[:, :, 0])
+    centre, spread = train[present].mean(axis=0), train[present].std(axis=0) + np.float32(1e-3)
+    x_all, present = _ready(train, centre, spread)
     width = train.shape[2]
-    centre = np.nanmean(train, axis=(0, 1))
-    spread = np.nanstd(train, axis=(0, 1)) + 1e-3
-
-    def ready(features: Floats) -> tuple[torch.Tensor, torch.Tensor]:
-        absent = np.isnan(features[:, :, 0])
-        scaled = np.where(absent[:, :, None], 0, (features - centre) / spread).astype(np.float32)
-        return torch.from_numpy(scaled), torch.from_numpy(absent)
-
-    first = torch.randn(width, training.hidden, generator=noise) * (1 / width) ** 0.5
-    last = torch.randn(training.hidden, 1, generator=noise) * (1 / training.hidden) ** 0.5
-    straight = torch.zeros(width, 1)
-    offset = torch.zeros(training.hidden)
-    params = [first, last, straight, offset]
-    for tensor in params:
-        tensor.requires_grad_()
-    optimiser = torch.optim.AdamW(params, lr=training.rate, weight_decay=training.decay)
-
-    def score(x: torch.Tensor, absent: torch.Tensor, learning: bool) -> torch.Tensor:
-        if learning:
-            keep = torch.rand(x.shape[0], 1, width, generator=noise) > training.dropout
-            x = x * keep / (1 - training.dropout)
-        hidden = torch.relu(x @ first + offset)
-        if learning:
-            keep = torch.rand(hidden.shape, generator=noise) > training.dropout
-            hidden = hidden * keep / (1 - training.dropout)
-        logits = (hidden @ last + x @ straight).squeeze(2)
-        return nn.functional.log_softmax(logits.masked_fill(absent, -1e4), dim=1)
-
-    x_all, absent_all = ready(train)
-    y_all = torch.from_numpy(right)
-    steps, done = training.epochs * -(-len(train) // training.batch), 0
+    net = _Net(width, training.hidden, rng)
+    steps = training.epochs * -(-len(train) // training.batch)
+    adam = Adam(net.params, training.rate, [training.decay] * len(net.params), steps)
+    keep = 1 - training.dropout
     for _ in range(training.epochs):
-        for batch in torch.randperm(len(train), generator=noise).split(training.batch):
-            for group in optimiser.param_groups:
-                group["lr"] = training.rate * max(0.02, 1 - done / steps)
-            done += 1
-            loss = nn.functional.nll_loss(score(x_all[batch], absent_all[batch], True), y_all[batch])
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-    with torch.no_grad():
-        out: Floats = score(*ready(test), False).numpy()
-    torch.set_num_threads(threads)
+        order = rng.permutation(len(train))
+        for start in range(0, len(order), training.batch):
+            batch = order[start : start + training.batch]
+            input_mask = (rng.random((len(batch), 1, width), np.float32) < keep) / np.float32(keep)
+            hidden_mask = (rng.random((len(batch), train.shape[1], training.hidden), np.float32) < keep) / np.float32(keep)
+            adam.step(net.gradients(x_all[batch] * input_mask, present[batch], right[batch], hidden_mask))
+    return net.log_chances(*_ready(test, centre, spread))
+
+
+def _ready(features: Floats, centre: Floats, spread: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+    present = ~np.isnan(features[:, :, 0])
+    scaled = (features - centre) / spread
+    return np.where(present[:, :, None], scaled, 0).astype(np.float32), present
+
+
+class _Net:
+    def __init__(self, width: int, hidden: int, rng: np.random.Generator) -> None:
+        self.first = (rng.standard_normal((width, hidden)) / width**0.5).astype(np.float32)
+        self.offset = np.zeros(hidden, np.float32)
+        self.last = (rng.standard_normal(hidden) / hidden**0.5).astype(np.float32)
+        self.straight = np.zeros(width, np.float32)
+        self.params = [self.first, self.offset, self.last, self.straight]
+
+    def log_chances(self, x: Floats, present: NDArray[np.bool_]) -> Floats:
+        logits = np.maximum(x @ self.first + self.offset, 0) @ self.last + x @ self.straight
+        return _log_softmax(logits, present)
+
+    def gradients(
+        self, x: Floats, present: NDArray[np.bool_], right: NDArray[np.int64], hidden_mask: Floats
+    ) -> list[Floats]:
+        """Of the mean cross-entropy of a batch [b, o, F], with dropout masks already drawn."""
+        raw = x @ self.first + self.offset
+        hidden = np.maximum(raw, 0) * hidden_mask
+        slack = np.exp(_log_softmax(hidden @ self.last + x @ self.straight, present))
+        slack[np.arange(len(x)), right] -= 1
+        slack /= np.float32(len(x))
+        flat, flat_slack = x.reshape(-1, x.shape[2]), slack.ravel()
+        back = (slack[:, :, None] * self.last) * hidden_mask * (raw > 0)
+        back_flat = back.reshape(-1, back.shape[2])
+        return [
+            flat.T @ back_flat,
+            back_flat.sum(axis=0),
+            hidden.reshape(-1, hidden.shape[2]).T @ flat_slack,
+            flat.T @ flat_slack,
+        ]
+
+
+def _log_softmax(logits: Floats, present: NDArray[np.bool_]) -> Floats:
+    masked = np.where(present, logits, np.float32(-1e4))
+    masked = masked - masked.max(axis=1, keepdims=True)
+    out: Floats = masked - np.log(np.exp(masked).sum(axis=1, keepdims=True))
     return out

@@ -8,6 +8,7 @@ prices p the optimum over all legal pairs is at most ``sum_i max_j (w_ij - p_j) 
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,6 +31,7 @@ class Matching:
 
     columns: Ints  # [n]
     weights: NDArray[np.float64]  # [n], UNMATCHED where the question stays unmatched
+    prices: NDArray[np.float64]  # [n] the duals of the last solve
     value: float
     upper_bound: float
     passes: int
@@ -41,35 +43,39 @@ class Matching:
         return max(0.0, self.upper_bound - self.value) / max(1, len(self.columns))
 
 
-def match(pool: Pool, tolerance: float = 5e-5, progress: Callable[[float], None] | None = None) -> Matching:
-    """The best one-to-one matching over all legal pairs, to ``tolerance`` nats per question."""
+def match(
+    pool: Pool,
+    tolerance: float = 5e-5,
+    prices: NDArray[np.float64] | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> Matching:
+    """The best one-to-one matching over all legal pairs, to ``tolerance`` nats per question.
+
+    ``prices`` of an earlier round are a good start for the next.
+    """
+    prices = np.zeros(pool.size) if prices is None else prices.copy()
     n = pool.size
-    prices = np.zeros(n)
-    priced = price(pool, prices, min(_WIDTH, n))
     graph = _Graph(n)
-    graph.add(priced)
-    upper, value = _bound(priced, prices), -np.inf
+    upper, value = np.inf, -np.inf
     columns, weights = np.arange(n, dtype=np.int32), np.full(n, UNMATCHED)
-    passes = 1
+    passes = 0
     while passes < _MAX_PASSES:
-        cap = _CAPS[passes - 1] if passes <= len(_CAPS) else -UNMATCHED
-        columns_now, weights_now = graph.solve(prices, cap, tolerance)
-        if weights_now.sum() > value:
-            columns, weights, value = columns_now, weights_now, float(weights_now.sum())
-        priced = price(pool, prices, min(_WIDTH, n))
+        floor, known = graph.priced(prices)
+        priced = price(pool, prices, min(_WIDTH, n), floor)
         passes += 1
-        upper = min(upper, _bound(priced, prices))
+        best = np.maximum(np.maximum(priced.best, known), UNMATCHED - prices)
+        upper = min(upper, float(best.sum() + prices.sum()))
         if progress:
             progress(passes / (passes + 3))
         if upper - value <= tolerance * n:
             break
-        if not graph.add(priced) and cap == -UNMATCHED:
+        cap = _CAPS[passes - 1] if passes <= len(_CAPS) else -UNMATCHED
+        if not graph.add(priced) and passes > len(_CAPS) + 1:
             break
-    return Matching(columns, weights, value, upper, passes, len(graph.columns))
-
-
-def _bound(priced: Priced, prices: NDArray[np.float64]) -> float:
-    return float(np.maximum(priced.best, UNMATCHED - prices).sum() + prices.sum())
+        columns_now, weights_now = graph.solve(prices, cap, tolerance)
+        if weights_now.sum() > value:
+            columns, weights, value = columns_now, weights_now, float(weights_now.sum())
+    return Matching(columns, weights, prices, value, upper, passes, len(graph.columns))
 
 
 class _Graph:
@@ -96,6 +102,12 @@ class _Graph:
         self.columns = (self.keys % self.n).astype(np.int32)
         self.indptr = np.searchsorted(self.keys, np.arange(self.n + 1, dtype=np.int64) * self.n)
         return len(self.keys) - before
+
+    def priced(self, prices: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """For every row the _WIDTH-th best and the best known ``w_ij - p_j``; -inf where there is no such edge."""
+        found: tuple[NDArray[np.float64], NDArray[np.float64]]
+        found = _row_best(self.indptr, self.columns, self.weights, prices, _WIDTH)
+        return found
 
     def solve(self, prices: NDArray[np.float64], cap: float, tolerance: float) -> tuple[Ints, NDArray[np.float64]]:
         """The best assignment on these edges, with its true weights; moves ``prices`` to its duals."""
@@ -127,3 +139,18 @@ def _epsilons(tolerance: float, cold: bool) -> NDArray[np.float64]:
     while steps[-1] > tolerance / 5:
         steps.append(max(steps[-1] / 5, tolerance / 5))
     return np.array(steps)
+
+
+@numba.njit(cache=True, nogil=True)
+def _row_best(indptr, columns, weights, prices, width):  # type: ignore[no-untyped-def]
+    n = len(indptr) - 1
+    floor, best = np.full(n, -np.inf), np.full(n, -np.inf)
+    for row in range(n):
+        first, last = indptr[row], indptr[row + 1]
+        if first == last:
+            continue
+        values = weights[first:last] - prices[columns[first:last]]
+        best[row] = values.max()
+        if last - first >= width:
+            floor[row] = np.partition(values, len(values) - width)[len(values) - width]
+    return floor, best

@@ -27,11 +27,14 @@ class Priced:
 
     columns: Ints  # [n, K]
     weights: Floats  # [n, K] w_ij, without the prices
-    best: NDArray[np.float64]  # [n] max over all legal j of w_ij - p_j; -inf where no answer is legal
+    best: NDArray[np.float64]  # [n] max over the legal j of w_ij - p_j above the floor; -inf for none
 
 
-def price(pool: Pool, prices: NDArray[np.float64], width: int) -> Priced:
-    """One pass over all pairs, in blocks that joblib hands to whatever backend is configured."""
+def price(pool: Pool, prices: NDArray[np.float64], width: int, floor: NDArray[np.float64]) -> Priced:
+    """One pass over all pairs, in blocks that joblib hands to whatever backend is configured.
+
+    Question i's list leaves out what is worth no more than ``floor[i]`` at these prices: it knows enough such pairs.
+    """
     n = pool.size
     columns = np.full((n, width), -1, np.int32)
     weights = np.full((n, width), ILLEGAL, np.float32)
@@ -39,7 +42,7 @@ def price(pool: Pool, prices: NDArray[np.float64], width: int) -> Priced:
     blocks = list(_blocks(pool.part))
     for rows, block in zip(
         blocks,
-        joblib.Parallel()(joblib.delayed(price_block)(pool, rows, prices, width) for rows in blocks),
+        joblib.Parallel()(joblib.delayed(price_block)(pool, rows, prices, width, floor[rows]) for rows in blocks),
         strict=True,
     ):
         columns[rows], weights[rows], best[rows] = block
@@ -54,11 +57,11 @@ def _blocks(part: Ints) -> Iterator[Ints]:
 
 
 def price_block(
-    pool: Pool, rows: Ints, prices: NDArray[np.float64], width: int
+    pool: Pool, rows: Ints, prices: NDArray[np.float64], width: int, floor: NDArray[np.float64]
 ) -> tuple[Ints, Floats, NDArray[np.float64]]:
     """The lists of some questions of one part: ([b, K] columns, [b, K] weights, [b] best priced value)."""
     products = pool.questions[rows] @ pool.answers[pool.part[rows[0]]].T  # [b, n]
-    return _select(products, rows, prices.astype(np.float32), width, *_arrays(pool))
+    return _select(products, rows, prices.astype(np.float32), width, floor, *_arrays(pool))
 
 
 def weights_of(pool: Pool, rows: Ints, columns: Ints) -> Floats:
@@ -85,8 +88,17 @@ def _log_sigmoid(value: float) -> float:
     return value - np.log1p(np.exp(value))
 
 
+@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
+def _dot(first: Floats, second: Floats) -> float:
+    total = np.float32(0)
+    for at in range(len(first)):
+        total += first[at] * second[at]
+    return total
+
+
 @numba.njit(cache=True, nogil=True)
-def _clashes(i: int, j: int, target: int, cosine: float, near: float, counting, profiles) -> bool:  # type: ignore[no-untyped-def]
+def _clashes(i, j, target, cosine, near, counting, profiles):  # type: ignore[no-untyped-def]
+    """Whether answer j says what ``target`` says, as far as question i is concerned."""
     verdict = compare(profiles[target], profiles[j])
     if verdict == SAME or (verdict == UNKNOWN and cosine >= near):
         return True
@@ -94,43 +106,38 @@ def _clashes(i: int, j: int, target: int, cosine: float, near: float, counting, 
 
 
 @numba.njit(cache=True, nogil=True)
-def _pair_weight(  # type: ignore[no-untyped-def]
-    i, j, product, constants, embeddings, video, question_id, answer_id, counting, profiles, others, taken
-) -> float:
-    """w_ij in nats, -inf where answer j must not be a negative of question i."""
+def _dissimilarity(  # type: ignore[no-untyped-def]
+    i, j, constants, embeddings, video, question_id, answer_id, counting, profiles, others, taken
+):
+    """lam * log(1 - P_sim) in nats, -inf where answer j must not be a negative of question i."""
     if i == j or video[i] == video[j] or question_id[i] == question_id[j] or answer_id[i] == answer_id[j]:
         return -np.inf
     near = constants[5]
-    cosine = np.float32(0)
-    for d in range(embeddings.shape[1]):
-        cosine += embeddings[i, d] * embeddings[j, d]
+    cosine = _dot(embeddings[i], embeddings[j])
     if _clashes(i, j, i, cosine, near, counting, profiles):
         return -np.inf
-    for round_ in range(taken.shape[1]):
-        target = taken[i, round_]
+    for target in taken[i]:
         if target < 0:
             continue
         if answer_id[target] == answer_id[j]:
             return -np.inf
-        other = np.float32(0)
-        for d in range(embeddings.shape[1]):
-            other += embeddings[target, d] * embeddings[j, d]
+        other = _dot(embeddings[target], embeddings[j])
         if _clashes(i, j, target, other, near, counting, profiles):
             return -np.inf
         cosine = max(cosine, other)
-    for option in range(others.shape[1]):
-        target = others[i, option]
+    for target in others[i]:
         if target >= 0 and compare(profiles[target], profiles[j]) == SAME:
             return -np.inf
-    relevance = _log_sigmoid(constants[0] * product + constants[1])
-    return relevance + constants[4] * _log_sigmoid(-(constants[2] * cosine + constants[3]))
+    return constants[4] * _log_sigmoid(-(constants[2] * cosine + constants[3]))
 
 
 @numba.njit(cache=True, nogil=True)
 def _pair_weights(products, rows, columns, *arrays):  # type: ignore[no-untyped-def]
+    slope, bias = arrays[0][0], arrays[0][1]
     out = np.empty(len(rows), np.float32)
     for at in range(len(rows)):
-        out[at] = _pair_weight(rows[at], columns[at], products[at], *arrays)
+        relevance = _log_sigmoid(slope * products[at] + bias)
+        out[at] = relevance + _dissimilarity(rows[at], columns[at], *arrays)
     return out
 
 
@@ -163,7 +170,7 @@ def _sift(keys, columns, weights, key, column, weight):  # type: ignore[no-untyp
 
 
 @numba.njit(cache=True, nogil=True)
-def _select(products, rows, prices, width, *arrays):  # type: ignore[no-untyped-def]
+def _select(products, rows, prices, width, floor, *arrays):  # type: ignore[no-untyped-def]
     slope, bias = arrays[0][0], arrays[0][1]
     n = products.shape[1]
     columns = np.full((len(rows), width), np.int32(-1), np.int32)
@@ -171,13 +178,17 @@ def _select(products, rows, prices, width, *arrays):  # type: ignore[no-untyped-
     best = np.full(len(rows), -np.inf)
     for at in range(len(rows)):
         i = rows[at]
-        keys = np.full(width, -np.inf)
+        keys = np.full(width, floor[at])
         for j in range(n):
             # log sigmoid(z) <= min(0, z) and the similarity only takes away: most pairs end here
-            bound = min(np.float32(0), slope * products[at, j] + bias) - prices[j] + np.float32(_TIE_NOISE)
-            if bound <= keys[0]:
+            z = slope * products[at, j] + bias
+            margin = keys[0] + prices[j] - np.float32(_TIE_NOISE)
+            if min(np.float32(0), z) <= margin:
                 continue
-            weight = _pair_weight(i, j, products[at, j], *arrays)
+            relevance = _log_sigmoid(z)
+            if relevance <= margin:
+                continue
+            weight = relevance + _dissimilarity(i, j, *arrays)
             value = weight - prices[j]
             if value > best[at]:
                 best[at] = value

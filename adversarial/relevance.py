@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from adversarial.adam import Adam
+
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
 
@@ -18,6 +20,7 @@ _DIM = 128
 _EPOCHS = 30
 _BATCH = 256
 _RATE = 2e-3
+_DECAY = 1e-2
 _DROPOUT = 0.4
 _LEARNT_FROM = 100  # questions: below this the plain embeddings generalise better than anything learnt
 _PLAIN_SLOPE, _PLAIN_BIAS = 11.6, -2.67  # logistic calibration of MiniLM's cosine on How2QA
@@ -57,43 +60,59 @@ def _apply(vectors: Floats, weight: Floats, bias: Floats) -> Floats:
 
 
 def _train(questions: Floats, answers: Floats, answer_id: Ints, seed: int) -> tuple[Floats, ...]:
-    """(question map, its bias, answer map, its bias), on one thread so that the result repeats."""
-    import torch
-    from torch.nn import functional
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    noise = torch.Generator().manual_seed(seed)
-    start = torch.linalg.qr(torch.randn(questions.shape[1], _DIM, generator=noise))[0]
-    maps = [start.clone(), torch.zeros(_DIM), start.clone(), torch.zeros(_DIM)]
-    scale = torch.tensor(np.log(10.0), dtype=torch.float32)
-    for tensor in (*maps, scale):
-        tensor.requires_grad_()
-    optimiser = torch.optim.AdamW(
-        [{"params": maps, "weight_decay": 1e-2}, {"params": [scale], "weight_decay": 0.0}], lr=_RATE
-    )
-    all_q, all_a, names = (torch.from_numpy(array) for array in (questions, answers, answer_id))
-    steps = _EPOCHS * -(-len(questions) // _BATCH)
-    done = 0
+    """(question map, its bias, answer map, its bias)."""
+    rng = np.random.default_rng(seed)
+    n, width = questions.shape
+    start = np.linalg.qr(rng.standard_normal((width, _DIM)))[0].astype(np.float32)
+    maps = (start.copy(), np.zeros(_DIM, np.float32), start.copy(), np.zeros(_DIM, np.float32))
+    scale = np.full(1, np.log(10.0), np.float32)
+    adam = Adam((*maps, scale), _RATE, [_DECAY] * 4 + [0.0], _EPOCHS * -(-n // _BATCH))
     for _ in range(_EPOCHS):
-        for batch in torch.randperm(len(questions), generator=noise).split(_BATCH):
-            for group in optimiser.param_groups:
-                group["lr"] = _RATE * max(0.02, 1 - done / steps)
-            done += 1
-            kept_q = torch.rand(len(batch), all_q.shape[1], generator=noise) > _DROPOUT
-            kept_a = torch.rand(len(batch), all_a.shape[1], generator=noise) > _DROPOUT
-            u = functional.normalize((all_q[batch] * kept_q / (1 - _DROPOUT)) @ maps[0] + maps[1], dim=1)
-            v = functional.normalize((all_a[batch] * kept_a / (1 - _DROPOUT)) @ maps[2] + maps[3], dim=1)
-            equal = names[batch][:, None] == names[batch][None]
-            equal.fill_diagonal_(False)  # another question's equal answer is no negative
-            logits = (scale.exp() * u @ v.T).masked_fill(equal, -1e4)
-            truth = torch.arange(len(batch))
-            loss = functional.cross_entropy(logits, truth) + functional.cross_entropy(logits.T, truth)
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-    torch.set_num_threads(threads)
-    return tuple(tensor.detach().numpy() for tensor in maps)
+        order = rng.permutation(n)
+        for at in range(0, n, _BATCH):
+            batch = order[at : at + _BATCH]
+            asked, said = (_dropped(side[batch], rng) for side in (questions, answers))
+            adam.step(_gradients(asked, said, answer_id[batch], maps, scale))
+    return maps
+
+
+def _dropped(vectors: Floats, rng: np.random.Generator) -> Floats:
+    keep = 1 - _DROPOUT
+    return vectors * ((rng.random(vectors.shape, np.float32) < keep) / np.float32(keep))
+
+
+def _gradients(asked: Floats, said: Floats, names: Ints, maps: tuple[Floats, ...], scale: Floats) -> list[Floats]:
+    """Of InfoNCE in both directions, for the two maps, their biases and the log scale; asked, said [b, D]."""
+    u, u_norm = _normal(asked @ maps[0] + maps[1])
+    v, v_norm = _normal(said @ maps[2] + maps[3])
+    times = np.exp(scale[0])
+    cosines = u @ v.T
+    equal = names[:, None] == names[None]  # another question's equal answer is no negative
+    np.fill_diagonal(equal, False)
+    logits = np.where(equal, np.float32(-1e4), times * cosines)
+    slack = _softmax(logits, 1) + _softmax(logits, 0)
+    slack[np.diag_indices(len(slack))] -= 2
+    slack /= np.float32(len(slack))
+    du = _through_norm(times * (slack @ v), u, u_norm)
+    dv = _through_norm(times * (slack.T @ u), v, v_norm)
+    d_scale = np.array([times * np.where(equal, 0, slack * cosines).sum()], np.float32)
+    return [asked.T @ du, du.sum(axis=0), said.T @ dv, dv.sum(axis=0), d_scale]
+
+
+def _normal(vectors: Floats) -> tuple[Floats, Floats]:
+    norm = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.float32(1e-6))
+    return vectors / norm, norm
+
+
+def _through_norm(gradient: Floats, unit: Floats, norm: Floats) -> Floats:
+    out: Floats = (gradient - (gradient * unit).sum(axis=1, keepdims=True) * unit) / norm
+    return out
+
+
+def _softmax(logits: Floats, axis: int) -> Floats:
+    shifted = np.exp(logits - logits.max(axis=axis, keepdims=True))
+    out: Floats = shifted / shifted.sum(axis=axis, keepdims=True)
+    return out
 
 
 def _calibrate(read: Floats, seen: Floats, part: Ints, answer_id: Ints, seed: int) -> tuple[float, float]:
