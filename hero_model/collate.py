@@ -68,9 +68,9 @@ def masked_word_batch(
             sentences[-1].append(np.concatenate([[config.cls_token_id], seen]))
             labels.append(label)
     batch, words_in_order = _packed_batch(clips, sentences, config, suffixes=None)
-    flat = torch.from_numpy(np.concatenate(labels)[words_in_order])
-    order = batch.packed.word_places
-    return MaskedWordBatch(batch, order[flat >= 0], flat[flat >= 0])
+    as_given = batch.packed.word_places[np.argsort(words_in_order)]
+    flat = torch.from_numpy(np.concatenate(labels))
+    return MaskedWordBatch(batch, as_given[flat >= 0], flat[flat >= 0])
 
 
 def masked_frame_batch(
