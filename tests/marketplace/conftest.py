@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.marketplace import invariants
 from tests.marketplace.site import Site, running_site
 
 
@@ -25,6 +26,7 @@ def site(database_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
     origins = "https:,http://localhost,http://127.0.0.1"
     with running_site(database_server, log, MARKETPLACE_FRAME_ORIGINS=origins) as running:
         yield running
+        invariants.assert_hold(running.database_url)  # after everything that the tests have done
 
 
 @pytest.fixture(scope="module")

@@ -105,13 +105,13 @@ class Lab:
         """A second requester."""
         return self.site.requester()
 
-    @cached_property
+    @property
     def worker(self) -> WorkerBrowser:
-        return self.site.worker()
+        return self.site.crowd(2)[0]
 
-    @cached_property
+    @property
     def colleague(self) -> WorkerBrowser:
-        return self.site.worker()
+        return self.site.crowd(2)[1]
 
     def hit(self, **changes: Any) -> dict[str, Any]:
         """A new HIT in a group of its own."""

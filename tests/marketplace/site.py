@@ -7,12 +7,14 @@ import logging
 import os
 import re
 import secrets
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -70,6 +72,11 @@ class Site:
     url: str
     environment: dict[str, str]
     hook_port: int  # of this machine, where notifications may be posted to
+    _crowd: list[WorkerBrowser] = field(default_factory=list)
+
+    @property
+    def database_url(self) -> str:
+        return self.environment["MARKETPLACE_DATABASE_URL"]
 
     def manage(self, *arguments: str) -> str:
         command = [sys.executable, "-m", "django", *arguments]
@@ -80,12 +87,29 @@ class Site:
         return result.stdout
 
     def requester(self, balance: str = "10000.00", retries: int = 3) -> Any:
-        """A boto3 client of a new requester account."""
+        """A boto3 client of a new requester account; by SQL, since a command takes seconds to start."""
         key, secret = "AK" + secrets.token_hex(9).upper(), secrets.token_hex(20)
-        self.manage(
-            "create_requester", "--name", f"lab {key}", "--access-key", key, "--secret", secret, "--balance", balance
-        )
+        with psycopg.connect(self.database_url) as connection:
+            row = connection.execute(
+                "INSERT INTO marketplace_requester (public_id, name, access_key, secret, active, available, on_hold,"
+                " created_at) VALUES (%s, %s, %s, %s, true, %s, 0, now()) RETURNING id",
+                [f"A{key}", f"lab {key}", key, secret, balance],
+            ).fetchone()
+            assert row is not None
+            connection.execute(
+                "INSERT INTO marketplace_ledgerentry (requester_id, kind, amount, at)"
+                " VALUES (%s, 'deposit', %s, now())",
+                [row[0], balance],
+            )
         return self.client(key, secret, retries)
+
+    def crowd(self, size: int) -> list[WorkerBrowser]:
+        """Workers that tests share, since signing up costs a third of a second of password hashing each."""
+        missing = size - len(self._crowd)
+        if missing > 0:
+            with ThreadPoolExecutor(4) as pool:
+                self._crowd += pool.map(lambda _: self.worker(), range(missing))
+        return self._crowd[:size]
 
     def client(self, key: str, secret: str, retries: int = 3) -> Any:
         return boto3.client(
@@ -149,7 +173,8 @@ class WorkerBrowser:
     def __init__(self, site: Site, name: str) -> None:
         self.site, self.name = site, name
         logging.getLogger("httpx").setLevel(logging.WARNING)
-        self.http = httpx.Client(base_url=site.url, follow_redirects=True, timeout=30)
+        self.http = httpx.Client(base_url=site.url, follow_redirects=True, timeout=30, verify=False)
+        self.frame = httpx.Client(timeout=30, verify=False)  # the task's page has no cookies of the site
         page = self.get("/accounts/signup/")
         data = {**page.forms[0]["fields"], "username": name, "password": PASSWORD}
         assert self.post("/accounts/signup/", data).status == 200
@@ -180,7 +205,7 @@ class WorkerBrowser:
             **(answers or {"answer": "42"}),
         }
         url = assignment.parameter("turkSubmitTo") + "/mturk/externalSubmit"
-        return Page(httpx.post(url, data=data, timeout=30))
+        return Page(self.frame.post(url, data=data))
 
     def do(self, hit_type_id: str, **answers: str) -> str:
         """Accept and submit one assignment of a group; its AssignmentId."""
@@ -214,7 +239,7 @@ def running_site(server_url: str, log: Path, **environment: str) -> Iterator[Sit
         site.manage("migrate", "--verbosity", "0")
         command = [
             sys.executable, "-m", "gunicorn", "annotation.marketplace.wsgi", "--bind", f"127.0.0.1:{port}",
-            "--workers", "2", "--threads", "8", "--graceful-timeout", "2", "--no-control-socket",
+            "--workers", "2", "--threads", "8", "--graceful-timeout", "2", "--keep-alive", "75", "--no-control-socket",
         ]  # fmt: skip
         with log.open("wb") as output:
             server = subprocess.Popen(command, env=variables, cwd=ROOT, stdout=output, stderr=output)
@@ -222,7 +247,7 @@ def running_site(server_url: str, log: Path, **environment: str) -> Iterator[Sit
             _wait_until_healthy(url, server, log)
             yield site
         finally:
-            server.terminate()
+            server.send_signal(signal.SIGQUIT)  # at once: nobody waits for an answer any more
             server.wait(10)
 
 
