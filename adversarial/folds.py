@@ -127,7 +127,7 @@ def match_fold(items: Sequence[Item], settings: Settings, progress: Progress | N
         others=others,
         taken=np.zeros((len(items), 0), np.int32),
     )
-    rounds = []
+    rounds: list[Matching] = []
     for number in range(settings.replace):
         stage = f"match {number + 1} of {settings.replace}"
         report(stage, 0.0)

@@ -121,8 +121,8 @@ def _number_at(tokens: Sequence[str], start: int) -> tuple[Fraction | None, int,
     while position < len(tokens):
         word = tokens[position]
         following = tokens[position + 1] if position + 1 < len(tokens) else ""
-        if word[0].isdigit():
-            if said and current:
+        if word[0].isdecimal():
+            if said and current and "/" not in word:
                 break
             current += _digits(word)
             if following in _ORDINAL_SUFFIX and not said:
@@ -145,8 +145,8 @@ def _number_at(tokens: Sequence[str], start: int) -> tuple[Fraction | None, int,
             current *= 12
         elif word in lexicon.FRACTIONS and not (word == "quarter" and following == "s"):
             current += Fraction(lexicon.FRACTIONS[word])
-        elif word == "and" and said and _continues(tokens, position, current):
-            position += 1
+        elif word == "and" and said and (skipped := _skipped(tokens, position, current)):
+            position += skipped
             continue
         elif word in lexicon.COUNTS and not said:
             return Fraction(lexicon.COUNTS[word]), 1, False
@@ -159,14 +159,14 @@ def _number_at(tokens: Sequence[str], start: int) -> tuple[Fraction | None, int,
     return (total + current, position - start, False) if said else (None, 1, False)
 
 
-def _continues(tokens: Sequence[str], position: int, current: Fraction) -> bool:
-    """Whether the "and" inside a number goes on with it: "one and a half", "one hundred and five"."""
-    ahead = [token for token in tokens[position + 1 : position + 3] if token not in ("a", "an")]
-    if not ahead:
-        return False
-    if ahead[0] in lexicon.FRACTIONS:
-        return True
-    return current >= 100 and current % 100 == 0 and (ahead[0] in lexicon.UNITS or ahead[0] in lexicon.TENS)
+def _skipped(tokens: Sequence[str], position: int, current: Fraction) -> int:
+    """How many words from "and" on stand between two pieces of one number, as in "one and a half"; else 0."""
+    length = 2 if tokens[position + 1 : position + 2] in (["a"], ["an"]) else 1
+    ahead = tokens[position + length] if position + length < len(tokens) else ""
+    if ahead in lexicon.FRACTIONS:
+        return length
+    whole = current >= 100 and current % 100 == 0
+    return length if whole and length == 1 and (ahead in lexicon.UNITS or ahead in lexicon.TENS) else 0
 
 
 def _is_pronoun(tokens: Sequence[str], position: int) -> bool:
@@ -188,24 +188,33 @@ def _digits(token: str) -> Fraction:
 
 def stem(token: str) -> str:
     """A word without its inflection: plural, -ing, -ed, irregular forms; then one name for a few synonyms."""
-    if token in lexicon.IRREGULAR:
-        base = lexicon.IRREGULAR[token]
-        return lexicon.SYNONYMS.get(base, base)
-    base = token
-    if len(base) > 3 and base.endswith("s") and not base.endswith(("ss", "us", "is")):
-        base = _singular(base)
-        base = lexicon.IRREGULAR.get(base, base)
+    base = lexicon.IRREGULAR.get(token)
+    if base is None:
+        base = token
+        if len(base) > 3 and base.endswith("s") and not base.endswith(("ss", "us", "is")):
+            base = _singular(base)
+        base = lexicon.IRREGULAR.get(base) or _without_tense(base)
+    bare = _bare(base)
+    return _SYNONYMS.get(bare, bare)
+
+
+def _without_tense(word: str) -> str:
     for suffix in ("ing", "ed"):
-        root = base.removesuffix(suffix)
-        if root != base and len(root) >= 3 and any(letter in "aeiouy" for letter in root):
-            base = root[:-1] if len(root) > 3 and root[-1] == root[-2] and root[-1] not in "lsz" else root
-            break
-    if len(base) > 3 and base.endswith("e"):  # "slicing" and "slice" meet without the e
-        base = base[:-1]
-    if base.endswith("i"):
-        base = base[:-1] + "y"
-    whole = base + "e"
-    return lexicon.SYNONYMS.get(base, lexicon.SYNONYMS.get(whole, base))
+        root = word.removesuffix(suffix)
+        if root != word and len(root) >= 3 and any(letter in "aeiouy" for letter in root):
+            doubled = len(root) > 3 and root[-1] == root[-2] and root[-1] not in "lsz"
+            return root[:-1] if doubled else root
+    return word
+
+
+def _bare(word: str) -> str:
+    """Without a last e and with y for i, so that "slicing" meets "slice" and "fried" meets "fry"."""
+    if len(word) > 3 and word.endswith("e"):
+        word = word[:-1]
+    return word[:-1] + "y" if word.endswith("i") else word
+
+
+_SYNONYMS = {_bare(word): _bare(name) for word, name in lexicon.SYNONYMS.items()}
 
 
 def _singular(token: str) -> str:
@@ -243,22 +252,19 @@ def compare(first: NDArray[np.int64], second: NDArray[np.int64]) -> int:
     b_in_a = _subset(numbers_b, numbers_a)
     if len(numbers_a) and len(numbers_b) and not (a_in_b or b_in_a):
         return DIFFERENT
-    shared_colours = first[_COLOURS] & second[_COLOURS]
-    if first[_COLOURS] and second[_COLOURS] and shared_colours not in (first[_COLOURS], second[_COLOURS]):
-        return DIFFERENT
-    if first[_RELATIONS] and second[_RELATIONS] and not first[_RELATIONS] & second[_RELATIONS]:
-        return DIFFERENT
-    a_in_b = a_in_b and _subset(content_a, content_b) and shared_colours == first[_COLOURS]
-    b_in_a = b_in_a and _subset(content_b, content_a) and shared_colours == second[_COLOURS]
-    a_in_b = a_in_b and first[_POLARITY] in (0, second[_POLARITY])
-    b_in_a = b_in_a and second[_POLARITY] in (0, first[_POLARITY])
+    for mask in (_COLOURS, _RELATIONS):
+        if first[mask] and second[mask] and first[mask] & second[mask] not in (first[mask], second[mask]):
+            return DIFFERENT
+    shared = first[_COLOURS] & second[_COLOURS]
+    a_in_b = a_in_b and shared == first[_COLOURS] and first[_POLARITY] in (0, second[_POLARITY])
+    b_in_a = b_in_a and shared == second[_COLOURS] and second[_POLARITY] in (0, first[_POLARITY])
+    a_in_b = a_in_b and _subset(content_a, content_b)
+    b_in_a = b_in_a and _subset(content_b, content_a)
     said_a = len(content_a) + len(numbers_a) + first[_COLOURS] + first[_POLARITY]
     said_b = len(content_b) + len(numbers_b) + second[_COLOURS] + second[_POLARITY]
-    if (a_in_b and (said_a or not said_b)) or (b_in_a and (said_b or not said_a)):
-        if not said_a and not said_b and first[_RELATIONS] != second[_RELATIONS]:
-            return UNKNOWN
-        return SAME
-    return UNKNOWN
+    if not said_a and not said_b:  # only where something is, or only a negation
+        return SAME if first[_RELATIONS] & second[_RELATIONS] or first[_RELATIONS] == second[_RELATIONS] else UNKNOWN
+    return SAME if (a_in_b and said_a) or (b_in_a and said_b) else UNKNOWN
 
 
 @numba.njit(cache=True, nogil=True)

@@ -86,6 +86,7 @@ IRREGULAR = {
     "began": "begin", "fell": "fall", "fallen": "fall", "flew": "fly", "grew": "grow", "grown": "grow",
     "knew": "know", "known": "know", "shook": "shake", "shaken": "shake", "stuck": "stick", "hung": "hang",
     "fed": "feed", "met": "meet", "paid": "pay", "rode": "ride", "ridden": "ride", "rose": "rise", "won": "win",
+    "lbs": "lb", "mins": "min", "secs": "sec", "hrs": "hr",
     "glasses": "glasses", "scissors": "scissors", "shears": "shears", "gas": "gas", "bus": "bus", "glass": "glass",
     "dress": "dress", "lens": "lens", "is": "is", "yes": "yes", "always": "always", "thing": "thing",
     "string": "string", "ring": "ring", "king": "king", "wing": "wing", "spring": "spring", "bring": "bring",

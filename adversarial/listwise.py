@@ -38,15 +38,19 @@ def fit_predict(
     net = _Net(width, training.hidden, rng)
     steps = training.epochs * -(-len(train) // training.batch)
     adam = Adam(net.params, training.rate, [training.decay] * len(net.params), steps)
-    keep = 1 - training.dropout
     for _ in range(training.epochs):
         order = rng.permutation(len(train))
         for start in range(0, len(order), training.batch):
             batch = order[start : start + training.batch]
-            input_mask = (rng.random((len(batch), 1, width), np.float32) < keep) / np.float32(keep)
-            hidden_mask = (rng.random((len(batch), train.shape[1], training.hidden), np.float32) < keep) / np.float32(keep)
+            input_mask = _mask((len(batch), 1, width), training.dropout, rng)
+            hidden_mask = _mask((len(batch), train.shape[1], training.hidden), training.dropout, rng)
             adam.step(net.gradients(x_all[batch] * input_mask, present[batch], right[batch], hidden_mask))
     return net.log_chances(*_ready(test, centre, spread))
+
+
+def _mask(shape: tuple[int, ...], dropout: float, rng: np.random.Generator) -> Floats:
+    kept = rng.random(shape, np.float32) >= dropout
+    return kept.astype(np.float32) / np.float32(1 - dropout)
 
 
 def _ready(features: Floats, centre: Floats, spread: Floats) -> tuple[Floats, NDArray[np.bool_]]:

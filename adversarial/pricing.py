@@ -89,7 +89,7 @@ def _log_sigmoid(value: float) -> float:
 
 
 @numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
-def _dot(first: Floats, second: Floats) -> float:
+def _dot(first: Floats, second: Floats) -> np.float32:
     total = np.float32(0)
     for at in range(len(first)):
         total += first[at] * second[at]

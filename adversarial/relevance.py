@@ -77,8 +77,8 @@ def _train(questions: Floats, answers: Floats, answer_id: Ints, seed: int) -> tu
 
 
 def _dropped(vectors: Floats, rng: np.random.Generator) -> Floats:
-    keep = 1 - _DROPOUT
-    return vectors * ((rng.random(vectors.shape, np.float32) < keep) / np.float32(keep))
+    kept = rng.random(vectors.shape, np.float32) >= _DROPOUT
+    return vectors * kept.astype(np.float32) / np.float32(1 - _DROPOUT)
 
 
 def _gradients(asked: Floats, said: Floats, names: Ints, maps: tuple[Floats, ...], scale: Floats) -> list[Floats]:
