@@ -23,6 +23,7 @@ from benchmark_site.processes import die_with_parent
 
 HEALTHY_AFTER_S = 20.0
 LONGEST_PAUSE_S = 10.0
+READY = "ready"
 MARKETPLACE_SETTINGS = "annotation.marketplace.settings"
 
 
@@ -219,7 +220,7 @@ def site_programs() -> list[Program]:
 def main() -> None:
     supervisor = Supervisor(lambda line: print(line, flush=True))
     try:
-        supervisor.run(ready=lambda: print("ready", flush=True))
+        supervisor.run(ready=lambda: print(READY, flush=True))
     except (embedded.EmbeddedError, RuntimeError) as error:
         sys.exit(str(error))
 

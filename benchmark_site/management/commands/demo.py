@@ -9,9 +9,8 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-import httpx
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -19,6 +18,9 @@ from benchmark_site import embedded
 from benchmark_site.demo.path import DemoError, Plan, walk
 from benchmark_site.demo.summary import print_summary
 from benchmark_site.processes import die_with_parent
+from benchmark_site.supervisor import READY
+
+START_TIMEOUT_S = 180
 
 
 class Command(BaseCommand):
@@ -69,7 +71,7 @@ class Command(BaseCommand):
         try:
             with Progress(*columns, console=console) as progress:
                 release = walk(plan, progress, lambda line: progress.console.print(line))
-        except DemoError as error:
+        except (DemoError, OperationalError) as error:
             raise CommandError(f"{error}\nLogs: {embedded.bench_home() / 'logs'}") from error
         print_summary(release, console, seconds=time.monotonic() - started)
 
@@ -78,7 +80,7 @@ def _start_site(console: Console) -> subprocess.Popen[bytes]:
     """The supervisor as a child in a session of its own, so that Ctrl-C reaches us first."""
     log_path = embedded.bench_home() / "logs" / "supervisor.log"
     log_path.parent.mkdir(exist_ok=True)
-    with log_path.open("ab") as log:
+    with log_path.open("wb") as log:
         site = subprocess.Popen(
             [sys.executable, "-m", "benchmark_site.supervisor"],
             stdin=subprocess.DEVNULL,
@@ -88,20 +90,16 @@ def _start_site(console: Console) -> subprocess.Popen[bytes]:
             preexec_fn=die_with_parent("SIGTERM"),
         )
     with console.status("starting PostgreSQL, Valkey, platform, marketplace and workers"):
-        for address in (f"{settings.SITE_URL}/healthz", f"{settings.MARKETPLACE_URL}/"):
-            _wait_for(address, site, log_path)
+        _wait_until_ready(site, log_path)
     return site
 
 
-def _wait_for(address: str, site: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
+def _wait_until_ready(site: subprocess.Popen[bytes], log: Path) -> None:
+    """The supervisor says so itself: a port that answers may still be another site's."""
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while READY not in log.read_text().splitlines():
         if site.poll() is not None:
             raise CommandError(f"the site did not start:\n{log.read_text()[-2000:]}")
-        try:
-            if httpx.get(address, timeout=5).status_code < 500:
-                return
-        except httpx.TransportError:
-            pass
+        if time.monotonic() > deadline:
+            raise CommandError(f"the site is not ready after {START_TIMEOUT_S} s: see {log.parent}")
         time.sleep(0.2)
-    raise CommandError(f"{address} does not answer: see {log.parent}")
