@@ -98,9 +98,16 @@ def frame_order_batch(
 
 
 def subtitle_match_batch(
-    clips: Sequence[Clip], chosen: Sequence[Sequence[int]], config: HeroConfig, with_span_loss: bool = True
+    clips: Sequence[Clip],
+    chosen: Sequence[Sequence[int]],
+    config: HeroConfig,
+    with_span_loss: bool = True,
+    kept: Sequence[Sequence[int]] | None = None,
 ) -> MatchBatch:
-    """VSM: the chosen sentences become queries, their words leave the clip (their frames stay)."""
+    """VSM: the chosen sentences become queries, their words leave the clip (their frames stay).
+
+    kept: sentences of each clip whose words stay all the same.
+    """
     sentences: list[list[Ids | None]] = []
     queries, owners, spans = [], [], []
     for row, (clip, picked) in enumerate(zip(clips, chosen, strict=True)):
@@ -109,7 +116,7 @@ def subtitle_match_batch(
         for s, own in enumerate(clip.frames):
             if not len(own):
                 sentences[-1].append(None)
-            elif s in picked:
+            elif s in picked and (kept is None or s not in kept[row]):
                 sentences[-1].append(lead)
             else:
                 sentences[-1].append(with_context(clip, s, config, config.max_sentence_tokens))

@@ -110,7 +110,8 @@ class HeroConfig(PreTrainedConfig):
     hard_negative_weight: float = 10.0
     answer_span_weight: float = 0.4
     span_similarity_scale: float = 1.0  # multiplies the frame-query products before the span convolutions
-    identity_span_filters: bool = False  # start the span convolutions as the identity, not at random
+    identity_start: bool = False  # span filters and query projection start as the identity, not at random
+    kept_query_share: float = 0.0  # share of the VSM queries whose words stay in the clip, too
 
     # retrieval (Sec. 4, and the released evaluation code)
     frame_interval: float = 1.5  # seconds

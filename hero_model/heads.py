@@ -8,7 +8,7 @@ from transformers.models.bert.modeling_bert import BertAttention
 
 from hero_model.config import HeroConfig
 from hero_model.embedding import PositionEmbedder
-from hero_model.modeling import attention_mask
+from hero_model.modeling import MatchingLinear, attention_mask
 
 HIDDEN = -1e4  # logit of a place that may not be chosen
 
@@ -55,7 +55,7 @@ class QueryEncoder(nn.Module):
         size = config.hidden_size
         self.norm = nn.LayerNorm(size, eps=config.embedding_norm_eps)
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
-        self.projection = nn.Linear(size, size)
+        self.projection = MatchingLinear(size, size)
         self.positions = PositionEmbedder(config.max_query_positions, config)
         self.attention = BertAttention(config.layers(1, "sdpa"))
         self.pooling = nn.Linear(size, 1, bias=False)

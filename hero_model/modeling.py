@@ -17,6 +17,10 @@ from hero_model.embedding import SEGMENT, FrameEmbedder, FrameTransform, Positio
 from hero_model.encoder import Encoder, PackedEncoder
 
 
+class MatchingLinear(nn.Linear):
+    """A projection between spaces that are to be compared; `identity_start` lets it begin as the identity."""
+
+
 class HeroPreTrainedModel(PreTrainedModel):
     """Weights, configuration and initialisation shared by every model of the package."""
 
@@ -29,10 +33,14 @@ class HeroPreTrainedModel(PreTrainedModel):
     def _init_weights(self, module: nn.Module) -> None:
         """N(0, 0.02) for Linear and Embedding, zero biases and padding rows; convolutions as PyTorch has them."""
         if isinstance(module, nn.Conv1d):
-            if self.config.identity_span_filters:
+            if self.config.identity_start:
                 init.dirac_(module.weight)
             else:
                 init.kaiming_uniform_(module.weight, a=5**0.5)
+            return
+        if self.config.identity_start and isinstance(module, MatchingLinear):
+            init.eye_(module.weight)
+            init.zeros_(module.bias)
             return
         super()._init_weights(module)
 

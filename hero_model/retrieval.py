@@ -24,7 +24,6 @@ class FrameIndex:
 
     @classmethod
     def of(cls, frames: Tensor, mask: Tensor) -> "FrameIndex":
-        frames = frames * mask[..., None]
         return cls(frames, mask, nn.functional.normalize(frames, dim=-1, eps=1e-5))
 
 
@@ -66,11 +65,9 @@ def find_moments(queries: Tensor, index: FrameIndex, head: MomentHead) -> tuple[
 
 
 def find_in_own_clip(queries: Tensor, clips: Tensor, index: FrameIndex, head: MomentHead) -> Found:
-    """Moments of each query in one clip of the index that is known to be its own: clips [N]."""
+    """Moments of each query in the one clip of the index that is its own, by P(start) * P(end): clips [N]."""
     begin, end = _probabilities(queries, clips[:, None], index, head)
-    cosine = (index.unit[clips] @ nn.functional.normalize(queries, dim=-1, eps=1e-5)[:, :, None]).squeeze(2)
-    score = (head.config.score_sharpness * cosine.masked_fill(~index.mask[clips], HIDDEN).amax(1)).exp()
-    found = best_spans(begin * score[:, None, None], end, head.config)
+    found = best_spans(begin, end, head.config)
     return Found(clips[:, None].expand_as(found.clip), found.first, found.last, found.score)
 
 

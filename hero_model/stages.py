@@ -57,8 +57,9 @@ def task_batch(task: str, clips: Sequence[Clip], config: HeroConfig, rng: np.ran
         return collate.frame_order_batch(clips, [m[0] for m in moved], [m[1] for m in moved], config)
     if task == "vsm":
         queries = [choices.query_sentences(clip, config, rng) for clip in clips]
+        kept = [[s for s in picked if rng.random() < config.kept_query_share] for picked in queries]
         share = config.span_loss_share if config.span_loss_share is not None else 1.0
-        return collate.subtitle_match_batch(clips, queries, config, with_span_loss=rng.random() < share)
+        return collate.subtitle_match_batch(clips, queries, config, rng.random() < share, kept)
     raise ValueError(f"no pre-training task {task!r}")
 
 
