@@ -9,7 +9,7 @@ from django.contrib.admin.views.decorators import staff_member_required
 from django.contrib.auth.mixins import UserPassesTestMixin
 from django.db.models import Count
 from django.forms import ModelForm
-from django.http import FileResponse, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST, require_safe
 from django.views.generic import CreateView, DetailView, ListView
@@ -143,7 +143,7 @@ def retry(request: HttpRequest, slug: str, version: str) -> HttpResponse:
 @require_safe
 def download(request: HttpRequest, slug: str, version: str) -> StreamingHttpResponse:
     """All public files of a frozen release as one zip."""
-    release = get_object_or_404(Release, slug=slug, version=version, state=Release.State.FROZEN)
+    release = _frozen(slug, version)
     response = StreamingHttpResponse(public_zip(release), content_type="application/zip")
     response["Content-Disposition"] = f'attachment; filename="{release.folder_name}.zip"'
     return response
@@ -152,12 +152,18 @@ def download(request: HttpRequest, slug: str, version: str) -> StreamingHttpResp
 @require_safe
 def download_file(request: HttpRequest, slug: str, version: str, path: str) -> FileResponse:
     """One public file of a frozen release. The path is looked up in the table, never on the disk."""
-    release = get_object_or_404(Release, slug=slug, version=version, state=Release.State.FROZEN)
+    release = _frozen(slug, version)
     if path == MANIFEST:
         sha256 = release.sha256
     else:
         sha256 = get_object_or_404(release.files, path=path, access=ReleaseFile.Access.PUBLIC).sha256
     response = FileResponse((release.folder / path).open("rb"), as_attachment=True)
     response["ETag"] = f'"{sha256}"'
-    response["Content-Length"] = str((release.folder / path).stat().st_size)
     return response
+
+
+def _frozen(slug: str, version: str) -> Release:
+    release = get_object_or_404(Release, slug=slug, version=version, state=Release.State.FROZEN)
+    if not release.folder.is_dir():
+        raise Http404(f"the files of {release} are not on this server: restore {release.folder_name} from a copy")
+    return release

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from django.db import connection
 
 from annotation.feature_store import save_features
 from annotation.models import Answer, Clip, Query, Question, Segment, Subtitle, Video
@@ -23,6 +24,7 @@ SHAPES = ("circle", "square", "triangle", "star", "ring", "arrow", "cross", "hea
 ACTIONS = ("enters from the left", "leaves to the right", "turns around", "grows", "falls down", "jumps", "fades away")
 PLACES = ("near the tree", "on the table", "at the top", "behind the wall", "in the corner", "below the lamp")
 
+ROOT = Path(__file__).resolve().parents[2]
 Corpus = Callable[..., list[Video]]
 
 
@@ -110,3 +112,8 @@ def attach_features(clip: Clip, vectors: np.ndarray, model: str = "tiny-net", in
     clip.features.name = name
     clip.features_sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     clip.save()
+
+
+def database_url() -> str:
+    """The test database, for child processes."""
+    return "postgresql://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format(**connection.settings_dict)

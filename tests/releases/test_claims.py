@@ -25,8 +25,7 @@ from benchmark_site.releases.claims import ClaimLost, claim, held, waiting
 from benchmark_site.releases.collect import collect
 from benchmark_site.releases.models import Item, Negative, Release, SplitVideo
 from benchmark_site.releases.services import create_release, start_release
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.releases.conftest import ROOT, database_url
 
 
 def age(release: Release, seconds: float = claims.STALE_S + 1) -> None:
@@ -254,7 +253,7 @@ def kill_in(step: str, module: str, function: str, release: Release, media: Path
     environment = {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "benchmark_site.settings",
-        "DATABASE_URL": "postgresql://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format(**connection.settings_dict),
+        "DATABASE_URL": database_url(),
         "MEDIA_ROOT": str(media),
     }
     command = [sys.executable, "-c", DYING_WORKER, str(release.pk), module, function]

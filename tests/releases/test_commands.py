@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ from benchmark_site.releases.claims import claim
 from benchmark_site.releases.models import Release
 from benchmark_site.releases.services import create_release
 from evaluation.release import Release as Reader
+from tests.releases.conftest import ROOT, database_url
 
 pytestmark = pytest.mark.django_db
 
@@ -105,3 +109,13 @@ def test_only_a_frozen_release_that_exists_is_exported(frozen, tmp_path):
 def test_a_folder_that_cannot_be_written_is_named(frozen, tmp_path: Path):
     (tmp_path / "file").touch()
     assert "Not a directory" in refused("export_release", "demo", "1.0.0", str(tmp_path / "file" / "copy"))
+
+
+def test_a_mistake_on_the_command_line_ends_with_2_and_no_traceback(tmp_path):
+    command = [sys.executable, "manage.py", "export_release", "demo", "1.0.0", str(tmp_path / "copy")]
+    environment = {**os.environ, "DATABASE_URL": database_url()}
+    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert result.stderr.strip().endswith("there is no release demo 1.0.0; there are: none")
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "copy").exists()

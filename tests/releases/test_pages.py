@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import shutil
 import zipfile
 
 import pytest
@@ -163,6 +164,13 @@ def test_nothing_can_be_downloaded_before_it_is_frozen(client, frozen):
     assert client.get("/releases/demo/1.0.1/download/").status_code == 404
     assert client.get("/releases/demo/1.0.1/files/MANIFEST.json").status_code == 404
     assert client.get("/releases/demo/9.9.9/").status_code == 404
+
+
+def test_lost_files_are_no_server_error(client, frozen):
+    shutil.rmtree(frozen.folder)
+    assert client.get("/releases/demo/1.0.0/").status_code == 200
+    assert client.get("/releases/demo/1.0.0/download/").status_code == 404
+    assert client.get("/releases/demo/1.0.0/files/MANIFEST.json").status_code == 404
 
 
 def test_the_admin_shows_a_frozen_release_and_changes_nothing(client, frozen):

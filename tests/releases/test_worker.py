@@ -15,15 +15,14 @@ from pathlib import Path
 import pytest
 import redis
 from django.conf import settings as django_settings
-from django.db import connection
 from django.utils import timezone
 
 from benchmark_site.releases import tasks
 from benchmark_site.releases.claims import STALE_S
 from benchmark_site.releases.models import Release
 from benchmark_site.releases.services import start_release
+from tests.releases.conftest import ROOT, database_url
 
-ROOT = Path(__file__).resolve().parents[2]
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 
@@ -32,7 +31,7 @@ def worker(media: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A Celery worker with one pool process, killed at the end."""
     environment = {
         **os.environ,
-        "DATABASE_URL": "postgresql://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format(**connection.settings_dict),
+        "DATABASE_URL": database_url(),
         "MEDIA_ROOT": str(media),
     }
     command = [sys.executable, "-m", "celery", "-A", "benchmark_site.celery", "worker", "-Q", "match", "-c", "1"]
