@@ -52,7 +52,8 @@ def check_form(pairs: Sequence[tuple[str, Any]], findings: Findings) -> list[tup
     checked, seen = [], set()
     for key, answer in pairs:
         if not CANONICAL_ID.fullmatch(key):
-            findings.refuse(f"question id {key[:40]!r}: expected a whole number", task="QA", id=key[:40])
+            shown = repr(key[:40])  # escapes what cannot be printed, or even encoded
+            findings.refuse(f"question id {shown}: expected a whole number", task="QA", id=shown[1:-1])
         elif (qid := int(key)) in seen:
             findings.refuse("question id a second time", task="QA", id=qid)
         elif type(answer) is not int:

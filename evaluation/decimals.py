@@ -152,7 +152,7 @@ def read_number(buffer: NDArray[np.uint8], at: int, end: int) -> tuple[int, int,
         return TOO_LONG, first, False, 0.0, 0
     if at == end:
         return MORE, first, False, 0.0, 0
-    integer = int(digits) if whole and count <= 18 and (not negative or digits == U0) else -1
+    integer = np.int64(digits) if whole and count <= 18 and (not negative or digits == U0) else np.int64(-1)
     if digits == U0:
         value = 0.0
     elif not rest and digits < (HIDDEN << U1) and -22 <= exponent <= 22:

@@ -228,6 +228,7 @@ def scan_rows(
             if at == end:
                 return MORE, at, width
             if buffer[at] == 93 and not bare and column == 0:
+                context[COLUMN] = -1
                 return failed(context, ROW_LENGTH, at), at, width
             if column == 4:
                 return failed(context, ROW_LENGTH, at), at, width
