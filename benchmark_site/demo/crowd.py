@@ -22,11 +22,29 @@ from benchmark_site.demo.worker import Library, MarketplaceWorker
 PAUSES = (0.5, 5.0)  # seconds between looks at a site where nothing happens: the first, the longest
 
 
-def run(workers: list[MarketplaceWorker], until_idle: float | None, enrol_only: bool) -> None:
-    """Enrol all, then let them work in turns; ends once nobody found work for ``until_idle`` seconds."""
-    _enrol(workers)
-    if enrol_only:
-        return
+def enrol(workers: list[MarketplaceWorker], sessions: Path) -> None:
+    """Everybody asks for the qualification in order, then all wait until it is granted.
+
+    ``sessions`` keeps the browsers' cookies, because logging in is what costs a site most.
+    """
+    known = json.loads(sessions.read_text()) if sessions.exists() else {}
+    for worker in workers:
+        worker.browser.remember(known.get(worker.annotator.name, []))
+        worker.enter()
+        _tell("entered", worker=worker.annotator.name, skill=worker.annotator.skill)
+    part = sessions.with_suffix(".part")
+    part.touch(mode=0o600)
+    part.write_text(json.dumps({worker.annotator.name: worker.browser.cookies() for worker in workers}))
+    part.replace(sessions)
+    waiting, pause = workers, PAUSES[0]
+    while waiting := [worker for worker in waiting if not worker.qualify()]:
+        time.sleep(pause)
+        pause = min(2 * pause, PAUSES[1])
+    _tell("enrolled", workers=len(workers))
+
+
+def run(workers: list[MarketplaceWorker], until_idle: float | None) -> None:
+    """Let all work in turns; ends once nobody found work for ``until_idle`` seconds."""
     done: Counter[str] = Counter()
     idle_since, pause = time.monotonic(), PAUSES[0]
     while True:
@@ -39,18 +57,6 @@ def run(workers: list[MarketplaceWorker], until_idle: float | None, enrol_only: 
         time.sleep(pause)
         pause = min(2 * pause, PAUSES[1])
     _tell("idle", **done)
-
-
-def _enrol(workers: list[MarketplaceWorker]) -> None:
-    """Everybody asks for the qualification in order, then all wait until it is granted."""
-    for worker in workers:
-        worker.enter()
-        _tell("entered", worker=worker.annotator.name, skill=worker.annotator.skill)
-    waiting, pause = workers, PAUSES[0]
-    while waiting := [worker for worker in waiting if not worker.qualify()]:
-        time.sleep(pause)
-        pause = min(2 * pause, PAUSES[1])
-    _tell("enrolled", workers=len(workers))
 
 
 def _one_turn(worker: MarketplaceWorker, done: Counter[str]) -> str | None:
@@ -88,6 +94,12 @@ def parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="end when nobody has found work for so long (default: wait for new work for ever)",
     )
+    options.add_argument(
+        "--sessions",
+        type=Path,
+        metavar="FILE",
+        help="where their browsers keep cookies between runs (default: sessions.json beside the first script)",
+    )
     options.add_argument("--enrol-only", action="store_true", help="end when all have been given a group")
     return options
 
@@ -106,7 +118,9 @@ def main(arguments: list[str] | None = None) -> int:
     annotators = [Annotator(number, options.seed) for number in range(1, options.workers + 1)]
     workers = [MarketplaceWorker(annotator, options.marketplace, library) for annotator in annotators]
     try:
-        run(workers, options.until_idle, options.enrol_only)
+        enrol(workers, options.sessions or options.script[0].with_name("sessions.json"))
+        if not options.enrol_only:
+            run(workers, options.until_idle)
     except SiteError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

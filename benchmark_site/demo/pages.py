@@ -61,6 +61,17 @@ class Browser:
     def __init__(self) -> None:
         self._client = httpx.Client(follow_redirects=True, timeout=30.0, trust_env=False)
 
+    def cookies(self) -> list[dict[str, str]]:
+        """What the sites have left here, to be given to ``remember`` of a later browser."""
+        return [
+            {"name": cookie.name, "value": cookie.value or "", "domain": cookie.domain, "path": cookie.path}
+            for cookie in self._client.cookies.jar
+        ]
+
+    def remember(self, cookies: list[dict[str, str]]) -> None:
+        for cookie in cookies:
+            self._client.cookies.set(**cookie)
+
     def open(self, url: str) -> Page:
         """Raises SiteError when the site stays away for a minute or refuses."""
         return self._patiently(lambda: self._page(self._client.get(url)))

@@ -9,6 +9,7 @@ from benchmark_site.demo.pages import Browser, Lost, Page, SiteError
 from benchmark_site.demo.script import Clip
 
 ACCEPT = "//form[@data-action='accept']"
+ASKED_TO_LOG_IN = "//input[@type='password']"
 
 
 class Library:
@@ -36,12 +37,14 @@ class MarketplaceWorker:
         self.annotator = annotator
         self._site = site.rstrip("/") + "/"
         self._library = library
-        self._browser = Browser()
+        self.browser = Browser()
         self._group = ""  # address of the group of tasks at work
         self._may_hold_one = True  # an accepted task may be left from an earlier run or a lost answer
 
     def enter(self) -> None:
-        """Log in; the first time, sign up."""
+        """Log in unless the browser still is; the first time, sign up."""
+        if self._open("worker/qualifications/").find(ASKED_TO_LOG_IN) is None:
+            return
         # The last try is for a sign-up that has made the account but whose answer was lost.
         ways = ("accounts/login/", "accounts/signup/", "accounts/login/")
         if not any(self._give_password(way) for way in ways):
@@ -52,7 +55,7 @@ class MarketplaceWorker:
         page = self._open("worker/qualifications/")
         asked = page.all("//form[@data-action='request-qualification']")
         for form in asked:
-            self._browser.submit(page, form)
+            self.browser.submit(page, form)
         pending = page.find("//article[@data-qualification-type]") is not None
         return not pending and page.find("//table//tbody/tr") is not None
 
@@ -61,12 +64,12 @@ class MarketplaceWorker:
         assignment = self._take()
         if assignment is None:
             return None
-        frame = self._browser.open(assignment.need("//iframe[@data-role='task']").get("src"))
+        frame = self.browser.open(assignment.need("//iframe[@data-role='task']").get("src"))
         main = frame.need("//main[@data-kind]")
         kind = str(main.get("data-kind"))
         answer = self._answers()[kind](self._task(frame, main))
-        checked = self._browser.submit(frame, frame.need("//form[@data-role='task-form']"), answer)
-        handed_in = self._browser.submit(checked, checked.need("//form[@data-role='submit']"))
+        checked = self.browser.submit(frame, frame.need("//form[@data-role='task-form']"), answer)
+        handed_in = self.browser.submit(checked, checked.need("//form[@data-role='submit']"))
         self._group = handed_in.need("//a[@data-action='next']").get("href")
         if handed_in.status >= 400:
             raise SiteError(f"{handed_in.url} (status {handed_in.status}) says: {handed_in.text()}")
@@ -76,7 +79,7 @@ class MarketplaceWorker:
         return {"segment": self.annotator.segment, "query": self.annotator.query, "qa": self.annotator.question}
 
     def _task(self, frame: Page, main: Any) -> Task:
-        clip = self._library.recognise(self._browser, frame.need("//video[@data-role='clip']").get("src"))
+        clip = self._library.recognise(self.browser, frame.need("//video[@data-role='clip']").get("src"))
         return Task(
             clip=clip,
             start=float(main.get("data-start", "0")),
@@ -90,13 +93,13 @@ class MarketplaceWorker:
             if self._may_hold_one:
                 held = self._open("worker/work/").find("//tr[@data-status='Accepted']//a")
                 if held is not None:
-                    return self._browser.open(held.get("href"))
+                    return self.browser.open(held.get("href"))
                 self._may_hold_one = False
             preview = self._preview()
             if preview is None:
                 return None
             try:
-                page = self._browser.submit(preview, preview.need(ACCEPT), repeatable=False)
+                page = self.browser.submit(preview, preview.need(ACCEPT), repeatable=False)
             except Lost:
                 self._may_hold_one = True
                 continue
@@ -107,22 +110,22 @@ class MarketplaceWorker:
     def _preview(self) -> Page | None:
         """A group with work for this worker: the one at work, or the first in the list."""
         if self._group:
-            page = self._browser.open(self._group)
+            page = self.browser.open(self._group)
             if page.find(ACCEPT) is not None:
                 return page
             self._group = ""
         for link in self._open("").all("//article[@data-hit-type]//a[@data-action='preview']"):
-            page = self._browser.open(link.get("href"))
+            page = self.browser.open(link.get("href"))
             if page.find(ACCEPT) is not None:
                 return page
         return None
 
     def _give_password(self, path: str) -> bool:
         page = self._open(path)
-        form = page.need("//form[.//input[@type='password']]")
+        form = page.need(f"//form[.{ASKED_TO_LOG_IN}]")
         name = self.annotator.name
-        after = self._browser.submit(page, form, {"username": name, "password": f"paints and watches {name}"})
-        return after.find("//input[@type='password']") is None
+        after = self.browser.submit(page, form, {"username": name, "password": f"paints and watches {name}"})
+        return after.find(ASKED_TO_LOG_IN) is None
 
     def _open(self, path: str) -> Page:
-        return self._browser.open(urljoin(self._site, path))
+        return self.browser.open(urljoin(self._site, path))

@@ -43,6 +43,7 @@ class Sites:
     url: str = ""
     requests: int = 0
     downloads: int = 0
+    logins: int = 0
     sessions: dict[str, str] = field(default_factory=dict)
     passwords: dict[str, str] = field(default_factory=dict)
     groups: dict[str, str] = field(default_factory=dict)
@@ -111,12 +112,15 @@ class Handler(BaseHTTPRequestHandler):
         if not fine:
             fields = "<input type=hidden name=csrf value=x><input name=username><input type=password name=password>"
             return 200, {}, f"<form method=post>{fields}</form>"
+        self.sites.logins += 1
         self.sites.passwords[name] = sent["password"]
         key = secrets.token_hex(8)
         self.sites.sessions[key] = name
         return 302, {"Location": "/", "Set-Cookie": f"session={key}; Path=/"}, ""
 
     def page_worker(self, which: str, sent: dict[str, str]) -> tuple[int, dict[str, str], str]:
+        if not self.worker:
+            return 302, {"Location": "/accounts/login/"}, ""
         if which == "work":
             held = [key for key, (worker, _) in self.sites.accepted.items() if worker == self.worker]
             rows = "".join(f"<tr data-status=Accepted><td><a href=/assignment/{key}>go on</a></tr>" for key in held)

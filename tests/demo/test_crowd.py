@@ -1,4 +1,5 @@
 import json
+import secrets
 import socket
 from pathlib import Path
 
@@ -35,6 +36,7 @@ def both_stages(world: Path, lose: set[int] | None = None) -> Sites:
     sites = stocked(world, lose)
     with serve(sites) as url:
         asked = ["--marketplace", url, "--script", str(world / "script.json"), "--workers", str(WORKERS)]
+        asked += ["--sessions", str(world / f"{secrets.token_hex(4)}.json")]
         assert crowd.main([*asked, "--until-idle", "0"]) == 0
         sites.ask_about_segments()
         assert crowd.main([*asked, "--until-idle", "0"]) == 0
@@ -60,6 +62,10 @@ def test_a_run_from_scratch_gives_the_same_answers_even_when_the_site_fails(
 
 def test_a_clip_is_downloaded_once_whatever_its_signature(world: Path) -> None:
     assert both_stages(world).downloads == 2 * CLIPS  # once in each of two runs
+
+
+def test_browsers_stay_logged_in_between_runs(world: Path) -> None:
+    assert both_stages(world).logins == WORKERS
 
 
 def test_who_is_shown_no_words_writes_of_the_picture_alone(world: Path) -> None:
