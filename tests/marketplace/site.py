@@ -72,6 +72,7 @@ class Site:
     url: str
     environment: dict[str, str]
     hook_port: int  # of this machine, where notifications may be posted to
+    http: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=60, verify=False))
     _crowd: list[WorkerBrowser] = field(default_factory=list)
 
     @property
@@ -122,7 +123,7 @@ class Site:
         )
 
     def faults(self, **order: Any) -> dict[str, Any]:
-        response = httpx.post(f"{self.url}/faults", json=order, timeout=30)
+        response = self.http.post(f"{self.url}/faults", json=order)
         assert response.status_code == 200, response.text
         answer: dict[str, Any] = response.json()
         return answer
@@ -242,12 +243,14 @@ def running_site(server_url: str, log: Path, **environment: str) -> Iterator[Sit
             "--workers", "2", "--threads", "8", "--graceful-timeout", "2", "--keep-alive", "75", "--no-control-socket",
         ]  # fmt: skip
         with log.open("wb") as output:
-            server = subprocess.Popen(command, env=variables, cwd=ROOT, stdout=output, stderr=output)
+            server = subprocess.Popen(
+                command, env=variables, cwd=ROOT, stdout=output, stderr=output, start_new_session=True
+            )
         try:
             _wait_until_healthy(url, server, log)
             yield site
         finally:
-            server.send_signal(signal.SIGQUIT)  # at once: nobody waits for an answer any more
+            os.killpg(server.pid, signal.SIGKILL)  # with its workers: nobody waits for an answer any more
             server.wait(10)
 
 

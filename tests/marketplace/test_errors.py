@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import boto3
-import httpx
 import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -231,7 +230,7 @@ def signed(
 
 
 def post(site: Site, headers: dict[str, str], body: bytes = b"{}") -> tuple[int, str, str]:
-    response = httpx.post(f"{site.url}/api", content=body, headers=headers, timeout=60)
+    response = site.http.post(f"{site.url}/api", content=body, headers=headers)
     answer = response.json()
     return response.status_code, answer.get("__type", ""), answer.get("Message", "")
 
@@ -319,7 +318,7 @@ def test_members_out_of_the_model_are_refused(front_door: Site) -> None:
         ({"HITId": None}, "AWS.MissingParameters"),
     ):
         content = json.dumps(body).encode()
-        response = httpx.post(
+        response = front_door.http.post(
             f"{front_door.url}/api", content=content, headers=signed(front_door, content, target="GetHIT")
         )
         assert response.status_code == 400
