@@ -16,8 +16,8 @@ from typing import Any
 import joblib
 
 from adversarial.encoder import DEFAULT_MODEL
-from adversarial.folds import MAX_FOLD
 from adversarial.items import ItemError, read_rows, write_rows, write_whole
+from adversarial.splits import MAX_FOLD
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,6 +52,12 @@ def _parser() -> argparse.ArgumentParser:
     match.add_argument(
         "--max-fold", type=int, default=MAX_FOLD, help=f"questions matched together at most (default {MAX_FOLD})"
     )
+    match.add_argument(
+        "--work",
+        type=Path,
+        metavar="DIR",
+        help="keep each fold's steps in this folder: a killed run goes on, and memory is that of one fold",
+    )
     match.set_defaults(run=_match)
 
     audit = commands.add_parser("audit", parents=[shared], help="answer the questions without the video")
@@ -66,20 +72,25 @@ def _threads(jobs: int) -> AbstractContextManager[Any]:
 
 
 def _match(options: argparse.Namespace) -> None:
+    from adversarial.borrow import Settings
+    from adversarial.folds import run_all
     from adversarial.pipeline import match_items
 
-    rows = read_rows(options.input)
     with _Bar() as bar:
-        output, report = match_items(
-            rows,
-            replace=options.replace,
-            seed=options.seed,
-            progress=bar.show,
-            lam=options.lam,
-            model=options.model,
-            max_fold=options.max_fold,
-        )
-    write_rows(options.output, output)
+        if options.work:
+            settings = Settings(replace=options.replace, seed=options.seed, lam=options.lam, model=options.model)
+            report = run_all(options.input, options.output, options.work, settings, options.max_fold, progress=bar.show)
+        else:
+            output, report = match_items(
+                read_rows(options.input),
+                replace=options.replace,
+                seed=options.seed,
+                progress=bar.show,
+                lam=options.lam,
+                model=options.model,
+                max_fold=options.max_fold,
+            )
+            write_rows(options.output, output)
     _write_report(options.report, report)
     print(
         f"{report['replaced']} negatives in {report['n']} questions, {report['fallbacks']} without one; "

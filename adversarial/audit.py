@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adversarial import guard
+from adversarial.borrow import Progress
 from adversarial.cuts import cuts, sources
-from adversarial.folds import Progress
 from adversarial.items import Item, ItemError, parse_rows
 from adversarial.panel import Scores, predict
 from adversarial.text import canonical, question_type, words

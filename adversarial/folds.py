@@ -1,181 +1,154 @@
-"""Matching one fold: the unit of work. Nothing passes between folds, so each can run anywhere, at any time."""
+"""Matching on files, one fold at a time: what a queue of workers runs.
 
-from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
+``plan`` writes a folder with one file a fold; ``run_fold`` matches one of them, in any order, on any worker, as
+often as it likes: a finished fold is left as it is, a killed one goes on where it stood; ``gather`` joins them in the
+order of the input. None of the three holds more than one fold in memory, and match_items gives the same rows.
+"""
 
-import numpy as np
-from numpy.typing import NDArray
+import hashlib
+import heapq
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
 
-from adversarial import encoder, guard, judge, relevance
-from adversarial.items import Item, ItemError
-from adversarial.matching import Matching, match
-from adversarial.parts import video_parts
-from adversarial.pool import Pool
-from adversarial.text import canonical
-
-Progress = Callable[[str, float], None]
-
-MAX_FOLD = 40_000  # questions: what one process matches in about 1.5 GB
-_PARTS = 5
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a match depends on beside the rows; the same settings and rows give the same output."""
-
-    replace: int = 1
-    seed: int = 0
-    lam: float = 0.1  # weight of log(1 - P_sim) against log P_rel
-    model: str = encoder.DEFAULT_MODEL
-    sim_slope: float = 12.0  # P_sim = sigmoid(slope * cosine + bias): one half at cosine 0.6
-    sim_bias: float = -7.2
-    near: float = 0.85  # cosine from which two answers count as one
-    tolerance: float = 5e-5  # nats per question
-    max_fold: int = MAX_FOLD
+from adversarial.assemble import fold_numbers, fold_rows, refuse_nothing, whole_report
+from adversarial.borrow import Progress, Settings, match_fold
+from adversarial.items import Item, ItemError, iterate_rows, parse_row, parse_rows, write_whole
+from adversarial.memory import PeakMemory
+from adversarial.splits import MAX_FOLD, assign_folds
+from adversarial.store import Store
 
 
-@dataclass(frozen=True)
-class Pick:
-    """One borrowed answer: which option it replaces, whose right answer it is, and how the pair scored."""
+def plan(source: Path, work: Path, settings: Settings, max_fold: int = MAX_FOLD) -> int:
+    """Cut ``source`` into folds under the folder ``work``; returns their number.
 
-    option: int
-    source: int  # index into the fold's items
-    relevance: float
-    similarity: float
-
-
-@dataclass(frozen=True)
-class FoldMatch:
-    """What matching a fold yields; ``picks[i]`` belongs to the fold's item i, shorter where a round found nothing."""
-
-    picks: list[list[Pick]]
-    rounds: list[Matching]
-
-
-def make_folds(items: Sequence[Item], max_fold: int, seed: int) -> list[list[Item]]:
-    """Folds of at most about ``max_fold`` questions: inside each split, all questions of a video together.
-
-    A function of the set of items, not of their order; items inside a fold are sorted by qid.
+    A folder that already holds this plan is taken as it is, so that a killed run goes on. Raises ItemError for bad
+    rows, and where the folder holds another plan.
     """
-    splits: dict[str, list[Item]] = defaultdict(list)
-    for item in sorted(items, key=lambda item: item.sort_key):
-        splits[item.split].append(item)
-    folds = []
-    for name in sorted(splits):
-        members = splits[name]
-        part = video_parts([item.video_id for item in members], -(-len(members) // max_fold), seed)
-        folds += [
-            [item for item, at in zip(members, part, strict=True) if at == index] for index in range(part.max() + 1)
-        ]
+    wanted = {"sha256": _digest(source), "max_fold": max_fold, "settings": asdict(settings)}
+    if (work / "plan.json").exists():
+        found = _read(work / "plan.json")
+        if {key: found[key] for key in wanted} != wanted:
+            raise ItemError(f"{work}: holds the folds of another input or other settings: name another folder")
+        return int(found["folds"])
+    work.mkdir(parents=True, exist_ok=True)
+    seen: set[str | int] = set()
+    keys = []
+    labels = 0
+    for number, row in iterate_rows(source):
+        item = parse_row(row, f"{source}: line {number}")
+        if item.qid in seen:
+            raise ItemError(f"{source}: line {number}: qid {item.qid!r} was already used")
+        seen.add(item.qid)
+        labels += "fold" in row
+        keys.append((item.split, item.video_id))
+    if labels not in (0, len(keys)):
+        raise ItemError(f"{source}: {labels} of {len(keys)} rows have a fold: expected all of them or none")
+    place = assign_folds(keys, max_fold, settings.seed)
+    folds = int(place.max()) + 1
+    del seen, keys
+    with ExitStack() as stack:
+        files = [stack.enter_context(_input(work, fold).open("w", encoding="utf-8")) for fold in range(folds)]
+        for at, (_, row) in enumerate(iterate_rows(source)):
+            files[place[at]].write(json.dumps([at, row], ensure_ascii=False) + "\n")
+    _write(work / "plan.json", wanted | {"folds": folds})
     return folds
 
 
-def match_fold(items: Sequence[Item], settings: Settings, progress: Progress | None = None) -> FoldMatch:
-    """Borrow ``settings.replace`` answers for every item of a fold (sorted by qid, see make_folds).
+def run_fold(work: Path, fold: int, progress: Progress | None = None) -> dict[str, Any]:
+    """Match one fold of a plan and return its numbers; at once where that was done before."""
+    done = work / f"fold-{fold:05}.json"
+    if done.exists():
+        return _read(done)
+    settings = Settings(**_read(work / "plan.json")["settings"])
+    with PeakMemory() as peak:
+        numbered = [json.loads(line) for line in _input(work, fold).open(encoding="utf-8")]
+        rows = [row for _, row in numbered]
+        items = parse_rows(rows)
+        order = sorted(range(len(items)), key=lambda index: items[index].sort_key)
+        items = [items[index] for index in order]
+        store = Store(work / f"fold-{fold:05}.steps")
+        found = match_fold(items, settings, progress, store)
+        new = fold_rows([rows[index] for index in order], items, found, settings)
+        numbers = fold_numbers(fold, new, found)
+    lines = sorted(zip((numbered[index][0] for index in order), new, strict=True), key=lambda pair: pair[0])
+    write_whole(_output(work, fold), (json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+    _write(done, numbers | {"peak_bytes": peak.bytes})
+    store.clear()
+    return _read(done)
 
-    Raises ItemError where an item has fewer wrong options than are to be replaced.
+
+def gather(work: Path, target: Path) -> dict[str, Any]:
+    """Join the folds' rows in the order of the input; returns the report.
+
+    Raises ItemError while folds are missing, naming them, and where not one question could be matched.
     """
-    for item in items:
-        if len(item.answers) - 1 < settings.replace:
-            raise ItemError(
-                f"qid {item.qid!r}: has {len(item.answers) - 1} wrong options, "
-                f"fewer than the {settings.replace} to be replaced"
-            )
-
-    def report(stage: str, share: float) -> None:
-        if progress:
-            progress(stage, share)
-
-    report("encode", 0.0)
-    texts = sorted({item.question for item in items} | {answer for item in items for answer in item.answers})
-    vectors = encoder.encode(texts, settings.model, lambda share: report("encode", share))
-    place = {text: index for index, text in enumerate(texts)}
-    questions = vectors[[place[item.question] for item in items]]
-    answers = vectors[[place[item.correct] for item in items]]
-    part = video_parts([item.video_id for item in items], _PARTS, settings.seed)
-    answer_id = _ids([canonical(item.correct) for item in items])
-
-    report("judge", 0.0)
-    most = max(len(item.answers) for item in items)
-    options = np.full((len(items), most, vectors.shape[1]), np.nan, np.float32)
-    for row, item in enumerate(items):
-        options[row, : len(item.answers)] = vectors[[place[answer] for answer in item.answers]]
-    scores = judge.option_scores(items, questions, options, part, settings.seed)
-    replaced = judge.easiest(items, scores, settings.replace)
-
-    report("relevance", 0.0)
-    learnt = relevance.learn(questions, answers, answer_id, part, settings.seed)
-    others, profiles = _kept_options(items, replaced)
-    pool = Pool(
-        questions=learnt.questions,
-        answers=learnt.answers,
-        part=learnt.part,
-        embeddings=answers,
-        rel_slope=learnt.slope,
-        rel_bias=learnt.bias,
-        sim_slope=settings.sim_slope,
-        sim_bias=settings.sim_bias,
-        lam=settings.lam,
-        near=settings.near,
-        video=_ids([item.video_id for item in items]),
-        question_id=_ids([canonical(item.question) for item in items]),
-        answer_id=answer_id,
-        counting=np.array([guard.asks_number(item.question) for item in items]),
-        profiles=profiles,
-        others=others,
-        taken=np.zeros((len(items), 0), np.int32),
-    )
-    rounds: list[Matching] = []
-    for number in range(settings.replace):
-        stage = f"match {number + 1} of {settings.replace}"
-        report(stage, 0.0)
-        prices = rounds[-1].prices if rounds else None
-        rounds.append(match(pool, settings.tolerance, prices, partial(report, stage)))
-        pool = pool.after(rounds[-1].columns)
-    report("done", 1.0)
-    return FoldMatch(_picks(pool, replaced), rounds)
+    found = _read(work / "plan.json")
+    missing = [fold for fold in range(found["folds"]) if not (work / f"fold-{fold:05}.json").exists()]
+    if missing:
+        raise ItemError(f"{work}: {len(missing)} of {found['folds']} folds are not done: {missing[:10]}")
+    numbers = [_read(work / f"fold-{fold:05}.json") for fold in range(found["folds"])]
+    report = whole_report(numbers, Settings(**found["settings"]))
+    if not report["replaced"]:
+        refuse_nothing(report, [item for fold in range(found["folds"]) for item in _items(work, fold)])
+    with ExitStack() as stack:
+        files = [stack.enter_context(_output(work, fold).open(encoding="utf-8")) for fold in range(found["folds"])]
+        merged = heapq.merge(*map(_numbered_lines, files))
+        write_whole(target, (line for _, line in merged))
+    return report | {"peak_bytes": max(fold["peak_bytes"] for fold in numbers)}
 
 
-def _ids(values: Sequence[str]) -> NDArray[np.int32]:
-    return np.unique(np.array(values, dtype=object), return_inverse=True)[1].astype(np.int32)
+def run_all(
+    source: Path,
+    target: Path,
+    work: Path,
+    settings: Settings,
+    max_fold: int = MAX_FOLD,
+    progress: Callable[[str, float], None] | None = None,
+) -> dict[str, Any]:
+    """Plan, run every fold that is not done, gather: one process, resumable."""
+    folds = plan(source, work, settings, max_fold)
+    for fold in range(folds):
+
+        def report(stage: str, share: float, fold: int = fold) -> None:
+            if progress:
+                progress(f"fold {fold + 1} of {folds}: {stage}", share)
+
+        run_fold(work, fold, report)
+    return gather(work, target)
 
 
-def _kept_options(items: Sequence[Item], replaced: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """(rows of the profiles that hold each item's kept negatives, -1 for none; all profiles)."""
-    kept = [
-        [answer for option, answer in enumerate(item.answers) if option != item.answer_idx and option not in gone]
-        for item, gone in zip(items, replaced.tolist(), strict=True)
-    ]
-    extra = sorted({answer for answers in kept for answer in answers})
-    place = {text: len(items) + index for index, text in enumerate(extra)}
-    others = np.full((len(items), max(map(len, kept))), -1, np.int32)
-    for row, answers in enumerate(kept):
-        others[row, : len(answers)] = [place[answer] for answer in answers]
-    return others, guard.profiles([item.correct for item in items] + extra)
+def _items(work: Path, fold: int) -> list[Item]:
+    with _input(work, fold).open(encoding="utf-8") as lines:
+        return [parse_row(json.loads(line)[1], f"fold {fold}") for line in lines]
 
 
-def _picks(pool: Pool, replaced: NDArray[np.int32]) -> list[list[Pick]]:
-    picks: list[list[Pick]] = []
-    for row in range(pool.size):
-        found = []
-        for option, source in zip(replaced[row].tolist(), pool.taken[row].tolist(), strict=True):
-            if source < 0:
-                continue
-            product = float(pool.questions[row] @ pool.answers[pool.part[row], source])
-            cosine = float(pool.embeddings[row] @ pool.embeddings[source])
-            found.append(
-                Pick(
-                    option,
-                    source,
-                    _sigmoid(pool.rel_slope * product + pool.rel_bias),
-                    _sigmoid(pool.sim_slope * cosine + pool.sim_bias),
-                )
-            )
-        picks.append(found)
-    return picks
+def _numbered_lines(lines: Iterator[str]) -> Iterator[tuple[int, str]]:
+    for line in lines:
+        at, row = json.loads(line)
+        yield at, json.dumps(row, ensure_ascii=False) + "\n"
 
 
-def _sigmoid(value: float) -> float:
-    return float(1 / (1 + np.exp(-value)))
+def _input(work: Path, fold: int) -> Path:
+    return work / f"fold-{fold:05}.in.jsonl"
+
+
+def _output(work: Path, fold: int) -> Path:
+    return work / f"fold-{fold:05}.out.jsonl"
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    write_whole(path, [json.dumps(content, indent=1), "\n"])

@@ -3,7 +3,7 @@
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,7 @@ def parse_rows(rows: Sequence[Mapping[str, Any]], where: str = "row") -> list[It
     """
     if not rows:
         raise ItemError("no questions: expected at least one row")
-    items = [_parse(row, f"{where} {number}") for number, row in enumerate(rows, 1)]
+    items = [parse_row(row, f"{where} {number}") for number, row in enumerate(rows, 1)]
     seen: dict[str | int, int] = {}
     for number, item in enumerate(items, 1):
         if item.qid in seen:
@@ -57,7 +57,8 @@ def parse_rows(rows: Sequence[Mapping[str, Any]], where: str = "row") -> list[It
     return items
 
 
-def _parse(row: Mapping[str, Any], where: str) -> Item:
+def parse_row(row: Mapping[str, Any], where: str) -> Item:
+    """One checked row; raises ItemError that begins with ``where``."""
     if not isinstance(row, Mapping):
         raise ItemError(f"{where}: expected a JSON object, got {type(row).__name__}")
     qid = row.get("qid")
@@ -86,9 +87,8 @@ def _text(value: object, where: str) -> str:
     return value
 
 
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """The JSON objects of a JSON-lines file; raises ItemError naming file and line."""
-    rows = []
+def iterate_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(line number, JSON object) of a JSON-lines file; raises ItemError naming file and line."""
     with path.open("rb") as lines:
         number = 0
         while line := lines.readline(MAX_LINE_BYTES + 1):
@@ -103,10 +103,14 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
                 raise ItemError(f"{path}: line {number}: expected one JSON object: {error}") from error
             if not isinstance(row, dict):
                 raise ItemError(f"{path}: line {number}: expected a JSON object, got {type(row).__name__}")
-            rows.append(row)
-    if not rows:
+            yield number, row
+    if not number:
         raise ItemError(f"{path}: no questions: expected one JSON object a line")
-    return rows
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """The JSON objects of a JSON-lines file; raises ItemError naming file and line."""
+    return [row for _, row in iterate_rows(path)]
 
 
 def write_whole(path: Path, chunks: Iterable[str]) -> None:

@@ -10,45 +10,49 @@ from adversarial.items import Item
 from adversarial.text import words
 
 Floats = NDArray[np.float32]
+Ints = NDArray[np.int32]
 
 _LEARNT_FROM = 60  # questions: with fewer the cosine of question and option has to do
+_LEARNT_TO = 8_000  # questions: more do not make the judge better, only slower
 _TRAINING = listwise.Training(epochs=20, decay=0.1)
 
 
-def option_scores(
-    items: Sequence[Item], questions: Floats, options: Floats, part: NDArray[np.int32], seed: int
-) -> Floats:
+def option_scores(items: Sequence[Item], vectors: Floats, asked: Ints, options: Ints, part: Ints, seed: int) -> Floats:
     """How right every option looks to a blind model that never saw the question's video; [n, o], NaN for none.
 
-    ``questions`` [n, D] and ``options`` [n, o, D] are sentence embeddings, NaN where there is no such option.
+    ``vectors`` [texts, D] are sentence embeddings, ``asked`` [n] and ``options`` [n, o] say whose they are, -1
+    where there is no such option.
     """
-    cosine = np.einsum("nd,nod->no", questions, options)
-    if len(items) < _LEARNT_FROM or part.max() == 0:
-        return cosine
-    features = _features(items, questions, options, cosine)
-    right = np.array([item.answer_idx for item in items])
-    scores = np.full(cosine.shape, np.nan, np.float32)
-    for index in range(int(part.max()) + 1):
-        rest = part != index
-        scores[~rest] = listwise.fit_predict(features[rest], right[rest], features[~rest], seed + index, _TRAINING)
-    scores[np.isnan(cosine)] = np.nan
-    return scores
-
-
-def _features(items: Sequence[Item], questions: Floats, options: Floats, cosine: Floats) -> Floats:
-    count = options.shape[1]
-    lengths = np.full((len(items), count, 2), np.nan, np.float32)
+    n, count = options.shape
+    lengths = np.full((n, count, 2), np.nan, np.float32)
     for row, item in enumerate(items):
         for option, answer in enumerate(item.answers):
             lengths[row, option] = np.log1p(len(words(answer))), np.log1p(len(answer))
-    asked = np.repeat(questions[:, None], count, axis=1)
-    odd = options - np.nanmean(options, axis=1, keepdims=True)  # how an option differs from the set
-    spread = np.linalg.norm(odd, axis=2, keepdims=True)
-    parts = (options, asked, asked * options, odd, spread, cosine[:, :, None], lengths)
-    return np.concatenate(parts, axis=2).astype(np.float32)
+
+    def features_of(rows: NDArray[np.int64]) -> Floats:
+        said = np.where(options[rows][:, :, None] >= 0, vectors[options[rows]], np.nan).astype(np.float32)
+        question = np.repeat(vectors[asked[rows]][:, None], count, axis=1)
+        odd = said - np.nanmean(said, axis=1, keepdims=True)  # how an option differs from the set
+        fit = question * said
+        far = np.linalg.norm(odd, axis=2, keepdims=True)
+        near = fit.sum(axis=2, keepdims=True)
+        return np.concatenate((said, question, fit, odd, far, near, lengths[rows]), axis=2)
+
+    scores = np.full((n, count), np.nan, np.float32)
+    if n < _LEARNT_FROM or part.max() == 0:
+        for row in range(n):
+            scores[row] = vectors[options[row]] @ vectors[asked[row]]
+    else:
+        right = np.array([item.answer_idx for item in items])
+        for index in range(int(part.max()) + 1):
+            test = np.flatnonzero(part == index)
+            train = np.random.default_rng(seed + index).permutation(np.flatnonzero(part != index))[:_LEARNT_TO]
+            scores[test] = listwise.fit_predict(features_of, train, right[train], test, seed + index, _TRAINING)
+    scores[options < 0] = np.nan
+    return scores
 
 
-def easiest(items: Sequence[Item], scores: Floats, count: int) -> NDArray[np.int32]:
+def easiest(items: Sequence[Item], scores: Floats, count: int) -> Ints:
     """The ``count`` wrong options of every item that look least right; [n, count], easiest first."""
     wrong = scores.copy()
     wrong[np.arange(len(items)), [item.answer_idx for item in items]] = np.inf

@@ -1,5 +1,6 @@
 """A small network that scores the options of a question against each other (softmax over the options)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +9,10 @@ from numpy.typing import NDArray
 from adversarial.adam import Adam
 
 Floats = NDArray[np.float32]
+Rows = NDArray[np.int64]
+FeaturesOf = Callable[[Rows], Floats]
+
+_BLOCK = 1024  # questions whose features are in memory at once
 
 
 @dataclass(frozen=True)
@@ -15,7 +20,7 @@ class Training:
     """One hidden layer of rectified units beside a straight linear path."""
 
     hidden: int = 64
-    epochs: int = 12
+    epochs: int = 15
     batch: int = 128
     rate: float = 2e-3
     decay: float = 0.1
@@ -23,18 +28,20 @@ class Training:
 
 
 def fit_predict(
-    train: Floats, right: NDArray[np.int64], test: Floats, seed: int, training: Training = Training()
+    features_of: FeaturesOf, train: Rows, right: Rows, test: Rows, seed: int, training: Training = Training()
 ) -> Floats:
-    """Log-probability of every option of the test questions, [m, o].
+    """Log-probability of every option of the test questions, [len(test), o].
 
-    ``train`` [n, o, F] and ``test`` [m, o, F] hold the options' features, NaN in all of F where a question has
-    fewer options; ``right`` [n] is the index of the right one.
+    ``features_of(rows)`` gives [len(rows), o, F], NaN in all of F where a question has fewer options; it is asked
+    for a batch at a time, so that the features of many questions never stand in memory together. ``right[i]`` is
+    the index of the right option of ``train[i]``.
     """
     rng = np.random.default_rng(seed)
-    present = ~np.isnan(train[:, :, 0])
-    centre, spread = train[present].mean(axis=0), train[present].std(axis=0) + np.float32(1e-3)
-    x_all, present = _ready(train, centre, spread)
-    width = train.shape[2]
+    sample = features_of(train[rng.permutation(len(train))[: 4 * _BLOCK]])
+    present = ~np.isnan(sample[:, :, 0])
+    centre, spread = sample[present].mean(axis=0), sample[present].std(axis=0) + np.float32(1e-3)
+    options, width = sample.shape[1:]
+    del sample
     net = _Net(width, training.hidden, rng)
     steps = training.epochs * -(-len(train) // training.batch)
     adam = Adam(net.params, training.rate, [training.decay] * len(net.params), steps)
@@ -42,10 +49,12 @@ def fit_predict(
         order = rng.permutation(len(train))
         for start in range(0, len(order), training.batch):
             batch = order[start : start + training.batch]
-            input_mask = _mask((len(batch), 1, width), training.dropout, rng)
-            hidden_mask = _mask((len(batch), train.shape[1], training.hidden), training.dropout, rng)
-            adam.step(net.gradients(x_all[batch] * input_mask, present[batch], right[batch], hidden_mask))
-    return net.log_chances(*_ready(test, centre, spread))
+            x, present = _ready(features_of(train[batch]), centre, spread)
+            x *= _mask((len(batch), 1, width), training.dropout, rng)
+            hidden_mask = _mask((len(batch), options, training.hidden), training.dropout, rng)
+            adam.step(net.gradients(x, present, right[batch], hidden_mask))
+    blocks = [test[start : start + _BLOCK] for start in range(0, len(test), _BLOCK)]
+    return np.concatenate([net.log_chances(*_ready(features_of(rows), centre, spread)) for rows in blocks])
 
 
 def _mask(shape: tuple[int, ...], dropout: float, rng: np.random.Generator) -> Floats:
@@ -68,12 +77,11 @@ class _Net:
         self.params = [self.first, self.offset, self.last, self.straight]
 
     def log_chances(self, x: Floats, present: NDArray[np.bool_]) -> Floats:
+        """[b, o] for scaled features [b, o, F]."""
         logits = np.maximum(x @ self.first + self.offset, 0) @ self.last + x @ self.straight
         return _log_softmax(logits, present)
 
-    def gradients(
-        self, x: Floats, present: NDArray[np.bool_], right: NDArray[np.int64], hidden_mask: Floats
-    ) -> list[Floats]:
+    def gradients(self, x: Floats, present: NDArray[np.bool_], right: Rows, hidden_mask: Floats) -> list[Floats]:
         """Of the mean cross-entropy of a batch [b, o, F], with dropout masks already drawn."""
         raw = x @ self.first + self.offset
         hidden = np.maximum(raw, 0) * hidden_mask
@@ -81,11 +89,10 @@ class _Net:
         slack[np.arange(len(x)), right] -= 1
         slack /= np.float32(len(x))
         flat, flat_slack = x.reshape(-1, x.shape[2]), slack.ravel()
-        back = (slack[:, :, None] * self.last) * hidden_mask * (raw > 0)
-        back_flat = back.reshape(-1, back.shape[2])
+        back = (slack[:, :, None] * self.last * hidden_mask * (raw > 0)).reshape(-1, hidden.shape[2])
         return [
-            flat.T @ back_flat,
-            back_flat.sum(axis=0),
+            flat.T @ back,
+            back.sum(axis=0),
             hidden.reshape(-1, hidden.shape[2]).T @ flat_slack,
             flat.T @ flat_slack,
         ]

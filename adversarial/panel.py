@@ -72,10 +72,14 @@ def linear(features: sparse.csr_matrix, options: Options, cut: Cut) -> Scores:
 
 def network(features: Floats, options: Options, cut: Cut, seed: int) -> Scores:
     """Scores [n_test, o] of a small network; ``features`` [n, o, F]."""
-    train = np.where((options.present & ~cut.hidden)[cut.train][:, :, None], features[cut.train], np.nan)
-    test = np.where(options.present[cut.test][:, :, None], features[cut.test], np.nan)
-    training = listwise.Training(epochs=15, decay=0.1)
-    scores = listwise.fit_predict(train, options.right[cut.train], test, seed, training)
+    testing = np.zeros(len(features), bool)
+    testing[cut.test] = True
+    visible = options.present & ~(cut.hidden & ~testing[:, None])
+
+    def features_of(rows: NDArray[np.int64]) -> Floats:
+        return np.where(visible[rows][:, :, None], features[rows], np.float32(np.nan))
+
+    scores = listwise.fit_predict(features_of, cut.train, options.right[cut.train], cut.test, seed)
     return np.where(options.present[cut.test], scores, -np.inf)
 
 

@@ -1,0 +1,125 @@
+"""From picks to output rows, and the numbers of the report."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from adversarial.borrow import FoldMatch, Settings
+from adversarial.items import Item, ItemError
+
+Row = dict[str, Any]
+
+
+def fold_rows(rows: Sequence[Row], items: Sequence[Item], found: FoldMatch, settings: Settings) -> list[Row]:
+    """The output rows of one fold, in the order of ``rows``; ``items`` are theirs."""
+    orders = _option_orders(items, settings.seed)
+    output = []
+    for row, item, picks in zip(rows, items, found.picks, strict=True):
+        options: list[Row] = [{"text": answer, "source": "human"} for answer in item.answers]
+        options[item.answer_idx]["source"] = "correct"
+        for pick in picks:
+            options[pick.option] = {
+                "text": items[pick.source].correct,
+                "source": "matched",
+                "source_qid": items[pick.source].qid,
+                "relevance": round(pick.relevance, 6),
+                "similarity": round(pick.similarity, 6),
+                "replaced": item.answers[pick.option],
+            }
+        order = orders[item.qid]
+        new = dict(row)
+        new["answers"] = [options[place]["text"] for place in order]
+        new["answer_idx"] = order.index(item.answer_idx)
+        new["options"] = [{key: value for key, value in options[place].items() if key != "text"} for place in order]
+        if len(picks) < settings.replace:
+            kept = settings.replace - len(picks)
+            new["fallback"] = f"{kept} written negative(s) kept: no legal answer of another question was left"
+        output.append(new)
+    return output
+
+
+def _option_orders(items: Sequence[Item], seed: int) -> dict[str | int, list[int]]:
+    """A new order of every item's options: over a fold the right one stands equally often at every place."""
+    rng = np.random.default_rng(seed)
+    groups: dict[int, list[Item]] = defaultdict(list)
+    for item in items:
+        groups[len(item.answers)].append(item)
+    orders: dict[str | int, list[int]] = {}
+    for count in sorted(groups):
+        members = groups[count]
+        places = rng.permutation(np.arange(len(members)) % count)
+        for item, place in zip(members, places.tolist(), strict=True):
+            wrong = [position for position in range(count) if position != item.answer_idx]
+            order = [wrong[at] for at in rng.permutation(len(wrong))]
+            order.insert(place, item.answer_idx)
+            orders[item.qid] = order
+    return orders
+
+
+def fold_numbers(fold: int, rows: Sequence[Row], found: FoldMatch) -> Row:
+    """One fold's share of the report: per round the certificate, and how often answers were borrowed."""
+    n = len(rows)
+    uses = Counter(option["source_qid"] for row in rows for option in row["options"] if option["source"] == "matched")
+    return {
+        "n": n,
+        "replaced": sum(uses.values()),
+        "fallbacks": sum("fallback" in row for row in rows),
+        "most_uses": max(uses.values(), default=0),
+        "fewest_uses": min(uses[row["qid"]] for row in rows),
+        "per_round": [
+            {
+                "fold": fold,
+                "round": number,
+                "n": n,
+                "value": matching.value / n,
+                "upper_bound": matching.upper_bound / n,
+                "certified_gap": matching.gap,
+                "passes": matching.passes,
+                "edges": matching.edges,
+                "unmatched": int((matching.columns == np.arange(n)).sum()),
+            }
+            for number, matching in enumerate(found.rounds, 1)
+        ],
+    }
+
+
+def whole_report(folds: Sequence[Row], settings: Settings) -> Row:
+    """The report over all folds: values are nats per question and round, the gap is the worst of all rounds."""
+    rounds = [entry for fold in folds for entry in fold["per_round"]]
+    total = sum(entry["n"] for entry in rounds)
+    return {
+        "n": sum(fold["n"] for fold in folds),
+        "folds": len(folds),
+        "rounds": settings.replace,
+        "value": sum(entry["value"] * entry["n"] for entry in rounds) / total,
+        "upper_bound": sum(entry["upper_bound"] * entry["n"] for entry in rounds) / total,
+        "certified_gap": max(entry["certified_gap"] for entry in rounds),
+        "replaced": sum(fold["replaced"] for fold in folds),
+        "fallbacks": sum(fold["fallbacks"] for fold in folds),
+        "most_uses": max(fold["most_uses"] for fold in folds),
+        "fewest_uses": min(fold["fewest_uses"] for fold in folds),
+        "seed": settings.seed,
+        "lam": settings.lam,
+        "model": settings.model,
+        "per_round": rounds,
+    }
+
+
+def refuse_nothing(report: Row, items: Sequence[Item]) -> None:
+    """Raises ItemError where not one question could be matched, and says why."""
+    if report["replaced"]:
+        return
+    videos = len({item.video_id for item in items})
+    answers = len({item.correct.casefold() for item in items})
+    why = "every other answer says the same, or is about the same video"
+    if len(items) == 1:
+        why = "there is only one question"
+    elif videos == 1:
+        why = "all questions are about one video, and a negative must come from another"
+    elif answers == 1:
+        why = "all right answers are equal"
+    raise ItemError(
+        f"no question can be matched: {why} ({len(items)} questions, {videos} videos, {answers} distinct right answers)"
+    )

@@ -1,0 +1,199 @@
+"""Borrowing right answers as wrong ones for the questions of one fold: the unit of work.
+
+Nothing passes between folds, so each can run anywhere, at any time, and with a store it goes on where it was killed.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from adversarial import encoder, guard, judge, relevance
+from adversarial.items import Item, ItemError
+from adversarial.matching import Matching, match
+from adversarial.parts import video_parts
+from adversarial.pool import Pool
+from adversarial.store import Arrays, NoStore, Store
+from adversarial.text import canonical
+
+Progress = Callable[[str, float], None]
+
+_PARTS = 5
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a match depends on beside the rows; the same settings and rows give the same output."""
+
+    replace: int = 1
+    seed: int = 0
+    lam: float = 0.1  # weight of log(1 - P_sim) against log P_rel
+    model: str = encoder.DEFAULT_MODEL
+    sim_slope: float = 12.0  # P_sim = sigmoid(slope * cosine + bias): one half at cosine 0.6
+    sim_bias: float = -7.2
+    near: float = 0.85  # cosine from which two answers count as one
+    tolerance: float = 5e-5  # nats per question
+
+
+@dataclass(frozen=True)
+class Pick:
+    """One borrowed answer: which option it replaces, whose right answer it is, and how the pair scored."""
+
+    option: int
+    source: int  # index into the fold's items
+    relevance: float
+    similarity: float
+
+
+@dataclass(frozen=True)
+class FoldMatch:
+    """What matching a fold yields; ``picks[i]`` belongs to the fold's item i, shorter where a round found nothing."""
+
+    picks: list[list[Pick]]
+    rounds: list[Matching]
+
+
+def match_fold(
+    items: Sequence[Item],
+    settings: Settings,
+    progress: Progress | None = None,
+    store: Store | None = None,
+) -> FoldMatch:
+    """Borrow ``settings.replace`` answers for every item of a fold; the items stand in the order of their ids.
+
+    Raises ItemError where an item has fewer wrong options than are to be replaced.
+    """
+    for item in items:
+        if len(item.answers) - 1 < settings.replace:
+            raise ItemError(
+                f"qid {item.qid!r}: has {len(item.answers) - 1} wrong options, "
+                f"fewer than the {settings.replace} to be replaced"
+            )
+    steps = store or NoStore()
+    with threadpool_limits(1):  # one thread for each product: the sum's order, hence the result, stays the same
+        learnt = steps.remember("learnt", lambda: _learn(items, settings, progress or _silent))
+        pool = _pool(items, learnt, settings)
+        rounds: list[Matching] = []
+        for number in range(settings.replace):
+            stage = f"match {number + 1} of {settings.replace}"
+            rounds.append(_round(pool, rounds, settings, partial(progress or _silent, stage), steps))
+            pool = pool.after(rounds[-1].columns)
+    return FoldMatch(_picks(pool, learnt["replaced"]), rounds)
+
+
+def _silent(stage: str, share: float) -> None:
+    """Nobody watches."""
+
+
+def _learn(items: Sequence[Item], settings: Settings, progress: Progress) -> Arrays:
+    """What the fold's texts teach: embeddings, which negatives go, and the relevance."""
+    texts = sorted({item.question for item in items} | {answer for item in items for answer in item.answers})
+    vectors = encoder.encode(texts, settings.model, partial(progress, "encode"))
+    place = {text: index for index, text in enumerate(texts)}
+    asked = np.array([place[item.question] for item in items], np.int32)
+    options = np.full((len(items), max(len(item.answers) for item in items)), -1, np.int32)
+    for row, item in enumerate(items):
+        options[row, : len(item.answers)] = [place[answer] for answer in item.answers]
+    part = video_parts([item.video_id for item in items], _PARTS, settings.seed)
+    progress("judge", 0.0)
+    scores = judge.option_scores(items, vectors, asked, options, part, settings.seed)
+    progress("relevance", 0.0)
+    answers = vectors[options[np.arange(len(items)), [item.answer_idx for item in items]]]
+    names = _ids([canonical(item.correct) for item in items])
+    found = relevance.learn(vectors[asked], answers, names, part, settings.seed)
+    return {
+        "embeddings": answers,
+        "replaced": judge.easiest(items, scores, settings.replace),
+        "questions": found.questions,
+        "answers": found.answers,
+        "part": found.part,
+        "calibration": np.array([found.slope, found.bias]),
+    }
+
+
+def _pool(items: Sequence[Item], learnt: Arrays, settings: Settings) -> Pool:
+    others, profiles = _kept_options(items, learnt["replaced"])
+    return Pool(
+        questions=learnt["questions"],
+        answers=learnt["answers"],
+        part=learnt["part"],
+        embeddings=learnt["embeddings"],
+        rel_slope=float(learnt["calibration"][0]),
+        rel_bias=float(learnt["calibration"][1]),
+        sim_slope=settings.sim_slope,
+        sim_bias=settings.sim_bias,
+        lam=settings.lam,
+        near=settings.near,
+        video=_ids([item.video_id for item in items]),
+        question_id=_ids([canonical(item.question) for item in items]),
+        answer_id=_ids([canonical(item.correct) for item in items]),
+        counting=np.array([guard.asks_number(item.question) for item in items]),
+        profiles=profiles,
+        others=others,
+        taken=np.zeros((len(items), 0), np.int32),
+    )
+
+
+def _round(
+    pool: Pool,
+    earlier: Sequence[Matching],
+    settings: Settings,
+    progress: Callable[[float], None],
+    store: Store | NoStore,
+) -> Matching:
+    def solve() -> Arrays:
+        progress(0.0)
+        found = match(pool, settings.tolerance, earlier[-1].prices if earlier else None, progress)
+        progress(1.0)
+        sums = np.array([found.value, found.upper_bound, found.passes, found.edges])
+        return {"columns": found.columns, "weights": found.weights, "prices": found.prices, "sums": sums}
+
+    kept = store.remember(f"round-{len(earlier) + 1}", solve)
+    value, upper_bound, passes, edges = kept["sums"].tolist()
+    return Matching(kept["columns"], kept["weights"], kept["prices"], value, upper_bound, int(passes), int(edges))
+
+
+def _ids(values: Sequence[str]) -> NDArray[np.int32]:
+    return np.unique(np.array(values, dtype=object), return_inverse=True)[1].astype(np.int32)
+
+
+def _kept_options(items: Sequence[Item], replaced: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """(rows of the profiles that hold each item's kept negatives, -1 for none; all profiles)."""
+    kept = [
+        [answer for option, answer in enumerate(item.answers) if option != item.answer_idx and option not in gone]
+        for item, gone in zip(items, replaced.tolist(), strict=True)
+    ]
+    extra = sorted({answer for answers in kept for answer in answers})
+    place = {text: len(items) + index for index, text in enumerate(extra)}
+    others = np.full((len(items), max(map(len, kept))), -1, np.int32)
+    for row, answers in enumerate(kept):
+        others[row, : len(answers)] = [place[answer] for answer in answers]
+    return others, guard.profiles([item.correct for item in items] + extra)
+
+
+def _picks(pool: Pool, replaced: NDArray[np.int32]) -> list[list[Pick]]:
+    picks: list[list[Pick]] = []
+    for row in range(pool.size):
+        found = []
+        for option, source in zip(replaced[row].tolist(), pool.taken[row].tolist(), strict=True):
+            if source < 0:
+                continue
+            product = float(pool.questions[row] @ pool.answers[pool.part[row], source])
+            cosine = float(pool.embeddings[row] @ pool.embeddings[source])
+            found.append(
+                Pick(
+                    option,
+                    source,
+                    _sigmoid(pool.rel_slope * product + pool.rel_bias),
+                    _sigmoid(pool.sim_slope * cosine + pool.sim_bias),
+                )
+            )
+        picks.append(found)
+    return picks
+
+
+def _sigmoid(value: float) -> float:
+    return float(1 / (1 + np.exp(-value)))

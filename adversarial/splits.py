@@ -1,0 +1,29 @@
+"""Which fold a question is matched in: inside its split, with its whole video, so that nothing leaks."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adversarial.parts import video_parts
+
+MAX_FOLD = 40_000  # questions: what one process matches in about 1.5 GB
+
+
+def assign_folds(keys: Sequence[tuple[str, str]], max_fold: int, seed: int) -> NDArray[np.int32]:
+    """The fold of every ``(split, video)``: at most about ``max_fold`` questions, never over two splits.
+
+    A function of the set of keys, not of their order.
+    """
+    members: dict[str, list[int]] = defaultdict(list)
+    for index, (split, _) in enumerate(keys):
+        members[split].append(index)
+    folds = np.zeros(len(keys), np.int32)
+    first = 0
+    for split in sorted(members):
+        rows = members[split]
+        part = video_parts([keys[row][1] for row in rows], -(-len(rows) // max_fold), seed)
+        folds[rows] = first + part
+        first += int(part.max()) + 1
+    return folds
