@@ -1,11 +1,27 @@
-"""Checkpoints of the authors: their keys, our keys."""
+"""`convert`: checkpoints of the authors (hero-tv-ht100.pt and fine-tuned ones) into models of this package."""
 
+import argparse
 import re
+import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from pickle import UnpicklingError  # noqa: S403  only the name of an error; nothing is unpickled
 
+import torch
+from rich.console import Console
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor
 
-LAYERS = r"layer\.\d+\."
+from hero_model.config import HeroConfig
+from hero_model.errors import InputError
+from hero_model.modeling import HeroPreTrainedModel
+from hero_model.moment import HeroForMomentRetrieval
+from hero_model.pretraining import HeroForPretraining
+from hero_model.qa import HeroForQuestionAnswering
+
+HEAD_SIZE = 64  # numbers of one attention head in every BERT; the checkpoint does not hold how many heads there are
 # (pattern of the authors' key, ours); the first that matches counts
 OFFICIAL_KEYS: tuple[tuple[str, str], ...] = (
     (r"v_encoder\.f_encoder\.embeddings\.word_embeddings\.", "hero.text_embedder.words."),
@@ -73,3 +89,117 @@ def map_keys(official: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[st
         elif not UNUSED_KEYS.search(key):
             left_over.append(key)
     return mapped, left_over
+
+
+@dataclass(frozen=True)
+class Converted:
+    """A model, and what the checkpoint lacked (at its random start) or held beyond it."""
+
+    model: HeroPreTrainedModel
+    missing: list[str]
+    left_over: list[str]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, help="the authors' .pt, or the same state dict as .safetensors")
+    parser.add_argument("out", type=Path, help="folder to write, for from_pretrained")
+    parser.add_argument(
+        "--task",
+        choices=["pretraining", "moment", "qa"],
+        default="pretraining",
+        help="which heads to keep (default pretraining; a missing head starts at random)",
+    )
+    parser.add_argument("--heads", type=int, help=f"attention heads (default: hidden size / {HEAD_SIZE})")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Writes config.json and model.safetensors, and says which keys were missing or left over."""
+    if args.out.exists():
+        raise InputError(f"{args.out}: exists already; give a new folder")
+    converted = convert(read_state_dict(args.file), args.task, args.heads, str(args.file))
+    unfinished = args.out.with_name(args.out.name + ".part")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    converted.model.save_pretrained(unfinished)
+    unfinished.rename(args.out)
+    console = Console(stderr=True)
+    console.print(f"{args.out}: {type(converted.model).__name__}, official dialect")
+    for title, keys in (("missing, at random", converted.missing), ("left over", converted.left_over)):
+        console.print(f"{title}: {', '.join(keys) if keys else 'nothing'}")
+
+
+def read_state_dict(path: Path) -> dict[str, Tensor]:
+    """Tensors by the authors' names; a .pt file is read with weights_only. Raises InputError."""
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, OSError, RuntimeError, ValueError, EOFError, KeyError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{path}: not a readable checkpoint: {reason}") from error
+    except UnpicklingError as error:
+        raise InputError(f"{path}: holds more than tensors, or is damaged; it was not loaded") from error
+    if not isinstance(loaded, Mapping) or not all(isinstance(value, Tensor) for value in loaded.values()):
+        raise InputError(f"{path}: expected a state dict of tensors, got {type(loaded).__name__}")
+    return dict(loaded)
+
+
+def convert(
+    official: Mapping[str, Tensor], task: str, heads: int | None = None, where: str = "checkpoint"
+) -> Converted:
+    """A model of the official dialect with the sizes and weights of a state dict.
+
+    Raises InputError that names the key where one needed for the encoder is missing or has another shape.
+    """
+    weights, left_over = map_keys(official)
+    config = config_of(weights, heads, where)
+    kinds: dict[str, type[HeroPreTrainedModel]] = {
+        "pretraining": HeroForPretraining,
+        "moment": HeroForMomentRetrieval,
+        "qa": HeroForQuestionAnswering,
+    }
+    model = kinds[task](config)
+    expected = model.state_dict()
+    for name, value in weights.items():
+        if name in expected and expected[name].shape != value.shape:
+            raise InputError(f"{where}: {name} has shape {list(value.shape)}, expected {list(expected[name].shape)}")
+    missing = sorted(set(expected) - set(weights))
+    encoder = [name for name in missing if name.startswith("hero.")]
+    if encoder:
+        raise InputError(f"{where}: lacks {encoder[0]}" + (f" and {len(encoder) - 1} more" if encoder[1:] else ""))
+    model.load_state_dict({name: value for name, value in weights.items() if name in expected}, strict=False)
+    unused = sorted(left_over + [name for name in weights if name not in expected])
+    return Converted(model.eval(), missing, unused)
+
+
+def config_of(weights: Mapping[str, Tensor], heads: int | None, where: str) -> HeroConfig:
+    """Sizes from the shapes of the weights. Raises InputError that names a key that is not there."""
+
+    def shape(name: str) -> torch.Size:
+        if name not in weights:
+            raise InputError(f"{where}: lacks {name}; it is no HERO checkpoint, or only a part of one")
+        return weights[name].shape
+
+    def layers(prefix: str) -> int:
+        numbers = [int(name[len(prefix) :].split(".")[0]) for name in weights if name.startswith(prefix)]
+        return max(numbers, default=-1) + 1
+
+    vocabulary, size = shape("hero.text_embedder.words.weight")
+    if heads is None and size % HEAD_SIZE:
+        raise InputError(f"{where}: hidden size {size} is no multiple of {HEAD_SIZE}; give --heads")
+    query_positions = weights.get("moment_head.query_encoder.positions.positions.weight")
+    order_classes = weights.get("order_head.3.weight")
+    return HeroConfig(
+        dialect="official",
+        vocab_size=vocabulary,
+        hidden_size=size,
+        num_attention_heads=heads or size // HEAD_SIZE,
+        num_hidden_layers=layers("hero.cross_modal.layer."),
+        num_temporal_layers=layers("hero.temporal.layer."),
+        intermediate_size=shape("hero.cross_modal.layer.0.intermediate.dense.weight")[0],
+        feature_size=shape("hero.frame_embedder.projection.weight")[1],
+        max_position_embeddings=shape("hero.text_embedder.positions.weight")[0],
+        max_frames=shape("hero.frame_embedder.positions.weight")[0],
+        max_temporal_positions=shape("hero.temporal_positions.positions.weight")[0],
+        max_query_positions=HeroConfig.max_query_positions if query_positions is None else len(query_positions),
+        fom_classes=100 if order_classes is None else len(order_classes),
+    )
