@@ -173,6 +173,8 @@ def _run_batches(plan: Plan, kinds: list[Kind], scripts: list[Script], progress:
     Work and review alternate instead of overlapping, so that the same annotator meets the same unit in every run.
     """
     batches = [operator.order(kind, plan.seed) for kind in kinds]
+    if not any(_refreshed(batches)):
+        return
     for batch in batches:
         if batch.state == Batch.State.DRAFT:
             hits.request_launch(batch.pk)
