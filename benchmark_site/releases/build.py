@@ -8,6 +8,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+from django.db import connection
+
 from benchmark_site.releases.claims import MAX_ATTEMPTS, ClaimLost, beating, claim
 from benchmark_site.releases.errors import Refused
 from benchmark_site.releases.models import Release
@@ -49,6 +51,9 @@ def _run_steps(release_id: int, token: str, on_step: Callable[[Release.Step], No
 
 
 def _let_go(release_id: int, token: str, reason: str, *, final: bool) -> None:
+    """Give the release back, or fail it. Where the database is away the claim just grows stale, as after a kill."""
+    if not connection.in_atomic_block:
+        connection.close_if_unusable_or_obsolete()  # the error may have been the loss of this connection
     held = Release.objects.filter(pk=release_id, claimed_by=token)
     last = final or held.filter(attempt__gte=MAX_ATTEMPTS).exists()
     held.update(state=Release.State.FAILED if last else Release.State.BUILDING, claimed_by="", reason=reason)

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import redis
 from django.conf import settings as django_settings
-from django.db import connection, connections
+from django.db import InterfaceError, OperationalError, connection, connections
 from django.utils import timezone
 
 from benchmark_site.releases import claims, freeze, match, tasks
@@ -227,6 +227,25 @@ def test_the_heart_beats_while_a_step_computes_and_survives_a_lost_connection(mo
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                     " WHERE datname = current_database() AND pid <> pg_backend_pid()"
                 )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_build_that_loses_its_connection_is_given_back_and_goes_on(corpus, monkeypatch):
+    corpus(6, questions=False)
+    release = create_release("demo", "1.0.0")
+
+    def lose(step: Release.Step) -> None:
+        if step == Release.Step.WRITE:
+            with pytest.raises(OperationalError), connection.cursor() as cursor:
+                cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    with pytest.raises((OperationalError, InterfaceError)):
+        build_release(release.pk, lose)
+    release.refresh_from_db()
+    assert (release.state, release.step, release.claimed_by) == ("building", "write", "")
+    build_release(release.pk)
+    release.refresh_from_db()
+    assert (release.state, release.attempt, release.reason) == ("frozen", 2, "")
 
 
 def wait_until(true: Callable[[], bool], seconds: float = 20) -> None:
