@@ -35,9 +35,10 @@ for (const button of main.querySelectorAll("[data-action]")) {
 }
 const keys = { " ": "play", ArrowLeft: "back", ArrowRight: "forward", i: "in", o: "out" };
 document.addEventListener("keydown", (event) => {
-  const typing = event.target.closest("input, textarea, select, button, a, [role=slider], video, summary");
+  const typing = event.target.closest("input, textarea, select, [role=slider], video");
+  const pressing = event.key === " " && event.target.closest("button, a, summary");
   const action = keys[event.key];
-  if (typing || !action || event.ctrlKey || event.altKey || event.metaKey) return;
+  if (typing || pressing || !action || event.ctrlKey || event.altKey || event.metaKey) return;
   event.preventDefault();
   actions[action]();
 });
