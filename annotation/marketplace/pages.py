@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from django.core import signing
@@ -48,6 +49,23 @@ def page(
     return shown, _token(shown[-1], binding, time_field) if more else None
 
 
+def page_then(
+    operation: str, requester: Requester, members: dict[str, Any], rows: QuerySet[Row], tail: Sequence[str]
+) -> tuple[list[Row], list[str], str | None]:
+    """Like `page`, for a list that ends with a few fixed entries: rows, entries and the next token."""
+    size = members.get("MaxResults", DEFAULT_RESULTS)
+    binding = _binding(operation, requester, members)
+    last_id, skipped = _read(members["NextToken"], binding) if "NextToken" in members else (0, 0)
+    found = list(rows.filter(id__gt=last_id).order_by("id")[: size + 1])
+    shown = found[:size]
+    if len(found) > size:
+        return shown, [], _signer.sign_object([binding, shown[-1].pk, 0], compress=True)
+    entries = list(tail[skipped : skipped + size - len(shown)])
+    end = skipped + len(entries)
+    position = [binding, shown[-1].pk if shown else last_id, end]
+    return shown, entries, _signer.sign_object(position, compress=True) if end < len(tail) else None
+
+
 def listing(name: str, shown: list[dict[str, Any]], token: str | None) -> dict[str, Any]:
     """The members that every list answer has."""
     return {"NumResults": len(shown), name: shown, "NextToken": token}
@@ -65,13 +83,19 @@ def _token(last: Model, binding: str, time_field: str | None) -> str:
 
 
 def _behind(token: str, binding: str, time_field: str | None, way: str) -> Q:
-    try:
-        bound_to, last_id, at = _signer.unsign_object(token)
-    except (signing.BadSignature, ValueError, TypeError):
-        bound_to = None
-    if bound_to != binding:
-        raise refused("InvalidNextToken", "NextToken is not one that this list has given out")
+    last_id, at = _read(token, binding)
     if time_field is None:
         return Q(**{f"id__{way}": last_id})
     moment = parse_datetime(at)
     return Q(**{f"{time_field}__{way}": moment}) | Q(**{time_field: moment, f"id__{way}": last_id})
+
+
+def _read(token: str, binding: str) -> tuple[Any, Any]:
+    """The position that a token of this very list holds. Raises InvalidNextToken."""
+    try:
+        bound_to, last_id, position = _signer.unsign_object(token)
+    except (signing.BadSignature, ValueError, TypeError):
+        bound_to = None
+    if bound_to != binding:
+        raise refused("InvalidNextToken", "NextToken is not one that this list has given out")
+    return last_id, position

@@ -17,6 +17,7 @@ from django.db import transaction
 from django.db.models import Count, Q, QuerySet, Sum
 
 from annotation.marketplace.models import LedgerEntry, Payout, PayoutLine
+from annotation.marketplace.money import CENT
 
 HEADER = ("worker_id", "username", "assignments", "rewards", "bonuses", "total")
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -60,7 +61,11 @@ def per_worker(entries: QuerySet[LedgerEntry]) -> list[Earning]:
     )
     return [
         Earning(
-            row["worker__public_id"], row["worker__user__username"], row["assignments"], row["rewards"], row["bonuses"]
+            row["worker__public_id"],
+            row["worker__user__username"],
+            row["assignments"],
+            row["rewards"].quantize(CENT),
+            row["bonuses"].quantize(CENT),
         )
         for row in rows
     ]

@@ -8,11 +8,21 @@ from urllib.parse import urlsplit
 
 import environ
 from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
 
 env = environ.Env()
 
 PACKAGE = Path(__file__).resolve().parent
 NODE_MODULES = PACKAGE.parents[1] / "node_modules"
+
+
+def _switch(name: str) -> bool:
+    """true or false, off by default; django-environ would read every misspelling as false."""
+    text = env.str(name, default="false").lower()
+    if text not in {"true", "false"}:
+        raise ImproperlyConfigured(f"{name} must be true or false, not {text!r}")
+    return text == "true"
+
 
 SECRET_KEY = env.str("MARKETPLACE_SECRET_KEY")
 SECRET_KEY_FALLBACKS = env.list("MARKETPLACE_SECRET_KEY_FALLBACKS", default=[])
@@ -21,9 +31,9 @@ DEBUG = False
 # The public origin, without a path: what workers type, what turkSubmitTo says, what boto3 gets with /api behind it.
 MARKETPLACE_URL = env.str("MARKETPLACE_URL").rstrip("/")
 # Whether anybody may make a worker account; otherwise an invite link is needed (`manage.py create_invite`).
-MARKETPLACE_OPEN_SIGNUP = env.bool("MARKETPLACE_OPEN_SIGNUP", default=False)
+MARKETPLACE_OPEN_SIGNUP = _switch("MARKETPLACE_OPEN_SIGNUP")
 # Opens the /faults door, by which tests move the clock and make errors happen. Never in production.
-MARKETPLACE_FAULTS = env.bool("MARKETPLACE_FAULTS", default=False)
+MARKETPLACE_FAULTS = _switch("MARKETPLACE_FAULTS")
 # CSP sources whose pages may stand in the task frame; by default every HTTPS page, as the protocol has it.
 MARKETPLACE_FRAME_ORIGINS = env.list("MARKETPLACE_FRAME_ORIGINS", default=["https:"])
 # Origins to which notifications may be posted; none by default, since requesters choose the address.

@@ -13,7 +13,7 @@ from annotation.marketplace.models import HitType, QualificationRequest, Qualifi
 from annotation.marketplace.operations import lookup
 from annotation.marketplace.operations.registry import Members, operation
 from annotation.marketplace.operations.shapes import qualification_type_members, system_type_members
-from annotation.marketplace.pages import listing, page
+from annotation.marketplace.pages import listing, page_then
 from annotation.marketplace.qualify import SYSTEM
 from annotation.marketplace.question_form import parse_form_text
 
@@ -95,17 +95,15 @@ def list_types(requester: Requester, members: Members, now: dt.datetime) -> Memb
     query = members.get("Query", "")
     if query:
         rows = rows.filter(Q(name__icontains=query) | Q(description__icontains=query) | Q(keywords__icontains=query))
-    shown, token = page("ListQualificationTypes", requester, members, rows)
+    system = [] if members["MustBeRequestable"] or members.get("MustBeOwnedByCaller") else _system_types(query)
+    shown, system_ids, token = page_then("ListQualificationTypes", requester, members, rows, system)
     types = [qualification_type_members(kind, to_owner=kind.requester_id == requester.pk) for kind in shown]
-    if not members["MustBeRequestable"] and not members.get("MustBeOwnedByCaller") and token is None:
-        types += _matching_system_types(query, room=members.get("MaxResults", 10) - len(types))
+    types += [system_type_members(type_id) for type_id in system_ids]
     return listing("QualificationTypes", types, token)
 
 
-def _matching_system_types(query: str, room: int) -> list[Members]:
-    """The system's types stand at the end of the last page, as far as there is room: there are only six."""
-    matching = [id_ for id_, words in SYSTEM.items() if query.lower() in " ".join(words).lower()]
-    return [system_type_members(id_) for id_ in matching[: max(room, 0)]]
+def _system_types(query: str) -> list[str]:
+    return [type_id for type_id, words in SYSTEM.items() if query.lower() in " ".join(words).lower()]
 
 
 def _apply_test(kind: QualificationType, members: Members) -> None:
