@@ -32,6 +32,7 @@ lint: .venv/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m tests.deployment
 
 test: lint
 	$(BIN)/python -m tests.chromium
