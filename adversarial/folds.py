@@ -5,6 +5,7 @@ often as it likes: a finished fold is left as it is, a killed one goes on where 
 order of the input. None of the three holds more than one fold in memory, and match_items gives the same rows.
 """
 
+import fcntl
 import hashlib
 import heapq
 import json
@@ -59,26 +60,34 @@ def plan(source: Path, work: Path, settings: Settings, max_fold: int = MAX_FOLD)
 
 
 def run_fold(work: Path, fold: int, progress: Progress | None = None) -> dict[str, Any]:
-    """Match one fold of a plan and return its numbers; at once where that was done before."""
+    """Match one fold of a plan and return its numbers; at once where that was done before.
+
+    A second caller waits for the first, which a queue that delivers a task twice needs.
+    """
     done = work / f"fold-{fold:05}.json"
-    if done.exists():
-        return _read(done)
+    with (work / f"fold-{fold:05}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the kernel drops it when its holder is killed
+        if not done.exists():
+            _match_files(work, fold, done, progress)
+    return _read(done)
+
+
+def _match_files(work: Path, fold: int, done: Path, progress: Progress | None) -> None:
     settings = Settings(**_read(work / "plan.json")["settings"])
     with PeakMemory() as peak:
-        numbered = [json.loads(line) for line in _input(work, fold).open(encoding="utf-8")]
-        rows = [row for _, row in numbered]
-        items = parse_rows(rows)
+        with _input(work, fold).open(encoding="utf-8") as lines:
+            numbered = [json.loads(line) for line in lines]
+        items = parse_rows([row for _, row in numbered])
         order = sorted(range(len(items)), key=lambda index: items[index].sort_key)
         items = [items[index] for index in order]
         store = Store(work / f"fold-{fold:05}.steps")
         found = match_fold(items, settings, progress, store)
-        new = fold_rows([rows[index] for index in order], items, found, settings)
+        new = fold_rows([numbered[index][1] for index in order], items, found, settings)
         numbers = fold_numbers(fold, new, found)
-    lines = sorted(zip((numbered[index][0] for index in order), new, strict=True), key=lambda pair: pair[0])
-    write_whole(_output(work, fold), (json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+    lines_of = sorted(zip((numbered[index][0] for index in order), new, strict=True), key=lambda pair: pair[0])
+    write_whole(_output(work, fold), (json.dumps(line, ensure_ascii=False) + "\n" for line in lines_of))
     _write(done, numbers | {"peak_bytes": peak.bytes})
     store.clear()
-    return _read(done)
 
 
 def gather(work: Path, target: Path) -> dict[str, Any]:

@@ -1,0 +1,168 @@
+"""How fast and how near the optimum the matching is, beside what bounds it.
+
+    python -m benchmarks.matching                     n = 5,789 (3 rounds, against scipy's dense solver)
+    python -m benchmarks.matching --n 40000 --rounds 1 --no-scipy
+
+Embeddings: those of the questions in --items (as `python -m adversarial match` reads them), filled up to n with
+generated questions and answers, encoded by the default model. CPU seconds of this process; memory above its start.
+The GEMM bound is the time of the one matrix product that a pass over all pairs cannot do without, at the speed that
+this machine's BLAS shows in the same run, on one thread.
+"""
+
+import argparse
+import random
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from scipy.optimize import linear_sum_assignment
+from threadpoolctl import threadpool_limits
+
+from adversarial import encoder, guard
+from adversarial.items import read_rows
+from adversarial.matching import match
+from adversarial.memory import PeakMemory
+from adversarial.pool import Pool
+from adversarial.pricing import weights_of
+from adversarial.text import canonical
+
+
+def _words(block: str) -> list[str]:
+    return block.split()
+
+
+SUBJECTS = _words("man woman girl boy cook gardener mechanic teacher dancer painter baker driver singer nurse tailor")
+THINGS = _words(
+    """
+    onion carrot bowl pan knife dough cake shirt engine wall plant pot guitar camera brush rope box bottle shelf
+    lamp ladder bicycle tire screw wire fabric needle soap towel basket hat shoe phone table chair garden kitchen
+    """
+)
+DEEDS = _words("cutting washing painting fixing holding moving opening closing cleaning mixing drying folding lifting")
+COLOURS = _words("red blue green yellow black white brown pink orange purple gray")
+
+
+def generated(count: int, seed: int = 0) -> list[dict[str, Any]]:
+    """Questions and right answers made of a few hundred words, a third of the answers short and common."""
+    rng = random.Random(seed)
+    rows = []
+    for number in range(count):
+        who, thing, deed, colour = (rng.choice(words) for words in (SUBJECTS, THINGS, DEEDS, COLOURS))
+        where = rng.choice(THINGS)
+        question, answer = rng.choice(
+            [
+                (f"what color is the {thing} of the {who}?", colour),
+                (f"how many {thing}s does the {who} have?", str(rng.randrange(1, 60))),
+                (f"what is the {who} doing with the {thing}?", f"{deed} it beside the {colour} {where}"),
+                (f"what does the {who} hold?", f"a {colour} {thing}"),
+                (f"why is the {who} {deed} the {thing}?", f"to put it into the {where} of the {rng.choice(SUBJECTS)}"),
+                (f"where is the {thing}?", f"behind the {colour} {where}"),
+            ]
+        )
+        rows.append({"video": f"made-{number // 2}", "question": question, "answer": answer})
+    return rows
+
+
+def load(path: Path | None, n: int) -> list[dict[str, Any]]:
+    known = read_rows(path) if path else []
+    rows = [
+        {"video": row["video_id"], "question": row["question"], "answer": row["answers"][row["answer_idx"]]}
+        for row in known[:n]
+    ]
+    return rows + generated(n - len(rows))
+
+
+def build(rows: list[dict[str, Any]]) -> Pool:
+    """The weight of the reference measurement: calibrated MiniLM cosines, lambda 0.5."""
+    n = len(rows)
+    texts = [row["question"] for row in rows] + [row["answer"] for row in rows]
+    vectors = encoder.encode(texts)
+    questions, answers = np.ascontiguousarray(vectors[:n]), np.ascontiguousarray(vectors[n:])
+
+    def ids(values: list[str]) -> np.ndarray:
+        return np.unique(np.array(values, object), return_inverse=True)[1].astype(np.int32)
+
+    return Pool(
+        questions=questions,
+        answers=answers[None],
+        part=np.zeros(n, np.int32),
+        embeddings=answers,
+        rel_slope=11.6,
+        rel_bias=-2.67,
+        sim_slope=12.0,
+        sim_bias=-7.2,
+        lam=0.5,
+        near=0.85,
+        video=ids([row["video"] for row in rows]),
+        question_id=ids([canonical(row["question"]) for row in rows]),
+        answer_id=ids([canonical(row["answer"]) for row in rows]),
+        counting=np.array([guard.asks_number(row["question"]) for row in rows]),
+        profiles=guard.profiles([row["answer"] for row in rows]),
+        others=np.zeros((n, 0), np.int32),
+        taken=np.zeros((n, 0), np.int32),
+    )
+
+
+def gemm_seconds(pool: Pool) -> float:
+    """CPU seconds of the relevance product of all pairs at the speed of this machine's BLAS."""
+    rows = min(1024, pool.size)
+    started = time.process_time()
+    pool.questions[:rows] @ pool.answers[0].T
+    return (time.process_time() - started) * pool.size / rows
+
+
+def dense(pool: Pool) -> tuple[float, float, float]:
+    """(optimum in nats per question, CPU seconds to build the matrix, CPU seconds to solve it)."""
+    started = time.process_time()
+    every = np.arange(pool.size, dtype=np.int32)
+    matrix = np.stack([weights_of(pool, np.full(pool.size, row, np.int32), every) for row in range(pool.size)])
+    matrix[~np.isfinite(matrix)] = -1e4
+    built = time.process_time()
+    row, column = linear_sum_assignment(matrix, maximize=True)
+    return float(matrix[row, column].mean()), built - started, time.process_time() - built
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--items", type=Path, help="questions to use first (JSON lines)")
+    parser.add_argument("--n", type=int, default=5789)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--tolerance", type=float, default=5e-5, help="nats per question (default 5e-5)")
+    parser.add_argument("--no-scipy", action="store_true", help="leave out the dense solver")
+    options = parser.parse_args()
+    pool = build(load(options.items, options.n))
+    match(build(generated(64)))  # compile before the clock runs
+    table = Table(title=f"n = {pool.size}, {pool.embeddings.shape[1]}-d, one thread")
+    for name in ("what", "nats / question", "certified gap", "passes", "edges", "CPU s", "peak MB", "against dense"):
+        table.add_column(name, justify="right" if name != "what" else "left")
+    optimum = dense_seconds = None
+    with threadpool_limits(1):
+        table.add_row("GEMM bound of a pass", "", "", "1", "", f"{gemm_seconds(pool):.2f}", "", "")
+        if not options.no_scipy:
+            optimum, built, solved = dense(pool)
+            dense_seconds = built + solved
+            table.add_row("dense matrix", "", "", "", "", f"{built:.1f}", f"{pool.size**2 * 4 / 1e6:.0f}", "")
+            table.add_row("scipy on it", f"{optimum:.6f}", "0", "", f"{pool.size**2}", f"{solved:.1f}", "", "1.0 x")
+        prices = None
+        for number in range(options.rounds):
+            started = time.process_time()
+            with PeakMemory() as peak:
+                found = match(pool, options.tolerance, prices)
+            seconds = time.process_time() - started
+            ratio = f"{dense_seconds / seconds:.1f} x" if dense_seconds and number == 0 else ""
+            value = found.value / pool.size
+            table.add_row(
+                f"round {number + 1}", f"{value:.6f}", f"{found.gap:.1e}", str(found.passes), str(found.edges),
+                f"{seconds:.1f}", f"{peak.bytes / 1e6:.0f}", ratio,
+            )  # fmt: skip
+            if optimum is not None and number == 0:
+                table.caption = f"round 1 is {optimum - value:.1e} nats per question below scipy's optimum"
+            prices, pool = found.prices, pool.after(found.columns)
+    Console(width=120).print(table)
+
+
+if __name__ == "__main__":
+    main()
