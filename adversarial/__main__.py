@@ -106,9 +106,13 @@ def _audit(options: argparse.Namespace) -> None:
     with _Bar() as bar:
         report = audit_items(rows, seed=options.seed, thorough=options.thorough, progress=bar.show)
     _write_report(options.report, report)
+    before = report.get("before", {}).get("panel", {})
     for name, numbers in report["panel"].items():
-        print(f"{name:<16} {numbers['accuracy']:.3f}  [{numbers['low']:.3f}, {numbers['high']:.3f}]")
+        was = f"   was {before[name]['accuracy']:.3f}" if before else ""
+        print(f"{name:<16} {numbers['accuracy']:.3f}  [{numbers['low']:.3f}, {numbers['high']:.3f}]{was}")
     print(f"{'chance':<16} {report['chance']:.3f}  strongest: {report['strongest']}")
+    rewrite = sum(entry["rewrite"] for entry in report["easiest"])
+    print(f"{rewrite} items to rewrite or remove, {len(report['suspects'])} wrong options that may be right")
 
 
 def _write_report(path: Path | None, report: dict[str, Any]) -> None:

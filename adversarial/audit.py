@@ -2,21 +2,26 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from adversarial import guard
 from adversarial.borrow import Progress
+from adversarial.crossencoder import cross_encoder
+from adversarial.cues import cue_accuracies, suspects
 from adversarial.cuts import cuts, sources
 from adversarial.items import Item, ItemError, parse_rows
 from adversarial.panel import Scores, predict
-from adversarial.text import canonical, question_type, words
+from adversarial.text import question_type
 
 _PARTS = 5
-_LISTED = 50  # easiest items and suspects named in the report
+_LISTED = 50  # easiest items named in the report
+_SUSPECTS = 500
+_REWRITE = 0.8  # mean confidence from which an item should be rewritten or removed
 _MIN_ITEMS = 10
 
 TRAINED = ("answer_only", "question_answer", "option_set", "hashed_words")
@@ -37,30 +42,65 @@ def audit_items(
     order = sorted(range(len(items)), key=lambda index: items[index].sort_key)
     items = [items[index] for index in order]
     rows = [rows[index] for index in order]
-    borrowed = sources(items, rows)
-    cut_list = list(cuts(items, borrowed, _PARTS, seed))
-    scores = predict(items, cut_list, seed, (lambda share: progress("panel", share)) if progress else None)
-    right = np.array([item.answer_idx for item in items])
-    chances = {name: _credit(table, right, seed) for name, table in scores.items()}
-    chance = float(np.mean([1 / len(item.answers) for item in items]))
-    panel = {name: _interval(credit, items, seed) for name, credit in chances.items()}
-    strongest = max(TRAINED, key=lambda name: panel[name]["accuracy"])
-    confidence = np.mean([_confidence(scores[name], right) for name in TRAINED], axis=0)
     report = {
         "n": len(items),
-        "chance": chance,
-        "panel": panel,
-        "strongest": strongest,
-        "by_question_type": _by_type(items, chances),
-        "easiest": _easiest(items, confidence),
-        "cues": _cues(items),
-        "suspects": _suspects(items),
+        "chance": float(np.mean([1 / len(item.answers) for item in items])),
+        **_panel(items, rows, seed, thorough, _named(progress, "panel")),
+        "cues": cue_accuracies(items),
+        "suspects": suspects(items, rows)[:_SUSPECTS],
         "seed": seed,
     }
+    if _has_matched(rows):
+        written = [restored(row) for row in rows]
+        before = parse_rows(written)
+        numbers = _panel(before, written, seed, thorough, _named(progress, "panel before"))
+        report["before"] = {key: numbers[key] for key in ("panel", "strongest", "by_question_type")}
+        report["before"]["cues"] = cue_accuracies(before)
     return report | {"seconds": time.perf_counter() - started}
 
 
-def _credit(scores: Scores, right: NDArray[np.int64], seed: int) -> Scores:
+def _named(progress: Progress | None, stage: str) -> Callable[[float], None] | None:
+    return partial(progress, stage) if progress else None
+
+
+def _has_matched(rows: Sequence[dict[str, Any]]) -> bool:
+    return any(option.get("source") == "matched" for row in rows for option in row.get("options") or [])
+
+
+def restored(row: dict[str, Any]) -> dict[str, Any]:
+    """The row as it was before matching, its written negatives back in place of the borrowed answers."""
+    options = row.get("options") or [{}] * len(row["answers"])
+    answers = [option.get("replaced", answer) for answer, option in zip(row["answers"], options, strict=True)]
+    return {key: value for key, value in row.items() if key != "options"} | {"answers": answers}
+
+
+def _panel(
+    items: Sequence[Item],
+    rows: Sequence[dict[str, Any]],
+    seed: int,
+    thorough: bool,
+    progress: Callable[[float], None] | None,
+) -> dict[str, Any]:
+    cut_list = list(cuts(items, sources(items, rows), _PARTS, seed))
+    right = np.array([item.answer_idx for item in items])
+    with threadpool_limits(1):  # one thread for each product: the result stays the same
+        scores = predict(items, cut_list, seed, progress)
+        if thorough:
+            scores["cross_encoder"] = np.full(scores["answer_only"].shape, -np.inf)
+            for number, cut in enumerate(cut_list):
+                scores["cross_encoder"][cut.test] = cross_encoder(items, cut, seed + number, progress)
+    credits = {name: _credit(table, right) for name, table in scores.items()}
+    panel = {name: _interval(credit, items, seed) for name, credit in credits.items()}
+    confidence = np.mean([_confidence(scores[name], right) for name in TRAINED], axis=0)
+    return {
+        "panel": panel,
+        "strongest": max(TRAINED, key=lambda name: panel[name]["accuracy"]),
+        "by_question_type": _by_type(items, credits),
+        "easiest": _easiest(items, confidence),
+    }
+
+
+def _credit(scores: Scores, right: NDArray[np.int64]) -> Scores:
     """[n] 1 where the right option scores highest, shared where options tie."""
     top = scores == scores.max(axis=1, keepdims=True)
     rows = np.arange(len(right))
@@ -95,42 +135,14 @@ def _by_type(items: Sequence[Item], credits: dict[str, Scores]) -> dict[str, dic
 
 
 def _easiest(items: Sequence[Item], confidence: Scores) -> list[dict[str, Any]]:
-    """The items that the trained members answer with the highest mean confidence: rewrite or remove them."""
-    order = np.argsort(-confidence, kind="stable")[:_LISTED]
-    return [{"qid": items[index].qid, "confidence": round(float(confidence[index]), 4)} for index in order]
-
-
-def _cues(items: Sequence[Item]) -> dict[str, Any]:
-    """Where a guess can come from: shares over items, with what chance would give."""
-    longest, shortest, seen_before, overlap = [], [], [], []
-    counts: dict[str, int] = defaultdict(int)
-    for item in items:
-        for answer in item.answers:
-            counts[canonical(answer)] += 1
-    for item in items:
-        sizes = [len(answer) for answer in item.answers]
-        size = sizes[item.answer_idx]
-        longest.append(size == max(sizes) and sizes.count(size) == 1)
-        shortest.append(size == min(sizes) and sizes.count(size) == 1)
-        often = [counts[canonical(answer)] for answer in item.answers]
-        top = max(often)
-        seen_before.append((often[item.answer_idx] == top) / often.count(top))
-        asked = set(words(item.question))
-        shared = [len(asked & set(words(answer))) for answer in item.answers]
-        overlap.append((shared[item.answer_idx] == max(shared)) / shared.count(max(shared)))
-    return {
-        "right_is_strictly_longest": float(np.mean(longest)),
-        "right_is_strictly_shortest": float(np.mean(shortest)),
-        "right_is_most_frequent": float(np.mean(seen_before)),
-        "right_shares_most_words_with_question": float(np.mean(overlap)),
-    }
-
-
-def _suspects(items: Sequence[Item]) -> list[dict[str, Any]]:
-    """Wrong options that may be right after all, for a person to look at."""
-    found = []
-    for item in items:
-        for option, answer in enumerate(item.answers):
-            if option != item.answer_idx and guard.compare_texts(answer, item.correct) == guard.SAME:
-                found.append({"qid": item.qid, "option": option, "reason": "says the same as the right answer"})
-    return found
+    """The items that the trained members answer with the highest mean confidence, and whether to rewrite them."""
+    order = np.argsort(-confidence, kind="stable")
+    listed = order[: max(_LISTED, int((confidence >= _REWRITE).sum()))]
+    return [
+        {
+            "qid": items[index].qid,
+            "confidence": round(float(confidence[index]), 4),
+            "rewrite": bool(confidence[index] >= _REWRITE),
+        }
+        for index in listed
+    ]

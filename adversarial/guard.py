@@ -283,3 +283,8 @@ def asks_number(question: str) -> bool:
             r"\bhow (?:many|much|long|old|often|far|tall|big)\b|\bnumber of\b|\bwhat number\b", question.casefold()
         )
     )
+
+
+def says_number(answer: str) -> bool:
+    """Whether an answer holds a number, in digits or in words."""
+    return bool(_profile(answer)[_NUMBERS_LEN])

@@ -29,7 +29,8 @@ def test_panel_stays_near_chance_without_a_cue(rows: list[dict[str, Any]]) -> No
         assert numbers["low"] <= numbers["accuracy"] <= numbers["high"], name
         assert 0.1 < numbers["accuracy"] < 0.4, name
     assert report["chance"] == 0.25
-    assert len(report["easiest"]) == 50
+    assert len(report["easiest"]) >= 50
+    assert "before" not in report
 
 
 def test_report_does_not_depend_on_row_order(rows: list[dict[str, Any]]) -> None:
@@ -42,7 +43,8 @@ def test_equal_options_are_suspects() -> None:
     rows = make_rows(20)
     rows[4] |= {"answers": ["2", "there are two", "7", "9"], "answer_idx": 0}
     suspects = audit_items(rows)["suspects"]
-    assert [(entry["qid"], entry["option"]) for entry in suspects] == [(4, 1)]
+    assert [(entry["qid"], entry["option"]) for entry in suspects[:1]] == [(4, 1)]
+    assert suspects[0]["reason"].startswith("says the same")
 
 
 def test_too_little_to_audit_is_an_error() -> None:
