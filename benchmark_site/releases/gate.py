@@ -145,6 +145,9 @@ def _same_moment(one: Item, other: Item) -> bool:
 
 
 def _halves(one: Item, other: Item) -> bool:
+    """Whether a moment was cut in two and its description copied; a question may well be asked of both halves."""
+    if one.kind != Item.Kind.MOMENT:
+        return False
     first, second = sorted((one, other), key=lambda item: item.start)
     return (
         abs(first.end - second.start) <= TOLERANCE_S
