@@ -206,7 +206,7 @@ api.add_router("", router)
 @api.exception_handler(Refusal)
 def _refused(request: HttpRequest, refusal: Refusal) -> HttpResponse:
     if request.method == "POST" and request.content_type == "multipart/form-data":
-        uploads.drain(request)
+        uploads.drain(request, known=isinstance(getattr(request, "auth", None), ApiToken))
     return _errors(request, refusal.status, refusal.as_dict())
 
 

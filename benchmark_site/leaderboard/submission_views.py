@@ -53,7 +53,7 @@ def submit(request: HttpRequest, slug: str, version: str, task: str, split: str)
     try:
         fields, file = uploads.receive(request)
     except Refusal as refusal:
-        uploads.drain(request)
+        uploads.drain(request, known=True)
         form = UploadForm({}, teams=teams)
         form.full_clean()
         form.errors.clear()

@@ -39,14 +39,14 @@ def train_command(run: TrainingRun) -> list[str]:
 def _hero(run: TrainingRun, track: Track, out: Path) -> list[str]:
     return [
         sys.executable, "-m", "hero_model", "predict", str(model_folder(run)), str(run.release.folder),
-        "--task", track.task, "--split", track.split, "--out", str(out),
+        "--task", track.task, "--split", track.split, "--threads", str(run.threads), "--out", str(out),
     ]  # fmt: skip
 
 
 def _text_only(run: TrainingRun, track: Track, out: Path) -> list[str]:
     return [
         sys.executable, "-m", "hero_model", "text-only", str(run.release.folder),
-        "--task", track.task, "--split", track.split, "--out", str(out),
+        "--task", track.task, "--split", track.split, "--threads", str(run.threads), "--out", str(out),
     ]  # fmt: skip
 
 

@@ -21,6 +21,7 @@ _BAD_INPUT = 2
 _LINE_BYTES = 64 * 1024
 # Shares of the whole: blind baselines before training, predictions after it.
 _TRAINING_FROM, _TRAINING_TO = 0.1, 0.85
+_STAGES = ("pretraining", "moment", "qa")
 
 
 class StepFailed(Exception):
@@ -142,8 +143,11 @@ def last_line(path: Path) -> dict[str, Any]:
 
 
 def _share(facts: dict[str, Any]) -> float:
-    share = facts.get("progress", 0.0)
-    return min(1.0, max(0.0, float(share))) if isinstance(share, int | float) else 0.0
+    """The trainer's own place among its stages, 0 to 1: {"stage", "step", "steps", "loss"}."""
+    stage, step, steps = facts.get("stage"), facts.get("step"), facts.get("steps")
+    if stage not in _STAGES or not isinstance(step, int) or not isinstance(steps, int) or steps < 1:
+        return 0.0
+    return (_STAGES.index(stage) + min(1.0, max(0.0, step / steps))) / len(_STAGES)
 
 
 def _log(run: TrainingRun) -> str:

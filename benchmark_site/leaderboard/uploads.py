@@ -23,8 +23,9 @@ _ENVELOPE_BYTES = 64 * 1024
 # A sender below this rate, once it had time to start, holds a thread of the server for nothing.
 _SLOWEST_BYTES_PER_S = 4 * 1024
 _PATIENCE_S = 30
-# A refused sender still hears the reason if what it has left to send is short enough to be read and thrown away.
-_DRAIN_BYTES = 32 * 2**20
+_READ_BYTES = 4 * 1024
+# What is read and thrown away of a refused sender without a token.
+_STRANGERS_BYTES = 32 * 2**20
 _LONGEST_SUFFIX = 12
 
 
@@ -72,12 +73,19 @@ def receive(request: HttpRequest) -> tuple[QueryDict, Upload]:
         raise
 
 
-def drain(request: HttpRequest) -> None:
-    """Read what a refused sender has left to send, so that it hears the answer and not a closed connection."""
-    left = min(int(request.META.get("CONTENT_LENGTH") or 0), _DRAIN_BYTES)
+def drain(request: HttpRequest, *, known: bool) -> None:
+    """Read what a refused sender has left to send, so that it hears the answer and not a closed connection.
+
+    For a sender who is not `known` only a short rest is read.
+    """
+    left = min(int(request.META.get("CONTENT_LENGTH") or 0), max_bytes() if known else _STRANGERS_BYTES)
+    began, received = time.monotonic(), 0
     with contextlib.suppress(UnreadablePostError):
-        while left > 0 and (chunk := request.read(min(left, 2**20))):
-            left -= len(chunk)
+        while left > received and not _too_slow(began, received):
+            chunk = request.read(min(left - received, _READ_BYTES))
+            if not chunk:
+                return
+            received += len(chunk)
 
 
 def suffix(file_name: str) -> str:
@@ -119,7 +127,8 @@ class _Counted:
         self.read_bytes = 0
 
     def read(self, size: int | None = None, /) -> bytes:
-        data = self._request.read(-1 if size is None else size)
+        # A read waits until it is full, so a large one would hide for how long the sender has been silent.
+        data = self._request.read(_READ_BYTES if size is None or size < 0 else min(size, _READ_BYTES))
         self.read_bytes += len(data)
         return data
 
@@ -143,9 +152,9 @@ class _Handler(FileUploadHandler):
         received = start + len(raw_data)
         if received > max_bytes():
             self._stop(_too_large())
-        waited = time.monotonic() - self._began
-        if waited > _PATIENCE_S and received < _SLOWEST_BYTES_PER_S * waited:
-            self._stop(Refusal("file", "too_slow", f"{received} bytes in {waited:.0f} s is too slow", status=408))
+        if _too_slow(self._began, received):
+            waited = time.monotonic() - self._began
+            self._stop(Refusal("file", "too_slow", f"{received:,} bytes in {waited:.0f} s is too slow", status=408))
         self._digest.update(raw_data)
         self._file.write(raw_data)
 
@@ -164,6 +173,11 @@ class _Handler(FileUploadHandler):
     def _stop(self, refusal: Refusal) -> None:
         self.refusal = refusal
         raise StopUpload(connection_reset=True)
+
+
+def _too_slow(began: float, received: int) -> bool:
+    waited = time.monotonic() - began
+    return waited > _PATIENCE_S and received < _SLOWEST_BYTES_PER_S * waited
 
 
 def _too_large() -> Refusal:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shutil
@@ -15,6 +16,7 @@ import httpx
 import pytest
 from pytest_django.live_server_helper import LiveServer
 
+from benchmark_site.leaderboard import uploads
 from benchmark_site.leaderboard.models import Submission, Track
 from benchmark_site.leaderboard.submit import MOST_ATTEMPTS_A_DAY
 from tests.leaderboard.conftest import REPOSITORY, small_file
@@ -55,13 +57,37 @@ def test_a_refusal_before_the_body_reaches_the_sender(
     live_server: LiveServer, track: Track, token: str, tmp_path: Path
 ) -> None:
     big = tmp_path / "big.json"
-    big.write_bytes(b" " * (20 * 2**20))
+    big.write_bytes(b" " * (30 * 2**20))
     answer = post(live_server, track, "wrong", big)
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (401, "Authorization")
     Track.objects.update(per_day=1)
     assert post(live_server, track, token, small_file(tmp_path)).status_code == 201
+    big.write_bytes(b" " * (60 * 2**20))
     answer = post(live_server, track, token, big)
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (429, "quota_day")
+
+
+def test_a_sender_that_trickles_is_cut_off(
+    live_server: LiveServer, track: Track, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "_PATIENCE_S", 0.5)
+    address = urlsplit(live_server.url)
+    with socket.create_connection((address.hostname or "", address.port or 0), timeout=20) as sender:
+        sender.sendall(
+            f"POST /api/tracks/{track.path}/submissions HTTP/1.1\r\nHost: {address.netloc}\r\nConnection: close\r\n"
+            f"Authorization: Bearer {token}\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+            f"Content-Length: 1000000\r\n\r\n--b\r\n"
+            f'Content-Disposition: form-data; name="file"; filename="p.json"\r\n\r\n'.encode()
+        )
+        answer = b""
+        while not answer:
+            sender.sendall(b"x" * 300)
+            sender.settimeout(0.1)
+            with contextlib.suppress(TimeoutError):
+                answer = sender.recv(65536)
+    assert b" 408 " in answer.split(b"\r\n")[0]
+    assert not Submission.objects.exists()
+    assert list(uploads.incoming_folder().iterdir()) == []
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")

@@ -48,4 +48,5 @@ class TrainingRun(Work):
     @property
     def folder(self) -> Path:
         """Where checkpoints, predictions and the log lie; another attempt continues from it."""
-        return Path(settings.MEDIA_ROOT) / "training" / f"{self.release.folder_name}-{self.preset}-{self.seed}"
+        name = f"{self.release.folder_name}-{self.release.sha256[:12]}-{self.preset}-{self.seed}"
+        return Path(settings.MEDIA_ROOT) / "training" / name
