@@ -61,14 +61,16 @@ class ClipBatch(Movable):
     packed: Packed
     targets: Tensor  # [P] index into the flat [R * F] of the row and frame that gets each paired frame's output
     row_clips: Tensor  # [R] the clip of each row
+    sentence_of: Tensor  # [P] place among the packed sequences of each paired frame's sentence
 
 
 def pack(
     sentences: list[NDArray[np.int64]], frames: list[NDArray[np.int64]]
-) -> tuple[Packed, NDArray[np.int64], NDArray[np.int64]]:
+) -> tuple[Packed, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Pack S sentences, each with the flat indices of its frames; [frames; words] in each sequence.
 
-    Also returns, for each paired frame, and for each word, its index in the order of the arguments.
+    Also returns the place of each sentence among the packed ones (-1: empty, left out), and for each packed
+    frame and word its index in the order of the arguments.
     """
     words_per = np.array([len(s) for s in sentences], np.int64)
     frames_per = np.array([len(f) for f in frames], np.int64)
@@ -96,12 +98,14 @@ def pack(
         word_places=torch.from_numpy(word_places),
         runs=tuple(zip(counts.tolist(), distinct.tolist(), strict=True)),
     )
-    return packed, frame_source, word_source
+    ranks = np.full(len(sentences), -1)
+    ranks[by_length] = np.arange(len(by_length))
+    return packed, ranks, frame_source, word_source
 
 
 def pack_texts(texts: list[NDArray[np.int64]]) -> TextBatch:
     """Pack N texts (token ids, leading token included), each at least one token long."""
-    packed, _, word_source = pack(texts, [np.empty(0, np.int64)] * len(texts))
+    packed, _, _, word_source = pack(texts, [np.empty(0, np.int64)] * len(texts))
     lengths = np.array([len(t) for t in texts], np.int64)
     mask = np.arange(lengths.max(initial=0)) < lengths[:, None]
     place_of_word = np.empty(len(word_source), np.int64)

@@ -49,10 +49,14 @@ def query_sentences(clip: Clip, config: HeroConfig, rng: np.random.Generator) ->
     A fixed number repeats the last one where the clip has fewer, as the released code does.
     """
     candidates = [s for s in clip.matched if len(clip.sentences[s])]
-    if not candidates:
-        return []
     if config.queries_per_video is None:
         share = config.query_share or 0.0
-        return sorted(rng.permutation(candidates)[: max(1, round(share * len(candidates)))].tolist())
-    chosen = sorted(rng.permutation(candidates)[: config.queries_per_video].tolist())
+        return sentences_with_words(clip, max(1, round(share * len(candidates))), rng)
+    chosen = sentences_with_words(clip, config.queries_per_video, rng)
     return chosen + chosen[-1:] * (config.queries_per_video - len(chosen))
+
+
+def sentences_with_words(clip: Clip, count: int, rng: np.random.Generator) -> list[int]:
+    """At most `count` of the sentences that have frames and words, in order."""
+    candidates = [s for s in clip.matched if len(clip.sentences[s])]
+    return sorted(rng.permutation(candidates)[:count].tolist()) if candidates else []

@@ -14,6 +14,7 @@ from hero_model.pretraining import FrameOrderBatch, MaskedFrameBatch, MaskedWord
 from hero_model.qa import QuestionBatch
 
 Ids = NDArray[np.int64]
+WITHOUT_FRAMES = ("h_trm", "xml", "stage")  # architectures whose sentences are encoded as text alone
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,30 @@ class Clip:
 
 @dataclass
 class _Rows:
-    """The sequences of a batch before packing, with where each frame comes from and goes to."""
+    """The sequences of a batch before packing, and where the output for each frame goes."""
 
     sentences: list[Ids] = field(default_factory=list)
-    sources: list[Ids] = field(default_factory=list)
-    targets: list[Ids] = field(default_factory=list)
+    packed_frames: list[Ids] = field(default_factory=list)  # flat index of the frames in each sequence
+    targets: list[Ids] = field(default_factory=list)  # flat index of the frames that each sequence speaks for
+
+    def add(
+        self,
+        texts: Sequence[tuple[Ids, Ids]],
+        suffix: Ids,
+        source: int,
+        target: int,
+        n_frames: int,
+        config: HeroConfig,
+    ) -> None:
+        """The sentences of one row, each with its frames, as the architecture wants them."""
+        if config.architecture == "f_trm":  # one sequence of everything
+            texts = [(np.concatenate([words for words, _ in texts] or [suffix[:0]]), np.arange(n_frames))]
+        room = config.max_position_embeddings - len(suffix)
+        for words, own in texts:
+            ending = suffix if config.architecture != "stage" else suffix[:0]  # STAGE keeps them apart
+            self.sentences.append(np.concatenate([words[:room], ending]))
+            self.packed_frames.append(own[:0] if config.architecture in WITHOUT_FRAMES else source + own)
+            self.targets.append(target + own)
 
 
 def clip_batch(clips: Sequence[Clip], config: HeroConfig) -> ClipBatch:
@@ -209,18 +229,23 @@ def _packed_batch(
     rows = _Rows()
     row_clips: list[int] = []
     for index, (clip, texts) in enumerate(zip(clips, sentences, strict=True)):
+        kept = [(words, own) for words, own in zip(texts, clip.frames, strict=True) if words is not None]
         for suffix in suffixes[index] if suffixes is not None else [np.empty(0, np.int64)]:
-            row = len(row_clips)
+            rows.add(kept, suffix, index * width, len(row_clips) * width, len(clip.features), config)
             row_clips.append(index)
-            for words, own in zip(texts, clip.frames, strict=True):
-                if words is not None:
-                    room = config.max_position_embeddings - len(suffix)
-                    rows.sentences.append(np.concatenate([words[:room], suffix]))
-                    rows.sources.append(index * width + own)
-                    rows.targets.append(row * width + own)
-    packed, frames_in_order, words_in_order = pack(rows.sentences, rows.sources)
-    targets = np.concatenate(rows.targets)[frames_in_order] if rows.targets else np.empty(0, np.int64)
-    batch = ClipBatch(features, mask, packed, torch.from_numpy(targets), torch.tensor(row_clips))
+    packed, ranks, frames_in_order, words_in_order = pack(rows.sentences, rows.packed_frames)
+    paired = np.concatenate([np.empty(0, np.int64), *rows.targets])
+    sentence_of = np.repeat(ranks, [len(own) for own in rows.targets])
+    if config.architecture not in WITHOUT_FRAMES:  # in the order in which the packed frames stand
+        paired, sentence_of = paired[frames_in_order], sentence_of[frames_in_order]
+    batch = ClipBatch(
+        features,
+        mask,
+        packed,
+        torch.from_numpy(paired),
+        torch.tensor(row_clips),
+        torch.from_numpy(sentence_of),
+    )
     return batch, words_in_order
 
 

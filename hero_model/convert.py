@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError  # noqa: S403  only the name of an error; nothing is unpickled
+from pickle import UnpicklingError  # only the name of an error; nothing is unpickled
 
 import torch
 from rich.console import Console

@@ -3,6 +3,7 @@
 Shapes: N queries, L tokens, V clips, F frames, A answers, D hidden size.
 """
 
+import torch
 from torch import Tensor, nn
 from transformers.models.bert.modeling_bert import BertAttention
 
@@ -74,9 +75,9 @@ class MomentHead(nn.Module):
     def __init__(self, config: HeroConfig) -> None:
         super().__init__()
         self.config = config
-        self.query_encoder = QueryEncoder(config)
+        self.query_encoder: nn.Module = QueryEncoder(config)
         size = config.hidden_size
-        self.query_projection = nn.Linear(size, size) if config.project_span_query else nn.Identity()
+        self.query_projection: nn.Module = nn.Linear(size, size) if config.project_span_query else nn.Identity()
         self.start_filter = nn.Conv1d(1, 1, kernel_size=5, padding=2, bias=False)
         self.end_filter = nn.Conv1d(1, 1, kernel_size=5, padding=2, bias=False)
 
@@ -85,15 +86,39 @@ class MomentHead(nn.Module):
 
         query [N, D], frames [V, F, D], mask [V, F].
         """
-        similarity = (frames @ self.query_projection(query).T).permute(2, 0, 1)  # [N, V, F]
-        return self.filtered(similarity, mask)
+        similarity = self.span_frames(frames) @ self.span_query(query).T  # [V, F, N]
+        return self.filtered(similarity.permute(2, 0, 1), mask)
 
     def own_span_logits(self, query: Tensor, frames: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Start and end logits [N, F] of each query in its own clip: query [N, D], frames [N, F, D]."""
-        similarity = (frames @ self.query_projection(query)[:, :, None]).squeeze(2)
+        similarity = (self.span_frames(frames) @ self.span_query(query)[:, :, None]).squeeze(2)
         return self.filtered(similarity, mask)
 
+    def clip_scores(self, query: Tensor, frames: Tensor, mask: Tensor) -> Tensor:
+        """Best cosine of a query with any frame of a clip, [N, V]: query [N, D], frames [V, F, D]."""
+        return self.best_cosines(query, unit(self.clip_frames(frames)), mask)
+
+    def best_cosines(self, query: Tensor, frames: Tensor, mask: Tensor) -> Tensor:
+        """The same for clip_frames that have length one already, [V, F, S, D]; the mean over S streams."""
+        cosine = torch.einsum("vfsd,nsd->vfsn", frames, unit(self.clip_query(query)))
+        return cosine.masked_fill(~mask[..., None, None], HIDDEN).amax(1).mean(1).T
+
+    def span_query(self, query: Tensor) -> Tensor:
+        """What is multiplied with span_frames: [N, D] -> [N, D]."""
+        return self.query_projection(query)
+
+    def span_frames(self, frames: Tensor) -> Tensor:
+        return frames
+
+    def clip_query(self, query: Tensor) -> Tensor:
+        """What is compared with clip_frames: [N, D] -> [N, S, D]; HERO has one stream."""
+        return query[:, None]
+
+    def clip_frames(self, frames: Tensor) -> Tensor:
+        return frames[..., None, :]
+
     def filtered(self, similarity: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Start and end logits from similarities [.., F] by the two convolutions; mask [.., F] or [V, F]."""
         similarity = similarity * self.config.span_similarity_scale
         if not self.config.spans_see_padding:
             similarity = similarity.masked_fill(~mask, 0)
@@ -104,13 +129,10 @@ class MomentHead(nn.Module):
         )
         return start, end
 
-    @staticmethod
-    def clip_scores(query: Tensor, frames: Tensor, mask: Tensor) -> Tensor:
-        """Best cosine of a query with any frame of a clip, [N, V]: query [N, D], frames [V, F, D]."""
-        frames = nn.functional.normalize(frames, dim=-1, eps=1e-5)
-        query = nn.functional.normalize(query, dim=-1, eps=1e-5)
-        cosine = frames.flatten(0, 1) @ query.T  # [V * F, N]
-        return cosine.masked_fill(~mask.flatten()[:, None], HIDDEN).view(*mask.shape, -1).amax(1).T
+
+def unit(x: Tensor) -> Tensor:
+    """Vectors of length one, with the released code's guard for short ones."""
+    return nn.functional.normalize(x, dim=-1, eps=1e-5)
 
 
 class AnswerHead(nn.Module):
@@ -124,8 +146,11 @@ class AnswerHead(nn.Module):
         self.answer_pooling = nn.Linear(size, 1, bias=False)
         self.span = two_layers(size, 2 * size, 2, config)
 
-    def forward(self, frames: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """frames [N, A, F, D], mask [N, F] -> answer logits [N, A], span logits [N, F, 2] before masking."""
+    def forward(self, frames: Tensor, mask: Tensor, answers: Tensor) -> tuple[Tensor, Tensor]:
+        """frames [N, A, F, D], mask [N, F] -> answer logits [N, A], span logits [N, F, 2] before masking.
+
+        The span does not depend on which of the `answers` is right.
+        """
         weights = self.frame_pooling(frames).masked_fill(~mask[:, None, :, None], HIDDEN).softmax(2)
         answers = self.answer((weights * frames).sum(2)).squeeze(2)
         weights = self.answer_pooling(frames).softmax(1)

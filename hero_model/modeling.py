@@ -88,11 +88,7 @@ class HeroModel(HeroPreTrainedModel):
         embedded, residual = self._frames(clips, masked)
         cross_modal_input = self._packed_input(clips, embedded)
         cross_modal = self.cross_modal.forward_packed(cross_modal_input, clips.packed.runs)
-        rows, places = len(clips.row_clips), clips.mask.shape[1]
-        collected = cross_modal.new_zeros(rows * places, cross_modal.shape[1]).index_add(
-            0, clips.targets, cross_modal[clips.packed.frame_places]
-        )
-        collected = collected.view(rows, places, -1)
+        collected = self._collected(clips, cross_modal)
         temporal_input = residual[clips.row_clips] + collected
         x = temporal_input
         if order is not None:
@@ -142,6 +138,17 @@ class HeroModel(HeroPreTrainedModel):
         packed = clips.packed
         words = self.text_embedder(packed.word_ids, packed.word_positions)
         return torch.cat([embedded.flatten(0, 1)[packed.frames], words])[packed.order]
+
+    def _collected(self, clips: ClipBatch, states: Tensor) -> Tensor:
+        """V^cross: outputs at the frames' places, [T, D] -> [R, F, D]."""
+        return self._to_frames(clips, states[clips.packed.frame_places])
+
+    @staticmethod
+    def _to_frames(clips: ClipBatch, paired: Tensor) -> Tensor:
+        """Vectors of the P paired frames at their rows and frames, zero elsewhere: [P, D] -> [R, F, D]."""
+        rows, width = len(clips.row_clips), clips.mask.shape[1]
+        empty = paired.new_zeros(rows * width, paired.shape[1])
+        return empty.index_add(0, clips.targets, paired).view(rows, width, -1)
 
     def _temporal(self, x: Tensor, mask: Tensor, appended: TextBatch | None) -> tuple[Tensor, Tensor | None]:
         count = x.shape[1]

@@ -8,6 +8,8 @@ from typing import Any
 
 from torch import Tensor
 
+from hero_model.baselines import encoder_of, moment_head_of
+from hero_model.baselines.xml import SIZE as XML_SIZE
 from hero_model.batch import ClipBatch, Movable, TextBatch
 from hero_model.config import HeroConfig
 from hero_model.heads import MomentHead
@@ -67,8 +69,8 @@ class HeroForMomentRetrieval(HeroPreTrainedModel):
 
     def __init__(self, config: HeroConfig) -> None:
         super().__init__(config)
-        self.hero = HeroModel(config)
-        self.moment_head = MomentHead(config)
+        self.hero = encoder_of(config)
+        self.moment_head = moment_head_of(config)
         self.post_init()
 
     def forward(self, batch: MatchBatch, hard_negatives: bool = False, **kwargs: Any) -> MatchOutput:
@@ -78,3 +80,8 @@ class HeroForMomentRetrieval(HeroPreTrainedModel):
     def encode_queries(self, queries: TextBatch) -> Tensor:
         """[N, D]."""
         return self.moment_head.query_encoder(self.hero.encode_texts(queries), queries.mask)
+
+    @property
+    def vector_size(self) -> int:
+        """Numbers in a frame vector of this model."""
+        return 4 * XML_SIZE if self.config.architecture == "xml" else self.config.hidden_size

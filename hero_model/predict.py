@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from rich.progress import track
+from torch.nn.functional import pad
 from transformers.utils import logging as transformers_logging
 
 from evaluation.lists import Lists
@@ -70,15 +71,14 @@ def answers(model: HeroForQuestionAnswering, corpus: Corpus, split: str) -> dict
 
 def index_clips(model: HeroForMomentRetrieval, clips: Sequence[Clip]) -> FrameIndex:
     """Frame vectors of clips, in their order."""
+    parts = [
+        model.hero(clip_batch(clips[start : start + CLIPS_AT_ONCE], model.config))
+        for start in track(range(0, len(clips), CLIPS_AT_ONCE), "encoding clips", transient=True)
+    ]
     longest = max(len(clip.features) for clip in clips)
-    frames = torch.zeros(len(clips), longest, model.config.hidden_size)
-    mask = torch.zeros(len(clips), longest, dtype=torch.bool)
-    for start in track(range(0, len(clips), CLIPS_AT_ONCE), "encoding clips", transient=True):
-        encoding = model.hero(clip_batch(clips[start : start + CLIPS_AT_ONCE], model.config))
-        rows, width = encoding.mask.shape
-        frames[start : start + rows, :width] = encoding.frames
-        mask[start : start + rows, :width] = encoding.mask
-    return FrameIndex.of(frames, mask)
+    frames = torch.cat([pad(part.frames, (0, 0, 0, longest - part.frames.shape[1])) for part in parts])
+    mask = torch.cat([pad(part.mask, (0, longest - part.mask.shape[1])) for part in parts])
+    return FrameIndex.of(frames, mask, model.moment_head)
 
 
 def encode_queries(model: HeroForMomentRetrieval, texts: Sequence[np.ndarray]) -> torch.Tensor:

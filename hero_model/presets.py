@@ -15,6 +15,7 @@ class Stage:
     learning_rate: float  # temporal transformer and heads
     encoder_learning_rate: float  # text embedder and cross-modal transformer
     warmup: float = 0.1  # share of the steps
+    subtitle_queries: int = 0  # of each clip in a step of moment retrieval, beside the queries people wrote
     hard_negatives_from: int | None = None  # step
 
 

@@ -10,10 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from hero_model.baselines import encoder_of, moment_head_of
 from hero_model.batch import ClipBatch, Movable
 from hero_model.config import HeroConfig
-from hero_model.heads import MomentHead, WordHead, feature_head, order_head
-from hero_model.modeling import HeroModel, HeroPreTrainedModel
+from hero_model.heads import WordHead, feature_head, order_head
+from hero_model.modeling import HeroPreTrainedModel
 from hero_model.moment import MatchBatch, MatchOutput, match
 from hero_model.objectives import cross_entropy, frame_contrast_logits, frame_regression
 
@@ -61,11 +62,11 @@ class HeroForPretraining(HeroPreTrainedModel):
 
     def __init__(self, config: HeroConfig) -> None:
         super().__init__(config)
-        self.hero = HeroModel(config)
+        self.hero = encoder_of(config)
         self.word_head = WordHead(config)
         self.feature_head = feature_head(config)
         self.order_head = order_head(config)
-        self.moment_head = MomentHead(config)
+        self.moment_head = moment_head_of(config)
         self.post_init()
 
     def forward(self, batch: Any, **kwargs: Any) -> TaskOutput | MatchOutput:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from hero_model.baselines import answer_head_of, encoder_of
 from hero_model.batch import ClipBatch, Movable, TextBatch
 from hero_model.config import HeroConfig
-from hero_model.heads import HIDDEN, AnswerHead
-from hero_model.modeling import HeroModel, HeroPreTrainedModel
+from hero_model.heads import HIDDEN
+from hero_model.modeling import HeroPreTrainedModel
 from hero_model.objectives import cross_entropy, span_loss
 
 
@@ -45,8 +46,8 @@ class HeroForQuestionAnswering(HeroPreTrainedModel):
 
     def __init__(self, config: HeroConfig) -> None:
         super().__init__(config)
-        self.hero = HeroModel(config)
-        self.answer_head = AnswerHead(config)
+        self.hero = encoder_of(config)
+        self.answer_head = answer_head_of(config)
         self.post_init()
 
     def forward(self, batch: QuestionBatch) -> QuestionOutput:
@@ -55,7 +56,7 @@ class HeroForQuestionAnswering(HeroPreTrainedModel):
         questions = len(batch.answers)
         frames = encoding.frames.unflatten(0, (questions, -1))
         mask = encoding.mask.unflatten(0, (questions, -1))[:, 0]
-        logits, span_logits = self.answer_head(frames, mask)
+        logits, span_logits = self.answer_head(frames, mask, batch.answers)
         start, end = span_logits.masked_fill(~mask[:, :, None], HIDDEN).unbind(2)
         span = span_loss(start, end, batch.spans) / 2
         known = batch.answers >= 0

@@ -6,25 +6,26 @@ Shapes: N queries, V clips, F frames, K clips kept for a query, W span widths, D
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from hero_model.config import HeroConfig
-from hero_model.heads import HIDDEN, MomentHead
+from hero_model.heads import MomentHead, unit
 
 QUERIES_AT_ONCE = 64  # bounds the memory of the score tables
 
 
 @dataclass(frozen=True)
 class FrameIndex:
-    """Frame vectors of V clips, zero padded, and the same scaled to length one for the cosines."""
+    """Frame vectors of V clips, zero padded, and what a head makes of them once for all queries."""
 
     frames: Tensor  # [V, F, D]
     mask: Tensor  # [V, F] bool
-    unit: Tensor  # [V, F, D]
+    spans: Tensor  # [V, F, D] for the products with the query
+    unit: Tensor  # [V, F, S, D] of length one, for the cosines
 
     @classmethod
-    def of(cls, frames: Tensor, mask: Tensor) -> "FrameIndex":
-        return cls(frames, mask, nn.functional.normalize(frames, dim=-1, eps=1e-5))
+    def of(cls, frames: Tensor, mask: Tensor, head: MomentHead) -> "FrameIndex":
+        return cls(frames, mask, head.span_frames(frames), unit(head.clip_frames(frames)))
 
 
 @dataclass(frozen=True)
@@ -40,11 +41,11 @@ class Found:
     score: Tensor
 
 
-def rank_clips(queries: Tensor, index: FrameIndex, config: HeroConfig) -> tuple[Tensor, Tensor]:
+def rank_clips(queries: Tensor, index: FrameIndex, head: MomentHead) -> tuple[Tensor, Tensor]:
     """The best clips for each query and exp(alpha * score): both [N, K], K at most max_videos."""
-    scores = _best_cosines(queries, index)
-    best, clips = scores.topk(min(config.max_videos, len(index.mask)), dim=1)
-    return clips, (config.score_sharpness * best).exp()
+    scores = head.best_cosines(queries, index.unit, index.mask)
+    best, clips = scores.topk(min(head.config.max_videos, len(index.mask)), dim=1)
+    return clips, (head.config.score_sharpness * best).exp()
 
 
 def find_moments(queries: Tensor, index: FrameIndex, head: MomentHead) -> tuple[Found, Tensor, Tensor]:
@@ -56,7 +57,7 @@ def find_moments(queries: Tensor, index: FrameIndex, head: MomentHead) -> tuple[
     parts = []
     for start in range(0, len(queries), QUERIES_AT_ONCE):
         some = queries[start : start + QUERIES_AT_ONCE]
-        clips, clip_scores = rank_clips(some, index, head.config)
+        clips, clip_scores = rank_clips(some, index, head)
         begin, end = _probabilities(some, clips, index, head)
         found = best_spans(begin * clip_scores[..., None], end, head.config)
         found = Found(clips.gather(1, found.clip), found.first, found.last, found.score)
@@ -89,16 +90,9 @@ def best_spans(start: Tensor, end: Tensor, config: HeroConfig) -> Found:
     return Found(clip, first, first + rest // length + widths[0] - 1, score)
 
 
-def _best_cosines(queries: Tensor, index: FrameIndex) -> Tensor:
-    cosine = index.unit.flatten(0, 1) @ nn.functional.normalize(queries, dim=-1, eps=1e-5).T  # [V * F, N]
-    cosine = cosine.masked_fill(~index.mask.flatten()[:, None], HIDDEN)
-    return cosine.view(*index.mask.shape, -1).amax(1).T
-
-
 def _probabilities(queries: Tensor, clips: Tensor, index: FrameIndex, head: MomentHead) -> tuple[Tensor, Tensor]:
     """P(start), P(end) of each query in each of its K clips: [N, K, F]; clips [N, K]."""
-    projected = head.query_projection(queries)
-    similarity = torch.einsum("nd,nkfd->nkf", projected, index.frames[clips])
+    similarity = torch.einsum("nd,nkfd->nkf", head.span_query(queries), index.spans[clips])
     start, end = head.filtered(similarity, index.mask[clips])
     return start.softmax(-1), end.softmax(-1)
 

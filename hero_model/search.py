@@ -166,7 +166,7 @@ class HeroSearch:
             raise InputError("nothing to save: no clips were encoded with a moment model")
         vectors = {name: self.index.frames[row][self.index.mask[row]].numpy() for row, name in enumerate(self.names)}
         unfinished = path.with_name(path.name + ".part")
-        metadata = {"interval_s": f"{self.config.frame_interval:g}", "dim": str(self.config.hidden_size)}
+        metadata = {"interval_s": f"{self.config.frame_interval:g}", "dim": str(self.index.frames.shape[2])}
         save_file(vectors, unfinished, metadata=metadata)
         unfinished.replace(path)
 
@@ -177,11 +177,13 @@ class HeroSearch:
                 vectors = {name: file.get_tensor(name) for name in sorted(file.keys())}
         except (SafetensorError, OSError) as error:
             raise InputError(f"{path}: not a readable index: {error}") from error
-        size = self.config.hidden_size
+        if self.moment is None:
+            raise InputError("an index serves a moment model, and there is none")
+        size = self.moment.vector_size
         wrong = [name for name, v in vectors.items() if v.ndim != 2 or v.shape[1] != size or not len(v)]
         if wrong or not vectors:
-            raise InputError(f"{path}: expected vectors of {size} numbers for each video, wrong: {wrong or 'empty'}")
+            raise InputError(f"{path}: expected vectors of {size} numbers for each video, not in: {wrong or 'all'}")
         self.names = list(vectors)
         padded = torch.nn.utils.rnn.pad_sequence(list(vectors.values()), batch_first=True).float()
         lengths = torch.tensor([len(v) for v in vectors.values()])
-        self.index = FrameIndex.of(padded, torch.arange(padded.shape[1]) < lengths[:, None])
+        self.index = FrameIndex.of(padded, torch.arange(padded.shape[1]) < lengths[:, None], self.moment.moment_head)

@@ -66,7 +66,11 @@ def task_batch(task: str, clips: Sequence[Clip], config: HeroConfig, rng: np.ran
 def moment_batches(
     clips: dict[str, Clip], queries: Sequence[Query], config: HeroConfig, stage: Stage, seed: int
 ) -> Batches:
-    """Clips in turn, some queries of each."""
+    """Clips in turn, some queries of each; with subtitle_queries also sentences of its own, with their frames.
+
+    The words of such a sentence stay in the clip: it teaches frames to carry what is said, which few written
+    queries cannot.
+    """
     by_clip = _by_clip(queries)
     names = sorted(by_clip)
 
@@ -74,13 +78,20 @@ def moment_batches(
         rng = generator(seed, "moment", step)
         chosen = [names[i] for i in turn(len(names), stage.clips, seed, "moment", step)]
         picked = [
-            (row, query) for row, name in enumerate(chosen) for query in _some(by_clip[name], stage.per_clip, rng)
+            (row, query.words, query.span)
+            for row, name in enumerate(chosen)
+            for query in _some(by_clip[name], stage.per_clip, rng)
+        ]
+        picked += [
+            (row, clips[name].sentences[s], _reach(clips[name], s))
+            for row, name in enumerate(chosen)
+            for s in choices.sentences_with_words(clips[name], stage.subtitle_queries, rng)
         ]
         return collate.moment_batch(
             [clips[name] for name in chosen],
-            [query.words for _, query in picked],
-            [row for row, _ in picked],
-            [query.span for _, query in picked],
+            [words for _, words, _ in picked],
+            [row for row, _, _ in picked],
+            [span for _, _, span in picked],
             config,
         )
 
@@ -126,3 +137,7 @@ def _by_clip(queries: Sequence[Query]) -> dict[str, list[Query]]:
 
 def _some(queries: list[Query], count: int, rng: np.random.Generator) -> list[Query]:
     return [queries[i] for i in rng.permutation(len(queries))[:count]]
+
+
+def _reach(clip: Clip, sentence: int) -> tuple[int, int]:
+    return int(clip.frames[sentence][0]), int(clip.frames[sentence][-1])

@@ -88,6 +88,8 @@ def from_text_encoder(
         embedder.positions.weight.copy_(embeddings.position_embeddings.weight[first_position:])
         embedder.segments.weight.copy_(embeddings.token_type_embeddings.weight[:1].expand(2, -1))
         embedder.norm.load_state_dict(embeddings.LayerNorm.state_dict())
-        for ours, theirs in zip(hero.cross_modal.layer, layers, strict=True):
+        if hasattr(hero, "frame_embedder"):
+            hero.frame_embedder.norm.load_state_dict(embeddings.LayerNorm.state_dict())  # frames as loud as words
+        for ours, theirs in zip(hero.cross_modal.layer, layers, strict=False):
             ours.load_state_dict(source.encoder.layer[theirs].state_dict())
     return model, tokenizer

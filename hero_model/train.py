@@ -15,6 +15,7 @@ from transformers import PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
 from evaluation.release import Release
+from hero_model.config import HeroConfig
 from hero_model.data import Corpus, Features, open_release
 from hero_model.errors import InputError
 from hero_model.modeling import HeroPreTrainedModel
@@ -26,10 +27,22 @@ from hero_model.stages import Batches, moment_batches, pretraining_batches, ques
 from hero_model.text_encoder import from_text_encoder, load_tokenizer, minilm_folder
 from hero_model.trainer import train_stage
 
-MODELS = ("hero", "h_trm", "f_trm", "xml", "stage")
+# what each architecture is trained on, in order; the paper trains F-TRM, XML and STAGE without pre-training
+STAGES = {
+    "hero": ("pretraining", "moment", "qa"),
+    "h_trm": ("pretraining", "moment", "qa"),
+    "f_trm": ("moment", "qa"),
+    "xml": ("moment",),
+    "stage": ("qa",),
+}
 RECORD = "run.json"
 STEPS_A_LINE = 5  # of --progress-json
 
+KINDS: dict[str, type[HeroPreTrainedModel]] = {
+    "pretraining": HeroForPretraining,
+    "moment": HeroForMomentRetrieval,
+    "qa": HeroForQuestionAnswering,
+}
 Model = TypeVar("Model", bound=HeroPreTrainedModel)
 StageReport = Callable[[str, int, int, float], None]  # (stage, step, steps, loss)
 
@@ -37,7 +50,7 @@ StageReport = Callable[[str, int, int, float], None]  # (stage, step, steps, los
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("release", type=Path, help="a release directory (docs/release_format.md)")
     parser.add_argument("out", type=Path, help="folder for the models; a run that was cut off goes on from it")
-    parser.add_argument("--model", choices=MODELS, default="hero", help="which architecture (default hero)")
+    parser.add_argument("--model", choices=list(STAGES), default="hero", help="which architecture (default hero)")
     parser.add_argument("--preset", choices=list(PRESETS), default="small", help="sizes and settings")
     parser.add_argument("--features", metavar="NAME", help="feature set, where the release has several")
     parser.add_argument("--seed", type=int, default=0)
@@ -101,10 +114,26 @@ class Training:
         self.architecture, self.feature_set, self.report = architecture, feature_set, report
 
     def run(self) -> None:
-        features = Features.of_release(self.release, self.feature_set)
+        """Raises InputError where the release has nothing that this architecture can be trained on."""
+        stages = [stage for stage in STAGES[self.architecture] if stage == "pretraining" or stage in self.release.tasks]
+        if not {"moment", "qa"} & set(stages):
+            raise InputError(f"{self.release.root}: has no task for {self.architecture}")
+        corpus = None
+        for stage in stages:
+            model, tokenizer = self._start(KINDS[stage])
+            if corpus is None:
+                corpus = Corpus(self.release, ["train"], tokenizer, model.config, self.feature_set)
+            self._stage(stage, model, tokenizer, corpus)
+
+    def _start(self, kind: type[HeroPreTrainedModel]) -> tuple[HeroPreTrainedModel, PreTrainedTokenizerBase]:
+        """A model with the pre-trained weights where there are some, else with those of the text encoder."""
         torch.manual_seed(self.seed)
-        start, tokenizer = from_text_encoder(
-            HeroForPretraining,
+        pretrained = self.out / "pretraining"
+        if pretrained.exists():
+            return kind.from_pretrained(pretrained), load_tokenizer(pretrained)
+        features = Features.of_release(self.release, self.feature_set)
+        return from_text_encoder(
+            kind,
             self.preset.text_encoder or minilm_folder(),
             self.preset.encoder_layers,
             architecture=self.architecture,
@@ -112,55 +141,23 @@ class Training:
             frame_interval=features.interval,
             **self.preset.config,
         )
-        corpus = Corpus(self.release, ["train"], tokenizer, start.config, self.feature_set)
-        clips = list(corpus.clips.values())
-        self._stage(
-            "pretraining",
-            start,
-            lambda: pretraining_batches(clips, start.config, self.preset, self.seed),
-            self.preset.pretraining,
-            tokenizer,
-        )
-        if "moment" in self.release.tasks:
-            queries = corpus.queries("train")
-            model = self._start_from_pretraining(HeroForMomentRetrieval)
-            self._stage(
-                "moment",
-                model,
-                lambda: moment_batches(corpus.clips, queries, model.config, self.preset.moment, self.seed),
-                self.preset.moment,
-                tokenizer,
-            )
-        if "qa" in self.release.tasks:
-            questions = corpus.questions("train")
-            answering = self._start_from_pretraining(HeroForQuestionAnswering)
-            self._stage(
-                "qa",
-                answering,
-                lambda: question_batches(corpus.clips, questions, answering.config, self.preset.qa, self.seed),
-                self.preset.qa,
-                tokenizer,
-            )
 
-    def _start_from_pretraining(self, kind: type[HeroPreTrainedModel]) -> HeroPreTrainedModel:
-        torch.manual_seed(self.seed)
-        return kind.from_pretrained(self.out / "pretraining")
+    def _batches(self, name: str, config: HeroConfig, corpus: Corpus) -> Batches:
+        if name == "moment":
+            return moment_batches(corpus.clips, corpus.queries("train"), config, self.preset.moment, self.seed)
+        if name == "qa":
+            return question_batches(corpus.clips, corpus.questions("train"), config, self.preset.qa, self.seed)
+        return pretraining_batches(list(corpus.clips.values()), config, self.preset, self.seed)
 
-    def _stage(
-        self,
-        name: str,
-        model: HeroPreTrainedModel,
-        batches: Callable[[], Batches],
-        stage: Stage,
-        tokenizer: PreTrainedTokenizerBase,
-    ) -> None:
+    def _stage(self, name: str, model: HeroPreTrainedModel, tokenizer: PreTrainedTokenizerBase, corpus: Corpus) -> None:
         finished = self.out / name
+        stage: Stage = getattr(self.preset, name)
         if finished.exists():
             self.report(name, stage.steps, stage.steps, float("nan"))
             return
         train_stage(
             model,
-            batches(),
+            self._batches(name, model.config, corpus),
             stage,
             self.preset,
             checkpoint=self.out / f"{name}.checkpoint",

@@ -146,7 +146,7 @@ def recorded_clips(task: str, rows_per_clip: int = 1) -> tuple[ClipBatch, list[l
             targets.append(np.array(seen, np.int64) + row * width)
             empty.append(not seen)
             line += 1
-    packed, frames_in_order, words_in_order = pack(sentences, sources)
+    packed, ranks, frames_in_order, words_in_order = pack(sentences, sources)
     place_of_frame = dict(zip(frames_in_order.tolist(), packed.frame_places.tolist(), strict=True))
     place_of_word = dict(zip(words_in_order.tolist(), packed.word_places.tolist(), strict=True))
     places, frame, word = [], 0, 0
@@ -162,6 +162,7 @@ def recorded_clips(task: str, rows_per_clip: int = 1) -> tuple[ClipBatch, list[l
         packed,
         torch.from_numpy(np.concatenate(targets)[frames_in_order]),
         torch.arange(rows) // rows_per_clip,
+        torch.from_numpy(np.repeat(ranks, [len(own) for own in sources])[frames_in_order]),
     )
     return clips, places
 

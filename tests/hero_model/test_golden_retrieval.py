@@ -48,7 +48,7 @@ def lists() -> dict[str, Lists]:
     batch = moments(golden.extra()["vcmr.queries"], queries.videos.names)
     with torch.inference_mode():
         encoding = model.hero(batch.clips)
-        index = FrameIndex.of(encoding.frames, encoding.mask)
+        index = FrameIndex.of(encoding.frames, encoding.mask, model.moment_head)
         tokens = model.hero.encode_texts(batch.queries)
         vectors = model.moment_head.query_encoder(tokens, batch.queries.mask)
         found, clips, scores = find_moments(vectors, index, model.moment_head)
