@@ -134,7 +134,8 @@ def test_bad_input_is_not_tried_again(run: TrainingRun, trainer: Trainer) -> Non
 
 
 def test_progress_is_stored_while_it_trains_and_a_lost_claim_stops_it(run: TrainingRun, trainer: Trainer) -> None:
-    trainer('import time\nprint(\'{"progress": 0.5, "loss": 1.5}\', flush=True)\ntime.sleep(60)')
+    line = {"stage": "moment", "step": 5, "steps": 10, "loss": 1.5}  # as `hero_model train --progress-json` has it
+    trainer(f"import time\nprint({json.dumps(line)!r}, flush=True)\ntime.sleep(60)")
     worker = threading.Thread(target=_run, args=[run.pk])
     worker.start()
     deadline = time.monotonic() + 30
@@ -195,12 +196,12 @@ def test_the_last_whole_line_of_progress(tmp_path: Path, text: str, expected: di
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_hero_is_trained_killed_once_resumed_and_stands_on_every_board(
     tmp_path: Path, live_server: LiveServer, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.SITE_URL = live_server.url
-    release = freeze(add_features(write_release(tmp_path / "release", queries=2)))
+    release = freeze(add_features(write_release(tmp_path / "release", videos=4, queries=2)))
     run = start_baselines(release.pk)
     worker = threading.Thread(target=_run, args=[run.pk])
     worker.start()
@@ -244,7 +245,7 @@ def add_features(folder: Path) -> Path:
 
 
 def _kill_the_trainer_in_its_second_stage(run: TrainingRun) -> None:
-    deadline = time.monotonic() + 600
+    deadline = time.monotonic() + 900
     while run.facts.get("stage") != "moment":
         assert time.monotonic() < deadline, (run.state, run.stage, run.error)
         time.sleep(0.5)
