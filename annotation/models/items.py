@@ -1,6 +1,7 @@
 """What the crowd made and a reviewer accepted: segments, queries, questions. Times in seconds of the clip.
 
-Public ids come from content: collecting the same text for the same moment gives the same id on any machine.
+Public ids come from content: collecting the same text gives the same id on any machine. Only content that a release
+shows in every split may go into an id that it shows.
 """
 
 from __future__ import annotations

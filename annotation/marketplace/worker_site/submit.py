@@ -6,7 +6,7 @@ worker who holds it has seen, together with that worker's id.
 
 from __future__ import annotations
 
-from csp.decorators import csp_update
+from csp.decorators import csp_replace
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -25,7 +25,7 @@ MAX_ANSWER_BYTES = 1_048_576
 @csrf_exempt
 @require_POST
 @xframe_options_exempt
-@csp_update({"frame-ancestors": [settings.MARKETPLACE_URL]})
+@csp_replace({"frame-ancestors": [settings.MARKETPLACE_URL]})
 def external_submit(request: HttpRequest) -> HttpResponse:
     assignment_id = request.POST.get("assignmentId", "")
     worker_id = request.POST.get("workerId", "")
