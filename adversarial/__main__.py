@@ -53,6 +53,18 @@ def _parser() -> argparse.ArgumentParser:
         "--max-fold", type=int, default=MAX_FOLD, help=f"questions matched together at most (default {MAX_FOLD})"
     )
     match.add_argument(
+        "--rounds",
+        type=int,
+        default=1,
+        help="after an audit replace one more negative, up to so many rounds in all (default 1: no audit)",
+    )
+    match.add_argument(
+        "--stop",
+        type=float,
+        default=0.005,
+        help="end the rounds when the strongest adversary loses less accuracy than this (default 0.005)",
+    )
+    match.add_argument(
         "--work",
         type=Path,
         metavar="DIR",
@@ -74,22 +86,28 @@ def _threads(jobs: int) -> AbstractContextManager[Any]:
 def _match(options: argparse.Namespace) -> None:
     from adversarial.borrow import Settings
     from adversarial.folds import run_all
-    from adversarial.pipeline import match_items
+    from adversarial.harden import harden_items
+    from adversarial.pipeline import Batch
 
+    if options.work and options.rounds > 1:
+        raise ItemError("--work matches once, fold by fold: leave out --rounds, or --work")
+    settings = Settings(replace=options.replace, seed=options.seed, lam=options.lam, model=options.model)
     with _Bar() as bar:
         if options.work:
-            settings = Settings(replace=options.replace, seed=options.seed, lam=options.lam, model=options.model)
-            report = run_all(options.input, options.output, options.work, settings, options.max_fold, progress=bar.show)
+            report = run_all(options.input, options.output, options.work, settings, options.max_fold, bar.show)
         else:
-            output, report = match_items(
-                read_rows(options.input),
-                replace=options.replace,
-                seed=options.seed,
-                progress=bar.show,
-                lam=options.lam,
-                model=options.model,
-                max_fold=options.max_fold,
-            )
+            rows = read_rows(options.input)
+            if options.rounds > 1:
+                output, report = harden_items(
+                    rows,
+                    settings,
+                    rounds=options.rounds,
+                    stop=options.stop,
+                    max_fold=options.max_fold,
+                    progress=bar.show,
+                )
+            else:
+                output, report = Batch(rows, settings, options.max_fold).match(settings, bar.show)
             write_rows(options.output, output)
     _write_report(options.report, report)
     print(

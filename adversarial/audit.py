@@ -28,12 +28,18 @@ TRAINED = ("answer_only", "question_answer", "option_set", "hashed_words")
 
 
 def audit_items(
-    rows: Sequence[dict[str, Any]], *, seed: int = 0, thorough: bool = False, progress: Progress | None = None
+    rows: Sequence[dict[str, Any]],
+    *,
+    seed: int = 0,
+    thorough: bool = False,
+    before: bool = True,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Try to answer the questions without the video; see docs/adversarial.md for every field of the report.
 
     ``rows`` as match_items takes or gives them. ``panel`` holds for every adversary ``accuracy``, ``low``, ``high``
-    (95 %, resampled by video). Raises ItemError for bad rows or fewer than 10 questions or 2 videos.
+    (95 %, resampled by video). Where answers were borrowed and ``before`` is asked for, the same of the written
+    negatives that they replaced. Raises ItemError for bad rows or fewer than 10 questions or 2 videos.
     """
     started = time.perf_counter()
     items = parse_rows(rows)
@@ -50,12 +56,12 @@ def audit_items(
         "suspects": suspects(items, rows)[:_SUSPECTS],
         "seed": seed,
     }
-    if _has_matched(rows):
+    if before and _has_matched(rows):
         written = [restored(row) for row in rows]
-        before = parse_rows(written)
-        numbers = _panel(before, written, seed, thorough, _named(progress, "panel before"))
+        originals = parse_rows(written)
+        numbers = _panel(originals, written, seed, thorough, _named(progress, "panel before"))
         report["before"] = {key: numbers[key] for key in ("panel", "strongest", "by_question_type")}
-        report["before"]["cues"] = cue_accuracies(before)
+        report["before"]["cues"] = cue_accuracies(originals)
     return report | {"seconds": time.perf_counter() - started}
 
 

@@ -16,7 +16,7 @@ from adversarial.items import Item, ItemError
 from adversarial.matching import Matching, match
 from adversarial.parts import video_parts
 from adversarial.pool import Pool
-from adversarial.store import Arrays, NoStore, Store
+from adversarial.store import Arrays, Memory, Store
 from adversarial.text import canonical
 
 Progress = Callable[[str, float], None]
@@ -60,7 +60,7 @@ def match_fold(
     items: Sequence[Item],
     settings: Settings,
     progress: Progress | None = None,
-    store: Store | None = None,
+    store: Store | Memory | None = None,
 ) -> FoldMatch:
     """Borrow ``settings.replace`` answers for every item of a fold; the items stand in the order of their ids.
 
@@ -72,7 +72,7 @@ def match_fold(
                 f"qid {item.qid!r}: has {len(item.answers) - 1} wrong options, "
                 f"fewer than the {settings.replace} to be replaced"
             )
-    steps = store or NoStore()
+    steps = store or Memory()
     with threadpool_limits(1):  # one thread for each product: the sum's order, hence the result, stays the same
         learnt = steps.remember("learnt", lambda: _learn(items, settings, progress or _silent))
         pool = _pool(items, learnt, settings)
@@ -81,7 +81,7 @@ def match_fold(
             stage = f"match {number + 1} of {settings.replace}"
             rounds.append(_round(pool, rounds, settings, partial(progress or _silent, stage), steps))
             pool = pool.after(rounds[-1].columns)
-    return FoldMatch(_picks(pool, learnt["replaced"]), rounds)
+    return FoldMatch(_picks(pool, learnt["easiest"][:, : settings.replace]), rounds)
 
 
 def _silent(stage: str, share: float) -> None:
@@ -106,7 +106,7 @@ def _learn(items: Sequence[Item], settings: Settings, progress: Progress) -> Arr
     found = relevance.learn(vectors[asked], answers, names, part, settings.seed)
     return {
         "embeddings": answers,
-        "replaced": judge.easiest(items, scores, settings.replace),
+        "easiest": judge.easiest(items, scores),
         "questions": found.questions,
         "answers": found.answers,
         "part": found.part,
@@ -115,7 +115,7 @@ def _learn(items: Sequence[Item], settings: Settings, progress: Progress) -> Arr
 
 
 def _pool(items: Sequence[Item], learnt: Arrays, settings: Settings) -> Pool:
-    others, profiles = _kept_options(items, learnt["replaced"])
+    others, profiles = _kept_options(items, learnt["easiest"][:, : settings.replace])
     return Pool(
         questions=learnt["questions"],
         answers=learnt["answers"],
@@ -142,7 +142,7 @@ def _round(
     earlier: Sequence[Matching],
     settings: Settings,
     progress: Callable[[float], None],
-    store: Store | NoStore,
+    store: Store | Memory,
 ) -> Matching:
     def solve() -> Arrays:
         progress(0.0)

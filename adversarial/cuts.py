@@ -43,7 +43,7 @@ def cuts(items: Sequence[Item], borrowed: NDArray[np.int64], parts: int, seed: i
     part = video_parts([item.video_id for item in items], parts, seed)
     for index in range(int(part.max()) + 1):
         testing = part == index
-        lent = np.zeros(len(items), bool)
-        lent[np.unique(borrowed[testing][borrowed[testing] >= 0])] = True
-        hidden = (borrowed >= 0) & testing[np.maximum(borrowed, 0)]
+        lent = np.zeros(len(items), bool)  # whose right answer is a wrong option of a tested question
+        lent[borrowed[testing][borrowed[testing] >= 0]] = True
+        hidden = (borrowed >= 0) & (testing | lent)[np.maximum(borrowed, 0)]
         yield Cut(np.flatnonzero(~testing & ~lent), np.flatnonzero(testing), hidden)

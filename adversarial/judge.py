@@ -52,9 +52,9 @@ def option_scores(items: Sequence[Item], vectors: Floats, asked: Ints, options: 
     return scores
 
 
-def easiest(items: Sequence[Item], scores: Floats, count: int) -> Ints:
-    """The ``count`` wrong options of every item that look least right; [n, count], easiest first."""
+def easiest(items: Sequence[Item], scores: Floats) -> Ints:
+    """Every item's options, the wrong ones first, from the one that looks least right on; [n, o]."""
     wrong = scores.copy()
     wrong[np.arange(len(items)), [item.answer_idx for item in items]] = np.inf
     wrong[np.isnan(wrong)] = np.inf
-    return np.argsort(wrong, axis=1, kind="stable")[:, :count].astype(np.int32)
+    return np.argsort(wrong, axis=1, kind="stable").astype(np.int32)

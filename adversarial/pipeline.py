@@ -1,17 +1,18 @@
 """From rows to rows, in memory: match every fold and write the borrowed answers into the options."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from adversarial.assemble import fold_numbers, fold_rows, refuse_nothing, whole_report
-from adversarial.borrow import Settings, match_fold
+from adversarial.borrow import Progress, Settings, match_fold
 from adversarial.encoder import DEFAULT_MODEL
 from adversarial.items import ItemError, parse_rows
 from adversarial.memory import PeakMemory
 from adversarial.splits import MAX_FOLD, assign_folds
+from adversarial.store import Memory
 
 
 def match_items(
@@ -19,7 +20,7 @@ def match_items(
     *,
     replace: int = 1,
     seed: int = 0,
-    progress: Callable[[str, float], None] | None = None,
+    progress: Progress | None = None,
     lam: float = 0.1,
     model: str = DEFAULT_MODEL,
     max_fold: int = MAX_FOLD,
@@ -33,27 +34,47 @@ def match_items(
     left keeps its written negative and says so under ``fallback``. Raises ItemError for bad rows, and where not one
     question can be matched. ``progress(stage, share)`` is called as the work goes on.
     """
-    if replace < 1:
-        raise ItemError(f"replace: expected 1 or more, got {replace}")
-    started = time.perf_counter()
     settings = Settings(replace=replace, seed=seed, lam=lam, model=model)
-    with PeakMemory() as peak:
-        items = parse_rows(rows)
-        folds = assign_folds([(item.split, item.video_id) for item in items], max_fold, seed)
-        output: list[dict[str, Any]] = [{}] * len(rows)
+    return Batch(rows, settings, max_fold).match(settings, progress)
+
+
+class Batch:
+    """Rows checked and cut into folds; what a fold's texts taught is kept from one match to the next."""
+
+    def __init__(self, rows: Sequence[dict[str, Any]], settings: Settings, max_fold: int = MAX_FOLD) -> None:
+        self.rows = rows
+        self.items = parse_rows(rows)
+        place = assign_folds([(item.split, item.video_id) for item in self.items], max_fold, settings.seed)
+        self._folds = [
+            sorted(np.flatnonzero(place == fold).tolist(), key=lambda index: self.items[index].sort_key)
+            for fold in range(int(place.max()) + 1)
+        ]
+        self._steps = [Memory(keep={"learnt"}) for _ in self._folds]
+
+    def match(
+        self, settings: Settings, progress: Progress | None = None
+    ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        """As match_items."""
+        if settings.replace < 1:
+            raise ItemError(f"replace: expected 1 or more, got {settings.replace}")
+        started = time.perf_counter()
+        output: list[dict[str, Any]] = [{}] * len(self.rows)
         numbers = []
-        for fold in range(int(folds.max()) + 1):
+        with PeakMemory() as peak:
+            for fold, (members, steps) in enumerate(zip(self._folds, self._steps, strict=True)):
+                name = f"fold {fold + 1} of {len(self._folds)}"
+                items = [self.items[index] for index in members]
+                found = match_fold(items, settings, _named(progress, name), steps)
+                new = fold_rows([self.rows[index] for index in members], items, found, settings)
+                for index, row in zip(members, new, strict=True):
+                    output[index] = row
+                numbers.append(fold_numbers(fold, new, found))
+            report = whole_report(numbers, settings)
+            refuse_nothing(report, self.items)
+        return output, report | {"seconds": time.perf_counter() - started, "peak_bytes": peak.bytes}
 
-            def report(stage: str, share: float, fold: int = fold) -> None:
-                if progress:
-                    progress(f"fold {fold + 1} of {folds.max() + 1}: {stage}", share)
 
-            members = sorted(np.flatnonzero(folds == fold).tolist(), key=lambda index: items[index].sort_key)
-            found = match_fold([items[index] for index in members], settings, report)
-            new = fold_rows([rows[index] for index in members], [items[index] for index in members], found, settings)
-            for index, row in zip(members, new, strict=True):
-                output[index] = row
-            numbers.append(fold_numbers(fold, new, found))
-        summary = whole_report(numbers, settings)
-        refuse_nothing(summary, items)
-    return output, summary | {"seconds": time.perf_counter() - started, "peak_bytes": peak.bytes}
+def _named(progress: Progress | None, name: str) -> Progress | None:
+    if progress is None:
+        return None
+    return lambda stage, share: progress(f"{name}: {stage}", share)

@@ -64,11 +64,11 @@ def price_block(
     return _select(products, rows, prices.astype(np.float32), width, floor, *_arrays(pool))
 
 
-def weights_of(pool: Pool, rows: Ints, columns: Ints) -> Floats:
-    """w_ij of given pairs, -inf where the pair is not legal; [len(rows)]."""
-    vectors = pool.answers[pool.part[rows], columns]  # [pairs, d]
-    products = np.einsum("ij,ij->i", pool.questions[rows], vectors)
-    return _pair_weights(products, rows, columns, *_arrays(pool))
+def dense_rows(pool: Pool, rows: Ints) -> Floats:
+    """w_ij of some questions of one part with every answer, -inf where the pair is not legal; [b, n]."""
+    products = pool.questions[rows] @ pool.answers[pool.part[rows[0]]].T
+    out: Floats = _dense(products, rows, *_arrays(pool))
+    return out
 
 
 def _arrays(pool: Pool) -> tuple[object, ...]:
@@ -132,12 +132,13 @@ def _dissimilarity(  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _pair_weights(products, rows, columns, *arrays):  # type: ignore[no-untyped-def]
+def _dense(products, rows, *arrays):  # type: ignore[no-untyped-def]
     slope, bias = arrays[0][0], arrays[0][1]
-    out = np.empty(len(rows), np.float32)
+    out = np.empty(products.shape, np.float32)
     for at in range(len(rows)):
-        relevance = _log_sigmoid(slope * products[at] + bias)
-        out[at] = relevance + _dissimilarity(rows[at], columns[at], *arrays)
+        for j in range(products.shape[1]):
+            relevance = _log_sigmoid(slope * products[at, j] + bias)
+            out[at, j] = relevance + _dissimilarity(rows[at], j, *arrays)
     return out
 
 

@@ -1,7 +1,7 @@
 """Arrays kept on disk between steps, so that work that was killed goes on where it stood."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +40,17 @@ class Store:
         self._folder.rmdir()
 
 
-class NoStore:
-    """For work that fits into one sitting."""
+class Memory:
+    """The steps of this process alone; ``keep`` names the steps worth their memory."""
+
+    def __init__(self, keep: Collection[str] = ()) -> None:
+        self._keep = keep
+        self._kept: dict[str, Arrays] = {}
 
     def remember(self, name: str, compute: Callable[[], Arrays]) -> Arrays:
-        return compute()
+        if name in self._kept:
+            return self._kept[name]
+        arrays = compute()
+        if name in self._keep:
+            self._kept[name] = arrays
+        return arrays

@@ -26,7 +26,7 @@ from adversarial.items import read_rows
 from adversarial.matching import match
 from adversarial.memory import PeakMemory
 from adversarial.pool import Pool
-from adversarial.pricing import weights_of
+from adversarial.pricing import BLOCK, dense_rows
 from adversarial.text import canonical
 
 
@@ -117,8 +117,8 @@ def gemm_seconds(pool: Pool) -> float:
 def dense(pool: Pool) -> tuple[float, float, float]:
     """(optimum in nats per question, CPU seconds to build the matrix, CPU seconds to solve it)."""
     started = time.process_time()
-    every = np.arange(pool.size, dtype=np.int32)
-    matrix = np.stack([weights_of(pool, np.full(pool.size, row, np.int32), every) for row in range(pool.size)])
+    rows = np.arange(pool.size, dtype=np.int32)
+    matrix = np.vstack([dense_rows(pool, rows[start : start + BLOCK]) for start in range(0, pool.size, BLOCK)])
     matrix[~np.isfinite(matrix)] = -1e4
     built = time.process_time()
     row, column = linear_sum_assignment(matrix, maximize=True)

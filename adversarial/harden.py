@@ -1,0 +1,71 @@
+"""Beyond the paper: replace one more written negative, audit, and go on while the panel gets worse at guessing."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from adversarial.audit import TRAINED, audit_items
+from adversarial.borrow import Progress, Settings
+from adversarial.items import ItemError
+from adversarial.pipeline import Batch
+from adversarial.splits import MAX_FOLD
+
+
+def harden_items(
+    rows: Sequence[dict[str, Any]],
+    settings: Settings,
+    *,
+    rounds: int,
+    stop: float = 0.005,
+    max_fold: int = MAX_FOLD,
+    progress: Progress | None = None,
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Match with ``settings.replace`` negatives replaced, then with one more, for at most ``rounds`` rounds.
+
+    Stops when the strongest adversary's accuracy falls by less than ``stop`` or the written negatives run out, and
+    returns the best rows as match_items does; the report also holds ``audits`` (one a round, the first for
+    the written answers), ``stopped`` and ``rewrite``, the items that the panel still answers with confidence.
+    """
+    if rounds < 1:
+        raise ItemError(f"rounds: expected 1 or more, got {rounds}")
+    batch = Batch(rows, settings, max_fold)
+    wrong = min(len(item.answers) for item in batch.items) - 1
+    written = audit_items(rows, seed=settings.seed, progress=_named(progress, "audit 0"))
+    audits = [_summary(0, written)]
+    best = None
+    stopped = f"all {rounds} rounds done"
+    for number in range(1, rounds + 1):
+        count = settings.replace + number - 1
+        if count > wrong:
+            stopped = f"the written negatives ran out: some questions have {wrong}"
+            break
+        output, report = batch.match(replace(settings, replace=count), _named(progress, f"round {number}"))
+        audit = audit_items(output, seed=settings.seed, before=False, progress=_named(progress, f"audit {number}"))
+        audits.append(_summary(count, audit))
+        gain = audits[-2]["accuracy"] - audits[-1]["accuracy"]
+        if best is None or gain > 0:
+            best = output, report, [entry for entry in audit["easiest"] if entry["rewrite"]]
+        if gain < stop:
+            stopped = f"round {number} took {gain:.4f} from the strongest adversary, less than {stop}"
+            break
+    if best is None:
+        raise ItemError(f"replace: {settings.replace} negatives are to go, but some questions have {wrong}")
+    output, report, rewrite = best
+    return output, report | {"audits": audits, "stopped": stopped, "rewrite": rewrite}
+
+
+def _named(progress: Progress | None, name: str) -> Progress | None:
+    if progress is None:
+        return None
+    return lambda stage, share: progress(f"{name}: {stage}", share)
+
+
+def _summary(count: int, audit: dict[str, Any]) -> dict[str, Any]:
+    """One audit in the report: how many negatives were replaced and what the panel then reached."""
+    strongest = audit["strongest"]
+    return {
+        "replaced": count,
+        "strongest": strongest,
+        "accuracy": audit["panel"][strongest]["accuracy"],
+        "panel": {name: audit["panel"][name]["accuracy"] for name in TRAINED},
+    }
