@@ -10,8 +10,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.compiled import compiled
 from evaluation.lists import Lists
+from evaluation.native import helper, kernel
 from evaluation.problems import MOST_PROBLEMS, Findings
 from evaluation.release import MomentQueries
 from evaluation.scan import MOST_ROWS
@@ -111,7 +111,7 @@ class ListChecker:
     def _check_rows(self, lists: Lists, queries: NDArray[np.int64]) -> None:
         strict = self.rules == "strict"
         counts = np.zeros(len(Oddity), np.int64)
-        examples = np.empty((len(Oddity), MOST_PROBLEMS, 2), np.int64)
+        which, where = np.empty((2, len(Oddity), MOST_PROBLEMS), np.int64)
         ids = lists.video.copy()
         inspect(
             lists.task == "VR",
@@ -127,17 +127,20 @@ class ListChecker:
             self._place,
             self.truth.video,
             self.truth.videos.durations,
+            np.full(len(self.truth.videos), -1),
             counts,
-            examples,
+            which,
+            where,
         )
         for oddity in Oddity:
             count = int(counts[oddity])
             always = oddity is Oddity.UNKNOWN_VIDEO
             if not always and (not strict or oddity is Oddity.PAST_END):
-                kept = "_kept" if oddity is Oddity.PAST_END and not self.clamp else ""
-                self.findings.note(oddity.name.lower() + kept, count)
+                ending = "_kept" if oddity is Oddity.PAST_END and not self.clamp else ""
+                self.findings.note(oddity.name.lower() + ending, count)
                 continue
-            for i, row in examples[oddity, : min(count, MOST_PROBLEMS)].tolist():
+            kept = min(count, MOST_PROBLEMS)
+            for i, row in zip(which[oddity, :kept].tolist(), where[oddity, :kept].tolist(), strict=True):
                 at = int(lists.offsets[i]) + row
                 column, message = self._describe(oddity, lists, int(ids[at]), at)
                 self.findings.refuse(
@@ -166,7 +169,20 @@ class ListChecker:
                 return 0, f"video idx {video} a second time in this list"
 
 
-@compiled
+@helper
+def record(
+    counts: NDArray[np.int64], lists: NDArray[np.int64], rows: NDArray[np.int64], code: int, i: int, row: int
+) -> None:
+    if counts[code] < lists.shape[1]:
+        lists[code, counts[code]] = i
+        rows[code, counts[code]] = row
+    counts[code] += 1
+
+
+@kernel(
+    "void(boolean, boolean, boolean, boolean, int64[::1], int64[::1], int64[::1], float64[::1], float64[::1], "
+    "float64[::1], int32[::1], int64[::1], float64[::1], int64[::1], int64[::1], int64[:,::1], int64[:,::1])"
+)
 def inspect(
     is_vr: bool,
     is_svmr: bool,
@@ -181,11 +197,12 @@ def inspect(
     place: NDArray[np.int32],
     truth_video: NDArray[np.int64],
     durations: NDArray[np.float64],
+    stamp: NDArray[np.int64],
     counts: NDArray[np.int64],
-    examples: NDArray[np.int64],
+    lists: NDArray[np.int64],
+    rows: NDArray[np.int64],
 ) -> None:
     """Count each Oddity, keep the first (list, row) places, turn video idx into places, clamp spans."""
-    stamp = np.full(len(durations), -1, np.int64)  # the list that last named a video
     for i in range(len(queries)):
         if queries[i] < 0:
             continue
@@ -196,30 +213,22 @@ def inspect(
             where = np.int64(place[idx]) if 0 <= idx < len(place) else -1
             video[at] = where
             if where < 0:
-                record(counts, examples, UNKNOWN_VIDEO, i, at - first)
+                record(counts, lists, rows, UNKNOWN_VIDEO, i, at - first)
             elif is_vr:
                 if stamp[where] == i:
-                    record(counts, examples, REPEATED_VIDEO, i, at - first)
+                    record(counts, lists, rows, REPEATED_VIDEO, i, at - first)
                 stamp[where] = i
             else:
                 if is_svmr and own >= 0 and where != own:
-                    record(counts, examples, WRONG_VIDEO, i, at - first)
+                    record(counts, lists, rows, WRONG_VIDEO, i, at - first)
                 if start[at] < 0.0:
-                    record(counts, examples, NEGATIVE_START, i, at - first)
+                    record(counts, lists, rows, NEGATIVE_START, i, at - first)
                 if start[at] > end[at]:
-                    record(counts, examples, REVERSED_SPAN, i, at - first)
+                    record(counts, lists, rows, REVERSED_SPAN, i, at - first)
                 if end[at] > durations[where]:
-                    record(counts, examples, PAST_END, i, at - first)
+                    record(counts, lists, rows, PAST_END, i, at - first)
                     if clamp:
                         end[at] = durations[where]
                         start[at] = min(start[at], durations[where])
             if has_score and at > first and score[at] > score[at - 1]:
-                record(counts, examples, UNSORTED, i, at - first)
-
-
-@compiled
-def record(counts: NDArray[np.int64], examples: NDArray[np.int64], code: int, i: int, row: int) -> None:
-    if counts[code] < examples.shape[1]:
-        examples[code, counts[code], 0] = i
-        examples[code, counts[code], 1] = row
-    counts[code] += 1
+                record(counts, lists, rows, UNSORTED, i, at - first)

@@ -8,7 +8,7 @@ or far exponents, is handed back as INEXACT for Python to convert.
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.compiled import compiled
+from evaluation.native import helper
 
 MOST_CHARACTERS = 400  # of one number; longer ones are refused
 
@@ -50,7 +50,7 @@ TEN = np.uint64(10)
 ZERO = np.uint64(48)
 
 
-@compiled
+@helper
 def multiply(a: np.uint64, b: np.uint64) -> tuple[np.uint64, np.uint64]:
     """Upper and lower word of a 64 x 64 bit product."""
     a_high, a_low, b_high, b_low = a >> U32, a & LOW32, b >> U32, b & LOW32
@@ -59,7 +59,7 @@ def multiply(a: np.uint64, b: np.uint64) -> tuple[np.uint64, np.uint64]:
     return a_high * b_high + (mid >> U32) + (cross >> U32) + (carry >> U32), a * b
 
 
-@compiled
+@helper
 def leading_zeros(word: np.uint64) -> int:
     """Of a word that is not 0."""
     zeros = 0
@@ -70,7 +70,7 @@ def leading_zeros(word: np.uint64) -> int:
     return zeros
 
 
-@compiled
+@helper
 def scaled(digits: np.uint64, exponent: int) -> float:
     """digits * 10**exponent rounded to nearest even, for digits > 0 and |exponent| <= FAR."""
     zeros = leading_zeros(digits)
@@ -91,8 +91,8 @@ def scaled(digits: np.uint64, exponent: int) -> float:
     return float(mantissa) * POWERS_OF_TWO[binary + 400]
 
 
-@compiled
-def read_number(buffer: NDArray[np.uint8], at: int, end: int) -> tuple[int, int, bool, float, int]:
+@helper
+def read_number(buffer: NDArray[np.uint8], at: int, end: int) -> tuple[int, int, bool, float, int | np.int64]:
     """(status, place after it, is an integer token, value, integer) of the JSON number that starts at `at` < end.
 
     `integer` holds the digits of an integer token of up to 18 digits, -1 for a longer or negative one (-0 is 0).

@@ -11,7 +11,7 @@ from typing import NoReturn
 import numpy as np
 
 from evaluation import scan
-from evaluation.decimals import OK
+from evaluation.decimals import MORE
 from evaluation.lists import Lists
 from evaluation.problems import Findings, Problem, Refused
 from evaluation.release import VideoIndex
@@ -114,7 +114,7 @@ class MomentJson:
         lines = task < 0
         self.state[scan.STARTED] = 0
         while True:
-            status, self.at = scan.scan(
+            status = scan.scan(
                 self.buffer,
                 self.at,
                 self.end,
@@ -130,6 +130,7 @@ class MomentJson:
                 self.fixes,
             )
             self._finish_numbers()
+            self.at = int(self.context[scan.AT]) if status < scan.BAD_BYTE else self.at
             yield from self._take()
             if status == scan.CLOSED:
                 return
@@ -194,10 +195,10 @@ class MomentJson:
         if self._next() != ord("{"):
             self._refuse('video2idx: expected an object {"vid_name": idx}')
         while True:
-            status, after = scan.flat_object_end(self.buffer, self.at + 1, self.end)
-            if status == OK:
+            after = scan.flat_object_end(self.buffer, self.at + 1, self.end)
+            if after > 0:
                 break
-            if status >= scan.BAD_BYTE or not self._refill():
+            if after != -MORE or not self._refill():
                 self._refuse("video2idx is not an object of names and numbers, or does not end")
         try:
             pairs = json.loads(
@@ -260,12 +261,12 @@ class MomentJson:
     def _string(self) -> str:
         """Pass and return the string whose opening quote is the next byte."""
         while True:
-            status, after = scan.skip_string(self.buffer, self.at + 1, self.end)
-            if status == OK:
+            after = scan.string_end(self.buffer, self.at + 1, self.end)
+            if after > 0:
                 text: str = json.loads(bytes(self.buffer[self.at : after]).decode())
                 self.at = after
                 return text
-            if status != scan.MORE or not self._refill():
+            if after != -MORE or not self._refill():
                 self._refuse("expected a JSON string")
 
     def _excerpt(self, at: int) -> str:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.compiled import compiled
 from evaluation.lists import Lists
+from evaluation.native import kernel
 from evaluation.release import MomentQueries
 from evaluation.temporal import NMS_ROWS_IN, ROWS_KEPT, group_by_appearance, suppress, tiou32
 
@@ -47,6 +47,7 @@ class RankTables:
         self._start32 = truth.start.astype(np.float32)
         self._end32 = truth.end.astype(np.float32)
         self._thresholds32 = np.array(THRESHOLDS, np.float32)
+        self._room = np.empty((3, max(nms_rows_in, ROWS_KEPT)), np.int64)
 
     def add(self, lists: Lists, queries: NDArray[np.int64]) -> None:
         """Rank checked lists (videos as places); `queries` [N] places in the truth, negative ones are passed over."""
@@ -74,6 +75,7 @@ class RankTables:
                 self._start32,
                 self._end32,
                 self._thresholds32,
+                self._room,
                 table.first_hit,
                 table.first_tiou,
             )
@@ -85,7 +87,7 @@ class RankTables:
         return self.tables[task, nms]
 
 
-@compiled
+@kernel("void(int64[::1], int64[::1], int64[::1], int64[::1], int16[:,::1])")
 def rank_videos(
     offsets: NDArray[np.int64],
     queries: NDArray[np.int64],
@@ -103,7 +105,10 @@ def rank_videos(
                 break
 
 
-@compiled
+@kernel(
+    "void(boolean, boolean, float64, int64, int64[::1], int64[::1], int64[::1], float64[::1], float64[::1], "
+    "float64[::1], int64[::1], float32[::1], float32[::1], float32[::1], int64[:,::1], int16[:,::1], float32[::1])"
+)
 def rank_moments(
     is_svmr: bool,
     use_nms: bool,
@@ -119,6 +124,7 @@ def rank_moments(
     truth_start: NDArray[np.float32],
     truth_end: NDArray[np.float32],
     thresholds: NDArray[np.float32],
+    room: NDArray[np.int64],
     first_hit: NDArray[np.int16],
     first_tiou: NDArray[np.float32],
 ) -> None:
@@ -127,16 +133,19 @@ def rank_moments(
     Raw SVMR drops rows of wrong videos after the cut to 100, so they cost no rank. SVMR's NMS runs over all rows and
     gives every survivor the first row's video; VCMR's runs inside each video (HERO, utils/tvr_eval_utils.py).
     """
-    kept = np.empty(ROWS_KEPT, np.int64)
+    kept, order, group = room[0], room[1], room[2]
     for i in range(len(queries)):
         query = queries[i]
         if query < 0:
             continue
         low, high = offsets[i], offsets[i + 1]
         if use_nms:
-            high = min(high, low + nms_rows_in)
-            group = np.zeros(high - low, np.int64) if is_svmr else group_by_appearance(video[low:high])
-            count = suppress(group, start[low:high], end[low:high], score[low:high], nms_threshold, ROWS_KEPT, kept)
+            n = min(high - low, nms_rows_in)
+            if is_svmr:
+                group[:n] = 0
+            else:
+                group_by_appearance(video, low, n, order, group)
+            count = suppress(group, low, n, start, end, score, nms_threshold, ROWS_KEPT, order, kept)
         else:
             count = min(high - low, ROWS_KEPT)
         rank, passed = 0, 0

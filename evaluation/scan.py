@@ -8,8 +8,8 @@ the buffer does not hold to its end, so a file of any size passes through a wind
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.compiled import compiled
 from evaluation.decimals import INEXACT, MORE, OK, TOO_LONG, read_number
+from evaluation.native import helper, kernel
 
 MOST_ROWS = 1000  # longer lists are refused: they cannot be meant, and they bound memory
 TASKS = ("VCMR", "SVMR", "VR")  # the codes 0, 1, 2
@@ -54,14 +54,14 @@ PREDICTIONS_TEXT, TASK_TEXT = _bytes('predictions"'), _bytes('task"')
 VCMR_TEXT, SVMR_TEXT, VR_TEXT = _bytes('"VCMR"'), _bytes('"SVMR"'), _bytes('"VR"')
 
 
-@compiled
+@kernel("int64(uint8[::1], int64, int64)")
 def skip_blank(buffer: NDArray[np.uint8], at: int, end: int) -> int:
     while at < end and (buffer[at] == 32 or buffer[at] == 10 or buffer[at] == 13 or buffer[at] == 9):
         at += 1
     return at
 
 
-@compiled
+@helper
 def starts_with(buffer: NDArray[np.uint8], at: int, end: int, text: NDArray[np.uint8]) -> int:
     """1 where the text stands at `at`, 0 where not, -1 where the buffer ends too early to tell."""
     for i in range(len(text)):
@@ -72,7 +72,7 @@ def starts_with(buffer: NDArray[np.uint8], at: int, end: int, text: NDArray[np.u
     return 1
 
 
-@compiled
+@helper
 def hex_digits(buffer: NDArray[np.uint8], at: int) -> int:
     """The value of four hexadecimal digits, -1 where they are not."""
     value = 0
@@ -87,7 +87,7 @@ def hex_digits(buffer: NDArray[np.uint8], at: int) -> int:
     return value
 
 
-@compiled
+@helper
 def skip_string(buffer: NDArray[np.uint8], at: int, end: int) -> tuple[int, int]:
     """(status, place) after the string whose opening quote stands before `at`; escapes and UTF-8 are checked."""
     while at < end:
@@ -156,7 +156,7 @@ def skip_string(buffer: NDArray[np.uint8], at: int, end: int) -> tuple[int, int]
     return MORE, at
 
 
-@compiled
+@helper
 def key_at(buffer: NDArray[np.uint8], at: int, end: int, lines: bool) -> tuple[int, int]:
     """(key, place after its closing quote); key 0 is an unknown one, -1 an early end."""
     for key, text in (
@@ -175,7 +175,7 @@ def key_at(buffer: NDArray[np.uint8], at: int, end: int, lines: bool) -> tuple[i
     return 0, at
 
 
-@compiled
+@helper
 def task_at(buffer: NDArray[np.uint8], at: int, end: int) -> tuple[int, int]:
     """(code of the task string at `at`, place after it); -1 is none of them, -2 an early end."""
     for code, text in ((0, VCMR_TEXT), (1, SVMR_TEXT), (2, VR_TEXT)):
@@ -187,13 +187,13 @@ def task_at(buffer: NDArray[np.uint8], at: int, end: int) -> tuple[int, int]:
     return -1, at
 
 
-@compiled
-def failed(context: NDArray[np.int64], status: int, at: int) -> int:
+@helper
+def stopped(context: NDArray[np.int64], status: int, at: int) -> int:
     context[AT] = at
     return status
 
 
-@compiled
+@helper
 def scan_rows(
     buffer: NDArray[np.uint8],
     at: int,
@@ -218,7 +218,7 @@ def scan_rows(
         if at == end:
             return MORE, at, width
         if row - first == MOST_ROWS:
-            return failed(context, TOO_MANY_ROWS, at), at, width
+            return stopped(context, TOO_MANY_ROWS, at), at, width
         bare = buffer[at] != 91
         column = 0
         if not bare:
@@ -229,22 +229,22 @@ def scan_rows(
                 return MORE, at, width
             if buffer[at] == 93 and not bare and column == 0:
                 context[COLUMN] = -1
-                return failed(context, ROW_LENGTH, at), at, width
+                return stopped(context, ROW_LENGTH, at), at, width
             if column == 4:
-                return failed(context, ROW_LENGTH, at), at, width
+                return stopped(context, ROW_LENGTH, at), at, width
             begin = at
             status, at, whole, value, integer = read_number(buffer, at, end)
             if status == MORE:
                 return MORE, at, width
             if status == TOO_LONG:
-                return failed(context, LONG_NUMBER, begin), at, width
+                return stopped(context, LONG_NUMBER, begin), at, width
             if status != OK and status != INEXACT:
-                return failed(context, BAD_NUMBER, begin), at, width
+                return stopped(context, BAD_NUMBER, begin), at, width
             if column == 0:
                 if not whole:
-                    return failed(context, NOT_AN_INTEGER, begin), at, width
+                    return stopped(context, NOT_AN_INTEGER, begin), at, width
                 if integer < 0:
-                    return failed(context, LONG_INTEGER, begin), at, width
+                    return stopped(context, LONG_INTEGER, begin), at, width
                 video[row] = integer
             else:
                 columns[column - 1, row] = value
@@ -262,21 +262,21 @@ def scan_rows(
                 at += 1
                 break
             if buffer[at] != 44:
-                return failed(context, BAD_BYTE, at), at, width
+                return stopped(context, BAD_BYTE, at), at, width
             at = skip_blank(buffer, at + 1, end)
         if column == 2:
-            return failed(context, ROW_LENGTH, at - 1), at, width
+            return stopped(context, ROW_LENGTH, at - 1), at, width
         if column < 4:
             columns[2, row] = 0.0
             if column == 1:
                 if not bare:
-                    return failed(context, ROW_LENGTH, at - 1), at, width
+                    return stopped(context, ROW_LENGTH, at - 1), at, width
                 columns[0, row] = 0.0
                 columns[1, row] = 0.0
         if width == 0:
             width = column
         elif width != column:
-            return failed(context, MIXED_ROWS, at - 1), at, width
+            return stopped(context, MIXED_ROWS, at - 1), at, width
         row += 1
         at = skip_blank(buffer, at, end)
         if at == end:
@@ -285,11 +285,11 @@ def scan_rows(
             state[ROWS] = row
             return OK, at + 1, width
         if buffer[at] != 44:
-            return failed(context, BAD_BYTE, at), at, width
+            return stopped(context, BAD_BYTE, at), at, width
         at = skip_blank(buffer, at + 1, end)
 
 
-@compiled
+@helper
 def scan_entry(
     buffer: NDArray[np.uint8],
     at: int,
@@ -307,7 +307,7 @@ def scan_entry(
 ) -> tuple[int, int]:
     """(status, place after the closing brace) of the entry at `at` < end."""
     if buffer[at] != 123:
-        return failed(context, EXPECTED_ENTRY, at), at
+        return stopped(context, EXPECTED_ENTRY, at), at
     seen, width, before = 0, 0, state[ROWS]
     at = skip_blank(buffer, at + 1, end)
     while True:
@@ -315,21 +315,21 @@ def scan_entry(
         if at == end:
             return MORE, at
         if buffer[at] != 34:
-            return failed(context, BAD_BYTE, at), at
+            return stopped(context, BAD_BYTE, at), at
         key, after = key_at(buffer, at + 1, end, lines)
         if key < 0:
             return MORE, at
         if key == 0:
             status, _ = skip_string(buffer, at + 1, end)
-            return (MORE if status == MORE else failed(context, BAD_KEY, at)), at
+            return (MORE if status == MORE else stopped(context, BAD_KEY, at)), at
         if seen & key:
-            return failed(context, REPEATED_KEY, at), at
+            return stopped(context, REPEATED_KEY, at), at
         seen |= key
         at = skip_blank(buffer, after, end)
         if at == end:
             return MORE, at
         if buffer[at] != 58:
-            return failed(context, BAD_BYTE, at), at
+            return stopped(context, BAD_BYTE, at), at
         at = skip_blank(buffer, at + 1, end)
         if at == end:
             return MORE, at
@@ -339,24 +339,24 @@ def scan_entry(
             if status == MORE:
                 return MORE, at
             if status == TOO_LONG:
-                return failed(context, LONG_NUMBER, begin), at
+                return stopped(context, LONG_NUMBER, begin), at
             if (status != OK and status != INEXACT) or not whole:
-                return failed(context, NOT_AN_INTEGER, begin), at
+                return stopped(context, NOT_AN_INTEGER, begin), at
             if integer < 0:
-                return failed(context, LONG_INTEGER, begin), at
+                return stopped(context, LONG_INTEGER, begin), at
             desc_ids[state[ENTRIES]] = integer
             context[DESC_ID], context[HAVE_ID] = integer, 1
         elif key == DESC_KEY:
             if buffer[at] != 34:
-                return failed(context, BAD_STRING, at), at
+                return stopped(context, BAD_STRING, at), at
             status, at = skip_string(buffer, at + 1, end)
             if status == MORE:
                 return MORE, at
             if status != OK:
-                return failed(context, status, at), at
+                return stopped(context, status, at), at
         elif key == PREDICTIONS_KEY:
             if buffer[at] != 91:
-                return failed(context, BAD_BYTE, at), at
+                return stopped(context, BAD_BYTE, at), at
             status, at, width = scan_rows(buffer, at + 1, end, state, context, video, columns, fixes)
             if status != OK:
                 return status, at
@@ -365,7 +365,7 @@ def scan_entry(
             if task == -2:
                 return MORE, at
             if task == -1:
-                return failed(context, BAD_TASK, begin), at
+                return stopped(context, BAD_TASK, begin), at
             context[TASK] = task
         at = skip_blank(buffer, at, end)
         if at == end:
@@ -373,24 +373,27 @@ def scan_entry(
         if buffer[at] == 125:
             break
         if buffer[at] != 44:
-            return failed(context, BAD_BYTE, at), at
+            return stopped(context, BAD_BYTE, at), at
         at = skip_blank(buffer, at + 1, end)
     context[ROW], context[COLUMN] = -1, -1
     needed = DESC_ID_KEY | PREDICTIONS_KEY | (TASK_KEY if lines else 0)
     if seen & needed != needed:
-        return failed(context, MISSING_KEY, at), at
+        return stopped(context, MISSING_KEY, at), at
     if width:
         if state[WIDTHS + task] == 0:
             state[WIDTHS + task] = width
         elif state[WIDTHS + task] != width:
-            return failed(context, MIXED_ROWS, at), at
+            return stopped(context, MIXED_ROWS, at), at
     tasks[state[ENTRIES]] = task
     lengths[state[ENTRIES]] = state[ROWS] - before
     state[ENTRIES] += 1
     return OK, at + 1
 
 
-@compiled
+@kernel(
+    "int64(uint8[::1], int64, int64, boolean, int64, int64[::1], int64[::1], int64[::1], int8[::1], int64[::1], "
+    "int64[::1], float64[:,::1], int64[:,::1])"
+)
 def scan(
     buffer: NDArray[np.uint8],
     at: int,
@@ -405,10 +408,11 @@ def scan(
     video: NDArray[np.int64],
     columns: NDArray[np.float64],
     fixes: NDArray[np.int64],
-) -> tuple[int, int]:
-    """(status, place): entries from `at` until the window, the columns or the array end.
+) -> int:
+    """Read entries from `at` until the window, the columns or the array end; returns a status.
 
-    The place after NEED_MORE and FULL is where the next call must begin, with the entry still whole in the window.
+    context[AT] is where it stopped; after NEED_MORE and FULL the next call must begin there, with the entry still
+    whole in the window.
     `lines`: JSONL, entries stand one after another and name their task; else `task` is the array's code.
     """
     while True:
@@ -416,44 +420,51 @@ def scan(
         at = skip_blank(buffer, at, end)
         safe = at
         if at == end:
-            return NEED_MORE, safe
+            return stopped(context, NEED_MORE, safe)
         if not lines:
             if buffer[at] == 93:
-                return CLOSED, at + 1
+                return stopped(context, CLOSED, at + 1)
             if state[STARTED]:
                 if buffer[at] != 44:
-                    return failed(context, EXPECTED_COMMA, at), at
+                    return stopped(context, EXPECTED_COMMA, at)
                 at = skip_blank(buffer, at + 1, end)
                 if at == end:
-                    return NEED_MORE, safe
+                    return stopped(context, NEED_MORE, safe)
         if (
             state[ENTRIES] == len(desc_ids)
             or state[ROWS] + MOST_ROWS > len(video)
             or state[FIXES] + 3 * MOST_ROWS > len(fixes)
         ):
-            return FULL, safe
+            return stopped(context, FULL, safe)
         rows, fixed = state[ROWS], state[FIXES]
         status, at = scan_entry(
             buffer, at, end, lines, task, state, context, desc_ids, tasks, lengths, video, columns, fixes
         )
         if status != OK:
             state[ROWS], state[FIXES] = rows, fixed
-            return (NEED_MORE, safe) if status == MORE else (status, at)
+            return stopped(context, NEED_MORE, safe) if status == MORE else status
         state[STARTED] = 1
 
 
-@compiled
-def flat_object_end(buffer: NDArray[np.uint8], at: int, end: int) -> tuple[int, int]:
-    """(status, place after it) of an object of strings and numbers whose opening brace stands before `at`."""
+@kernel("int64(uint8[::1], int64, int64)")
+def string_end(buffer: NDArray[np.uint8], at: int, end: int) -> int:
+    """The place after a string whose opening quote stands before `at`; -MORE or another negated status without one."""
+    status, after = skip_string(buffer, at, end)
+    return after if status == OK else -status
+
+
+@kernel("int64(uint8[::1], int64, int64)")
+def flat_object_end(buffer: NDArray[np.uint8], at: int, end: int) -> int:
+    """The same for an object of strings and numbers whose opening brace stands before `at`."""
     while at < end:
         c = buffer[at]
         if c == 125:
-            return OK, at + 1
+            return at + 1
         if c == 123 or c == 91:
-            return BAD_BYTE, at
+            return -BAD_BYTE
         at += 1
         if c == 34:
             status, at = skip_string(buffer, at, end)
             if status != OK:
-                return status, at
-    return MORE, at
+                return -status
+    return -MORE

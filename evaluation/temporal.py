@@ -7,7 +7,7 @@ two overlap, and elsewhere the intersection is 0 anyway (TVRetrieval, standalone
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from evaluation.compiled import compiled
+from evaluation.native import helper, kernel
 
 NMS_THRESHOLD = 0.5  # paper, footnote 7
 NMS_ROWS_IN = 200  # rows of a list that enter NMS (HERO's max_before_nms)
@@ -22,7 +22,7 @@ def tiou(first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:
     return np.divide(inter, hull, out=np.zeros(np.broadcast(inter, hull).shape), where=hull != 0)
 
 
-@compiled
+@helper
 def tiou32(start: np.float32, end: np.float32, other_start: np.float32, other_end: np.float32) -> np.float32:
     """IoU in float32 from four float32 numbers: the arithmetic that decides a hit."""
     inter = max(np.float32(0.0), min(end, other_end) - max(start, other_start))
@@ -30,7 +30,7 @@ def tiou32(start: np.float32, end: np.float32, other_start: np.float32, other_en
     return inter / hull if hull != np.float32(0.0) else np.float32(0.0)
 
 
-@compiled
+@helper
 def overlaps(start: float, end: float, other_start: float, other_end: float, threshold: float) -> bool:
     """Whether the float64 IoU is above `threshold` (strict; 0 or more): the verdict of NMS."""
     inter = min(end, other_end) - max(start, other_start)
@@ -39,41 +39,49 @@ def overlaps(start: float, end: float, other_start: float, other_end: float, thr
     return inter / (max(end, other_end) - min(start, other_start)) > threshold
 
 
-@compiled
+@kernel(
+    "int64(int64[::1], int64, int64, float64[::1], float64[::1], float64[::1], float64, int64, int64[::1], int64[::1])"
+)
 def suppress(
     group: NDArray[np.int64],
+    low: int,
+    n: int,
     start: NDArray[np.float64],
     end: NDArray[np.float64],
     score: NDArray[np.float64],
     threshold: float,
     most: int,
+    order: NDArray[np.int64],
     kept: NDArray[np.int64],
 ) -> int:
-    """Greedy NMS inside each group; writes the surviving places into `kept`, returns how many (at most `most`).
+    """Greedy NMS inside each group over rows low .. low+n-1 of the columns.
 
-    `group` numbers the videos 0, 1, … by first appearance. Survivors come by falling score; ties by group, then by
-    list order: exactly what sorting each group, suppressing it, joining the groups in order of first appearance
-    and sorting the whole stably by score gives. Stopping at `most` survivors changes none of them.
+    Writes the surviving rows, counted from `low`, into `kept` and returns how many (at most `most`). `group` [n]
+    numbers the videos 0, 1, … by first appearance; `order` [n] is room to sort in.
+
+    Survivors come by falling score; ties by group, then by list order: exactly what sorting each group, suppressing
+    it, joining the groups in order of first appearance and sorting the whole stably by score gives. Stopping at
+    `most` survivors changes none of them.
     """
-    n = len(score)
-    order = np.arange(n)
-    for i in range(1, n):  # insertion sort: stable, and one pass over lists that are already sorted
-        row = order[i]
+    for i in range(n):  # insertion sort: stable, and one pass over lists that are already sorted
         j = i - 1
         while j >= 0 and (
-            score[order[j]] < score[row] or (score[order[j]] == score[row] and group[order[j]] > group[row])
+            score[low + order[j]] < score[low + i]
+            or (score[low + order[j]] == score[low + i] and group[order[j]] > group[i])
         ):
             order[j + 1] = order[j]
             j -= 1
-        order[j + 1] = row
+        order[j + 1] = i
     count = 0
-    for row in order:
+    for i in range(n):
         if count == most:
             break
+        row = order[i]
+        a, b = start[low + row], end[low + row]
         survives = True
         for j in range(count):
             other = kept[j]
-            if group[other] == group[row] and overlaps(start[other], end[other], start[row], end[row], threshold):
+            if group[other] == group[row] and overlaps(start[low + other], end[low + other], a, b, threshold):
                 survives = False
                 break
         if survives:
@@ -82,22 +90,20 @@ def suppress(
     return count
 
 
-@compiled
-def group_by_appearance(video: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Number equal videos 0, 1, … in order of first appearance."""
-    n = len(video)
-    group = np.empty(n, np.int64)
-    firsts = np.empty(n, np.int64)
+@kernel("void(int64[::1], int64, int64, int64[::1], int64[::1])")
+def group_by_appearance(
+    video: NDArray[np.int64], low: int, n: int, firsts: NDArray[np.int64], group: NDArray[np.int64]
+) -> None:
+    """Number equal videos of rows low .. low+n-1 0, 1, … in order of first appearance; `firsts` [n] is room."""
     groups = 0
     for i in range(n):
         g = 0
-        while g < groups and firsts[g] != video[i]:
+        while g < groups and firsts[g] != video[low + i]:
             g += 1
         if g == groups:
-            firsts[g] = video[i]
+            firsts[g] = video[low + i]
             groups += 1
         group[i] = g
-    return group
 
 
 def nms(
@@ -113,15 +119,9 @@ def nms(
     video [n] int, spans [n, 2] seconds, score [n] (larger is better). Float64, drops IoU strictly above the
     threshold, at most `most` survivors (HERO, post_processing_vcmr_nms). Cut the list to NMS_ROWS_IN before.
     """
-    where = np.asarray(spans, np.float64).reshape(-1, 2)
-    kept = np.empty(len(where), np.int64)
-    count = suppress(
-        group_by_appearance(np.asarray(video, np.int64)),
-        np.ascontiguousarray(where[:, 0]),
-        np.ascontiguousarray(where[:, 1]),
-        np.asarray(score, np.float64),
-        threshold,
-        most,
-        kept,
-    )
+    columns = np.asarray(spans, np.float64).reshape(-1, 2).T.copy()
+    n = columns.shape[1]
+    room, group, kept = np.empty((3, n), np.int64)
+    group_by_appearance(np.array(video, np.int64), 0, n, room, group)
+    count = suppress(group, 0, n, columns[0], columns[1], np.array(score, np.float64), threshold, most, room, kept)
     return kept[:count]

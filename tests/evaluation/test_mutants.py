@@ -4,6 +4,7 @@ A mutant is the source of temporal.py and retrieval.py with one place changed, r
 """
 
 import functools
+import re
 import sys
 import types
 from collections.abc import Callable, Iterator
@@ -36,7 +37,8 @@ from tests.evaluation.golden_sets import (
 pytestmark = [pytest.mark.golden, pytest.mark.skipif(not FOLDER.is_dir(), reason=MISSING)]
 
 Change = tuple[str, str]
-PER_VIDEO = "np.zeros(high - low, np.int64) if is_svmr else group_by_appearance(video[low:high])"
+UNCOMPILED = "helper = lambda function: function\nkernel = lambda signature: helper"
+PER_VIDEO = "if is_svmr:\n                group"
 MUTANTS: dict[str, list[Change]] = {
     "hit with >": [("overlap >= thresholds[passed]", "overlap > thresholds[passed]")],
     "hits in float64": [
@@ -48,18 +50,18 @@ MUTANTS: dict[str, list[Change]] = {
     "NMS with >=": [("other_start)) > threshold", "other_start)) >= threshold")],
     "NMS in float32": [
         (
-            "overlaps(start[other], end[other], start[row], end[row], threshold)",
-            "overlaps(*np.float32([start[other], end[other], start[row], end[row]]), threshold)",
+            "overlaps(start[low + other], end[low + other], a, b, threshold)",
+            "overlaps(*np.float32([start[low + other], end[low + other], a, b]), threshold)",
         )
     ],
     "NMS in list order": [("while j >= 0 and (", "while False and (")],
-    "unstable sort": [("score[order[j]] < score[row] or", "score[order[j]] <= score[row] or")],
-    "ties across videos in list order": [("group[order[j]] > group[row]", "False")],
-    "VCMR NMS over all videos at once": [(PER_VIDEO, "np.zeros(high - low, np.int64)")],
-    "SVMR NMS per video": [(PER_VIDEO, "group_by_appearance(video[low:high])")],
+    "unstable sort": [("score[low + order[j]] < score[low + i]", "score[low + order[j]] <= score[low + i]")],
+    "ties across videos in list order": [("group[order[j]] > group[i]", "False")],
+    "VCMR NMS over all videos at once": [(PER_VIDEO, "if True:\n                group")],
+    "SVMR NMS per video": [(PER_VIDEO, "if False:\n                group")],
     "SVMR survivors keep their own video": [("video[low if is_svmr and use_nms else at]", "video[at]")],
-    "cut to 100 before NMS": [("min(high, low + nms_rows_in)", "min(high, low + ROWS_KEPT)")],
-    "50 kept after NMS": [("nms_threshold, ROWS_KEPT, kept", "nms_threshold, 50, kept")],
+    "cut to 100 before NMS": [("min(high - low, nms_rows_in)", "min(high - low, ROWS_KEPT)")],
+    "50 kept after NMS": [("nms_threshold, ROWS_KEPT, order", "nms_threshold, 50, order")],
     "raw lists sorted by score": [
         ("(kept[k] if use_nms else k)", "(kept if use_nms else np.argsort(-score[low:high], kind='stable'))[k]")
     ],
@@ -102,7 +104,7 @@ def mutant(changes: list[Change]) -> list[types.ModuleType]:
     missed = set(changes)
     for name in ("temporal", "retrieval"):
         text = (folder / f"{name}.py").read_text()
-        text = text.replace("from evaluation.compiled import compiled", "compiled = lambda function: function")
+        text = re.sub(r"from evaluation.native import .*", UNCOMPILED, text)
         text = text.replace("from evaluation.temporal", "from mutant_temporal")
         for old, new in changes:
             if old in text:
