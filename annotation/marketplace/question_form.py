@@ -81,7 +81,8 @@ def errors_in(form: QuestionForm, values: Mapping[str, list[str]]) -> dict[str, 
 
 def _problem(question: Field, values: list[str]) -> str | None:
     if not values:
-        return "Please answer this question." if question.required or (question.least or 0) > 0 else None
+        must = question.required or (question.kind == "choice" and (question.least or 0) > 0)
+        return "Please answer this question." if must else None
     if question.kind == "choice":
         known = {choice.identifier for choice in question.choices}
         if not question.other and not set(values) <= known:

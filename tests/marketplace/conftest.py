@@ -23,8 +23,7 @@ def database_server() -> str:
 @pytest.fixture(scope="session")
 def site(database_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     log = tmp_path_factory.mktemp("marketplace") / "server.log"
-    origins = "https:,http://localhost,http://127.0.0.1"
-    with running_site(database_server, log, MARKETPLACE_FRAME_ORIGINS=origins) as running:
+    with running_site(database_server, log) as running:
         yield running
         invariants.assert_hold(running.database_url)  # after everything that the tests have done
 

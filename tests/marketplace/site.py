@@ -72,6 +72,7 @@ class Site:
     url: str
     environment: dict[str, str]
     hook_port: int  # of this machine, where notifications may be posted to
+    task_port: int  # of this machine, from where tasks may be framed
     http: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=60, verify=False))
     _crowd: list[WorkerBrowser] = field(default_factory=list)
 
@@ -222,7 +223,7 @@ class WorkerBrowser:
 @contextlib.contextmanager
 def running_site(server_url: str, log: Path, **environment: str) -> Iterator[Site]:
     """A migrated marketplace under gunicorn on a free port, as `make up` runs it."""
-    port, hook_port = free_port(), free_port()
+    port, hook_port, task_port = free_port(), free_port(), free_port()
     url = f"http://127.0.0.1:{port}"
     with scratch_database(server_url) as database_url:
         variables = {
@@ -234,9 +235,11 @@ def running_site(server_url: str, log: Path, **environment: str) -> Iterator[Sit
             "MARKETPLACE_OPEN_SIGNUP": "true",
             "MARKETPLACE_FAULTS": "true",
             "MARKETPLACE_NOTIFY_ORIGINS": f"http://127.0.0.1:{hook_port}",
+            # localhost and 127.0.0.1 are different sites for a browser, as they are in real life.
+            "MARKETPLACE_FRAME_ORIGINS": f"https:,http://localhost:{task_port}",
             **environment,
         }
-        site = Site(url, variables, hook_port)
+        site = Site(url, variables, hook_port, task_port)
         site.manage("migrate", "--verbosity", "0")
         command = [
             sys.executable, "-m", "gunicorn", "annotation.marketplace.wsgi", "--bind", f"127.0.0.1:{port}",
