@@ -1,0 +1,105 @@
+"""The pages in Chromium: no console error, no sideways scrolling at 360 px, nothing that axe finds, light and dark."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from django.test import Client
+from playwright.sync_api import Browser, Page, sync_playwright
+from pytest_django.live_server_helper import LiveServer
+
+from benchmark_site.leaderboard.models import Evaluation, Membership, State, Submission, Track, TrainingRun
+from tests import chromium
+from tests.leaderboard.conftest import REPOSITORY, Door, add_scores, small_file
+
+pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
+
+AXE = REPOSITORY / "node_modules/axe-core/axe.min.js"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = chromium.find()
+    if path is None:
+        pytest.skip("no Chromium on this machine")
+    # Playwright runs an event loop in this thread, and Django would refuse to touch the database beside it.
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        found = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def visit(browser: Browser, live_server: LiveServer, membership: Membership) -> Iterator[Callable[[str, str], Page]]:
+    """`visit(path, "dark")`: the page on a phone, as the member sees it; console errors fail the test."""
+    client = Client()
+    client.force_login(membership.user)
+    cookie = {"name": "bench_session", "value": client.cookies["bench_session"].value, "url": live_server.url}
+    errors: list[str] = []
+    contexts = []
+
+    def open_page(path: str, scheme: str) -> Page:
+        context = browser.new_context(viewport={"width": 360, "height": 740}, color_scheme=scheme)  # type: ignore[arg-type]
+        contexts.append(context)
+        context.add_cookies([cookie])  # type: ignore[list-item]
+        page = context.new_page()
+        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(live_server.url + path)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert errors == []
+
+
+def test_every_page_is_fit_for_a_phone_and_for_everybody(
+    visit: Callable[[str, str], Page], door: Door, track: Track, tmp_path: Path
+) -> None:
+    public = _submission(door, track, tmp_path, "A method with quite a long name, so that the table must scroll", "1")
+    add_scores(public, {track.primary_metric: 30.0, "SVMR.R@1.tiou0.7.nms0.5": 40.0}, beats_blind=False)
+    refused = _submission(door, track, tmp_path, "refused", "2")
+    evaluation = refused.evaluation
+    evaluation.problems = [
+        {"file": "p.json", "task": "VCMR", "id": 17, "row": 3, "column": None, "message": "expected a number"}
+    ]
+    evaluation.end(State.FAILED, "refused: the file is not a valid submission")
+    waiting = _submission(door, track, tmp_path, "waiting", "3")
+    run = TrainingRun.objects.create(release=track.release, stage="training", progress=0.4, facts={"loss": 1.2})
+    paths = [
+        "/boards/", track.get_absolute_url(), track.get_absolute_url() + "?every",
+        track.get_absolute_url() + "submit/", "/submissions/", "/teams/", run.get_absolute_url(),
+        *(one.get_absolute_url() for one in (public, refused, waiting)),
+    ]  # fmt: skip
+    for path in paths:
+        for scheme in ("light", "dark"):
+            page = visit(path, scheme)
+            width = page.evaluate("document.documentElement.scrollWidth")
+            assert width <= 360, f"{path} is {width} px wide"
+            page.evaluate(AXE.read_text())
+            found = page.evaluate("axe.run().then(result => result.violations)")
+            assert [(one["id"], one["nodes"][0]["html"][:200]) for one in found] == [], (path, scheme)
+            page.context.close()
+
+
+def test_the_page_of_a_submission_follows_its_scoring(
+    visit: Callable[[str, str], Page], door: Door, track: Track, tmp_path: Path
+) -> None:
+    submission = _submission(door, track, tmp_path, "mine", "1")
+    page = visit(submission.get_absolute_url(), "light")
+    assert page.get_by_text("Scoring: waiting").is_visible()
+    Evaluation.objects.update(state=State.RUNNING, claimed_by="w", heartbeat=submission.created_at, attempt=1)
+    page.get_by_text("Scoring: running").wait_for(timeout=10_000)
+    add_scores(submission, {track.primary_metric: 30.0})
+    page.get_by_text("Scoring: done").wait_for(timeout=10_000)
+    assert page.get_by_role("cell", name="30.00").is_visible()
+
+
+def _submission(door: Door, track: Track, folder: Path, method: str, text: str) -> Submission:
+    status, sent = door.post(track, small_file(folder, text=text), method=method, public="true")
+    assert status == 201
+    return Submission.objects.get(pk=sent["id"])
