@@ -93,7 +93,7 @@ def pay_bonus(assignment: Assignment, hit: Hit, amount: Decimal, at: dt.datetime
 def earned(worker: Worker) -> Decimal:
     """All rewards and bonuses of a worker so far."""
     amounts = LedgerEntry.objects.filter(worker=worker, kind__in=LedgerEntry.EARNED).values_list("amount", flat=True)
-    return sum(amounts, Decimal(0))
+    return sum(amounts, Decimal("0.00"))
 
 
 def _take(requester_id: int, amount: Decimal, *, hold: Decimal) -> None:

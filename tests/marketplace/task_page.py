@@ -9,7 +9,7 @@ from typing import Any
 PAGE = b"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Task</title></head><body><main>
 <h1>What happens in the clip?</h1>
 <form method="post"><label>Your sentence <input name="sentence" required></label>
-<button>Submit</button></form><p id="probe"></p></main>
+<button>Submit</button></form><p id="probe" hidden></p></main>
 <script>
 const given = new URLSearchParams(location.search);
 const form = document.querySelector("form");

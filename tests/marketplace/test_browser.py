@@ -124,15 +124,19 @@ def person(browser: Browser, site: Site) -> Iterator[Callable[..., Person]]:
 def test_a_person_signs_up_works_and_sees_the_work_approved(
     person: Callable[..., Person], lab: Lab, task: str, size: str
 ) -> None:
-    title = unique("Describe what happens")
-    hit = lab.hit(Title=title, Question=task, MaxAssignments=2)
+    hit = lab.hit(
+        Title="Describe what happens in a clip",
+        Description=f"Watch up to a minute and write one sentence, {size}",
+        Question=task,
+        MaxAssignments=2,
+    )
     me = person(size)
     me.page.goto("/accounts/signup/")
     me.check("signup")
     me.sign_up()
     me.check("groups")
 
-    me.page.get_by_role("link", name=f"Preview {title}").click()
+    me.page.locator(f"[data-hit-type='{hit['HITTypeId']}'] a[data-action=preview]").click()
     frame = me.page.frame_locator("iframe[data-role=task]")
     expect(frame.get_by_role("button", name="Submit")).to_be_disabled()
     me.check("preview")
@@ -140,13 +144,14 @@ def test_a_person_signs_up_works_and_sees_the_work_approved(
     expect(frame.get_by_role("button", name="Submit")).to_be_enabled()
     expect(me.page.get_by_role("timer")).to_contain_text("0:0")
     me.check("task")
-    probe = json.loads(frame.locator("#probe").inner_text())
+    probe = json.loads(frame.locator("#probe").text_content() or "")
     assert probe["document"] == probe["address"] == probe["cookie"] == probe["move"] == "SecurityError"
     assert probe["own"] == ""
 
     frame.get_by_label("Your sentence").fill("A cat jumps <onto> a table & sleeps")
     frame.get_by_role("button", name="Submit").click()
     expect(frame.get_by_role("heading", name="Thank you, your work was received")).to_be_visible()
+    expect(me.page.get_by_role("timer")).to_be_hidden()
     inner = next(part for part in me.page.frames if part.url.endswith("/mturk/externalSubmit"))
     assert axe(inner) == []
     me.check("received")
