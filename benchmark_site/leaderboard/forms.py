@@ -13,13 +13,13 @@ from benchmark_site.leaderboard.models import ApiToken, Submission, Team
 class SubmissionForm(forms.ModelForm):
     """The words beside the file; the same form checks the page's posts and the API's."""
 
-    paper_url = forms.URLField(required=False, assume_scheme="https", label="paper", help_text="its address, if any")
-    code_url = forms.URLField(required=False, assume_scheme="https", label="code", help_text="its address, if any")
+    paper_url = forms.URLField(required=False, assume_scheme="https", label="Paper", help_text="its address, if any")
+    code_url = forms.URLField(required=False, assume_scheme="https", label="Code", help_text="its address, if any")
 
     class Meta:
         model = Submission
         fields = ["method", "description", "paper_url", "code_url", "public"]
-        labels = {"public": "show it on the board to everybody"}
+        labels = {"public": "Show it on the board to everybody"}
         help_texts = {
             "method": "the name on the board, at most 80 characters",
             "description": "what it is, what it was trained on",
@@ -31,7 +31,7 @@ class UploadForm(SubmissionForm):
     """The page's form: the same words, a team, a file."""
 
     team = forms.ModelChoiceField(Team.objects.none(), empty_label=None)
-    file = forms.FileField(allow_empty_file=False, label="file of predictions")
+    file = forms.FileField(allow_empty_file=False, label="File of predictions")
 
     field_order = ["team", "file", "method", "description", "paper_url", "code_url", "public"]
 
