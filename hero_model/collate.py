@@ -112,8 +112,8 @@ def frame_order_batch(
     order = torch.arange(batch.mask.shape[1]).repeat(len(clips), 1)
     labels = torch.full_like(order, -1)
     for row, (before, after) in enumerate(zip(chosen, shuffled, strict=True)):
-        order[row, before] = torch.from_numpy(after)
-        labels[row, after] = torch.from_numpy(before)
+        order[row, before] = torch.tensor(after.copy())
+        labels[row, after] = torch.tensor(before.copy())
     return FrameOrderBatch(batch, order, labels)
 
 

@@ -6,11 +6,12 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from safetensors import SafetensorError
 from transformers import PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
@@ -177,11 +178,17 @@ def save_model(model: HeroPreTrainedModel, tokenizer: PreTrainedTokenizerBase, f
 
 
 def load_model(kind: type[Model], folder: Path) -> tuple[Model, PreTrainedTokenizerBase]:
-    """Raises InputError."""
+    """A saved model, ready to predict, and its tokenizer.
+
+    Raises InputError, also where the file lacks a weight, which the library alone would start at random.
+    """
     try:
-        return kind.from_pretrained(folder).eval(), load_tokenizer(folder)
-    except (OSError, ValueError) as error:
+        model, report = cast(tuple[Model, dict[str, set[str]]], kind.from_pretrained(folder, output_loading_info=True))
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise InputError(f"{folder}: no finished model of `train` can be loaded from it: {error}") from error
+    if report["missing_keys"]:
+        raise InputError(f"{folder}: the model file lacks {', '.join(sorted(report['missing_keys']))}")
+    return model.eval(), load_tokenizer(folder)
 
 
 @contextmanager
