@@ -24,7 +24,7 @@ _ENVELOPE_BYTES = 64 * 1024
 _SLOWEST_BYTES_PER_S = 4 * 1024
 _PATIENCE_S = 30
 _READ_BYTES = 4 * 1024
-# What is read and thrown away of a refused sender without a token.
+# What is read and thrown away of a refused sender without a token, or of one who would send too much.
 _STRANGERS_BYTES = 32 * 2**20
 _LONGEST_SUFFIX = 12
 
@@ -62,7 +62,7 @@ def receive(request: HttpRequest) -> tuple[QueryDict, Upload]:
         raise Refusal("file", "not_a_form", "send the file as multipart/form-data (curl -F file=@predictions.json)")
     if not declared:
         raise Refusal("file", "no_length", "the request must say its Content-Length", status=411)
-    if declared > max_bytes() + _ENVELOPE_BYTES:
+    if _is_too_long(declared):
         raise _too_large()
     handler = _Handler(request)
     request.upload_handlers = [handler]
@@ -76,9 +76,10 @@ def receive(request: HttpRequest) -> tuple[QueryDict, Upload]:
 def drain(request: HttpRequest, *, known: bool) -> None:
     """Read what a refused sender has left to send, so that it hears the answer and not a closed connection.
 
-    For a sender who is not `known` only a short rest is read.
+    For a sender who is not `known`, or would send too much, only a short rest is read.
     """
-    left = min(int(request.META.get("CONTENT_LENGTH") or 0), max_bytes() if known else _STRANGERS_BYTES)
+    declared = int(request.META.get("CONTENT_LENGTH") or 0)
+    left = min(declared, max_bytes() if known and not _is_too_long(declared) else _STRANGERS_BYTES)
     began, received = time.monotonic(), 0
     with contextlib.suppress(UnreadablePostError):
         while left > received and not _too_slow(began, received):
@@ -173,6 +174,10 @@ class _Handler(FileUploadHandler):
     def _stop(self, refusal: Refusal) -> None:
         self.refusal = refusal
         raise StopUpload(connection_reset=True)
+
+
+def _is_too_long(declared: int) -> bool:
+    return declared > max_bytes() + _ENVELOPE_BYTES
 
 
 def _too_slow(began: float, received: int) -> bool:

@@ -67,6 +67,23 @@ def test_a_refusal_before_the_body_reaches_the_sender(
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (429, "quota_day")
 
 
+def test_ten_gigabytes_are_refused_before_they_are_sent(
+    live_server: LiveServer, track: Track, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "_STRANGERS_BYTES", 1000)
+    address = urlsplit(live_server.url)
+    with socket.create_connection((address.hostname or "", address.port or 0), timeout=20) as sender:
+        sender.sendall(
+            f"POST /api/tracks/{track.path}/submissions HTTP/1.1\r\nHost: {address.netloc}\r\nConnection: close\r\n"
+            f"Authorization: Bearer {token}\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+            f"Content-Length: 10000000000\r\n\r\n".encode()
+            + b"x" * 1000
+        )
+        answer = b"".join(iter(lambda: sender.recv(65536), b""))
+    assert b" 413 " in answer.split(b"\r\n")[0]
+    assert b"1,073,741,824 bytes" in answer
+
+
 def test_a_sender_that_trickles_is_cut_off(
     live_server: LiveServer, track: Track, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
