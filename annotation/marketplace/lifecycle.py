@@ -12,7 +12,7 @@ other, and the counters equal the rows. A HIT's status is a function of its row 
 from __future__ import annotations
 
 import datetime as dt
-from typing import Literal
+from typing import Any, Literal
 
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
@@ -112,19 +112,22 @@ def submit(assignment: Assignment, answer: str, now: dt.datetime) -> bool:
     """Store the answer if the assignment is still accepted and its deadline not over; say whether it was."""
     with transaction.atomic():
         hit = _lock(assignment.hit_id)
-        changed = Assignment.objects.filter(pk=assignment.pk, status=Status.ACCEPTED, deadline__gt=now).update(
-            status=Status.SUBMITTED,
-            answer=answer,
-            submitted_at=now,
-            auto_approve_at=now + dt.timedelta(seconds=hit.hit_type.auto_approval_delay_s),
-        )
+        received: dict[str, Any] = {
+            "status": Status.SUBMITTED,
+            "answer": answer,
+            "submitted_at": now,
+            "auto_approve_at": now + dt.timedelta(seconds=hit.hit_type.auto_approval_delay_s),
+        }
+        accepted = Assignment.objects.filter(pk=assignment.pk, status=Status.ACCEPTED, deadline__gt=now)
+        changed = accepted.update(**received)
         if not changed:
             return False
         hit.pending -= 1
         hit.submitted += 1
         hit.dispose_at = max(hit.dispose_at, now + DISPOSAL_AFTER)
         hit.save(update_fields=["pending", "submitted", "dispose_at"])
-        assignment.refresh_from_db()
+        for name, value in received.items():
+            setattr(assignment, name, value)
         notices.event("AssignmentSubmitted", hit.hit_type, hit, now, assignment)
         _announce_reviewable(hit, now)
         if hit.assignment_review_policy or hit.hit_review_policy:

@@ -23,8 +23,8 @@ PAGE_SIZE = 50
 @require_POST
 @worker_page
 def accept(request: HttpRequest, worker: Worker, now: dt.datetime, hit_type_id: str) -> HttpResponse:
-    hit_type = get_object_or_404(HitType.objects.select_related("requester"), public_id=hit_type_id)
-    if Block.objects.filter(requester=hit_type.requester, worker=worker).exists():
+    hit_type = get_object_or_404(HitType, public_id=hit_type_id)
+    if Block.objects.filter(requester=hit_type.requester_id, worker=worker).exists():
         messages.error(request, "You cannot work on this requester's HITs.")
         return redirect("groups")
     if hit_type.requirements and not qualify.access(hit_type.requirements, Holdings.of(worker)).accept:
