@@ -35,7 +35,9 @@ def load(name: str) -> "SentenceTransformer":
     if os.path.isdir(path := model_path(name)):
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
     from sentence_transformers import SentenceTransformer
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()  # the bar of the work itself is on the screen
     return SentenceTransformer(path, device="cpu")
 
 

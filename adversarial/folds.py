@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import heapq
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -74,6 +75,7 @@ def run_fold(work: Path, fold: int, progress: Progress | None = None) -> dict[st
 
 def _match_files(work: Path, fold: int, done: Path, progress: Progress | None) -> None:
     settings = Settings(**_read(work / "plan.json")["settings"])
+    started = time.process_time()
     with PeakMemory() as peak:
         with _input(work, fold).open(encoding="utf-8") as lines:
             numbered = [json.loads(line) for line in lines]
@@ -86,7 +88,8 @@ def _match_files(work: Path, fold: int, done: Path, progress: Progress | None) -
         numbers = fold_numbers(fold, new, found)
     lines_of = sorted(zip((numbered[index][0] for index in order), new, strict=True), key=lambda pair: pair[0])
     write_whole(_output(work, fold), (json.dumps(line, ensure_ascii=False) + "\n" for line in lines_of))
-    _write(done, numbers | {"peak_bytes": peak.bytes})
+    seconds = time.process_time() - started  # of this process: a fold that was killed began with more
+    _write(done, numbers | {"cpu_seconds": seconds, "peak_bytes": peak.bytes})
     store.clear()
 
 
@@ -107,7 +110,10 @@ def gather(work: Path, target: Path) -> dict[str, Any]:
         files = [stack.enter_context(_output(work, fold).open(encoding="utf-8")) for fold in range(found["folds"])]
         merged = heapq.merge(*map(_numbered_lines, files))
         write_whole(target, (line for _, line in merged))
-    return report | {"peak_bytes": max(fold["peak_bytes"] for fold in numbers)}
+    return report | {
+        "cpu_seconds": sum(fold["cpu_seconds"] for fold in numbers),
+        "peak_bytes": max(fold["peak_bytes"] for fold in numbers),
+    }
 
 
 def run_all(
@@ -119,6 +125,7 @@ def run_all(
     progress: Callable[[str, float], None] | None = None,
 ) -> dict[str, Any]:
     """Plan, run every fold that is not done, gather: one process, resumable."""
+    started = time.perf_counter()
     folds = plan(source, work, settings, max_fold)
     for fold in range(folds):
 
@@ -127,7 +134,7 @@ def run_all(
                 progress(f"fold {fold + 1} of {folds}: {stage}", share)
 
         run_fold(work, fold, report)
-    return gather(work, target)
+    return gather(work, target) | {"seconds": time.perf_counter() - started}
 
 
 def _items(work: Path, fold: int) -> list[Item]:

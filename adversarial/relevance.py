@@ -43,8 +43,9 @@ def learn(questions: Floats, answers: Floats, answer_id: Ints, part: Ints, seed:
     parts = int(part.max()) + 1
     if n < _LEARNT_FROM or parts < 2:
         return Relevance(questions, answers[None], np.zeros(n, np.int32), _PLAIN_SLOPE, _PLAIN_BIAS)
-    read = np.empty((n, _DIM), np.float32)
-    seen = np.empty((parts, n, _DIM), np.float32)
+    dim = min(_DIM, questions.shape[1])
+    read = np.empty((n, dim), np.float32)
+    seen = np.empty((parts, n, dim), np.float32)
     for index in range(parts):
         rest = part != index
         encoder = _train(questions[rest], answers[rest], answer_id[rest], seed + index)
@@ -63,8 +64,9 @@ def _train(questions: Floats, answers: Floats, answer_id: Ints, seed: int) -> tu
     """(question map, its bias, answer map, its bias)."""
     rng = np.random.default_rng(seed)
     n, width = questions.shape
-    start = np.linalg.qr(rng.standard_normal((width, _DIM)))[0].astype(np.float32)
-    maps = (start.copy(), np.zeros(_DIM, np.float32), start.copy(), np.zeros(_DIM, np.float32))
+    dim = min(_DIM, width)
+    start = np.linalg.qr(rng.standard_normal((width, dim)))[0].astype(np.float32)
+    maps = (start.copy(), np.zeros(dim, np.float32), start.copy(), np.zeros(dim, np.float32))
     scale = np.full(1, np.log(10.0), np.float32)
     adam = Adam((*maps, scale), _RATE, [_DECAY] * 4 + [0.0], _EPOCHS * -(-n // _BATCH))
     for _ in range(_EPOCHS):
