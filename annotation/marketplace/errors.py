@@ -1,7 +1,7 @@
 """Errors of the requester API, in the service's shapes.
 
 Each code carries where it comes from: `model` (named in botocore's service model or its documentation strings),
-`aws` (AWS's documentation or answers of the real service quoted in public), `ours` (this marketplace's choice).
+`aws` (AWS's documentation or its earlier SDKs for Mechanical Turk), `ours` (this marketplace's choice).
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ TURK_ERROR_CODES: dict[str, Source] = {
     "AWS.MechanicalTurk.InvalidMaximumAssignmentsIncrease": "model",
     "AWS.MechanicalTurk.InvalidAssignmentState": "aws",
     "AWS.MechanicalTurk.InvalidHITState": "aws",
-    "AWS.MechanicalTurk.InvalidQualificationRequestState": "ours",
+    "AWS.MechanicalTurk.InvalidQualificationRequestState": "aws",
     "AWS.MechanicalTurk.InsufficientFunds": "aws",
     "AWS.MechanicalTurk.HITDoesNotExist": "aws",
-    "AWS.MechanicalTurk.HITTypeDoesNotExist": "aws",
-    "AWS.MechanicalTurk.HITLayoutDoesNotExist": "aws",
+    "AWS.MechanicalTurk.HITTypeDoesNotExist": "ours",
+    "AWS.MechanicalTurk.HITLayoutDoesNotExist": "ours",
     "AWS.MechanicalTurk.AssignmentDoesNotExist": "aws",
     "AWS.MechanicalTurk.WorkerDoesNotExist": "ours",
     "AWS.MechanicalTurk.QualificationDoesNotExist": "aws",
@@ -28,7 +28,7 @@ TURK_ERROR_CODES: dict[str, Source] = {
     "AWS.MechanicalTurk.QualificationTypeAlreadyExists": "aws",
     "AWS.MechanicalTurk.QualificationRequestDoesNotExist": "aws",
     "AWS.MechanicalTurk.InvalidQualificationTypeState": "aws",
-    "AWS.MechanicalTurk.DuplicateRequest": "aws",
+    "AWS.MechanicalTurk.DuplicateRequest": "ours",
     "AWS.MechanicalTurk.RejectionOverrideTooLate": "ours",
     "AWS.MechanicalTurk.InvalidWorker": "ours",
     "AWS.MechanicalTurk.FileDoesNotExist": "ours",
@@ -39,7 +39,7 @@ TURK_ERROR_CODES: dict[str, Source] = {
     "AWS.MechanicalTurk.InvalidNextToken": "ours",
     "AWS.ParameterOutOfRange": "aws",
     "AWS.MissingParameters": "aws",
-    "AWS.BadParameterValue": "aws",
+    "AWS.MechanicalTurk.InvalidParameterValue": "aws",
     "AWS.ServiceFault": "ours",
 }
 

@@ -135,4 +135,4 @@ def _out_of_range(name: str, problem: str) -> ApiError:
 
 
 def _bad(name: str, problem: str) -> ApiError:
-    return refused("AWS.BadParameterValue", f"{name} {problem}")
+    return refused("AWS.MechanicalTurk.InvalidParameterValue", f"{name} {problem}")

@@ -50,17 +50,25 @@ def check_requirements(requirements: Iterable[Requirement], requester: Requester
         type_id, comparator = requirement["QualificationTypeId"], requirement["Comparator"]
         integers, locales = requirement.get("IntegerValues") or [], requirement.get("LocaleValues") or []
         if "ActionsGuarded" in requirement and "RequiredToPreview" in requirement:
-            raise refused("AWS.BadParameterValue", "RequiredToPreview and ActionsGuarded cannot be used together")
+            raise refused(
+                "AWS.MechanicalTurk.InvalidParameterValue",
+                "RequiredToPreview and ActionsGuarded cannot be used together",
+            )
         if comparator in VALUE_FREE:
             if integers or locales:
-                raise refused("AWS.BadParameterValue", f"{comparator} takes no values")
+                raise refused("AWS.MechanicalTurk.InvalidParameterValue", f"{comparator} takes no values")
         elif type_id == LOCALE:
             if integers or comparator not in LOCALE_COMPARATORS:
-                raise refused("AWS.BadParameterValue", f"Worker_Locale takes LocaleValues with {LOCALE_COMPARATORS}")
+                raise refused(
+                    "AWS.MechanicalTurk.InvalidParameterValue",
+                    f"Worker_Locale takes LocaleValues with {LOCALE_COMPARATORS}",
+                )
             _check_count(comparator, locales, "LocaleValues")
         else:
             if locales:
-                raise refused("AWS.BadParameterValue", "LocaleValues can only be used with Worker_Locale")
+                raise refused(
+                    "AWS.MechanicalTurk.InvalidParameterValue", "LocaleValues can only be used with Worker_Locale"
+                )
             _check_count(comparator, integers, "IntegerValues")
         if (
             type_id not in SYSTEM
@@ -72,7 +80,7 @@ def check_requirements(requirements: Iterable[Requirement], requester: Requester
 def _check_count(comparator: str, values: list[Any], name: str) -> None:
     if not values or (comparator not in SET_COMPARATORS and len(values) != 1):
         expected = "at least one value" if comparator in SET_COMPARATORS else "exactly one value"
-        raise refused("AWS.BadParameterValue", f"{comparator} takes {expected} in {name}")
+        raise refused("AWS.MechanicalTurk.InvalidParameterValue", f"{comparator} takes {expected} in {name}")
 
 
 @dataclass

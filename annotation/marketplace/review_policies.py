@@ -73,11 +73,11 @@ def _check(policy: Policy | None, member: str, name: str) -> None:
     if policy is None:
         return
     if policy["PolicyName"] != name:
-        raise refused("AWS.BadParameterValue", f"PolicyName of {member} must be {name}")
+        raise refused("AWS.MechanicalTurk.InvalidParameterValue", f"PolicyName of {member} must be {name}")
     given = {parameter.get("Key", ""): parameter for parameter in policy.get("Parameters", [])}
     for key, parameter in given.items():
         if key not in PARAMETERS[name]:
-            raise refused("AWS.BadParameterValue", f"{key!r} is not a parameter of {name}")
+            raise refused("AWS.MechanicalTurk.InvalidParameterValue", f"{key!r} is not a parameter of {name}")
         limits = PARAMETERS[name][key]
         if limits is not None:
             _check_number(key, parameter.get("Values", []), limits)
@@ -86,13 +86,13 @@ def _check(policy: Policy | None, member: str, name: str) -> None:
             raise refused("AWS.MissingParameters", f"{name} needs the parameter {key}")
     for entry in given.get("AnswerKey", {}).get("MapEntries", []):
         if not entry.get("Key") or not entry.get("Values"):
-            raise refused("AWS.BadParameterValue", "Each entry of AnswerKey needs a Key and Values")
+            raise refused("AWS.MechanicalTurk.InvalidParameterValue", "Each entry of AnswerKey needs a Key and Values")
 
 
 def _check_number(key: str, values: list[str], limits: tuple[int, int]) -> None:
     low, high = limits
     if len(values) != 1 or not values[0].isascii() or not values[0].isdigit() or not low <= int(values[0]) <= high:
-        raise refused("AWS.BadParameterValue", f"{key} needs one number from {low} to {high}")
+        raise refused("AWS.MechanicalTurk.InvalidParameterValue", f"{key} needs one number from {low} to {high}")
 
 
 def _score_known_answers(hit: Hit, assignment: Assignment, policy: Policy, now: dt.datetime) -> None:

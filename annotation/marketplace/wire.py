@@ -69,7 +69,7 @@ def decode(name: str, body: bytes) -> dict[str, Any]:
     report = ParamValidator().validate(raw, shape)
     if report.has_errors():
         code = "AWS.MissingParameters" if "Missing required parameter" in report.generate_report() else None
-        raise refused(code or "AWS.BadParameterValue", report.generate_report()[:1000])
+        raise refused(code or "AWS.MechanicalTurk.InvalidParameterValue", report.generate_report()[:1000])
     limits.check(name, raw, shape)
     parsed = create_parser("json").parse({"status_code": 200, "headers": {}, "body": body or b"{}"}, shape)
     parsed.pop("ResponseMetadata", None)

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from annotation.marketplace.errors import FRONT_DOOR, TURK_ERROR_CODES
 from tests.marketplace.lab import TEST_FORM, Lab, unique
-from tests.marketplace.site import Site, external
+from tests.marketplace.site import ROOT, Site, external
 
 PREFIX = "AWS.MechanicalTurk."
 NOBODY = "A0NOBODY"
@@ -185,7 +185,7 @@ TRIGGERS: dict[str, Callable[[Lab], str]] = {
     PREFIX + "InvalidNextToken": _foreign_token,
     "AWS.ParameterOutOfRange": lambda lab: code_of(lambda: lab.hit(LifetimeInSeconds=29)),
     "AWS.MissingParameters": lambda lab: code_of(lambda: lab.hit(Question=None)),
-    "AWS.BadParameterValue": lambda lab: code_of(lambda: lab.hit(Reward="$1")),
+    "AWS.MechanicalTurk.InvalidParameterValue": lambda lab: code_of(lambda: lab.hit(Reward="$1")),
     "AWS.ServiceFault": _service_fault,
 }
 
@@ -198,6 +198,15 @@ def test_error_code_is_met(code: str, lab: Lab) -> None:
 
 def test_the_table_and_its_triggers_are_the_same() -> None:
     assert set(TRIGGERS) == set(TURK_ERROR_CODES)
+
+
+def test_the_documentation_has_the_whole_table() -> None:
+    text = (ROOT / "docs" / "marketplace.md").read_text()
+    sources = {"model": "the service model", "aws": "AWS's documentation or SDK", "ours": "ours"}
+    rows = [line for line in text.splitlines() if line.startswith("| `")]
+    for code, source in [*TURK_ERROR_CODES.items(), *((name, source) for name, (_, source) in FRONT_DOOR.items())]:
+        (row,) = [line for line in rows if line.startswith(f"| `{code}` |")]
+        assert row.endswith(f"| {sources[source]} |")
 
 
 # The front door: what comes before an operation.
@@ -309,11 +318,11 @@ def test_a_skewed_clock_is_told_by_the_signature(front_door: Site) -> None:
 
 def test_members_out_of_the_model_are_refused(front_door: Site) -> None:
     for body, code in (
-        ({"HITId": "3A", "Extra": 1}, "AWS.BadParameterValue"),
-        ({"HITId": 3}, "AWS.BadParameterValue"),
-        ({"HITId": "lower"}, "AWS.BadParameterValue"),
+        ({"HITId": "3A", "Extra": 1}, "AWS.MechanicalTurk.InvalidParameterValue"),
+        ({"HITId": 3}, "AWS.MechanicalTurk.InvalidParameterValue"),
+        ({"HITId": "lower"}, "AWS.MechanicalTurk.InvalidParameterValue"),
         ({"HITId": "A" * 65}, "AWS.ParameterOutOfRange"),
-        ({"HITId": ""}, "AWS.BadParameterValue"),
+        ({"HITId": ""}, "AWS.MechanicalTurk.InvalidParameterValue"),
         ({}, "AWS.MissingParameters"),
         ({"HITId": None}, "AWS.MissingParameters"),
     ):

@@ -98,7 +98,10 @@ def test_members_out_of_bounds_are_refused(lab: Lab, member: str, value: object)
             lab.hit(**{member: value})
     except UnicodeEncodeError:
         return  # a lone surrogate does not even leave the client
-    assert caught.value.response["TurkErrorCode"] in ("AWS.ParameterOutOfRange", "AWS.BadParameterValue")
+    assert caught.value.response["TurkErrorCode"] in (
+        "AWS.ParameterOutOfRange",
+        "AWS.MechanicalTurk.InvalidParameterValue",
+    )
 
 
 def test_scripts_in_titles_messages_and_feedback_are_shown_as_text(lab: Lab) -> None:

@@ -34,7 +34,10 @@ def lab(site: Site) -> Lab:
 def test_a_policy_that_cannot_run_is_refused_when_the_hit_is_made(lab: Lab, policy: dict[str, Any]) -> None:
     with pytest.raises(ClientError) as caught:
         lab.hit(AssignmentReviewPolicy=policy)
-    assert caught.value.response["TurkErrorCode"] in ("AWS.BadParameterValue", "AWS.MissingParameters")
+    assert caught.value.response["TurkErrorCode"] in (
+        "AWS.MechanicalTurk.InvalidParameterValue",
+        "AWS.MissingParameters",
+    )
 
 
 def test_an_action_that_cannot_be_done_says_why(lab: Lab) -> None:

@@ -17,7 +17,9 @@ def update_settings(requester: Requester, members: Members, now: dt.datetime) ->
     if "Notification" in members:
         _check(members["Notification"])
         if "Ping" in members["Notification"]["EventTypes"]:
-            raise refused("AWS.BadParameterValue", "Ping is only valid for SendTestEventNotification")
+            raise refused(
+                "AWS.MechanicalTurk.InvalidParameterValue", "Ping is only valid for SendTestEventNotification"
+            )
         hit_type.notification = members["Notification"]
         hit_type.notification_active = True
     if "Active" in members:
@@ -40,9 +42,11 @@ def send_test(requester: Requester, members: Members, now: dt.datetime) -> Membe
 
 def _check(specification: Members) -> None:
     if specification["Version"] not in notices.VERSIONS:
-        raise refused("AWS.BadParameterValue", f"Version must be one of {', '.join(notices.VERSIONS)}")
+        raise refused(
+            "AWS.MechanicalTurk.InvalidParameterValue", f"Version must be one of {', '.join(notices.VERSIONS)}"
+        )
     if not specification["EventTypes"]:
-        raise refused("AWS.BadParameterValue", "EventTypes must name at least one event")
+        raise refused("AWS.MechanicalTurk.InvalidParameterValue", "EventTypes must name at least one event")
     if not notices.destination_allowed(specification["Transport"], specification["Destination"]):
         raise refused(
             "InvalidTransportEndpoint",
