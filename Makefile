@@ -30,7 +30,10 @@ up: .venv/.runtime
 lint: .venv/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	DJANGO_SETTINGS_MODULE=benchmark_site.settings $(BIN)/mypy \
+		-p benchmark_site -p annotation -p adversarial -p hero_model -p evaluation --exclude '^annotation/marketplace/'
+	DJANGO_SETTINGS_MODULE=annotation.marketplace.settings MARKETPLACE_URL=http://localhost MARKETPLACE_SECRET_KEY=types \
+		MARKETPLACE_DATABASE_URL=postgresql://localhost/types $(BIN)/mypy -p annotation.marketplace
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.deployment
 
