@@ -45,7 +45,7 @@ class Report(msgspec.Struct):
 def read_report(path: Path) -> tuple[Report, dict[str, Any]]:
     """The parts the platform works with, and the whole. Raises ReportError."""
     if not path.exists():
-        raise ReportError("the evaluator wrote no report")
+        raise ReportError("the evaluator could not begin; the operator can see why")
     if path.stat().st_size > _MOST_BYTES:
         raise ReportError(f"the evaluator's report is larger than {_MOST_BYTES:,} bytes")
     text = path.read_bytes()

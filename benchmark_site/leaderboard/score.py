@@ -74,7 +74,7 @@ def _finish(claimed: Evaluation, ended: child.Ended, written: Path) -> None:
     try:
         report, whole = read_report(written)
     except ReportError as error:
-        # Without a report status 2 means that the release, not the submission, could not be read.
+        # Status 2 without a report: the release, not the submission, could not be read.
         row.end(State.FAILED, f"the scoring failed: {error}", ended.log)
         return
     if report.refused:

@@ -123,14 +123,16 @@ def test_a_changed_manifest_or_file_gives_no_score(door: Door, track: Track, pre
 
 
 @pytest.mark.django_db
-def test_out_of_memory_is_said_and_not_tried_again(
+def test_a_scorer_without_memory_is_not_tried_again(
     door: Door, track: Track, predictions: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tight = child.Limits(memory_bytes=200 * 2**20, cpu_s=60, file_bytes=2**20, open_files=64)
     monkeypatch.setattr(score, "LIMITS", tight)
     evaluation = scored(door, track, predictions())
     assert (evaluation.state, evaluation.attempt) == (State.FAILED, 1)
-    assert evaluation.error.startswith("the scoring failed: the scorer")
+    assert evaluation.error.startswith("the scoring failed: ")
+    assert evaluation.problems == []  # nothing is wrong with the file
+    assert evaluation.log
 
 
 @pytest.mark.django_db(transaction=True)
