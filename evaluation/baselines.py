@@ -8,18 +8,20 @@ majority    QA: the answer position that is right most often in train
 longest     QA: the longest answer (the first of several)
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.lists import Lists
+from evaluation.lists import RETRIEVAL_TASKS, Lists
 from evaluation.release import MomentQueries, Questions
 from evaluation.temporal import ROWS_KEPT, tiou
 
 MOMENT_KINDS = ("random", "whole_clip", "prior", "histogram")
 QA_KINDS = ("random", "majority", "longest")
 NEEDS_TRAIN = ("prior", "histogram", "majority")
+QUERIES_AT_ONCE = 1024
 GRID = 20  # cells a side: shares of the clip in steps of 5 %
 
 
@@ -57,8 +59,10 @@ def fit_histogram(train: MomentQueries) -> SpanPrior:
     return SpanPrior(np.stack([best // (GRID + 1), best % (GRID + 1)], axis=1) / GRID)
 
 
-def moment_baseline(kind: str, queries: MomentQueries, train: MomentQueries | None, seed: int) -> list[Lists]:
-    """VCMR, VR and, where the truth names the videos, SVMR lists of one blind baseline.
+def moment_baseline(kind: str, queries: MomentQueries, train: MomentQueries | None, seed: int) -> Iterator[Lists]:
+    """VCMR, VR and, where the truth names the videos, SVMR lists of one blind baseline, videos as places.
+
+    One task after another, some queries at a time, in order.
 
     Raises BaselineError for an unknown kind or a missing train split.
     """
@@ -66,32 +70,13 @@ def moment_baseline(kind: str, queries: MomentQueries, train: MomentQueries | No
         raise BaselineError(f"kind {kind!r} is unknown for moments: expected one of {', '.join(MOMENT_KINDS)}")
     if kind in NEEDS_TRAIN and (train is None or not train.has_truth):
         raise BaselineError(f"kind {kind!r} is fitted on train, which is not at hand")
-    rng = np.random.default_rng([seed, MOMENT_KINDS.index(kind)])
-    n, videos = len(queries), len(queries.videos)
-    corpus = _random_order(rng, n, videos, ROWS_KEPT)  # [n, 100], cycles through the videos
-    distinct = corpus[:, : min(videos, ROWS_KEPT)]
-    own = np.repeat(queries.video[:, None], ROWS_KEPT, axis=1)
     if kind == "random":
-        shares = np.sort(rng.random((2, n, ROWS_KEPT, 2)), axis=-1)
-        parts = [_lists("VCMR", queries, corpus, shares[0]), _lists("VR", queries, distinct, None)]
-        own_shares = shares[1]
-    else:
-        if kind == "whole_clip":
-            spans = np.array([[0.0, 1.0]])
-        else:
-            assert train is not None
-            spans = (fit_best_span(train) if kind == "prior" else fit_histogram(train)).shares
-        rounds = np.arange(ROWS_KEPT) // videos  # the n-th time round the corpus takes the n-th span
-        rows = int((rounds < len(spans)).sum())
-        per_row = np.broadcast_to(spans[rounds[:rows]], (n, rows, 2))
-        parts = [
-            _lists("VCMR", queries, corpus[:, :rows], per_row),
-            _lists("VR", queries, distinct, None),
-        ]
-        own_shares = np.broadcast_to(spans, (n, len(spans), 2))
-    if queries.has_truth:
-        parts.append(_lists("SVMR", queries, own[:, : own_shares.shape[1]], own_shares))
-    return parts
+        return _random_lists(queries, seed)
+    if kind == "whole_clip":
+        return _fixed_lists(queries, np.array([[0.0, 1.0]]), seed)
+    assert train is not None
+    prior = fit_best_span(train) if kind == "prior" else fit_histogram(train)
+    return _fixed_lists(queries, prior.shares, seed)
 
 
 def qa_baseline(kind: str, questions: Questions, train: Questions | None, seed: int) -> NDArray[np.int64]:
@@ -116,26 +101,59 @@ def _shares(train: MomentQueries) -> NDArray[np.float64]:
     return np.minimum(np.stack([train.start / duration, train.end / duration], axis=1), 1.0)
 
 
-def _random_order(rng: np.random.Generator, n: int, videos: int, rows: int) -> NDArray[np.int64]:
-    """[n, rows] places of videos; each row walks a shuffled corpus in a random stride that visits all of it."""
-    shuffled = rng.permutation(videos)
+def _random_lists(queries: MomentQueries, seed: int) -> Iterator[Lists]:
+    """100 rows a list, each between two uniform times."""
+    for task, part, rng, places in _corpus(queries, seed):
+        times = rng.random((2, *places.shape))
+        yield _lists(task, queries, part, places, np.stack([times.min(axis=0), times.max(axis=0)]))
+
+
+def _fixed_lists(queries: MomentQueries, shares: NDArray[np.float64], seed: int) -> Iterator[Lists]:
+    """The same spans everywhere, shares [S, 2] best first: the n-th time round the corpus takes the n-th span."""
+    for task, part, _, places in _corpus(queries, seed):
+        turn = np.arange(ROWS_KEPT) if task == "SVMR" else np.arange(ROWS_KEPT) // len(queries.videos)
+        rows = places.shape[1] if task == "VR" else int((turn < len(shares)).sum())
+        spans = shares[np.minimum(turn[:rows], len(shares) - 1)].T[:, None]
+        yield _lists(task, queries, part, places[:, :rows], np.broadcast_to(spans, (2, len(places), rows)))
+
+
+def _corpus(queries: MomentQueries, seed: int) -> Iterator[tuple[str, slice, np.random.Generator, NDArray[np.int64]]]:
+    """(task, part of the queries, its generator, places of videos [n, rows]) over all tasks and queries.
+
+    Each list walks a shuffled corpus in a random stride that visits all of it; VR ends after one round.
+    """
+    videos = len(queries.videos)
+    shuffled = np.random.default_rng(seed).permutation(videos)
     strides = np.array([step for step in range(1, videos + 1) if np.gcd(step, videos) == 1])
-    stride = rng.choice(strides, (n, 1))
-    first = rng.integers(0, videos, (n, 1))
-    return shuffled[(first + stride * np.arange(rows)) % videos]
+    for code, task in enumerate(RETRIEVAL_TASKS):
+        if task == "SVMR" and not queries.has_truth:
+            continue
+        rng = np.random.default_rng([seed, code])
+        for first in range(0, len(queries), QUERIES_AT_ONCE):
+            part = slice(first, min(first + QUERIES_AT_ONCE, len(queries)))
+            n = part.stop - part.start
+            if task == "SVMR":
+                yield task, part, rng, np.repeat(queries.video[part, None], ROWS_KEPT, axis=1)
+            else:
+                walk = rng.integers(0, videos, (n, 1)) + rng.choice(strides, (n, 1)) * np.arange(ROWS_KEPT)
+                rows = min(videos, ROWS_KEPT) if task == "VR" else ROWS_KEPT
+                yield task, part, rng, shuffled[walk[:, :rows] % videos]
 
 
-def _lists(task: str, queries: MomentQueries, places: NDArray[np.int64], shares: NDArray[np.float64] | None) -> Lists:
-    """Lists with falling scores 1, 1/2, …; places [n, k] of videos, shares [n, k, 2] of their clips."""
+def _lists(
+    task: str, queries: MomentQueries, part: slice, places: NDArray[np.int64], shares: NDArray[np.float64]
+) -> Lists:
+    """Lists with falling scores 1, 1/2, …; places [n, k] of videos, shares [2, n, k] of their clips."""
     n, rows = places.shape
-    duration = queries.videos.durations[places]
-    start, end = np.zeros((2, n, rows)) if shares is None else (shares[..., 0] * duration, shares[..., 1] * duration)
+    spans = np.zeros((2, n, rows))
+    if task != "VR":
+        np.multiply(shares, queries.videos.durations[places], out=spans)
     return Lists(
         task=task,
-        desc_ids=queries.desc_ids,
+        desc_ids=queries.desc_ids[part],
         offsets=np.arange(n + 1, dtype=np.int64) * rows,
-        video=queries.videos.ids[places].ravel(),
-        start=start.ravel(),
-        end=end.ravel(),
+        video=np.ascontiguousarray(places).reshape(-1),
+        start=spans[0].reshape(-1),
+        end=spans[1].reshape(-1),
         score=np.tile(1.0 / np.arange(1, rows + 1), n),
     )

@@ -61,7 +61,8 @@ class ListChecker:
 
     def __post_init__(self) -> None:
         videos = self.truth.videos
-        self._query = {int(desc_id): place for place, desc_id in enumerate(self.truth.desc_ids)}
+        self._by_id = np.argsort(self.truth.desc_ids)
+        self._sorted_ids = self.truth.desc_ids[self._by_id]
         self._place = np.full(int(videos.ids.max()) + 1, -1, np.int32)
         self._place[videos.ids] = np.arange(len(videos))
         self._seen: dict[str, NDArray[np.bool_]] = {}
@@ -87,26 +88,43 @@ class ListChecker:
     def check(self, lists: Lists) -> NDArray[np.int64]:
         """Place of each list's query in the truth, [N]; -1 for lists that were refused."""
         seen = self._seen.setdefault(lists.task, np.zeros(len(self.truth), bool))
-        queries = np.full(len(lists), -1, np.int64)
-        for i, desc_id in enumerate(lists.desc_ids.tolist()):
-            place = self._query.get(desc_id)
-            rows = int(lists.offsets[i + 1] - lists.offsets[i])
-            if place is None:
-                self.findings.refuse(f"desc_id {desc_id} is not a query of this split", task=lists.task, id=desc_id)
-            elif seen[place]:
-                self.findings.refuse("desc_id a second time in this task", task=lists.task, id=desc_id)
-            elif rows == 0:
-                self.findings.refuse("empty list: expected at least one row", task=lists.task, id=desc_id)
-                seen[place] = True
-            elif rows > MOST_ROWS:
-                self.findings.refuse(f"{rows} rows: expected at most {MOST_ROWS}", task=lists.task, id=desc_id)
-                seen[place] = True
-            else:
-                seen[place] = True
-                queries[i] = place
-                self.findings.note("beyond_100", max(0, rows - ROWS_KEPT))
+        rows = np.diff(lists.offsets)
+        queries = self._find(lists.desc_ids)
+        in_order = (queries >= 0).all() and not seen[queries].any() and len(np.unique(queries)) == len(queries)
+        if in_order and rows.min() > 0 and rows.max() <= MOST_ROWS:
+            seen[queries] = True
+        else:
+            self._refuse_lists(lists, queries, rows, seen)
+        self.findings.note("beyond_100", int(np.maximum(rows - ROWS_KEPT, 0).sum()))
         self._check_rows(lists, queries)
         return queries
+
+    def _find(self, desc_ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """[N] places of queries by id, -1 for ids that are not of this split."""
+        at = np.minimum(np.searchsorted(self._sorted_ids, desc_ids), len(self._sorted_ids) - 1)
+        return np.where(self._sorted_ids[at] == desc_ids, self._by_id[at], -1)
+
+    def _refuse_lists(
+        self, lists: Lists, queries: NDArray[np.int64], rows: NDArray[np.int64], seen: NDArray[np.bool_]
+    ) -> None:
+        """Name what is wrong with whole lists and set their `queries` to -1; mark the others as seen."""
+        for i, (desc_id, place, count) in enumerate(
+            zip(lists.desc_ids.tolist(), queries.tolist(), rows.tolist(), strict=True)
+        ):
+            message = None
+            if place < 0:
+                message = f"desc_id {desc_id} is not a query of this split"
+            elif seen[place]:
+                message = "desc_id a second time in this task"
+            elif count == 0:
+                message = "empty list: expected at least one row"
+            elif count > MOST_ROWS:
+                message = f"{count} rows: expected at most {MOST_ROWS}"
+            if message:
+                self.findings.refuse(message, task=lists.task, id=desc_id)
+                queries[i] = -1
+            if place >= 0:
+                seen[place] = True
 
     def _check_rows(self, lists: Lists, queries: NDArray[np.int64]) -> None:
         strict = self.rules == "strict"

@@ -1,6 +1,7 @@
 """The five commands: each takes parsed arguments, does one thing, returns the exit status."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ from evaluation.release import (
     split_key,
 )
 from evaluation.report import Report, report_answers, report_moments
+from evaluation.retrieval import HEADLINE_THRESHOLDS, THRESHOLDS
 from evaluation.score import (
     Options,
     all_metrics,
@@ -123,7 +125,8 @@ def baseline(arguments: argparse.Namespace) -> int:
     if arguments.task == "moment":
         queries = release.moments(arguments.split)
         parts = moment_baseline(arguments.kind, queries, release.moments("train"), arguments.seed)
-        write_whole(arguments.out, moment_submission(parts, queries.videos.id_of))
+        named = (replace(lists, video=queries.videos.ids[lists.video]) for lists in parts)
+        write_whole(arguments.out, moment_submission(named, queries.videos.id_of))
     else:
         questions = release.questions(arguments.split)
         answers = qa_baseline(arguments.kind, questions, release.questions("train"), arguments.seed)
@@ -148,7 +151,7 @@ def convert(arguments: argparse.Namespace) -> int:
 def _score_into(
     report: Report, release: Release | None, predictions: Path, options: Options, arguments: argparse.Namespace
 ) -> None:
-    details = bool(arguments.json or arguments.html)
+    details = _wants_details(arguments)
     source = Source(predictions)
     try:
         if arguments.task == "moment":
@@ -178,7 +181,13 @@ def _options(arguments: argparse.Namespace, release: Release | None) -> Options:
         nms_rows_in=ROWS_INTO_NMS[arguments.nms_variant],
         # the field's own files under the field's own rules: bit for bit what its scorer does
         clamp=release is not None or arguments.rules == "strict",
+        thresholds=THRESHOLDS if _wants_details(arguments) else HEADLINE_THRESHOLDS,
     )
+
+
+def _wants_details(arguments: argparse.Namespace) -> bool:
+    """Breakdowns and curves are for files; the terminal shows neither."""
+    return arguments.run is score and bool(arguments.json or arguments.html)
 
 
 ROWS_INTO_NMS = {"top200": 200, "after_top100": 100}

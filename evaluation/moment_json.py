@@ -64,16 +64,28 @@ class MomentJson:
         self._start()
         if self._next() != ord("{"):
             self._refuse('expected one JSON object {"VCMR": […], …}, or JSONL')
-        brace = self.at
-        self.at += 1
-        if self._next() == ord('"') and self._string() in ENTRY_KEYS:
-            self.at = brace
+        if self._starts_lines():
             yield from self._entries(task=-1)
             return
-        self.at = brace + 1
+        self.at += 1
         yield from self._members()
         if self._next() is not None:
             self._refuse("something follows the end of the JSON object")
+
+    def _starts_lines(self) -> bool:
+        """Whether the object that begins here is a line of JSONL, by its first key."""
+        while True:
+            key = scan.skip_blank(self.buffer, self.at + 1, self.end)
+            if key < self.end:
+                if self.buffer[key] != ord('"'):
+                    return False
+                after = scan.string_end(self.buffer, key + 1, self.end)
+                if after > 0:
+                    return json.loads(bytes(self.buffer[key:after]).decode()) in ENTRY_KEYS
+                if after != -MORE:
+                    return False
+            if not self._refill():
+                return False
 
     def _members(self) -> Iterator[Lists]:
         """The keys and values of the outer object, whose brace was passed."""

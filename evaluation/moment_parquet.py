@@ -18,7 +18,7 @@ from evaluation.problems import Findings, Problem, Refused
 from evaluation.scan import MOST_ROWS
 from evaluation.source import Source
 
-ROWS_AT_ONCE = 1 << 17
+ROWS_AT_ONCE = 1 << 15
 INTEGERS = ("desc_id", "video_idx")
 FLOATS = ("start", "end", "score")
 MAX_FOOTER_BYTES = 1 << 20
@@ -52,78 +52,81 @@ class MomentParquet:
             self._refuse(f"not Parquet: {error}")
         self._check_schema(self.file.schema_arrow)
         self.has_score = "score" in self.file.schema_arrow.names
+        rows = ROWS_AT_ONCE + MOST_ROWS
+        self.task = np.empty(rows, np.int8)
+        self.desc_id, self.video = np.empty((2, rows), np.int64)
+        self.floats = np.empty((3, rows), np.float64)
 
     def lists(self) -> Iterator[Lists]:
-        """The lists in file order; a list that a batch cuts is held back for the next."""
+        """The lists in file order, each valid until the next is asked for; one that a batch cuts waits for the rest."""
         names = ["task", *INTEGERS, *(FLOATS if self.has_score else FLOATS[:2])]
-        held: dict[str, NDArray[Any]] | None = None
+        held = 0  # rows of the list that the last batch cut, at the front of the columns
         try:
             for batch in self.file.iter_batches(ROWS_AT_ONCE, columns=names, use_threads=False):
-                columns = self._columns(batch)
-                if held is not None:
-                    columns = {name: np.concatenate([held[name], columns[name]]) for name in columns}
-                starts = run_starts(columns["task"], columns["desc_id"])
+                end = held + len(batch)
+                self._fill(batch, held)
+                starts = run_starts(self.task[:end], self.desc_id[:end])
                 last = int(starts[-1])
-                if len(columns["task"]) - last > MOST_ROWS:
+                if end - last > MOST_ROWS:
                     self._refuse(
                         f"more than {MOST_ROWS} rows",
-                        task=RETRIEVAL_TASKS[columns["task"][last]],
-                        id=int(columns["desc_id"][last]),
+                        task=RETRIEVAL_TASKS[self.task[last]],
+                        id=int(self.desc_id[last]),
                     )
-                held = {name: column[last:].copy() for name, column in columns.items()}
-                yield from self._runs(columns, starts)
+                yield from self._runs(starts)
+                for column in (self.task, self.desc_id, self.video, *self.floats):
+                    column[: end - last] = column[last:end].copy()
+                held = end - last
         except (pa.ArrowException, OSError) as error:
             self._refuse(f"damaged Parquet: {error}")
-        if held is None:
+        if not held:
             self._refuse("no rows")
-        yield from self._runs(held, np.array([0, len(held["task"])]))
+        yield from self._runs(np.array([0, held]))
 
-    def _runs(self, columns: dict[str, NDArray[Any]], bounds: NDArray[np.int64]) -> Iterator[Lists]:
+    def _runs(self, bounds: NDArray[np.int64]) -> Iterator[Lists]:
         """Lists between consecutive bounds, as one `Lists` per stretch of the same task."""
-        tasks = columns["task"][bounds[:-1]]
-        breaks = np.flatnonzero(np.diff(tasks)) + 1
-        for low, high in zip([0, *breaks.tolist()], [*breaks.tolist(), len(tasks)], strict=True):
+        tasks = self.task[bounds[:-1]]
+        breaks = (np.flatnonzero(np.diff(tasks)) + 1).tolist()
+        for low, high in zip([0, *breaks], [*breaks, len(tasks)], strict=True):
             if low == high:
                 continue
             part = slice(int(bounds[low]), int(bounds[high]))
+            start, end, score = self.floats[:, part]
             yield Lists(
                 task=RETRIEVAL_TASKS[tasks[low]],
-                desc_ids=columns["desc_id"][bounds[low:high]],
+                desc_ids=self.desc_id[bounds[low:high]],
                 offsets=bounds[low : high + 1] - bounds[low],
-                video=columns["video_idx"][part],
-                start=columns["start"][part],
-                end=columns["end"][part],
-                score=columns["score"][part],
+                video=self.video[part],
+                start=start,
+                end=end,
+                score=score,
                 has_score=self.has_score,
             )
 
-    def _columns(self, batch: pa.RecordBatch) -> dict[str, NDArray[Any]]:
-        """Columns of a batch as arrays of our own, every value checked to be there and finite."""
+    def _fill(self, batch: pa.RecordBatch, at: int) -> None:
+        """Copy a batch into the columns from row `at` on; every value must be there and finite."""
+        part = slice(at, at + len(batch))
+        for name in batch.schema.names:
+            if batch.column(name).null_count:
+                nulls = batch.column(name).is_null().to_numpy(zero_copy_only=False)
+                self._refuse_cell(batch, name, int(nulls.argmax()), "null")
         task = batch.column("task")
-        known = np.array(
-            [RETRIEVAL_TASKS.index(name) if name in RETRIEVAL_TASKS else -1 for name in task.dictionary.to_pylist()],
-            np.int8,
-        )
-        columns: dict[str, NDArray[Any]] = {}
-        for name in (*INTEGERS, *FLOATS):
-            if name not in batch.schema.names:
-                columns[name] = np.zeros(len(batch))
-                continue
-            column = batch.column(name)
-            if column.null_count:
-                self._refuse_cell(batch, name, int(np.flatnonzero(column.is_null().to_numpy(False))[0]), "null")
-            kind = np.int64 if name in INTEGERS else np.float64
-            columns[name] = np.array(column.to_numpy(False), kind)
-            if kind is np.float64 and not (finite := np.isfinite(columns[name])).all():
-                at = int(np.flatnonzero(~finite)[0])
-                self._refuse_cell(batch, name, at, str(columns[name][at]))
-        if task.null_count:
-            self._refuse_cell(batch, "task", int(np.flatnonzero(task.is_null().to_numpy(False))[0]), "null")
-        columns["task"] = known[task.indices.to_numpy(False)]
-        if (columns["task"] < 0).any():
-            at = int(np.flatnonzero(columns["task"] < 0)[0])
-            self._refuse_cell(batch, "task", at, repr(task[at].as_py())[:40])
-        return columns
+        known = [RETRIEVAL_TASKS.index(name) if name in RETRIEVAL_TASKS else -1 for name in task.dictionary.to_pylist()]
+        self.task[part] = np.array(known, np.int8)[np.from_dlpack(task.indices)]
+        if (self.task[part] < 0).any():
+            unknown = int((self.task[part] < 0).argmax())
+            self._refuse_cell(batch, "task", unknown, repr(task[unknown].as_py()[:40]))
+        self.desc_id[part] = np.from_dlpack(batch.column("desc_id"))
+        self.video[part] = np.from_dlpack(batch.column("video_idx"))
+        for name, column in zip(FLOATS, self.floats, strict=True):
+            if name in batch.schema.names:
+                column[part] = np.from_dlpack(batch.column(name))
+                finite = np.isfinite(column[part])
+                if not finite.all():
+                    bad = int(finite.argmin())
+                    self._refuse_cell(batch, name, bad, str(column[at + bad]))
+            else:
+                column[part] = 0.0
 
     def _check_schema(self, schema: pa.Schema) -> None:
         names = schema.names
@@ -170,9 +173,14 @@ def run_starts(task: NDArray[np.int8], desc_id: NDArray[np.int64]) -> NDArray[np
 
 
 def write_parquet(path: Path, parts: Iterable[Lists]) -> None:
-    """Write lists as they come. Plain float64 with LZ4: larger than it could be, and fast to read."""
+    """Write lists as they come; floats are split into streams of bytes, which makes them small and quick to read."""
     with pq.ParquetWriter(
-        path, SCHEMA, compression="lz4", use_dictionary=["task", "desc_id", "video_idx"], write_statistics=False
+        path,
+        SCHEMA,
+        compression="lz4",
+        use_dictionary=["task", *INTEGERS],
+        use_byte_stream_split=list(FLOATS),
+        write_statistics=False,
     ) as writer:
         for lists in parts:
             lengths = np.diff(lists.offsets)

@@ -3,7 +3,7 @@
 Importing numba and starting its dispatcher costs 0.4 s in every process, a third of scoring a full-size Parquet file.
 So the first process that needs a kernel has all of them compiled by a child (`evaluation.build_kernels`) into one
 object file, and everybody else links that file in with llvmlite, which takes milliseconds. The file's name is a hash
-of the kernels' sources, the compilers' versions and the processor, so nothing stale is ever run.
+of the kernels' sources, the compiler's version and the processor, so nothing stale is ever run.
 
 A kernel is a function of scalars and C-contiguous arrays that allocates nothing and raises nothing.
 """
@@ -11,7 +11,6 @@ A kernel is a function of scalars and C-contiguous arrays that allocates nothing
 import ctypes
 import functools
 import hashlib
-import importlib.metadata
 import json
 import os
 import subprocess
@@ -133,11 +132,15 @@ def _library() -> Library:
 
 
 def _fingerprint() -> str:
+    import llvmlite
     import llvmlite.binding as llvm
 
     parts = [(Path(__file__).parent / f"{name}.py").read_bytes() for name in SOURCES]
-    parts += [importlib.metadata.version(name).encode() for name in ("numba", "llvmlite", "numpy")]
-    parts += [llvm.get_host_cpu_name().encode(), llvm.get_host_cpu_features().flatten().encode()]
+    parts += [
+        llvmlite.__version__.encode(),
+        llvm.get_host_cpu_name().encode(),
+        llvm.get_host_cpu_features().flatten().encode(),
+    ]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:24]
 
 

@@ -12,7 +12,7 @@ from evaluation.lists import RETRIEVAL_TASKS, Lists
 from evaluation.metrics import Metric, retrieval_metrics
 from evaluation.problems import Findings
 from evaluation.release import MomentQueries, Questions
-from evaluation.retrieval import Ranks, RankTables
+from evaluation.retrieval import HEADLINE_THRESHOLDS, THRESHOLDS, Ranks, RankTables
 from evaluation.source import Source
 from evaluation.submission import read_lists
 from evaluation.temporal import NMS_ROWS_IN, NMS_THRESHOLD
@@ -24,6 +24,7 @@ class Options:
 
     `nms` are the tIoU thresholds of suppression, `nms_rows_in` the rows of a list that enter it (100: the field's
     scripts, which cut first). `clamp` is False only for the field's own files under the field's own rules.
+    `thresholds` are the tIoUs to rank at: metrics need HEADLINE_THRESHOLDS, curves all.
     """
 
     split: str
@@ -33,6 +34,7 @@ class Options:
     nms: tuple[float, ...] = (NMS_THRESHOLD,)
     nms_rows_in: int = NMS_ROWS_IN
     clamp: bool = True
+    thresholds: tuple[float, ...] = THRESHOLDS
 
 
 def rank_submission(source: Source, truth: MomentQueries, options: Options, findings: Findings) -> list[Ranks]:
@@ -48,7 +50,7 @@ def check_submission(
 ) -> tuple[ListChecker, RankTables]:
     """Read a whole submission; ranks stay empty with rank=False, which needs no truth. Raises Refused."""
     checker = ListChecker(truth, options.rules, findings, options.clamp)
-    tables = RankTables(truth, options.nms, options.nms_rows_in)
+    tables = RankTables(truth, options.nms, options.nms_rows_in, options.thresholds)
     for lists in read_lists(source, truth.videos, findings, allow_mark=options.rules == "official"):
         queries = checker.check(lists)
         if rank and not findings.total:
@@ -59,11 +61,13 @@ def check_submission(
 
 
 def rank_lists(parts: Iterable[Lists], truth: MomentQueries, options: Options) -> list[Ranks]:
-    """Ranks of lists that need no refusal (the project's own baselines)."""
-    checker = ListChecker(truth, "official", Findings("-"))
-    tables = RankTables(truth, options.nms, options.nms_rows_in)
+    """Ranks of lists that hold places of videos and a list for every query in order (the project's own baselines)."""
+    tables = RankTables(truth, options.nms, options.nms_rows_in, HEADLINE_THRESHOLDS)
+    done = dict.fromkeys(RETRIEVAL_TASKS, 0)
     for lists in parts:
-        tables.add(lists, checker.check(lists))
+        first = done[lists.task]
+        done[lists.task] += len(lists)
+        tables.add(lists, np.arange(first, done[lists.task]))
     return ordered(tables)
 
 

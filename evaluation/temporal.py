@@ -39,31 +39,13 @@ def overlaps(start: float, end: float, other_start: float, other_end: float, thr
     return inter / (max(end, other_end) - min(start, other_start)) > threshold
 
 
-@kernel(
-    "int64(int64[::1], int64, int64, float64[::1], float64[::1], float64[::1], float64, int64, int64[::1], int64[::1])"
-)
-def suppress(
-    group: NDArray[np.int64],
-    low: int,
-    n: int,
-    start: NDArray[np.float64],
-    end: NDArray[np.float64],
-    score: NDArray[np.float64],
-    threshold: float,
-    most: int,
-    order: NDArray[np.int64],
-    kept: NDArray[np.int64],
-) -> int:
-    """Greedy NMS inside each group over rows low .. low+n-1 of the columns.
+@helper
+def sort_rows(score: NDArray[np.float64], group: NDArray[np.int64], low: int, n: int, order: NDArray[np.int64]) -> None:
+    """Write rows 0 .. n-1, counted from `low`, into `order`: by falling score, ties by group, then by list order.
 
-    Writes the surviving rows, counted from `low`, into `kept` and returns how many (at most `most`). `group` [n]
-    numbers the videos 0, 1, … by first appearance; `order` [n] is room to sort in.
-
-    Survivors come by falling score; ties by group, then by list order: exactly what sorting each group, suppressing
-    it, joining the groups in order of first appearance and sorting the whole stably by score gives. Stopping at
-    `most` survivors changes none of them.
+    An insertion sort: stable, and one pass over lists that are already sorted.
     """
-    for i in range(n):  # insertion sort: stable, and one pass over lists that are already sorted
+    for i in range(n):
         j = i - 1
         while j >= 0 and (
             score[low + order[j]] < score[low + i]
@@ -72,38 +54,56 @@ def suppress(
             order[j + 1] = order[j]
             j -= 1
         order[j + 1] = i
+
+
+@helper
+def survives(
+    row: int,
+    low: int,
+    start: NDArray[np.float64],
+    end: NDArray[np.float64],
+    threshold: float,
+    newest: int,
+    previous: NDArray[np.int64],
+) -> bool:
+    """Whether a row overlaps no kept row of its group; `newest` and `previous` chain those, -1 ends the chain."""
+    other = newest
+    while other >= 0:
+        if overlaps(start[low + other], end[low + other], start[low + row], end[low + row], threshold):
+            return False
+        other = previous[other]
+    return True
+
+
+@kernel("int64(int64[::1], float64[::1], float64[::1], float64[::1], float64, int64, int64[:,::1], int64[::1])")
+def suppress(
+    group: NDArray[np.int64],
+    start: NDArray[np.float64],
+    end: NDArray[np.float64],
+    score: NDArray[np.float64],
+    threshold: float,
+    most: int,
+    room: NDArray[np.int64],
+    kept: NDArray[np.int64],
+) -> int:
+    """Greedy NMS inside each group of n rows; writes the survivors into `kept`, returns how many (at most `most`).
+
+    `group` [n] numbers the videos 0, 1, … by first appearance; `room` is [3, n]. Survivors come by falling score;
+    ties by group, then by list order: exactly what sorting each group, suppressing it, joining the groups in order
+    of first appearance and sorting the whole stably by score gives. Stopping at `most` changes none of them.
+    """
+    order, newest, previous = room[0], room[1], room[2]
+    n = len(group)
+    sort_rows(score, group, 0, n, order)
+    newest[:] = -1
     count = 0
     for i in range(n):
-        if count == most:
-            break
         row = order[i]
-        a, b = start[low + row], end[low + row]
-        survives = True
-        for j in range(count):
-            other = kept[j]
-            if group[other] == group[row] and overlaps(start[low + other], end[low + other], a, b, threshold):
-                survives = False
-                break
-        if survives:
+        if count < most and survives(row, 0, start, end, threshold, newest[group[row]], previous):
+            previous[row], newest[group[row]] = newest[group[row]], row
             kept[count] = row
             count += 1
     return count
-
-
-@kernel("void(int64[::1], int64, int64, int64[::1], int64[::1])")
-def group_by_appearance(
-    video: NDArray[np.int64], low: int, n: int, firsts: NDArray[np.int64], group: NDArray[np.int64]
-) -> None:
-    """Number equal videos of rows low .. low+n-1 0, 1, … in order of first appearance; `firsts` [n] is room."""
-    groups = 0
-    for i in range(n):
-        g = 0
-        while g < groups and firsts[g] != video[low + i]:
-            g += 1
-        if g == groups:
-            firsts[g] = video[low + i]
-            groups += 1
-        group[i] = g
 
 
 def nms(
@@ -120,8 +120,10 @@ def nms(
     threshold, at most `most` survivors (HERO, post_processing_vcmr_nms). Cut the list to NMS_ROWS_IN before.
     """
     columns = np.asarray(spans, np.float64).reshape(-1, 2).T.copy()
-    n = columns.shape[1]
-    room, group, kept = np.empty((3, n), np.int64)
-    group_by_appearance(np.array(video, np.int64), 0, n, room, group)
-    count = suppress(group, 0, n, columns[0], columns[1], np.array(score, np.float64), threshold, most, room, kept)
+    _, first, inverse = np.unique(np.asarray(video), return_index=True, return_inverse=True)
+    group = np.argsort(np.argsort(first))[inverse].astype(np.int64)
+    n = len(group)
+    kept = np.empty(n, np.int64)
+    room = np.empty((3, n), np.int64)
+    count = suppress(group, columns[0], columns[1], np.array(score, np.float64), threshold, most, room, kept)
     return kept[:count]

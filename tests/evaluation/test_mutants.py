@@ -38,37 +38,38 @@ pytestmark = [pytest.mark.golden, pytest.mark.skipif(not FOLDER.is_dir(), reason
 
 Change = tuple[str, str]
 UNCOMPILED = "helper = lambda function: function\nkernel = lambda signature: helper"
-PER_VIDEO = "if is_svmr:\n                group"
+AS_ONE = "is_svmr, low, n, groups"
 MUTANTS: dict[str, list[Change]] = {
     "hit with >": [("overlap >= thresholds[passed]", "overlap > thresholds[passed]")],
     "hits in float64": [
         ("truth.start.astype(np.float32)", "truth.start"),
         ("truth.end.astype(np.float32)", "truth.end"),
-        ("np.array(THRESHOLDS, np.float32)", "np.array(THRESHOLDS)"),
+        ("np.array(thresholds, np.float32)", "np.array(thresholds)"),
         ("tiou32(np.float32(start[at]), np.float32(end[at])", "tiou32(start[at], end[at]"),
     ],
     "NMS with >=": [("other_start)) > threshold", "other_start)) >= threshold")],
     "NMS in float32": [
         (
-            "overlaps(start[low + other], end[low + other], a, b, threshold)",
-            "overlaps(*np.float32([start[low + other], end[low + other], a, b]), threshold)",
+            "overlaps(start[low + other], end[low + other], start[low + row], end[low + row], threshold)",
+            "overlaps(*np.float32([x[low + y] for y in (other, row) for x in (start, end)]), threshold)",
         )
     ],
     "NMS in list order": [("while j >= 0 and (", "while False and (")],
     "unstable sort": [("score[low + order[j]] < score[low + i]", "score[low + order[j]] <= score[low + i]")],
     "ties across videos in list order": [("group[order[j]] > group[i]", "False")],
-    "VCMR NMS over all videos at once": [(PER_VIDEO, "if True:\n                group")],
-    "SVMR NMS per video": [(PER_VIDEO, "if False:\n                group")],
+    "VCMR NMS over all videos at once": [(AS_ONE, "True, low, n, groups")],
+    "SVMR NMS per video": [(AS_ONE, "False, low, n, groups")],
     "SVMR survivors keep their own video": [("video[low if is_svmr and use_nms else at]", "video[at]")],
-    "cut to 100 before NMS": [("min(high - low, nms_rows_in)", "min(high - low, ROWS_KEPT)")],
-    "50 kept after NMS": [("nms_threshold, ROWS_KEPT, order", "nms_threshold, 50, order")],
+    "cut to 100 before NMS": [("nms_rows_in if use_nms else ROWS_KEPT", "ROWS_KEPT")],
+    "50 kept after NMS": [("kept == ROWS_KEPT", "kept == (50 if use_nms else ROWS_KEPT)")],
     "raw lists sorted by score": [
-        ("(kept[k] if use_nms else k)", "(kept if use_nms else np.argsort(-score[low:high], kind='stable'))[k]")
+        ("order[k] if use_nms else k", "(order if use_nms else np.argsort(-score[low : low + n], kind='stable'))[k]")
     ],
-    "no cap at 100": [("count = min(high - low, ROWS_KEPT)", "count = high - low")],
-    "SVMR rows of wrong videos take a rank": [
-        ("if is_svmr and not right:\n                continue\n            rank += 1", "rank += 1")
+    "no cap at 100": [
+        ("nms_rows_in if use_nms else ROWS_KEPT", "nms_rows_in if use_nms else 10**6"),
+        ("kept == ROWS_KEPT", "use_nms and kept == ROWS_KEPT"),
     ],
+    "SVMR rows of wrong videos take a rank": [("if right or not is_svmr:", "if True:")],
     "repeated videos dropped in VR": [("at - offsets[i] + 1", "len(set(video[offsets[i] : at + 1].tolist()))")],
     "NMS touches zero-length spans": [
         (
