@@ -115,7 +115,7 @@ def _learn(items: Sequence[Item], settings: Settings, progress: Progress) -> Arr
 
 
 def _pool(items: Sequence[Item], learnt: Arrays, settings: Settings) -> Pool:
-    others, profiles = _kept_options(items, learnt["easiest"][:, : settings.replace])
+    others, profiles, asked = _texts(items, learnt["easiest"][:, : settings.replace])
     return Pool(
         questions=learnt["questions"],
         answers=learnt["answers"],
@@ -130,8 +130,9 @@ def _pool(items: Sequence[Item], learnt: Arrays, settings: Settings) -> Pool:
         video=_ids([item.video_id for item in items]),
         question_id=_ids([canonical(item.question) for item in items]),
         answer_id=_ids([canonical(item.correct) for item in items]),
-        counting=np.array([guard.asks_number(item.question) for item in items]),
+        asks_for=np.array([guard.asks_for(item.question) for item in items], np.int32),
         profiles=profiles,
+        asked=asked,
         others=others,
         taken=np.zeros((len(items), 0), np.int32),
     )
@@ -160,18 +161,21 @@ def _ids(values: Sequence[str]) -> NDArray[np.int32]:
     return np.unique(np.array(values, dtype=object), return_inverse=True)[1].astype(np.int32)
 
 
-def _kept_options(items: Sequence[Item], replaced: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """(rows of the profiles that hold each item's kept negatives, -1 for none; all profiles)."""
+def _texts(
+    items: Sequence[Item], replaced: NDArray[np.int32]
+) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int32]]:
+    """What the guard compares: (rows of the kept negatives [n, h], -1 for none; profiles; rows of the questions)."""
     kept = [
         [answer for option, answer in enumerate(item.answers) if option != item.answer_idx and option not in gone]
         for item, gone in zip(items, replaced.tolist(), strict=True)
     ]
-    extra = sorted({answer for answers in kept for answer in answers})
-    place = {text: len(items) + index for index, text in enumerate(extra)}
+    more = sorted({answer for answers in kept for answer in answers} | {item.question for item in items})
+    place = {text: len(items) + index for index, text in enumerate(more)}
     others = np.full((len(items), max(map(len, kept))), -1, np.int32)
     for row, answers in enumerate(kept):
         others[row, : len(answers)] = [place[answer] for answer in answers]
-    return others, guard.profiles([item.correct for item in items] + extra)
+    asked = np.array([place[item.question] for item in items], np.int32)
+    return others, guard.profiles([item.correct for item in items] + more), asked
 
 
 def _picks(pool: Pool, replaced: NDArray[np.int32]) -> list[list[Pick]]:

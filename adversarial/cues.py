@@ -8,6 +8,7 @@ import numpy as np
 
 from adversarial import guard, lexicon
 from adversarial.items import Item
+from adversarial.kernels import SAME, UNKNOWN
 from adversarial.text import canonical, question_type, words
 
 _SUSPECT_SIMILARITY = 0.8  # P_sim from which a borrowed answer is shown to a person
@@ -66,11 +67,11 @@ def suspects(items: Sequence[Item], rows: Sequence[dict[str, Any]]) -> list[dict
             own, right = set(words(answer)), set(words(item.correct))
             overlap = len(own & right) / max(1, len(own | right))
             similarity = float(entry.get("similarity", 0.0))
-            if verdict == guard.SAME:
+            if verdict == SAME:
                 found.append((2.0, item, option, "says the same as the right answer, or contains it"))
-            elif verdict == guard.UNKNOWN and similarity >= _SUSPECT_SIMILARITY:
+            elif verdict == UNKNOWN and similarity >= _SUSPECT_SIMILARITY:
                 found.append((1 + similarity, item, option, "means nearly the same as the right answer"))
-            elif verdict == guard.UNKNOWN and overlap >= _SUSPECT_OVERLAP:
+            elif verdict == UNKNOWN and overlap >= _SUSPECT_OVERLAP:
                 found.append((overlap, item, option, "shares most words with the right answer"))
     found.sort(key=lambda entry: (-entry[0], entry[1].sort_key, entry[2]))
     return [

@@ -10,21 +10,32 @@ import zlib
 from collections.abc import Sequence
 from fractions import Fraction
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from adversarial import lexicon
-
-UNKNOWN, SAME, DIFFERENT = 0, 1, 2
-
-# Columns of a profile, an int64 row: flags, bit masks, then two small sets padded with 0.
-_NEGATED, _POLARITY, _COLOURS, _RELATIONS, _NUMBERS_LEN, _CONTENT_LEN = range(6)
-_NUMBERS, _MAX_NUMBERS = 6, 6
-_CONTENT, _MAX_CONTENT = _NUMBERS + _MAX_NUMBERS, 24
-WIDTH = _CONTENT + _MAX_CONTENT
+from adversarial.kernels import (
+    ANYTHING,
+    COLOUR,
+    COLOURS,
+    CONTENT,
+    CONTENT_LEN,
+    MAX_CONTENT,
+    MAX_NUMBERS,
+    NEGATED,
+    NUMBER,
+    NUMBERS,
+    NUMBERS_LEN,
+    POLARITY,
+    RELATIONS,
+    WIDTH,
+    compare,
+)
 
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)*(?:/\d+)?|[^\W\d_]+|%|[\u00bc-\u00be]")
+_NUMBER_ASKED = re.compile(
+    r"\bhow (?:many|much|long|old|often|far|tall|big)\b|\bnumber of\b|\bwhat number\b",
+)
 _ORDINAL_SUFFIX = ("st", "nd", "rd", "th")
 _PRONOUN_BEFORE_ONE = {"the", "this", "that", "which", "each", "every", "some", "any", "another", "other"}
 _COLOUR_BIT = {colour: 1 << bit for bit, colour in enumerate(lexicon.COLOURS)}
@@ -49,30 +60,30 @@ def _profile(text: str) -> NDArray[np.int64]:
     content: set[int] = set()
     for position, token in enumerate(rest):
         if position == 0 and token in lexicon.YES:
-            row[_POLARITY] = 1
+            row[POLARITY] = 1
             continue
         if position == 0 and token in lexicon.NO and _is_refusal(rest):
-            row[_POLARITY] = 2
+            row[POLARITY] = 2
             continue
         if token in lexicon.NEGATIONS:
-            row[_NEGATED] = 1
+            row[NEGATED] = 1
             continue
         colour = lexicon.COLOUR_ALIASES.get(token, token)
         if colour in _COLOUR_BIT:
-            row[_COLOURS] |= _COLOUR_BIT[colour]
+            row[COLOURS] |= _COLOUR_BIT[colour]
         elif token in lexicon.RELATIONS:
-            row[_RELATIONS] |= _RELATION_BIT[lexicon.RELATIONS[token]]
+            row[RELATIONS] |= _RELATION_BIT[lexicon.RELATIONS[token]]
         elif token not in lexicon.FILLER:
             content.add(_code(stem(token)))
-    if row[_POLARITY] == 2:
-        row[_NEGATED] = 0
-    kept_numbers = sorted(numbers)[:_MAX_NUMBERS]
-    kept_content = sorted(content)[:_MAX_CONTENT]
+    if row[POLARITY] == 2:
+        row[NEGATED] = 0
+    kept_numbers = sorted(numbers)[:MAX_NUMBERS]
+    kept_content = sorted(content)[:MAX_CONTENT]
     if not (kept_numbers or kept_content or row[:4].any()):  # only filler: the words themselves are the value
-        kept_content = sorted({_code(token) for token in tokens})[:_MAX_CONTENT]
-    row[_NUMBERS_LEN], row[_CONTENT_LEN] = len(kept_numbers), len(kept_content)
-    row[_NUMBERS : _NUMBERS + len(kept_numbers)] = kept_numbers
-    row[_CONTENT : _CONTENT + len(kept_content)] = kept_content
+        kept_content = sorted({_code(token) for token in tokens})[:MAX_CONTENT]
+    row[NUMBERS_LEN], row[CONTENT_LEN] = len(kept_numbers), len(kept_content)
+    row[NUMBERS : NUMBERS + len(kept_numbers)] = kept_numbers
+    row[CONTENT : CONTENT + len(kept_content)] = kept_content
     return row
 
 
@@ -225,66 +236,14 @@ def _singular(token: str) -> str:
     return token[:-1]
 
 
-@numba.njit(cache=True, nogil=True)
-def _subset(first: NDArray[np.int64], second: NDArray[np.int64]) -> bool:
-    """Whether every entry of one sorted set is in the other."""
-    at = 0
-    for value in first:
-        while at < len(second) and second[at] < value:
-            at += 1
-        if at == len(second) or second[at] != value:
-            return False
-    return True
-
-
-@numba.njit(cache=True, nogil=True)
-def compare(first: NDArray[np.int64], second: NDArray[np.int64]) -> int:
-    """SAME, DIFFERENT or UNKNOWN for two profiles; symmetric."""
-    if first[_POLARITY] and second[_POLARITY] and first[_POLARITY] != second[_POLARITY]:
-        return DIFFERENT
-    if first[_NEGATED] != second[_NEGATED] and not (first[_POLARITY] == 2 or second[_POLARITY] == 2):
-        return DIFFERENT
-    numbers_a = first[_NUMBERS : _NUMBERS + first[_NUMBERS_LEN]]
-    numbers_b = second[_NUMBERS : _NUMBERS + second[_NUMBERS_LEN]]
-    content_a = first[_CONTENT : _CONTENT + first[_CONTENT_LEN]]
-    content_b = second[_CONTENT : _CONTENT + second[_CONTENT_LEN]]
-    a_in_b = _subset(numbers_a, numbers_b)
-    b_in_a = _subset(numbers_b, numbers_a)
-    if len(numbers_a) and len(numbers_b) and not (a_in_b or b_in_a):
-        return DIFFERENT
-    for mask in (_COLOURS, _RELATIONS):
-        if first[mask] and second[mask] and first[mask] & second[mask] not in (first[mask], second[mask]):
-            return DIFFERENT
-    shared = first[_COLOURS] & second[_COLOURS]
-    a_in_b = a_in_b and shared == first[_COLOURS] and first[_POLARITY] in (0, second[_POLARITY])
-    b_in_a = b_in_a and shared == second[_COLOURS] and second[_POLARITY] in (0, first[_POLARITY])
-    a_in_b = a_in_b and _subset(content_a, content_b)
-    b_in_a = b_in_a and _subset(content_b, content_a)
-    said_a = len(content_a) + len(numbers_a) + first[_COLOURS] + first[_POLARITY]
-    said_b = len(content_b) + len(numbers_b) + second[_COLOURS] + second[_POLARITY]
-    if not said_a and not said_b:  # only where something is, or only a negation
-        return SAME if first[_RELATIONS] & second[_RELATIONS] or first[_RELATIONS] == second[_RELATIONS] else UNKNOWN
-    return SAME if (a_in_b and said_a) or (b_in_a and said_b) else UNKNOWN
-
-
-@numba.njit(cache=True, nogil=True)
-def same_number(first: NDArray[np.int64], second: NDArray[np.int64]) -> bool:
-    """Whether both say a number and the same: enough to be equal where the question asks how many."""
-    count = first[_NUMBERS_LEN]
-    if count == 0 or count != second[_NUMBERS_LEN]:
-        return False
-    return np.array_equal(first[_NUMBERS : _NUMBERS + count], second[_NUMBERS : _NUMBERS + count])
-
-
-def asks_number(question: str) -> bool:
-    """Whether the right answer is a count or an amount, so that an equal number is an equal answer."""
-    return bool(
-        re.search(
-            r"\bhow (?:many|much|long|old|often|far|tall|big)\b|\bnumber of\b|\bwhat number\b", question.casefold()
-        )
-    )
+def asks_for(question: str) -> int:
+    """NUMBER, COLOUR or ANYTHING: what makes two answers to this question equal, whatever else they say."""
+    asked = question.casefold()
+    if _NUMBER_ASKED.search(asked):
+        return NUMBER
+    return COLOUR if re.search(r"\bcolou?rs?\b", asked) else ANYTHING
 
 
 def says_number(answer: str) -> bool:
     """Whether an answer holds a number, in digits or in words."""
-    return bool(_profile(answer)[_NUMBERS_LEN])
+    return bool(_profile(answer)[NUMBERS_LEN])

@@ -35,8 +35,9 @@ class Pool:
     video: Ints  # [n]
     question_id: Ints  # [n] equal where the canonical questions are equal
     answer_id: Ints  # [n] equal where the canonical answers are equal
-    counting: NDArray[np.bool_]  # [n] the question asks for a number
-    profiles: NDArray[np.int64]  # [n + kept, m] what the value guard knows of the answers, see guard.py
+    asks_for: Ints  # [n] what the question asks for, see guard.asks_for
+    profiles: NDArray[np.int64]  # [n + more, m] what the value guard knows of the answers, and of the texts below
+    asked: Ints  # [n] rows of profiles that hold the questions
     others: Ints  # [n, h] rows of profiles that hold the negatives question i keeps, -1 for none
     taken: Ints  # [n, r] answers that earlier rounds gave to question i, -1 for none
 

@@ -99,8 +99,9 @@ def build(rows: list[dict[str, Any]]) -> Pool:
         video=ids([row["video"] for row in rows]),
         question_id=ids([canonical(row["question"]) for row in rows]),
         answer_id=ids([canonical(row["answer"]) for row in rows]),
-        counting=np.array([guard.asks_number(row["question"]) for row in rows]),
-        profiles=guard.profiles([row["answer"] for row in rows]),
+        asks_for=np.array([guard.asks_for(row["question"]) for row in rows], np.int32),
+        profiles=guard.profiles([row["answer"] for row in rows] + [row["question"] for row in rows]),
+        asked=np.arange(n, 2 * n, dtype=np.int32),
         others=np.zeros((n, 0), np.int32),
         taken=np.zeros((n, 0), np.int32),
     )

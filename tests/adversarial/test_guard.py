@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adversarial.guard import DIFFERENT, SAME, UNKNOWN, WIDTH, compare_texts, profiles, stem
+from adversarial.guard import asks_for, compare_texts, profiles, stem
+from adversarial.kernels import DIFFERENT, SAME, UNKNOWN, WIDTH, echoes, equal_for
 
 PAIRS = [
     tuple(line.split("\t"))
@@ -36,6 +37,35 @@ def test_close_wordings_of_different_values_are_told_apart_for_certain(first: st
 
 def test_what_only_meaning_can_tell_is_left_to_the_cosine() -> None:
     assert compare_texts("a boat on the lake", "a ship") == UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("question", "first", "second", "equal"),
+    [
+        ("How many onions are cut?", "2 onions", "two tomatoes", True),
+        ("How many onions are cut?", "2 onions", "3 onions", False),
+        ("What does she buy?", "2 onions", "2 tomatoes", False),
+        ("What is the colour of the plant?", "green and red", "a red rose", True),
+        ("What color is it?", "green", "a red rose", False),
+    ],
+)
+def test_what_is_asked_decides_what_is_equal(question: str, first: str, second: str, equal: bool) -> None:
+    one, other = profiles([first, second])
+    assert equal_for(asks_for(question), one, other) == equal
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "said_already"),
+    [
+        ("What does he do with the weapon?", "a weapon", True),
+        ("How does the green light turn red?", "red light", True),
+        ("What stands on the table?", "a red table", False),
+        ("How many weapons are there?", "2 weapons", False),
+        ("Is it on?", "yes", False),
+    ],
+)
+def test_echo(question: str, answer: str, said_already: bool) -> None:
+    assert echoes(*profiles([question, answer])) == said_already
 
 
 @given(st.text(max_size=40), st.text(max_size=40))

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from adversarial.guard import SAME, compare_texts
+from adversarial.guard import compare_texts
 from adversarial.items import ItemError
+from adversarial.kernels import SAME
 from adversarial.pipeline import match_items
 
 from .conftest import make_rows
