@@ -13,7 +13,7 @@ Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
 
 _LEARNT_FROM = 60  # questions: with fewer the cosine of question and option has to do
-_LEARNT_TO = 8_000  # questions: more do not make the judge better, only slower
+_LEARNT_TO = 5_000  # questions: more do not make the judge better, only slower
 _TRAINING = listwise.Training(epochs=20, decay=0.1)
 
 

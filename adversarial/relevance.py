@@ -17,7 +17,8 @@ Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
 
 _DIM = 128
-_EPOCHS = 30
+_EPOCHS, _FEWEST_EPOCHS = 30, 6
+_ENOUGH = 240_000  # questions shown in all: a large corpus needs fewer turns
 _BATCH = 256
 _RATE = 2e-3
 _DECAY = 1e-2
@@ -68,8 +69,9 @@ def _train(questions: Floats, answers: Floats, answer_id: Ints, seed: int) -> tu
     start = np.linalg.qr(rng.standard_normal((width, dim)))[0].astype(np.float32)
     maps = (start.copy(), np.zeros(dim, np.float32), start.copy(), np.zeros(dim, np.float32))
     scale = np.full(1, np.log(10.0), np.float32)
-    adam = Adam((*maps, scale), _RATE, [_DECAY] * 4 + [0.0], _EPOCHS * -(-n // _BATCH))
-    for _ in range(_EPOCHS):
+    epochs = max(_FEWEST_EPOCHS, min(_EPOCHS, _ENOUGH // n))
+    adam = Adam((*maps, scale), _RATE, [_DECAY] * 4 + [0.0], epochs * -(-n // _BATCH))
+    for _ in range(epochs):
         order = rng.permutation(n)
         for at in range(0, n, _BATCH):
             batch = order[at : at + _BATCH]
