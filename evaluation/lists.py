@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+KERNEL_ARRAY = ["C", "A", "W"]  # contiguous, aligned, writeable
 RETRIEVAL_TASKS = ("VCMR", "SVMR", "VR")
 
 
@@ -25,6 +26,13 @@ class Lists:
     end: NDArray[np.float64]
     score: NDArray[np.float64]
     has_score: bool = True
+
+    def __post_init__(self) -> None:
+        """Kernels take nothing but writeable C arrays of these types; what is one already is not copied."""
+        for name in ("desc_ids", "offsets", "video"):
+            setattr(self, name, np.require(getattr(self, name), np.int64, KERNEL_ARRAY))
+        for name in ("start", "end", "score"):
+            setattr(self, name, np.require(getattr(self, name), np.float64, KERNEL_ARRAY))
 
     def __len__(self) -> int:
         return len(self.desc_ids)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.lists import Lists
+from evaluation.lists import KERNEL_ARRAY, Lists
 from evaluation.native import helper, kernel
 from evaluation.release import MomentQueries
 from evaluation.temporal import NMS_ROWS_IN, ROWS_KEPT, sort_rows, survives, tiou32
@@ -59,6 +59,7 @@ class RankTables:
 
     def add(self, lists: Lists, queries: NDArray[np.int64]) -> None:
         """Rank checked lists (videos as places); `queries` [N] places in the truth, negative ones are passed over."""
+        queries = np.require(queries, np.int64, KERNEL_ARRAY)
         if lists.task == "VR":
             table = self._table("VR", None, 1)
             rank_videos(lists.offsets, queries, lists.video, self.truth.video, table.first_hit)
