@@ -67,8 +67,8 @@ def find_moments(queries: Tensor, index: FrameIndex, head: MomentHead) -> tuple[
 
 def find_in_own_clip(queries: Tensor, clips: Tensor, index: FrameIndex, head: MomentHead) -> Found:
     """Moments of each query in the one clip of the index that is its own, by P(start) * P(end): clips [N]."""
-    begin, end = _probabilities(queries, clips[:, None], index, head)
-    found = best_spans(begin, end, head.config)
+    start, end = head.own_span_logits(queries, index.frames[clips], index.mask[clips])
+    found = best_spans(start.softmax(-1)[:, None], end.softmax(-1)[:, None], head.config)
     return Found(clips[:, None].expand_as(found.clip), found.first, found.last, found.score)
 
 
@@ -92,7 +92,9 @@ def best_spans(start: Tensor, end: Tensor, config: HeroConfig) -> Found:
 
 def _probabilities(queries: Tensor, clips: Tensor, index: FrameIndex, head: MomentHead) -> tuple[Tensor, Tensor]:
     """P(start), P(end) of each query in each of its K clips: [N, K, F]; clips [N, K]."""
-    similarity = torch.einsum("nd,nkfd->nkf", head.span_query(queries), index.spans[clips])
+    # Products with every frame are one matrix product; copying the frames of K clips a query costs far more.
+    everywhere = (index.spans.flatten(0, 1) @ head.span_query(queries).T).view(*index.mask.shape, -1)
+    similarity = everywhere.permute(2, 0, 1)[torch.arange(len(clips))[:, None], clips]
     start, end = head.filtered(similarity, index.mask[clips])
     return start.softmax(-1), end.softmax(-1)
 
