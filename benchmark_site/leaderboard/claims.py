@@ -17,6 +17,7 @@ from benchmark_site.leaderboard.models.work import State, Work
 HEARTBEAT_S = 5
 STALE = timedelta(seconds=30)
 MAX_ATTEMPTS = 3
+_WOKEN_AT_ONCE = 20
 
 Row = TypeVar("Row", bound=Work)
 
@@ -65,9 +66,13 @@ def release(row: Work, error: str, log: str) -> None:
 
 
 def forgotten(model: type[models.Model]) -> list[int]:
-    """Keys of rows that have waited long enough for their message to be lost, or whose worker has died."""
-    lost = Q(state=State.QUEUED, queued_at__lt=timezone.now() - STALE)
-    return list(model._default_manager.filter(lost | _dead()).order_by("queued_at").values_list("pk", flat=True)[:500])
+    """Keys of rows whose worker has died, and of the oldest that have waited long enough for their message to be lost.
+
+    Of a long queue only the oldest are woken: their messages are most likely under way, and every wake adds one.
+    """
+    rows = model._default_manager.order_by("queued_at").values_list("pk", flat=True)
+    waiting = rows.filter(state=State.QUEUED, queued_at__lt=timezone.now() - STALE)
+    return [*rows.filter(_dead()), *waiting[:_WOKEN_AT_ONCE]]
 
 
 def _due() -> Q:

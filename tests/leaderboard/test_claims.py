@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import uuid
 from datetime import timedelta
 from pathlib import Path
 
@@ -125,6 +126,21 @@ def test_the_sweeper_wakes_what_was_forgotten_and_only_that(evaluation: Evaluati
     evaluation.end(State.FAILED, "why")
     tasks.sweep()
     assert queue.llen(SCORE.queue) == 2
+
+
+@pytest.mark.django_db
+def test_of_a_long_queue_only_the_oldest_are_woken(evaluation: Evaluation) -> None:
+    first = evaluation.submission
+    for number in range(30):
+        first.pk, first.sha256 = uuid.uuid4(), f"{number:064x}"
+        first.save(force_insert=True)
+        Evaluation.objects.create(
+            submission=first, evaluator_version="1", manifest_sha256="0" * 64,
+            queued_at=timezone.now() - LONG_AGO - timedelta(minutes=number),
+        )  # fmt: skip
+    woken = claims.forgotten(Evaluation)
+    assert woken == list(Evaluation.objects.order_by("queued_at").values_list("pk", flat=True)[: len(woken)])
+    assert 0 < len(woken) < 30
 
 
 @pytest.mark.django_db

@@ -1,0 +1,58 @@
+"""Names of people and of files."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from django.core.exceptions import ValidationError
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmark_site.leaderboard.text import plain_text
+from benchmark_site.leaderboard.uploads import suffix
+
+
+@given(st.text(st.characters(categories=["L", "M", "N", "P", "S", "Z"]), max_size=40))
+def test_whatever_shows_is_plain(value: str) -> None:
+    if not any(unicodedata.category(character)[0] == "C" for character in value):
+        plain_text(value)
+
+
+@given(
+    st.text(max_size=10),
+    st.characters(categories=["Cc", "Cf", "Cs"], exclude_characters="\n\r\t"),
+    st.text(max_size=10),
+)
+def test_what_does_not_show_is_refused(before: str, hidden: str, after: str) -> None:
+    with pytest.raises(ValidationError, match="cannot be seen"):
+        plain_text(before + hidden + after)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("p.json", ".json"),
+        ("p.JSON", ".json"),
+        ("a.b.json.gz", ".json.gz"),
+        ("p.tar.zip", ".zip"),
+        ("p", ""),
+        (".json", ""),
+        ("p.json\0", ""),
+        ("p.ÿ", ""),
+        ("p." + "x" * 20, ""),
+        ("../../p.json", ".json"),
+        ("p./etc/passwd", ""),
+    ],
+)
+def test_only_the_ending_of_a_file_name_is_used(name: str, expected: str) -> None:
+    assert suffix(name) == expected
+
+
+@given(st.text(max_size=60))
+def test_an_ending_never_leads_anywhere(name: str) -> None:
+    found = suffix(name)
+    assert len(found) <= 12
+    assert found.isascii()
+    assert not set(found) & set("/\\ \0")
+    assert ".." not in found
