@@ -1,7 +1,7 @@
 """Sizes and training settings that go together: `small` for two CPU threads, `base` as in the paper."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 
@@ -37,28 +37,37 @@ class Preset:
     clip_norm: float = 1.0
 
 
+_SMALL = Preset(
+    text_encoder=None,
+    encoder_layers=(0, 1),
+    config={
+        "dialect": "paper",
+        "num_temporal_layers": 1,
+        "ranking_loss": "softmax",
+        "negative_video_weight": 1.0,
+        "negative_query_weight": 1.0,
+        "span_weight": 1.0,
+        "span_similarity_scale": 0.05,
+        "identity_start": True,
+        "query_share": 0.5,
+        "kept_query_share": 0.5,
+        "min_span_frames": 2,
+    },
+    pretraining=Stage(steps=60, clips=16, per_clip=1, learning_rate=1e-3, encoder_learning_rate=1e-4),
+    moment=Stage(steps=120, clips=16, per_clip=5, learning_rate=1e-3, encoder_learning_rate=1e-4),
+    qa=Stage(steps=40, clips=8, per_clip=1, learning_rate=1e-3, encoder_learning_rate=1e-4),
+    freeze_words=True,
+)
+
 PRESETS = {
     # About 50 clips of 20 frames on two CPU threads: two to three minutes in all.
-    "small": Preset(
-        text_encoder=None,
-        encoder_layers=(0, 1),
-        config={
-            "dialect": "paper",
-            "num_temporal_layers": 1,
-            "ranking_loss": "softmax",
-            "negative_video_weight": 1.0,
-            "negative_query_weight": 1.0,
-            "span_weight": 1.0,
-            "span_similarity_scale": 0.05,
-            "identity_start": True,
-            "query_share": 0.5,
-            "kept_query_share": 0.5,
-            "min_span_frames": 2,
-        },
-        pretraining=Stage(steps=60, clips=16, per_clip=1, learning_rate=1e-3, encoder_learning_rate=1e-4),
-        moment=Stage(steps=120, clips=16, per_clip=5, learning_rate=1e-3, encoder_learning_rate=1e-4),
-        qa=Stage(steps=40, clips=8, per_clip=1, learning_rate=1e-3, encoder_learning_rate=1e-4),
-        freeze_words=True,
+    "small": _SMALL,
+    # The same in seconds, to see that everything works; it learns next to nothing.
+    "tiny": replace(
+        _SMALL,
+        pretraining=replace(_SMALL.pretraining, steps=4, clips=4),
+        moment=replace(_SMALL.moment, steps=8, clips=4),
+        qa=replace(_SMALL.qa, steps=4, clips=4),
     ),
     # The released configuration for one process; the authors ran 16 GPUs of it.
     "base": Preset(

@@ -45,13 +45,14 @@ class DemoError(Exception):
 
 @dataclass(frozen=True)
 class Plan:
-    """How large the demo is. `folder` keeps rendered and fetched footage between runs."""
+    """How large the demo is. `folder` keeps rendered and fetched footage between runs; `preset` is HERO's size."""
 
     folder: Path
     clips: int
     annotators: int
     seed: int
     films: bool
+    preset: str
 
 
 def walk(plan: Plan, progress: Progress, say: Callable[[str], None]) -> Release:
@@ -59,7 +60,7 @@ def walk(plan: Plan, progress: Progress, say: Callable[[str], None]) -> Release:
     scripts = footage(plan, progress, say)
     crowd_work(plan, scripts, progress)
     release = freeze(plan, progress)
-    train_and_score(release, progress)
+    train_and_score(plan, release, progress)
     return release
 
 
@@ -113,10 +114,10 @@ def freeze(plan: Plan, progress: Progress) -> Release:
     return release
 
 
-def train_and_score(release: Release, progress: Progress) -> None:
+def train_and_score(plan: Plan, release: Release, progress: Progress) -> None:
     """Open the boards, train HERO on the release, submit it and the blind baselines, wait for the scores."""
     baselines.open_boards(release.pk)
-    baselines.start_baselines(release.pk)
+    baselines.start_baselines(release.pk, plan.preset)
 
     def trained() -> tuple[int, int]:
         run = TrainingRun.objects.filter(release=release).latest("pk")

@@ -22,7 +22,7 @@ from playwright.sync_api import Browser, sync_playwright
 from tests import chromium
 
 ROOT = Path(__file__).resolve().parents[2]
-TINY = ["--no-films", "--clips", "12", "--annotators", "9"]
+TINY = ["--no-films", "--clips", "12", "--annotators", "9", "--preset", "tiny"]
 START_S = 400
 STAYS_UP = "The site stays up"
 

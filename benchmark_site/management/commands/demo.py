@@ -36,6 +36,7 @@ class Command(BaseCommand):
         parser.add_argument("--clips", type=int, default=60, help="procedural clips to render (default 60)")
         parser.add_argument("--annotators", type=int, default=18, help="simulated annotators (default 18)")
         parser.add_argument("--seed", type=int, default=0, help="draws the world and the annotators (default 0)")
+        parser.add_argument("--preset", default="small", help="HERO's size: small, or tiny to see it work in seconds")
         parser.add_argument("--no-films", action="store_true", help="leave the real films out (nothing is fetched)")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -58,6 +59,7 @@ class Command(BaseCommand):
             annotators=options["annotators"],
             seed=options["seed"],
             films=not options["no_films"],
+            preset=options["preset"],
         )
         plan.folder.mkdir(exist_ok=True)
         started = time.monotonic()
