@@ -92,7 +92,7 @@ def _add_inputs(parser: argparse.ArgumentParser, paths: str) -> None:
     )
     parser.add_argument(
         "--nms",
-        type=float,
+        type=_share,
         nargs="*",
         default=[NMS_THRESHOLD],
         metavar="TIOU",
@@ -105,6 +105,13 @@ def _add_inputs(parser: argparse.ArgumentParser, paths: str) -> None:
         help="rows of a list that enter NMS; after_top100 is what the field's scripts really do",
     )
     _add_choice(parser)
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is no tIoU: expected 0 or more and less than 1")
+    return value
 
 
 def _add_choice(parser: argparse.ArgumentParser) -> None:
