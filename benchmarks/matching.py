@@ -2,6 +2,7 @@
 
     python -m benchmarks.matching                     n = 5,789 (3 rounds, against scipy's dense solver)
     python -m benchmarks.matching --n 40000 --rounds 1 --no-scipy
+    python -m benchmarks.matching --n 1500 --backend ray    the same on a Ray cluster (pip install ray)
 
 Embeddings: those of the questions in --items (as `python -m adversarial match` reads them), filled up to n with
 generated questions and answers, encoded by the default model. CPU seconds of this process; memory above its start.
@@ -12,9 +13,11 @@ this machine's BLAS shows in the same run, on one thread.
 import argparse
 import random
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 from rich.console import Console
 from rich.table import Table
@@ -133,14 +136,21 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--tolerance", type=float, default=5e-5, help="nats per question (default 5e-5)")
     parser.add_argument("--no-scipy", action="store_true", help="leave out the dense solver")
+    parser.add_argument("--backend", help="joblib backend for the passes: threading, loky, ray, dask (default: none)")
+    parser.add_argument("--jobs", type=int, default=2, help="workers of the backend (default 2)")
     options = parser.parse_args()
+    if options.backend == "ray":
+        from ray.util.joblib import register_ray
+
+        register_ray()
     pool = build(load(options.items, options.n))
     match(build(generated(64)))  # compile before the clock runs
     table = Table(title=f"n = {pool.size}, {pool.embeddings.shape[1]}-d, one thread")
     for name in ("what", "nats / question", "certified gap", "passes", "edges", "CPU s", "peak MB", "against dense"):
         table.add_column(name, justify="right" if name != "what" else "left")
     optimum = dense_seconds = None
-    with threadpool_limits(1):
+    workers = joblib.parallel_config(backend=options.backend, n_jobs=options.jobs) if options.backend else nullcontext()
+    with threadpool_limits(1), workers:
         table.add_row("GEMM bound of a pass", "", "", "1", "", f"{gemm_seconds(pool):.2f}", "", "")
         if not options.no_scipy:
             optimum, built, solved = dense(pool)
