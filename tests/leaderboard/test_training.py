@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import socket
 import sys
 import threading
 import time
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
-from django.db import connections
+from django.db import connection, connections
 from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
 from safetensors.numpy import save_file
@@ -138,11 +139,7 @@ def test_progress_is_stored_while_it_trains_and_a_lost_claim_stops_it(run: Train
     trainer(f"import time\nprint({json.dumps(line)!r}, flush=True)\ntime.sleep(60)")
     worker = threading.Thread(target=_run, args=[run.pk])
     worker.start()
-    deadline = time.monotonic() + 30
-    while run.facts.get("loss") != 1.5:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-        run.refresh_from_db()
+    _wait_until_training(run, line)
     assert (run.state, run.stage, run.attempt) == (State.RUNNING, "training", 1)
     assert 0.4 < run.progress < 0.6
     _run(run.pk)  # a second delivery of the message: returns at once
@@ -151,6 +148,51 @@ def test_progress_is_stored_while_it_trains_and_a_lost_claim_stops_it(run: Train
     assert not worker.is_alive()
     run.refresh_from_db()
     assert (run.state, run.claimed_by) == (State.RUNNING, "another worker")
+
+
+def test_a_lost_connection_to_the_database_does_not_end_the_training(run: TrainingRun, trainer: Trainer) -> None:
+    trainer("import time; time.sleep(3)")
+    worker = threading.Thread(target=_run, args=[run.pk])
+    worker.start()
+    _wait_until_training(run, {})
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        assert (True,) in cursor.fetchall()
+    worker.join(60)
+    assert not worker.is_alive()
+    run.refresh_from_db()
+    assert (run.state, run.attempt, run.error) == (State.DONE, 1, "")
+
+
+def test_a_web_server_that_comes_back_is_waited_for(
+    run: TrainingRun, blind: None, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(door, "_PAUSE_S", 0.2)
+    monkeypatch.setattr(training, "SYSTEMS", training.SYSTEMS[:1])
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        port = probe.getsockname()[1]
+    settings.SITE_URL = f"http://localhost:{port}"
+    worker = threading.Thread(target=_run, args=[run.pk])
+    worker.start()
+    predicted = run.folder / "predictions" / "random-moment-val.json"
+    deadline = time.monotonic() + 60
+    while not predicted.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    time.sleep(0.5)  # it knocks, and nobody opens
+    assert sent() == []
+    server = LiveServer(f"localhost:{port}")
+    try:
+        worker.join(60)
+    finally:
+        server.stop()
+    run.refresh_from_db()
+    assert (run.state, run.attempt, run.error) == (State.DONE, 1, "")
+    assert len(sent()) == 4
 
 
 def test_without_a_web_server_the_reason_is_told(
@@ -242,6 +284,14 @@ def add_features(folder: Path) -> Path:
     )  # fmt: skip
     (folder / "MANIFEST.json").write_text(json.dumps(manifest, sort_keys=True, separators=(",", ":")) + "\n")
     return folder
+
+
+def _wait_until_training(run: TrainingRun, facts: dict[str, Any]) -> None:
+    deadline = time.monotonic() + 60
+    while (run.stage, run.facts) != ("training", facts):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+        run.refresh_from_db()
 
 
 def _kill_the_trainer_in_its_second_stage(run: TrainingRun) -> None:
