@@ -112,8 +112,9 @@ def frame_order_batch(
     order = torch.arange(batch.mask.shape[1]).repeat(len(clips), 1)
     labels = torch.full_like(order, -1)
     for row, (before, after) in enumerate(zip(chosen, shuffled, strict=True)):
-        order[row, before] = torch.tensor(after.copy())
-        labels[row, after] = torch.tensor(before.copy())
+        old, new = torch.from_numpy(before.copy()), torch.from_numpy(after.copy())
+        order[row, old] = new
+        labels[row, new] = old
     return FrameOrderBatch(batch, order, labels)
 
 
