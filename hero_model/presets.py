@@ -53,9 +53,17 @@ _SMALL = Preset(
         "kept_query_share": 0.5,
         "min_span_frames": 2,
     },
-    pretraining=Stage(steps=60, clips=16, per_clip=1, learning_rate=1e-3, encoder_learning_rate=1e-4),
-    moment=Stage(steps=120, clips=16, per_clip=5, learning_rate=1e-3, encoder_learning_rate=1e-4),
+    pretraining=Stage(steps=50, clips=16, per_clip=1, learning_rate=1e-3, encoder_learning_rate=1e-4),
+    moment=Stage(
+        steps=120,
+        clips=16,
+        per_clip=5,
+        learning_rate=1e-3,
+        encoder_learning_rate=1e-4,
+        subtitle_queries=1,
+    ),
     qa=Stage(steps=40, clips=8, per_clip=1, learning_rate=1e-3, encoder_learning_rate=1e-4),
+    task_ratio={"mlm": 1, "mnce": 1, "fom": 1, "vsm": 2},
     freeze_words=True,
 )
 
