@@ -21,7 +21,10 @@ from adversarial.kernels import (
     CONTENT,
     CONTENT_LEN,
     MAX_CONTENT,
+    MAX_MEANT,
     MAX_NUMBERS,
+    MEANT,
+    MEANT_LEN,
     NEGATED,
     NUMBER,
     NUMBERS,
@@ -79,11 +82,14 @@ def _profile(text: str) -> NDArray[np.int64]:
         row[NEGATED] = 0
     kept_numbers = sorted(numbers)[:MAX_NUMBERS]
     kept_content = sorted(content)[:MAX_CONTENT]
+    meant = sorted(content.union(*(_WIDER.get(code, ()) for code in content)))[:MAX_MEANT]
     if not (kept_numbers or kept_content or row[:4].any()):  # only filler: the words themselves are the value
         kept_content = sorted({_code(token) for token in tokens})[:MAX_CONTENT]
-    row[NUMBERS_LEN], row[CONTENT_LEN] = len(kept_numbers), len(kept_content)
+        meant = kept_content
+    row[NUMBERS_LEN], row[CONTENT_LEN], row[MEANT_LEN] = len(kept_numbers), len(kept_content), len(meant)
     row[NUMBERS : NUMBERS + len(kept_numbers)] = kept_numbers
     row[CONTENT : CONTENT + len(kept_content)] = kept_content
+    row[MEANT : MEANT + len(meant)] = meant
     return row
 
 
@@ -247,3 +253,15 @@ def asks_for(question: str) -> int:
 def says_number(answer: str) -> bool:
     """Whether an answer holds a number, in digits or in words."""
     return bool(_profile(answer)[NUMBERS_LEN])
+
+
+def _wider_words() -> dict[int, set[int]]:
+    """For every word the wider words that it may go by, as codes."""
+    wider: dict[int, set[int]] = {}
+    for name, narrower in lexicon.KINDS.items():
+        for word in narrower.split():
+            wider.setdefault(_code(stem(word)), set()).add(_code(stem(name)))
+    return wider
+
+
+_WIDER = _wider_words()

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 UNKNOWN, SAME, DIFFERENT = 0, 1, 2
 ANYTHING, NUMBER, COLOUR = 0, 1, 2
 
-# Columns of a profile, an int64 row: flags, bit masks, then two small sets padded with 0.
-NEGATED, POLARITY, COLOURS, RELATIONS, NUMBERS_LEN, CONTENT_LEN = range(6)
-NUMBERS, MAX_NUMBERS = 6, 6
+# Columns of a profile, an int64 row: flags, bit masks, then three small sets padded with 0.
+NEGATED, POLARITY, COLOURS, RELATIONS, NUMBERS_LEN, CONTENT_LEN, MEANT_LEN = range(7)
+NUMBERS, MAX_NUMBERS = 7, 6
 CONTENT, MAX_CONTENT = NUMBERS + MAX_NUMBERS, 24
-WIDTH = CONTENT + MAX_CONTENT
+MEANT, MAX_MEANT = CONTENT + MAX_CONTENT, 40  # the content and the wider words that it may go by
+WIDTH = MEANT + MAX_MEANT
 
 _TIE_NOISE = 0.02  # nats: identical answers must not crowd each other out of every list
 
@@ -52,8 +53,8 @@ def compare(first: NDArray[np.int64], second: NDArray[np.int64]) -> int:
     shared = first[COLOURS] & second[COLOURS]
     a_in_b = a_in_b and shared == first[COLOURS] and first[POLARITY] in (0, second[POLARITY])
     b_in_a = b_in_a and shared == second[COLOURS] and second[POLARITY] in (0, first[POLARITY])
-    a_in_b = a_in_b and _subset(content_a, content_b)
-    b_in_a = b_in_a and _subset(content_b, content_a)
+    a_in_b = a_in_b and _subset(content_a, second[MEANT : MEANT + second[MEANT_LEN]])
+    b_in_a = b_in_a and _subset(content_b, first[MEANT : MEANT + first[MEANT_LEN]])
     said_a = len(content_a) + len(numbers_a) + first[COLOURS] + first[POLARITY]
     said_b = len(content_b) + len(numbers_b) + second[COLOURS] + second[POLARITY]
     if not said_a and not said_b:  # only where something is, or only a negation
