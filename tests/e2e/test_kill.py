@@ -55,6 +55,7 @@ def kill(demo: Demo, name: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1500)
 def test_worker_web_server_and_postgresql_killed_in_the_middle(demo: Demo) -> None:
     undisturbed = [ask(demo, sql) for sql in COUNTS]
     with running_demo(*TINY) as second:
