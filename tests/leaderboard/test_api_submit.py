@@ -182,6 +182,13 @@ def test_other_bodies_than_a_form_are_refused(door: Door, track: Track) -> None:
     refused((answer.status_code, answer.json()), 411, "file", "no_length")
 
 
+def test_a_flood_of_fields_is_refused(door: Door, track: Track, file: Path, settings: Any) -> None:
+    refused(door.post(track, file, description="d" * 3_000_000), 400, None, "form_too_large")
+    fields = {f"field{number}": "x" for number in range(1100)}
+    refused(door.post(track, file, **fields), 400, None, "form_too_large")
+    assert nothing_was_kept(settings.MEDIA_ROOT)
+
+
 @pytest.mark.parametrize(
     "name", ["../../evil.json", "/etc/passwd", "a\u202egpj.json", "n" * 300 + ".json", "x.p\\hp", ".json"]
 )
