@@ -18,6 +18,7 @@ from evaluation.scan import MOST_ROWS
 from evaluation.temporal import ROWS_KEPT
 
 Rules = Literal["strict", "official"]
+UNKNOWN = -2
 
 
 class Oddity(IntEnum):
@@ -130,7 +131,6 @@ class ListChecker:
         strict = self.rules == "strict"
         counts = np.zeros(len(Oddity), np.int64)
         which, where = np.empty((2, len(Oddity), MOST_PROBLEMS), np.int64)
-        ids = lists.video.copy()
         inspect(
             lists.task == "VR",
             lists.task == "SVMR",
@@ -160,14 +160,16 @@ class ListChecker:
             kept = min(count, MOST_PROBLEMS)
             for i, row in zip(which[oddity, :kept].tolist(), where[oddity, :kept].tolist(), strict=True):
                 at = int(lists.offsets[i]) + row
-                column, message = self._describe(oddity, lists, int(ids[at]), at)
+                column, message = self._describe(oddity, lists, at)
                 self.findings.refuse(
                     message, task=lists.task, id=int(lists.desc_ids[i]), row=row, column=column, times=0
                 )
             self.findings.total += count
 
-    def _describe(self, oddity: Oddity, lists: Lists, video: int, at: int) -> tuple[int, str]:
+    def _describe(self, oddity: Oddity, lists: Lists, at: int) -> tuple[int, str]:
         """(column, message) of one refused row."""
+        place = int(lists.video[at])
+        video = int(self.truth.videos.ids[place]) if place >= 0 else UNKNOWN - place
         start, end = float(lists.start[at]), float(lists.end[at])
         match oddity:
             case Oddity.UNKNOWN_VIDEO:
@@ -220,7 +222,10 @@ def inspect(
     lists: NDArray[np.int64],
     rows: NDArray[np.int64],
 ) -> None:
-    """Count each Oddity, keep the first (list, row) places, turn video idx into places, clamp spans."""
+    """Count each Oddity, keep the first (list, row) places, turn video idx into places, clamp spans.
+
+    An idx that is no video of the split becomes UNKNOWN - idx, so that a message can still name it.
+    """
     for i in range(len(queries)):
         if queries[i] < 0:
             continue
@@ -229,7 +234,7 @@ def inspect(
         for at in range(first, offsets[i + 1]):
             idx = video[at]
             where = np.int64(place[idx]) if 0 <= idx < len(place) else -1
-            video[at] = where
+            video[at] = where if where >= 0 else UNKNOWN - idx
             if where < 0:
                 record(counts, lists, rows, UNKNOWN_VIDEO, i, at - first)
             elif is_vr:

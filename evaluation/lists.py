@@ -1,11 +1,12 @@
 """The form in which every reader hands over predictions: flat columns, some queries at a time."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-KERNEL_ARRAY = ["C", "A", "W"]  # contiguous, aligned, writeable
+KERNEL_ARRAY: tuple[Literal["C"], Literal["A"], Literal["W"]] = ("C", "A", "W")  # contiguous, aligned, writeable
 RETRIEVAL_TASKS = ("VCMR", "SVMR", "VR")
 
 

@@ -92,7 +92,8 @@ def _caller(name: str, signature: str) -> Callable[..., Any]:
                 continue
             if value.dtype != array[0] or value.ndim != array[1] or not value.flags.carray:
                 raise TypeError(f"{name} takes a writeable C array {array}, not {value.dtype} {value.shape}")
-            flat += [None, None, value.size, value.itemsize, value.ctypes.data, *value.shape, *value.strides]
+            address = value.__array_interface__["data"][0]
+            flat += [None, None, value.size, value.itemsize, address, *value.shape, *value.strides]
         if code()(ctypes.byref(result), None, *flat):
             raise RuntimeError(f"{name} failed")
         return result.value if returned != "void" else None
