@@ -7,6 +7,7 @@
 | DATABASE_URL, CELERY_BROKER_URL | PostgreSQL and Valkey/Redis | the embedded ones |
 | MEDIA_ROOT | clips, features, releases, submissions | $BENCH_HOME/media |
 | X_ACCEL_PREFIX | nginx location (internal) of MEDIA_ROOT, where nginx serves the clips | none: the platform does |
+| SUBMISSION_MAX_BYTES | largest file of predictions taken | 1 GiB |
 | MARKETPLACE_URL | public origin of the marketplace whose frames show our tasks | http://127.0.0.1:8001 |
 | MTURK_ENDPOINT_URL | where boto3 finds the crowd of environment `local` | $MARKETPLACE_URL/api |
 | MTURK_ACCESS_KEY, MTURK_SECRET | this requester's keys there | generated, where the services are embedded |
@@ -128,6 +129,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20
+SUBMISSION_MAX_BYTES: int = env.int("SUBMISSION_MAX_BYTES", default=2**30)
 
 # Cookies: the marketplace may be served from another port of this host, and ports do not separate cookies.
 SESSION_COOKIE_NAME = "bench_session"
@@ -169,6 +171,11 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "default"
+CELERY_TASK_ROUTES = {
+    "benchmark_site.releases.tasks.build": {"queue": "match"},
+    "benchmark_site.leaderboard.tasks.score": {"queue": "score"},
+    "benchmark_site.leaderboard.tasks.train": {"queue": "train"},
+}
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # kombu looks for messages of a dead worker only every ~100 s by itself; rows carry claims and heartbeats, so a

@@ -31,7 +31,7 @@ _LONGEST_SUFFIX = 12
 
 def max_bytes() -> int:
     """The largest file that is taken."""
-    return int(getattr(settings, "SUBMISSION_MAX_BYTES", 2**30))
+    return int(settings.SUBMISSION_MAX_BYTES)
 
 
 def incoming_folder() -> Path:

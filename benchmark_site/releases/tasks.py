@@ -7,7 +7,7 @@ from celery import shared_task
 from benchmark_site.releases.claims import waiting
 
 
-@shared_task(queue="match")
+@shared_task
 def build(release_id: int) -> None:
     """Build a release; does nothing where a worker is at it or it is no longer being built."""
     from benchmark_site.releases.build import build_release
