@@ -66,7 +66,6 @@ class HeroConfig(PreTrainedConfig):
     max_temporal_positions: int = 514
     max_query_positions: int = 514
     feature_size: int = 4352  # ResNet-152 (2048) and SlowFast (2304) side by side
-    num_answers: int = 4
     initializer_range: float = 0.02
     layer_norm_eps: float = 1e-12  # inside the transformer layers
     embedding_norm_eps: float = 1e-5  # everywhere else
@@ -80,7 +79,6 @@ class HeroConfig(PreTrainedConfig):
     last_word_id: int = 50261
     max_sentence_tokens: int = 60
     context_sentences: int = 0  # sentences before the current one that are put in front of it
-    lowercase: bool = True
 
     # dialect fields: None takes the dialect's value where that is not None itself
     frame_residual: str | None = None  # transform: Linear and ReLU of its own | embedding: the embedder's output
