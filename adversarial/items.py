@@ -75,6 +75,9 @@ def parse_row(row: Mapping[str, Any], where: str) -> Item:
     index = row.get("answer_idx")
     if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index < len(answers):
         raise ItemError(f"{where}: field answer_idx: expected 0 to {len(answers) - 1}, got {index!r}")
+    entries = row.get("options") or [{}] * len(answers)
+    if not isinstance(entries, list) or len(entries) != len(answers) or not all(isinstance(e, dict) for e in entries):
+        raise ItemError(f"{where}: field options: expected one object for each of the {len(answers)} answers")
     split = row.get("fold", "")
     if isinstance(split, bool) or not isinstance(split, str | int):
         raise ItemError(f"{where}: field fold: expected a string or an integer, got {split!r}")

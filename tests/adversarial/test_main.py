@@ -56,6 +56,7 @@ def test_folder_of_steps_gives_the_same_file(source: Path, tmp_path: Path) -> No
         ({"qid": 0}, "row 2: qid 0 was already used in row 1"),
         ({"question": 7}, "field question: expected a non-blank string, got 7"),
         ({"fold": "train"}, "1 of 2 rows have a fold"),
+        ({"options": [{}]}, "field options: expected one object for each of the 4 answers"),
     ],
 )
 def test_bad_input_is_named_and_nothing_written(
