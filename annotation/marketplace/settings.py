@@ -42,7 +42,9 @@ MARKETPLACE_NOTIFY_ORIGINS = env.list("MARKETPLACE_NOTIFY_ORIGINS", default=[])
 _origin = urlsplit(MARKETPLACE_URL)
 _https = _origin.scheme == "https"
 
-ALLOWED_HOSTS = [_origin.hostname or ""]
+# Names by which programs inside the host's network call the API, past the proxy and its TLS; none by default.
+MARKETPLACE_API_HOSTS = env.list("MARKETPLACE_API_HOSTS", default=[])
+ALLOWED_HOSTS = [_origin.hostname or "", *MARKETPLACE_API_HOSTS]
 CSRF_TRUSTED_ORIGINS = [MARKETPLACE_URL]
 ROOT_URLCONF = "annotation.marketplace.urls"
 WSGI_APPLICATION = "annotation.marketplace.wsgi.application"
@@ -85,8 +87,10 @@ TEMPLATES = [
 ]
 
 DATABASES = {"default": env.db_url("MARKETPLACE_DATABASE_URL")}
-# A thread of the web server keeps a connection from the pool only while it answers a request.
-DATABASES["default"]["OPTIONS"] = {"pool": {"min_size": 1, "max_size": 16, "timeout": 20}}
+# Each thread of the web server keeps its connection. (psycopg's pool was tried: after a restart of PostgreSQL its
+# callers waited for connections that never came.)
+DATABASES["default"]["CONN_MAX_AGE"] = 60
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True  # a connection that PostgreSQL's restart has cut is replaced
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_PASSWORD_VALIDATORS = [
@@ -122,6 +126,7 @@ CSRF_COOKIE_SECURE = _https
 
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _https else None
 SECURE_SSL_REDIRECT = _https
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", *([r"^api/?$"] if MARKETPLACE_API_HOSTS else [])]
 SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = _https
 SECURE_HSTS_PRELOAD = _https
@@ -156,5 +161,8 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "handlers": {"console": {"class": "logging.StreamHandler"}},
-    "loggers": {"marketplace": {"handlers": ["console"], "level": "INFO"}},
+    "loggers": {
+        "marketplace": {"handlers": ["console"], "level": "INFO"},
+        "django": {"handlers": ["console"], "level": "WARNING", "propagate": False},
+    },
 }

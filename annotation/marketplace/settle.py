@@ -24,7 +24,10 @@ def settle(now: dt.datetime) -> int:
     """Do everything that is due at `now`; returns the number of moves."""
     moves = 0
     while _is_due(now):
-        moves += _settle_batch(now)
+        made = _settle_batch(now)
+        if not made:
+            break  # another process has made these moves meanwhile
+        moves += made
     return moves
 
 

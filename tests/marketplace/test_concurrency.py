@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+import psycopg
 import pytest
 from botocore.exceptions import ClientError
 
@@ -122,6 +123,19 @@ def test_parallel_approvals_pay_once_and_parallel_spending_never_overdraws(lab: 
     with ThreadPoolExecutor(6) as pool:
         assert sum(pool.map(spend, range(6))) == 3
     assert poor.get_account_balance()["AvailableBalance"] == "0.10"
+
+
+def test_connections_that_the_database_has_cut_are_replaced(lab: Lab) -> None:
+    """As a restart of PostgreSQL leaves them."""
+    for _ in range(3):
+        with psycopg.connect(lab.site.database_url, autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        for _ in range(10):
+            assert "AvailableBalance" in lab.api.get_account_balance()
+            assert lab.worker.get("/").status == 200
 
 
 def _expect(error: ClientError, code: str) -> None:

@@ -346,10 +346,10 @@ def _run(site: Site, examples: int, steps: int) -> None:
 
 
 def test_random_schedules_agree_with_the_model(site: Site) -> None:
-    _run(site, examples=4, steps=25)
+    _run(site, examples=3, steps=25)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_many_long_random_schedules_agree_with_the_model(site: Site) -> None:
-    _run(site, examples=60, steps=50)
+    _run(site, examples=40, steps=50)
