@@ -189,7 +189,17 @@ def raw_clips(names: list[str]) -> list[Clip]:
 
 
 def clip_names(task: str) -> list[str]:
-    """Clips of a recorded batch, found by their features where the batch does not name them."""
+    """Clips of a recorded batch; found by their frames (hidden ones aside) where the batch does not name them."""
     if f"{task}.vids" in extra():
         return extra()[f"{task}.vids"]
-    return list(extra()["raw"])
+    batch, names = task_inputs(task), []
+    for row, mask in zip(batch["c_v_feats"], batch["c_attn_masks"], strict=True):
+        frames = row[mask.bool()]
+        shown = frames.abs().sum(1) > 0
+        for name in extra()["raw"]:
+            raw = inputs()[f"raw.feat.{name}"]
+            if raw.shape == frames.shape and torch.equal(raw[shown], frames[shown]):
+                names.append(name)
+                break
+    assert len(names) == len(batch["c_v_feats"])
+    return names
