@@ -8,8 +8,12 @@ from typing import Any
 
 import pytest
 
-from tests.marketplace import invariants
-from tests.marketplace.site import Site, running_site
+pytest.register_assert_rewrite(
+    "tests.marketplace.invariants", "tests.marketplace.lab", "tests.marketplace.site", "tests.marketplace.walks"
+)
+
+from tests.marketplace import invariants  # noqa: E402
+from tests.marketplace.site import Site, running_site  # noqa: E402
 
 
 @pytest.fixture(scope="session")
