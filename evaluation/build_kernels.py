@@ -6,7 +6,7 @@ from pathlib import Path
 
 import llvmlite.binding as llvm  # type: ignore[import-untyped]
 
-from evaluation import checks, retrieval, scan, temporal  # noqa: F401  (importing them registers their kernels)
+from evaluation import checks, json_text, retrieval, scan, temporal  # noqa: F401  (importing them registers their kernels)
 from evaluation.native import KERNELS
 from evaluation.writing import write_whole
 

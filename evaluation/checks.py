@@ -67,6 +67,7 @@ class ListChecker:
         self._place = np.full(int(videos.ids.max()) + 1, -1, np.int32)
         self._place[videos.ids] = np.arange(len(videos))
         self._seen: dict[str, NDArray[np.bool_]] = {}
+        self._without_scores: set[str] = set()
 
     @property
     def tasks(self) -> list[str]:
@@ -76,6 +77,7 @@ class ListChecker:
         """After the last list: queries without one are refused, or counted as misses."""
         if not self._seen:
             self.findings.refuse("holds none of the tasks VCMR, SVMR, VR")
+        self.findings.note("no_scores", len(self._without_scores))
         for task, seen in self._seen.items():
             missing = self.truth.desc_ids[~seen].tolist()
             if missing_is_miss:
@@ -96,6 +98,8 @@ class ListChecker:
             seen[queries] = True
         else:
             self._refuse_lists(lists, queries, rows, seen)
+        if not lists.has_score and lists.task != "VR":
+            self._without_scores.add(lists.task)
         self.findings.note("beyond_100", int(np.maximum(rows - ROWS_KEPT, 0).sum()))
         self._check_rows(lists, queries)
         return queries

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import numpy as np
 
-from evaluation import scan
+from evaluation import json_text, scan
 from evaluation.decimals import MORE
 from evaluation.lists import Lists
 from evaluation.problems import Findings, Problem, Refused
@@ -26,13 +26,13 @@ TOP_KEYS = ("video2idx", *scan.TASKS)
 ENTRY_KEYS = ("desc_id", "desc", "predictions", "task")
 
 MESSAGES = {
-    scan.BAD_BYTE: "not JSON of the expected form",
+    json_text.BAD_BYTE: "not JSON of the expected form",
     scan.BAD_KEY: "unknown key: expected desc_id, desc, predictions (and task in JSONL)",
     scan.REPEATED_KEY: "key a second time in one entry",
     scan.MISSING_KEY: "entry lacks desc_id or predictions (or task in JSONL)",
-    scan.BAD_STRING: "expected a JSON string without control characters",
-    scan.BAD_UTF8: "not UTF-8",
-    scan.BAD_ESCAPE: "bad escape in a string (a lone surrogate, or no escape at all)",
+    json_text.BAD_STRING: "expected a JSON string without control characters",
+    json_text.BAD_UTF8: "not UTF-8",
+    json_text.BAD_ESCAPE: "bad escape in a string (a lone surrogate, or no escape at all)",
     scan.LONG_NUMBER: "number of more than 400 characters",
     scan.MIXED_ROWS: "rows of different lengths: expected the same number of items in every row of a task",
     scan.TOO_MANY_ROWS: f"more than {scan.MOST_ROWS} rows",
@@ -75,11 +75,11 @@ class MomentJson:
     def _starts_lines(self) -> bool:
         """Whether the object that begins here is a line of JSONL, by its first key."""
         while True:
-            key = scan.skip_blank(self.buffer, self.at + 1, self.end)
+            key = json_text.skip_blank(self.buffer, self.at + 1, self.end)
             if key < self.end:
                 if self.buffer[key] != ord('"'):
                     return False
-                after = scan.string_end(self.buffer, key + 1, self.end)
+                after = json_text.string_end(self.buffer, key + 1, self.end)
                 if after > 0:
                     return json.loads(bytes(self.buffer[key:after]).decode()) in ENTRY_KEYS
                 if after != -MORE:
@@ -142,7 +142,7 @@ class MomentJson:
                 self.fixes,
             )
             self._finish_numbers()
-            self.at = int(self.context[scan.AT]) if status < scan.BAD_BYTE else self.at
+            self.at = int(self.context[scan.AT]) if status < json_text.BAD_BYTE else self.at
             yield from self._take()
             if status == scan.CLOSED:
                 return
@@ -207,7 +207,7 @@ class MomentJson:
         if self._next() != ord("{"):
             self._refuse('video2idx: expected an object {"vid_name": idx}')
         while True:
-            after = scan.flat_object_end(self.buffer, self.at + 1, self.end)
+            after = json_text.flat_object_end(self.buffer, self.at + 1, self.end)
             if after > 0:
                 break
             if after != -MORE or not self._refill():
@@ -259,7 +259,7 @@ class MomentJson:
     def _next(self) -> int | None:
         """The next byte that is not blank, not passed yet; None at the end of the file."""
         while True:
-            self.at = scan.skip_blank(self.buffer, self.at, self.end)
+            self.at = json_text.skip_blank(self.buffer, self.at, self.end)
             if self.at < self.end:
                 return int(self.buffer[self.at])
             if not self._refill():
@@ -273,7 +273,7 @@ class MomentJson:
     def _string(self) -> str:
         """Pass and return the string whose opening quote is the next byte."""
         while True:
-            after = scan.string_end(self.buffer, self.at + 1, self.end)
+            after = json_text.string_end(self.buffer, self.at + 1, self.end)
             if after > 0:
                 text: str = json.loads(bytes(self.buffer[self.at : after]).decode())
                 self.at = after

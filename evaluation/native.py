@@ -25,7 +25,7 @@ import numpy as np
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 BUILDING = "HERO_BENCH_BUILD_KERNELS"  # set in the child that compiles
-SOURCES = ("native", "build_kernels", "checks", "decimals", "retrieval", "scan", "temporal")
+SOURCES = ("native", "build_kernels", "checks", "decimals", "json_text", "retrieval", "scan", "temporal")
 OPTIONS = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True, "_nrt": False}
 SCALARS = {"int64": ctypes.c_int64, "float64": ctypes.c_double, "boolean": ctypes.c_bool}
 KERNELS: dict[str, Any] = {}  # in the building child: name -> numba dispatcher

@@ -6,77 +6,30 @@ file and line, and `Release.verify` recomputes the hashes of MANIFEST.json.
 
 import hashlib
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Literal, TypeVar
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluation.rows import (
+    MAX_MANIFEST_BYTES,
+    Manifest,
+    ManifestFile,
+    MomentRow,
+    QuestionRow,
+    ReleaseError,
+    SubtitleLine,
+    SubtitleRow,
+    read_bounded,
+    read_lines,
+)
+
 FORMAT = "hero-bench-release/1"
 SPLITS = ("train", "val", "test")
-MAX_MANIFEST_BYTES = 64 << 20
-MAX_LINE_BYTES = 16 << 20
 MOST_VIDEOS = 2**24  # the field compares idx in float32, which is exact below this
-
-
-class ReleaseError(Exception):
-    """A release, or a ground-truth file, cannot be read; the message names file, line and what was expected."""
-
-
-class ManifestFile(msgspec.Struct, frozen=True):
-    path: str
-    bytes: int
-    sha256: str
-    rows: int | None
-    access: Literal["public", "held_out"]
-
-
-class Manifest(msgspec.Struct, frozen=True):
-    format: str
-    name: str
-    version: str
-    seed: int
-    files: list[ManifestFile]
-
-
-class MomentRow(msgspec.Struct, frozen=True):
-    """One line of moment/tvr/*.jsonl; on the public test split everything but desc, desc_id and type is None."""
-
-    desc_id: int
-    desc: str
-    type: Literal["v", "t", "vt"] | None = None
-    vid_name: str | None = None
-    duration: float | None = None
-    ts: tuple[float, float] | None = None
-
-
-class QuestionRow(msgspec.Struct, frozen=True):
-    """One line of qa/value/*.jsonl; `ts` is "start-end"; on the public test split `answer_idx` is None."""
-
-    qid: int
-    vid_name: str
-    q: str
-    a0: str
-    a1: str
-    a2: str
-    a3: str
-    ts: str | None = None
-    answer_idx: int | None = None
-
-
-class SubtitleLine(msgspec.Struct, frozen=True):
-    text: str
-    start: float
-    end: float
-
-
-class SubtitleRow(msgspec.Struct, frozen=True):
-    vid_name: str
-    sub: list[SubtitleLine]
 
 
 @dataclass(frozen=True)
@@ -168,7 +121,7 @@ class Release:
         manifest_path = root / "MANIFEST.json"
         if not root.is_dir():
             raise ReleaseError(f"{root}: no such folder; expected a release directory")
-        raw = _read_bounded(manifest_path, MAX_MANIFEST_BYTES)
+        raw = read_bounded(manifest_path, MAX_MANIFEST_BYTES)
         try:
             manifest = msgspec.json.decode(raw, type=Manifest)
         except (msgspec.DecodeError, RecursionError) as error:
@@ -254,7 +207,7 @@ class Release:
         """vid_name -> subtitle lines (seconds relative to the clip)."""
         path = self.root / "subtitles.jsonl"
         rows: dict[str, list[SubtitleLine]] = {}
-        for number, row in _lines(path, SubtitleRow):
+        for number, row in read_lines(path, SubtitleRow):
             if row.vid_name in rows:
                 raise ReleaseError(f"{path}:{number}: vid_name {row.vid_name!r} a second time")
             rows[row.vid_name] = row.sub
@@ -277,7 +230,7 @@ class Release:
 def read_video_index(path: Path) -> dict[str, VideoIndex]:
     """{split: {vid_name: [duration_s, idx]}} -> {split: VideoIndex}; idx unique over the whole file."""
     try:
-        raw = msgspec.json.decode(_read_bounded(path, MAX_MANIFEST_BYTES), type=dict[str, dict[str, tuple[float, int]]])
+        raw = msgspec.json.decode(read_bounded(path, MAX_MANIFEST_BYTES), type=dict[str, dict[str, tuple[float, int]]])
     except (msgspec.DecodeError, RecursionError) as error:
         raise ReleaseError(f"{path}: {error}") from error
     seen: dict[int, str] = {}
@@ -304,7 +257,7 @@ def read_moments(path: Path, videos: VideoIndex) -> MomentQueries:
     """Queries of a TVR-style jsonl; rows without vid_name and ts have their truth withheld."""
     rows: list[MomentRow] = []
     seen: set[int] = set()
-    for number, row in _lines(path, MomentRow):
+    for number, row in read_lines(path, MomentRow):
         where = f"{path}:{number}: desc_id {row.desc_id}"
         if row.desc_id in seen:
             raise ReleaseError(f"{where} a second time")
@@ -334,7 +287,7 @@ def read_questions(path: Path) -> Questions:
     """Questions of a VALUE-style jsonl with four options; rows without answer_idx have their truth withheld."""
     rows: list[QuestionRow] = []
     seen: set[int] = set()
-    for number, row in _lines(path, QuestionRow):
+    for number, row in read_lines(path, QuestionRow):
         where = f"{path}:{number}: qid {row.qid}"
         if row.qid in seen:
             raise ReleaseError(f"{where} a second time")
@@ -357,7 +310,7 @@ def read_questions(path: Path) -> Questions:
 def read_answer_key(path: Path) -> Questions:
     """The field's bare {"qid": answer} truth: no text, no options, no videos."""
     try:
-        raw = msgspec.json.decode(_read_bounded(path, MAX_MANIFEST_BYTES), type=dict[int, int])
+        raw = msgspec.json.decode(read_bounded(path, MAX_MANIFEST_BYTES), type=dict[int, int])
     except (msgspec.DecodeError, RecursionError) as error:
         raise ReleaseError(f"{path}: {error}") from error
     if not raw or min(raw.values()) < 0:
@@ -380,36 +333,3 @@ def _parse_span(path: Path, row: QuestionRow) -> tuple[float, float]:
     except ValueError:
         raise ReleaseError(f'{path}: qid {row.qid}: ts is {row.ts!r}, expected "start-end"') from None
     return start, end
-
-
-Row = TypeVar("Row")
-
-
-def _lines(path: Path, kind: type[Row]) -> Iterator[tuple[int, Row]]:
-    """(line number from 1, typed row) of a jsonl file; blank lines are passed over."""
-    decoder = msgspec.json.Decoder(kind)
-    try:
-        with path.open("rb") as file:
-            number = 0
-            while line := file.readline(MAX_LINE_BYTES + 1):
-                number += 1
-                if len(line) > MAX_LINE_BYTES:
-                    raise ReleaseError(f"{path}:{number}: line longer than {MAX_LINE_BYTES} bytes")
-                if line.strip():
-                    try:
-                        yield number, decoder.decode(line)
-                    except (msgspec.DecodeError, RecursionError) as error:
-                        raise ReleaseError(f"{path}:{number}: {error}") from error
-    except OSError as error:
-        raise ReleaseError(f"{path}: {error.strerror}") from error
-
-
-def _read_bounded(path: Path, limit: int) -> bytes:
-    try:
-        with path.open("rb") as file:
-            raw = file.read(limit + 1)
-    except OSError as error:
-        raise ReleaseError(f"{path}: {error.strerror}") from error
-    if len(raw) > limit:
-        raise ReleaseError(f"{path}: larger than {limit} bytes")
-    return raw
