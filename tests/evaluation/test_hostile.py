@@ -17,7 +17,9 @@ from typing import Any
 
 import pytest
 
+from evaluation import source
 from evaluation.__main__ import main
+from evaluation.problems import Refused
 from tests.evaluation.conftest import REPOSITORY
 from tests.evaluation.hostile_child import MEMORY_LIMIT, SECONDS_LIMIT
 
@@ -378,12 +380,14 @@ def link() -> zipfile.ZipInfo:
 
 
 ARCHIVES: dict[str, tuple[Callable[[str], bytes], str]] = {
-    "25 zip of 1 GiB and more": (lambda good: bomb(1025 << 20), "declares 1074790400 bytes"),
+    "25 zip that declares 1 GiB and more": (
+        lambda good: lying(bomb(1 << 20), 1 << 20, 1025 << 20),
+        "declares 1074790400 bytes",
+    ),
     "25 zip that declares less than it holds": (
         lambda good: lying(bomb(64 << 20), 64 << 20, 1 << 20),
         "empty file|damaged archive",
     ),
-    "25 gzip of 1 GiB and more": (lambda good: gzip.compress(b" " * (1 << 20)) * 1025, "unpacks to more than"),
     "26 parent folder": (lambda good: zipped(("../../evil", good.encode())), "plain file name"),
     "26 absolute": (lambda good: zipped(("/etc/passwd", good.encode())), "plain file name"),
     "26 backslashes": (lambda good: zipped(("..\\evil", good.encode())), "plain file name"),
@@ -406,6 +410,25 @@ def test_a_bad_archive_is_refused(case: str, good: str, score: Callable[..., Jso
     (problem,) = score(build(good), name="predictions.bin")["refused"]
     assert problem["file"] == "predictions.bin"
     assert any(part in problem["message"] for part in message.split("|")), problem["message"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pack", [bomb, lambda size: gzip.compress(b" " * (1 << 20)) * (size >> 20)])
+def test_a_real_bomb_is_refused(pack: Callable[[int], bytes], score: Callable[..., Json]) -> None:
+    """25: a gigabyte of blanks and a little more."""
+    (problem,) = score(pack(1025 << 20))["refused"]
+    assert "1074790400 bytes" in problem["message"] or "unpacks to more than" in problem["message"]
+
+
+def test_what_unpacks_to_too_much_is_refused_while_it_unpacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """25, with a small budget: the fourth megabyte is never unpacked."""
+    monkeypatch.setattr(source, "MAX_BYTES", 2 << 20)
+    (tmp_path / "p.json.gz").write_bytes(gzip.compress(b" " * (64 << 20)))
+    opened, block = source.Source(tmp_path / "p.json.gz"), bytearray(1 << 20)
+    read = [opened.readinto(memoryview(block)) for _ in range(2)]
+    with pytest.raises(Refused, match="unpacks to more than"):
+        opened.readinto(memoryview(block))
+    assert sum(read) == 2 << 20
 
 
 def test_good_archives_are_read(good: str, score: Callable[..., Json]) -> None:
