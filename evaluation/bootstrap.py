@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from evaluation.metrics import Metric
 
 DRAWS = 1000
+DRAWS_AT_ONCE = 100
 LEVEL = 95.0
 TAILS = ((100 - LEVEL) / 2, (100 + LEVEL) / 2)
 FLIPS = 9999
@@ -25,10 +26,13 @@ class VideoBootstrap:
         self.clusters = np.unique(clusters, return_inverse=True)[1].astype(np.int64)
         self.seed = seed
         self.count = int(self.clusters.max()) + 1
-        picks = np.random.default_rng(seed).integers(0, self.count, (DRAWS, self.count))
-        picks += np.arange(DRAWS)[:, None] * self.count
-        draws = np.bincount(picks.ravel(), minlength=DRAWS * self.count).reshape(DRAWS, self.count)
-        self.weights = draws.astype(np.float64)  # [DRAWS, C] how often each video is drawn
+        self.weights = np.empty((DRAWS, self.count))  # how often each video is drawn
+        rng = np.random.default_rng(seed)
+        for draw in range(0, DRAWS, DRAWS_AT_ONCE):
+            picks = rng.integers(0, self.count, (DRAWS_AT_ONCE, self.count))
+            picks += np.arange(DRAWS_AT_ONCE)[:, None] * self.count
+            drawn = np.bincount(picks.ravel(), minlength=picks.size)
+            self.weights[draw : draw + DRAWS_AT_ONCE] = drawn.reshape(picks.shape)
 
     def mean_intervals(
         self, values: Sequence[NDArray[np.float64]], inside: NDArray[np.bool_] | None = None

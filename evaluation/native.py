@@ -13,7 +13,6 @@ import functools
 import hashlib
 import json
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -124,6 +123,8 @@ class Library:
 def _library() -> Library:
     path = _cache_folder() / f"kernels-{_fingerprint()}.o"
     if not path.exists():
+        import subprocess
+
         command = [sys.executable, "-m", "evaluation.build_kernels", str(path)]
         place = {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])}
         built = subprocess.run(command, env=os.environ | place | {BUILDING: "1"}, capture_output=True, text=True)

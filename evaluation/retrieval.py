@@ -171,7 +171,7 @@ def rank_moments(
 
     Raw SVMR drops rows of wrong videos after the cut to 100, so they cost no rank. SVMR's NMS runs over all rows and
     gives every survivor the first row's video; VCMR's runs inside each video (HERO, utils/tvr_eval_utils.py).
-    Suppression goes on only until every threshold has its hit. `room` is [4, rows], `groups` [2, V].
+    Suppression stops when every threshold has its hit or none can come. `room` is [4, rows], `groups` [2, V].
     """
     order, group, newest, previous = room[0], room[1], room[2], room[3]
     for place in range(groups.shape[1]):
@@ -185,8 +185,11 @@ def rank_moments(
         if use_nms:
             number_groups(video, is_svmr, low, n, groups, group, newest)
             sort_rows(score, group, low, n, order)
+        last = n - 1  # VCMR: what follows the last row of the right video changes nothing
+        while not is_svmr and last > 0 and video[low + (order[last] if use_nms else last)] != truth_video[query]:
+            last -= 1
         kept, rank, passed = 0, 0, 0
-        for k in range(n):
+        for k in range(last + 1):
             row = order[k] if use_nms else k
             at = low + row
             if use_nms:
