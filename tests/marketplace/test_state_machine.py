@@ -45,8 +45,13 @@ class Marketplace(RuleBasedStateMachine):
         self.accounts = [Account(DEPOSIT), Account(DEPOSIT)]
         self.clients = [self.site.requester(balance=str(DEPOSIT)) for _ in range(2)]
         self.titles = [unique("Dear"), unique("Cheap")]
-        self.hidden_pages: dict[str, Any] = {}
         self._tick()
+        for who in range(2):  # begin in the middle of things, so that short schedules reach the late states too
+            self.create_hit(who=who, dear=who == 0, slots=3, hours=30, fault=None)
+            for worker in range(3):
+                self.accept(which=who, worker=worker)
+            for _ in range(2):
+                self.submit(which=3 * who, stolen=False)
 
     # what requesters do
 
