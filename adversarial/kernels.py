@@ -175,12 +175,12 @@ def _sift(keys, columns, weights, key, column, weight):  # type: ignore[no-untyp
 
 
 @numba.njit(cache=True, nogil=True)
-def select(products, rows, prices, width, floor, *arrays):  # type: ignore[no-untyped-def]
+def select(products, rows, prices, width, floor, known, *arrays):  # type: ignore[no-untyped-def]
     slope, bias = arrays[0][0], arrays[0][1]
     n = products.shape[1]
     columns = np.full((len(rows), width), np.int32(-1), np.int32)
     weights = np.full((len(rows), width), np.float32(-np.inf), np.float32)
-    best = np.full(len(rows), -np.inf)
+    best = known.copy()
     for at in range(len(rows)):
         i = rows[at]
         keys = np.full(width, floor[at])
@@ -193,11 +193,14 @@ def select(products, rows, prices, width, floor, *arrays):  # type: ignore[no-un
             relevance = _log_sigmoid(z)
             if relevance <= margin:
                 continue
+            noise = _noise(i, j)  # among thousands of equal answers few have the luck to enter
+            if relevance + noise - prices[j] <= keys[0] and relevance - prices[j] <= best[at]:
+                continue
             weight = relevance + _dissimilarity(i, j, *arrays)
             value = weight - prices[j]
             if value > best[at]:
                 best[at] = value
-            key = value + _noise(i, j)
+            key = value + noise
             if key > keys[0]:
                 _sift(keys, columns[at], weights[at], key, np.int32(j), np.float32(weight))
     return columns, weights, best

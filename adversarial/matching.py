@@ -61,9 +61,9 @@ def match(
     passes = 0
     while passes < _MAX_PASSES:
         floor, known = graph.priced(prices)
-        priced = price(pool, prices, min(_WIDTH, n), floor)
+        priced = price(pool, prices, min(_WIDTH, n), floor, known)
         passes += 1
-        best = np.maximum(np.maximum(priced.best, known), UNMATCHED - prices)
+        best = np.maximum(priced.best, UNMATCHED - prices)
         upper = min(upper, float(best.sum() + prices.sum()))
         if progress:
             progress(passes / (passes + 3))

@@ -25,13 +25,20 @@ class Priced:
 
     columns: Ints  # [n, K]
     weights: Floats  # [n, K] w_ij, without the prices
-    best: NDArray[np.float64]  # [n] max over the legal j of w_ij - p_j above the floor; -inf for none
+    best: NDArray[np.float64]  # [n] max over all legal j of w_ij - p_j; -inf where no answer is legal
 
 
-def price(pool: Pool, prices: NDArray[np.float64], width: int, floor: NDArray[np.float64]) -> Priced:
+def price(
+    pool: Pool,
+    prices: NDArray[np.float64],
+    width: int,
+    floor: NDArray[np.float64],
+    known: NDArray[np.float64],
+) -> Priced:
     """One pass over all pairs, in blocks that joblib hands to whatever backend is configured.
 
-    Question i's list leaves out what is worth no more than ``floor[i]`` at these prices: it knows enough such pairs.
+    Question i's list leaves out what is worth no more than ``floor[i]`` at these prices: enough such pairs are known,
+    the best of them worth ``known[i]``.
     """
     n = pool.size
     columns = np.full((n, width), -1, np.int32)
@@ -40,7 +47,9 @@ def price(pool: Pool, prices: NDArray[np.float64], width: int, floor: NDArray[np
     blocks = list(_blocks(pool.part))
     for rows, block in zip(
         blocks,
-        joblib.Parallel()(joblib.delayed(price_block)(pool, rows, prices, width, floor[rows]) for rows in blocks),
+        joblib.Parallel()(
+            joblib.delayed(price_block)(pool, rows, prices, width, floor[rows], known[rows]) for rows in blocks
+        ),
         strict=True,
     ):
         columns[rows], weights[rows], best[rows] = block
@@ -55,11 +64,16 @@ def _blocks(part: Ints) -> Iterator[Ints]:
 
 
 def price_block(
-    pool: Pool, rows: Ints, prices: NDArray[np.float64], width: int, floor: NDArray[np.float64]
+    pool: Pool,
+    rows: Ints,
+    prices: NDArray[np.float64],
+    width: int,
+    floor: NDArray[np.float64],
+    known: NDArray[np.float64],
 ) -> tuple[Ints, Floats, NDArray[np.float64]]:
     """The lists of some questions of one part: ([b, K] columns, [b, K] weights, [b] best priced value)."""
     products = pool.questions[rows] @ pool.answers[pool.part[rows[0]]].T  # [b, n]
-    return select(products, rows, prices.astype(np.float32), width, floor, *_arrays(pool))
+    return select(products, rows, prices.astype(np.float32), width, floor, known, *_arrays(pool))
 
 
 def dense_rows(pool: Pool, rows: Ints) -> Floats:

@@ -104,7 +104,7 @@ def test_three_rounds_use_every_answer_three_times_and_only_legal_pairs(n: int, 
 def test_any_prices_bound_every_legal_matching(n: int, seed: int, width: int) -> None:
     pool = random_pool(n, seed, videos=10, answers=n)
     prices = np.random.default_rng(seed).normal(size=n)
-    priced = price(pool, prices, min(width, n), np.full(n, -np.inf))
+    priced = price(pool, prices, min(width, n), np.full(n, -np.inf), np.full(n, -np.inf))
     matrix = dense(pool)
     matrix[np.arange(n), np.arange(n)] = -1e6
     best = (matrix - prices).max(axis=1)
