@@ -122,6 +122,7 @@ def test_text_only_is_legal_and_reads(release: Path, tmp_path: Path) -> None:
     assert values["SVMR.R@1.tiou0.5.raw"] == 100.0  # the tiny world says what it shows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["h_trm", "f_trm", "xml", "stage"])
 def test_baselines_train_and_predict(model: str, release: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"

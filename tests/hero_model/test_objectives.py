@@ -50,10 +50,11 @@ def test_four_clips_by_heart(task: str, dialect: str) -> None:
     batch = task_batch(task, tiny_clips(4, seed=1), config, np.random.default_rng(0))
     with torch.no_grad():
         before = float(model(batch).loss)
-    after = train(model, lambda step: batch, steps=250, rate=1e-2)
+    after = train(model, lambda step: batch, steps=150, rate=1e-2)
     assert after < NEAR_ZERO[task] < before
 
 
+@pytest.mark.slow
 def test_moments_by_heart() -> None:
     config = tiny_config(span_weight=1.0)
     clips = tiny_clips(4, seed=1)
@@ -64,6 +65,7 @@ def test_moments_by_heart() -> None:
     assert train(model, lambda step: batch, steps=250, rate=1e-2) < 0.1
 
 
+@pytest.mark.slow
 def test_answers_by_heart() -> None:
     config = tiny_config()
     clips = tiny_clips(4, seed=1)
