@@ -78,3 +78,19 @@ def test_without_the_service_model_the_check_says_which_botocore_has_it(site: Si
     shutil.copytree(package / "data" / "mturk", copy / "mturk")
     result = django(environment | {"AWS_DATA_PATH": str(copy)}, "check")
     assert result.returncode == 0, result.stderr
+
+
+def test_the_api_answers_inside_the_network_without_tls_only_under_the_names_given(site: Site) -> None:
+    probe = (
+        "import django; django.setup()\nfrom django.test import Client\n"
+        "for host in ('marketplace:8001', 'elsewhere'):\n"
+        "    for path in ('/api', '/worker/work/'):\n"
+        "        print(Client(HTTP_HOST=host).post(path).status_code)"
+    )
+    environment = site.environment | {"MARKETPLACE_URL": "https://crowd.example.org"}
+    for hosts, expected in (("marketplace", ["403", "301", "400", "400"]), ("", ["400"] * 4)):
+        result = subprocess.run(
+            [sys.executable, "-c", probe], env=environment | {"MARKETPLACE_API_HOSTS": hosts}, cwd=ROOT,
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert result.stdout.split() == expected
