@@ -1,6 +1,8 @@
 import json
 import secrets
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -100,3 +102,10 @@ def test_a_marketplace_that_stays_away_is_told(
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
         assert crowd.main(["--marketplace", url, "--script", str(world / "script.json")]) == 1
     assert "no usable answer" in capsys.readouterr().err
+
+
+def test_the_crowd_imports_nothing_of_the_platform() -> None:
+    asked = "import sys, benchmark_site.demo.crowd; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    loaded = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True).stdout.split()
+    assert {"benchmark_site", "httpx", "lxml"} <= set(loaded)
+    assert not {"django", "annotation", "adversarial", "hero_model", "evaluation", "torch"} & set(loaded)
