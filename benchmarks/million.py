@@ -10,6 +10,7 @@ or killed, the same command goes on: finished folds stay, and a fold begun goes 
 import argparse
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -89,6 +90,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--max-fold", type=int, default=40_000)
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers started here end too
     options.work.mkdir(parents=True, exist_ok=True)
     source = options.work / f"questions-{options.questions}.jsonl"
     if not source.exists():
