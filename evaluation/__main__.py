@@ -21,6 +21,7 @@ The files and every metric are explained in docs/evaluation.md."""
 
 
 def main(argv: list[str] | None = None) -> int:
+    """Run one command; returns its exit status (0 done, 2 refused)."""
     arguments = _parser().parse_args(argv)
     errors = Console(stderr=True)
     try:

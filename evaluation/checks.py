@@ -71,6 +71,7 @@ class ListChecker:
 
     @property
     def tasks(self) -> list[str]:
+        """Tasks seen so far, in file order."""
         return list(self._seen)
 
     def finish(self, missing_is_miss: bool) -> None:
@@ -197,6 +198,7 @@ class ListChecker:
 def record(
     counts: NDArray[np.int64], lists: NDArray[np.int64], rows: NDArray[np.int64], code: int, i: int, row: int
 ) -> None:
+    """Count a finding and keep the first places of its kind."""
     if counts[code] < lists.shape[1]:
         lists[code, counts[code]] = i
         rows[code, counts[code]] = row

@@ -43,6 +43,7 @@ SCORED, REFUSED = 0, 2
 
 
 def score(arguments: argparse.Namespace) -> int:
+    """Score one file; writes JSON and HTML where asked, also of a refusal."""
     release, (predictions,) = _release_and_files(arguments, 1)
     options = _options(arguments, release)
     report = Report(arguments.task, options.split, options.rules, options.seed)
@@ -84,6 +85,7 @@ def validate(arguments: argparse.Namespace) -> int:
 
 
 def compare_two(arguments: argparse.Namespace) -> int:
+    """Compare two files on the same queries."""
     release, (first, second) = _release_and_files(arguments, 2)
     options = _options(arguments, release)
     if arguments.task == "moment":
@@ -121,6 +123,7 @@ def compare_two(arguments: argparse.Namespace) -> int:
 
 
 def baseline(arguments: argparse.Namespace) -> int:
+    """Write a blind baseline as a submission."""
     release = Release.open(arguments.release)
     if arguments.task == "moment":
         queries = release.moments(arguments.split)
@@ -135,6 +138,7 @@ def baseline(arguments: argparse.Namespace) -> int:
 
 
 def convert(arguments: argparse.Namespace) -> int:
+    """Rewrite predictions in the form that the suffix names."""
     if arguments.out.suffix not in SUFFIXES:
         raise ReleaseError(f"{arguments.out}: expected a name that ends in {', '.join(SUFFIXES)}")
     try:

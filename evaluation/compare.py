@@ -28,6 +28,7 @@ class Difference:
 
     @property
     def told_apart(self) -> bool:
+        """Whether p is below LEVEL_OF_DOUBT."""
         return self.p < LEVEL_OF_DOUBT
 
     def sentence(self) -> str:
@@ -41,6 +42,8 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
+    """All differences of two submissions, with what was compared on what."""
+
     split: str
     seed: int
     n: int
@@ -55,6 +58,7 @@ class Comparison:
         return [line for line in self.differences if line.key in HEADLINES]
 
     def as_dict(self) -> dict[str, Any]:
+        """The JSON of the comparison."""
         lines = [
             asdict(line) | {"told_apart": line.told_apart, "sentence": line.sentence()} for line in self.differences
         ]

@@ -17,6 +17,7 @@ BAD_ESCAPE = 16
 
 @kernel("int64(uint8[::1], int64, int64)")
 def skip_blank(buffer: NDArray[np.uint8], at: int, end: int) -> int:
+    """The next place from `at` that is no blank, `end` where there is none."""
     while at < end and (buffer[at] == 32 or buffer[at] == 10 or buffer[at] == 13 or buffer[at] == 9):
         at += 1
     return at

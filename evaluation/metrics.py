@@ -29,10 +29,12 @@ class Metric:
 
     @property
     def is_median(self) -> bool:
+        """True for median_rank alone."""
         return self.name == "median_rank"
 
     @property
     def lower_is_better(self) -> bool:
+        """True for ranks."""
         return self.is_median
 
     @property

@@ -116,6 +116,7 @@ class Library:
         self.engine.finalize_object()
 
     def address(self, name: str) -> int:
+        """Where the code of a kernel lies in memory."""
         return int(self.engine.get_function_address(self.symbols[name]))
 
 

@@ -29,6 +29,7 @@ class Problem:
         return f"{', '.join(place)}: {self.message}"
 
     def as_dict(self) -> dict[str, object]:
+        """The JSON of the problem."""
         return asdict(self)
 
 
@@ -60,14 +61,17 @@ class Findings:
         column: int | None = None,
         times: int = 1,
     ) -> None:
+        """Note a reason for refusal; `times` of its kind are counted."""
         self.total += times
         if len(self.problems) < MOST_PROBLEMS:
             self.problems.append(Problem(self.file, task, id, row, column, message))
 
     def note(self, code: str, count: int) -> None:
+        """Add to the count of an accepted oddity."""
         if count:
             self.counts[code] = self.counts.get(code, 0) + count
 
     def raise_if_any(self) -> None:
+        """Raise Refused where anything was noted as a reason."""
         if self.problems:
             raise Refused(self.problems, self.total)

@@ -71,6 +71,7 @@ class MomentQueries:
 
     @property
     def has_truth(self) -> bool:
+        """Whether every row has its truth."""
         return bool((self.video >= 0).all())
 
     def __len__(self) -> int:
@@ -93,6 +94,7 @@ class Questions:
 
     @property
     def has_truth(self) -> bool:
+        """Whether every row has its truth."""
         return bool((self.answer >= 0).all())
 
     def __len__(self) -> int:
@@ -136,13 +138,16 @@ class Release:
 
     @property
     def name(self) -> str:
+        """Slug of the release."""
         return self.manifest.name
 
     @property
     def version(self) -> str:
+        """Version of the release, as in the manifest."""
         return self.manifest.version
 
     def files(self, access: str = "public") -> list[ManifestFile]:
+        """Files of the manifest with this access: "public" or "held_out"."""
         return [entry for entry in self.manifest.files if entry.access == access]
 
     @property

@@ -72,6 +72,8 @@ class CurvePoint:
 
 @dataclass(frozen=True)
 class Note:
+    """Something odd that was accepted, and how often."""
+
     code: str
     count: int
     message: str
@@ -96,6 +98,7 @@ class Report:
     evaluator_version: str = __version__
 
     def as_dict(self) -> dict[str, Any]:
+        """The JSON of the report."""
         return asdict(self)
 
 

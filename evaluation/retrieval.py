@@ -107,6 +107,7 @@ def rank_videos(
     truth_video: NDArray[np.int64],
     first_hit: NDArray[np.int16],
 ) -> None:
+    """Rank of the right video among the first 100 rows of each list, into first_hit [N, 1] (VR)."""
     for i in range(len(queries)):
         query = queries[i]
         if query < 0:

@@ -15,6 +15,8 @@ class ReleaseError(Exception):
 
 
 class ManifestFile(msgspec.Struct, frozen=True):
+    """One file of the release."""
+
     path: str
     bytes: int
     sha256: str
@@ -23,6 +25,8 @@ class ManifestFile(msgspec.Struct, frozen=True):
 
 
 class Manifest(msgspec.Struct, frozen=True):
+    """MANIFEST.json."""
+
     format: str
     name: str
     version: str
@@ -56,12 +60,16 @@ class QuestionRow(msgspec.Struct, frozen=True):
 
 
 class SubtitleLine(msgspec.Struct, frozen=True):
+    """One subtitle; times in seconds relative to the clip."""
+
     text: str
     start: float
     end: float
 
 
 class SubtitleRow(msgspec.Struct, frozen=True):
+    """One line of subtitles.jsonl."""
+
     vid_name: str
     sub: list[SubtitleLine]
 
@@ -89,6 +97,7 @@ def read_lines(path: Path, kind: type[Row]) -> Iterator[tuple[int, Row]]:
 
 
 def read_bounded(path: Path, limit: int) -> bytes:
+    """The bytes of a file of at most `limit` bytes. Raises ReleaseError."""
     try:
         with path.open("rb") as file:
             raw = file.read(limit + 1)

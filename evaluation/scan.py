@@ -85,6 +85,7 @@ def task_at(buffer: NDArray[np.uint8], at: int, end: int) -> tuple[int, int]:
 
 @helper
 def stopped(context: NDArray[np.int64], status: int, at: int) -> int:
+    """Leave the place in `context` and hand the status on."""
     context[AT] = at
     return status
 

@@ -77,6 +77,7 @@ def ordered(tables: RankTables) -> list[Ranks]:
 
 
 def all_metrics(tables: Iterable[Ranks]) -> list[Metric]:
+    """Every metric of every table, in order."""
     return [metric for ranks in tables for metric in retrieval_metrics(ranks)]
 
 

@@ -86,6 +86,7 @@ class Source:
         return self._hash.hexdigest()
 
     def close(self) -> None:
+        """Close the file."""
         self._file.close()
 
     def _only_member(self) -> io.BufferedIOBase:

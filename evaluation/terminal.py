@@ -42,6 +42,7 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
 
 
 def print_refusal(refusal: Refused, console: Console) -> None:
+    """Every listed problem, and how many more there are."""
     for problem in refusal.problems:
         console.print(str(problem), markup=False, soft_wrap=True)
     if refusal.total > len(refusal.problems):

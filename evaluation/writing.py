@@ -28,12 +28,14 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 def write_whole(path: Path, parts: Iterable[bytes]) -> None:
+    """Write the parts to `path`, or nothing at all."""
     with whole_file(path) as temporary, temporary.open("wb") as file:
         for part in parts:
             file.write(part)
 
 
 def json_bytes(value: Any) -> bytes:
+    """Indented JSON, one newline at the end."""
     return msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n"
 
 
