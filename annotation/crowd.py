@@ -176,7 +176,8 @@ class Crowd:
                 HITId=hit_id, NumberOfAdditionalAssignments=1, UniqueRequestToken=token
             )
         except ClientError as error:
-            if "AlreadyExists" not in _turk_code(error) and "already" not in str(error).lower():
+            # Amazon's documentation names no code for this; compatible servers use one of these two.
+            if not _turk_code(error).endswith(("AlreadyExists", "DuplicateRequest")):
                 raise
 
     def expire(self, hit_id: str) -> None:

@@ -197,7 +197,8 @@ def site_programs() -> list[Program]:
     """Web, marketplace, workers, clocks."""
     port, marketplace_port = ports()
     python = sys.executable
-    gunicorn = [python, "-m", "gunicorn", "--workers", "1", "--threads", "4", "--timeout", "120", "--no-control-socket"]
+    gunicorn = [python, "-m", "gunicorn", "--workers", "1", "--threads", "4", "--timeout", "120", "--keep-alive", "75"]
+    gunicorn += ["--no-control-socket"]
     celery = [python, "-m", "celery", "-A", "benchmark_site.celery"]
     # Training has a worker of its own, so that it never blocks scoring.
     return [
