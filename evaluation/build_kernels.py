@@ -4,7 +4,7 @@ import json
 import sys
 from pathlib import Path
 
-import llvmlite.binding as llvm  # type: ignore[import-untyped]
+import llvmlite.binding as llvm
 
 from evaluation import checks, json_text, retrieval, scan, temporal  # noqa: F401  (importing them registers their kernels)
 from evaluation.native import KERNELS

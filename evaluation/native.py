@@ -104,7 +104,7 @@ class Library:
     """The object file, linked into this process."""
 
     def __init__(self, path: Path) -> None:
-        import llvmlite.binding as llvm  # type: ignore[import-untyped]
+        import llvmlite.binding as llvm
 
         llvm.initialize_native_target()
         llvm.initialize_native_asmprinter()
