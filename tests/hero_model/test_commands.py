@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,10 +26,17 @@ FAST = dataclasses.replace(
 
 
 @pytest.fixture(scope="module", autouse=True)
-def fast_preset() -> None:
+def fast_preset() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(presets.PRESETS, "small", FAST)
         yield
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """The commands set the number of threads of the whole process; the tests after them want one."""
+    yield
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="module")
