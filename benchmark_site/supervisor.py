@@ -36,6 +36,7 @@ class Program:
     environment: dict[str, str] = field(default_factory=dict)
     stop_signal: str = "SIGTERM"
     user: int | None = None
+    service: bool = False
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     pause: float = 0.0
@@ -108,7 +109,7 @@ class Supervisor:
                 continue
             service = make()
             self.say(f"starting {service.name}")
-            self._start(Program(service.name, service.command, stop_signal=service.stop_signal, user=service.user))
+            self._start(Program(service.name, service.command, {}, service.stop_signal, service.user, service=True))
             wait()
         embedded.export_urls()
 
@@ -161,9 +162,16 @@ class Supervisor:
                 program.start(self.logs)
 
     def _stop_all(self) -> None:
-        for program in reversed(self.programs):
-            if program.process is not None:
-                embedded.stop(program.process, program.stop_signal)
+        """First everything that uses the services, at once, then the services."""
+        services = [program for program in self.programs if program.service]
+        running = [program for program in self.programs if not program.service]
+        for group in (running, *[[service] for service in reversed(services)]):
+            for program in group:
+                if program.process is not None and program.process.poll() is None:
+                    program.process.send_signal(signal.Signals[program.stop_signal])
+            for program in group:
+                if program.process is not None:
+                    embedded.stop(program.process, program.stop_signal)
 
 
 def ports() -> tuple[int, int]:

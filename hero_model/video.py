@@ -79,5 +79,5 @@ class FrameSampler:
 
     def _keep(self, frame: av.VideoFrame) -> None:
         # The whole picture is squeezed into the square: cropping would hide what the annotators saw.
-        small = frame.reformat(width=self.size, height=self.size, format="rgb24", interpolation="AREA")
+        small = frame.reformat(width=self.size, height=self.size, format="rgb24", interpolation="AREA", threads=1)
         self._kept.append(small.to_ndarray())
