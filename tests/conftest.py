@@ -2,9 +2,36 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests import chromium
+
+# Without the first, Chromium refuses to run as root; the others keep it from calling home.
+CHROMIUM_FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Headless Chromium. One at a time, since Playwright runs one event loop in this thread."""
+    program = chromium.find()
+    if program is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("Chromium is missing: `python -m tests.chromium` installs it")
+        pytest.skip("no Chromium on this machine and no right to install it")
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        # Beside that loop Django would refuse to touch the database.
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        running = playwright.chromium.launch(executable_path=program, args=CHROMIUM_FLAGS)
+        yield running
+        running.close()
 
 
 @pytest.fixture(autouse=True)

@@ -17,9 +17,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-from playwright.sync_api import Browser, sync_playwright
-
-from tests import chromium
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ["--no-films", "--clips", "12", "--annotators", "9", "--preset", "tiny"]
@@ -122,20 +119,6 @@ def demo() -> Iterator[Demo]:
     with running_demo(*TINY) as running:
         running.wait_for(STAYS_UP)
         yield running
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    path = chromium.find()
-    if path is None:
-        pytest.skip("no Chromium on this machine")
-    with sync_playwright() as playwright:
-        arguments = ["--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-component-update"]
-        if os.geteuid() == 0:
-            arguments.append("--no-sandbox")
-        running = playwright.chromium.launch(executable_path=path, args=arguments)
-        yield running
-        running.close()
 
 
 def _free_port() -> int:

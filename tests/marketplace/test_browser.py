@@ -14,35 +14,16 @@ from typing import Any
 
 import psycopg
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests import chromium
 from tests.marketplace.lab import ANSWER_KEY, TEST_FORM, Lab, unique
 from tests.marketplace.site import FORM, HTML_QUESTION, PASSWORD, ROOT, Site, external
 from tests.marketplace.task_page import TaskServer
 
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 SIZES = {"desktop": {"width": 1280, "height": 800}, "phone": {"width": 360, "height": 780}}
-CHROMIUM_FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 
 pytestmark = pytest.mark.e2e
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    program = chromium.find()
-    if program is None or not AXE.exists():
-        missing = "Chromium" if program is None else "node_modules/axe-core (npm ci)"
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"{missing} is missing")
-        pytest.skip(f"{missing} is missing")
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=program, args=CHROMIUM_FLAGS)
-        yield running
-        running.close()
 
 
 @pytest.fixture(scope="module")
