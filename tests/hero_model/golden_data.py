@@ -29,6 +29,7 @@ needs_golden = [
 ]
 
 Tensors = dict[str, Tensor]
+Places = list[list[int]]  # for each recorded sequence where its tokens stand in our packed batch; -1: nowhere
 DTYPES = {"float32": (torch.float32, 1e-5), "float64": (torch.float64, 1e-10)}
 
 
@@ -119,11 +120,8 @@ def task_inputs(task: str) -> Tensors:
     return {name.split(".", 1)[1]: value for name, value in inputs().items() if name.startswith(f"{task}.")}
 
 
-def recorded_clips(task: str, rows_per_clip: int = 1) -> tuple[ClipBatch, list[list[int]]]:
-    """A recorded batch as our own, and the packed places of each sentence in the recorded compact order.
-
-    A place is -1 where the recorded batch holds a masked zero frame (a sentence without frames).
-    """
+def recorded_clips(task: str, rows_per_clip: int = 1) -> tuple[ClipBatch, Places]:
+    """A recorded batch as our own. Its masked zero frames (of sentences without frames) have no place."""
     batch = task_inputs(task)
     ids, words_mask = (
         (batch["input_ids"], None) if task == "mlm" else (batch["f_sub_input_ids"], batch["f_sub_input_attn_masks"])

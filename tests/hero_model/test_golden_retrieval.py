@@ -15,7 +15,7 @@ from evaluation.temporal import nms
 from hero_model.predict import ListWriter
 from hero_model.retrieval import FrameIndex, find_in_own_clip, find_moments
 from tests.hero_model import golden_data as golden
-from tests.hero_model.test_golden_collation import moments
+from tests.hero_model.collated_batches import moments
 
 pytestmark = golden.needs_golden
 
