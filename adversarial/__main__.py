@@ -124,9 +124,12 @@ def _audit(options: argparse.Namespace) -> None:
     with _Bar() as bar:
         report = audit_items(rows, seed=options.seed, thorough=options.thorough, progress=bar.show)
     _write_report(options.report, report)
-    before = report.get("before", {}).get("panel", {})
+    before = report.get("before")
     for name, numbers in report["panel"].items():
-        was = f"   was {before[name]['accuracy']:.3f}" if before else ""
+        was = ""
+        if before:
+            full, same = before["panel"][name]["accuracy"], before["same_training"]["panel"][name]["accuracy"]
+            was = f"   was {full:.3f}, trained on as few questions {same:.3f}"
         print(f"{name:<16} {numbers['accuracy']:.3f}  [{numbers['low']:.3f}, {numbers['high']:.3f}]{was}")
     print(f"{'chance':<16} {report['chance']:.3f}  strongest: {report['strongest']}")
     rewrite = sum(entry["rewrite"] for entry in report["easiest"])

@@ -3,6 +3,7 @@
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -13,7 +14,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from adversarial.borrow import Progress
 from adversarial.crossencoder import cross_encoder
 from adversarial.cues import cue_accuracies, suspects
-from adversarial.cuts import cuts, sources
+from adversarial.cuts import Cut, cuts, sources
 from adversarial.items import Item, ItemError, parse_rows
 from adversarial.panel import Scores, predict
 from adversarial.text import question_type
@@ -39,7 +40,9 @@ def audit_items(
 
     ``rows`` as match_items takes or gives them. ``panel`` holds for every adversary ``accuracy``, ``low``, ``high``
     (95 %, resampled by video). Where answers were borrowed and ``before`` is asked for, the same of the written
-    negatives that they replaced. Raises ItemError for bad rows or fewer than 10 questions or 2 videos.
+    negatives that they replaced, once trained on all questions of the other videos and once, under ``same_training``,
+    on the very questions that the panel on the borrowed answers could train on. Raises ItemError for bad rows or
+    fewer than 10 questions or 2 videos.
     """
     started = time.perf_counter()
     items = parse_rows(rows)
@@ -48,29 +51,32 @@ def audit_items(
     order = sorted(range(len(items)), key=lambda index: items[index].sort_key)
     items = [items[index] for index in order]
     rows = [rows[index] for index in order]
+    borrowed = sources(items, rows)
+    cut_list = list(cuts(items, borrowed, _PARTS, seed))
     report = {
         "n": len(items),
+        "trained_on": int(np.mean([len(cut.train) for cut in cut_list])),
         "chance": float(np.mean([1 / len(item.answers) for item in items])),
-        **_panel(items, rows, seed, thorough, _named(progress, "panel")),
+        **_panel(items, cut_list, seed, thorough, _named(progress, "panel")),
         "cues": cue_accuracies(items),
         "suspects": suspects(items, rows)[:_SUSPECTS],
         "seed": seed,
     }
-    if before and _has_matched(rows):
-        written = [restored(row) for row in rows]
+    written = [restored(row) for row in rows]
+    if before and any(was["answers"] != row["answers"] for was, row in zip(written, rows, strict=True)):
         originals = parse_rows(written)
-        numbers = _panel(originals, written, seed, thorough, _named(progress, "panel before"))
+        free = list(cuts(originals, np.full_like(borrowed, -1), _PARTS, seed))
+        same = [replace(cut, hidden=np.zeros_like(cut.hidden)) for cut in cut_list]
+        numbers = _panel(originals, free, seed, thorough, _named(progress, "panel before"))
         report["before"] = {key: numbers[key] for key in ("panel", "strongest", "by_question_type")}
         report["before"]["cues"] = cue_accuracies(originals)
+        numbers = _panel(originals, same, seed, thorough, _named(progress, "panel before, same training"))
+        report["before"]["same_training"] = {key: numbers[key] for key in ("panel", "strongest")}
     return report | {"seconds": time.perf_counter() - started}
 
 
 def _named(progress: Progress | None, stage: str) -> Callable[[float], None] | None:
     return partial(progress, stage) if progress else None
-
-
-def _has_matched(rows: Sequence[dict[str, Any]]) -> bool:
-    return any(option.get("source") == "matched" for row in rows for option in row.get("options") or [])
 
 
 def restored(row: dict[str, Any]) -> dict[str, Any]:
@@ -82,12 +88,11 @@ def restored(row: dict[str, Any]) -> dict[str, Any]:
 
 def _panel(
     items: Sequence[Item],
-    rows: Sequence[dict[str, Any]],
+    cut_list: Sequence[Cut],
     seed: int,
     thorough: bool,
     progress: Callable[[float], None] | None,
 ) -> dict[str, Any]:
-    cut_list = list(cuts(items, sources(items, rows), _PARTS, seed))
     right = np.array([item.answer_idx for item in items])
     with threadpool_limits(1):  # one thread for each product: the result stays the same
         scores = predict(items, cut_list, seed, progress)

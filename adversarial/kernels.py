@@ -21,13 +21,13 @@ _TIE_NOISE = 0.02  # nats: identical answers must not crowd each other out of ev
 
 
 @numba.njit(cache=True, nogil=True)
-def _subset(first: NDArray[np.int64], second: NDArray[np.int64]) -> bool:
-    """Whether every entry of one sorted set is in the other."""
-    at = 0
-    for value in first:
-        while at < len(second) and second[at] < value:
+def _within(first, start_a, length_a, second, start_b, length_b):  # type: ignore[no-untyped-def]
+    """Whether every entry of one profile's sorted set is in another's; by index, since slices cost more than this."""
+    at = start_b
+    for place in range(start_a, start_a + length_a):
+        while at < start_b + length_b and second[at] < first[place]:
             at += 1
-        if at == len(second) or second[at] != value:
+        if at == start_b + length_b or second[at] != first[place]:
             return False
     return True
 
@@ -39,13 +39,10 @@ def compare(first: NDArray[np.int64], second: NDArray[np.int64]) -> int:
         return DIFFERENT
     if first[NEGATED] != second[NEGATED] and not (first[POLARITY] == 2 or second[POLARITY] == 2):
         return DIFFERENT
-    numbers_a = first[NUMBERS : NUMBERS + first[NUMBERS_LEN]]
-    numbers_b = second[NUMBERS : NUMBERS + second[NUMBERS_LEN]]
-    content_a = first[CONTENT : CONTENT + first[CONTENT_LEN]]
-    content_b = second[CONTENT : CONTENT + second[CONTENT_LEN]]
-    a_in_b = _subset(numbers_a, numbers_b)
-    b_in_a = _subset(numbers_b, numbers_a)
-    if len(numbers_a) and len(numbers_b) and not (a_in_b or b_in_a):
+    numbers_a, numbers_b = first[NUMBERS_LEN], second[NUMBERS_LEN]
+    a_in_b = _within(first, NUMBERS, numbers_a, second, NUMBERS, numbers_b)
+    b_in_a = _within(second, NUMBERS, numbers_b, first, NUMBERS, numbers_a)
+    if numbers_a and numbers_b and not (a_in_b or b_in_a):
         return DIFFERENT
     for mask in (COLOURS, RELATIONS):
         if first[mask] and second[mask] and first[mask] & second[mask] not in (first[mask], second[mask]):
@@ -53,10 +50,11 @@ def compare(first: NDArray[np.int64], second: NDArray[np.int64]) -> int:
     shared = first[COLOURS] & second[COLOURS]
     a_in_b = a_in_b and shared == first[COLOURS] and first[POLARITY] in (0, second[POLARITY])
     b_in_a = b_in_a and shared == second[COLOURS] and second[POLARITY] in (0, first[POLARITY])
-    a_in_b = a_in_b and _subset(content_a, second[MEANT : MEANT + second[MEANT_LEN]])
-    b_in_a = b_in_a and _subset(content_b, first[MEANT : MEANT + first[MEANT_LEN]])
-    said_a = len(content_a) + len(numbers_a) + first[COLOURS] + first[POLARITY]
-    said_b = len(content_b) + len(numbers_b) + second[COLOURS] + second[POLARITY]
+    content_a, content_b = first[CONTENT_LEN], second[CONTENT_LEN]
+    a_in_b = a_in_b and _within(first, CONTENT, content_a, second, MEANT, second[MEANT_LEN])
+    b_in_a = b_in_a and _within(second, CONTENT, content_b, first, MEANT, first[MEANT_LEN])
+    said_a = content_a + numbers_a + first[COLOURS] + first[POLARITY]
+    said_b = content_b + numbers_b + second[COLOURS] + second[POLARITY]
     if not said_a and not said_b:  # only where something is, or only a negation
         return SAME if first[RELATIONS] & second[RELATIONS] or first[RELATIONS] == second[RELATIONS] else UNKNOWN
     return SAME if (a_in_b and said_a) or (b_in_a and said_b) else UNKNOWN
@@ -70,17 +68,16 @@ def equal_for(asked: int, first: NDArray[np.int64], second: NDArray[np.int64]) -
     count = first[NUMBERS_LEN]
     if asked != NUMBER or count == 0 or count != second[NUMBERS_LEN]:
         return False
-    return np.array_equal(first[NUMBERS : NUMBERS + count], second[NUMBERS : NUMBERS + count])
+    return _within(first, NUMBERS, count, second, NUMBERS, count)
 
 
 @numba.njit(cache=True, nogil=True)
 def echoes(question: NDArray[np.int64], answer: NDArray[np.int64]) -> bool:
     """Whether an answer says nothing that its question has not said: nobody would fall for it."""
-    said = answer[CONTENT : CONTENT + answer[CONTENT_LEN]]
-    if answer[NUMBERS_LEN] or answer[POLARITY] or not (len(said) or answer[COLOURS]):
+    said, asked = answer[CONTENT_LEN], question[CONTENT_LEN]
+    if answer[NUMBERS_LEN] or answer[POLARITY] or not (said or answer[COLOURS]):
         return False
-    asked = question[CONTENT : CONTENT + question[CONTENT_LEN]]
-    return answer[COLOURS] & ~question[COLOURS] == 0 and _subset(said, asked)
+    return answer[COLOURS] & ~question[COLOURS] == 0 and _within(answer, CONTENT, said, question, CONTENT, asked)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -88,6 +85,16 @@ def _log_sigmoid(value: float) -> float:
     if value > 0:
         return -np.log1p(np.exp(-value))
     return value - np.log1p(np.exp(value))
+
+
+@numba.njit(cache=True, nogil=True, fastmath={"nnan", "nsz", "contract"})
+def _ceilings(products, slope, bias, out):  # type: ignore[no-untyped-def]
+    """An upper bound of log sigmoid, which is concave: the least of 0, z and three tangents, at -2, 0 and 2."""
+    for j in range(len(products)):
+        z = slope * products[j] + bias
+        lower = min(z, np.float32(0.8807971) * z - np.float32(0.3653338))
+        upper = min(np.float32(0), np.float32(0.1192029) * z - np.float32(0.3653338))
+        out[j] = min(min(lower, upper), np.float32(0.5) * z - np.float32(0.6931471)) + np.float32(1e-5)
 
 
 @numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
@@ -99,51 +106,99 @@ def _dot(first: NDArray[np.float32], second: NDArray[np.float32]) -> np.float32:
 
 
 @numba.njit(cache=True, nogil=True)
-def _clashes(i, j, target, cosine, near, asks_for, profiles):  # type: ignore[no-untyped-def]
+def _clashes(i, j, target, near, embeddings, asks_for, profiles):  # type: ignore[no-untyped-def]
     """Whether answer j says what ``target`` says, as far as question i is concerned."""
     verdict = compare(profiles[target], profiles[j])
-    if verdict == SAME or (verdict == UNKNOWN and cosine >= near):
+    if verdict == SAME or (verdict == UNKNOWN and _dot(embeddings[target], embeddings[j]) >= near):
         return True
     return equal_for(asks_for[i], profiles[target], profiles[j])
 
 
 @numba.njit(cache=True, nogil=True)
-def _dissimilarity(  # type: ignore[no-untyped-def]
-    i, j, constants, embeddings, video, question_id, answer_id, asks_for, profiles, asked, others, taken
-):
-    """lam * log(1 - P_sim) in nats, -inf where answer j must not be a negative of question i."""
+def _dissimilarity(i, j, constants, embeddings, video, question_id, answer_id, taken):  # type: ignore[no-untyped-def]
+    """lam * log(1 - P_sim) in nats, -inf where the names alone tell that answer j is no negative of question i."""
     if i == j or video[i] == video[j] or question_id[i] == question_id[j] or answer_id[i] == answer_id[j]:
         return -np.inf
-    if echoes(profiles[asked[i]], profiles[j]):
-        return -np.inf
-    near = constants[5]
     cosine = _dot(embeddings[i], embeddings[j])
-    if _clashes(i, j, i, cosine, near, asks_for, profiles):
-        return -np.inf
-    for target in taken[i]:
+    for place in range(taken.shape[1]):  # by index: a view of the row costs more than the comparison
+        target = taken[i, place]
         if target < 0:
             continue
         if answer_id[target] == answer_id[j]:
             return -np.inf
-        other = _dot(embeddings[target], embeddings[j])
-        if _clashes(i, j, target, other, near, asks_for, profiles):
-            return -np.inf
-        cosine = max(cosine, other)
-    for target in others[i]:
-        if target >= 0 and compare(profiles[target], profiles[j]) == SAME:
-            return -np.inf
+        cosine = max(cosine, _dot(embeddings[target], embeddings[j]))
     return constants[4] * _log_sigmoid(-(constants[2] * cosine + constants[3]))
 
 
 @numba.njit(cache=True, nogil=True)
-def dense(products, rows, *arrays):  # type: ignore[no-untyped-def]
-    slope, bias = arrays[0][0], arrays[0][1]
+def _forbidden(i, j, near, embeddings, asks_for, profiles, asked, others, taken):  # type: ignore[no-untyped-def]
+    """Whether the guard does not let answer j be a negative of question i."""
+    if echoes(profiles[asked[i]], profiles[j]):
+        return True
+    if _clashes(i, j, i, near, embeddings, asks_for, profiles):
+        return True
+    for place in range(taken.shape[1]):
+        target = taken[i, place]
+        if target >= 0 and _clashes(i, j, target, near, embeddings, asks_for, profiles):
+            return True
+    for place in range(others.shape[1]):
+        target = others[i, place]
+        if target >= 0 and compare(profiles[target], profiles[j]) == SAME:
+            return True
+    return False
+
+
+@numba.njit(cache=True, nogil=True)
+def dense(  # type: ignore[no-untyped-def]
+    products, rows, constants, embeddings, video, question_id, answer_id, asks_for, profiles, asked, others, taken
+):
+    slope, bias, near = constants[0], constants[1], constants[5]
     out = np.empty(products.shape, np.float32)
     for at in range(len(rows)):
         for j in range(products.shape[1]):
-            relevance = _log_sigmoid(slope * products[at, j] + bias)
-            out[at, j] = relevance + _dissimilarity(rows[at], j, *arrays)
+            i = rows[at]
+            weight = _log_sigmoid(slope * products[at, j] + bias)
+            weight += _dissimilarity(i, j, constants, embeddings, video, question_id, answer_id, taken)
+            if weight > -np.inf and _forbidden(i, j, near, embeddings, asks_for, profiles, asked, others, taken):
+                weight = -np.inf
+            out[at, j] = weight
     return out
+
+
+@numba.njit(cache=True, nogil=True)
+def bid(  # type: ignore[no-untyped-def]
+    products,
+    rows,
+    profits,
+    offers,
+    constants,
+    embeddings,
+    video,
+    question_id,
+    answer_id,
+    asks_for,
+    profiles,
+    asked,
+    others,
+    taken,
+):
+    """Raise every answer's offer to the most that one of these questions would pay: w_ij less its profit."""
+    slope, bias, near = constants[0], constants[1], constants[5]
+    ceilings = np.empty(products.shape[1], np.float32)
+    for at in range(len(rows)):
+        _ceilings(products[at], slope, bias, ceilings)
+        for j in range(products.shape[1]):
+            least = offers[j] + profits[at]
+            if ceilings[j] <= least:
+                continue
+            i = rows[at]
+            weight = _log_sigmoid(slope * products[at, j] + bias)
+            if weight <= least:
+                continue
+            weight += _dissimilarity(i, j, constants, embeddings, video, question_id, answer_id, taken)
+            if weight <= least or _forbidden(i, j, near, embeddings, asks_for, profiles, asked, others, taken):
+                continue
+            offers[j] = weight - profits[at]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -175,28 +230,45 @@ def _sift(keys, columns, weights, key, column, weight):  # type: ignore[no-untyp
 
 
 @numba.njit(cache=True, nogil=True)
-def select(products, rows, prices, width, floor, known, *arrays):  # type: ignore[no-untyped-def]
-    slope, bias = arrays[0][0], arrays[0][1]
+def select(  # type: ignore[no-untyped-def]
+    products,
+    rows,
+    prices,
+    width,
+    floor,
+    known,
+    constants,
+    embeddings,
+    video,
+    question_id,
+    answer_id,
+    asks_for,
+    profiles,
+    asked,
+    others,
+    taken,
+):
+    slope, bias, near = constants[0], constants[1], constants[5]
     n = products.shape[1]
     columns = np.full((len(rows), width), np.int32(-1), np.int32)
     weights = np.full((len(rows), width), np.float32(-np.inf), np.float32)
     best = known.copy()
+    ceilings = np.empty(n, np.float32)
     for at in range(len(rows)):
         i = rows[at]
         keys = np.full(width, floor[at])
+        _ceilings(products[at], slope, bias, ceilings)
         for j in range(n):
-            # log sigmoid(z) <= min(0, z) and the similarity only takes away: most pairs end here
-            z = slope * products[at, j] + bias
-            margin = keys[0] + prices[j] - np.float32(_TIE_NOISE)
-            if min(np.float32(0), z) <= margin:
-                continue
-            relevance = _log_sigmoid(z)
-            if relevance <= margin:
+            if ceilings[j] - prices[j] <= keys[0] - _TIE_NOISE:  # the similarity only takes away: most pairs end here
                 continue
             noise = _noise(i, j)  # among thousands of equal answers few have the luck to enter
-            if relevance + noise - prices[j] <= keys[0] and relevance - prices[j] <= best[at]:
+            least = prices[j] + min(keys[0] - noise, best[at])
+            weight = _log_sigmoid(slope * products[at, j] + bias)
+            if weight <= least:
                 continue
-            weight = relevance + _dissimilarity(i, j, *arrays)
+            weight += _dissimilarity(i, j, constants, embeddings, video, question_id, answer_id, taken)
+            if weight <= least or _forbidden(i, j, near, embeddings, asks_for, profiles, asked, others, taken):
+                continue
             value = weight - prices[j]
             if value > best[at]:
                 best[at] = value

@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 from adversarial.auction import auction
 from adversarial.pool import Ints, Pool
 from adversarial.pricing import Priced, price
+from adversarial.sample import SMALLEST, prices_from, sampled_rows
 
 UNMATCHED = -25.0  # nats: what leaving a question without a match costs, far below any legal pair
 _CAPS = (0.7, 1.0, 2.0)  # nats: early on, staying unmatched costs no more than this below the best edge
 _WIDTH = 64
 _MAX_PASSES = 40
+_SAMPLE_TOLERANCE = 1e-3  # nats per question: the sample knows the prices no better than that
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def match(
 
     ``prices`` of an earlier round are a good start for the next.
     """
-    prices = np.zeros(pool.size) if prices is None else prices.copy()
+    prices = _first_prices(pool, tolerance) if prices is None else prices.copy()
     n = pool.size
     graph = _Graph(n)
     upper, value = np.inf, -np.inf
@@ -76,6 +78,14 @@ def match(
         if weights_now.sum() > value:
             columns, weights, value = columns_now, weights_now, float(weights_now.sum())
     return Matching(columns, weights, prices, value, upper, passes, len(graph.columns))
+
+
+def _first_prices(pool: Pool, tolerance: float) -> NDArray[np.float64]:
+    if pool.size < SMALLEST or pool.taken.shape[1]:
+        return np.zeros(pool.size)
+    rows = sampled_rows(pool)
+    found = match(pool.part_of(rows), max(tolerance, _SAMPLE_TOLERANCE))
+    return prices_from(pool, rows, found.columns, found.weights, found.prices)
 
 
 class _Graph:

@@ -50,3 +50,24 @@ class Pool:
         own = columns == np.arange(self.size)
         given = np.where(own, -1, columns).astype(np.int32)[:, None]
         return replace(self, taken=np.ascontiguousarray(np.hstack([self.taken, given])))
+
+    def part_of(self, rows: Ints) -> "Pool":
+        """Only these questions and their answers; of a pool that no round was matched on."""
+        if self.taken.shape[1]:
+            raise ValueError("only a pool before its first round can be cut")
+        moved = len(rows) - self.size  # the rows of profiles behind the answers
+        return replace(
+            self,
+            questions=self.questions[rows],
+            answers=self.answers[:, rows],
+            part=self.part[rows],
+            embeddings=self.embeddings[rows],
+            video=self.video[rows],
+            question_id=self.question_id[rows],
+            answer_id=self.answer_id[rows],
+            asks_for=self.asks_for[rows],
+            profiles=np.concatenate([self.profiles[rows], self.profiles[self.size :]]),
+            asked=self.asked[rows] + np.int32(moved),
+            others=np.where(self.others[rows] < 0, -1, self.others[rows] + moved).astype(np.int32),
+            taken=self.taken[rows],
+        )

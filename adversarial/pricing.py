@@ -44,11 +44,11 @@ def price(
     columns = np.full((n, width), -1, np.int32)
     weights = np.full((n, width), ILLEGAL, np.float32)
     best = np.full(n, -np.inf)
-    blocks = list(_blocks(pool.part))
+    by_part = list(blocks(pool.part))
     for rows, block in zip(
-        blocks,
+        by_part,
         joblib.Parallel()(
-            joblib.delayed(price_block)(pool, rows, prices, width, floor[rows], known[rows]) for rows in blocks
+            joblib.delayed(price_block)(pool, rows, prices, width, floor[rows], known[rows]) for rows in by_part
         ),
         strict=True,
     ):
@@ -56,7 +56,7 @@ def price(
     return Priced(columns, weights, best)
 
 
-def _blocks(part: Ints) -> Iterator[Ints]:
+def blocks(part: Ints) -> Iterator[Ints]:
     """Row indices, at most BLOCK a block, all of one part."""
     for index in np.unique(part):
         rows = np.flatnonzero(part == index).astype(np.int32)
@@ -73,17 +73,18 @@ def price_block(
 ) -> tuple[Ints, Floats, NDArray[np.float64]]:
     """The lists of some questions of one part: ([b, K] columns, [b, K] weights, [b] best priced value)."""
     products = pool.questions[rows] @ pool.answers[pool.part[rows[0]]].T  # [b, n]
-    return select(products, rows, prices.astype(np.float32), width, floor, known, *_arrays(pool))
+    return select(products, rows, prices.astype(np.float32), width, floor, known, *pair_arrays(pool))
 
 
 def dense_rows(pool: Pool, rows: Ints) -> Floats:
     """w_ij of some questions of one part with every answer, -inf where the pair is not legal; [b, n]."""
     products = pool.questions[rows] @ pool.answers[pool.part[rows[0]]].T
-    out: Floats = dense(products, rows, *_arrays(pool))
+    out: Floats = dense(products, rows, *pair_arrays(pool))
     return out
 
 
-def _arrays(pool: Pool) -> tuple[object, ...]:
+def pair_arrays(pool: Pool) -> tuple[object, ...]:
+    """What the kernels need beside the products to weigh a pair."""
     constants = np.array(
         [pool.rel_slope, pool.rel_bias, pool.sim_slope, pool.sim_bias, pool.lam, pool.near], np.float32
     )

@@ -42,9 +42,12 @@ def measure(rows: list[dict[str, Any]], seeds: list[int], most: int, results: Pa
                 output, certificate = batch.match(settings)
                 if keep:
                     write_rows(keep / f"items-{point['replaced']}-{point['lam']}-{seed}.jsonl", output)
-            audit = audit_items(output, seed=seed, before=False)
+            audit = audit_items(output, seed=seed)
+            same = audit.get("before", {}).get("same_training", audit)
             line = point | {
-                "panel": {name: numbers["accuracy"] for name, numbers in audit["panel"].items()},
+                "panel": _accuracies(audit),
+                "same_training": _accuracies(same),
+                "trained_on": audit["trained_on"],
                 "cues": audit["cues"],
                 "cpu_seconds": time.process_time() - started,
                 **{key: certificate.get(key) for key in ("value", "certified_gap", "fallbacks", "most_uses")},
@@ -52,6 +55,10 @@ def measure(rows: list[dict[str, Any]], seeds: list[int], most: int, results: Pa
             with results.open("a", encoding="utf-8") as out:
                 out.write(json.dumps(line) + "\n")
             print(json.dumps(line), flush=True)
+
+
+def _accuracies(audit: dict[str, Any]) -> dict[str, float]:
+    return {name: numbers["accuracy"] for name, numbers in audit["panel"].items()}
 
 
 def _key(point: dict[str, Any]) -> tuple[int, int, float]:
@@ -64,15 +71,19 @@ def _points(results: Path) -> list[dict[str, Any]]:
 
 def table(points: list[dict[str, Any]], chance: float) -> str:
     """Markdown: mean over seeds (lowest to highest) of every trained adversary, and the fall of the strongest."""
-    lines = ["| replaced | lambda | seeds | " + " | ".join(TRAINED) + " | strongest | fall to chance |"]
-    lines.append("|---" * (5 + len(TRAINED)) + "|")
-    written = np.mean([_strongest(point) for point in points if point["replaced"] == 0])
+    lines = [
+        "| replaced | lambda | seeds | " + " | ".join(TRAINED) + " | strongest | fall | written, same training | fall |"
+    ]
+    lines.append("|---" * (7 + len(TRAINED)) + "|")
+    written = np.mean([_strongest(point["panel"]) for point in points if point["replaced"] == 0])
     for replaced, lam in sorted({(point["replaced"], point["lam"]) for point in points}):
         group = [point for point in points if (point["replaced"], point["lam"]) == (replaced, lam)]
         cells = [f"{np.mean(values):.3f} ({min(values):.3f}-{max(values):.3f})" for values in _columns(group)]
-        top = float(np.mean([_strongest(point) for point in group]))
-        fall = (written - top) / (written - chance)
-        lines.append(f"| {replaced} | {lam} | {len(group)} | " + " | ".join(cells) + f" | {top:.3f} | {fall:.0%} |")
+        top = float(np.mean([_strongest(point["panel"]) for point in group]))
+        same = float(np.mean([_strongest(point["same_training"]) for point in group]))
+        ways = [f"{(start - top) / (start - chance):.0%}" for start in (written, same)]
+        cells += [f"{top:.3f}", ways[0], f"{same:.3f}", ways[1]]
+        lines.append(f"| {replaced} | {lam} | {len(group)} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -80,8 +91,8 @@ def _columns(group: list[dict[str, Any]]) -> list[list[float]]:
     return [[point["panel"][name] for point in group] for name in TRAINED]
 
 
-def _strongest(point: dict[str, Any]) -> float:
-    return max(point["panel"][name] for name in TRAINED)
+def _strongest(panel: dict[str, float]) -> float:
+    return max(panel[name] for name in TRAINED)
 
 
 def main() -> None:

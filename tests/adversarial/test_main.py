@@ -31,6 +31,7 @@ def test_match_then_audit(source: Path, tmp_path: Path, capsys: pytest.CaptureFi
     for name in ("answer_only", "question_answer", "option_set", "hashed_words", "length", "centrality", "position"):
         assert {"accuracy", "low", "high"} <= audit["panel"][name].keys()
         assert name in audit["before"]["panel"]
+        assert name in audit["before"]["same_training"]["panel"]
     assert "hashed_words" in capsys.readouterr().out
 
 
