@@ -30,6 +30,6 @@ def test_pairing() -> None:
         )
         own = {str(s): frames.tolist() for s, frames in enumerate(found.frames)}
         assert own == case["unique_sub2frames"]
-        overlapping = {str(s): frames.tolist() for s, frames in enumerate(found.overlapping) if len(frames)}
+        overlapping = {str(s): list(frames) for s, frames in enumerate(found.overlapping) if len(frames)}
         assert overlapping == case["sub2frames"]
         assert found.unmatched_frames.tolist() == case["unmatched_frames"]
