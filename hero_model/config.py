@@ -26,13 +26,13 @@ DIALECTS: dict[str, dict[str, Any]] = {
     "paper": {
         "frame_residual": "embedding",
         "join_unmatched": True,
-        "last_sentence_limit": None,
+        "last_sentence_limit": 0.0,
         "queries_per_video": None,
         "query_share": 0.15,
         "span_loss_share": 1.0,
         "squared_mffr": True,
         "nce_negatives": "unmasked_frames",
-        "fom_classes": None,
+        "fom_classes": 0,
         "linear_heads": True,
         "project_span_query": False,
         "spans_see_padding": False,
@@ -80,16 +80,16 @@ class HeroConfig(PreTrainedConfig):
     max_sentence_tokens: int = 60
     context_sentences: int = 0  # sentences before the current one that are put in front of it
 
-    # dialect fields: None takes the dialect's value where that is not None itself
+    # dialect fields: None takes the dialect's value
     frame_residual: str | None = None  # transform: Linear and ReLU of its own | embedding: the embedder's output
     join_unmatched: bool | None = None  # sentences without frames: joined to a neighbour | dropped
-    last_sentence_limit: float | None = None  # seconds after which a last sentence keeps its first frames only
+    last_sentence_limit: float | None = None  # seconds; the released code's exceptions in pairing.pair | 0: none
     queries_per_video: int | None = None  # VSM queries a video
     query_share: float | None = None  # VSM queries as a share of the sentences
     span_loss_share: float | None = None  # share of the VSM steps in which the span loss is active
     squared_mffr: bool | None = None
     nce_negatives: str | None = None  # all_slots, padding included, and the other targets | unmasked_frames
-    fom_classes: int | None = None  # None: as many classes as the clip has frames
+    fom_classes: int | None = None  # 0: as many classes as the clip has frames
     linear_heads: bool | None = None  # MFM and FOM heads: one layer | two with GELU and LN between
     project_span_query: bool | None = None  # one more Linear on the query before it meets the frames
     spans_see_padding: bool | None = None  # the span convolutions run over padding, too
@@ -135,7 +135,7 @@ class HeroConfig(PreTrainedConfig):
     @property
     def order_classes(self) -> int:
         """Outputs of the frame-order head; without a fixed number a clip uses the first N_v of them."""
-        return self.fom_classes if self.fom_classes is not None else self.max_frames
+        return self.fom_classes or self.max_frames
 
     def layers(self, number: int, attention: str) -> BertConfig:
         """The library's configuration of `number` encoder layers with this model's sizes."""

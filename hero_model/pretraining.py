@@ -113,7 +113,7 @@ class HeroForPretraining(HeroPreTrainedModel):
     def order_logits(self, frames: Tensor, mask: Tensor) -> Tensor:
         """[B, F, classes]; without a fixed number of classes a clip has N_v, the rest is out of reach."""
         logits = self.order_head(frames)
-        if self.config.fom_classes is not None:
+        if self.config.fom_classes:
             return logits
         classes = torch.arange(logits.shape[-1], device=logits.device)
         return logits.masked_fill(classes >= mask.sum(1)[:, None, None], -1e4)

@@ -1,5 +1,7 @@
 """Each row of the dialect table (docs/hero.md), computed by hand for `paper`, beside what `official` does."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from torch import nn
 from evaluation.release import SubtitleLine
 from hero_model import choices, collate
 from hero_model.collate import Clip
-from hero_model.config import DIALECTS
+from hero_model.config import DIALECTS, HeroConfig
 from hero_model.data import make_clip
 from hero_model.heads import MomentHead, feature_head, order_head
 from hero_model.modeling import HeroModel
@@ -25,6 +27,17 @@ def test_every_row_has_a_value_in_both_dialects() -> None:
     for name, rows in DIALECTS.items():
         config = tiny_config(dialect=name)
         assert {field: getattr(config, field) for field in rows} == rows
+
+
+@pytest.mark.parametrize("field", set(DIALECTS["paper"]) - {"queries_per_video"})
+@pytest.mark.parametrize(("dialect", "other"), [("official", "paper"), ("paper", "official")])
+def test_each_row_can_be_set_alone(dialect: str, other: str, field: str, tmp_path: Path) -> None:
+    """Also after saving. The share and the number of VSM queries are one row: one of them is given."""
+    row = ("queries_per_video", "query_share") if field == "query_share" else (field,)
+    changes = {name: DIALECTS[other][name] for name in row}
+    tiny_config(dialect=dialect, **changes).save_pretrained(tmp_path)
+    loaded = HeroConfig.from_pretrained(tmp_path)
+    assert {name: getattr(loaded, name) for name in DIALECTS[dialect]} == DIALECTS[dialect] | changes
 
 
 def layer_norm(x: np.ndarray, eps: float = 1e-5) -> np.ndarray:
