@@ -17,7 +17,7 @@ SIZE, SHARPNESS = 128, 10.0  # of the authors
 
 
 class Convolutions(nn.Module):
-    """Depthwise-separable convolutions with residuals over the words: [B, L, E] -> [B, L, E]."""
+    """Depthwise-separable convolutions with residuals over the words; they see zeros beyond a text's end."""
 
     def __init__(self, width: int, count: int, config: HeroConfig) -> None:
         super().__init__()
@@ -28,9 +28,11 @@ class Convolutions(nn.Module):
         self.pointwise = nn.ModuleList(nn.Linear(SIZE, SIZE) for _ in range(count))
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """x [B, L, E], mask [B, L] bool, True at words -> [B, L, E]."""
         for norm, depthwise, pointwise in zip(self.norms, self.depthwise, self.pointwise, strict=True):
-            mixed = depthwise(norm(x).transpose(1, 2)).transpose(1, 2)
+            words = norm(x).masked_fill(~mask[..., None], 0)
+            mixed = depthwise(words.transpose(1, 2)).transpose(1, 2)
             x = x + self.dropout(nn.functional.relu(pointwise(mixed)))
         return x
 
@@ -84,7 +86,7 @@ class StageModel(HeroModel):
         packed = clips.packed
         embedded = self.text_embedder(packed.word_ids, packed.word_positions)[packed.order]
         states = self.cross_modal.forward_packed(embedded, packed.runs)
-        asked = self.input_convolutions(self.words(self.encode_texts(appended)))  # [R, L, E]
+        asked = self.input_convolutions(self.words(self.encode_texts(appended)), appended.mask)  # [R, L, E]
         rows, width = len(clips.row_clips), clips.mask.shape[1]
         spoken, spoken_mask = _unpacked(self.words(states), packed.runs)
         said = self._attended(asked, spoken, spoken_mask, clips, rows, width)  # [R, F, L, E]
@@ -93,8 +95,9 @@ class StageModel(HeroModel):
         said = self.fuse_said(torch.cat([question, said, question * said], -1))
         seen = self.fuse_seen(torch.cat([question, seen, question * seen], -1))
         both = self.merge(torch.cat([said, seen, said * seen], -1)).flatten(0, 1)  # [R * F, L, E]
-        hidden = ~appended.mask.repeat_interleave(width, 0)[..., None]
-        frames = self.output_convolutions(both).masked_fill(hidden, HIDDEN).amax(1).view(rows, width, SIZE)
+        mask = appended.mask.repeat_interleave(width, 0)
+        outputs = self.output_convolutions(both, mask).masked_fill(~mask[..., None], HIDDEN)
+        frames = outputs.amax(1).view(rows, width, SIZE)
         return ClipEncoding(frames, clips.mask[clips.row_clips], embedded, states, frames, frames)
 
     @staticmethod
@@ -132,7 +135,8 @@ class StageHead(nn.Module):
 
 def _unpacked(states: Tensor, runs: tuple[tuple[int, int], ...]) -> tuple[Tensor, Tensor]:
     """Packed sequences [T, E] as padded ones [S, K, E], and bool [S, K] where there is a word."""
-    lengths = torch.tensor([length for count, length in runs for _ in range(count)], device=states.device)
+    counts, distinct = torch.tensor(runs, dtype=torch.long, device=states.device).view(-1, 2).unbind(1)
+    lengths = distinct.repeat_interleave(counts)
     mask = torch.arange(int(lengths.max()) if len(lengths) else 0, device=states.device) < lengths[:, None]
     padded = states.new_zeros(*mask.shape, states.shape[1])
     padded[mask] = states  # row by row, as the sequences are packed

@@ -59,12 +59,29 @@ def test_a_clip_alone_and_in_a_batch_answers(architecture: str) -> None:
     config = tiny_config(architecture=architecture)
     model = model_of(HeroForQuestionAnswering, config)
     clips = uneven_clips()
-    questions = [(np.array([5, 6]), [np.array([7]), np.array([8, 9, 10])])] * 3
+    questions = [
+        (np.array([5, 6, 9]), [np.array([7]), np.array([8, 9, 10])]),
+        (np.array([5] * 9), [np.array([7, 8, 9, 10, 11]), np.array([8])]),
+        (np.array([12]), [np.array([7]), np.array([8, 9])]),
+    ]
     together = model(collate.question_batch(clips, questions, [0, 1, 0], [(0, 1)] * 3, config))
     for row, clip in enumerate(clips):
-        alone = model(collate.question_batch([clip], questions[:1], [row % 2], [(0, 1)], config))
+        alone = model(collate.question_batch([clip], [questions[row]], [row % 2], [(0, 1)], config))
         torch.testing.assert_close(alone.logits[0], together.logits[row], **close)
         torch.testing.assert_close(alone.span_logits[0], together.span_logits[row, : len(clip.features)], **close)
+
+
+@pytest.mark.parametrize("architecture", ["hero", "h_trm", "f_trm", "stage"])
+def test_an_answer_does_not_depend_on_the_other_options(architecture: str) -> None:
+    config = tiny_config(architecture=architecture)
+    model = model_of(HeroForQuestionAnswering, config)
+    clips = uneven_clips()[:1]
+
+    def logit(*options: list[int]) -> torch.Tensor:
+        question = (np.array([5, 6]), [np.array(option) for option in options])
+        return model(collate.question_batch(clips, [question], [0], [(0, 1)], config)).logits[0, 0]
+
+    torch.testing.assert_close(logit([7], [8]), logit([7], [8, 9, 10, 11], [12, 13]), **close)
 
 
 def test_a_clip_alone_and_in_a_batch_pretraining() -> None:
