@@ -4,18 +4,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hero_model.collate import Clip, Ids
+from hero_model.collate import Clip, Ids, joined_words
 from hero_model.config import HeroConfig
 
 
 def masked_words(sentences: Sequence[Ids], config: HeroConfig, rng: np.random.Generator) -> tuple[list[Ids], list[Ids]]:
     """Which words of each sentence are hidden, and what stands there: 80 % mask, 10 % a random word, 10 % itself.
 
-    A sentence in which chance picks none hides its first word behind the mask; an empty one hides nothing.
+    Places count from the first word of the sentence's context. A sentence in which chance picks none hides the
+    first word behind the mask; an empty one hides nothing.
     """
     places_per, inputs_per = [], []
-    for words in sentences:
-        words = words[: config.max_sentence_tokens]
+    for sentence in range(len(sentences)):
+        words = joined_words(sentences, sentence, config, config.max_sentence_tokens)
         places = np.flatnonzero(rng.random(len(words)) < config.mask_share)
         kind = rng.random(len(places))
         if not len(places) and len(words):

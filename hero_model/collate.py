@@ -1,6 +1,6 @@
 """From clips to batches. Random choices are made elsewhere and handed in, so that a batch can be repeated."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -72,16 +72,16 @@ def clip_batch(clips: Sequence[Clip], config: HeroConfig) -> ClipBatch:
 def masked_word_batch(
     clips: Sequence[Clip], masked: Sequence[Sequence[Ids]], inputs: Sequence[Sequence[Ids]], config: HeroConfig
 ) -> MaskedWordBatch:
-    """[<s>] + words; `masked` holds the places of masked words in each sentence, `inputs` what stands there.
+    """[<s>] + joined words; `masked` holds the places of masked ones in each sentence, `inputs` what stands there.
 
-    Sentences without frames take part as text alone. Truncated to max_sentence_tokens.
+    Sentences without frames take part as text alone.
     """
     sentences: list[list[Ids | None]] = []
     labels: list[Ids] = []
     for clip, places_per, inputs_per in zip(clips, masked, inputs, strict=True):
         sentences.append([])
-        for words, places, replaced in zip(clip.sentences, places_per, inputs_per, strict=True):
-            seen = words[: config.max_sentence_tokens].copy()
+        for s, (places, replaced) in enumerate(zip(places_per, inputs_per, strict=True)):
+            seen = joined_words(clip.sentences, s, config, config.max_sentence_tokens)
             label = np.full(len(seen) + 1, -1)
             label[places + 1] = seen[places]
             seen[places] = replaced
@@ -125,22 +125,20 @@ def subtitle_match_batch(
     with_span_loss: bool = True,
     kept: Sequence[Sequence[int]] | None = None,
 ) -> MatchBatch:
-    """VSM: the chosen sentences become queries, their words leave the clip (their frames stay).
+    """VSM: the chosen sentences become queries, their words leave the clip (their frames and context stay).
 
     kept: sentences of each clip whose words stay all the same.
     """
     sentences: list[list[Ids | None]] = []
     queries, owners, spans = [], [], []
     for row, (clip, picked) in enumerate(zip(clips, chosen, strict=True)):
-        lead = np.array([config.sep_token_id])
-        sentences.append([])
-        for s, own in enumerate(clip.frames):
-            if not len(own):
-                sentences[-1].append(None)
-            elif s in picked and (kept is None or s not in kept[row]):
-                sentences[-1].append(lead)
-            else:
-                sentences[-1].append(with_context(clip, s, config, config.max_sentence_tokens))
+        gone = set(picked) - set(kept[row] if kept is not None else ())
+        sentences.append(
+            [
+                with_context(clip, s, config, config.max_sentence_tokens, gone) if len(own) else None
+                for s, own in enumerate(clip.frames)
+            ]
+        )
         for s in picked:
             queries.append(query_ids(clip.sentences[s][: config.max_sentence_tokens], config))
             owners.append(row)
@@ -192,11 +190,23 @@ def query_ids(words: Ids, config: HeroConfig) -> Ids:
     return np.concatenate([[config.cls_token_id], words])[:limit]
 
 
-def with_context(clip: Clip, sentence: int, config: HeroConfig, limit: int | None = None) -> Ids:
-    """[</s>] + the words of the context sentences before + the sentence's own."""
+def with_context(
+    clip: Clip, sentence: int, config: HeroConfig, limit: int | None = None, gone: Collection[int] = ()
+) -> Ids:
+    """[</s>] + joined words."""
+    return np.concatenate([[config.sep_token_id], joined_words(clip.sentences, sentence, config, limit, gone)])
+
+
+def joined_words(
+    sentences: Sequence[Ids], sentence: int, config: HeroConfig, limit: int | None = None, gone: Collection[int] = ()
+) -> Ids:
+    """Words of the context sentences before + the sentence's own, each cut to the limit, without the `gone` ones.
+
+    As many as the position table holds beside a leading token.
+    """
     first = max(0, sentence - config.context_sentences)
-    words = [s[:limit] for s in clip.sentences[first : sentence + 1]]
-    return np.concatenate([[config.sep_token_id], *words])
+    words = [sentences[s][:limit] for s in range(first, sentence + 1) if s not in gone]
+    return np.concatenate([np.empty(0, np.int64), *words])[: config.max_position_embeddings - 1]
 
 
 def span_of_seconds(start: float, end: float, n_frames: int, interval: float) -> tuple[int, int]:
