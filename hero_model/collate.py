@@ -127,7 +127,7 @@ def subtitle_match_batch(
 ) -> MatchBatch:
     """VSM: the chosen sentences become queries, their words leave the clip (their frames and context stay).
 
-    kept: sentences of each clip whose words stay all the same.
+    kept: sentences of each clip whose words stay all the same. Raises ValueError where no sentence is chosen.
     """
     sentences: list[list[Ids | None]] = []
     queries, owners, spans = [], [], []
@@ -145,7 +145,7 @@ def subtitle_match_batch(
             first, last = clip.frames[s][0], clip.frames[s][-1]
             spans.append((first, min(max(first + 1, last), len(clip.features) - 1)))
     batch = _batch(clips, sentences, config, suffixes=None)
-    return MatchBatch(batch, pack_texts(queries), torch.tensor(owners), torch.tensor(spans).view(-1, 2), with_span_loss)
+    return _match_batch(batch, queries, owners, spans, with_span_loss)
 
 
 def moment_batch(
@@ -155,9 +155,12 @@ def moment_batch(
     spans: Sequence[tuple[int, int]],
     config: HeroConfig,
 ) -> MatchBatch:
-    """Moment retrieval: queries as token ids without special ones, the clip of each, its span in frames."""
-    texts = pack_texts([query_ids(query, config) for query in queries])
-    return MatchBatch(clip_batch(clips, config), texts, torch.tensor(query_clips), torch.tensor(spans).view(-1, 2))
+    """Moment retrieval: queries as token ids without special ones, the clip of each, its span in frames.
+
+    Raises ValueError without any query.
+    """
+    texts = [query_ids(query, config) for query in queries]
+    return _match_batch(clip_batch(clips, config), texts, query_clips, spans)
 
 
 def question_batch(
@@ -168,13 +171,13 @@ def question_batch(
     config: HeroConfig,
 ) -> QuestionBatch:
     """clips[i] belongs to questions[i] = (question, its answers), all as token ids without special ones."""
-    lead = np.array([config.sep_token_id])
-    appended = [
-        [np.concatenate([lead, question, lead, answer]) for answer in options] for question, options in questions
-    ]
     sentences = [
         [with_context(clip, s, config) if len(clip.frames[s]) else None for s in range(len(clip.sentences))]
         for clip in clips
+    ]
+    appended = [
+        question_ids(question, options, max((len(words) for words in said if words is not None), default=0), config)
+        for (question, options), said in zip(questions, sentences, strict=True)
     ]
     return QuestionBatch(
         clips=_batch(clips, sentences, config, suffixes=appended),
@@ -188,6 +191,18 @@ def query_ids(words: Ids, config: HeroConfig) -> Ids:
     """[<s>] + words, cut to the position table."""
     limit = min(config.max_position_embeddings, config.max_query_positions)
     return np.concatenate([[config.cls_token_id], words])[:limit]
+
+
+def question_ids(question: Ids, options: Sequence[Ids], longest_sentence: int, config: HeroConfig) -> list[Ids]:
+    """[</s>] + question + [</s>] + answer, for each answer, cut to the position table.
+
+    Question and answer get what the longest sentence leaves, at least half of the table; of that the question
+    gets what the longest answer leaves, at least half; and an answer the rest.
+    """
+    lead, table = np.array([config.sep_token_id]), config.max_position_embeddings
+    room = max(table - longest_sentence, table // 2) - 2 * len(lead)
+    question = question[: max(room - max(map(len, options)), room // 2)]
+    return [np.concatenate([lead, question, lead, option[: room - len(question)]]) for option in options]
 
 
 def with_context(
@@ -214,6 +229,20 @@ def span_of_seconds(start: float, end: float, n_frames: int, interval: float) ->
     first = min(int(np.floor(start / interval)), n_frames - 1)
     last = min(max(int(np.ceil(end / interval)) - 1, first + 1), n_frames - 1)
     return first, last
+
+
+def _match_batch(
+    clips: ClipBatch,
+    queries: list[Ids],
+    query_clips: Sequence[int],
+    spans: Sequence[tuple[int, int]],
+    with_span_loss: bool = True,
+) -> MatchBatch:
+    if not queries:
+        raise ValueError("matching needs at least one query in the batch, got none")
+    return MatchBatch(
+        clips, pack_texts(queries), torch.tensor(query_clips), torch.tensor(spans).view(-1, 2), with_span_loss
+    )
 
 
 def _batch(

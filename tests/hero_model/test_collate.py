@@ -8,7 +8,8 @@ import pytest
 from hero_model import choices, collate
 from hero_model.batch import Packed
 from hero_model.collate import Clip
-from tests.hero_model.tiny_world import tiny_config
+from hero_model.qa import HeroForQuestionAnswering
+from tests.hero_model.tiny_world import tiny_clip, tiny_config
 
 CLS, SEP, MASK = 0, 2, 3
 
@@ -86,3 +87,46 @@ def test_masked_words_end_with_the_position_table() -> None:
     masked, inputs = choices.masked_words(clip.sentences, config, np.random.default_rng(0))
     batch = collate.masked_word_batch([clip], [masked], [inputs], config)
     assert len(batch.labels) == len(batch.places) == 50 + 3 * 63
+
+
+@pytest.mark.parametrize("architecture", ["hero", "h_trm", "f_trm", "stage"])
+def test_a_question_longer_than_the_position_table_is_answered(architecture: str) -> None:
+    """The question is cut; what tells the answers apart stays, and so does some of what is said."""
+    config = tiny_config(architecture=architecture)
+    clip = tiny_clip(np.random.default_rng(0))
+    options = [np.array([7, 8]), np.array([9])]
+    batch = collate.question_batch([clip], [(np.full(600, 5), options)], [0], [(0, 1)], config)
+    asked = texts(batch.appended.packed)
+    assert [row[-3:] for row in asked] == [[SEP, 7, 8], [5, SEP, 9]]
+    assert max(len(row) for row in texts(batch.clips.packed)) <= config.max_position_embeddings
+    heard = {word for row in texts(batch.clips.packed) for word in row}
+    assert heard >= set(clip.sentences[0].tolist())
+    model = HeroForQuestionAnswering(config).eval()
+    first, second = model(batch).logits[0].tolist()
+    assert np.isfinite([first, second]).all()
+    assert first != second
+
+
+def test_long_answers_leave_room_for_the_question() -> None:
+    config = tiny_config()
+    options = [np.full(600, 7), np.array([8])]
+    batch = collate.question_batch([talk()], [(np.array([5, 6]), options)], [0], [(0, 1)], config)
+    short, long = sorted(texts(batch.appended.packed), key=len)
+    assert short == [SEP, 5, 6, SEP, 8]
+    assert long[:4] == [SEP, 5, 6, SEP]
+    assert set(long[4:]) == {7}
+    assert all(row[0] == SEP and row[-len(long) :] == long for row in texts(batch.clips.packed) if row[-1] == 7)
+
+
+def test_questions_that_fit_are_not_cut() -> None:
+    """The longest sentence has three words and its leading token: 60 of 64 places are left."""
+    question, options = np.full(50, 5), [np.full(8, 7)]
+    batch = collate.question_batch([talk()], [(question, options)], [0], [(0, 1)], tiny_config())
+    assert texts(batch.appended.packed) == [[SEP, *[5] * 50, SEP, *[7] * 8]]
+
+
+def test_matching_without_a_query_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one query"):
+        collate.subtitle_match_batch([talk()], [[]], tiny_config())
+    with pytest.raises(ValueError, match="at least one query"):
+        collate.moment_batch([talk()], [], [], [], tiny_config())
