@@ -118,7 +118,7 @@ def _sampled(
     draw: RankingDraw | None,
 ) -> tuple[Tensor, Tensor]:
     """One negative clip for each query and one negative query for each clip, from the hard pool if asked."""
-    losses = []
+    negatives, there = [], []
     for rows, own, rank in (
         (scores, own_clip, draw.clip if draw else None),
         (scores.T, own_clip.T, draw.query if draw else None),
@@ -129,9 +129,9 @@ def _sampled(
         if rank is None:
             rank = first + (torch.rand(len(rows), device=rows.device) * (last - first)).long()
         order = rows.detach().masked_fill(own, torch.inf).argsort(dim=1, descending=True)
-        losses.append(rows.gather(1, order.gather(1, rank[:, None])))
-    clip_negative, query_negative = losses[0], losses[1][query_clip]
+        there.append(first < rows.shape[1])
+        negatives.append(rows.gather(1, order.gather(1, rank.clamp(max=rows.shape[1] - 1)[:, None])))
     return (
-        _pairwise(positive, clip_negative, config).squeeze(1),
-        _pairwise(positive, query_negative, config).squeeze(1),
+        _pairwise(positive, negatives[0], config).squeeze(1) * there[0],
+        _pairwise(positive, negatives[1][query_clip], config).squeeze(1) * there[1][query_clip],
     )

@@ -19,6 +19,7 @@ from hero_model.convert import OFFICIAL_KEYS, convert, map_keys, our_key, read_s
 from hero_model.errors import InputError
 from hero_model.modeling import HeroModel, HeroPreTrainedModel
 from hero_model.moment import HeroForMomentRetrieval
+from hero_model.objectives import ranking_losses
 from hero_model.pretraining import HeroForPretraining
 from hero_model.qa import HeroForQuestionAnswering
 from tests.hero_model import golden_data as golden
@@ -176,6 +177,32 @@ def test_fine_tuning_starts_from_pretraining(tmp_path: Path) -> None:
     moment = HeroForMomentRetrieval.from_pretrained(tmp_path)
     for name, value in moment.state_dict().items():
         assert torch.equal(value, model.state_dict()[name])
+
+
+@pytest.mark.parametrize("hard", [False, True])
+@pytest.mark.parametrize(
+    ("clips", "owners", "nothing"), [(1, [0, 0], "both"), (2, [0, 0], "queries"), (2, [0], "queries")]
+)
+def test_sampled_negatives_where_there_are_none(clips: int, owners: list[int], nothing: str, hard: bool) -> None:
+    """Equal scores lose the margin; where there is nothing to compare with, nothing. Gradients are finite."""
+    config = tiny_config(use_all_negatives=False)
+    scores = torch.zeros(len(owners), clips, requires_grad=True)
+    by_clip, by_query = ranking_losses(scores, torch.tensor(owners), config, hard)
+    assert by_query.tolist() == [0.0] * len(owners)
+    expected = 0.0 if nothing == "both" else config.ranking_margin
+    torch.testing.assert_close(by_clip, torch.full_like(by_clip, expected))
+    (by_clip.sum() + by_query.sum()).backward()
+    assert scores.grad is not None
+    assert bool(scores.grad.isfinite().all())
+
+
+def test_a_sampled_negative_is_never_the_own_clip_or_query() -> None:
+    """Own ones score 1, others 0: no loss. One of the own as the negative would lose the margin."""
+    config = tiny_config(use_all_negatives=False)
+    owners = torch.tensor([0, 0, 1, 2])
+    scores = torch.nn.functional.one_hot(owners, 3).float()
+    for _ in range(20):
+        assert [part.tolist() for part in ranking_losses(scores, owners, config)] == [[0.0] * 4] * 2
 
 
 def test_unknown_dialect_and_architecture_are_named() -> None:
