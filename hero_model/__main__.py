@@ -3,8 +3,10 @@
 import argparse
 import importlib
 import sys
+import warnings
+from typing import Any, NoReturn
 
-from hero_model.errors import InputError
+from hero_model.errors import InputError, InputWarning
 
 # command -> (module with add_arguments and run, what it does); imported only when asked for, torch is heavy
 COMMANDS = {
@@ -19,9 +21,30 @@ COMMANDS = {
 }
 
 
+class Parser(argparse.ArgumentParser):
+    """Refuses as the commands do: in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message} (see {self.prog} --help)")
+
+
 def main(argv: list[str] | None = None) -> int:
-    arguments = sys.argv[1:] if argv is None else argv
-    parser = argparse.ArgumentParser(prog="python -m hero_model", description=__doc__)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", InputWarning)
+        warnings.showwarning = show_warning
+        try:
+            args = parse(sys.argv[1:] if argv is None else argv)
+            args.run(args)
+        except InputError as error:
+            return refuse(str(error))
+        except (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError) as error:
+            return refuse(f"{error.filename}: {error.strerror}")
+    return 0
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """Raises InputError."""
+    parser = Parser(prog="python -m hero_model", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (module_name, summary) in COMMANDS.items():
         command = commands.add_parser(name, help=summary, description=summary)
@@ -30,13 +53,17 @@ def main(argv: list[str] | None = None) -> int:
             command.epilog = module.run.__doc__
             module.add_arguments(command)
             command.set_defaults(run=module.run)
-    args = parser.parse_args(arguments)
-    try:
-        args.run(args)
-    except (InputError, FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return parser.parse_args(arguments)
+
+
+def refuse(message: str) -> int:
+    """One line, whatever a library put into the message."""
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    return 2
+
+
+def show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    print(f"warning: {message}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -1,30 +1,38 @@
 """A release directory as clips, queries and questions that a model can read."""
 
 import html
-from collections.abc import Sequence
+import math
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from transformers import PreTrainedTokenizerBase
 
-from evaluation.release import Release, ReleaseError, SubtitleLine
+from evaluation.release import Release, ReleaseError
+from evaluation.rows import SubtitleLine, SubtitleRow, read_lines
 from hero_model.collate import Clip, Ids, span_of_seconds
 from hero_model.config import HeroConfig
-from hero_model.errors import InputError
+from hero_model.errors import InputError, InputWarning, refusing
 from hero_model.pairing import join_unmatched, pair
+from hero_model.paths import check_input_file
 
+LARGEST_FEATURE = 1e6  # networks give numbers below a thousand; squares of far larger ones leave float32
+LONGEST_S = 86_400.0  # a subtitle beyond a day is in another unit
+FLOATS = ("F16", "BF16", "F32", "F64")  # as safetensors calls them
 FRAMES_OF_SILENT_SENTENCE = 5  # a clip without subtitles gets empty sentences of so many frames (released code)
 
 
 @dataclass(frozen=True)
 class Features:
-    """A feature file of the release, read clip by clip."""
+    """A file of vectors, one per frame, read clip by clip: a feature file, or an index of `encode`."""
 
     path: Path
     interval: float
     size: int
+    names: list[str]
 
     @classmethod
     def of_release(cls, release: Release, name: str | None) -> "Features":
@@ -38,40 +46,95 @@ class Features:
         return cls.open(files[chosen])
 
     @classmethod
-    def open(cls, path: Path) -> "Features":
+    def open(cls, path: Path, expected: str = "a feature file, as `features` writes them") -> "Features":
         """Raises InputError where the file is none of ours."""
-        try:
-            with safe_open(path, "numpy") as file:
-                metadata = file.metadata() or {}
-        except (SafetensorError, OSError) as error:
-            raise InputError(f"{path}: not a readable safetensors file: {error}") from error
+        check_input_file(path, expected)
+        with refusing(f"{path}: not a readable safetensors file"), safe_open(path, "pt") as file:
+            metadata, names = file.metadata() or {}, sorted(file.keys())
         try:
             interval, size = float(metadata["interval_s"]), int(metadata["dim"])
         except (KeyError, ValueError) as error:
             raise InputError(f"{path}: metadata must hold interval_s and dim, got {metadata}") from error
         if not (0 < interval < float("inf") and size > 0):
             raise InputError(f"{path}: interval_s and dim must be above 0, got {interval} and {size}")
-        return cls(path, interval, size)
+        return cls(path, interval, size, names)
+
+    def check(self, size: int, interval: float) -> None:
+        """Raises InputError where the vectors are not those a model expects."""
+        if self.size != size:
+            raise InputError(f"{self.path}: its vectors have {self.size} numbers, the model expects {size}")
+        if self.interval != interval:
+            raise InputError(f"{self.path}: one frame per {self.interval:g} s, the model expects {interval:g} s")
 
     def read(self, names: Sequence[str]) -> dict[str, np.ndarray]:
         """{name: float32 [frames, size]}. Raises InputError for a clip that is missing or has another form."""
-        found = {}
-        with safe_open(self.path, "numpy") as file:
-            known = set(file.keys())
+        known, found = set(self.names), {}
+        with safe_open(self.path, "pt") as file:
             for name in names:
+                where = f"{self.path}: clip {name!r}"
                 if name not in known:
-                    raise InputError(f"{self.path}: no features of clip {name!r}")
-                found[name] = check_features(file.get_tensor(name), self.size, f"{self.path}: clip {name!r}")
+                    raise InputError(f"{where}: not in it")
+                kind = file.get_slice(name).get_dtype()
+                if kind not in FLOATS:
+                    raise InputError(f"{where}: numbers of type {kind}, expected one of {', '.join(FLOATS)}")
+                found[name] = check_features(file.get_tensor(name).float().numpy(), self.size, where)
         return found
 
 
-def check_features(features: np.ndarray, size: int, where: str) -> np.ndarray:
-    """float32 [frames, size], finite, at least one frame; anything else is an InputError."""
-    if features.ndim != 2 or features.shape[1] != size or not len(features):
-        raise InputError(f"{where}: features are {list(features.shape)}, expected [frames, {size}]")
-    if not np.isfinite(features).all():
-        raise InputError(f"{where}: features hold values that are not finite")
-    return np.ascontiguousarray(features, np.float32)
+def check_features(features: object, size: int, where: str) -> np.ndarray:
+    """float32 [frames, size], at least one frame, each number within LARGEST_FEATURE; all else is an InputError."""
+    with refusing(f"{where}: no array of numbers"), np.errstate(over="ignore"):
+        array = np.asarray(features, np.float32)
+    if array.ndim != 2 or array.shape[1] != size or not len(array):
+        raise InputError(f"{where}: features are {list(array.shape)}, expected [frames, {size}]")
+    if not np.isfinite(array).all():
+        raise InputError(f"{where}: features hold values that are not finite in float32")
+    if np.abs(array).max() > LARGEST_FEATURE:
+        raise InputError(f"{where}: features hold values beyond {LARGEST_FEATURE:g}")
+    return np.ascontiguousarray(array)
+
+
+def check_subtitle(line: SubtitleLine, where: str) -> SubtitleLine:
+    """Raises InputError unless 0 <= start <= end <= LONGEST_S (seconds) and the text is a string."""
+    for name, value in (("start", line.start), ("end", line.end)):
+        if not isinstance(value, int | float | np.integer | np.floating) or not math.isfinite(value):
+            raise InputError(f"{where}: {name} is {value!r}, expected seconds")
+    if not 0 <= line.start <= line.end <= LONGEST_S:
+        raise InputError(
+            f"{where}: start is {line.start:g} and end {line.end:g}, expected 0 <= start <= end <= {LONGEST_S:g} s"
+        )
+    if not isinstance(line.text, str):
+        raise InputError(f"{where}: text is {line.text!r}, expected a string")
+    return line
+
+
+def read_subtitles(path: Path) -> dict[str, list[SubtitleLine]]:
+    """{video: its lines} of a file like a release's subtitles.jsonl. Raises InputError that names line and field."""
+    check_input_file(path, 'one line per video: {"vid_name": …, "sub": [{"text": …, "start": s, "end": s}]}')
+    found: dict[str, list[SubtitleLine]] = {}
+    try:
+        for number, row in read_lines(path, SubtitleRow):
+            if row.vid_name in found:
+                raise InputError(f"{path}:{number}: vid_name {row.vid_name!r} a second time")
+            found[row.vid_name] = [
+                check_subtitle(line, f"{path}:{number}: sub[{place}]") for place, line in enumerate(row.sub)
+            ]
+    except ReleaseError as error:
+        raise InputError(str(error)) from error
+    return found
+
+
+def warn_of_long_clips(frames: Mapping[str, int], config: HeroConfig) -> None:
+    """An InputWarning where clips have more frames than the model has positions; it reads only the first ones."""
+    cut = [name for name, count in frames.items() if count > config.max_frames]
+    if cut:
+        seconds = config.max_frames * config.frame_interval
+        others = f" and {len(cut) - 1} more" if cut[1:] else ""
+        warnings.warn(
+            f"{cut[0]!r}{others}: longer than {config.max_frames} frames; only the first {seconds:g} s are read",
+            InputWarning,
+            stacklevel=3,
+        )
 
 
 def word_ids(text: str, tokenizer: PreTrainedTokenizerBase) -> Ids:
@@ -136,22 +199,20 @@ class Corpus:
         feature_set: str | None = None,
     ) -> None:
         features = Features.of_release(release, feature_set)
-        if features.size != config.feature_size:
-            raise InputError(f"{features.path}: features have {features.size} numbers, the model {config.feature_size}")
-        if features.interval != config.frame_interval:
-            raise InputError(
-                f"{features.path}: one frame per {features.interval:g} s, the model expects {config.frame_interval:g} s"
-            )
+        features.check(config.feature_size, config.frame_interval)
         try:
             self.durations = {
                 name: float(duration)
                 for split in splits
                 for name, duration in zip(release.videos(split).names, release.videos(split).durations, strict=True)
             }
-            subtitles = release.subtitles()
         except ReleaseError as error:
             raise InputError(str(error)) from error
+        if not self.durations:
+            raise InputError(f"{release.root}: no clips in {', '.join(splits)}")
+        subtitles = read_subtitles(release.root / "subtitles.jsonl")
         arrays = features.read(list(self.durations))
+        warn_of_long_clips({name: len(array) for name, array in arrays.items()}, config)
         self.clips = {
             name: make_clip(name, arrays[name], subtitles.get(name, []), tokenizer, config) for name in self.durations
         }

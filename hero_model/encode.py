@@ -3,17 +3,12 @@
 import argparse
 from pathlib import Path
 
-import msgspec
 import numpy as np
-from safetensors import safe_open
 from transformers.utils import logging as transformers_logging
 
-from evaluation.release import SubtitleRow
-from hero_model.data import Features
-from hero_model.errors import InputError
+from hero_model.data import Features, read_subtitles
+from hero_model.paths import check_output_file
 from hero_model.search import HeroSearch, Subtitles
-
-MOST_BYTES = 1 << 30  # of a subtitle file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +32,7 @@ def add_inputs(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Writes one safetensors file, {video: float32 [frames, D]}. Raises InputError."""
+    check_output_file(args.out)
     search = open_search(args.models)
     search.encode(*read_inputs(args.features, args.subtitles, search))
     search.save_index(args.out)
@@ -53,25 +49,9 @@ def read_inputs(
 ) -> tuple[dict[str, np.ndarray], dict[str, Subtitles]]:
     """Features and subtitles of every video of a feature file. Raises InputError."""
     source = Features.open(features)
-    if source.interval != search.config.frame_interval:
-        raise InputError(
-            f"{features}: one frame per {source.interval:g} s, the model expects {search.config.frame_interval:g} s"
-        )
-    with safe_open(features, "numpy") as file:
-        names = sorted(file.keys())
-    return source.read(names), read_subtitles(subtitles) if subtitles is not None else {}
-
-
-def read_subtitles(path: Path) -> dict[str, Subtitles]:
-    """Raises InputError with the line that is wrong."""
-    if path.stat().st_size > MOST_BYTES:
-        raise InputError(f"{path}: larger than {MOST_BYTES} bytes")
-    decoder = msgspec.json.Decoder(SubtitleRow)
-    found: dict[str, Subtitles] = {}
-    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
-        try:
-            row = decoder.decode(line)
-        except msgspec.DecodeError as error:
-            raise InputError(f"{path}:{number}: {error}") from error
-        found[row.vid_name] = [(sub.start, sub.end, sub.text) for sub in row.sub]
-    return found
+    source.check(search.config.feature_size, search.config.frame_interval)
+    lines = read_subtitles(subtitles) if subtitles is not None else {}
+    spoken: dict[str, Subtitles] = {
+        name: [(line.start, line.end, line.text) for line in sub] for name, sub in lines.items()
+    }
+    return source.read(source.names), spoken

@@ -7,7 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 
+from evaluation.writing import whole_file
 from hero_model.errors import InputError
+from hero_model.paths import check_output_file
 from hero_model.video import FrameSampler, VideoError, decode
 
 # EfficientNet-Lite was trained on pixels scaled so (its TensorFlow builder: MEAN_RGB 127, STDDEV_RGB 128).
@@ -84,8 +86,9 @@ def run(args: argparse.Namespace) -> None:
     by_stem = {path.stem: path for path in args.video}
     if len(by_stem) < len(args.video):
         raise InputError("two of the videos have the same stem; a feature file needs a name for each")
-    if not args.interval > 0:
+    if not 0 < args.interval < float("inf"):
         raise InputError(f"--interval must be above 0 seconds, got {args.interval:g}")
+    check_output_file(args.out)
     encoder = FrameEncoder(args.encoder)
     try:
         features = {
@@ -94,7 +97,6 @@ def run(args: argparse.Namespace) -> None:
         }
     except VideoError as error:
         raise InputError(str(error)) from error
-    metadata = {"model": encoder.name, "interval_s": f"{args.interval:g}", "dim": str(encoder.dim)}
-    unfinished = args.out.with_name(args.out.name + ".part")
-    save_file(features, unfinished, metadata=metadata)
-    unfinished.replace(args.out)
+    metadata = {"model": encoder.name, "interval_s": str(args.interval), "dim": str(encoder.dim)}
+    with whole_file(args.out) as unfinished:
+        save_file(features, unfinished, metadata=metadata)

@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from hero_model.arguments import whole_number
 from hero_model.encode import open_search
 
 
@@ -15,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("models", type=Path, help="the OUT folder of `train`, or the moment model's folder")
     parser.add_argument("index", type=Path, help="what `encode` wrote")
     parser.add_argument("query", help="a sentence that describes the moment")
-    parser.add_argument("-k", type=int, default=10, help="how many moments (default 10)")
+    parser.add_argument("-k", type=whole_number(1, 10_000), default=10, help="how many moments (default 10)")
     parser.add_argument("--json", action="store_true", help="one JSON object per moment instead of a table")
 
 

@@ -13,14 +13,17 @@ from transformers.utils import logging as transformers_logging
 from evaluation.lists import Lists
 from evaluation.release import VideoIndex
 from evaluation.writing import json_bytes, moment_submission, write_whole
+from hero_model.arguments import add_threads
 from hero_model.batch import TextBatch, pack_texts
 from hero_model.collate import Clip, clip_batch, query_ids
 from hero_model.data import Corpus, Query, open_release
+from hero_model.errors import InputError
 from hero_model.moment import HeroForMomentRetrieval
+from hero_model.paths import check_output_file
 from hero_model.qa import HeroForQuestionAnswering
 from hero_model.retrieval import Found, FrameIndex, find_in_own_clip, find_moments
+from hero_model.saved import find_model, load_model
 from hero_model.stages import question_batch_of
-from hero_model.train import load_model
 
 CLIPS_AT_ONCE = 50
 QUERIES_AT_ONCE = 80
@@ -28,33 +31,37 @@ QUESTIONS_AT_ONCE = 16
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("out", type=Path, metavar="MODELS", help="the OUT folder of `train`")
+    parser.add_argument("models", type=Path, metavar="MODELS", help="the OUT folder of `train`, or one model's folder")
     parser.add_argument("release", type=Path, help="a release directory")
     parser.add_argument("--task", choices=["moment", "qa"], required=True)
     parser.add_argument("--split", choices=["val", "test"], required=True)
     parser.add_argument("--features", metavar="NAME", help="feature set, where the release has several")
-    parser.add_argument("--out", dest="file", type=Path, required=True, metavar="FILE", help="where to write")
-    parser.add_argument("--threads", type=int, default=2, help="CPU threads (default 2)")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="where to write")
+    add_threads(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     """Writes VCMR, VR and, where the clip of each query is known, SVMR lists; for QA one answer a question."""
+    check_output_file(args.out)
     torch.set_num_threads(args.threads)
     transformers_logging.disable_progress_bar()
     transformers_logging.set_verbosity_error()
     release = open_release(args.release)
+    folder = find_model(args.models, args.task)
+    if folder is None:
+        raise InputError(f"{args.models}: holds no finished model for --task {args.task}")
     with torch.inference_mode():
         if args.task == "moment":
-            model, tokenizer = load_model(HeroForMomentRetrieval, args.out / "moment")
+            model, tokenizer = load_model(HeroForMomentRetrieval, folder)
             corpus = Corpus(release, [args.split], tokenizer, model.config, args.features)
             videos = release.videos(args.split)
             lists = moment_lists(model, corpus, corpus.queries(args.split), videos)
             video2idx = {name: int(number) for name, number in zip(videos.names, videos.ids, strict=True)}
-            write_whole(args.file, moment_submission(lists, video2idx))
+            write_whole(args.out, moment_submission(lists, video2idx))
         else:
-            answering, tokenizer = load_model(HeroForQuestionAnswering, args.out / "qa")
+            answering, tokenizer = load_model(HeroForQuestionAnswering, folder)
             corpus = Corpus(release, [args.split], tokenizer, answering.config, args.features)
-            write_whole(args.file, [json_bytes(answers(answering, corpus, args.split))])
+            write_whole(args.out, [json_bytes(answers(answering, corpus, args.split))])
 
 
 def answers(model: HeroForQuestionAnswering, corpus: Corpus, split: str) -> dict[str, int]:

@@ -12,25 +12,33 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 from transformers import PreTrainedTokenizerBase
 
-from evaluation.release import SubtitleLine
+from evaluation.rows import SubtitleLine
 from evaluation.temporal import nms
+from evaluation.writing import whole_file
 from hero_model.collate import Clip
 from hero_model.config import HeroConfig
-from hero_model.data import Question, check_features, make_clip, word_ids
+from hero_model.data import (
+    Features,
+    Question,
+    check_features,
+    check_subtitle,
+    make_clip,
+    warn_of_long_clips,
+    word_ids,
+)
 from hero_model.errors import InputError
 from hero_model.moment import HeroForMomentRetrieval
+from hero_model.paths import check_output_file
 from hero_model.predict import encode_queries, index_clips
 from hero_model.qa import HeroForQuestionAnswering
 from hero_model.retrieval import FrameIndex, find_moments
+from hero_model.saved import find_model, load_model
 from hero_model.stages import question_batch_of
-from hero_model.train import load_model
 
 Subtitles = Sequence[tuple[float, float, str]]  # (start, end, text), seconds
 
@@ -69,22 +77,16 @@ class HeroSearch:
     def from_pretrained(cls, folder: str | Path) -> HeroSearch:
         """The OUT folder of `train`, or the folder of one model. Raises InputError."""
         folder = Path(folder)
-        kinds = {"moment": HeroForMomentRetrieval, "qa": HeroForQuestionAnswering}
-        found = {name: folder / name for name in kinds if (folder / name / "config.json").exists()}
-        if not found:
-            try:
-                saved = msgspec.json.decode((folder / "config.json").read_bytes())["architectures"]
-            except (OSError, msgspec.DecodeError, KeyError) as error:
-                raise InputError(f"{folder}: holds no model of `train` ({error})") from error
-            found = {name: folder for name, kind in kinds.items() if kind.__name__ in saved}
-        if not found:
-            raise InputError(f"{folder}: holds neither a moment model nor a QA model")
-        loaded = {name: load_model(kinds[name], path) for name, path in found.items()}
-        moment = loaded["moment"][0] if "moment" in loaded else None
-        qa = loaded["qa"][0] if "qa" in loaded else None
-        assert moment is None or isinstance(moment, HeroForMomentRetrieval)
-        assert qa is None or isinstance(qa, HeroForQuestionAnswering)
-        return cls(moment, qa, next(iter(loaded.values()))[1])
+        places = {task: find_model(folder, task) for task in ("moment", "qa")}
+        moment = load_model(HeroForMomentRetrieval, places["moment"]) if places["moment"] is not None else None
+        qa = load_model(HeroForQuestionAnswering, places["qa"]) if places["qa"] is not None else None
+        tokenizers = [loaded[1] for loaded in (moment, qa) if loaded is not None]
+        if not tokenizers:
+            raise InputError(
+                f"{folder}: holds no model for moments or questions; expected an OUT folder of `train`, or the folder "
+                "of one model"
+            )
+        return cls(moment[0] if moment else None, qa[0] if qa else None, tokenizers[0])
 
     @property
     def config(self) -> HeroConfig:
@@ -98,29 +100,35 @@ class HeroSearch:
         video_features: {video: float32 [frames, feature size]}, one frame per config.frame_interval seconds.
         subtitles: {video: [(start, end, text)]} in seconds; a video may have none. Raises InputError.
         """
+        for given, name in ((video_features, "video_features"), (subtitles, "subtitles")):
+            if not isinstance(given, Mapping) or not all(isinstance(video, str) for video in given):
+                raise InputError(f"{name} must be a mapping whose keys are names of videos")
         if not video_features:
             raise InputError("no videos to encode")
-        self.clips = {
-            name: make_clip(
-                name,
-                check_features(np.asarray(features), self.config.feature_size, f"video {name!r}"),
-                [SubtitleLine(text, start, end) for start, end, text in subtitles.get(name, [])],
-                self.tokenizer,
-                self.config,
-            )
-            for name, features in video_features.items()
+        unknown = sorted(set(subtitles) - set(video_features))
+        if unknown:
+            raise InputError(f"subtitles: video {unknown[0]!r} is none of those with features")
+        size = self.config.feature_size
+        arrays = {name: check_features(given, size, f"video {name!r}") for name, given in video_features.items()}
+        spoken = {name: subtitle_lines(given, f"video {name!r}") for name, given in subtitles.items()}
+        warn_of_long_clips({name: len(array) for name, array in arrays.items()}, self.config)
+        clips = {
+            name: make_clip(name, array, spoken.get(name, []), self.tokenizer, self.config)
+            for name, array in arrays.items()
         }
-        self.names = list(self.clips)
         if self.moment is not None:
             with torch.inference_mode():
-                self.index = index_clips(self.moment, list(self.clips.values()))
+                self.index = index_clips(self.moment, list(clips.values()))
+        self.clips, self.names = clips, list(clips)
 
     def search(self, query: str, k: int = 10) -> list[Moment]:
         """The k best moments for a sentence, overlapping ones of one video suppressed. Raises InputError."""
         if self.moment is None or self.index is None:
             raise InputError("searching needs a moment model and encoded clips")
-        if k < 1 or not query.strip():
-            raise InputError("a search needs a query and k of at least 1")
+        if not isinstance(query, str) or not query.strip():
+            raise InputError(f"a search needs a query in words, got {query!r}")
+        if not isinstance(k, int) or k < 1:
+            raise InputError(f"k must be a whole number of at least 1, got {k!r}")
         with torch.inference_mode():
             vector = encode_queries(self.moment, [word_ids(query, self.tokenizer)])
             found, _, _ = find_moments(vector, self.index, self.moment.moment_head)
@@ -140,10 +148,15 @@ class HeroSearch:
         """
         if self.qa is None or not self.clips:
             raise InputError("answering needs a QA model and encoded clips")
+        if not all(isinstance(text, str) for text in (question, *options)):
+            raise InputError("a question and its options must be strings")
         if len(options) < 2:
             raise InputError(f"a question needs at least two options, got {len(options)}")
+        repeated = [option for place, option in enumerate(options) if option in options[:place]]
+        if repeated:
+            raise InputError(f"option {repeated[0]!r} is given a second time")
         if video is None:
-            video = next(iter(self.clips)) if len(self.clips) == 1 else self.search(question, k=1)[0].video
+            video = self._best_video(question)
         if video not in self.clips:
             raise InputError(f"video {video!r} is not encoded; there are: {', '.join(self.clips)}")
         words, choices = word_ids(question, self.tokenizer), [word_ids(o, self.tokenizer) for o in options]
@@ -160,30 +173,51 @@ class HeroSearch:
         best = int(np.argmax(probabilities))
         return Answer(options[best], dict(zip(options, probabilities, strict=True)), moment)
 
+    def _best_video(self, question: str) -> str:
+        if len(self.clips) == 1:
+            return next(iter(self.clips))
+        found = self.search(question, k=1)
+        if not found:
+            raise InputError(f"a search for {question!r} finds no moment; name the video")
+        return found[0].video
+
     def save_index(self, path: Path) -> None:
-        """Frame vectors of the encoded clips as one safetensors file, {video: float32 [frames, D]}."""
+        """Frame vectors of the encoded clips as one safetensors file, {video: float32 [frames, D]}.
+
+        Raises InputError where it cannot be written.
+        """
         if self.index is None:
             raise InputError("nothing to save: no clips were encoded with a moment model")
+        check_output_file(path)
         vectors = {name: self.index.frames[row][self.index.mask[row]].numpy() for row, name in enumerate(self.names)}
-        unfinished = path.with_name(path.name + ".part")
-        metadata = {"interval_s": f"{self.config.frame_interval:g}", "dim": str(self.index.frames.shape[2])}
-        save_file(vectors, unfinished, metadata=metadata)
-        unfinished.replace(path)
+        metadata = {"interval_s": str(self.config.frame_interval), "dim": str(self.index.frames.shape[2])}
+        with whole_file(path) as unfinished:
+            save_file(vectors, unfinished, metadata=metadata)
 
     def load_index(self, path: Path) -> None:
         """Frame vectors that save_index wrote, so that clips need not be encoded again. Raises InputError."""
-        try:
-            with safe_open(path, "pt") as file:
-                vectors = {name: file.get_tensor(name) for name in sorted(file.keys())}
-        except (SafetensorError, OSError) as error:
-            raise InputError(f"{path}: not a readable index: {error}") from error
         if self.moment is None:
             raise InputError("an index serves a moment model, and there is none")
-        size = self.moment.vector_size
-        wrong = [name for name, v in vectors.items() if v.ndim != 2 or v.shape[1] != size or not len(v)]
-        if wrong or not vectors:
-            raise InputError(f"{path}: expected vectors of {size} numbers for each video, not in: {wrong or 'all'}")
-        self.names = list(vectors)
-        padded = torch.nn.utils.rnn.pad_sequence(list(vectors.values()), batch_first=True).float()
-        lengths = torch.tensor([len(v) for v in vectors.values()])
+        source = Features.open(path, "an index, as `encode` writes them")
+        source.check(self.moment.vector_size, self.config.frame_interval)
+        if not source.names:
+            raise InputError(f"{path}: holds no videos")
+        vectors = [torch.from_numpy(array) for array in source.read(source.names).values()]
+        padded = torch.nn.utils.rnn.pad_sequence(vectors, batch_first=True)
+        lengths = torch.tensor([len(own) for own in vectors])
+        self.names = source.names
         self.index = FrameIndex.of(padded, torch.arange(padded.shape[1]) < lengths[:, None], self.moment.moment_head)
+
+
+def subtitle_lines(given: Subtitles, video: str) -> list[SubtitleLine]:
+    """Raises InputError that names the entry which is no (start, end, text)."""
+    if isinstance(given, str) or not isinstance(given, Sequence):
+        raise InputError(f"{video}: subtitles are a {type(given).__name__}, expected a list of (start, end, text)")
+    found = []
+    for place, entry in enumerate(given):
+        where = f"{video}: subtitle {place}"
+        if not isinstance(entry, tuple | list) or len(entry) != 3:
+            raise InputError(f"{where}: is {entry!r}, expected (start, end, text)")
+        start, end, text = entry
+        found.append(check_subtitle(SubtitleLine(text, start, end), where))
+    return found

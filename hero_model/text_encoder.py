@@ -2,6 +2,7 @@
 
 import importlib.util
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -9,11 +10,13 @@ import torch
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedTokenizerBase
 
 from hero_model.config import HeroConfig
-from hero_model.errors import InputError
+from hero_model.errors import InputError, refusing
 from hero_model.modeling import HeroModel, HeroPreTrainedModel
 
 Model = TypeVar("Model", bound=HeroPreTrainedModel)
 FAMILY = ("bert", "roberta", "xlm-roberta", "camembert")
+TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "sentencepiece.bpe.model")  # one of them is enough
+FILLER = "madeupword"  # what RoBERTa's makers wrote into their vocabulary to reach a round number
 
 
 def minilm_folder() -> Path:
@@ -25,11 +28,41 @@ def minilm_folder() -> Path:
 
 
 def load_tokenizer(name: str | Path) -> PreTrainedTokenizerBase:
-    """Raises InputError."""
-    try:
-        return AutoTokenizer.from_pretrained(name)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{name}: no tokenizer can be loaded from it: {error}") from error
+    """The tokenizer in a folder, or of that name. Raises InputError."""
+    where = str(name)
+    if Path(name).is_dir():
+        files = [Path(name) / file for file in TOKENIZER_FILES if (Path(name) / file).is_file()]
+        if not files:
+            raise InputError(
+                f"{name}: holds no tokenizer ({TOKENIZER_FILES[0]}); copy the files of the one it was trained with "
+                "there (`convert --tokenizer NAME_OR_FOLDER` does)"
+            )
+        where = str(files[0])
+    with refusing(f"{where}: no tokenizer can be loaded from it"):
+        tokenizer = AutoTokenizer.from_pretrained(name)
+    for token in ("cls", "sep", "pad", "mask"):
+        if getattr(tokenizer, f"{token}_token_id") is None:
+            raise InputError(f"{where}: the tokenizer has no {token}_token, which every BERT and RoBERTa has")
+    return tokenizer
+
+
+def token_fields(tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
+    """The HeroConfig fields that a tokenizer decides.
+
+    Ordinary words are the longest run of ids without special tokens: those of BERT stand before the words, those of
+    RoBERTa on both sides.
+    """
+    fillers = [number for token, number in tokenizer.get_vocab().items() if token.startswith(FILLER)]
+    bounds = sorted({-1, *tokenizer.all_special_ids, *fillers, len(tokenizer)})
+    before, after = max(pairwise(bounds), key=lambda pair: pair[1] - pair[0])
+    return {
+        "cls_token_id": tokenizer.cls_token_id,
+        "sep_token_id": tokenizer.sep_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
+        "mask_token_id": tokenizer.mask_token_id,
+        "first_word_id": before + 1,
+        "last_word_id": after,
+    }
 
 
 def from_text_encoder(
@@ -42,16 +75,16 @@ def from_text_encoder(
 
     layers: which of the encoder's layers become the cross-modal ones; by default the last of each of six
     even groups (the released code: 1, 3, 5, 7, 9, 11 of RoBERTa-base). changes: HeroConfig fields. Everything
-    else keeps its random start. Raises InputError for an encoder of another family.
+    else keeps its random start. Raises InputError for an encoder of another family, or one that cannot be loaded.
     """
-    try:
+    with refusing(f"{name}: no text encoder can be loaded from it"):
         source_config = AutoConfig.from_pretrained(name)
         if source_config.model_type not in FAMILY:
             raise InputError(f"{name}: is a {source_config.model_type}, expected one of {', '.join(FAMILY)}")
         source = AutoModel.from_pretrained(name, add_pooling_layer=False)
-    except OSError as error:
-        raise InputError(f"{name}: no text encoder can be loaded from it: {error}") from error
     tokenizer = load_tokenizer(name)
+    if len(tokenizer) > source_config.vocab_size:
+        raise InputError(f"{name}: the tokenizer knows {len(tokenizer)} tokens, the model {source_config.vocab_size}")
     there = source_config.num_hidden_layers
     if layers is None:
         wanted = min(HeroConfig.num_hidden_layers, there)
@@ -71,12 +104,7 @@ def from_text_encoder(
             "layer_norm_eps": source_config.layer_norm_eps,
             "embedding_norm_eps": source_config.layer_norm_eps,
             "max_position_embeddings": source_config.max_position_embeddings - first_position,
-            "cls_token_id": tokenizer.cls_token_id,
-            "sep_token_id": tokenizer.sep_token_id,
-            "pad_token_id": tokenizer.pad_token_id,
-            "mask_token_id": tokenizer.mask_token_id,
-            "first_word_id": max(tokenizer.all_special_ids) + 1 if source_config.model_type == "bert" else 4,
-            "last_word_id": source_config.vocab_size,
+            **token_fields(tokenizer),
             **changes,
         }
     )

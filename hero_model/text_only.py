@@ -13,8 +13,10 @@ from evaluation.lists import Lists
 from evaluation.release import MomentQueries, Release, ReleaseError
 from evaluation.temporal import ROWS_KEPT
 from evaluation.writing import moment_submission, write_whole
+from hero_model.arguments import add_threads
 from hero_model.data import open_release
 from hero_model.errors import InputError
+from hero_model.paths import check_output_file
 from hero_model.text_encoder import minilm_folder
 
 TEXTS_AT_ONCE = 64
@@ -25,11 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--task", choices=["moment"], required=True)
     parser.add_argument("--split", choices=["val", "test"], required=True)
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="where to write")
-    parser.add_argument("--threads", type=int, default=2, help="CPU threads (default 2)")
+    add_threads(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     """Ranks the subtitles of all clips by their likeness to the query (MiniLM, cosine); each one is a moment."""
+    check_output_file(args.out)
     torch.set_num_threads(args.threads)
     transformers_logging.disable_progress_bar()
     transformers_logging.set_verbosity_error()

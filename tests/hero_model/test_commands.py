@@ -219,7 +219,7 @@ def test_refusals_name_what_is_wrong(
     refused(["answer", str(models), *features, "Who?", "one"], "at least two options")
     refused(["answer", str(models), *features, "--video", "x", "Who?", "one", "two"], "'x' is not encoded")
     refused(["search", str(nowhere), str(bad), "query"], "holds no model")
-    refused(["search", str(models), str(bad), "query"], "not a readable index")
+    refused(["search", str(models), str(bad), "query"], "not a readable safetensors file")
 
 
 @pytest.mark.parametrize("command", ["features", "train", "predict", "encode", "search", "answer", "convert"])

@@ -1,0 +1,55 @@
+"""Paths that a user gives, looked at before the work begins; what is written appears whole or not at all."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hero_model.errors import InputError
+
+
+def check_input_file(path: Path, expected: str) -> None:
+    """Raises InputError unless `path` is a file that can be read; `expected` says what should lie there."""
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder, expected {expected}")
+    if not path.exists():
+        raise InputError(f"{path}: no such file, expected {expected}")
+    if not os.access(path, os.R_OK):
+        raise InputError(f"{path}: may not be read, expected {expected}")
+
+
+def check_output_file(path: Path) -> None:
+    """Raises InputError unless a file can be written at `path`."""
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder, expected the name of a file to write")
+    _check_parent(path)
+
+
+def check_new_folder(path: Path) -> None:
+    """Raises InputError unless a new folder can be made at `path`."""
+    if path.exists():
+        raise InputError(f"{path}: exists already; give a new folder")
+    _check_parent(path)
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """A folder beside `path` to fill; it becomes `path` when the block ends well and vanishes when it does not."""
+    unfinished = path.with_name(path.name + ".part")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    try:
+        yield unfinished
+        unfinished.rename(path)
+    except BaseException:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
+
+
+def _check_parent(path: Path) -> None:
+    folder = path.parent
+    if not folder.is_dir():
+        raise InputError(f"{path}: {folder} is no folder; make it first")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError(f"{path}: nothing may be written in {folder}")
