@@ -2,7 +2,6 @@
 
 import argparse
 import re
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +10,17 @@ import torch
 from rich.console import Console
 from safetensors.torch import load_file
 from torch import Tensor
+from transformers import PreTrainedTokenizerBase
 
+from hero_model.arguments import whole_number
 from hero_model.config import HeroConfig
-from hero_model.errors import InputError
+from hero_model.errors import InputError, refusing
 from hero_model.modeling import HeroPreTrainedModel
-from hero_model.moment import HeroForMomentRetrieval
-from hero_model.pretraining import HeroForPretraining
-from hero_model.qa import HeroForQuestionAnswering
+from hero_model.paths import check_input_file, check_new_folder
+from hero_model.saved import KINDS, check_finite, save_model
+from hero_model.text_encoder import load_tokenizer, token_fields
 
+VOCABULARY_PADDING = 64  # rows that word embeddings may have beyond the tokenizer's, to reach a round number
 HEAD_SIZE = 64  # numbers of one attention head in every BERT; the checkpoint does not hold how many heads there are
 # (pattern of the authors' key, ours); the first that matches counts
 OFFICIAL_KEYS: tuple[tuple[str, str], ...] = (
@@ -107,84 +109,123 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="pretraining",
         help="which heads to keep (default pretraining; a missing head starts at random)",
     )
-    parser.add_argument("--heads", type=int, help=f"attention heads (default: hidden size / {HEAD_SIZE})")
+    parser.add_argument(
+        "--heads", type=whole_number(1, 1024), help=f"attention heads (default: hidden size / {HEAD_SIZE})"
+    )
+    parser.add_argument(
+        "--tokenizer",
+        metavar="NAME_OR_FOLDER",
+        help="the tokenizer the checkpoint was trained with, saved beside the weights; the authors' is that of "
+        "roberta-base (default: none, then the model cannot read text)",
+    )
 
 
 def run(args: argparse.Namespace) -> None:
-    """Writes config.json and model.safetensors, and says which keys were missing or left over."""
-    if args.out.exists():
-        raise InputError(f"{args.out}: exists already; give a new folder")
-    converted = convert(read_state_dict(args.file), args.task, args.heads, str(args.file))
-    unfinished = args.out.with_name(args.out.name + ".part")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    converted.model.save_pretrained(unfinished)
-    unfinished.rename(args.out)
+    """Writes config.json, model.safetensors and, where one is given, the tokenizer, and says what was missing."""
+    check_new_folder(args.out)
+    tokenizer = load_tokenizer(args.tokenizer) if args.tokenizer is not None else None
+    converted = convert(read_state_dict(args.file), args.task, args.heads, str(args.file), tokenizer)
+    save_model(converted.model, tokenizer, args.out)
     console = Console(stderr=True)
     console.print(f"{args.out}: {type(converted.model).__name__}, official dialect")
     for title, keys in (("missing, at random", converted.missing), ("left over", converted.left_over)):
         console.print(f"{title}: {', '.join(keys) if keys else 'nothing'}")
+    if tokenizer is None:
+        console.print(
+            "no tokenizer saved: `search`, `answer` and `predict` need one; convert again with --tokenizer "
+            "roberta-base, or copy the files of the one it was trained with into the folder"
+        )
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
     """Tensors by the authors' names; a .pt file is read with weights_only. Raises InputError."""
-    try:
-        if path.suffix == ".safetensors":
+    check_input_file(path, "a checkpoint, .pt or .safetensors")
+    if path.suffix == ".safetensors":
+        with refusing(f"{path}: damaged"):
             return load_file(path)
+    try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from error
-    except Exception as error:  # on foreign bytes the restricted reader fails in many ways
+    except Exception as error:  # on foreign bytes the restricted reader fails in many ways, and in many lines
         raise InputError(f"{path}: damaged, or holds more than tensors; it was not loaded") from error
-    if not isinstance(loaded, Mapping) or not all(isinstance(value, Tensor) for value in loaded.values()):
-        raise InputError(f"{path}: expected a state dict of tensors, got {type(loaded).__name__}")
+    if not isinstance(loaded, Mapping):
+        raise InputError(f"{path}: holds a {type(loaded).__name__}, expected a state dict {{name: tensor}}")
+    for key, value in loaded.items():
+        if not isinstance(key, str) or not isinstance(value, Tensor):
+            raise InputError(
+                f"{path}: under key {key!r} lies a {type(value).__name__}, expected a state dict {{name: tensor}}"
+            )
     return dict(loaded)
 
 
 def convert(
-    official: Mapping[str, Tensor], task: str, heads: int | None = None, where: str = "checkpoint"
+    official: Mapping[str, Tensor],
+    task: str,
+    heads: int | None = None,
+    where: str = "checkpoint",
+    tokenizer: PreTrainedTokenizerBase | None = None,
 ) -> Converted:
     """A model of the official dialect with the sizes and weights of a state dict.
 
-    Raises InputError that names the key where one needed for the encoder is missing or has another shape.
+    tokenizer: decides the ids of special tokens; without one they are RoBERTa's. Raises InputError that names the
+    key where one needed for the encoder is missing, has another shape or type, or holds values that are not finite.
     """
     weights, left_over = map_keys(official)
-    config = config_of(weights, heads, where)
-    kinds: dict[str, type[HeroPreTrainedModel]] = {
-        "pretraining": HeroForPretraining,
-        "moment": HeroForMomentRetrieval,
-        "qa": HeroForQuestionAnswering,
-    }
-    model = kinds[task](config)
+    config = config_of(weights, heads, where, tokenizer)
+    with refusing(where):
+        model = KINDS[task](config)
     expected = model.state_dict()
-    for name, value in weights.items():
-        if name in expected and expected[name].shape != value.shape:
+    used = {name: value for name, value in weights.items() if name in expected}
+    for name, value in used.items():
+        if expected[name].shape != value.shape:
             raise InputError(f"{where}: {name} has shape {list(value.shape)}, expected {list(expected[name].shape)}")
+        if not value.is_floating_point() or value.layout != torch.strided:
+            raise InputError(f"{where}: {name} is {value.layout} {value.dtype}, expected dense floating-point numbers")
+    check_finite(used, where)
     missing = sorted(set(expected) - set(weights))
     encoder = [name for name in missing if name.startswith("hero.")]
     if encoder:
         raise InputError(f"{where}: lacks {encoder[0]}" + (f" and {len(encoder) - 1} more" if encoder[1:] else ""))
-    model.load_state_dict({name: value for name, value in weights.items() if name in expected}, strict=False)
+    model.load_state_dict(used, strict=False)
     unused = sorted(left_over + [name for name in weights if name not in expected])
     return Converted(model.eval(), missing, unused)
 
 
-def config_of(weights: Mapping[str, Tensor], heads: int | None, where: str) -> HeroConfig:
-    """Sizes from the shapes of the weights. Raises InputError that names a key that is not there."""
+def config_of(
+    weights: Mapping[str, Tensor], heads: int | None, where: str, tokenizer: PreTrainedTokenizerBase | None
+) -> HeroConfig:
+    """Sizes from the shapes of the weights. Raises InputError that names a key that is not there or is no matrix."""
 
     def shape(name: str) -> torch.Size:
         if name not in weights:
             raise InputError(f"{where}: lacks {name}; it is no HERO checkpoint, or only a part of one")
+        if weights[name].ndim != 2 or not weights[name].numel():
+            raise InputError(f"{where}: {name} has shape {list(weights[name].shape)}, expected a matrix")
         return weights[name].shape
 
+    def rows(name: str, default: int) -> int:
+        return shape(name)[0] if name in weights else default
+
     def layers(prefix: str) -> int:
-        numbers = [int(name[len(prefix) :].split(".")[0]) for name in weights if name.startswith(prefix)]
-        return max(numbers, default=-1) + 1
+        shape(f"{prefix}0.intermediate.dense.weight")
+        numbers = set()
+        for name in weights:
+            if name.startswith(prefix):
+                number = name[len(prefix) :].split(".")[0]
+                if not number.isdecimal():
+                    raise InputError(f"{where}: {name} names no layer by its number")
+                numbers.add(int(number))
+        for wanted in range(len(numbers)):
+            if wanted not in numbers:
+                raise InputError(f"{where}: lacks {prefix}{wanted}, but holds {prefix}{max(numbers)}")
+        return len(numbers)
 
     vocabulary, size = shape("hero.text_embedder.words.weight")
     if heads is None and size % HEAD_SIZE:
         raise InputError(f"{where}: hidden size {size} is no multiple of {HEAD_SIZE}; give --heads")
-    query_positions = weights.get("moment_head.query_encoder.positions.positions.weight")
-    order_classes = weights.get("order_head.3.weight")
+    if heads is not None and (heads < 1 or size % heads):
+        raise InputError(f"{where}: hidden size {size} cannot be divided among --heads {heads}")
+    if tokenizer is not None and not 0 <= vocabulary - len(tokenizer) <= VOCABULARY_PADDING:
+        raise InputError(f"{where}: embeds {vocabulary} words, the tokenizer knows {len(tokenizer)}; it is another one")
     return HeroConfig(
         dialect="official",
         vocab_size=vocabulary,
@@ -197,6 +238,9 @@ def config_of(weights: Mapping[str, Tensor], heads: int | None, where: str) -> H
         max_position_embeddings=shape("hero.text_embedder.positions.weight")[0],
         max_frames=shape("hero.frame_embedder.positions.weight")[0],
         max_temporal_positions=shape("hero.temporal_positions.positions.weight")[0],
-        max_query_positions=HeroConfig.max_query_positions if query_positions is None else len(query_positions),
-        fom_classes=100 if order_classes is None else len(order_classes),
+        max_query_positions=rows(
+            "moment_head.query_encoder.positions.positions.weight", HeroConfig.max_query_positions
+        ),
+        fom_classes=rows("order_head.3.weight", 100),
+        **(token_fields(tokenizer) if tokenizer is not None else {}),
     )
