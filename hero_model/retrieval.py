@@ -52,14 +52,14 @@ def find_moments(queries: Tensor, index: FrameIndex, head: MomentHead) -> tuple[
     """Corpus moment retrieval: moments in the best clips; also those clips and their scores, [N, K].
 
     The score of a moment is P(start) * exp(alpha * clip score) * P(end), for widths of min_span_frames to
-    max_span_frames; at most max_moments a query.
+    max_span_frames, or all of a clip that is shorter; at most max_moments a query.
     """
     parts = []
     for start in range(0, len(queries), QUERIES_AT_ONCE):
         some = queries[start : start + QUERIES_AT_ONCE]
         clips, clip_scores = rank_clips(some, index, head)
         begin, end = _probabilities(some, clips, index, head)
-        found = best_spans(begin * clip_scores[..., None], end, head.config)
+        found = best_spans(begin * clip_scores[..., None], end, index.mask[clips].sum(-1), head.config)
         found = Found(clips.gather(1, found.clip), found.first, found.last, found.score)
         parts.append((found, clips, clip_scores))
     return _joined([part[0] for part in parts]), torch.cat([p[1] for p in parts]), torch.cat([p[2] for p in parts])
@@ -68,26 +68,31 @@ def find_moments(queries: Tensor, index: FrameIndex, head: MomentHead) -> tuple[
 def find_in_own_clip(queries: Tensor, clips: Tensor, index: FrameIndex, head: MomentHead) -> Found:
     """Moments of each query in the one clip of the index that is its own, by P(start) * P(end): clips [N]."""
     start, end = head.own_span_logits(queries, index.frames[clips], index.mask[clips])
-    found = best_spans(start.softmax(-1)[:, None], end.softmax(-1)[:, None], head.config)
+    lengths = index.mask[clips].sum(-1, keepdim=True)
+    found = best_spans(start.softmax(-1)[:, None], end.softmax(-1)[:, None], lengths, head.config)
     return Found(clips[:, None].expand_as(found.clip), found.first, found.last, found.score)
 
 
-def best_spans(start: Tensor, end: Tensor, config: HeroConfig) -> Found:
-    """The best spans by start * end, [N, K, F] each, over all K clips of a query; clip is 0..K-1."""
-    queries, clips, length = start.shape
-    shortest, longest = config.min_span_frames, min(config.max_span_frames, length)
-    widths = range(shortest, longest + 1)
-    if not widths:  # the clip is shorter than the shortest span: take all of it
-        widths = range(length, length + 1)
+def best_spans(start: Tensor, end: Tensor, lengths: Tensor, config: HeroConfig) -> Found:
+    """The best spans by start * end, [N, K, F] each, over all K clips of a query; clip is 0..K-1.
+
+    lengths [N, K]: frames of each clip, beyond which start and end are 0.
+    """
+    queries, clips, longest = start.shape
+    shortest = config.min_span_frames
+    widths = range(shortest, max(shortest, min(config.max_span_frames, longest)) + 1)
     # [N, K, W, F]: a span of w frames from f; those that would leave the clip score 0
-    table = start.new_zeros(queries, clips, len(widths), length)
+    table = start.new_zeros(queries, clips, len(widths), longest)
     for row, width in enumerate(widths):
-        reach = length - width + 1
+        reach = max(longest - width + 1, 0)
         torch.mul(start[..., :reach], end[..., width - 1 :], out=table[:, :, row, :reach])
+    whole = start[..., 0] * end.gather(-1, lengths[..., None] - 1).squeeze(-1)
+    table[:, :, 0, 0] = torch.where(lengths < shortest, whole, table[:, :, 0, 0])  # no span fits: take all of it
     score, place = table.flatten(1).topk(min(config.max_moments, table[0].numel()), dim=1)
-    clip, rest = place // (len(widths) * length), place % (len(widths) * length)
-    first = rest % length
-    return Found(clip, first, first + rest // length + widths[0] - 1, score)
+    clip, rest = place // (len(widths) * longest), place % (len(widths) * longest)
+    first = rest % longest
+    last = first + rest // longest + shortest - 1
+    return Found(clip, first, torch.minimum(last, lengths.gather(1, clip) - 1), score)
 
 
 def _probabilities(queries: Tensor, clips: Tensor, index: FrameIndex, head: MomentHead) -> tuple[Tensor, Tensor]:

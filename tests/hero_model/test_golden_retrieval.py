@@ -62,8 +62,13 @@ def lists() -> dict[str, Lists]:
 
 
 def rows_of(lists: Lists, query: int, most: int) -> np.ndarray:
-    chosen = slice(lists.offsets[query], min(lists.offsets[query + 1], lists.offsets[query] + most))
-    return np.stack([lists.video[chosen], lists.start[chosen], lists.end[chosen], lists.score[chosen]], axis=1)
+    """The first rows of a query. Clips too short for any span are one moment in our lists, and none in theirs."""
+    chosen = slice(lists.offsets[query], lists.offsets[query + 1])
+    rows = np.stack([lists.video[chosen], lists.start[chosen], lists.end[chosen], lists.score[chosen]], axis=1)
+    if lists.task != "VR":
+        shortest = golden.config().min_span_frames * golden.config().frame_interval
+        rows = rows[rows[:, 2] - rows[:, 1] > shortest - 1e-6]
+    return rows[:most]
 
 
 @pytest.mark.parametrize("task", ["VCMR", "SVMR", "VR"])

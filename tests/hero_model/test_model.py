@@ -22,6 +22,7 @@ from hero_model.moment import HeroForMomentRetrieval
 from hero_model.objectives import ranking_losses
 from hero_model.pretraining import HeroForPretraining
 from hero_model.qa import HeroForQuestionAnswering
+from hero_model.retrieval import FrameIndex, find_in_own_clip, find_moments
 from tests.hero_model import golden_data as golden
 from tests.hero_model.tiny_world import tiny_clip, tiny_config
 
@@ -177,6 +178,33 @@ def test_fine_tuning_starts_from_pretraining(tmp_path: Path) -> None:
     moment = HeroForMomentRetrieval.from_pretrained(tmp_path)
     for name, value in moment.state_dict().items():
         assert torch.equal(value, model.state_dict()[name])
+
+
+@pytest.mark.parametrize("lengths", [[2], [2, 3, 11], [1, 2], [2, 16]])
+def test_a_clip_shorter_than_the_shortest_span_is_one_moment(lengths: list[int]) -> None:
+    """Whatever else is in the index; a clip of three frames or more has its spans of 3 to 16 frames."""
+    config = tiny_config()
+    head = model_of(HeroForMomentRetrieval, config).moment_head
+    rng = torch.Generator().manual_seed(0)
+    mask = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
+    frames = torch.randn(*mask.shape, config.hidden_size, generator=rng) * mask[..., None]
+    queries = torch.randn(2, config.hidden_size, generator=rng)
+    with torch.inference_mode():
+        index = FrameIndex.of(frames, mask, head)
+        everywhere = find_moments(queries, index, head)[0]
+        own = find_in_own_clip(queries, torch.tensor([0, 0]), index, head)
+    expected = [
+        [clip, first, first + width - 1]
+        for clip, length in enumerate(lengths)
+        for width in range(min(length, 3), min(length, 16) + 1)
+        for first in range(length - width + 1)
+    ]
+    for query in range(2):
+        real = everywhere.score[query] > 0
+        rows = torch.stack([everywhere.clip, everywhere.first, everywhere.last])[:, query, real].T.tolist()
+        assert sorted(rows) == sorted(expected)
+        assert int((own.score[query] > 0).sum()) == 1
+        assert (int(own.first[query, 0]), int(own.last[query, 0])) == (0, lengths[0] - 1)
 
 
 @pytest.mark.parametrize("hard", [False, True])
