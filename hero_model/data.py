@@ -86,11 +86,11 @@ def check_features(features: object, size: int, where: str) -> np.ndarray:
     with refusing(f"{where}: no array of numbers"), np.errstate(over="ignore"):
         array = np.asarray(features, np.float32)
     if array.ndim != 2 or array.shape[1] != size or not len(array):
-        raise InputError(f"{where}: features are {list(array.shape)}, expected [frames, {size}]")
+        raise InputError(f"{where}: has shape {list(array.shape)}, expected [frames, {size}]")
     if not np.isfinite(array).all():
-        raise InputError(f"{where}: features hold values that are not finite in float32")
+        raise InputError(f"{where}: holds values that are not finite in float32")
     if np.abs(array).max() > LARGEST_FEATURE:
-        raise InputError(f"{where}: features hold values beyond {LARGEST_FEATURE:g}")
+        raise InputError(f"{where}: holds values beyond {LARGEST_FEATURE:g}")
     return np.ascontiguousarray(array)
 
 

@@ -184,15 +184,21 @@ def reporter(as_json: bool) -> Iterator[StageReport]:
         TextColumn("loss {task.fields[loss]:.3f}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        bars: dict[str, int] = {}
+    progress = Progress(*columns, console=Console(stderr=True))
+    bars: dict[str, int] = {}
 
-        def report(stage: str, step: int, steps: int, loss: float) -> None:
-            if stage not in bars:
-                bars[stage] = progress.add_task(stage, total=steps, loss=loss)
-            progress.update(bars[stage], completed=step, loss=loss)  # type: ignore[arg-type]
+    def report(stage: str, step: int, steps: int, loss: float) -> None:
+        if not bars:  # what is refused before the first step stands alone
+            progress.start()
+        if stage not in bars:
+            bars[stage] = progress.add_task(stage, total=steps, loss=loss)
+        progress.update(bars[stage], completed=step, loss=loss)  # type: ignore[arg-type]
 
+    try:
         yield report
+    finally:
+        if bars:
+            progress.stop()
 
 
 def json_line(stage: str, step: int, steps: int, loss: float) -> None:
