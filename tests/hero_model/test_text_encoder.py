@@ -5,13 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from transformers import AutoModel, GPT2Config, GPT2Model, RobertaConfig, RobertaModel
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from transformers import AutoModel, GPT2Config, GPT2Model, PreTrainedTokenizerFast, RobertaConfig, RobertaModel
 
 from hero_model.batch import pack_texts
+from hero_model.choices import masked_words
 from hero_model.data import word_ids
 from hero_model.errors import InputError
 from hero_model.modeling import HeroModel
-from hero_model.text_encoder import from_text_encoder, load_tokenizer, minilm_folder
+from hero_model.text_encoder import from_text_encoder, load_tokenizer, minilm_folder, token_fields
 
 
 def test_all_layers_of_minilm_give_its_own_states() -> None:
@@ -48,6 +51,53 @@ def test_layers_are_spread_and_roberta_positions_start_at_zero(tmp_path: Path) -
     positions = roberta.embeddings.position_embeddings.weight
     assert torch.equal(model.text_embedder.positions.weight, positions[2:])
     assert model.config.max_position_embeddings == 38
+
+
+def roberta_tokenizer(folder: Path, words: int, fillers: int) -> None:
+    """Special ids as RoBERTa has them: four before the words, then its makers' fillers and the mask."""
+    names = ["<s>", "<pad>", "</s>", "<unk>", *(f"w{number}" for number in range(words))]
+    names += [*(f"madeupword{number:04}" for number in range(fillers)), "<mask>"]
+    tokenizer = Tokenizer(WordLevel({name: number for number, name in enumerate(names)}, unk_token="<unk>"))
+    special = {"cls_token": "<s>", "sep_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>"}
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, mask_token="<mask>", **special).save_pretrained(folder)
+
+
+@pytest.mark.parametrize(("fillers", "rows"), [(0, 25), (3, 28), (3, 32)])
+def test_random_words_of_roberta_are_never_special(fillers: int, rows: int, tmp_path: Path) -> None:
+    """<mask> is the last id, and the embeddings may have more rows than the tokenizer has tokens."""
+    config = RobertaConfig(
+        vocab_size=rows, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16
+    )
+    RobertaModel(config, add_pooling_layer=False).save_pretrained(tmp_path)
+    roberta_tokenizer(tmp_path, 20, fillers)
+    model, tokenizer = from_text_encoder(HeroModel, tmp_path, num_temporal_layers=1, feature_size=8)
+    assert (model.config.first_word_id, model.config.last_word_id) == (4, 24)
+    rng, sentences = np.random.default_rng(0), [np.full(50, 7)] * 40
+    _, inputs = masked_words(sentences, model.config, rng)
+    drawn = np.concatenate(inputs)
+    random = drawn[(drawn != tokenizer.mask_token_id) & (drawn != 7)]
+    assert len(random) > 5
+    assert ((random >= 4) & (random < 24)).all()
+
+
+def test_random_words_of_bert_start_behind_its_special_ones() -> None:
+    fields = token_fields(load_tokenizer(minilm_folder()))
+    assert (fields["first_word_id"], fields["last_word_id"]) == (104, 30522)
+
+
+def test_a_folder_that_is_no_encoder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(InputError, match="no text encoder can be loaded from it"):
+        from_text_encoder(HeroModel, tmp_path)
+    config = RobertaConfig(
+        vocab_size=20, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16
+    )
+    RobertaModel(config, add_pooling_layer=False).save_pretrained(tmp_path)
+    with pytest.raises(InputError, match="holds no tokenizer"):
+        from_text_encoder(HeroModel, tmp_path)
+    roberta_tokenizer(tmp_path, 20, 0)
+    with pytest.raises(InputError, match="the tokenizer knows 25 tokens, the model 20"):
+        from_text_encoder(HeroModel, tmp_path)
 
 
 def test_another_family_or_layer_is_refused(tmp_path: Path) -> None:
