@@ -3,6 +3,8 @@
 Random choices (masks, orders, which sentences are queries) are read from the recorded batches.
 """
 
+from typing import Any
+
 import numpy as np
 
 from hero_model import collate
@@ -45,7 +47,12 @@ def masked_words() -> MaskedWordBatch:
     for clip in clips:
         masked.append([])
         replaced.append([])
-        for words, frames in zip(clip.sentences, clip.frames, strict=True):
+        for s, frames in enumerate(clip.frames):
+            words = golden.mlm_words(clip, s)
+            if not len(words):
+                masked[-1].append(np.empty(0, np.int64))
+                replaced[-1].append(np.empty(0, np.int64))
+                continue
             first_word = max(len(frames), 1) + 1  # after the frames (or their dummy) and the leading token
             places = recorded["txt_mask_tgt"][line].nonzero().flatten().numpy() - first_word
             assert words[places].tolist() == [next(labels) for _ in places]
@@ -79,37 +86,50 @@ def match_batch(task: str) -> MatchBatch:
     queries = golden.extra()["vcmr.queries"]
     if task == "vcmr_infer":
         return moments(queries, sorted(golden.extra()["raw"]))
+    names = golden.clip_names(task)
+    picked, owners = [], []
+    for words, target, row in _recorded_queries(task):
+        same = [query for query in queries if query["ids"] == words[1:] and query["vid"] == names[row]]
+        picked.append(next(query for query in same if list(_span(query)) == target))
+        owners.append(row)
+    return moments(picked, names, owners)
+
+
+def _recorded_queries(task: str) -> list[tuple[list[int], list[int], int]]:
+    """Token ids, target and the row of the clip of each recorded query."""
     recorded = golden.task_inputs(task)
-    rows = zip(recorded["query_input_ids"], recorded["query_attn_masks"], strict=True)
-    words = [ids[mask.bool()][1:].tolist() for ids, mask in rows]
-    by_words = {tuple(query["ids"]): query for query in queries}
-    return moments([by_words[tuple(w)] for w in words], golden.clip_names(task))
+    words = [
+        ids[mask.bool()].tolist()
+        for ids, mask in zip(recorded["query_input_ids"], recorded["query_attn_masks"], strict=True)
+    ]
+    return list(zip(words, recorded["targets"].tolist(), recorded["q_vidx"].tolist(), strict=True))
 
 
 def _sentences_as_queries() -> MatchBatch:
-    clips = golden.raw_clips(golden.clip_names("vsm"))
-    recorded = golden.task_inputs("vsm")
+    """A clip may say the same twice; no two of its sentences begin with the same frame."""
+    clips, config = golden.raw_clips(golden.clip_names("vsm")), golden.config()
     chosen: list[list[int]] = [[] for _ in clips]
-    for ids, mask, row in zip(
-        recorded["query_input_ids"], recorded["query_attn_masks"], recorded["q_vidx"].tolist(), strict=True
-    ):
-        words = ids[mask.bool()][1:].tolist()
-        chosen[row].append([sentence.tolist() for sentence in clips[row].sentences].index(words))
-    return collate.subtitle_match_batch(clips, chosen, golden.config())
+    for words, (first, _), row in _recorded_queries("vsm"):
+        clip = clips[row]
+        (sentence,) = (s for s in clip.matched if clip.frames[s][0] == first)
+        cut = clip.sentences[sentence][: config.max_sentence_tokens]
+        assert collate.query_ids(cut, config).tolist() == words
+        chosen[row].append(sentence)
+    return collate.subtitle_match_batch(clips, chosen, config)
 
 
-def moments(queries: list[dict], names: list[str]) -> MatchBatch:
-    clips = golden.raw_clips(names)
-    owners = [names.index(query["vid"]) for query in queries]
-    interval = golden.settings()["frame_interval"]
+def _span(query: dict[str, Any]) -> tuple[int, int]:
+    n_frames = golden.extra()["raw"][query["vid"]]["n_frames"]
+    return span_of_seconds(*query["ts"], n_frames, golden.settings()["frame_interval"])
+
+
+def moments(queries: list[dict[str, Any]], names: list[str], owners: list[int] | None = None) -> MatchBatch:
+    """owners: the row of each query's clip; without, every clip stands in the batch once."""
     return collate.moment_batch(
-        clips,
+        golden.raw_clips(names),
         [np.array(query["ids"]) for query in queries],
-        owners,
-        [
-            span_of_seconds(*query["ts"], _lengths(clips)[owner], interval)
-            for query, owner in zip(queries, owners, strict=True)
-        ],
+        owners if owners is not None else [names.index(query["vid"]) for query in queries],
+        [_span(query) for query in queries],
         golden.config(),
     )
 

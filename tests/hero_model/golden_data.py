@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from hero_model.batch import ClipBatch, TextBatch, pack, pack_texts
-from hero_model.collate import Clip
+from hero_model.collate import Clip, Ids, joined_words
 from hero_model.config import HeroConfig
 from hero_model.convert import map_keys
 from hero_model.pretraining import HeroForPretraining
@@ -56,13 +56,21 @@ def outputs(dtype: str) -> Tensors:
 def config(**changes: Any) -> HeroConfig:
     recorded = settings()
     layers, temporal, query = (recorded["model"][name] for name in ("f_config", "c_config", "q_config"))
+    dropouts = ("hidden_dropout_prob", "attention_probs_dropout_prob")
+    for encoder, shared in (
+        ("c_config", ("hidden_size", "num_attention_heads", "intermediate_size", "hidden_act", *dropouts)),
+        ("q_config", ("hidden_size", "num_attention_heads", *dropouts)),  # it has no feed-forward layer
+    ):
+        for name in shared:
+            assert recorded["model"][encoder][name] == layers[name], (
+                f"{GOLDEN}/config.json: {encoder}.{name} is {recorded['model'][encoder][name]}, f_config has "
+                f"{layers[name]}: a HeroConfig gives one value to all three"
+            )
     hp, ids, evaluation = recorded["hp"], recorded["special_ids"], recorded["eval"]
     values = {
         "dialect": "official",
         **{name: layers[name] for name in ("vocab_size", "hidden_size", "num_hidden_layers", "hidden_act")},
-        **{name: layers[name] for name in ("num_attention_heads", "intermediate_size", "initializer_range")},
-        "hidden_dropout_prob": layers["hidden_dropout_prob"],
-        "attention_probs_dropout_prob": layers["attention_probs_dropout_prob"],
+        **{name: layers[name] for name in ("num_attention_heads", "intermediate_size", "initializer_range", *dropouts)},
         "num_temporal_layers": temporal["num_hidden_layers"],
         "max_position_embeddings": layers["max_position_embeddings"],
         "max_temporal_positions": temporal["max_position_embeddings"],
@@ -133,9 +141,13 @@ def recorded_clips(task: str, rows_per_clip: int = 1) -> tuple[ClipBatch, Places
     width = mask.shape[1]
     sentences, sources, targets, empty = [], [], [], []
     line = 0
+    raw = raw_clips(clip_names(world)) if task == "mlm" else []
     for row, pairs in enumerate(extra()[f"{world}.sub_idx2frame_idx"]):
-        for _, frames in pairs:
-            seen = [frame for frame in frames if frame < width]
+        n_frames = int(mask[row // rows_per_clip].sum())
+        for sentence, frames in pairs:
+            if task == "mlm" and not len(mlm_words(raw[row], sentence)):
+                continue
+            seen = [frame for frame in frames if frame < n_frames]
             slots = max(len(seen), 1)
             length = int(attention[line].sum()) + (0 if seen else 1) - slots
             assert words_mask is None or length == int(words_mask[line].sum())
@@ -165,18 +177,27 @@ def recorded_clips(task: str, rows_per_clip: int = 1) -> tuple[ClipBatch, Places
     return clips, places
 
 
+def mlm_words(clip: Clip, sentence: int) -> Ids:
+    """The words that MLM hides some of; where there are none, the authors have no row for the sentence."""
+    return joined_words(clip.sentences, sentence, config(), config().max_sentence_tokens)
+
+
 def recorded_texts(ids: Tensor, mask: Tensor) -> TextBatch:
     return pack_texts([row[keep.bool()].numpy() for row, keep in zip(ids, mask, strict=True)])
 
 
 def raw_clips(names: list[str]) -> list[Clip]:
-    """Clips from the raw world of inputs_extra.json, for our own collation."""
+    """Clips from the raw world of inputs_extra.json, for our own collation.
+
+    Where a clip is cut to its longest length the authors list no frames for the sentences after the cut: they are left
+    out.
+    """
     world = extra()["raw"]
     return [
         Clip(
             name=name,
             features=inputs()[f"raw.feat.{name}"].numpy(),
-            sentences=[np.array(ids, np.int64) for ids in world[name]["sub_input_ids"]],
+            sentences=[np.array(world[name]["sub_input_ids"][s], np.int64) for s, _ in world[name]["sub2frames"]],
             frames=[
                 np.array([f for f in frames if f < world[name]["n_frames"]], np.int64)
                 for _, frames in world[name]["sub2frames"]
