@@ -126,7 +126,7 @@ def run(args: argparse.Namespace) -> None:
     tokenizer = load_tokenizer(args.tokenizer) if args.tokenizer is not None else None
     converted = convert(read_state_dict(args.file), args.task, args.heads, str(args.file), tokenizer)
     save_model(converted.model, tokenizer, args.out)
-    console = Console(stderr=True)
+    console = Console(stderr=True, soft_wrap=True)
     console.print(f"{args.out}: {type(converted.model).__name__}, official dialect")
     for title, keys in (("missing, at random", converted.missing), ("left over", converted.left_over)):
         console.print(f"{title}: {', '.join(keys) if keys else 'nothing'}")

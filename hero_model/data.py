@@ -51,6 +51,8 @@ class Features:
         check_input_file(path, expected)
         with refusing(f"{path}: not a readable safetensors file"), safe_open(path, "pt") as file:
             metadata, names = file.metadata() or {}, sorted(file.keys())
+        if not names:
+            raise InputError(f"{path}: holds nothing, expected {expected}")
         try:
             interval, size = float(metadata["interval_s"]), int(metadata["dim"])
         except (KeyError, ValueError) as error:

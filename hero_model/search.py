@@ -200,8 +200,6 @@ class HeroSearch:
             raise InputError("an index serves a moment model, and there is none")
         source = Features.open(path, "an index, as `encode` writes them")
         source.check(self.moment.vector_size, self.config.frame_interval)
-        if not source.names:
-            raise InputError(f"{path}: holds no videos")
         vectors = [torch.from_numpy(array) for array in source.read(source.names).values()]
         padded = torch.nn.utils.rnn.pad_sequence(vectors, batch_first=True)
         lengths = torch.tensor([len(own) for own in vectors])

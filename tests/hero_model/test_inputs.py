@@ -237,7 +237,7 @@ def test_an_index_of_another_model_is_refused(search: HeroSearch, tmp_path: Path
         with pytest.raises(InputError, match=expected):
             search.load_index(index)
     save_file({}, index, metadata={"interval_s": "1.5", "dim": "384"})
-    with pytest.raises(InputError, match="holds no videos"):
+    with pytest.raises(InputError, match="holds nothing, expected an index"):
         search.load_index(index)
 
 
