@@ -15,6 +15,7 @@ from typing import Any
 
 import joblib
 
+from adversarial.borrow import LAMBDA
 from adversarial.encoder import DEFAULT_MODEL
 from adversarial.items import ItemError, read_rows, write_rows, write_whole
 from adversarial.splits import MAX_FOLD
@@ -47,7 +48,9 @@ def _parser() -> argparse.ArgumentParser:
     match.add_argument(
         "--replace", type=int, default=1, help="written negatives to replace in every question (default 1)"
     )
-    match.add_argument("--lam", type=float, default=0.1, help="weight of dissimilarity against relevance (default 0.1)")
+    match.add_argument(
+        "--lam", type=float, default=LAMBDA, help=f"weight of dissimilarity against relevance (default {LAMBDA})"
+    )
     match.add_argument("--model", default=DEFAULT_MODEL, help=f"sentence-transformers model (default {DEFAULT_MODEL})")
     match.add_argument(
         "--max-fold", type=int, default=MAX_FOLD, help=f"questions matched together at most (default {MAX_FOLD})"

@@ -70,7 +70,7 @@ def audit_items(
         numbers = _panel(originals, free, seed, thorough, _named(progress, "panel before"))
         report["before"] = {key: numbers[key] for key in ("panel", "strongest", "by_question_type")}
         report["before"]["cues"] = cue_accuracies(originals)
-        numbers = _panel(originals, same, seed, thorough, _named(progress, "panel before, same training"))
+        numbers = _panel(originals, same, seed, False, _named(progress, "panel before, same training"))
         report["before"]["same_training"] = {key: numbers[key] for key in ("panel", "strongest")}
     return report | {"seconds": time.perf_counter() - started}
 

@@ -21,6 +21,7 @@ from adversarial.text import canonical
 
 Progress = Callable[[str, float], None]
 
+LAMBDA = 0.03  # more makes borrowed answers easier to tell, less lets rewordings of the right one through
 _PARTS = 5
 
 
@@ -30,7 +31,7 @@ class Settings:
 
     replace: int = 1
     seed: int = 0
-    lam: float = 0.1  # weight of log(1 - P_sim) against log P_rel
+    lam: float = LAMBDA  # weight of log(1 - P_sim) against log P_rel
     model: str = encoder.DEFAULT_MODEL
     sim_slope: float = 12.0  # P_sim = sigmoid(slope * cosine + bias): one half at cosine 0.6
     sim_bias: float = -7.2

@@ -57,14 +57,13 @@ def cross_encoder(
         where = torch.tensor(places)
         return table.index_put((where[:, 0], where[:, 1]), logits)
 
+    lengths = np.array([len(item.question) + max(map(len, item.answers)) for item in items])
     order = np.random.default_rng(seed)
     steps = _EPOCHS * -(-len(cut.train) // _BATCH)
     done = 0
     body.train()
     for _ in range(_EPOCHS):
-        shuffled = order.permutation(cut.train)
-        for start in range(0, len(shuffled), _BATCH):
-            rows = shuffled[start : start + _BATCH]
+        for rows in _batches(cut.train, lengths, order):
             for group in optimiser.param_groups:
                 group["lr"] = _RATE * min(1.0, (done + 1) / (0.1 * steps)) * (1 - done / steps)
             truth = torch.tensor([items[row].answer_idx for row in rows])
@@ -81,3 +80,12 @@ def cross_encoder(
         out = torch.cat([score(rows, np.zeros((len(rows), most), bool)) for rows in blocks])
     torch.set_num_threads(threads)
     return out.numpy().astype(np.float64)
+
+
+def _batches(
+    train: NDArray[np.int64], lengths: NDArray[np.int64], order: np.random.Generator
+) -> list[NDArray[np.int64]]:
+    """The questions in a new order, in batches of about equal length: less padding, half of the time."""
+    near = train[np.lexsort((order.random(len(train)), lengths[train] // 8))]
+    batches = [near[start : start + _BATCH] for start in range(0, len(near), _BATCH)]
+    return [batches[place] for place in order.permutation(len(batches))]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from adversarial.assemble import fold_numbers, fold_rows, refuse_nothing, whole_report
-from adversarial.borrow import Progress, Settings, match_fold
+from adversarial.borrow import LAMBDA, Progress, Settings, match_fold
 from adversarial.encoder import DEFAULT_MODEL
 from adversarial.items import ItemError, parse_rows
 from adversarial.memory import PeakMemory
@@ -21,7 +21,7 @@ def match_items(
     replace: int = 1,
     seed: int = 0,
     progress: Progress | None = None,
-    lam: float = 0.1,
+    lam: float = LAMBDA,
     model: str = DEFAULT_MODEL,
     max_fold: int = MAX_FOLD,
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:

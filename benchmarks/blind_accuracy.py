@@ -17,18 +17,18 @@ from typing import Any
 import numpy as np
 
 from adversarial.audit import TRAINED, audit_items
-from adversarial.borrow import Settings
+from adversarial.borrow import LAMBDA, Settings
 from adversarial.figures import blind_accuracy
 from adversarial.items import read_rows, write_rows
 from adversarial.pipeline import Batch
 
-LAMBDAS = (0.0, 0.1, 0.5, 1.0, 5.0)
+LAMBDAS = (0.0, LAMBDA, 0.1, 0.5, 1.0, 5.0)
 
 
 def measure(rows: list[dict[str, Any]], seeds: list[int], most: int, results: Path, keep: Path | None) -> None:
     done = {_key(point) for point in _points(results)}
-    wanted = [{"seed": seed, "replaced": count, "lam": 0.1} for seed in seeds for count in range(most + 1)]
-    wanted += [{"seed": seeds[0], "replaced": 1, "lam": lam} for lam in LAMBDAS if lam != 0.1]
+    wanted = [{"seed": seed, "replaced": count, "lam": LAMBDA} for seed in seeds for count in range(most + 1)]
+    wanted += [{"seed": seeds[0], "replaced": 1, "lam": lam} for lam in LAMBDAS if lam != LAMBDA]
     for seed, points in groupby(wanted, key=itemgetter("seed")):
         batch: Batch | None = None
         for point in points:
@@ -113,7 +113,7 @@ def main() -> None:
     print(table(points, chance))
     if options.plots:
         options.plots.mkdir(parents=True, exist_ok=True)
-        over_rounds = [point for point in points if point["lam"] == 0.1]
+        over_rounds = [point for point in points if point["lam"] == LAMBDA]
         over_lambda = [point for point in points if point["replaced"] == 1 and point["seed"] == options.seeds[0]]
         for name, spec in {
             "rounds": blind_accuracy(over_rounds, "replaced", "written negatives replaced", chance),
