@@ -1,5 +1,6 @@
 """The certified matching against scipy's dense optimum, and its laws."""
 
+from dataclasses import replace
 from typing import Any
 
 import joblib
@@ -9,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
-from adversarial import guard
+from adversarial import guard, matching
 from adversarial.matching import UNMATCHED, match
 from adversarial.pool import Pool
 from adversarial.pricing import dense_rows, price
+from adversarial.sample import prices_from, sampled_rows
 
 WORDS = [f"thing{number}" for number in range(600)]
 
@@ -76,6 +78,50 @@ def test_within_the_certified_gap_of_scipys_optimum(n: int, seed: int, videos: i
     assert optimum <= found.upper_bound + 1e-4
     assert found.gap <= 1e-4
     assert sorted(found.columns) == list(range(n))
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(40, 300), st.integers(0, 10_000))
+def test_a_start_from_a_sample_reaches_the_same_optimum(n: int, seed: int) -> None:
+    pool = random_pool(n, seed, videos=n // 2, answers=n)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(matching, "SMALLEST", 40)
+        found = match(pool)
+    row, column = linear_sum_assignment(dense(pool), maximize=True)
+    optimum = dense(pool)[row, column].sum()
+    assert found.value <= optimum + 1e-4
+    assert optimum <= found.upper_bound + 1e-4
+    assert found.gap <= 1e-4
+
+
+def test_a_part_weighs_its_pairs_as_the_whole_does() -> None:
+    whole = random_pool(60, 3, videos=30, answers=40)
+    kept = guard.profiles(WORDS[:20])
+    others = np.where(np.arange(60)[:, None] % 3, len(whole.profiles) + np.arange(60)[:, None] % 20, -1)
+    whole = replace(
+        whole, profiles=np.concatenate([whole.profiles, kept]), others=others.astype(np.int32)
+    )  # one negative stays in two of three questions
+    rows = np.arange(0, 60, 2, dtype=np.int32)
+    assert np.array_equal(dense(whole.part_of(rows)), dense(whole)[np.ix_(rows, rows)])
+    with pytest.raises(ValueError, match="first round"):
+        whole.after(np.roll(np.arange(60), 1)).part_of(rows)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(20, 200), st.integers(0, 1000))
+def test_first_prices_are_the_best_offers_of_the_sample(n: int, seed: int) -> None:
+    pool = random_pool(n, seed, videos=n // 2, answers=n)
+    rows = sampled_rows(pool)
+    found = match(pool.part_of(rows))
+    offers = prices_from(pool, rows, found.columns, found.weights, found.prices)
+    matched = found.columns != np.arange(len(rows))
+    profits = (found.weights - found.prices[found.columns])[matched]
+    weights = dense(pool)
+    weights[np.arange(n), np.arange(n)] = -1e6  # the own answer is nobody's offer
+    best = (weights[rows[matched]] - profits[:, None]).max(axis=0, initial=-np.inf)
+    known = best > -1e5
+    assert offers[known] == pytest.approx(best[known], abs=1e-4)
+    assert np.isfinite(offers).all()
 
 
 @settings(max_examples=25, deadline=None)
