@@ -35,7 +35,10 @@ from adversarial.kernels import (
     compare,
 )
 
-_TOKEN = re.compile(r"\d+(?:[.,]\d+)*(?:/\d+)?|[^\W\d_]+|%|[\u00bc-\u00be]")
+_MOST_DIGITS = 30  # a longer run of digits is a code and no quantity
+_TOKEN = re.compile(
+    r"(?<![\w)])[-\u2212]?\d+(?:[.,]\d+)*(?:/\d+)?|\d+(?:[.,]\d+)*(?:/\d+)?|[^\W\d_]+|%|[\u00bc-\u00be]"
+)
 _NUMBER_ASKED = re.compile(
     r"\bhow (?:many|much|long|old|often|far|tall|big)\b|\bnumber of\b|\bwhat number\b",
 )
@@ -138,7 +141,7 @@ def _number_at(tokens: Sequence[str], start: int) -> tuple[Fraction | None, int,
     while position < len(tokens):
         word = tokens[position]
         following = tokens[position + 1] if position + 1 < len(tokens) else ""
-        if word[0].isdecimal():
+        if word[-1].isdecimal() and len(word) <= _MOST_DIGITS:
             if said and current and "/" not in word:
                 break
             current += _digits(word)
@@ -155,6 +158,8 @@ def _number_at(tokens: Sequence[str], start: int) -> tuple[Fraction | None, int,
                 break
             current += lexicon.TENS[word]
         elif word in lexicon.SCALES and (said or tokens[max(0, position - 1)] in ("a", "an")):
+            if total + current >= 10**_MOST_DIGITS:
+                break
             current = max(current, Fraction(1)) * lexicon.SCALES[word]
             if lexicon.SCALES[word] >= 1000:
                 total, current = total + current, Fraction(0)
@@ -167,7 +172,7 @@ def _number_at(tokens: Sequence[str], start: int) -> tuple[Fraction | None, int,
             continue
         elif word in lexicon.COUNTS and not said:
             return Fraction(lexicon.COUNTS[word]), 1, False
-        elif word in lexicon.ORDINALS and not said and not (word == "second" and following in ("", "s")):
+        elif word in lexicon.ORDINALS and not said and not _is_moment(tokens, position):
             return Fraction(lexicon.ORDINALS[word]), 1, True
         else:
             break
@@ -194,13 +199,19 @@ def _is_pronoun(tokens: Sequence[str], position: int) -> bool:
     return before in _PRONOUN_BEFORE_ONE or lexicon.COLOUR_ALIASES.get(before, before) in _COLOUR_BIT
 
 
+def _is_moment(tokens: Sequence[str], position: int) -> bool:
+    """ "a second" and "seconds" are time, "the second" and "second" alone are an ordinal."""
+    if tokens[position] != "second":
+        return False
+    following = tokens[position + 1] if position + 1 < len(tokens) else ""
+    return following == "s" or (following == "" and tokens[max(0, position - 1)] not in ("the", "second"))
+
+
 def _digits(token: str) -> Fraction:
-    if "/" in token:
-        top, bottom = token.replace(",", ".").split("/")
-        return Fraction(top) / Fraction(bottom) if Fraction(bottom) else Fraction(top)
-    whole = token.replace(",", ".")
-    head, dot, tail = whole.partition(".")
-    return Fraction(f"{head}.{tail.replace('.', '')}" if dot else head)
+    top, slash, bottom = token.replace(",", ".").replace("\u2212", "-").partition("/")
+    head, dot, tail = top.partition(".")
+    value = Fraction(f"{head}.{tail.replace('.', '')}" if dot else head)
+    return value / Fraction(bottom) if slash and Fraction(bottom) else value
 
 
 def stem(token: str) -> str:

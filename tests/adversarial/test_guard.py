@@ -120,3 +120,9 @@ def _spelt(number: int) -> str:
 )
 def test_stem(word: str, base: str) -> None:
     assert stem(word) == stem(base)
+
+
+@pytest.mark.parametrize("text", ["1.2.3/4", "12.05.2020/3", "9" * 5000, "one " + "hundred " * 5000, "1/0", "-", "5-6"])
+def test_odd_numbers_are_read_without_error(text: str) -> None:
+    assert compare_texts(text, text) == SAME
+    assert compare_texts(text, "a red onion") != SAME
