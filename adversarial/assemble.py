@@ -1,13 +1,17 @@
 """From picks to output rows, and the numbers of the report."""
 
+import zlib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from adversarial import guard
 from adversarial.borrow import FoldMatch, Settings
 from adversarial.items import Item, ItemError
+from adversarial.kernels import SAME
+from adversarial.text import canonical
 
 Row = dict[str, Any]
 
@@ -29,7 +33,7 @@ def fold_rows(rows: Sequence[Row], items: Sequence[Item], found: FoldMatch, sett
                 "replaced": item.answers[pick.option],
             }
         order = orders[item.qid]
-        new = dict(row)
+        new = {key: value for key, value in row.items() if key != "fallback"}
         new["answers"] = [options[place]["text"] for place in order]
         new["answer_idx"] = order.index(item.answer_idx)
         new["options"] = [{key: value for key, value in options[place].items() if key != "text"} for place in order]
@@ -41,15 +45,18 @@ def fold_rows(rows: Sequence[Row], items: Sequence[Item], found: FoldMatch, sett
 
 
 def _option_orders(items: Sequence[Item], seed: int) -> dict[str | int, list[int]]:
-    """A new order of every item's options: over a fold the right one stands equally often at every place."""
-    rng = np.random.default_rng(seed)
+    """A new order of every item's options: over a fold the right one stands equally often at every place.
+
+    Where the places do not come out even, which of them stand once more differs from fold to fold.
+    """
+    rng = np.random.default_rng([seed, zlib.crc32("\n".join(str(item.qid) for item in items).encode())])
     groups: dict[int, list[Item]] = defaultdict(list)
     for item in items:
         groups[len(item.answers)].append(item)
     orders: dict[str | int, list[int]] = {}
     for count in sorted(groups):
         members = groups[count]
-        places = rng.permutation(np.arange(len(members)) % count)
+        places = rng.permutation((np.arange(len(members)) + rng.integers(count)) % count)
         for item, place in zip(members, places.tolist(), strict=True):
             wrong = [position for position in range(count) if position != item.answer_idx]
             order = [wrong[at] for at in rng.permutation(len(wrong))]
@@ -66,6 +73,7 @@ def fold_numbers(fold: int, rows: Sequence[Row], found: FoldMatch) -> Row:
         "n": n,
         "replaced": sum(uses.values()),
         "fallbacks": sum("fallback" in row for row in rows),
+        "equal_written": sum(map(_equal_written, rows)),
         "most_uses": max(uses.values(), default=0),
         "fewest_uses": min(uses[row["qid"]] for row in rows),
         "per_round": [
@@ -85,6 +93,15 @@ def fold_numbers(fold: int, rows: Sequence[Row], found: FoldMatch) -> Row:
     }
 
 
+def _equal_written(row: Row) -> int:
+    """How many written wrong answers that stayed say the same as the right one."""
+    right = row["answers"][row["answer_idx"]]
+    written = [
+        answer for answer, option in zip(row["answers"], row["options"], strict=True) if option["source"] == "human"
+    ]
+    return sum(guard.compare_texts(answer, right) == SAME for answer in written)
+
+
 def whole_report(folds: Sequence[Row], settings: Settings) -> Row:
     """The report over all folds: values are nats per question and round, the gap is the worst of all rounds."""
     rounds = [entry for fold in folds for entry in fold["per_round"]]
@@ -98,6 +115,7 @@ def whole_report(folds: Sequence[Row], settings: Settings) -> Row:
         "certified_gap": max(entry["certified_gap"] for entry in rounds),
         "replaced": sum(fold["replaced"] for fold in folds),
         "fallbacks": sum(fold["fallbacks"] for fold in folds),
+        "equal_written": sum(fold["equal_written"] for fold in folds),
         "most_uses": max(fold["most_uses"] for fold in folds),
         "fewest_uses": min(fold["fewest_uses"] for fold in folds),
         "seed": settings.seed,
@@ -112,14 +130,17 @@ def refuse_nothing(report: Row, items: Sequence[Item]) -> None:
     if report["replaced"]:
         return
     videos = len({item.video_id for item in items})
-    answers = len({item.correct.casefold() for item in items})
-    why = "every other answer says the same, or is about the same video"
+    answers = len({canonical(item.correct) for item in items})
+    questions = len({canonical(item.question) for item in items})
+    why = "every other answer says the same, is about the same video, or does not go with the question at all"
     if len(items) == 1:
         why = "there is only one question"
     elif videos == 1:
         why = "all questions are about one video, and a negative must come from another"
     elif answers == 1:
         why = "all right answers are equal"
+    elif questions == 1:
+        why = "all questions are equal, and the right answer to an equal question may be right here"
     raise ItemError(
         f"no question can be matched: {why} ({len(items)} questions, {videos} videos, {answers} distinct right answers)"
     )

@@ -24,6 +24,7 @@ _LISTED = 50  # easiest items named in the report
 _SUSPECTS = 500
 _REWRITE = 0.8  # mean confidence from which an item should be rewritten or removed
 _MIN_ITEMS = 10
+_MIN_TRAINING = 5  # questions that a panel can be trained on in every cut
 
 TRAINED = ("answer_only", "question_answer", "option_set", "hashed_words")
 
@@ -53,6 +54,12 @@ def audit_items(
     rows = [rows[index] for index in order]
     borrowed = sources(items, rows)
     cut_list = list(cuts(items, borrowed, _PARTS, seed))
+    fewest = min(len(cut.train) for cut in cut_list)
+    if fewest < _MIN_TRAINING:
+        raise ItemError(
+            f"an audit needs {_MIN_TRAINING} questions to train on beside those that are tested or tied to them by a "
+            f"borrowed answer, but only {fewest} of {len(items)} are left: audit more questions on more videos together"
+        )
     report = {
         "n": len(items),
         "trained_on": int(np.mean([len(cut.train) for cut in cut_list])),

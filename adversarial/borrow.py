@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from adversarial import encoder, guard, judge, relevance
 from adversarial.items import Item, ItemError
+from adversarial.kernels import SAME
 from adversarial.matching import Matching, match
 from adversarial.parts import video_parts
 from adversarial.pool import Pool
@@ -82,7 +83,11 @@ def match_fold(
             stage = f"match {number + 1} of {settings.replace}"
             rounds.append(_round(pool, rounds, settings, partial(progress or _silent, stage), steps))
             pool = pool.after(rounds[-1].columns)
-    return FoldMatch(_picks(pool, learnt["easiest"][:, : settings.replace]), rounds)
+    picks = _picks(pool, learnt["easiest"][:, : settings.replace])
+    for row, own in enumerate(picks):
+        if len(own) < settings.replace:
+            picks[row] = _without_repeats(items[row], own, items)
+    return FoldMatch(picks, rounds)
 
 
 def _silent(stage: str, share: float) -> None:
@@ -198,6 +203,21 @@ def _picks(pool: Pool, replaced: NDArray[np.int32]) -> list[list[Pick]]:
             )
         picks.append(found)
     return picks
+
+
+def _without_repeats(item: Item, picks: list[Pick], items: Sequence[Item]) -> list[Pick]:
+    """Without the borrowed answers that say what a written one says which had to stay after all."""
+    while True:
+        gone = {pick.option for pick in picks}
+        kept = [answer for option, answer in enumerate(item.answers) if option not in gone]
+        fine = [
+            pick
+            for pick in picks
+            if all(guard.compare_texts(items[pick.source].correct, answer) != SAME for answer in kept)
+        ]
+        if len(fine) == len(picks):
+            return picks
+        picks = fine
 
 
 def _sigmoid(value: float) -> float:

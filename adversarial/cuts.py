@@ -27,23 +27,30 @@ class Cut:
 
 
 def sources(items: Sequence[Item], rows: Sequence[dict[str, Any]]) -> NDArray[np.int64]:
-    """[n, o]: the index of the item whose right answer an option is; -1 for written or unknown ones."""
+    """[n, o]: the index of the item whose right answer an option is; -1 for written ones.
+
+    An item that is not there (removed since, or left out of a sample) gets an index from n on: what it lent ties the
+    questions that borrowed it all the same.
+    """
     place = {item.qid: index for index, item in enumerate(items)}
     most = max(len(item.answers) for item in items)
     found = np.full((len(items), most), -1, np.int64)
     for index, row in enumerate(rows):
         for option, entry in enumerate(row.get("options") or []):
             if isinstance(entry, dict) and entry.get("source") == "matched":
-                found[index, option] = place.get(entry.get("source_qid"), -1)  # type: ignore[arg-type]
+                found[index, option] = place.setdefault(entry["source_qid"], len(place))
     return found
 
 
 def cuts(items: Sequence[Item], borrowed: NDArray[np.int64], parts: int, seed: int) -> Iterator[Cut]:
     """One cut for every part; every item is tested exactly once. ``borrowed`` is what ``sources`` returns."""
+    n = len(items)
     part = video_parts([item.video_id for item in items], parts, seed)
     for index in range(int(part.max()) + 1):
         testing = part == index
-        lent = np.zeros(len(items), bool)  # whose right answer is a wrong option of a tested question
-        lent[borrowed[testing][borrowed[testing] >= 0]] = True
-        hidden = (borrowed >= 0) & (testing | lent)[np.maximum(borrowed, 0)]
-        yield Cut(np.flatnonzero(~testing & ~lent), np.flatnonzero(testing), hidden)
+        tied = np.zeros(max(n, int(borrowed.max(initial=0)) + 1), bool)
+        tied[borrowed[testing][borrowed[testing] >= 0]] = True  # their right answers are wrong options under test
+        train = ~testing & ~tied[:n]
+        tied[:n] |= testing
+        hidden = (borrowed >= 0) & tied[np.maximum(borrowed, 0)]
+        yield Cut(np.flatnonzero(train), np.flatnonzero(testing), hidden)

@@ -22,16 +22,17 @@ def harden_items(
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Match with ``settings.replace`` negatives replaced, then with one more, for at most ``rounds`` rounds.
 
-    Stops when the strongest adversary's accuracy falls by less than ``stop`` or the written negatives run out, and
-    returns the best rows as match_items does; the report also holds ``audits`` (one a round, the first for
-    the written answers), ``stopped`` and ``rewrite``, the items that the panel still answers with confidence.
+    A round's ``fall`` is how much worse the strongest adversary does than on the written answers when trained on the
+    same questions (each round ties more questions together, so each panel trains on fewer). Stops when the fall grows
+    by less than ``stop`` or the written negatives run out, and returns the rows of the deepest fall as match_items
+    does; the report also holds ``audits`` (one a round), ``stopped`` and ``rewrite``, the items that the panel still
+    answers with confidence.
     """
     if rounds < 1:
         raise ItemError(f"rounds: expected 1 or more, got {rounds}")
     batch = Batch(rows, settings, max_fold)
     wrong = min(len(item.answers) for item in batch.items) - 1
-    written = audit_items(rows, seed=settings.seed, progress=_named(progress, "audit 0"))
-    audits = [_summary(0, written)]
+    audits: list[dict[str, Any]] = []
     best = None
     stopped = f"all {rounds} rounds done"
     for number in range(1, rounds + 1):
@@ -40,13 +41,14 @@ def harden_items(
             stopped = f"the written negatives ran out: some questions have {wrong}"
             break
         output, report = batch.match(replace(settings, replace=count), _named(progress, f"round {number}"))
-        audit = audit_items(output, seed=settings.seed, before=False, progress=_named(progress, f"audit {number}"))
+        audit = audit_items(output, seed=settings.seed, progress=_named(progress, f"audit {number}"))
+        deepest = max((entry["fall"] for entry in audits), default=0.0)
         audits.append(_summary(count, audit))
-        gain = audits[-2]["accuracy"] - audits[-1]["accuracy"]
+        gain = audits[-1]["fall"] - deepest
         if best is None or gain > 0:
             best = output, report, [entry for entry in audit["easiest"] if entry["rewrite"]]
         if gain < stop:
-            stopped = f"round {number} took {gain:.4f} from the strongest adversary, less than {stop}"
+            stopped = f"round {number} took {gain:.4f} more from the strongest adversary, less than {stop}"
             break
     if best is None:
         raise ItemError(f"replace: {settings.replace} negatives are to go, but some questions have {wrong}")
@@ -62,10 +64,18 @@ def _named(progress: Progress | None, name: str) -> Progress | None:
 
 def _summary(count: int, audit: dict[str, Any]) -> dict[str, Any]:
     """One audit in the report: how many negatives were replaced and what the panel then reached."""
-    strongest = audit["strongest"]
+    accuracy = _strongest(audit["panel"])
+    written = _strongest(audit["before"]["same_training"]["panel"])
     return {
         "replaced": count,
-        "strongest": strongest,
-        "accuracy": audit["panel"][strongest]["accuracy"],
+        "strongest": audit["strongest"],
+        "accuracy": accuracy,
+        "written": written,
+        "fall": written - accuracy,
+        "trained_on": audit["trained_on"],
         "panel": {name: audit["panel"][name]["accuracy"] for name in TRAINED},
     }
+
+
+def _strongest(panel: dict[str, dict[str, float]]) -> float:
+    return max(panel[name]["accuracy"] for name in TRAINED)

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from adversarial import listwise
+from adversarial import guard, listwise
 from adversarial.items import Item
-from adversarial.text import words
+from adversarial.kernels import SAME
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
@@ -24,11 +24,6 @@ def option_scores(items: Sequence[Item], vectors: Floats, asked: Ints, options: 
     where there is no such option.
     """
     n, count = options.shape
-    lengths = np.full((n, count, 2), np.nan, np.float32)
-    for row, item in enumerate(items):
-        for option, answer in enumerate(item.answers):
-            lengths[row, option] = np.log1p(len(words(answer))), np.log1p(len(answer))
-
     def features_of(rows: NDArray[np.int64]) -> Floats:
         said = np.where(options[rows][:, :, None] >= 0, vectors[options[rows]], np.nan).astype(np.float32)
         question = np.repeat(vectors[asked[rows]][:, None], count, axis=1)
@@ -36,7 +31,7 @@ def option_scores(items: Sequence[Item], vectors: Floats, asked: Ints, options: 
         fit = question * said
         far = np.linalg.norm(odd, axis=2, keepdims=True)
         near = fit.sum(axis=2, keepdims=True)
-        return np.concatenate((said, question, fit, odd, far, near, lengths[rows]), axis=2)
+        return np.concatenate((said, question, fit, odd, far, near), axis=2)
 
     scores = np.full((n, count), np.nan, np.float32)
     if n < _LEARNT_FROM or part.max() == 0:
@@ -53,8 +48,15 @@ def option_scores(items: Sequence[Item], vectors: Floats, asked: Ints, options: 
 
 
 def easiest(items: Sequence[Item], scores: Floats) -> Ints:
-    """Every item's options, the wrong ones first, from the one that looks least right on; [n, o]."""
+    """Every item's options, the wrong ones first, from the one that looks least right on; [n, o].
+
+    Before all of these stand the ones that say the same as the right answer: they are no wrong answers.
+    """
     wrong = scores.copy()
+    for row, item in enumerate(items):
+        for option, answer in enumerate(item.answers):
+            if guard.compare_texts(answer, item.correct) == SAME:
+                wrong[row, option] = -np.inf
     wrong[np.arange(len(items)), [item.answer_idx for item in items]] = np.inf
     wrong[np.isnan(wrong)] = np.inf
     return np.argsort(wrong, axis=1, kind="stable").astype(np.int32)

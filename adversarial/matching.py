@@ -17,7 +17,7 @@ from adversarial.pool import Ints, Pool
 from adversarial.pricing import Priced, price
 from adversarial.sample import SMALLEST, prices_from, sampled_rows
 
-UNMATCHED = -25.0  # nats: what leaving a question without a match costs, far below any legal pair
+UNMATCHED = -25.0  # nats: what a question without a match costs; a pair that is worth less is none
 _CAPS = (0.7, 1.0, 2.0)  # nats: early on, staying unmatched costs no more than this below the best edge
 _WIDTH = 64
 _MAX_PASSES = 40

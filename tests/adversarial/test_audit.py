@@ -7,6 +7,7 @@ import pytest
 
 from adversarial.audit import audit_items
 from adversarial.items import ItemError
+from adversarial.pipeline import match_items
 
 from .conftest import make_rows
 
@@ -50,3 +51,9 @@ def test_equal_options_are_suspects() -> None:
 def test_too_little_to_audit_is_an_error() -> None:
     with pytest.raises(ItemError, match="needs 10 questions"):
         audit_items(make_rows(5))
+
+
+def test_too_little_left_to_train_on_is_an_error() -> None:
+    rows = [row | {"video_id": f"v{row['qid'] % 2}"} for row in make_rows(20)]
+    with pytest.raises(ItemError, match="questions to train on"):
+        audit_items(match_items(rows, replace=2)[0])

@@ -27,6 +27,20 @@ def borrowed_rows(count: int, seed: int) -> list[dict[str, Any]]:
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(12, 80), st.integers(0, 1000))
+def test_an_item_that_was_removed_still_ties_those_that_borrowed_from_it(count: int, seed: int) -> None:
+    rows = borrowed_rows(count, seed)[: count * 2 // 3]
+    items = parse_rows(rows)
+    borrowed = sources(items, rows)
+    lenders = [[option.get("source_qid") for option in row["options"]] for row in rows]
+    for cut in cuts(items, borrowed, 5, seed):
+        tested = {qid for row in cut.test for qid in lenders[row]} - {None}
+        for row in cut.train:
+            seen = {qid for qid, hidden in zip(lenders[row], cut.hidden[row], strict=False) if not hidden}
+            assert not tested & seen
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(12, 80), st.integers(0, 1000))
 def test_no_tested_text_is_trained_on_from_the_other_side(count: int, seed: int) -> None:
     rows = borrowed_rows(count, seed)
     items = parse_rows(rows)

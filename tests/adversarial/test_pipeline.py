@@ -107,3 +107,49 @@ def test_infeasible_inputs_say_why(change: dict[str, Any], message: str) -> None
 def test_more_replacements_than_wrong_options_is_an_error() -> None:
     with pytest.raises(ItemError, match="qid 0: has 1 wrong options"):
         match_items(make_rows(12, options=2), replace=2)
+
+
+def test_right_answer_stands_everywhere_equally_often_over_small_folds() -> None:
+    rows = [row | {"fold": f"fold {row['qid'] // 5}"} for row in make_rows(400)]
+    places = Counter(row["answer_idx"] for row in match_items(rows)[0])
+    assert max(places.values()) < 0.33 * len(rows)  # where every fold began at the first place: 0.4
+
+
+def test_a_borrowed_answer_never_repeats_a_written_one_that_had_to_stay() -> None:
+    rows = [
+        {"qid": 0, "video_id": "a", "question": "what is it?", "answers": ["red cup", "blue plate", "green box"]},
+        {"qid": 1, "video_id": "b", "question": "what stands there?", "answers": ["blue plate", "a dog", "a cat"]},
+    ]
+    output, report = match_items([row | {"answer_idx": 0} for row in rows], replace=2)
+    for row in output:
+        assert len(set(row["answers"])) == 3
+    assert report["fallbacks"] == 2
+
+
+def test_a_written_negative_that_says_the_right_answer_goes_first() -> None:
+    rows = make_rows(120)
+    for row in rows[::3]:
+        wrong = next(at for at in range(4) if at != row["answer_idx"])
+        row["answers"][wrong] = row["answers"][row["answer_idx"]].upper()
+    output, report = match_items(rows)
+    for row in output:
+        assert len({answer.casefold() for answer in row["answers"]}) == 4
+    assert report["equal_written"] == 0
+
+
+def test_a_written_negative_that_says_the_right_answer_and_stays_is_counted() -> None:
+    rows = make_rows(40)
+    right = rows[3]["answers"][rows[3]["answer_idx"]]
+    rows[3]["answers"] = [right, right, right, right]
+    assert match_items(rows)[1]["equal_written"] == 2
+
+
+def test_equal_questions_are_named_as_the_reason() -> None:
+    rows = [row | {"question": "what color is it?"} for row in make_rows(30)]
+    with pytest.raises(ItemError, match="all questions are equal"):
+        match_items(rows)
+
+
+def test_an_old_fallback_is_not_kept() -> None:
+    output, report = match_items([row | {"fallback": "of last year"} for row in make_rows(60)])
+    assert report["fallbacks"] == sum("fallback" in row for row in output) == 0
