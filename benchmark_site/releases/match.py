@@ -32,7 +32,7 @@ def match(release_id: int, token: str) -> None:
             matched, report = match_items(written, replace=REPLACED, seed=release.seed)
         except ItemError as error:
             raise Refused(f"negatives: {error}") from error
-        blind = {"before": _audit(written, release.seed), "after": _audit(matched, release.seed)}
+        blind = _blind(matched, release.seed)
         negatives = _apply(questions, matched)
     quality = gate.check_matched(questions, negatives, blind.get("after", {}).get("suspects", []))
     gate.refuse_blocked(quality)
@@ -45,12 +45,14 @@ def match(release_id: int, token: str) -> None:
         release.save(update_fields=["matching", "blind", "quality", "step"])
 
 
-def _audit(rows: list[dict[str, Any]], seed: int) -> dict[str, Any]:
-    """The audit's report; with too few questions for one, an empty panel and the reason."""
+def _blind(matched: list[dict[str, Any]], seed: int) -> dict[str, Any]:
+    """The audit of the written and of the matched options; with too few questions, empty panels and the reason."""
     try:
-        return audit_items(rows, seed=seed)
+        after = audit_items(matched, seed=seed)
     except ItemError as error:
-        return {"panel": {}, "refused": str(error)}
+        refused = {"panel": {}, "refused": str(error)}
+        return {"before": refused, "after": refused}
+    return {"before": after.pop("before"), "after": after}
 
 
 def _row(item: Item) -> dict[str, Any]:
