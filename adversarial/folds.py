@@ -18,8 +18,9 @@ from typing import Any
 
 from adversarial.assemble import fold_numbers, fold_rows, refuse_nothing, whole_report
 from adversarial.borrow import Progress, Settings, match_fold
-from adversarial.items import Item, ItemError, iterate_rows, parse_row, parse_rows, write_whole
+from adversarial.items import Item, ItemError, iterate_rows, parse_row, parse_rows
 from adversarial.memory import PeakMemory
+from adversarial.paths import write_whole
 from adversarial.splits import MAX_FOLD, assign_folds
 from adversarial.store import Store
 

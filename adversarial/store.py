@@ -1,12 +1,14 @@
 """Arrays kept on disk between steps, so that work that was killed goes on where it stood."""
 
-import os
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from adversarial.errors import refusing
+from adversarial.paths import whole_file
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -19,18 +21,17 @@ class Store:
         folder.mkdir(parents=True, exist_ok=True)
 
     def remember(self, name: str, compute: Callable[[], Arrays]) -> Arrays:
-        """What ``compute`` gave the first time, read from disk from then on."""
+        """What ``compute`` gave the first time, read from disk from then on.
+
+        Raises ItemError, naming the file, where it cannot be written or what lies there was not written here.
+        """
         path = self._folder / f"{name}.npz"
         if path.exists():
-            with np.load(path, allow_pickle=False) as kept:
+            with refusing(f"{path}: broken, delete it"), np.load(path, allow_pickle=False) as kept:
                 return {key: kept[key] for key in kept.files}
         arrays = compute()
-        half = path.with_suffix(f".{os.getpid()}.part")
-        with half.open("wb") as out:
+        with whole_file(path) as out:
             np.savez(out, **arrays)  # type: ignore[arg-type]
-            out.flush()
-            os.fsync(out.fileno())
-        half.replace(path)
         return arrays
 
     def clear(self) -> None:
