@@ -15,7 +15,7 @@ from adversarial import encoder, guard, judge, relevance
 from adversarial.items import Item, ItemError
 from adversarial.kernels import SAME
 from adversarial.matching import Matching, match
-from adversarial.parts import video_parts
+from adversarial.parts import check_seed, video_parts
 from adversarial.pool import Pool
 from adversarial.store import Arrays, Memory, Store
 from adversarial.text import canonical
@@ -24,11 +24,21 @@ Progress = Callable[[str, float], None]
 
 LAMBDA = 0.03  # more makes borrowed answers easier to tell, less lets rewordings of the right one through
 _PARTS = 5
+_RANGES = {  # of the settings; with a negative lam the bound would certify nothing
+    "lam": (0.0, 5.0),
+    "sim_slope": (0.0, 100.0),
+    "sim_bias": (-100.0, 100.0),
+    "near": (0.0, 1.0),
+    "tolerance": (1e-9, 1.0),
+}
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a match depends on beside the rows; the same settings and rows give the same output."""
+    """What a match depends on beside the rows; the same settings and rows give the same output.
+
+    Raises ItemError that names the setting and what is expected of it.
+    """
 
     replace: int = 1
     seed: int = 0
@@ -38,6 +48,17 @@ class Settings:
     sim_bias: float = -7.2
     near: float = 0.85  # cosine from which two answers count as one
     tolerance: float = 5e-5  # nats per question
+
+    def __post_init__(self) -> None:
+        check_seed(self.seed)
+        if not isinstance(self.replace, int) or self.replace < 1:
+            raise ItemError(f"replace: expected a whole number of 1 or more, got {self.replace!r}")
+        if not isinstance(self.model, str) or not self.model.strip():
+            raise ItemError(f"model: expected the name of a sentence-transformers model, got {self.model!r}")
+        for name, (low, high) in _RANGES.items():
+            value = getattr(self, name)
+            if not isinstance(value, int | float) or not low <= value <= high:  # nan is in no range
+                raise ItemError(f"{name}: expected a number from {low:g} to {high:g}, got {value!r}")
 
 
 @dataclass(frozen=True)

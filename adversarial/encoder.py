@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from adversarial.errors import refusing
+
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
@@ -30,7 +32,10 @@ def model_path(name: str) -> str:
 
 @lru_cache(maxsize=2)
 def load(name: str) -> "SentenceTransformer":
-    """The model, kept in memory: a second fold does not load it again."""
+    """The model, kept in memory: a second fold does not load it again.
+
+    Raises ItemError, naming the model, where it cannot be loaded.
+    """
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     if os.path.isdir(path := model_path(name)):
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -38,7 +43,8 @@ def load(name: str) -> "SentenceTransformer":
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # the bar of the work itself is on the screen
-    return SentenceTransformer(path, device="cpu")
+    with refusing(f"model {name!r}: cannot be loaded"):
+        return SentenceTransformer(path, device="cpu")
 
 
 def encode(

@@ -6,16 +6,20 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from adversarial.errors import ItemError
 from adversarial.parts import video_parts
 
+MIN_FOLD = 2  # a question alone has nobody to borrow from
 MAX_FOLD = 40_000  # questions: what one process matches in about 1.5 GB
 
 
 def assign_folds(keys: Sequence[tuple[str, str]], max_fold: int, seed: int) -> NDArray[np.int32]:
     """The fold of every ``(split, video)``: at most about ``max_fold`` questions, never over two splits.
 
-    A function of the set of keys, not of their order.
+    A function of the set of keys, not of their order. Raises ItemError for a ``max_fold`` that leaves no choice.
     """
+    if max_fold < MIN_FOLD:
+        raise ItemError(f"max_fold: expected {MIN_FOLD} questions or more, got {max_fold}")
     members: dict[str, list[int]] = defaultdict(list)
     for index, (split, _) in enumerate(keys):
         members[split].append(index)
