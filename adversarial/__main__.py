@@ -7,63 +7,77 @@ Examples:
 
 import argparse
 import json
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import joblib
 
+from adversarial.arguments import Parser, finite, whole_number
 from adversarial.borrow import LAMBDA
 from adversarial.encoder import DEFAULT_MODEL
-from adversarial.items import ItemError, read_rows, write_rows, write_whole
-from adversarial.splits import MAX_FOLD
+from adversarial.errors import ItemError, reason
+from adversarial.items import read_questions, write_rows
+from adversarial.parts import MAX_SEED
+from adversarial.paths import check_paths, write_whole
+from adversarial.splits import MAX_FOLD, MIN_FOLD
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    options = _parser().parse_args(arguments)
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # the bar of the work itself is on the screen
     try:
+        options = _parser().parse_args(arguments)
         with _threads(options.jobs):
             options.run(options)
     except (ItemError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        where = f"{error.filename}: " if isinstance(error, OSError) and error.filename else ""
+        print(f"error: {where}{reason(error)}", file=sys.stderr)
         return 2
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m adversarial", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(required=True, metavar="match|audit")
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("input", type=Path, metavar="IN.jsonl", help="one question a line, see docs/adversarial.md")
     shared.add_argument("--report", type=Path, metavar="FILE.json", help="write the numbers here")
-    shared.add_argument("--seed", type=int, default=0, help="same seed, same input: same output (default 0)")
-    shared.add_argument("--jobs", type=int, default=1, help="threads inside a fold; changes the time only (default 1)")
+    shared.add_argument(
+        "--seed", type=whole_number(0, MAX_SEED), default=0, help="same seed, same input: same output (default 0)"
+    )
+    shared.add_argument(
+        "--jobs", type=whole_number(1, 256), default=1, help="threads inside a fold; changes the time only (default 1)"
+    )
 
     match = commands.add_parser("match", parents=[shared], help="replace written negatives by matched ones")
     match.add_argument("output", type=Path, metavar="OUT.jsonl", help="the same questions with their new options")
     match.add_argument(
-        "--replace", type=int, default=1, help="written negatives to replace in every question (default 1)"
+        "--replace", type=whole_number(1), default=1, help="written negatives to replace in every question (default 1)"
     )
     match.add_argument(
         "--lam", type=float, default=LAMBDA, help=f"weight of dissimilarity against relevance (default {LAMBDA})"
     )
     match.add_argument("--model", default=DEFAULT_MODEL, help=f"sentence-transformers model (default {DEFAULT_MODEL})")
     match.add_argument(
-        "--max-fold", type=int, default=MAX_FOLD, help=f"questions matched together at most (default {MAX_FOLD})"
+        "--max-fold",
+        type=whole_number(MIN_FOLD),
+        default=MAX_FOLD,
+        help=f"questions matched together at most (default {MAX_FOLD})",
     )
     match.add_argument(
         "--rounds",
-        type=int,
+        type=whole_number(1),
         default=1,
         help="after an audit replace one more negative, up to so many rounds in all (default 1: no audit)",
     )
     match.add_argument(
         "--stop",
-        type=float,
+        type=finite,
         default=0.005,
         help="end the rounds when the strongest adversary loses less accuracy than this (default 0.005)",
     )
@@ -95,11 +109,12 @@ def _match(options: argparse.Namespace) -> None:
     if options.work and options.rounds > 1:
         raise ItemError("--work matches once, fold by fold: leave out --rounds, or --work")
     settings = Settings(replace=options.replace, seed=options.seed, lam=options.lam, model=options.model)
+    check_paths(options.input, [options.output] + ([options.report] if options.report else []))
     with _Bar() as bar:
         if options.work:
             report = run_all(options.input, options.output, options.work, settings, options.max_fold, bar.show)
         else:
-            rows = read_rows(options.input)
+            rows = read_questions(options.input, settings.replace)
             if options.rounds > 1:
                 output, report = harden_items(
                     rows,
@@ -123,20 +138,27 @@ def _match(options: argparse.Namespace) -> None:
 def _audit(options: argparse.Namespace) -> None:
     from adversarial.audit import audit_items
 
-    rows = read_rows(options.input)
+    check_paths(options.input, [options.report] if options.report else [])
+    rows = read_questions(options.input)
     with _Bar() as bar:
         report = audit_items(rows, seed=options.seed, thorough=options.thorough, progress=bar.show)
     _write_report(options.report, report)
-    before = report.get("before")
-    for name, numbers in report["panel"].items():
-        was = ""
-        if before:
-            full, same = before["panel"][name]["accuracy"], before["same_training"]["panel"][name]["accuracy"]
-            was = f"   was {full:.3f}, trained on as few questions {same:.3f}"
-        print(f"{name:<16} {numbers['accuracy']:.3f}  [{numbers['low']:.3f}, {numbers['high']:.3f}]{was}")
+    print("\n".join(panel_lines(report)))
     print(f"{'chance':<16} {report['chance']:.3f}  strongest: {report['strongest']}")
     rewrite = sum(entry["rewrite"] for entry in report["easiest"])
     print(f"{rewrite} items to rewrite or remove, {len(report['suspects'])} wrong options that may be right")
+
+
+def panel_lines(report: dict[str, Any]) -> Iterator[str]:
+    """One line for each adversary of an audit: its accuracy now and, where negatives were replaced, before."""
+    before = report.get("before", {"panel": {}, "same_training": {"panel": {}}})
+    for name, numbers in report["panel"].items():
+        line = f"{name:<16} {numbers['accuracy']:.3f}  [{numbers['low']:.3f}, {numbers['high']:.3f}]"
+        if name in before["panel"]:
+            line += f"   was {before['panel'][name]['accuracy']:.3f}"
+        if name in before["same_training"]["panel"]:  # the cross-encoder is too slow to be trained a third time
+            line += f", trained on as few questions {before['same_training']['panel'][name]['accuracy']:.3f}"
+        yield line
 
 
 def _write_report(path: Path | None, report: dict[str, Any]) -> None:
@@ -151,9 +173,10 @@ class _Bar:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+        console = Console(stderr=True)
         self._bar = Progress(
             TextColumn("{task.description:<28}"), BarColumn(), TimeElapsedColumn(),
-            console=Console(stderr=True), transient=True,
+            console=console, transient=True, disable=not console.is_terminal,
         )  # fmt: skip
         self._task = self._bar.add_task("start", total=1.0)
         self._bar.start()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from adversarial.__main__ import main
+from adversarial.__main__ import main, panel_lines
 from adversarial.items import read_rows, write_rows
 
 from .conftest import make_rows
@@ -47,16 +47,16 @@ def test_folder_of_steps_gives_the_same_file(source: Path, tmp_path: Path) -> No
     [
         ("{", "line 2: expected one JSON object"),
         ("[1]", "line 2: expected a JSON object, got list"),
-        ('{"qid": 0}', "row 2 (qid 0): field video_id: expected a non-blank string"),
+        ('{"qid": 0}', "line 2 (qid 0): field video_id: expected a non-blank string"),
         ({"answers": ["a"]}, "field answers: expected 2 to 8 strings, got 1 options"),
         ({"answers": ["a", " "]}, "field answers[1]: expected a non-blank string"),
         ({"answers": list("abcdefghi")}, "got 9 options"),
         ({"answer_idx": 4}, "field answer_idx: expected 0 to 3, got 4"),
         ({"answer_idx": True}, "field answer_idx"),
         ({"qid": None}, "field qid: expected a non-empty string or an integer, got None"),
-        ({"qid": 0}, "row 2: qid 0 was already used in row 1"),
+        ({"qid": 0}, "line 2 (qid 0): field qid: was already used in"),
         ({"question": 7}, "field question: expected a non-blank string, got 7"),
-        ({"fold": "train"}, "1 of 2 rows have a fold"),
+        ({"fold": "train"}, "line 2 (qid 1): field fold: given, though the rows before lack it"),
         ({"options": [{}]}, "field options: expected one object for each of the 4 answers"),
     ],
 )
@@ -69,17 +69,54 @@ def test_bad_input_is_named_and_nothing_written(
     source.write_text(json.dumps(first) + "\n" + bad + "\n")
     for command in (["match", str(source), str(tmp_path / "out.jsonl")], ["audit", str(source)]):
         assert main(command) == 2
-        assert message in capsys.readouterr().err
-    assert not (tmp_path / "out.jsonl").exists()
+        error = capsys.readouterr().err
+        assert error.startswith(f"error: {source}: line 2")
+        assert error.count("\n") == 1
+        assert message in error
+    assert list(tmp_path.iterdir()) == [source]
 
 
 def test_missing_file_and_impossible_wishes(source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["audit", str(tmp_path / "absent.jsonl")]) == 2
     assert "absent.jsonl" in capsys.readouterr().err
-    assert main(["match", str(source), str(tmp_path / "out.jsonl"), "--replace", "4"]) == 2
-    assert "has 3 wrong options, fewer than the 4 to be replaced" in capsys.readouterr().err
-    assert main(["match", str(source), str(tmp_path / "out.jsonl"), "--replace", "0"]) == 2
+    for more in ([], ["--work", str(tmp_path / "work")]):
+        assert main(["match", str(source), str(tmp_path / "out.jsonl"), "--replace", "4", *more]) == 2
+        expected = (
+            f"error: {source}: line 1 (qid 0): field answers: has 3 wrong options, fewer than the 4 to be replaced"
+        )
+        assert capsys.readouterr().err == expected + "\n"
     assert main(["match", str(source), str(tmp_path / "out.jsonl"), "--rounds", "2", "--work", "w"]) == 2
+
+
+def test_matched_rows_are_not_matched_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, second = tmp_path / "in.jsonl", make_rows(2)[1]
+    options = [{"source": "correct" if at == second["answer_idx"] else "matched"} for at in range(4)]
+    write_rows(source, [make_rows(1)[0], second | {"options": options}])
+    for more in ([], ["--work", str(tmp_path / "work")], ["--rounds", "2"]):
+        assert main(["match", str(source), str(tmp_path / "out.jsonl"), *more]) == 2
+        expected = f"error: {source}: line 2 (qid 1): field options: already matched; match the written questions\n"
+        assert capsys.readouterr().err == expected
+    assert list(tmp_path.iterdir()) == [source]
+
+
+def test_an_adversary_without_a_comparison_is_printed_alone() -> None:
+    numbers = {"accuracy": 0.5, "low": 0.4, "high": 0.6}
+    panel = {"answer_only": numbers, "cross_encoder": numbers}
+    assert list(panel_lines({"panel": panel})) == [
+        "answer_only      0.500  [0.400, 0.600]",
+        "cross_encoder    0.500  [0.400, 0.600]",
+    ]
+    before = {"panel": panel, "same_training": {"panel": {"answer_only": numbers}}}
+    assert list(panel_lines({"panel": panel, "before": before})) == [
+        "answer_only      0.500  [0.400, 0.600]   was 0.500, trained on as few questions 0.500",
+        "cross_encoder    0.500  [0.400, 0.600]   was 0.500",
+    ]
+
+
+def test_no_bar_where_nobody_watches(source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_rows(source, [row | {"video_id": "one"} for row in make_rows(12)])
+    assert main(["match", str(source), str(tmp_path / "out.jsonl")]) == 2
+    assert capsys.readouterr().err.startswith("error: no question can be matched: ")
 
 
 def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
