@@ -173,6 +173,7 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {
     "benchmark_site.releases.tasks.build": {"queue": "match"},
+    "benchmark_site.releases.tasks.match_fold": {"queue": "match"},
     "benchmark_site.leaderboard.tasks.score": {"queue": "score"},
     "benchmark_site.leaderboard.tasks.train": {"queue": "train"},
 }

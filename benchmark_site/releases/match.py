@@ -10,10 +10,10 @@ from typing import Any
 
 from adversarial.audit import audit_items
 from adversarial.items import ItemError
-from adversarial.pipeline import match_items
 from benchmark_site.releases import gate
 from benchmark_site.releases.claims import held
 from benchmark_site.releases.errors import Refused
+from benchmark_site.releases.folds import forget, match_in_folds
 from benchmark_site.releases.models import Item, Negative, Release
 
 REPLACED = 1  # written negatives of three that are replaced (paper, section 4.2)
@@ -29,7 +29,7 @@ def match(release_id: int, token: str) -> None:
     if questions:
         written = [_row(item) for item in questions]
         try:
-            matched, report = match_items(written, replace=REPLACED, seed=release.seed)
+            matched, report = match_in_folds(release, written, REPLACED)
         except ItemError as error:
             raise Refused(f"negatives: {error}") from error
         blind = _blind(matched, release.seed)
@@ -43,6 +43,7 @@ def match(release_id: int, token: str) -> None:
         release.quality = sorted([*release.quality, *quality], key=lambda row: row["id"])
         release.step = Release.Step.WRITE
         release.save(update_fields=["matching", "blind", "quality", "step"])
+    forget(release_id)
 
 
 def _blind(matched: list[dict[str, Any]], seed: int) -> dict[str, Any]:

@@ -16,6 +16,14 @@ def build(release_id: int) -> None:
 
 
 @shared_task
+def match_fold(release_id: int, fold: int) -> None:
+    """Match one fold of a release that is being built; does nothing where that is done."""
+    from benchmark_site.releases.folds import match_one
+
+    match_one(release_id, fold)
+
+
+@shared_task
 def sweep() -> None:
     """Wake the releases that wait for a worker or whose worker has died. Run it once a minute."""
     for pk in waiting().values_list("pk", flat=True):
