@@ -44,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m adversarial", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(required=True, metavar="match|audit")
-    shared = argparse.ArgumentParser(add_help=False)
+    shared = Parser(add_help=False)
     shared.add_argument("input", type=Path, metavar="IN.jsonl", help="one question a line, see docs/adversarial.md")
     shared.add_argument("--report", type=Path, metavar="FILE.json", help="write the numbers here")
     shared.add_argument(

@@ -2,27 +2,52 @@
 
 ``plan`` writes a folder with one file a fold; ``run_fold`` matches one of them, in any order, on any worker, as
 often as it likes: a finished fold is left as it is, a killed one goes on where it stood; ``gather`` joins them in the
-order of the input. None of the three holds more than one fold in memory, and match_items gives the same rows.
+order of the input. None of the three holds more than one fold in memory or more than a few files open, and
+match_items gives the same rows.
 """
 
 import fcntl
 import hashlib
-import heapq
 import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from dataclasses import asdict
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from adversarial.assemble import fold_numbers, fold_rows, refuse_nothing, whole_report
 from adversarial.borrow import Progress, Settings, match_fold
-from adversarial.items import Item, ItemError, iterate_rows, parse_row, parse_rows
+from adversarial.errors import ItemError, refusing
+from adversarial.items import Item, checked, iterate_rows, parse_row, parse_rows
 from adversarial.memory import PeakMemory
-from adversarial.paths import write_whole
+from adversarial.paths import whole_folder, write_whole
 from adversarial.splits import MAX_FOLD, assign_folds
 from adversarial.store import Store
+
+_ROWS = "fold-rows"  # the folder of the folds' input; a killed plan is made anew
+_HELD = 2**26  # letters of rows in memory before they are dealt to the folds' files
+_WINDOW = 2**16  # rows in memory while the folds are joined
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What plan.json holds: the input by its digest, how it was cut, and what every fold is matched with."""
+
+    sha256: str
+    max_fold: int
+    settings: Settings
+    folds: int
+
+    @classmethod
+    def read(cls, work: Path) -> "Plan":
+        """Raises ItemError, naming the file, where there is none or it was not written here."""
+        path = work / "plan.json"
+        with refusing(f"{path}: no plan of this program"):
+            found = _read(path)
+            plan = cls(found["sha256"], found["max_fold"], Settings(**found["settings"]), found["folds"])
+            range(plan.folds)  # raises unless it is a whole number
+        return plan
 
 
 def plan(source: Path, work: Path, settings: Settings, max_fold: int = MAX_FOLD) -> int:
@@ -31,51 +56,68 @@ def plan(source: Path, work: Path, settings: Settings, max_fold: int = MAX_FOLD)
     A folder that already holds this plan is taken as it is, so that a killed run goes on. Raises ItemError for bad
     rows, and where the folder holds another plan.
     """
-    wanted = {"sha256": _digest(source), "max_fold": max_fold, "settings": asdict(settings)}
+    if work.exists() and not work.is_dir():
+        raise ItemError(f"{work}: is no folder, expected one to keep the steps in")
+    if source.exists() and not source.is_file():
+        raise ItemError(f"{source}: is read more than once, expected a regular file")
+    digest = _digest(source)
     if (work / "plan.json").exists():
-        found = _read(work / "plan.json")
-        if {key: found[key] for key in wanted} != wanted:
+        found = Plan.read(work)
+        if found != Plan(digest, max_fold, settings, found.folds):
             raise ItemError(f"{work}: holds the folds of another input or other settings: name another folder")
-        return int(found["folds"])
+        return found.folds
+    if next(work.glob("fold-[0-9]*"), None):
+        raise ItemError(f"{work}: holds folds without their plan: name another folder, or empty this one")
+    keys = [(item.split, item.video_id) for item in checked(iterate_rows(source), f"{source}: line", settings.replace)]
+    place = assign_folds(keys, max_fold, settings.seed).tolist()
+    del keys
     work.mkdir(parents=True, exist_ok=True)
-    seen: set[str | int] = set()
-    keys = []
-    labels = 0
-    for number, row in iterate_rows(source):
-        item = parse_row(row, f"{source}: line {number}")
-        if item.qid in seen:
-            raise ItemError(f"{source}: line {number}: qid {item.qid!r} was already used")
-        seen.add(item.qid)
-        labels += "fold" in row
-        keys.append((item.split, item.video_id))
-    if labels not in (0, len(keys)):
-        raise ItemError(f"{source}: {labels} of {len(keys)} rows have a fold: expected all of them or none")
-    place = assign_folds(keys, max_fold, settings.seed)
-    folds = int(place.max()) + 1
-    del seen, keys
-    with ExitStack() as stack:
-        files = [stack.enter_context(_input(work, fold).open("w", encoding="utf-8")) for fold in range(folds)]
-        for at, (_, row) in enumerate(iterate_rows(source)):
-            files[place[at]].write(json.dumps([at, row], ensure_ascii=False) + "\n")
-    _write(work / "plan.json", wanted | {"folds": folds})
+    with whole_folder(work / _ROWS) as folder:
+        _deal(source, place, folder)
+    folds = max(place) + 1
+    _write(work / "plan.json", asdict(Plan(digest, max_fold, settings, folds)))
     return folds
+
+
+def _deal(source: Path, place: Sequence[int], folder: Path) -> None:
+    """Append every row to its fold's file, many rows at a time, so that one file is open and not one a fold."""
+    held: dict[int, list[str]] = defaultdict(list)
+    size = 0
+
+    def append() -> None:
+        for fold, lines in held.items():
+            with (folder / _name(fold)).open("a", encoding="utf-8") as out:
+                out.writelines(lines)
+        held.clear()
+
+    for at, (_, row) in enumerate(iterate_rows(source)):
+        line = json.dumps([at, row], ensure_ascii=False) + "\n"
+        held[place[at]].append(line)
+        size += len(line)
+        if size >= _HELD:
+            append()
+            size = 0
+    append()
 
 
 def run_fold(work: Path, fold: int, progress: Progress | None = None) -> dict[str, Any]:
     """Match one fold of a plan and return its numbers; at once where that was done before.
 
-    A second caller waits for the first, which a queue that delivers a task twice needs.
+    A second caller waits for the first, which a queue that delivers a task twice needs. Raises ItemError where there
+    is no such fold or no plan.
     """
+    found = Plan.read(work)
+    if not 0 <= fold < found.folds:
+        raise ItemError(f"{work}: fold {fold}: expected 0 to {found.folds - 1}")
     done = work / f"fold-{fold:05}.json"
     with (work / f"fold-{fold:05}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # the kernel drops it when its holder is killed
         if not done.exists():
-            _match_files(work, fold, done, progress)
-    return _read(done)
+            _match_files(work, fold, found.settings, done, progress)
+    return _numbers(work, fold)
 
 
-def _match_files(work: Path, fold: int, done: Path, progress: Progress | None) -> None:
-    settings = Settings(**_read(work / "plan.json")["settings"])
+def _match_files(work: Path, fold: int, settings: Settings, done: Path, progress: Progress | None) -> None:
     started = time.process_time()
     with PeakMemory() as peak:
         with _input(work, fold).open(encoding="utf-8") as lines:
@@ -99,18 +141,15 @@ def gather(work: Path, target: Path) -> dict[str, Any]:
 
     Raises ItemError while folds are missing, naming them, and where not one question could be matched.
     """
-    found = _read(work / "plan.json")
-    missing = [fold for fold in range(found["folds"]) if not (work / f"fold-{fold:05}.json").exists()]
+    found = Plan.read(work)
+    missing = [fold for fold in range(found.folds) if not (work / f"fold-{fold:05}.json").exists()]
     if missing:
-        raise ItemError(f"{work}: {len(missing)} of {found['folds']} folds are not done: {missing[:10]}")
-    numbers = [_read(work / f"fold-{fold:05}.json") for fold in range(found["folds"])]
-    report = whole_report(numbers, Settings(**found["settings"]))
+        raise ItemError(f"{work}: {len(missing)} of {found.folds} folds are not done: {missing[:10]}")
+    numbers = [_numbers(work, fold) for fold in range(found.folds)]
+    report = whole_report(numbers, found.settings)
     if not report["replaced"]:
-        refuse_nothing(report, [item for fold in range(found["folds"]) for item in _items(work, fold)])
-    with ExitStack() as stack:
-        files = [stack.enter_context(_output(work, fold).open(encoding="utf-8")) for fold in range(found["folds"])]
-        merged = heapq.merge(*map(_numbered_lines, files))
-        write_whole(target, (line for _, line in merged))
+        refuse_nothing(report, [item for fold in range(found.folds) for item in _items(work, fold)])
+    write_whole(target, _in_order(work, found.folds, report["n"]))
     return report | {
         "cpu_seconds": sum(fold["cpu_seconds"] for fold in numbers),
         "peak_bytes": max(fold["peak_bytes"] for fold in numbers),
@@ -143,23 +182,45 @@ def _items(work: Path, fold: int) -> list[Item]:
         return [parse_row(json.loads(line)[1], f"fold {fold}") for line in lines]
 
 
-def _numbered_lines(lines: Iterator[str]) -> Iterator[tuple[int, str]]:
-    for line in lines:
-        at, row = json.loads(line)
-        yield at, json.dumps(row, ensure_ascii=False) + "\n"
+def _in_order(work: Path, folds: int, rows: int) -> Iterator[str]:
+    """The folds' rows in the order of the input: a window of them at a time, one file open at a time."""
+    positions = [0] * folds  # bytes of a fold's file that were read
+    for start in range(0, rows, _WINDOW):
+        window = [""] * min(_WINDOW, rows - start)
+        for fold in range(folds):
+            with _output(work, fold).open("rb") as lines:
+                lines.seek(positions[fold])
+                for line in lines:
+                    at, row = json.loads(line)
+                    if at >= start + len(window):
+                        break
+                    window[at - start] = json.dumps(row, ensure_ascii=False) + "\n"
+                    positions[fold] += len(line)
+        yield from window
 
 
 def _input(work: Path, fold: int) -> Path:
-    return work / f"fold-{fold:05}.in.jsonl"
+    return work / _ROWS / _name(fold)
 
 
 def _output(work: Path, fold: int) -> Path:
     return work / f"fold-{fold:05}.out.jsonl"
 
 
+def _name(fold: int) -> str:
+    return f"fold-{fold:05}.jsonl"
+
+
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _numbers(work: Path, fold: int) -> dict[str, Any]:
+    """What a finished fold adds to the report; raises ItemError where that was not written here."""
+    path = work / f"fold-{fold:05}.json"
+    with refusing(f"{path}: broken, delete it to match the fold again"):
+        return _read(path)
 
 
 def _read(path: Path) -> dict[str, Any]:

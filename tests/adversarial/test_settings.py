@@ -64,7 +64,7 @@ def test_wishes_that_cannot_be_met_are_one_line(wish: str, tmp_path: Path, capsy
 
 
 def test_python_calls_are_checked_too() -> None:
-    with pytest.raises(ItemError, match="^seed: expected"):
+    with pytest.raises(ItemError, match=r"^seed: expected"):
         audit_items(make_rows(12), seed=-1)
     for most in (0, -1, 1):
         with pytest.raises(ItemError, match=f"^max_fold: expected 2 questions or more, got {most}"):
