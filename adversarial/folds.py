@@ -41,10 +41,10 @@ class Plan:
 
     @classmethod
     def read(cls, work: Path) -> "Plan":
-        """Raises ItemError, naming the file, where there is none or it was not written here."""
+        """Raises ItemError, naming the file, where it was not written here, and FileNotFoundError where none lies."""
         path = work / "plan.json"
+        found = _read(path, "no plan of this program")
         with refusing(f"{path}: no plan of this program"):
-            found = _read(path)
             plan = cls(found["sha256"], found["max_fold"], Settings(**found["settings"]), found["folds"])
             range(plan.folds)  # raises unless it is a whole number
         return plan
@@ -104,7 +104,7 @@ def run_fold(work: Path, fold: int, progress: Progress | None = None) -> dict[st
     """Match one fold of a plan and return its numbers; at once where that was done before.
 
     A second caller waits for the first, which a queue that delivers a task twice needs. Raises ItemError where there
-    is no such fold or no plan.
+    is no such fold or the plan is broken, FileNotFoundError where the folder is gone.
     """
     found = Plan.read(work)
     if not 0 <= fold < found.folds:
@@ -217,14 +217,14 @@ def _digest(path: Path) -> str:
 
 
 def _numbers(work: Path, fold: int) -> dict[str, Any]:
-    """What a finished fold adds to the report; raises ItemError where that was not written here."""
-    path = work / f"fold-{fold:05}.json"
-    with refusing(f"{path}: broken, delete it to match the fold again"):
-        return _read(path)
+    """What a finished fold adds to the report; raises ItemError where that is broken."""
+    return _read(work / f"fold-{fold:05}.json", "broken, delete it to match the fold again")
 
 
-def _read(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+def _read(path: Path, otherwise: str) -> dict[str, Any]:
+    content = path.read_bytes()
+    with refusing(f"{path}: {otherwise}"):
+        found: dict[str, Any] = json.loads(content)
     return found
 
 

@@ -154,6 +154,11 @@ def test_a_broken_plan_is_named(content: str, source: Path, tmp_path: Path) -> N
     assert [path.name for path in tmp_path.iterdir()] == ["plan.json"]
 
 
+def test_a_folder_that_is_gone_is_told_from_a_broken_one(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        run_fold(tmp_path / "work", 0)
+
+
 def test_a_broken_fold_is_named(source: Path, tmp_path: Path) -> None:
     for fold in range(plan(source, tmp_path, Settings(seed=5), 60)):
         (tmp_path / f"fold-{fold:05}.json").write_text("{")
