@@ -1,6 +1,9 @@
 """The command line: what it writes, and that bad input gets a clear line and exit status 2."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +120,16 @@ def test_no_bar_where_nobody_watches(source: Path, tmp_path: Path, capsys: pytes
     write_rows(source, [row | {"video_id": "one"} for row in make_rows(12)])
     assert main(["match", str(source), str(tmp_path / "out.jsonl")]) == 2
     assert capsys.readouterr().err.startswith("error: no question can be matched: ")
+
+
+def test_the_model_library_draws_no_bars_of_its_own(tmp_path: Path) -> None:
+    """In a process of its own: the library decides when it is first imported."""
+    code = "import sys; from adversarial.__main__ import main; main(['audit', sys.argv[1]]); "
+    code += "from transformers.utils import logging; print(logging.is_progress_bar_enabled())"
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
+    command = [sys.executable, "-c", code, str(tmp_path / "absent.jsonl")]
+    done = subprocess.run(command, env=bare, capture_output=True, text=True, timeout=120)
+    assert done.stdout == "False\n"
 
 
 def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
