@@ -24,6 +24,7 @@ def option_scores(items: Sequence[Item], vectors: Floats, asked: Ints, options: 
     where there is no such option.
     """
     n, count = options.shape
+
     def features_of(rows: NDArray[np.int64]) -> Floats:
         said = np.where(options[rows][:, :, None] >= 0, vectors[options[rows]], np.nan).astype(np.float32)
         question = np.repeat(vectors[asked[rows]][:, None], count, axis=1)

@@ -9,7 +9,7 @@ import numpy as np
 from adversarial.assemble import fold_numbers, fold_rows, refuse_nothing, whole_report
 from adversarial.borrow import LAMBDA, Progress, Settings, match_fold
 from adversarial.encoder import DEFAULT_MODEL
-from adversarial.items import ItemError, parse_rows
+from adversarial.items import parse_rows
 from adversarial.memory import PeakMemory
 from adversarial.splits import MAX_FOLD, assign_folds
 from adversarial.store import Memory
@@ -43,7 +43,7 @@ class Batch:
 
     def __init__(self, rows: Sequence[dict[str, Any]], settings: Settings, max_fold: int = MAX_FOLD) -> None:
         self.rows = rows
-        self.items = parse_rows(rows)
+        self.items = parse_rows(rows, replace=settings.replace)
         place = assign_folds([(item.split, item.video_id) for item in self.items], max_fold, settings.seed)
         self._folds = [
             sorted(np.flatnonzero(place == fold).tolist(), key=lambda index: self.items[index].sort_key)
@@ -55,8 +55,6 @@ class Batch:
         self, settings: Settings, progress: Progress | None = None
     ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         """As match_items."""
-        if settings.replace < 1:
-            raise ItemError(f"replace: expected 1 or more, got {settings.replace}")
         started = time.perf_counter()
         output: list[dict[str, Any]] = [{}] * len(self.rows)
         numbers = []

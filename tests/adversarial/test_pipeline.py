@@ -105,7 +105,7 @@ def test_infeasible_inputs_say_why(change: dict[str, Any], message: str) -> None
 
 
 def test_more_replacements_than_wrong_options_is_an_error() -> None:
-    with pytest.raises(ItemError, match="qid 0: has 1 wrong options"):
+    with pytest.raises(ItemError, match=r"row 1 \(qid 0\): field answers: has 1 wrong options"):
         match_items(make_rows(12, options=2), replace=2)
 
 
