@@ -28,7 +28,13 @@ def blind_accuracy(points: Sequence[dict[str, Any]], x: str, title: str, chance:
     ]
     scale = {"type": "symlog", "constant": 0.05} if log else {"zero": True}
     ticks = sorted({point[x] for point in points})
-    horizontal = {"field": "x", "type": "quantitative", "title": title, "scale": scale, "axis": {"values": ticks}}
+    horizontal = {
+        "field": "x",
+        "type": "quantitative",
+        "title": title,
+        "scale": scale,
+        "axis": {"values": ticks, "format": "~g"},
+    }
     colour = {"field": "adversary", "type": "nominal", "title": None, "legend": {"orient": "bottom", "columns": 2}}
     vertical = {"type": "quantitative", "title": "accuracy without the video", "scale": {"domain": [0.2, 0.65]}}
     accuracy = {"field": "accuracy", **vertical}
