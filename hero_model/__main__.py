@@ -50,7 +50,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         command = commands.add_parser(name, help=summary, description=summary)
         if name in arguments[:1]:
             module = importlib.import_module(module_name)
-            command.epilog = module.run.__doc__
+            command.epilog = (module.run.__doc__ or "").replace("Raises InputError.", "").strip()
             module.add_arguments(command)
             command.set_defaults(run=module.run)
     return parser.parse_args(arguments)

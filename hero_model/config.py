@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from transformers import BertConfig, PreTrainedConfig
+from transformers import AutoConfig, BertConfig, PreTrainedConfig
 
 Dialect = Literal["official", "paper"]
 
@@ -151,3 +151,6 @@ class HeroConfig(PreTrainedConfig):
         )
         config._attn_implementation = attention
         return config
+
+
+AutoConfig.register(HeroConfig.model_type, HeroConfig, exist_ok=True)  # so that AutoTokenizer knows the folders
