@@ -101,6 +101,8 @@ def running_demo(*arguments: str) -> Iterator[Demo]:
             stdout=output,
             stderr=output,
             start_new_session=True,
+            # A run in the background of a shell script ignores Ctrl-C, and so would all that it starts.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
     demo = Demo(home, environment, process, log)
     try:
