@@ -246,7 +246,7 @@ def post(site: Site, headers: dict[str, str], body: bytes = b"{}") -> tuple[int,
 
 def _moved(headers: dict[str, str], name: str, old: str, new: str) -> dict[str, str]:
     assert old in headers[name]
-    return headers | {name: headers[name].replace(old, new)}
+    return headers | {name: headers[name].replace(old, new, 1)}  # the year only: a time may hold a 20, too
 
 
 def _without_authorization(site: Site) -> dict[str, str]:
