@@ -16,11 +16,13 @@ from adversarial.text import canonical
 Row = dict[str, Any]
 
 
-def fold_rows(rows: Sequence[Row], items: Sequence[Item], found: FoldMatch, settings: Settings) -> list[Row]:
-    """The output rows of one fold, in the order of ``rows``; ``items`` are theirs."""
-    orders = _option_orders(items, settings.seed)
-    output = []
-    for row, item, picks in zip(rows, items, found.picks, strict=True):
+def fold_rows(rows: Sequence[Row], items: Sequence[Item], found: FoldMatch, settings: Settings) -> dict[int, Row]:
+    """The output rows of one fold by their place in ``rows``; ``items`` are theirs. The reserve is not given out."""
+    orders = _option_orders([item for item in items if not item.reserve], settings.seed)
+    output: dict[int, Row] = {}
+    for place, (row, item, picks) in enumerate(zip(rows, items, found.picks, strict=True)):
+        if item.reserve:
+            continue
         options: list[Row] = [{"text": answer, "source": "human"} for answer in item.answers]
         options[item.answer_idx]["source"] = "correct"
         for pick in picks:
@@ -34,13 +36,13 @@ def fold_rows(rows: Sequence[Row], items: Sequence[Item], found: FoldMatch, sett
             }
         order = orders[item.qid]
         new = {key: value for key, value in row.items() if key != "fallback"}
-        new["answers"] = [options[place]["text"] for place in order]
+        new["answers"] = [options[option]["text"] for option in order]
         new["answer_idx"] = order.index(item.answer_idx)
-        new["options"] = [{key: value for key, value in options[place].items() if key != "text"} for place in order]
+        new["options"] = [{key: value for key, value in options[option].items() if key != "text"} for option in order]
         if len(picks) < settings.replace:
             kept = settings.replace - len(picks)
             new["fallback"] = f"{kept} written negative(s) kept: no legal answer of another question was left"
-        output.append(new)
+        output[place] = new
     return output
 
 
@@ -65,9 +67,13 @@ def _option_orders(items: Sequence[Item], seed: int) -> dict[str | int, list[int
     return orders
 
 
-def fold_numbers(fold: int, rows: Sequence[Row], found: FoldMatch) -> Row:
-    """One fold's share of the report: per round the certificate, and how often answers were borrowed."""
+def fold_numbers(fold: int, items: Sequence[Item], rows: Sequence[Row], found: FoldMatch) -> Row:
+    """One fold's share of the report: per round the certificate, and how often answers were borrowed.
+
+    ``items`` are all of the fold's, ``rows`` what fold_rows gave out of them.
+    """
     n = len(rows)
+    reserve = [item for item in items if item.reserve]
     uses = Counter(option["source_qid"] for row in rows for option in row["options"] if option["source"] == "matched")
     return {
         "n": n,
@@ -75,18 +81,19 @@ def fold_numbers(fold: int, rows: Sequence[Row], found: FoldMatch) -> Row:
         "fallbacks": sum("fallback" in row for row in rows),
         "equal_written": sum(map(_equal_written, rows)),
         "most_uses": max(uses.values(), default=0),
-        "fewest_uses": min(uses[row["qid"]] for row in rows),
+        "fewest_uses": min(uses[item.qid] for item in reserve or items),
+        "reserve": len(reserve),
         "per_round": [
             {
                 "fold": fold,
                 "round": number,
                 "n": n,
-                "value": matching.value / n,
-                "upper_bound": matching.upper_bound / n,
+                "value": matching.value / max(1, n),
+                "upper_bound": matching.upper_bound / max(1, n),
                 "certified_gap": matching.gap,
                 "passes": matching.passes,
                 "edges": matching.edges,
-                "unmatched": int((matching.columns == np.arange(n)).sum()),
+                "unmatched": int((matching.columns == np.arange(len(items))).sum()) - len(reserve),
             }
             for number, matching in enumerate(found.rounds, 1)
         ],
@@ -118,6 +125,7 @@ def whole_report(folds: Sequence[Row], settings: Settings) -> Row:
         "equal_written": sum(fold["equal_written"] for fold in folds),
         "most_uses": max(fold["most_uses"] for fold in folds),
         "fewest_uses": min(fold["fewest_uses"] for fold in folds),
+        "reserve": sum(fold["reserve"] for fold in folds),
         "seed": settings.seed,
         "lam": settings.lam,
         "model": settings.model,

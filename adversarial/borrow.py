@@ -4,7 +4,8 @@ Nothing passes between folds, so each can run anywhere, at any time, and with a 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -84,10 +85,12 @@ def match_fold(
     settings: Settings,
     progress: Progress | None = None,
     store: Store | Memory | None = None,
+    idle: AbstractSet[str | int] = frozenset(),
 ) -> FoldMatch:
     """Borrow ``settings.replace`` answers for every item of a fold; the items stand in the order of their ids.
 
-    Raises ItemError where an item has fewer wrong options than are to be replaced.
+    Where the fold has a reserve, its items borrow nothing and they alone lend, each once over all rounds, but for the
+    ``idle`` ones. Raises ItemError where an item has fewer wrong options than are to be replaced.
     """
     for item in items:
         if len(item.answers) - 1 < settings.replace:
@@ -99,6 +102,10 @@ def match_fold(
     with threadpool_limits(1):  # one thread for each product: the sum's order, hence the result, stays the same
         learnt = steps.remember("learnt", lambda: _learn(items, settings, progress or _silent))
         pool = _pool(items, learnt, settings)
+        kept = np.array([item.reserve for item in items])
+        if kept.any():
+            lends = kept & [item.qid not in idle for item in items]
+            pool = replace(pool, borrowers=_indices(~kept), lenders=_indices(lends))
         rounds: list[Matching] = []
         for number in range(settings.replace):
             stage = f"match {number + 1} of {settings.replace}"
@@ -109,6 +116,10 @@ def match_fold(
         if len(own) < settings.replace:
             picks[row] = _without_repeats(items[row], own, items)
     return FoldMatch(picks, rounds)
+
+
+def _indices(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
+    return np.flatnonzero(mask).astype(np.int32)
 
 
 def _silent(stage: str, share: float) -> None:

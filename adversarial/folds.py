@@ -22,9 +22,11 @@ from adversarial.errors import ItemError, refusing
 from adversarial.items import Item, checked, iterate_rows, parse_row, parse_rows
 from adversarial.memory import PeakMemory
 from adversarial.paths import whole_folder, write_whole
+from adversarial.reserve import idle
 from adversarial.splits import MAX_FOLD, assign_folds
 from adversarial.store import Store
 
+_IDLE = "idle.json"  # the ids of the reserve that do not lend, over all folds
 _ROWS = "fold-rows"  # the folder of the folds' input; a killed plan is made anew
 _HELD = 2**26  # letters of rows in memory before they are dealt to the folds' files
 _WINDOW = 2**16  # rows in memory while the folds are joined
@@ -68,11 +70,15 @@ def plan(source: Path, work: Path, settings: Settings, max_fold: int = MAX_FOLD)
         return found.folds
     if next(work.glob("fold-[0-9]*"), None):
         raise ItemError(f"{work}: holds folds without their plan: name another folder, or empty this one")
-    keys = [(item.split, item.video_id) for item in checked(iterate_rows(source), f"{source}: line", settings.replace)]
-    place = assign_folds(keys, max_fold, settings.seed).tolist()
+    items = checked(iterate_rows(source), f"{source}: line", settings.replace)
+    keys = [(item.split, item.video_id, item.reserve) for item in items]
+    sealed = {split for split, _, reserve in keys if reserve}
+    place = assign_folds([key[:2] for key in keys], max_fold, settings.seed, sealed).tolist()
     del keys
     work.mkdir(parents=True, exist_ok=True)
+    again = checked(iterate_rows(source), f"{source}: line") if sealed else iter(())
     with whole_folder(work / _ROWS) as folder:
+        _write(folder / _IDLE, {"qids": list(idle([item for item in again if item.split in sealed]))})
         _deal(source, place, folder)
     folds = max(place) + 1
     _write(work / "plan.json", asdict(Plan(digest, max_fold, settings, folds)))
@@ -126,10 +132,11 @@ def _match_files(work: Path, fold: int, settings: Settings, done: Path, progress
         order = sorted(range(len(items)), key=lambda index: items[index].sort_key)
         items = [items[index] for index in order]
         store = Store(work / f"fold-{fold:05}.steps")
-        found = match_fold(items, settings, progress, store)
+        idle_ids = frozenset(_read(work / _ROWS / _IDLE, "broken, name another folder")["qids"])
+        found = match_fold(items, settings, progress, store, idle_ids)
         new = fold_rows([numbered[index][1] for index in order], items, found, settings)
-        numbers = fold_numbers(fold, new, found)
-    lines_of = sorted(zip((numbered[index][0] for index in order), new, strict=True), key=lambda pair: pair[0])
+        numbers = fold_numbers(fold, items, list(new.values()), found)
+    lines_of = sorted(((numbered[order[place]][0], row) for place, row in new.items()), key=lambda pair: pair[0])
     write_whole(_output(work, fold), (json.dumps(line, ensure_ascii=False) + "\n" for line in lines_of))
     seconds = time.process_time() - started  # of this process: a fold that was killed began with more
     _write(done, numbers | {"cpu_seconds": seconds, "peak_bytes": peak.bytes})
@@ -149,7 +156,7 @@ def gather(work: Path, target: Path) -> dict[str, Any]:
     report = whole_report(numbers, found.settings)
     if not report["replaced"]:
         refuse_nothing(report, [item for fold in range(found.folds) for item in _items(work, fold)])
-    write_whole(target, _in_order(work, found.folds, report["n"]))
+    write_whole(target, _in_order(work, found.folds, report["n"] + report["reserve"]))
     return report | {
         "cpu_seconds": sum(fold["cpu_seconds"] for fold in numbers),
         "peak_bytes": max(fold["peak_bytes"] for fold in numbers),

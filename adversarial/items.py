@@ -25,7 +25,10 @@ _REPR.maxstring = _REPR.maxother = _REPR.maxlong = 60
 
 @dataclass(frozen=True)
 class Item:
-    """One question with its options; ``split`` is the row's ``fold`` (matching never leaves it)."""
+    """One question with its options; ``split`` is the row's ``fold`` (matching never leaves it).
+
+    Where a fold has a ``reserve``, it alone lends right answers, and it is neither changed nor given out.
+    """
 
     qid: str | int
     video_id: str
@@ -33,6 +36,7 @@ class Item:
     answers: tuple[str, ...]
     answer_idx: int
     split: str
+    reserve: bool = False
 
     @property
     def correct(self) -> str:
@@ -113,7 +117,10 @@ def parse_row(row: Mapping[str, Any], where: str) -> Item:
     split = row.get("fold", "")
     if isinstance(split, bool) or not isinstance(split, str | int):
         raise ItemError(f"{where}: field fold: expected a string or an integer, got {_brief(split)}")
-    return Item(qid, video_id, question, tuple(answers), index, str(split))
+    reserve = row.get("reserve", False)
+    if not isinstance(reserve, bool):
+        raise ItemError(f"{where}: field reserve: expected true or false, got {_brief(reserve)}")
+    return Item(qid, video_id, question, tuple(answers), index, str(split), reserve)
 
 
 def _check_option(entry: object, correct: bool, where: str) -> None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from adversarial.auction import auction
 from adversarial.pool import Ints, Pool
 from adversarial.pricing import Priced, price
+from adversarial.reserve import assign
 from adversarial.sample import SMALLEST, prices_from, sampled_rows
 
 UNMATCHED = -25.0  # nats: what a question without a match costs; a pair that is worth less is none
@@ -28,7 +29,7 @@ _SAMPLE_TOLERANCE = 1e-3  # nats per question: the sample knows the prices no be
 class Matching:
     """``columns[i]`` is the answer that question i borrows, or i itself where it stays unmatched.
 
-    All sums are over the questions of the fold, in nats: ``value <= optimum <= upper_bound``.
+    All sums are over the questions that want one, in nats: ``value <= optimum <= upper_bound``.
     """
 
     columns: Ints  # [n]
@@ -53,8 +54,12 @@ def match(
 ) -> Matching:
     """The best one-to-one matching over all legal pairs, to ``tolerance`` nats per question.
 
-    ``prices`` of an earlier round are a good start for the next.
+    ``prices`` of an earlier round are a good start for the next. A pool with a reserve is solved densely and exactly.
     """
+    if pool.lenders is not None:
+        columns, weights = assign(pool, UNMATCHED)
+        value = float(weights[pool.borrowers].sum())
+        return Matching(columns, weights, np.zeros(pool.size), value, value, 1, pool.size)
     prices = _first_prices(pool, tolerance) if prices is None else prices.copy()
     n = pool.size
     graph = _Graph(n)

@@ -11,6 +11,7 @@ from adversarial.borrow import LAMBDA, Progress, Settings, match_fold
 from adversarial.encoder import DEFAULT_MODEL
 from adversarial.items import parse_rows
 from adversarial.memory import PeakMemory
+from adversarial.reserve import idle
 from adversarial.splits import MAX_FOLD, assign_folds
 from adversarial.store import Memory
 
@@ -28,7 +29,8 @@ def match_items(
     """Replace ``replace`` written negatives of every question by right answers of other questions.
 
     ``rows``: ``{"qid", "video_id", "question", "answers", "answer_idx", "fold"?}``; the field ``fold`` keeps
-    matching inside a split. Returns the rows in the input's order, the options in a new order, with one entry of
+    matching inside a split. Rows with ``reserve: true`` lend to the others of their split, which then borrow from
+    nobody else, and are left out. Returns the rows in the input's order, the options in a new order, with one entry of
     ``options`` for each of ``answers``: ``source`` (``correct``, ``human``, ``matched``) and for a matched one
     ``source_qid``, ``relevance``, ``similarity``, ``replaced``; and the report. An item for which no legal answer is
     left keeps its written negative and says so under ``fallback``. Raises ItemError for bad rows, and where not one
@@ -44,7 +46,9 @@ class Batch:
     def __init__(self, rows: Sequence[dict[str, Any]], settings: Settings, max_fold: int = MAX_FOLD) -> None:
         self.rows = rows
         self.items = parse_rows(rows, replace=settings.replace)
-        place = assign_folds([(item.split, item.video_id) for item in self.items], max_fold, settings.seed)
+        self._idle = idle(self.items)
+        sealed = {item.split for item in self.items if item.reserve}
+        place = assign_folds([(item.split, item.video_id) for item in self.items], max_fold, settings.seed, sealed)
         self._folds = [
             sorted(np.flatnonzero(place == fold).tolist(), key=lambda index: self.items[index].sort_key)
             for fold in range(int(place.max()) + 1)
@@ -56,20 +60,21 @@ class Batch:
     ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         """As match_items."""
         started = time.perf_counter()
-        output: list[dict[str, Any]] = [{}] * len(self.rows)
+        output: dict[int, dict[str, Any]] = {}
         numbers = []
         with PeakMemory() as peak:
             for fold, (members, steps) in enumerate(zip(self._folds, self._steps, strict=True)):
                 name = f"fold {fold + 1} of {len(self._folds)}"
                 items = [self.items[index] for index in members]
-                found = match_fold(items, settings, _named(progress, name), steps)
+                found = match_fold(items, settings, _named(progress, name), steps, self._idle)
                 new = fold_rows([self.rows[index] for index in members], items, found, settings)
-                for index, row in zip(members, new, strict=True):
-                    output[index] = row
-                numbers.append(fold_numbers(fold, new, found))
+                for place, row in new.items():
+                    output[members[place]] = row
+                numbers.append(fold_numbers(fold, items, list(new.values()), found))
             report = whole_report(numbers, settings)
             refuse_nothing(report, self.items)
-        return output, report | {"seconds": time.perf_counter() - started, "peak_bytes": peak.bytes}
+        report |= {"seconds": time.perf_counter() - started, "peak_bytes": peak.bytes}
+        return [output[index] for index in sorted(output)], report
 
 
 def _named(progress: Progress | None, name: str) -> Progress | None:

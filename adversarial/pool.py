@@ -40,6 +40,8 @@ class Pool:
     asked: Ints  # [n] rows of profiles that hold the questions
     others: Ints  # [n, h] rows of profiles that hold the negatives question i keeps, -1 for none
     taken: Ints  # [n, r] answers that earlier rounds gave to question i, -1 for none
+    borrowers: Ints | None = None  # questions that want an answer; None: all
+    lenders: Ints | None = None  # answers that may be given, each once over all rounds; None: all, once a round
 
     @property
     def size(self) -> int:
