@@ -1,4 +1,4 @@
-"""Building a release: three steps, each of which commits whole, so that a killed build goes on where it stopped.
+"""Building a release: four steps, each of which commits whole, so that a killed build goes on where it stopped.
 
 The steps compute with torch and scipy; they belong to workers and commands, never to the web process.
 """
@@ -40,10 +40,15 @@ def build_release(release_id: int, on_step: Callable[[Release.Step], None] = lam
 
 def _run_steps(release_id: int, token: str, on_step: Callable[[Release.Step], None]) -> None:
     from benchmark_site.releases.collect import collect
-    from benchmark_site.releases.freeze import write_and_freeze
+    from benchmark_site.releases.freeze import audit, write_and_freeze
     from benchmark_site.releases.match import match
 
-    steps = {Release.Step.COLLECT: collect, Release.Step.MATCH: match, Release.Step.WRITE: write_and_freeze}
+    steps = {
+        Release.Step.COLLECT: collect,
+        Release.Step.MATCH: match,
+        Release.Step.AUDIT: audit,
+        Release.Step.WRITE: write_and_freeze,
+    }
     mine = Release.objects.filter(pk=release_id, claimed_by=token).values_list("step", flat=True)
     while step := mine.first():  # none once it is frozen, or taken over
         on_step(Release.Step(step))

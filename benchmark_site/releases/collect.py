@@ -13,6 +13,7 @@ from benchmark_site.releases import gate
 from benchmark_site.releases.claims import held
 from benchmark_site.releases.errors import Refused
 from benchmark_site.releases.models import Item, Release, SplitVideo
+from benchmark_site.releases.seal import seal
 from benchmark_site.releases.split import SplitError, place_videos
 
 
@@ -29,6 +30,7 @@ def collect(release_id: int, token: str) -> None:
             for item in items:  # what the gate tolerates
                 item.end = min(item.end, item.duration)
             _split(release, items)
+            items = seal(release, items)
             quality.append(gate.check_splits(items))
             gate.refuse_blocked(quality)
             Item.objects.bulk_create(items, batch_size=1000)

@@ -19,17 +19,21 @@ from typing import TYPE_CHECKING, Any
 from annotation.models import Clip
 from benchmark_site.releases.card import card
 from benchmark_site.releases.errors import Refused
-from benchmark_site.releases.models import Item, Release, ReleaseFile, Split
+from benchmark_site.releases.models import Item, Release, ReleaseFile, SealedClip, Split
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-FORMAT = "hero-bench-release/1"
+FORMAT = "hero-bench-release/2"
 MANIFEST = "MANIFEST.json"
 PROVENANCE = "PROVENANCE.json"
+CARD = "README.md"
 HELD_OUT = "held_out"
+HELD_OUT_MANIFEST = f"{HELD_OUT}/{MANIFEST}"
+FOLDERS = {Item.Kind.MOMENT: "moment/tvr", Item.Kind.QA: "qa/value"}
 FILE_NAMES = {Split.TRAIN: "train", Split.VAL: "val", Split.TEST: "test_public"}
+SECRET_FILE, SECRET_FOLDER = 0o600, 0o700  # the scorer's user alone reads the truth
 
 
 @dataclass(frozen=True)
@@ -43,26 +47,24 @@ class Written:
     access: str
 
 
+def is_held_out(path: str) -> bool:
+    """Whether a path of a release holds what is never handed out."""
+    return path.startswith(HELD_OUT + "/")
+
+
 def write_files(folder: Path, release: Release) -> list[Written]:
-    """Everything but the manifest, into an empty folder; sorted by path. Raises Refused on unusable features."""
+    """Everything but card and manifests, into an empty folder; sorted by path. Raises Refused on unusable features."""
     items = list(release.items.select_related("video").order_by("kind", "public_id"))
-    clips = _clips(items)
+    clips = release_clips(items)
+    sealed = release.hidden == Release.Hidden.SEALED
+    serves = dict(SealedClip.objects.filter(clip__in=clips).values_list("clip_id", "task")) if sealed else {}
     split_of = {item.video_id: item.split for item in items}
-    files = [_write(folder, "README.md", card(release, items, clips))]
-    for kind, place, full, public in (
-        (Item.Kind.MOMENT, "moment/tvr", _moment_row, _public_moment_row),
-        (Item.Kind.QA, "qa/value", _question_row, _public_question_row),
-    ):
-        rows = [item for item in items if item.kind == kind]
-        for split in Split if rows else ():
-            path = f"{place}/{FILE_NAMES[split]}.jsonl"
-            of_split = [item for item in rows if item.split == split]
-            if split == Split.TEST:
-                files.append(_write_rows(folder, path, map(public, of_split)))
-                files.append(_write_rows(folder, f"{HELD_OUT}/{path}", map(full, of_split)))
-            else:
-                files.append(_write_rows(folder, path, map(full, of_split)))
-    files.append(_write(folder, "moment/tvr/video2dur_idx.json", _canonical(_video_index(clips, split_of))))
+    files = []
+    for kind in FOLDERS:
+        if any(item.kind == kind and item.published for item in items):
+            files += _write_rows_of_task(folder, kind, [item for item in items if item.kind == kind])
+            index = _canonical(_video_index(kind, split_of, clips, serves))
+            files.append(_write(folder, f"{FOLDERS[kind]}/video2dur_idx.json", index))
     files.append(
         _write_rows(folder, "subtitles.jsonl", ({"vid_name": clip.name, "sub": clip.subtitles()} for clip in clips))
     )
@@ -70,21 +72,54 @@ def write_files(folder: Path, release: Release) -> list[Written]:
     return sorted(files, key=lambda file: file.path)
 
 
-def write_manifest(folder: Path, release: Release, files: Sequence[Written]) -> str:
-    """Write MANIFEST.json; its sha256, the release hash."""
+def write_card(folder: Path, release: Release) -> Written:
+    """README.md. It holds the figures of the leak audit, which is made on the files of `write_files`."""
+    items = list(release.items.select_related("video"))
+    return _write(folder, CARD, card(release, items, release_clips(items)))
+
+
+def write_manifests(folder: Path, release: Release, files: Sequence[Written]) -> tuple[Written, str]:
+    """Write both manifests; (the held-out one as a file of the release, the sha256 of MANIFEST.json: the release hash).
+
+    The public one commits to the truth by the hash of the held-out one, whose nonce keeps that hash from being tried out.
+    """
+    secret = [file for file in files if file.access == ReleaseFile.Access.HELD_OUT]
+    held_out = _write(
+        folder,
+        HELD_OUT_MANIFEST,
+        _canonical({"nonce": release.seal, "files": [file.__dict__ for file in secret]}),
+    )
+    listed = [*(file for file in files if file.access == ReleaseFile.Access.PUBLIC), held_out]
     manifest = {
         "format": FORMAT,
         "name": release.slug,
         "version": release.version,
         "seed": release.seed,
-        "files": [file.__dict__ for file in files],
+        "hidden": release.hidden,
+        "files": [file.__dict__ for file in sorted(listed, key=lambda file: file.path)],
     }
-    return _write(folder, MANIFEST, _canonical(manifest)).sha256
+    return held_out, _write(folder, MANIFEST, _canonical(manifest)).sha256
 
 
-def _clips(items: Iterable[Item]) -> list[Clip]:
-    """All clips of the videos that hold an item, in the order of their names."""
-    videos = {item.video_id for item in items}
+def _write_rows_of_task(folder: Path, kind: Item.Kind, items: Sequence[Item]) -> list[Written]:
+    """The rows of one task by split, and what is held out of them."""
+    full, public = ROWS[kind]
+    files = []
+    for split in Split:
+        path = f"{FOLDERS[kind]}/{FILE_NAMES[split]}.jsonl"
+        shown = [item for item in items if item.split == split and item.published]
+        files.append(_write_rows(folder, path, map(public if split == Split.TEST else full, shown)))
+        if split == Split.TEST:
+            files.append(_write_rows(folder, f"{HELD_OUT}/{path}", map(full, shown)))
+    reserve = [item for item in items if not item.published]
+    if reserve:
+        files.append(_write_rows(folder, f"{HELD_OUT}/{FOLDERS[kind]}/reserve.jsonl", map(full, reserve)))
+    return files
+
+
+def release_clips(items: Iterable[Item]) -> list[Clip]:
+    """All clips of the videos that hold a published item, in the order of their names. Raises Refused."""
+    videos = {item.video_id for item in items if item.published}
     clips = sorted(Clip.objects.filter(video__in=videos).select_related("video"), key=lambda clip: clip.name)
     for one, other in pairwise(clips):
         if one.name == other.name:
@@ -92,10 +127,14 @@ def _clips(items: Iterable[Item]) -> list[Clip]:
     return clips
 
 
-def _video_index(clips: Sequence[Clip], split_of: dict[int, str]) -> dict[str, dict[str, list[float | int]]]:
+def _video_index(
+    kind: Item.Kind, split_of: dict[int, str], clips: Sequence[Clip], serves: dict[int, str]
+) -> dict[str, dict[str, list[float | int]]]:
+    """The clips of one task; of a hidden clip `serves` says whose it is, where it is one task's alone."""
     index: dict[str, dict[str, list[float | int]]] = {FILE_NAMES[split]: {} for split in Split}
     for number, clip in enumerate(clips):
-        index[FILE_NAMES[Split(split_of[clip.video_id])]][clip.name] = [round(clip.duration, 3), number]
+        if serves.get(clip.pk, kind) == kind:
+            index[FILE_NAMES[Split(split_of[clip.video_id])]][clip.name] = [round(clip.duration, 3), number]
     return index
 
 
@@ -115,13 +154,21 @@ def _public_moment_row(item: Item) -> dict[str, Any]:
 
 
 def _question_row(item: Item) -> dict[str, Any]:
-    return {**_public_question_row(item), "answer_idx": item.answer_index}
+    span = f"{_seconds(item.start)}-{_seconds(item.end)}"
+    return {**_public_question_row(item), "ts": span, "answer_idx": item.answer_index}
 
 
 def _public_question_row(item: Item) -> dict[str, Any]:
+    """Without times: they would be those of a hidden moment. The question is about the full clip (paper, section 4.2)."""
     options = {f"a{place}": text for place, text in enumerate(item.options)}
-    span = f"{_seconds(item.start)}-{_seconds(item.end)}"
-    return {"qid": item.public_id, "vid_name": item.vid_name, "q": item.text, **options, "ts": span}
+    return {"qid": item.public_id, "vid_name": item.vid_name, "q": item.text, **options}
+
+
+ROWS = {
+    Item.Kind.MOMENT: (_moment_row, _public_moment_row),
+    Item.Kind.QA: (_question_row, _public_question_row),
+}
+"""Per task: how a row is written in full, and how without what is hidden."""
 
 
 def _seconds(value: float) -> str:
@@ -192,7 +239,10 @@ def _write_rows(folder: Path, path: str, rows: Iterable[dict[str, Any]]) -> Writ
 def _write(folder: Path, path: str, text: str, rows: int | None = None) -> Written:
     target = folder / path
     target.parent.mkdir(parents=True, exist_ok=True)
+    target.touch(SECRET_FILE if is_held_out(path) else 0o666)
     target.write_bytes(text.encode())
+    if is_held_out(path):
+        (folder / HELD_OUT).chmod(SECRET_FOLDER)
     return _written(folder, path, rows)
 
 
@@ -200,8 +250,7 @@ def _written(folder: Path, path: str, rows: int | None) -> Written:
     target = folder / path
     with target.open("rb") as handle:
         os.fsync(handle.fileno())
-    held_out = path.startswith(HELD_OUT + "/")
-    access = ReleaseFile.Access.HELD_OUT if held_out else ReleaseFile.Access.PUBLIC
+    access = ReleaseFile.Access.HELD_OUT if is_held_out(path) else ReleaseFile.Access.PUBLIC
     return Written(path, target.stat().st_size, _sha256(target), rows, str(access))
 
 

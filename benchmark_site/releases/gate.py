@@ -15,6 +15,7 @@ from annotation.models import Worker
 from annotation.rules import fold
 from benchmark_site.releases.errors import Refused
 from benchmark_site.releases.models import OPTIONS, Item, Negative, Release, Split
+from benchmark_site.releases.seal import HIDDEN
 
 TOLERANCE_S = 0.05  # segments that overrun their clip by this much are clamped
 FIRST = 20
@@ -39,8 +40,8 @@ def check_accepted(items: Sequence[Item]) -> list[Row]:
 
 
 def check_splits(items: Sequence[Item]) -> Row:
-    """Whether each task that has items at all has some in every split."""
-    found = {(item.kind, item.split) for item in items}
+    """Whether each task that has items at all has some to publish in every split."""
+    found = {(item.kind, item.split) for item in items if item.published}
     kinds = sorted({item.kind for item in items})
     missing = [f"{kind} {split}" for kind in kinds for split in Split.values if (kind, split) not in found]
     return {
@@ -49,8 +50,10 @@ def check_splits(items: Sequence[Item]) -> Row:
     }  # fmt: skip
 
 
-def check_matched(items: Sequence[Item], negatives: Sequence[Negative], suspects: Sequence[Row]) -> list[Row]:
-    """The checks on matched negatives and on the places of the right answers.
+def check_matched(
+    release: Release, items: Sequence[Item], negatives: Sequence[Negative], suspects: Sequence[Row]
+) -> list[Row]:
+    """The checks on the published questions, their matched negatives and the places of the right answers.
 
     `suspects` are the wrong options, `{"qid", …}`, that the audit found too close to the right one.
     """
@@ -67,6 +70,12 @@ def check_matched(items: Sequence[Item], negatives: Sequence[Negative], suspects
             "B7",
             "matched negatives come from another video of the same split, each used once",
             (n.item for n in negatives if _ill_matched(n) or lent[n.source_id] > 1),
+            negatives,
+        ),
+        _row(
+            "B10",
+            "no answer lent to the sealed split stands in another published option of it",
+            _seen_elsewhere(release, items, negatives),
             negatives,
         ),
         _row(
@@ -181,6 +190,19 @@ def _even(questions: Sequence[Item]) -> bool:
         return True
     places = Counter(item.answer_index for item in questions)
     return bool(chisquare([places[place] for place in range(OPTIONS)]).pvalue > RAREST_CHANCE)
+
+
+def _seen_elsewhere(release: Release, items: Sequence[Item], negatives: Sequence[Negative]) -> list[Item]:
+    """Questions of a sealed split that borrow from a published one, or what stands in another option."""
+    if release.hidden != Release.Hidden.SEALED:
+        return []
+    places = Counter(fold(option) for item in items if item.split == HIDDEN for option in item.options)
+    return [
+        negative.item
+        for negative in negatives
+        if negative.item.split == HIDDEN
+        and (negative.source.published or places[fold(negative.item.options[negative.option])] > 1)
+    ]
 
 
 def _ill_matched(negative: Negative) -> bool:

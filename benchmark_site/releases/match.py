@@ -11,6 +11,7 @@ from typing import Any
 from adversarial.audit import audit_items
 from adversarial.items import ItemError
 from benchmark_site.releases import gate
+from benchmark_site.releases.carry import Carried, carried
 from benchmark_site.releases.claims import held
 from benchmark_site.releases.errors import Refused
 from benchmark_site.releases.folds import forget, match_in_folds
@@ -18,60 +19,71 @@ from benchmark_site.releases.models import Item, Negative, Release
 
 REPLACED = 1  # written negatives of three that are replaced (paper, section 4.2)
 
+Row = dict[str, Any]
+
 
 def match(release_id: int, token: str) -> None:
     """Replace one written negative of each question, measure blind accuracy. Raises Refused by the quality gate."""
     release = Release.objects.get(pk=release_id)
     questions = list(release.items.filter(kind=Item.Kind.QA).select_related("video").order_by("public_id"))
-    report: dict[str, Any] = {}
-    blind: dict[str, Any] = {}
+    report: Row = {}
+    blind: Row = {}
     negatives: list[Negative] = []
     if questions:
-        written = [_row(item) for item in questions]
+        known = carried(release, questions)
         try:
-            matched, report = match_in_folds(release, written, REPLACED)
+            matched, report = match_in_folds(release, _rows(questions, known), REPLACED)
         except ItemError as error:
             raise Refused(f"negatives: {error}") from error
+        matched += known.rows
         blind = _blind(matched, release.seed)
         negatives = _apply(questions, matched)
-    quality = gate.check_matched(questions, negatives, blind.get("after", {}).get("suspects", []))
+    published = [item for item in questions if item.published]
+    quality = gate.check_matched(release, published, negatives, blind.get("after", {}).get("suspects", []))
     gate.refuse_blocked(quality)
     with held(release_id, token) as release:
         Item.objects.bulk_update(questions, ["options", "answer_index"], batch_size=1000)
         Negative.objects.bulk_create(negatives, batch_size=1000)
         release.matching, release.blind = report, blind
         release.quality = sorted([*release.quality, *quality], key=lambda row: row["id"])
-        release.step = Release.Step.WRITE
+        release.step = Release.Step.AUDIT
         release.save(update_fields=["matching", "blind", "quality", "step"])
     forget(release_id)
 
 
-def _blind(matched: list[dict[str, Any]], seed: int) -> dict[str, Any]:
+def _blind(matched: list[Row], seed: int) -> Row:
     """The audit of the written and of the matched options; with too few questions, empty panels and the reason."""
     try:
         after = audit_items(matched, seed=seed)
     except ItemError as error:
         refused = {"panel": {}, "refused": str(error)}
         return {"before": refused, "after": refused}
-    return {"before": after.pop("before"), "after": after}
+    return {"before": after.pop("before", after), "after": after}
 
 
-def _row(item: Item) -> dict[str, Any]:
-    return {
-        "qid": item.public_id,
-        "video_id": item.video.public_id,
-        "question": item.text,
-        "answers": item.options,
-        "answer_idx": item.answer_index,
-        "fold": item.split,
-    }
+def _rows(questions: Sequence[Item], known: Carried) -> list[Row]:
+    """What is to be matched: without the carried questions and without the reserve that would give something away."""
+    return [
+        {
+            "qid": item.public_id,
+            "video_id": item.video.public_id,
+            "question": item.text,
+            "answers": item.options,
+            "answer_idx": item.answer_index,
+            "fold": item.split,
+            "reserve": not item.published,
+        }
+        for item in questions
+        if known.leaves(item)
+    ]
 
 
-def _apply(questions: Sequence[Item], matched: Sequence[dict[str, Any]]) -> list[Negative]:
+def _apply(questions: Sequence[Item], matched: Sequence[Row]) -> list[Negative]:
     """Give the items their new options; the unsaved negatives among them."""
     by_qid = {item.public_id: item for item in questions}
     negatives = []
-    for item, row in zip(questions, matched, strict=True):
+    for row in matched:
+        item = by_qid[row["qid"]]
         item.options, item.answer_index = row["answers"], row["answer_idx"]
         negatives += [
             Negative(

@@ -5,6 +5,7 @@ A frozen release never changes. Triggers of the database see to that, for its it
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 
 import pgtrigger
@@ -15,7 +16,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.urls import reverse
 
-from annotation.models import Query, Video
+from annotation.models import Clip, Query, Video
 
 SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 # https://semver.org without build metadata: two releases that differ only there would have the same precedence.
@@ -54,8 +55,19 @@ class Split(models.TextChoices):
     TEST = "test", "test"
 
 
+def draw_seal() -> str:
+    """256 random bits in hexadecimal: what keeps the hash of a hidden truth from being tried out."""
+    return secrets.token_hex(32)
+
+
 class Release(models.Model):
     """A version of a benchmark, built from everything accepted so far and then frozen."""
+
+    class Hidden(models.TextChoices):
+        """How the hidden split is cut (docs/release_format.md)."""
+
+        SEALED = "sealed", "sealed: a hidden clip serves one task"
+        SHARED = "shared", "shared: hidden clips serve both tasks"
 
     class State(models.TextChoices):
         BUILDING = "building", "being built"
@@ -67,7 +79,8 @@ class Release(models.Model):
 
         COLLECT = "collect", "check, split and snapshot the accepted items"
         MATCH = "match", "match negatives"
-        WRITE = "write", "write and freeze the files"
+        AUDIT = "audit", "write the files and look for leaks"
+        WRITE = "write", "write the card and freeze"
         DONE = "done", "done"
 
     slug = models.CharField(
@@ -79,6 +92,11 @@ class Release(models.Model):
     seed = models.PositiveIntegerField(
         default=0, validators=[MaxValueValidator(MAX_SEED)], help_text="draws the matching"
     )
+    hidden = models.CharField(max_length=6, choices=Hidden, default=Hidden.SEALED)
+    seal = models.CharField(
+        max_length=64, default=draw_seal, editable=False, validators=[RegexValidator(SHA256)],
+        help_text="nonce of the held-out manifest; as secret as the truth",
+    )  # fmt: skip
     state = models.CharField(max_length=8, choices=State, default=State.BUILDING)
     step = models.CharField(max_length=7, choices=Step, default=Step.COLLECT)
     reason = models.TextField(blank=True, help_text="why it failed, or what stopped the last attempt")
@@ -88,6 +106,7 @@ class Release(models.Model):
     quality = models.JSONField(default=list, blank=True, help_text="quality gate: one row per check")
     matching = models.JSONField(default=dict, blank=True, help_text="report of the matching")
     blind = models.JSONField(default=dict, blank=True, help_text="audit by blind adversaries: before, after")
+    leaks = models.JSONField(default=dict, blank=True, help_text="audit of the whole release by attacks on its files")
     sha256 = models.CharField(max_length=64, blank=True, help_text="of MANIFEST.json: the release hash")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -103,6 +122,8 @@ class Release(models.Model):
             ),
             models.CheckConstraint(condition=Q(slug__regex=SLUG), name="release_slug_form"),
             models.CheckConstraint(condition=Q(version__regex=VERSION), name="release_version_form"),
+            models.CheckConstraint(condition=Q(hidden__in=["sealed", "shared"]), name="release_hidden_is_known"),
+            models.CheckConstraint(condition=Q(seal__regex=SHA256), name="release_seal_form"),
             models.CheckConstraint(
                 condition=~Q(state="frozen")
                 | Q(sha256__regex=SHA256, frozen_at__isnull=False, step="done", claimed_by=""),
@@ -131,6 +152,11 @@ class Release(models.Model):
     def folder_name(self) -> str:
         return f"{self.slug}-{self.version}"
 
+    def leaking(self) -> list[str]:
+        """The attacks that keep it from being frozen: those that the audit convicts and nobody has answered for."""
+        waived = set(self.waivers.values_list("attack", flat=True))
+        return [attack for attack in self.leaks.get("blocked", []) if attack not in waived]
+
     @property
     def folder(self) -> Path:
         """The release directory; it exists once the release is frozen."""
@@ -155,6 +181,28 @@ class SplitVideo(models.Model):
         return f"{self.video.public_id}: {self.split}"
 
 
+class SealedClip(models.Model):
+    """The one task that a hidden clip serves, over all sealed releases, for ever. Rows are only ever added."""
+
+    class Task(models.TextChoices):
+        MOMENT = "moment", "moment retrieval"
+        QA = "qa", "question answering"
+
+    clip = models.OneToOneField(Clip, on_delete=models.PROTECT, related_name="sealed")
+    task = models.CharField(max_length=6, choices=Task)
+    release = models.ForeignKey(
+        Release, on_delete=models.PROTECT, related_name="new_sealed_clips", help_text="whose build dealt it"
+    )
+
+    class Meta:
+        ordering = ["id"]
+        triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+        constraints = [models.CheckConstraint(condition=Q(task__in=["moment", "qa"]), name="sealed_clip_known_task")]
+
+    def __str__(self) -> str:
+        return f"{self.clip.name}: {self.task}"
+
+
 class Item(models.Model):
     """A query or a question as it stood when the release was built. Times in seconds of the clip."""
 
@@ -166,6 +214,7 @@ class Item(models.Model):
     kind = models.CharField(max_length=6, choices=Kind)
     public_id = models.PositiveIntegerField(help_text="desc_id or qid")
     split = models.CharField(max_length=5, choices=Split)
+    published = models.BooleanField(default=True, help_text="False: in the reserve, whose clip serves the other task")
     video = models.ForeignKey(Video, on_delete=models.PROTECT, related_name="+")
     vid_name = models.CharField(max_length=200, help_text="name of the clip")
     duration = models.FloatField(help_text="seconds of the clip")
@@ -182,6 +231,7 @@ class Item(models.Model):
         ordering = ["release", "kind", "public_id"]
         constraints = [
             models.UniqueConstraint(fields=["release", "kind", "public_id"], name="item_once"),
+            models.CheckConstraint(condition=Q(published=True) | Q(split="test"), name="item_reserve_is_hidden"),
             models.CheckConstraint(
                 condition=Q(start__gte=0) & Q(start__lt=F("end")) & Q(end__lte=F("duration")),
                 name="item_segment_inside_clip",
@@ -253,3 +303,25 @@ class ReleaseFile(models.Model):
 
     def __str__(self) -> str:
         return self.path
+
+
+class Waiver(models.Model):
+    """Somebody answers for a leak that the audit found; printed on the card and the page."""
+
+    release = models.ForeignKey(Release, on_delete=models.CASCADE, related_name="waivers")
+    attack = models.CharField(max_length=100, help_text="as the audit calls it")
+    reason = models.TextField(help_text="why the release may be frozen all the same; everybody reads it")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    name = models.CharField(max_length=150, help_text="of the person, as printed")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["attack"]
+        constraints = [
+            models.UniqueConstraint(fields=["release", "attack"], name="waiver_once"),
+            models.CheckConstraint(condition=~Q(reason="") & ~Q(name=""), name="waiver_has_name_and_reason"),
+        ]
+        triggers = [_refuse_once_frozen("OLD.release_id, NEW.release_id")]
+
+    def __str__(self) -> str:
+        return f"{self.attack}: {self.reason} ({self.name})"

@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from django.contrib.auth.models import AbstractBaseUser
+from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from benchmark_site.releases import tasks
-from benchmark_site.releases.models import Release
+from benchmark_site.releases.models import Release, Waiver
+
+LEAST_WORDS = 3
 
 
-def start_release(slug: str, version: str, seed: int = 0, user: AbstractBaseUser | None = None) -> Release:
+def start_release(
+    slug: str, version: str, seed: int = 0, hidden: str = Release.Hidden.SEALED, user: AbstractBaseUser | None = None
+) -> Release:
     """Create a release and queue its build once the row is committed.
 
-    Raises ValidationError where the name, version or seed is malformed or the version exists.
+    Raises ValidationError where the name, version, seed or `hidden` is malformed or the version exists.
     """
-    release = create_release(slug, version, seed, user)
+    release = create_release(slug, version, seed, hidden, user)
     transaction.on_commit(lambda: tasks.build.delay(release_id=release.pk))
     return release
 
 
-def create_release(slug: str, version: str, seed: int = 0, user: AbstractBaseUser | None = None) -> Release:
+def create_release(
+    slug: str, version: str, seed: int = 0, hidden: str = Release.Hidden.SEALED, user: AbstractBaseUser | None = None
+) -> Release:
     """Create a release that waits for a worker. Raises ValidationError."""
-    release = Release(slug=slug, version=version, seed=seed, created_by_id=None if user is None else user.pk)
+    release = Release(
+        slug=slug, version=version, seed=seed, hidden=hidden, created_by_id=None if user is None else user.pk
+    )
     release.full_clean()
     release.save()
     return release
@@ -43,8 +54,42 @@ def reset_release(release_id: int) -> bool:
         if release.state != Release.State.FAILED:
             return False
         release.items.all().delete()
+        release.waivers.all().delete()
         release.state, release.step = Release.State.BUILDING, Release.Step.COLLECT
         release.reason, release.attempt = "", 0
-        release.quality, release.matching, release.blind = [], {}, {}
+        release.quality, release.matching, release.blind, release.leaks = [], {}, {}, {}
         release.save()
     return True
+
+
+def waive(release_id: int, reasons: Mapping[str, str], user: AbstractBaseUser) -> list[str]:
+    """Let somebody answer for leaks that stopped a build, {attack: reason}; the attacks that still stop it.
+
+    Where none is left the build goes on with what was audited. Raises ValidationError on a reason that says nothing, on
+    an attack that does not stop this release, and where no audit has stopped it.
+    """
+    with transaction.atomic():
+        release = Release.objects.select_for_update().get(pk=release_id)
+        if release.state != Release.State.FAILED or not release.leaking():
+            raise ValidationError(f"{release} is not stopped by its leak audit")
+        for attack, reason in reasons.items():
+            if attack not in release.leaking():
+                raise ValidationError(f"{attack!r} does not stop {release}: expected one of {release.leaking()}")
+            if len(reason.split()) < LEAST_WORDS:
+                raise ValidationError(
+                    f"{attack}: a reason of at least {LEAST_WORDS} words is expected: everybody reads it"
+                )
+            Waiver.objects.create(
+                release=release, attack=attack, reason=" ".join(reason.split()), user_id=user.pk, name=_printed(user)
+            )
+        left = release.leaking()
+        if not left:
+            Release.objects.filter(pk=release_id).update(
+                state=Release.State.BUILDING, step=Release.Step.WRITE, reason="", attempt=0
+            )
+            transaction.on_commit(lambda: tasks.build.delay(release_id=release_id))
+    return left
+
+
+def _printed(user: AbstractBaseUser) -> str:
+    return getattr(user, "get_full_name", str)() or user.get_username()
