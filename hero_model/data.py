@@ -43,7 +43,11 @@ class Features:
         chosen = name if name is not None else next(iter(files))
         if chosen not in files:
             raise InputError(f"{release.root}: no feature set {chosen!r}, there are: {', '.join(files) or 'none'}")
-        return cls.open(files[chosen])
+        try:
+            path = release.verified(files[chosen])
+        except ReleaseError as error:
+            raise InputError(str(error)) from error
+        return cls.open(path)
 
     @classmethod
     def open(cls, path: Path, expected: str = "a feature file, as `features` writes them") -> "Features":

@@ -11,7 +11,7 @@ from torch.nn.functional import pad
 from transformers.utils import logging as transformers_logging
 
 from evaluation.lists import Lists
-from evaluation.release import VideoIndex
+from evaluation.videos import VideoIndex
 from evaluation.writing import json_bytes, moment_submission, write_whole
 from hero_model.arguments import add_threads
 from hero_model.batch import TextBatch, pack_texts
