@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest
 
-from benchmark_site.releases.models import Item, Negative, Release, ReleaseFile, SplitVideo
+from benchmark_site.releases.models import Item, Negative, Release, ReleaseFile, SealedClip, SplitVideo, Waiver
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
@@ -26,7 +26,8 @@ class ReadOnlyAdmin(admin.ModelAdmin):
 
 @admin.register(Release)
 class ReleaseAdmin(ReadOnlyAdmin):
-    list_display = ("__str__", "state", "step", "attempt", "sha256", "created_at")
+    list_display = ("__str__", "hidden", "state", "step", "attempt", "sha256", "created_at")
+    exclude = ("seal",)
     list_filter = ("state", "slug")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -43,10 +44,24 @@ class SplitVideoAdmin(ReadOnlyAdmin):
     list_select_related = ("video", "release")
 
 
+@admin.register(SealedClip)
+class SealedClipAdmin(ReadOnlyAdmin):
+    list_display = ("clip", "task", "release")
+    list_filter = ("task",)
+    search_fields = ("clip__video__public_id",)
+    list_select_related = ("clip__video", "release")
+
+
+@admin.register(Waiver)
+class WaiverAdmin(ReadOnlyAdmin):
+    list_display = ("release", "attack", "name", "reason", "created_at")
+    list_select_related = ("release",)
+
+
 @admin.register(Item)
 class ItemAdmin(ReadOnlyAdmin):
-    list_display = ("public_id", "kind", "split", "vid_name", "text", "release")
-    list_filter = ("release", "kind", "split")
+    list_display = ("public_id", "kind", "split", "published", "vid_name", "text", "release")
+    list_filter = ("release", "kind", "split", "published")
     search_fields = ("public_id", "vid_name", "text")
     list_select_related = ("release",)
 

@@ -1,7 +1,7 @@
 """Hidden questions keep the options under which they were first published.
 
-Another negative in the next version would tell by comparison which option was lent, and an answer that is lent to another
-question in the next version that it was right in neither.
+Another negative in the next version would tell by comparison which option was lent, and an answer that is lent to
+another question in the next version that it was right in neither.
 """
 
 from __future__ import annotations

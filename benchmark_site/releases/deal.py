@@ -1,7 +1,8 @@
 """Dealing the hidden videos of a sealed release to the tasks: each serves one of them, for ever.
 
-A question about a clip tells of the clip what a moment query about it asks for, so no hidden clip serves both tasks; nor
-do two clips of one video, whose pictures and words are neighbours. What is collected for the other task is the reserve.
+A question about a clip tells of the clip what a moment query about it asks for, so no hidden clip serves both tasks;
+nor do two clips of one video, whose pictures and words are neighbours. What is collected for the other task is the
+reserve.
 """
 
 from __future__ import annotations

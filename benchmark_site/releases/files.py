@@ -79,9 +79,9 @@ def write_card(folder: Path, release: Release) -> Written:
 
 
 def write_manifests(folder: Path, release: Release, files: Sequence[Written]) -> tuple[Written, str]:
-    """Write both manifests; (the held-out one as a file of the release, the sha256 of MANIFEST.json: the release hash).
+    """Write both manifests; (the held-out one as a file of the release, sha256 of MANIFEST.json: the release hash).
 
-    The public one commits to the truth by the hash of the held-out one, whose nonce keeps that hash from being tried out.
+    The public one commits to the truth by the hash of the held-out one, whose nonce keeps it from being tried out.
     """
     secret = [file for file in files if file.access == ReleaseFile.Access.HELD_OUT]
     held_out = _write(
@@ -159,7 +159,7 @@ def _question_row(item: Item) -> dict[str, Any]:
 
 
 def _public_question_row(item: Item) -> dict[str, Any]:
-    """Without times: they would be those of a hidden moment. The question is about the full clip (paper, section 4.2)."""
+    """Without times: they would be those of a hidden moment. The question is about the full clip (paper, 4.2)."""
     options = {f"a{place}": text for place, text in enumerate(item.options)}
     return {"qid": item.public_id, "vid_name": item.vid_name, "q": item.text, **options}
 

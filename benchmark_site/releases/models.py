@@ -94,9 +94,12 @@ class Release(models.Model):
     )
     hidden = models.CharField(max_length=6, choices=Hidden, default=Hidden.SEALED)
     seal = models.CharField(
-        max_length=64, default=draw_seal, editable=False, validators=[RegexValidator(SHA256)],
+        max_length=64,
+        default=draw_seal,
+        editable=False,
+        validators=[RegexValidator(SHA256)],
         help_text="nonce of the held-out manifest; as secret as the truth",
-    )  # fmt: skip
+    )
     state = models.CharField(max_length=8, choices=State, default=State.BUILDING)
     step = models.CharField(max_length=7, choices=Step, default=Step.COLLECT)
     reason = models.TextField(blank=True, help_text="why it failed, or what stopped the last attempt")

@@ -18,8 +18,8 @@ HIDDEN = Split.TEST
 def seal(release: Release, items: Sequence[Item]) -> list[Item]:
     """Deal new hidden videos and mark the reserve of a sealed release; the items that stay in it. Raises Refused.
 
-    What was told cannot be hidden again, and what is hidden must not be told: a sealed release leaves out the videos that
-    a shared one has shown for both tasks, a shared one the other task's items on videos that are sealed.
+    What was told cannot be hidden again, and what is hidden must not be told: a sealed release leaves out the videos
+    that a shared one has shown for both tasks, a shared one the other task's items on videos that are sealed.
     """
     with connection.cursor() as cursor:
         # Two releases that meet the same new clip must not deal it twice: one waits, then sees the ledger.
@@ -35,13 +35,14 @@ def seal(release: Release, items: Sequence[Item]) -> list[Item]:
     if release.hidden == Release.Hidden.SHARED:
         if all(sum(load[task] for load in loads.values()) for task in TASKS) and not short:
             raise Refused(
-                f"shared: this hidden split is large enough to be sealed (at least {FLOOR} published items of each task)"
+                f"shared: the hidden split is large enough to be sealed ({FLOOR} published items of each task or more)"
             )
         return [item for item in items if ledger.get(item.video.public_id, item.kind) == item.kind]
     if short:
+        counts = ", ".join(f"{n} {task}" for task, n in short.items())
         raise Refused(
-            f"sealed: the hidden split would publish only {', '.join(f'{n} {task}' for task, n in short.items())} items, "
-            f"{FLOOR} of each task are needed: collect more, or build it as shared"
+            f"sealed: the hidden split would publish only {counts} items, {FLOOR} of each task are needed: collect "
+            "more, or build it as shared"
         )
     _enter(release, hidden, tasks)
     for item in hidden:

@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from django.contrib import messages
 from django.contrib.admin.views.decorators import staff_member_required
 from django.contrib.auth.mixins import UserPassesTestMixin
-from django.db.models import Count
-from django.forms import ModelForm
+from django.core.exceptions import ValidationError
+from django.db.models import Count, Q
+from django.forms import ModelForm, RadioSelect
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST, require_safe
 from django.views.generic import CreateView, DetailView, ListView
 
+from benchmark_site.releases import services
 from benchmark_site.releases.export import public_zip
-from benchmark_site.releases.files import MANIFEST
+from benchmark_site.releases.files import HELD_OUT_MANIFEST, MANIFEST
+from benchmark_site.releases.leak_table import leak_rows, proofs, waived
 from benchmark_site.releases.models import Item, Release, ReleaseFile, Split
-from benchmark_site.releases.services import retry_release, start_release
 
 
 class ReleaseList(ListView):
@@ -47,9 +50,14 @@ class ReleaseDetail(DetailView):
             steps=_steps(release),
             has_items=release.items.exists(),
             splits=split_table(release),
+            reserve=release.items.filter(published=False).exists(),
             blind=blind_table(release.blind),
+            leaks=leak_rows(release.leaks, exact=self.request.user.is_staff),
+            proofs=proofs(release.leaks),
+            waived=waived(release),
+            leaking=release.leaking() if release.state == Release.State.FAILED else [],
             public_files=[file for file in files if file.access == ReleaseFile.Access.PUBLIC],
-            held_out_files=[file for file in files if file.access == ReleaseFile.Access.HELD_OUT],
+            held_out=files.filter(path=HELD_OUT_MANIFEST).first(),
             manifest=MANIFEST,
         )
 
@@ -83,10 +91,12 @@ def _per_cent(row: dict[str, float] | None) -> dict[str, float] | None:
 
 
 def split_table(release: Release) -> list[dict[str, Any]]:
-    """Per split the videos, queries and questions, and each count's share of the whole in per cent."""
+    """Per split the videos, queries and questions, each count's share of the whole in per cent, and the reserve in it."""
     counts: Counter[tuple[str, str]] = Counter()
-    for kind, split, n in release.items.values_list("kind", "split").annotate(Count("id")).order_by():
-        counts[kind, split] = n
+    kept: Counter[tuple[str, str]] = Counter()
+    found = release.items.values_list("kind", "split").annotate(Count("id"), Count("id", filter=Q(published=False)))
+    for kind, split, n, reserve in found.order_by():
+        counts[kind, split], kept[kind, split] = n, reserve
     for split, n in release.items.values_list("split").annotate(Count("video", distinct=True)).order_by():
         counts["video", split] = n
     measures = ("video", Item.Kind.MOMENT, Item.Kind.QA)
@@ -95,7 +105,11 @@ def split_table(release: Release) -> list[dict[str, Any]]:
         {
             "split": split,
             "cells": [
-                (counts[measure, split], 100 * counts[measure, split] / totals[measure] if totals[measure] else None)
+                {
+                    "count": counts[measure, split],
+                    "share": 100 * counts[measure, split] / totals[measure] if totals[measure] else None,
+                    "reserve": kept[measure, split],
+                }
                 for measure in measures
             ],
         }
@@ -106,12 +120,16 @@ def split_table(release: Release) -> list[dict[str, Any]]:
 class ReleaseForm(ModelForm):
     class Meta:
         model = Release
-        fields = ("slug", "version", "seed")
-        labels = {"slug": "Name"}
+        fields = ("slug", "version", "seed", "hidden")
+        labels = {"slug": "Name", "hidden": "Hidden split"}
+        widgets = {"hidden": RadioSelect}
         help_texts = {
             "slug": "of the benchmark, as in how2r: small letters, digits and dashes",
             "version": "as in 1.0.0",
             "seed": "draws the matching of negatives; the same seed on the same items gives the same release",
+            "hidden": "Sealed keeps the files of one task from telling about the other and lends wrong answers from items "
+            "that are published nowhere; half of what was collected on test clips goes into that reserve. Shared is "
+            "for a release of one task, or for one too small to be dealt.",
         }
 
 
@@ -127,7 +145,7 @@ class ReleaseCreate(UserPassesTestMixin, CreateView):
 
     def form_valid(self, form: ModelForm) -> HttpResponse:
         assert self.request.user.is_authenticated  # test_func
-        release = start_release(**form.cleaned_data, user=self.request.user)
+        release = services.start_release(**form.cleaned_data, user=self.request.user)
         return redirect(release)
 
 
@@ -136,7 +154,26 @@ class ReleaseCreate(UserPassesTestMixin, CreateView):
 def retry(request: HttpRequest, slug: str, version: str) -> HttpResponse:
     """Staff have a failed release built again."""
     release = get_object_or_404(Release, slug=slug, version=version)
-    retry_release(release.pk)
+    services.retry_release(release.pk)
+    return redirect(release)
+
+
+@require_POST
+@staff_member_required(login_url="login")
+def waive(request: HttpRequest, slug: str, version: str) -> HttpResponse:
+    """Somebody answers by name for leaks that stopped a build."""
+    release = get_object_or_404(Release, slug=slug, version=version)
+    reasons = {
+        attack: request.POST[f"reason {attack}"]
+        for attack in release.leaking()
+        if request.POST.get(f"reason {attack}", "").strip()
+    }
+    try:
+        left = services.waive(release.pk, reasons, request.user)  # type: ignore[arg-type]
+    except ValidationError as error:
+        messages.error(request, " ".join(error.messages))
+    else:
+        messages.success(request, f"Still to be answered for: {', '.join(left)}." if left else "The build goes on.")
     return redirect(release)
 
 

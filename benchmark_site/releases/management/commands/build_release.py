@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 
 from benchmark_site.releases.build import build_release
 from benchmark_site.releases.models import Release
-from benchmark_site.releases.services import create_release, reset_release
+from benchmark_site.releases.services import create_release, reset_release, waive
 
 
 class Command(BaseCommand):
@@ -24,17 +25,36 @@ class Command(BaseCommand):
         parser.add_argument("slug", help="name of the benchmark: small letters, digits and dashes, as in how2r")
         parser.add_argument("version", help="semantic version, as in 1.0.0")
         parser.add_argument("--seed", type=int, default=0, help="draws the matching of negatives (default 0)")
+        parser.add_argument(
+            "--shared",
+            action="store_true",
+            help="let hidden clips serve both tasks: for a release of one task, or one too small to be sealed",
+        )
+        parser.add_argument(
+            "--waive",
+            action="append",
+            nargs=3,
+            default=[],
+            metavar=("ATTACK", "USER", "REASON"),
+            help="answer for a leak that stopped this build, under the name of a user; may be given more than once",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        hidden = Release.Hidden.SHARED if options["shared"] else Release.Hidden.SEALED
         release = Release.objects.filter(slug=options["slug"], version=options["version"]).first()
         if release is None:
             try:
-                release = create_release(options["slug"], options["version"], options["seed"])
+                release = create_release(options["slug"], options["version"], options["seed"], hidden)
             except ValidationError as error:
                 raise CommandError("; ".join(error.messages), returncode=2) from error
         elif release.seed != options["seed"]:
             raise CommandError(f"{release} exists with seed {release.seed}: choose another version", returncode=2)
-        reset_release(release.pk)
+        elif options["shared"] and release.hidden != hidden:
+            raise CommandError(f"{release} exists and is {release.hidden}: choose another version", returncode=2)
+        if options["waive"]:
+            self._waive(release, options["waive"])
+        else:
+            reset_release(release.pk)
         with Console(stderr=True).status(f"{release}: waiting") as status:
             build_release(release.pk, lambda step: status.update(f"{release}: {step.label}"))
         release.refresh_from_db()
@@ -44,3 +64,14 @@ class Command(BaseCommand):
             raise CommandError(f"{release} failed: {release.reason}", returncode=2)
         self.stdout.write(f"{release} is frozen: {release.items.count()} items in {release.folder}")
         self.stdout.write(f"sha256 {release.sha256}")
+
+    def _waive(self, release: Release, given: list[list[str]]) -> None:
+        """Sign for leaks; the build goes on when none is left."""
+        for attack, username, reason in given:
+            user = get_user_model()._default_manager.filter(username=username).first()
+            if user is None:
+                raise CommandError(f"--waive: there is no user {username!r}", returncode=2)
+            try:
+                waive(release.pk, {attack: reason}, user)
+            except ValidationError as error:
+                raise CommandError(f"--waive: {'; '.join(error.messages)}", returncode=2) from error

@@ -1,0 +1,77 @@
+"""The leak audit as everybody may read it: rounded to what the size of the hidden split supports, worst first.
+
+Each attack is a fixed set of predictions scored on the hidden truth, so its exact score would tell about that truth
+what a submission's score would.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from benchmark_site.releases.models import Release
+from evaluation.disclosure import interval, rounded
+
+SHOWN = 20
+METRIC_NAMES = {
+    "VCMR.R@1.tiou0.5.raw": "corpus moment R@1, tIoU 0.5",
+    "VCMR.R@1.tiou0.7.raw": "corpus moment R@1, tIoU 0.7",
+    "VR.R@1": "video R@1",
+    "SVMR.R@1.tiou0.5.raw": "moment R@1, tIoU 0.5",
+    "SVMR.R@1.tiou0.7.raw": "moment R@1, tIoU 0.7",
+    "QA.accuracy": "accuracy",
+}
+
+
+@dataclass(frozen=True)
+class LeakRow:
+    """One attack at the metric on which it gains most; percent, None where the split is too small to say anything."""
+
+    attack: str
+    kind: str
+    task: str
+    metric: str
+    value: float | None
+    low: float | None
+    high: float | None
+    without: float | None
+    without_by: str
+    leaks: bool
+
+
+def leak_rows(leaks: dict[str, Any], *, exact: bool = False) -> list[LeakRow]:
+    """The worst rows of an audit's report, one an attack. `exact`: unrounded, for whoever holds the truth anyway."""
+    worst: dict[str, dict[str, Any]] = {}
+    for row in leaks.get("rows", []):
+        worst.setdefault(f"{row['task']} {row['attack']}", row)
+    return [_row(row, exact=exact) for row in list(worst.values())[:SHOWN]]
+
+
+def proofs(leaks: dict[str, Any]) -> dict[str, int]:
+    """{name of a certain proof: hidden items that it gives away}."""
+    return {name: len(ids) for name, ids in leaks.get("proofs", {}).items() if ids}
+
+
+def waived(release: Release) -> dict[str, str]:
+    """{attack: "reason (name)"} of the leaks that somebody answers for."""
+    return {waiver.attack: f"{waiver.reason} ({waiver.name})" for waiver in release.waivers.all()}
+
+
+def _row(row: dict[str, Any], *, exact: bool) -> LeakRow:
+    if exact:
+        value, low, high, without = (row[name] for name in ("value", "low", "high", "without"))
+    else:
+        value, without = rounded(row["value"], row["n"]), rounded(row["without"], row["n"])
+        low, high = interval(value, row["n"])
+    return LeakRow(
+        attack=row["attack"],
+        kind=row["kind"],
+        task=row["task"],
+        metric=METRIC_NAMES.get(row["metric"], row["metric"]),
+        value=value,
+        low=low,
+        high=high,
+        without=without,
+        without_by=row["without_by"],
+        leaks=row["blocks"],
+    )
