@@ -91,7 +91,7 @@ def _per_cent(row: dict[str, float] | None) -> dict[str, float] | None:
 
 
 def split_table(release: Release) -> list[dict[str, Any]]:
-    """Per split the videos, queries and questions, each count's share of the whole in per cent, and the reserve in it."""
+    """Per split the videos, queries and questions: count, share of the whole in per cent, and the reserve in it."""
     counts: Counter[tuple[str, str]] = Counter()
     kept: Counter[tuple[str, str]] = Counter()
     found = release.items.values_list("kind", "split").annotate(Count("id"), Count("id", filter=Q(published=False)))
@@ -127,9 +127,9 @@ class ReleaseForm(ModelForm):
             "slug": "of the benchmark, as in how2r: small letters, digits and dashes",
             "version": "as in 1.0.0",
             "seed": "draws the matching of negatives; the same seed on the same items gives the same release",
-            "hidden": "Sealed keeps the files of one task from telling about the other and lends wrong answers from items "
-            "that are published nowhere; half of what was collected on test clips goes into that reserve. Shared is "
-            "for a release of one task, or for one too small to be dealt.",
+            "hidden": "Sealed keeps the files of one task from telling about the other and lends wrong answers from "
+            "items that are published nowhere; half of what was collected on test clips goes into that reserve. Shared "
+            "is for a release of one task, or for one too small to be dealt.",
         }
 
 
