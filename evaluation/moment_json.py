@@ -14,8 +14,8 @@ from evaluation import json_text, scan
 from evaluation.decimals import MORE
 from evaluation.lists import Lists
 from evaluation.problems import Findings, Problem, Refused
-from evaluation.release import VideoIndex
 from evaluation.source import Source
+from evaluation.videos import VideoIndex
 
 WINDOW = 4 << 20  # bytes; one query's entry must fit
 ROWS_AT_ONCE = 1 << 18

@@ -1,57 +1,37 @@
 """Reads a release directory (docs/release_format.md) or the field's own ground-truth files.
 
-Times are seconds relative to the clip. Nothing here trusts the folder: every row is typed, every error names
-file and line, and `Release.verify` recomputes the hashes of MANIFEST.json.
+Times are seconds relative to the clip. Nothing here trusts the folder: every file is compared with its hash, every
+row is typed, every error names file and line.
 """
 
-import hashlib
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from pathlib import Path, PurePosixPath
+from typing import Literal, overload
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluation.folder import HELD_OUT, ReleaseFolder
 from evaluation.rows import (
-    MAX_MANIFEST_BYTES,
-    Manifest,
     ManifestFile,
     MomentRow,
+    PublicMomentRow,
+    PublicQuestionRow,
     QuestionRow,
     ReleaseError,
     SubtitleLine,
     SubtitleRow,
-    read_bounded,
+    read_json,
     read_lines,
 )
+from evaluation.videos import VideoIndex, check_agreement, read_video_index, union
 
-FORMAT = "hero-bench-release/1"
+Task = Literal["moment", "qa"]
+FOLDERS: dict[Task, str] = {"moment": "moment/tvr", "qa": "qa/value"}
+SUBTITLES = "subtitles.jsonl"
 SPLITS = ("train", "val", "test")
-MOST_VIDEOS = 2**24  # the field compares idx in float32, which is exact below this
-
-
-@dataclass(frozen=True)
-class VideoIndex:
-    """The videos of one split, in the file's order: names, `ids` int64 [V] (unique), `durations` float64 [V] (s)."""
-
-    names: list[str]
-    ids: NDArray[np.int64]
-    durations: NDArray[np.float64]
-
-    @cached_property
-    def position(self) -> dict[str, int]:
-        """vid_name -> place in the arrays."""
-        return {name: place for place, name in enumerate(self.names)}
-
-    @cached_property
-    def id_of(self) -> dict[str, int]:
-        """vid_name -> idx: the field's video2idx."""
-        return dict(zip(self.names, self.ids.tolist(), strict=True))
-
-    def __len__(self) -> int:
-        return len(self.names)
 
 
 @dataclass(frozen=True)
@@ -108,33 +88,8 @@ def split_key(split: str) -> str:
     return "test_public" if split == "test" else split
 
 
-class Release:
-    """An opened release directory; files are read when asked for."""
-
-    def __init__(self, root: Path, manifest: Manifest, manifest_sha256: str) -> None:
-        self.root = root
-        self.manifest = manifest
-        self.manifest_sha256 = manifest_sha256
-
-    @classmethod
-    def open(cls, path: str | Path) -> "Release":
-        """Read MANIFEST.json of the folder `path`. Raises ReleaseError."""
-        root = Path(path)
-        manifest_path = root / "MANIFEST.json"
-        if not root.is_dir():
-            raise ReleaseError(f"{root}: no such folder; expected a release directory")
-        raw = read_bounded(manifest_path, MAX_MANIFEST_BYTES)
-        try:
-            manifest = msgspec.json.decode(raw, type=Manifest)
-        except (msgspec.DecodeError, RecursionError) as error:
-            raise ReleaseError(f"{manifest_path}: {error}") from error
-        if manifest.format != FORMAT:
-            raise ReleaseError(f"{manifest_path}: format is {manifest.format!r}, expected {FORMAT!r}")
-        for entry in manifest.files:
-            parts = PurePosixPath(entry.path)
-            if parts.is_absolute() or ".." in parts.parts or not entry.path:
-                raise ReleaseError(f"{manifest_path}: path {entry.path!r} leads out of the release")
-        return cls(root, manifest, hashlib.sha256(raw).hexdigest())
+class Release(ReleaseFolder):
+    """An opened release directory, read by task and split; files are read when asked for."""
 
     @property
     def name(self) -> str:
@@ -146,55 +101,39 @@ class Release:
         """Version of the release, as in the manifest."""
         return self.manifest.version
 
-    def files(self, access: str = "public") -> list[ManifestFile]:
-        """Files of the manifest with this access: "public" or "held_out"."""
-        return [entry for entry in self.manifest.files if entry.access == access]
-
     @property
-    def has_held_out(self) -> bool:
-        """True where this copy holds every held-out file, so that `test` can be scored."""
-        held_out = self.files("held_out")
-        return bool(held_out) and all((self.root / entry.path).is_file() for entry in held_out)
-
-    def verify(self) -> None:
-        """Recompute size and sha256 of every listed file (held-out ones only where present). Raises ReleaseError."""
-        for entry in self.manifest.files:
-            path = self.root / entry.path
-            if entry.access == "held_out" and not path.exists():
-                continue
-            if not path.is_file():
-                raise ReleaseError(f"{path}: listed in MANIFEST.json but not there")
-            size = path.stat().st_size
-            if size != entry.bytes:
-                raise ReleaseError(f"{path}: {size} bytes, MANIFEST.json says {entry.bytes}")
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-            if digest != entry.sha256:
-                raise ReleaseError(f"{path}: sha256 {digest}, MANIFEST.json says {entry.sha256}")
-
-    @cached_property
-    def _video_index(self) -> dict[str, VideoIndex]:
-        return read_video_index(self.root / "moment/tvr/video2dur_idx.json")
-
-    def videos(self, split: str) -> VideoIndex:
-        """The videos of `split`; raises ReleaseError where the release has none for it."""
-        try:
-            return self._video_index[split_key(split)]
-        except KeyError:
-            raise ReleaseError(
-                f"{self.root / 'moment/tvr/video2dur_idx.json'}: no split {split_key(split)!r}"
-            ) from None
-
-    @property
-    def tasks(self) -> list[str]:
+    def tasks(self) -> list[Task]:
         """The tasks this release has data for: "moment", "qa" or both."""
-        folders = {"moment": "moment/tvr/", "qa": "qa/value/"}
         paths = [entry.path for entry in self.manifest.files]
         return [
             task
-            for task, folder in folders.items()
-            if any(path.startswith(folder) and path.endswith(".jsonl") for path in paths)
+            for task, folder in FOLDERS.items()
+            if any(path.startswith(f"{folder}/") and path.endswith(".jsonl") for path in paths)
         ]
+
+    def videos(self, split: str, task: Task | None = None) -> VideoIndex:
+        """The clips of `split` that serve `task`, without a task those of all. Raises ReleaseError where it has none.
+
+        In version 1 every clip serves both tasks.
+        """
+        key, tasks = split_key(split), self.tasks if task is None else [task]
+        found = [self._indexes[task][key] for task in tasks if key in self._indexes.get(task, {})]
+        if not found:
+            raise ReleaseError(f"{self.root}: no video index of {key!r} for {' or '.join(tasks)}")
+        return reduce(union, found)
+
+    @cached_property
+    def _indexes(self) -> dict[Task, dict[str, VideoIndex]]:
+        if self.format_version == 1:
+            return dict.fromkeys(FOLDERS, self._read_index("moment"))
+        indexes = {task: self._read_index(task) for task in self.tasks}
+        check_agreement({self.root / _index_name(task): index for task, index in indexes.items()})
+        if self.hidden == "sealed" and len(indexes) == len(FOLDERS):
+            moment, qa = (index.get(split_key("test")) for index in indexes.values())
+            both = set(moment.names if moment else ()) & set(qa.names if qa else ())
+            if both:
+                raise ReleaseError(f"{self.root}: sealed, but clip {min(both)!r} of test serves both tasks")
+        return indexes
 
     def moments(self, split: str, *, truth: bool = True) -> MomentQueries:
         """Queries of `split` in the file's order.
@@ -202,68 +141,75 @@ class Release:
         With truth=True the held-out rows are used where the copy has them (`MomentQueries.has_truth` says so);
         with truth=False only what every participant may see.
         """
-        return read_moments(self._rows_path("moment/tvr", split, truth), self.videos(split))
+        entry = self._rows("moment", split, truth)
+        kind = PublicMomentRow if self._is_withheld(entry) else MomentRow
+        return read_moments(self.root / entry.path, self.videos(split, "moment"), entry, kind)
 
     def questions(self, split: str, *, truth: bool = True) -> Questions:
         """Questions of `split` in the file's order; truth as in `moments`."""
-        return read_questions(self._rows_path("qa/value", split, truth))
+        entry = self._rows("qa", split, truth)
+        kind = PublicQuestionRow if self._is_withheld(entry) else QuestionRow
+        return read_questions(self.root / entry.path, self.videos(split, "qa"), entry, kind)
+
+    @overload
+    def reserve(self, task: Literal["moment"]) -> MomentQueries | None: ...
+    @overload
+    def reserve(self, task: Literal["qa"]) -> Questions | None: ...
+    def reserve(self, task: Task) -> MomentQueries | Questions | None:
+        """Held-out rows of `task` on hidden clips that serve the other one, with truth; None where there are none.
+
+        Their videos are all clips of test. Raises ReleaseError in a public copy.
+        """
+        if not self.has_held_out:
+            raise ReleaseError(f"{self.root}: the reserve is not in this copy of the release, it needs {HELD_OUT}/")
+        entry = self.held_out.get(f"{HELD_OUT}/{FOLDERS[task]}/reserve.jsonl")
+        if entry is None:
+            return None
+        path, videos = self.root / entry.path, self.videos("test")
+        return read_moments(path, videos, entry) if task == "moment" else read_questions(path, videos, entry)
 
     def subtitles(self) -> dict[str, list[SubtitleLine]]:
         """vid_name -> subtitle lines (seconds relative to the clip)."""
-        path = self.root / "subtitles.jsonl"
+        path = self.root / SUBTITLES
         rows: dict[str, list[SubtitleLine]] = {}
-        for number, row in read_lines(path, SubtitleRow):
+        for number, row in read_lines(path, SubtitleRow, self.entry(SUBTITLES)):
             if row.vid_name in rows:
                 raise ReleaseError(f"{path}:{number}: vid_name {row.vid_name!r} a second time")
             rows[row.vid_name] = row.sub
         return rows
 
-    def feature_files(self) -> dict[str, Path]:
-        """Name of a feature set -> its .safetensors file."""
+    def feature_files(self) -> dict[str, ManifestFile]:
+        """Name of a feature set -> its .safetensors file; `verified` compares it and gives its path."""
         return {
-            PurePosixPath(entry.path).stem: self.root / entry.path
+            PurePosixPath(entry.path).stem: entry
             for entry in self.files()
             if entry.path.startswith("features/") and entry.path.endswith(".safetensors")
         }
 
-    def _rows_path(self, folder: str, split: str, truth: bool) -> Path:
-        name = f"{folder}/{split_key(split)}.jsonl"
-        held_out = self.root / "held_out" / name
-        return held_out if truth and split == "test" and held_out.is_file() else self.root / name
+    def _read_index(self, task: Task) -> dict[str, VideoIndex]:
+        name = _index_name(task)
+        return read_video_index(self.root / name, self.entry(name))
+
+    def _rows(self, task: Task, split: str, truth: bool) -> ManifestFile:
+        name = f"{FOLDERS[task]}/{split_key(split)}.jsonl"
+        held_out = f"{HELD_OUT}/{name}"
+        has_truth = truth and split == "test" and held_out in self.held_out and (self.root / held_out).is_file()
+        return self.entry(held_out if has_truth else name)
+
+    def _is_withheld(self, entry: ManifestFile) -> bool:
+        """Whether version 2 lets these rows tell nothing of the truth; version 1 told the times of its questions."""
+        return self.format_version > 1 and entry.access == "public" and PurePosixPath(entry.path).stem == "test_public"
 
 
-def read_video_index(path: Path) -> dict[str, VideoIndex]:
-    """{split: {vid_name: [duration_s, idx]}} -> {split: VideoIndex}; idx unique over the whole file."""
-    try:
-        raw = msgspec.json.decode(read_bounded(path, MAX_MANIFEST_BYTES), type=dict[str, dict[str, tuple[float, int]]])
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise ReleaseError(f"{path}: {error}") from error
-    seen: dict[int, str] = {}
-    for videos in raw.values():
-        for name, (duration, idx) in videos.items():
-            if not (math.isfinite(duration) and duration > 0):
-                raise ReleaseError(f"{path}: duration of {name!r} is {duration}, expected seconds above 0")
-            if not 0 <= idx < MOST_VIDEOS:
-                raise ReleaseError(f"{path}: idx of {name!r} is {idx}, expected 0 .. {MOST_VIDEOS - 1}")
-            if idx in seen:
-                raise ReleaseError(f"{path}: idx {idx} belongs to both {seen[idx]!r} and {name!r}")
-            seen[idx] = name
-    return {
-        split: VideoIndex(
-            list(videos),
-            np.array([idx for _, idx in videos.values()], np.int64),
-            np.array([duration for duration, _ in videos.values()], np.float64),
-        )
-        for split, videos in raw.items()
-    }
-
-
-def read_moments(path: Path, videos: VideoIndex) -> MomentQueries:
+def read_moments(
+    path: Path, videos: VideoIndex, entry: ManifestFile | None = None, kind: type[MomentRow] = MomentRow
+) -> MomentQueries:
     """Queries of a TVR-style jsonl; rows without vid_name and ts have their truth withheld."""
     rows: list[MomentRow] = []
     seen: set[int] = set()
-    for number, row in read_lines(path, MomentRow):
+    for number, row in read_lines(path, kind, entry):
         where = f"{path}:{number}: desc_id {row.desc_id}"
+        _refuse_told(row, where)
         if row.desc_id in seen:
             raise ReleaseError(f"{where} a second time")
         if (row.vid_name is None) != (row.ts is None):
@@ -288,16 +234,27 @@ def read_moments(path: Path, videos: VideoIndex) -> MomentQueries:
     )
 
 
-def read_questions(path: Path) -> Questions:
-    """Questions of a VALUE-style jsonl with four options; rows without answer_idx have their truth withheld."""
+def read_questions(
+    path: Path,
+    videos: VideoIndex | None = None,
+    entry: ManifestFile | None = None,
+    kind: type[QuestionRow] = QuestionRow,
+) -> Questions:
+    """Questions of a VALUE-style jsonl with four options; rows without answer_idx have their truth withheld.
+
+    A release knows the `videos` that they may be asked about.
+    """
     rows: list[QuestionRow] = []
     seen: set[int] = set()
-    for number, row in read_lines(path, QuestionRow):
+    for number, row in read_lines(path, kind, entry):
         where = f"{path}:{number}: qid {row.qid}"
+        _refuse_told(row, where)
         if row.qid in seen:
             raise ReleaseError(f"{where} a second time")
         if row.answer_idx is not None and not 0 <= row.answer_idx <= 3:
             raise ReleaseError(f"{where}: answer_idx is {row.answer_idx}, expected 0..3")
+        if videos is not None and row.vid_name not in videos.position:
+            raise ReleaseError(f"{where}: vid_name {row.vid_name!r} is not in the video index of this split")
         seen.add(row.qid)
         rows.append(row)
     if not rows:
@@ -314,10 +271,7 @@ def read_questions(path: Path) -> Questions:
 
 def read_answer_key(path: Path) -> Questions:
     """The field's bare {"qid": answer} truth: no text, no options, no videos."""
-    try:
-        raw = msgspec.json.decode(read_bounded(path, MAX_MANIFEST_BYTES), type=dict[int, int])
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise ReleaseError(f"{path}: {error}") from error
+    raw = read_json(path, dict[int, int])
     if not raw or min(raw.values()) < 0:
         raise ReleaseError(f'{path}: expected {{"qid": answer index from 0 on}}, at least one')
     return Questions(
@@ -328,6 +282,16 @@ def read_answer_key(path: Path) -> Questions:
         span=np.full((len(raw), 2), math.nan),
         answer=np.array(list(raw.values()), np.int64),
     )
+
+
+def _index_name(task: Task) -> str:
+    return f"{FOLDERS[task]}/video2dur_idx.json"
+
+
+def _refuse_told(row: MomentRow | QuestionRow, where: str) -> None:
+    told = [name for name in row.withheld if getattr(row, name) is not None]
+    if told:
+        raise ReleaseError(f"{where} tells {' and '.join(told)}, which no public row of test may")
 
 
 def _parse_span(path: Path, row: QuestionRow) -> tuple[float, float]:

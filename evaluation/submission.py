@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from evaluation.lists import Lists
 from evaluation.moment_json import MomentJson
 from evaluation.problems import Findings
-from evaluation.release import VideoIndex
 from evaluation.source import Source
+from evaluation.videos import VideoIndex
 
 
 def read_lists(source: Source, videos: VideoIndex | None, findings: Findings, *, allow_mark: bool) -> Iterator[Lists]:
