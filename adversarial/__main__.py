@@ -3,6 +3,7 @@
 Examples:
   python -m adversarial match questions.jsonl items.jsonl --replace 2 --report match.json
   python -m adversarial audit items.jsonl --report audit.json
+  python -m adversarial leaks releases/demo-1.0.0 --report leaks.json
 """
 
 import argparse
@@ -22,7 +23,7 @@ from adversarial.encoder import DEFAULT_MODEL
 from adversarial.errors import ItemError, reason
 from adversarial.items import read_questions, write_rows
 from adversarial.parts import MAX_SEED
-from adversarial.paths import check_paths, write_whole
+from adversarial.paths import check_paths, writable, write_whole
 from adversarial.splits import MAX_FOLD, MIN_FOLD
 
 
@@ -31,25 +32,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = _parser().parse_args(arguments)
         with _threads(options.jobs):
-            options.run(options)
+            status: int = options.run(options)
     except (ItemError, OSError) as error:
         where = f"{error.filename}: " if isinstance(error, OSError) and error.filename else ""
         print(f"error: {where}{reason(error)}", file=sys.stderr)
         return 2
-    return 0
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="python -m adversarial", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    commands = parser.add_subparsers(required=True, metavar="match|audit")
-    shared = Parser(add_help=False)
-    shared.add_argument("input", type=Path, metavar="IN.jsonl", help="one question a line, see docs/adversarial.md")
-    shared.add_argument("--report", type=Path, metavar="FILE.json", help="write the numbers here")
-    shared.add_argument(
+    commands = parser.add_subparsers(required=True, metavar="match|audit|leaks")
+    seeded = Parser(add_help=False)
+    seeded.add_argument("--report", type=Path, metavar="FILE.json", help="write the numbers here")
+    seeded.add_argument(
         "--seed", type=whole_number(0, MAX_SEED), default=0, help="same seed, same input: same output (default 0)"
     )
+    shared = Parser(add_help=False, parents=[seeded])
+    shared.add_argument("input", type=Path, metavar="IN.jsonl", help="one question a line, see docs/adversarial.md")
     shared.add_argument(
         "--jobs", type=whole_number(1, 256), default=1, help="threads inside a fold; changes the time only (default 1)"
     )
@@ -92,6 +94,15 @@ def _parser() -> argparse.ArgumentParser:
     audit = commands.add_parser("audit", parents=[shared], help="answer the questions without the video")
     audit.add_argument("--thorough", action="store_true", help="also fine-tune a cross-encoder (minutes)")
     audit.set_defaults(run=_audit)
+
+    leaks = commands.add_parser(
+        "leaks",
+        parents=[seeded],
+        help="try every way to a release's hidden truth that needs no video; status 1 where one succeeds",
+    )
+    leaks.add_argument("release", type=Path, metavar="RELEASE", help="a release folder with its held_out folder")
+    leaks.add_argument("--all", action="store_true", help="print every comparison, not only the worst 20")
+    leaks.set_defaults(run=_leaks, jobs=1)
     return parser
 
 
@@ -100,7 +111,7 @@ def _threads(jobs: int) -> AbstractContextManager[Any]:
     return config
 
 
-def _match(options: argparse.Namespace) -> None:
+def _match(options: argparse.Namespace) -> int:
     from adversarial.borrow import Settings
     from adversarial.folds import run_all
     from adversarial.harden import harden_items
@@ -133,9 +144,10 @@ def _match(options: argparse.Namespace) -> None:
         f"value {report['value']:.6f}, upper bound {report['upper_bound']:.6f}, "
         f"certified gap {report['certified_gap']:.1e} nats per question"
     )
+    return 0
 
 
-def _audit(options: argparse.Namespace) -> None:
+def _audit(options: argparse.Namespace) -> int:
     from adversarial.audit import audit_items
 
     check_paths(options.input, [options.report] if options.report else [])
@@ -147,6 +159,20 @@ def _audit(options: argparse.Namespace) -> None:
     print(f"{'chance':<16} {report['chance']:.3f}  strongest: {report['strongest']}")
     rewrite = sum(entry["rewrite"] for entry in report["easiest"])
     print(f"{rewrite} items to rewrite or remove, {len(report['suspects'])} wrong options that may be right")
+    return 0
+
+
+def _leaks(options: argparse.Namespace) -> int:
+    from adversarial.leaks.audit import audit_release
+    from adversarial.leaks.table import lines
+
+    if options.report:
+        writable(options.report)
+    with _Bar() as bar:
+        report = audit_release(options.release, seed=options.seed, progress=bar.show)
+    _write_report(options.report, report)
+    print("\n".join(lines(report, whole=options.all)))
+    return 1 if report["blocked"] else 0
 
 
 def panel_lines(report: dict[str, Any]) -> Iterator[str]:

@@ -3,7 +3,8 @@
 import html
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +12,8 @@ import numpy as np
 from safetensors import safe_open
 from transformers import PreTrainedTokenizerBase
 
-from evaluation.release import Release, ReleaseError
-from evaluation.rows import SubtitleLine, SubtitleRow, read_lines
+from evaluation.release import SUBTITLES, Release, ReleaseError, Task
+from evaluation.rows import ManifestFile, SubtitleLine, SubtitleRow, read_lines
 from hero_model.collate import Clip, Ids, span_of_seconds
 from hero_model.config import HeroConfig
 from hero_model.errors import InputError, InputWarning, refusing
@@ -43,10 +44,8 @@ class Features:
         chosen = name if name is not None else next(iter(files))
         if chosen not in files:
             raise InputError(f"{release.root}: no feature set {chosen!r}, there are: {', '.join(files) or 'none'}")
-        try:
+        with reading_release():
             path = release.verified(files[chosen])
-        except ReleaseError as error:
-            raise InputError(str(error)) from error
         return cls.open(path)
 
     @classmethod
@@ -114,19 +113,20 @@ def check_subtitle(line: SubtitleLine, where: str) -> SubtitleLine:
     return line
 
 
-def read_subtitles(path: Path) -> dict[str, list[SubtitleLine]]:
-    """{video: its lines} of a file like a release's subtitles.jsonl. Raises InputError that names line and field."""
+def read_subtitles(path: Path, entry: ManifestFile | None = None) -> dict[str, list[SubtitleLine]]:
+    """{video: its lines} of a file like a release's subtitles.jsonl, compared with its entry where it is one.
+
+    Raises InputError that names line and field.
+    """
     check_input_file(path, 'one line per video: {"vid_name": …, "sub": [{"text": …, "start": s, "end": s}]}')
     found: dict[str, list[SubtitleLine]] = {}
-    try:
-        for number, row in read_lines(path, SubtitleRow):
+    with reading_release():
+        for number, row in read_lines(path, SubtitleRow, entry):
             if row.vid_name in found:
                 raise InputError(f"{path}:{number}: vid_name {row.vid_name!r} a second time")
             found[row.vid_name] = [
                 check_subtitle(line, f"{path}:{number}: sub[{place}]") for place, line in enumerate(row.sub)
             ]
-    except ReleaseError as error:
-        raise InputError(str(error)) from error
     return found
 
 
@@ -194,7 +194,7 @@ class Question:
 
 
 class Corpus:
-    """The clips of some splits of a release, with their queries and questions."""
+    """The clips of some splits of a release that serve `task` (or any), with their queries and questions."""
 
     def __init__(
         self,
@@ -203,20 +203,21 @@ class Corpus:
         tokenizer: PreTrainedTokenizerBase,
         config: HeroConfig,
         feature_set: str | None = None,
+        task: Task | None = None,
     ) -> None:
         features = Features.of_release(release, feature_set)
         features.check(config.feature_size, config.frame_interval)
-        try:
-            self.durations = {
-                name: float(duration)
-                for split in splits
-                for name, duration in zip(release.videos(split).names, release.videos(split).durations, strict=True)
-            }
-        except ReleaseError as error:
-            raise InputError(str(error)) from error
+        with reading_release():
+            indexes = [release.videos(split, task) for split in splits]
+            spoken = release.entry(SUBTITLES)
+        self.durations = {
+            name: float(duration)
+            for videos in indexes
+            for name, duration in zip(videos.names, videos.durations, strict=True)
+        }
         if not self.durations:
             raise InputError(f"{release.root}: no clips in {', '.join(splits)}")
-        subtitles = read_subtitles(release.root / "subtitles.jsonl")
+        subtitles = read_subtitles(release.root / SUBTITLES, spoken)
         arrays = features.read(list(self.durations))
         warn_of_long_clips({name: len(array) for name, array in arrays.items()}, config)
         self.clips = {
@@ -228,10 +229,8 @@ class Corpus:
 
     def queries(self, split: str) -> list[Query]:
         """Moment queries of a split in the file's order. Raises InputError."""
-        try:
+        with reading_release():
             rows = self.release.moments(split)
-        except ReleaseError as error:
-            raise InputError(str(error)) from error
         found = []
         for index, text in enumerate(rows.desc):
             clip = rows.videos.names[rows.video[index]] if rows.video[index] >= 0 else None
@@ -241,10 +240,8 @@ class Corpus:
 
     def questions(self, split: str) -> list[Question]:
         """Questions of a split in the file's order. Raises InputError, also where a clip is not in the split."""
-        try:
+        with reading_release():
             rows = self.release.questions(split)
-        except ReleaseError as error:
-            raise InputError(str(error)) from error
         found = []
         for index, text in enumerate(rows.q):
             clip = rows.video[index]
@@ -270,7 +267,14 @@ class Corpus:
 
 def open_release(path: Path) -> Release:
     """Raises InputError."""
-    try:
+    with reading_release():
         return Release.open(path)
+
+
+@contextmanager
+def reading_release() -> Iterator[None]:
+    """A ReleaseError, which names its place already, becomes an InputError."""
+    try:
+        yield
     except ReleaseError as error:
         raise InputError(str(error)) from error

@@ -53,14 +53,14 @@ def run(args: argparse.Namespace) -> None:
     with torch.inference_mode():
         if args.task == "moment":
             model, tokenizer = load_model(HeroForMomentRetrieval, folder)
-            corpus = Corpus(release, [args.split], tokenizer, model.config, args.features)
-            videos = release.videos(args.split)
+            corpus = Corpus(release, [args.split], tokenizer, model.config, args.features, "moment")
+            videos = release.videos(args.split, "moment")
             lists = moment_lists(model, corpus, corpus.queries(args.split), videos)
             video2idx = {name: int(number) for name, number in zip(videos.names, videos.ids, strict=True)}
             write_whole(args.out, moment_submission(lists, video2idx))
         else:
             answering, tokenizer = load_model(HeroForQuestionAnswering, folder)
-            corpus = Corpus(release, [args.split], tokenizer, answering.config, args.features)
+            corpus = Corpus(release, [args.split], tokenizer, answering.config, args.features, "qa")
             write_whole(args.out, [json_bytes(answers(answering, corpus, args.split))])
 
 

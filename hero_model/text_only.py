@@ -10,12 +10,11 @@ from transformers import AutoModel, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from evaluation.lists import Lists
-from evaluation.release import MomentQueries, Release, ReleaseError
+from evaluation.release import MomentQueries, Release
 from evaluation.temporal import ROWS_KEPT
 from evaluation.writing import moment_submission, write_whole
 from hero_model.arguments import add_threads
-from hero_model.data import open_release
-from hero_model.errors import InputError
+from hero_model.data import open_release, reading_release
 from hero_model.paths import check_output_file
 from hero_model.text_encoder import minilm_folder
 
@@ -37,11 +36,9 @@ def run(args: argparse.Namespace) -> None:
     transformers_logging.disable_progress_bar()
     transformers_logging.set_verbosity_error()
     release = open_release(args.release)
-    try:
+    with reading_release():
         queries = release.moments(args.split)
         spoken = Spoken(release, queries)
-    except ReleaseError as error:
-        raise InputError(str(error)) from error
     likeness = encode(queries.desc) @ encode(spoken.texts).T  # [N, S]
     videos = queries.videos
     video2idx = {name: int(number) for name, number in zip(videos.names, videos.ids, strict=True)}

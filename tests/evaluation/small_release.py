@@ -75,28 +75,47 @@ def write_release(
             published = [row for row in rows[task] if row["vid_name"] in index[task][split]]
             reserve = [row for row in rows[task] if row["vid_name"] not in index[task][split]]
             if split == "test_public":
-                files[f"held_out/{folder}/{split}.jsonl"] = _jsonl(published)
+                files[f"held_out/{folder}/{split}.jsonl"] = jsonl(published)
                 withheld = (HIDDEN if version == 2 else HIDDEN_IN_VERSION_1)[task]
                 published = [{key: row[key] for key in row if key not in withheld} for row in published]
-            files[f"{folder}/{split}.jsonl"] = _jsonl(published)
+            files[f"{folder}/{split}.jsonl"] = jsonl(published)
             if reserve:
-                files[f"held_out/{folder}/reserve.jsonl"] = _jsonl(reserve)
+                files[f"held_out/{folder}/reserve.jsonl"] = jsonl(reserve)
     for task, folder in FOLDERS.items():
         if version == 2 or task == "moment":
             files[f"{folder}/video2dur_idx.json"] = json.dumps(index[task]).encode()
-    files["subtitles.jsonl"] = _jsonl(subtitles)
+    files["subtitles.jsonl"] = jsonl(subtitles)
+    return write_folder(root, files, name="small", seed=seed, held_out=held_out, version=version, hidden=hidden)
+
+
+def write_folder(
+    root: Path,
+    files: dict[str, bytes],
+    *,
+    name: str,
+    seed: int = 0,
+    held_out: bool = True,
+    version: int = 2,
+    hidden: str = "sealed",
+) -> Path:
+    """The files and the manifests that list them; without held_out the copy that a participant has."""
     for path, raw in files.items():
         if held_out or not path.startswith("held_out/"):
             _write(root / path, raw)
-    manifest = {"format": f"hero-bench-release/{version}", "name": "small", "version": "1.0.0", "seed": seed}
+    manifest: dict[str, Any] = {
+        "format": f"hero-bench-release/{version}",
+        "name": name,
+        "version": "1.0.0",
+        "seed": seed,
+    }
     if version == 2:
         manifest["hidden"] = hidden
         secret = [entry(path, raw) for path, raw in sorted(files.items()) if path.startswith("held_out/")]
-        raw = _canonical({"nonce": hashlib.sha256(b"nonce %d" % seed).hexdigest(), "files": secret})
+        inner = _canonical({"nonce": hashlib.sha256(b"nonce %d" % seed).hexdigest(), "files": secret})
         if held_out:
-            _write(root / "held_out/MANIFEST.json", raw)
+            _write(root / "held_out/MANIFEST.json", inner)
         files = {path: raw for path, raw in files.items() if not path.startswith("held_out/")}
-        files["held_out/MANIFEST.json"] = raw
+        files["held_out/MANIFEST.json"] = inner
     manifest["files"] = [entry(path, raw) for path, raw in sorted(files.items())]
     _write(root / "MANIFEST.json", _canonical(manifest))
     return root
@@ -128,7 +147,7 @@ def edit_rows(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     for row in rows:
         change(row)
-    path.write_bytes(_jsonl(rows))
+    path.write_bytes(jsonl(rows))
 
 
 def _write(path: Path, raw: bytes) -> None:
@@ -140,5 +159,6 @@ def _canonical(value: object) -> bytes:
     return (json.dumps(value, sort_keys=True, separators=(",", ":")) + "\n").encode()
 
 
-def _jsonl(rows: Iterable[dict[str, Any]]) -> bytes:
+def jsonl(rows: Iterable[dict[str, Any]]) -> bytes:
+    """One row a line."""
     return "".join(json.dumps(row) + "\n" for row in rows).encode()

@@ -6,14 +6,17 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from evaluation.__main__ import main as evaluation_main
+from evaluation.release import Release
 from hero_model import presets, trainer
 from hero_model.__main__ import main
 from hero_model.search import HeroSearch
+from tests.evaluation.small_release import relist
 from tests.hero_model.tiny_release import write_release
 
 FAST = dataclasses.replace(
@@ -121,6 +124,34 @@ def test_a_public_copy_gives_no_svmr_on_test(release: Path, models: Path, tmp_pa
     assert set(json.loads(file.read_text())) == {"video2idx", "VCMR", "VR"}
 
 
+@pytest.mark.parametrize("task", ["moment", "qa"])
+def test_each_task_is_predicted_on_its_own_clips_of_test(
+    task: str, release: Path, models: Path, tmp_path: Path
+) -> None:
+    """Without held_out/ nothing is known of the questions' times, nor of the other task's clips."""
+    public, file = tmp_path / "public", tmp_path / "predictions.json"
+    shutil.copytree(release, public, ignore=shutil.ignore_patterns("held_out"))
+    where = ["--task", task, "--split", "test", "--out", str(file), "--threads", "1"]
+    assert main(["predict", str(models), str(public), *where]) == 0
+    written = json.loads(file.read_text())
+    opened = Release.open(public)
+    if task == "moment":
+        assert written["video2idx"] == opened.videos("test", "moment").id_of
+        found = {row[0] for ranked in written["VCMR"] for row in ranked["predictions"]}
+        assert found <= set(opened.videos("test", "moment").ids.tolist())
+    else:
+        assert np.isnan(opened.questions("test").span).all()
+        assert set(written) == {str(qid) for qid in opened.questions("test").qids}
+
+
+def test_version_1_is_predicted_as_it_was(models: Path, tmp_path: Path) -> None:
+    old, file = write_release(tmp_path / "old", version=1), tmp_path / "predictions.json"
+    for task in ("moment", "qa"):
+        where = ["--task", task, "--split", "test"]
+        assert main(["predict", str(models), str(old), *where, "--out", str(file), "--threads", "1"]) == 0
+        assert evaluation_main(["score", str(old), str(file), *where]) == 0
+
+
 def test_text_only_is_legal_and_reads(release: Path, tmp_path: Path) -> None:
     file, scores = tmp_path / "predictions.json", tmp_path / "scores.json"
     where = ["--task", "moment", "--split", "val"]
@@ -203,9 +234,11 @@ def test_refusals_name_what_is_wrong(
     rows = (broken / "moment/tvr/train.jsonl").read_text().splitlines()
     rows[2] = rows[2].replace("6.0", '"six"')
     (broken / "moment/tvr/train.jsonl").write_text("\n".join(rows))
-    refused(["train", str(broken), str(tmp_path / "c"), "--threads", "1"], "train.jsonl:3")
+    refused(["train", str(broken), str(tmp_path / "c"), "--threads", "1"], "train.jsonl: ", "the manifest lists")
+    refused(["train", str(relist(broken)), str(tmp_path / "c"), "--threads", "1"], "train.jsonl:3")
     (broken / "features/tiny.safetensors").write_bytes(b"nonsense")
-    refused(["train", str(broken), str(tmp_path / "d")], "tiny.safetensors", "not a readable")
+    refused(["train", str(broken), str(tmp_path / "d")], "tiny.safetensors: 8 bytes", "the manifest lists")
+    refused(["train", str(relist(broken)), str(tmp_path / "d")], "tiny.safetensors", "not a readable")
     where = ["--task", "moment", "--split", "val", "--out", str(tmp_path / "p.json")]
     refused(["predict", str(nowhere), str(release), *where], "no finished model")
     assert not (tmp_path / "p.json").exists()

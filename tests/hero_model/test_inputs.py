@@ -15,6 +15,7 @@ from hero_model.__main__ import main
 from hero_model.data import Features, check_features
 from hero_model.errors import InputError, InputWarning
 from hero_model.search import HeroSearch
+from tests.evaluation.small_release import relist
 from tests.hero_model.test_video import write_video
 from tests.hero_model.tiny_models import refused, write_models
 from tests.hero_model.tiny_release import FEATURES, FRAMES, write_release
@@ -263,4 +264,5 @@ def test_a_release_with_broken_subtitles_is_refused_by_line(
     rows[1]["sub"][1]["end"] = 1e12
     (release / "subtitles.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     where = ["--task", "moment", "--split", "val", "--out", tmp_path / "p.json"]
-    refused(capsys, ["predict", models, release, *where], "subtitles.jsonl:2: sub[1]: start is")
+    refused(capsys, ["predict", models, release, *where], "subtitles.jsonl: ", "the manifest lists")
+    refused(capsys, ["predict", models, relist(release), *where], "subtitles.jsonl:2: sub[1]: start is")

@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from hero_model import presets, trainer
 from hero_model.__main__ import main
+from tests.evaluation.small_release import relist
 from tests.hero_model.tiny_models import refused, write_models
 from tests.hero_model.tiny_release import write_release
 
@@ -63,7 +64,7 @@ def test_a_release_or_text_encoder_that_cannot_be_read_writes_nothing(
     shutil.copytree(release, broken)
     lines = (broken / "qa/value/train.jsonl").read_text().splitlines()
     (broken / "qa/value/train.jsonl").write_text("\n".join([*lines[:2], "{", *lines[3:]]))
-    refused(capsys, train(broken, out), "qa/value/train.jsonl:3")
+    refused(capsys, train(relist(broken), out), "qa/value/train.jsonl:3")
     (tmp_path / "encoder").mkdir()
     (tmp_path / "encoder/config.json").write_text("{}")
     elsewhere = dataclasses.replace(TINY, text_encoder=str(tmp_path / "encoder"))

@@ -1,31 +1,36 @@
 """A release directory of the tiny world, written as docs/release_format.md says."""
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import save_file
+from safetensors.numpy import save
+
+from tests.evaluation.small_release import FOLDERS, HIDDEN, HIDDEN_IN_VERSION_1, jsonl, write_folder
 
 INTERVAL, FRAMES, FEATURES = 1.5, 8, 24
 THINGS = ("red circle", "blue square", "green star", "white heart", "black ring", "yellow cross")
-SPLITS = {"train": 8, "val": 3, "test_public": 3}
+SPLITS = {"train": 8, "val": 3, "test_public": 6}
 
 
-def write_release(root: Path, seed: int = 0) -> Path:
-    """Clips of 12 s; things appear one after another and are named in the subtitles; half the queries each."""
+def write_release(root: Path, seed: int = 0, version: int = 2) -> Path:
+    """Clips of 12 s; things appear one after another and are named in the subtitles; half the queries each.
+
+    In version 2 the clips of test serve moments and questions in turn.
+    """
     rng = np.random.default_rng(seed)
     looks = {thing: rng.normal(size=FEATURES) for thing in THINGS}
-    index: dict[str, dict[str, list[float]]] = {}
+    index: dict[str, dict[str, dict[str, list[float]]]] = {task: {split: {} for split in SPLITS} for task in FOLDERS}
+    rows: dict[str, dict[str, list[Any]]] = {task: {split: [] for split in SPLITS} for task in FOLDERS}
     features, subtitles = {}, []
-    rows: dict[str, list[Any]] = {}
     for split, count in SPLITS.items():
-        index[split] = {}
         for _ in range(count):
             number = len(features)
             name = f"tiny-{number:02d}_0.00_12.00"
-            index[split][name] = [12.0, number]
+            served = list(FOLDERS) if version == 1 or split != "test_public" else [list(FOLDERS)[number % 2]]
+            for task in served:
+                index[task][split][name] = [12.0, number]
             shown = [THINGS[i] for i in rng.permutation(len(THINGS))[:2]]
             frames = np.repeat(np.stack([looks[thing] for thing in shown]), FRAMES // 2, axis=0)
             features[name] = (frames + rng.normal(scale=0.1, size=frames.shape)).astype(np.float32)
@@ -41,48 +46,39 @@ def write_release(root: Path, seed: int = 0) -> Path:
             )
             for thing, span in zip(shown, spans, strict=True):
                 moment = {"vid_name": name, "duration": 12.0, "ts": list(span), "desc": f"We see a {thing}."}
-                rows.setdefault(f"moment/tvr/{split}", []).append(moment | {"type": "v"})
+                rows["moment"][split].append(moment | {"type": "v"})
             wrong = [thing for thing in THINGS if thing not in shown][:3]
             question = {"vid_name": name, "q": "What comes first?", "answer_idx": 0, "ts": "0-6"}
             answers = {f"a{i}": thing for i, thing in enumerate([shown[0], *wrong])}
-            rows.setdefault(f"qa/value/{split}", []).append(question | answers)
-    files: dict[str, str] = {
-        "moment/tvr/video2dur_idx.json": json.dumps(index),
-        "subtitles.jsonl": lines(subtitles),
-        "README.md": "tiny\n",
+            rows["qa"][split].append(question | answers)
+    metadata = {"model": "tiny", "interval_s": str(INTERVAL), "dim": str(FEATURES)}
+    files = {
+        "subtitles.jsonl": jsonl(subtitles),
+        "README.md": b"tiny\n",
+        "features/tiny.safetensors": save(features, metadata),
     }
-    number = 0
-    for path, entries in rows.items():
-        key = "desc_id" if path.startswith("moment") else "qid"
+    for task, folder in FOLDERS.items():
+        if version == 2 or task == "moment":
+            files[f"{folder}/video2dur_idx.json"] = json.dumps(index[task]).encode()
+        files |= row_files(task, rows[task], index[task], version)
+    return write_folder(root, files, name="tiny", seed=seed, version=version)
+
+
+def row_files(
+    task: str, rows: dict[str, list[Any]], index: dict[str, dict[str, list[float]]], version: int
+) -> dict[str, bytes]:
+    """The jsonl files of a task, numbered from 0."""
+    key, folder, number = {"moment": "desc_id", "qa": "qid"}[task], FOLDERS[task], 0
+    withheld = (HIDDEN if version == 2 else HIDDEN_IN_VERSION_1)[task]
+    files: dict[str, bytes] = {}
+    for split, entries in rows.items():
         numbered = [entry | {key: number + i} for i, entry in enumerate(entries)]
         number += len(entries)
-        if path.endswith("test_public"):
-            files[f"held_out/{path}.jsonl"] = lines(numbered)
-            hidden = {"vid_name", "duration", "ts"} if key == "desc_id" else {"answer_idx"}
-            numbered = [{k: v for k, v in entry.items() if k not in hidden} for entry in numbered]
-        files[f"{path}.jsonl"] = lines(numbered)
-    for path, text in files.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(text)
-    (root / "features").mkdir()
-    metadata = {"model": "tiny", "interval_s": str(INTERVAL), "dim": str(FEATURES)}
-    save_file(features, root / "features/tiny.safetensors", metadata=metadata)
-    listed = [entry(root, path) for path in [*files, "features/tiny.safetensors"]]
-    manifest = {"format": "hero-bench-release/1", "name": "tiny", "version": "1.0.0", "seed": seed, "files": listed}
-    (root / "MANIFEST.json").write_text(json.dumps(manifest, sort_keys=True, separators=(",", ":")) + "\n")
-    return root
-
-
-def lines(entries: list[Any]) -> str:
-    return "".join(json.dumps(entry) + "\n" for entry in entries)
-
-
-def entry(root: Path, path: str) -> dict[str, Any]:
-    content = (root / path).read_bytes()
-    return {
-        "path": path,
-        "bytes": len(content),
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "rows": content.count(b"\n") if path.endswith(".jsonl") else None,
-        "access": "held_out" if path.startswith("held_out") else "public",
-    }
+        published = [entry for entry in numbered if entry["vid_name"] in index[split]]
+        if split == "test_public":
+            files[f"held_out/{folder}/{split}.jsonl"] = jsonl(published)
+            if len(published) < len(numbered):
+                files[f"held_out/{folder}/reserve.jsonl"] = jsonl([e for e in numbered if e not in published])
+            published = [{k: v for k, v in entry.items() if k not in withheld} for entry in published]
+        files[f"{folder}/{split}.jsonl"] = jsonl(published)
+    return files

@@ -1,0 +1,108 @@
+"""The audit from a folder to a report."""
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from importlib.metadata import version
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from adversarial.borrow import Progress
+from adversarial.encoder import DEFAULT_MODEL
+from adversarial.leaks import counted, moments, orders, questions, quiz, repeats
+from adversarial.leaks.proofs import proofs
+from adversarial.leaks.scoring import LEVEL, Attack, Trial, best_of, compare, video_clusters
+from adversarial.leaks.text import Texts
+from adversarial.leaks.view import SPLITS, Audited, View, open_audited
+from adversarial.parts import check_seed
+from evaluation import __version__
+
+_LIBRARIES = ("numpy", "scipy", "scikit-learn", "sentence-transformers")
+
+
+def audit_release(folder: Path, seed: int = 0, progress: Progress | None = None) -> dict[str, Any]:
+    """Attack the hidden truth of a full copy of a release with its public files; see docs/adversarial.md.
+
+    The report: `rows` (one a comparison, worst first, numbers in percent), `proofs` (ids by name of the proof),
+    `blocked` (names of attacks and proofs), `comparisons`, `correction`, `notes`, and what it was made of. Raises
+    ItemError for a folder that is no release, or has no truth.
+    """
+    check_seed(seed)
+    audited = open_audited(folder)
+    with threadpool_limits(1):  # one thread for each product: the result stays the same
+        texts = Texts(_all_texts(audited.view), _named(progress, "texts"))
+        trials, notes = _trials(audited, texts, seed, progress)
+        rows = compare(trials, seed)
+    certain = proofs(audited)
+    convicted = [*certain, *(row["attack"] for row in rows if row["blocks"])]
+    return {
+        "release": {
+            "name": audited.name,
+            "version": audited.version,
+            "hidden": audited.hidden,
+            "manifest_sha256": audited.manifest_sha256,
+        },
+        "rows": rows,
+        "proofs": certain,
+        "blocked": list(dict.fromkeys(convicted)),
+        "comparisons": len(rows),
+        "correction": f"Bonferroni: each difference at {1 - LEVEL / max(1, len(rows)):.4%}, all together at 95 %",
+        "notes": notes,
+        "seed": seed,
+        "model": DEFAULT_MODEL,
+        "versions": {"evaluation": __version__} | {name: version(name) for name in _LIBRARIES},
+    }
+
+
+def _trials(audited: Audited, texts: Texts, seed: int, progress: Progress | None) -> tuple[list[Trial], list[str]]:
+    """The trials of the tasks that can be audited, and a sentence for each that cannot."""
+    trials, notes = [], []
+    view = audited.view
+    if audited.moments is None:
+        notes.append("moment: no hidden rows, skipped")
+    else:
+        search = moments.Search(view, audited.moments, texts, seed)
+        without = best_of(moments.without_leaks(search))
+        families = (moments.cross_task(search), moments.across_splits(search), orders.bookkeeping(search))
+        attacks = list(_tried(chain(*families), _named(progress, "moments")))
+        trials.append(Trial("moment", video_clusters(audited.moments), without, attacks))
+    if audited.questions is None:
+        notes.append("qa: no hidden rows, skipped")
+    elif any(split not in view.questions for split in SPLITS):
+        notes.append("qa: blind models need labelled questions in train and in val, skipped")
+    else:
+        asked = quiz.Quiz.of(view, audited.questions, texts, seed, _named(progress, "questions item by item"))
+        without = best_of(quiz.without_leaks(asked))
+        families = (
+            questions.cross_task(asked, view),
+            questions.across_splits(asked),
+            repeats.file_level(asked),
+            counted.bookkeeping(asked),
+        )
+        attacks = list(_tried(chain(*families), _named(progress, "questions")))
+        trials.append(Trial("qa", video_clusters(audited.questions), without, attacks))
+    return trials, notes
+
+
+def _tried(attacks: Iterable[Attack], progress: Callable[[float], None] | None) -> Iterator[Attack]:
+    for number, attack in enumerate(attacks, 1):
+        yield attack
+        if progress:
+            progress(number / (number + 20))  # how many there will be is not known
+
+
+def _all_texts(view: View) -> Iterator[str]:
+    """Every text that an attack compares."""
+    for rows in view.moments.values():
+        yield from rows.desc
+        yield from map(view.spoken, rows.videos.names)
+    for asked in view.questions.values():
+        for question, options in zip(asked.q, asked.options, strict=True):
+            yield from (question, *options, moments.question_text(question, options))
+            yield from (moments.question_text(question, (option,)) for option in options)
+
+
+def _named(progress: Progress | None, stage: str) -> Callable[[float], None] | None:
+    return partial(progress, stage) if progress else None

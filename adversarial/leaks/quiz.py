@@ -1,0 +1,182 @@
+"""The questions of all splits as blind models read them, and what these reach item by item."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.special import log_softmax
+
+from adversarial import panel
+from adversarial.audit import TRAINED
+from adversarial.cuts import Cut
+from adversarial.items import Item
+from adversarial.leaks.scoring import Attack, Values, score_answers
+from adversarial.leaks.text import SPACES, Texts
+from adversarial.leaks.view import SPLITS, View
+from evaluation.baselines import QA_KINDS, qa_baseline
+from evaluation.release import Questions
+
+Scores = NDArray[np.float64]
+Places = NDArray[np.int64]
+
+_TREES = {"max_iter": 100, "learning_rate": 0.06, "max_leaf_nodes": 15, "min_samples_leaf": 20}
+
+
+@dataclass(frozen=True)
+class Quiz:
+    """All rows, train first, then val, then test: n rows of o options. `right` [n] is 0 where hidden."""
+
+    splits: list[Questions]
+    truth: Questions
+    texts: Texts
+    seed: int
+    progress: Callable[[float], None] | None
+
+    @classmethod
+    def of(
+        cls, view: View, truth: Questions, texts: Texts, seed: int, progress: Callable[[float], None] | None = None
+    ) -> "Quiz":
+        return cls([view.questions[split] for split in SPLITS], truth, texts, seed, progress)
+
+    @cached_property
+    def parts(self) -> list[Places]:
+        """The rows of train, val and test."""
+        ends = np.cumsum([0] + [len(rows) for rows in self.splits])
+        return [np.arange(low, high) for low, high in zip(ends, ends[1:], strict=False)]
+
+    @property
+    def train(self) -> Places:
+        return self.parts[0]
+
+    @property
+    def val(self) -> Places:
+        return self.parts[1]
+
+    @property
+    def test(self) -> Places:
+        return self.parts[2]
+
+    @property
+    def labelled(self) -> Places:
+        return np.concatenate(self.parts[:2])
+
+    @cached_property
+    def questions(self) -> list[str]:
+        return [text for rows in self.splits for text in rows.q]
+
+    @cached_property
+    def options(self) -> list[tuple[str, ...]]:
+        return [options for rows in self.splits for options in rows.options]
+
+    @cached_property
+    def videos(self) -> list[str]:
+        return [name for rows in self.splits for name in rows.video]
+
+    @cached_property
+    def ids(self) -> Places:
+        return np.concatenate([rows.qids for rows in self.splits])
+
+    @cached_property
+    def right(self) -> Places:
+        return np.maximum(np.concatenate([rows.answer for rows in self.splits]), 0)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self.questions), len(self.options[0])
+
+    @cached_property
+    def items(self) -> list[Item]:
+        columns = zip(self.videos, self.questions, self.options, self.right.tolist(), strict=True)
+        return [Item(row, *column, split="") for row, column in enumerate(columns)]
+
+    @cached_property
+    def read(self) -> panel.Options:
+        return panel.read(self.items)
+
+    def learn(self) -> list[tuple[Places, Places]]:
+        """(rows learned from, rows judged): val by train, so that weights can be fitted; test by train and val."""
+        return [(self.train, self.val), (self.labelled, self.test)]
+
+    @cached_property
+    def members(self) -> dict[str, Scores]:
+        """Scores [n, o] of every blind model, those of val and test filled."""
+        nothing = np.zeros(self.shape, bool)
+        cuts = [Cut(seen, judged, nothing) for seen, judged in self.learn()]
+        return panel.predict(self.items, cuts, self.seed, self.progress) | {"trees": self._trees()}
+
+    def _trees(self) -> Scores:
+        from sklearn.ensemble import HistGradientBoostingClassifier
+
+        features = self._set_features()
+        found = np.full(self.shape, -np.inf)
+        for seen, judged in self.learn():
+            labels = np.arange(self.shape[1])[None] == self.right[seen][:, None]
+            model = HistGradientBoostingClassifier(random_state=self.seed, early_stopping=False, **_TREES)
+            model.fit(features[seen].reshape(labels.size, -1), labels.reshape(-1))
+            chance = model.predict_proba(features[judged].reshape(-1, features.shape[2]))[:, 1]
+            found[judged] = np.log(chance).reshape(len(judged), -1)
+        return found
+
+    def _set_features(self) -> Scores:
+        """[n, o, F]: relevance and likeness inside the set of options in both spaces, ranks of these, style."""
+        style = panel.surface(self.read).reshape(*self.shape, -1)
+        columns = [style]
+        for space in SPACES:
+            fit, alike = self._cosines(space)
+            others = np.sort(alike, axis=2)[:, :, :-1]  # without the 1 with itself
+            for feature in (fit, others.mean(axis=2), others.max(axis=2), others.min(axis=2)):
+                rank = (feature[:, :, None] > feature[:, None, :]).sum(axis=2)
+                columns += [feature[:, :, None], rank[:, :, None]]
+        return np.concatenate(columns, axis=2)
+
+    def _cosines(self, space: str) -> tuple[Scores, Scores]:
+        """Question with option [n, o], option with option [n, o, o]."""
+        columns = list(zip(*self.options, strict=True))
+        fit = [self.texts.paired(space, self.questions, column) for column in columns]
+        alike = [[self.texts.paired(space, one, other) for other in columns] for one in columns]
+        return np.stack(fit, axis=-1).astype(float), np.moveaxis(np.array(alike, float), -1, 0)
+
+    @cached_property
+    def item_features(self) -> Scores:
+        """[n, o, members] log-chances of the trained models; 0 in the rows of train."""
+        known = np.concatenate([self.val, self.test])
+        found = np.zeros((*self.shape, len(TRAINED) + 1))
+        for index, name in enumerate((*TRAINED, "trees")):
+            found[known, :, index] = log_softmax(self.members[name][known], axis=1)
+        return found
+
+    def stack(self, *features: Scores) -> Scores:
+        """Scores [n_test, o] of all item-level models together with attack features [n, o]; weights fitted on val."""
+        table = np.concatenate([self.item_features, *(feature[:, :, None] for feature in features)], axis=2)
+        flat = sparse.csr_matrix(table.reshape(-1, table.shape[2]))
+        return panel.linear(flat, self.read, Cut(self.val, self.test, np.zeros(self.shape, bool)))
+
+    @cached_property
+    def stacked(self) -> Scores:
+        """`stack` without an attack."""
+        return self.stack()
+
+    def choose(self, scores: Scores) -> Places:
+        """The option of each test row [n_test] that scores highest in [n_test, o]; ties fall by lot."""
+        tops = scores >= scores.max(axis=1, keepdims=True) - 1e-9
+        return np.where(tops, np.random.default_rng(self.seed).random(scores.shape), -1).argmax(axis=1)
+
+    def attack(self, name: str, kind: str, answers: Places) -> Attack:
+        return Attack(name, kind, "qa", score_answers(answers, self.truth))
+
+
+def without_leaks(quiz: Quiz) -> dict[str, Values]:
+    """Every item-level model, all of them together, and the evaluator's baselines."""
+    scores = {name: table[quiz.test] for name, table in quiz.members.items()} | {"all models": quiz.stacked}
+    answers = {name: quiz.choose(table) for name, table in scores.items()}
+    train = quiz.splits[0]
+    answers |= {kind: qa_baseline(kind, quiz.truth, train, quiz.seed) for kind in QA_KINDS}
+    return {name: score_answers(chosen, quiz.truth) for name, chosen in answers.items()}
+
+
+def flat(options: Sequence[tuple[str, ...]]) -> list[str]:
+    """All options in row order."""
+    return [text for row in options for text in row]

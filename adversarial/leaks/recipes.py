@@ -1,0 +1,128 @@
+"""Ids made by hashing what is withheld: recipes in use are tried on the truth; one that gives the ids is a proof."""
+
+import hashlib
+import json
+import zlib
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from itertools import permutations, product
+
+from evaluation.release import MomentQueries, Questions
+
+Row = Mapping[str, str | float]
+
+_SAMPLE = 40  # rows that a recipe must reproduce, every one
+_FEWEST = 4
+_MOST_FIELDS = 4
+_JOINERS = ("", "|", ":", "_", "-", ",", ", ", " ", "\t", "\n", "/", ";", "#", "\0")
+_NUMBERS: dict[str, Callable[[float], str]] = {
+    "%r": repr,
+    "%g": lambda value: f"{value:g}",
+    "%.1f": lambda value: f"{value:.1f}",
+    "%.2f": lambda value: f"{value:.2f}",
+    "%.3f": lambda value: f"{value:.3f}",
+    "whole s": lambda value: str(int(value)),
+    "whole ms": lambda value: str(round(value * 1000)),
+}
+_HASHES: dict[str, Callable[[bytes], bytes]] = {
+    "md5": lambda raw: hashlib.md5(raw, usedforsecurity=False).digest(),
+    "sha1": lambda raw: hashlib.sha1(raw, usedforsecurity=False).digest(),
+    "sha256": lambda raw: hashlib.sha256(raw).digest(),
+    "blake2b": lambda raw: hashlib.blake2b(raw).digest(),
+    "blake2b-8": lambda raw: hashlib.blake2b(raw, digest_size=8).digest(),
+    "blake2b-4": lambda raw: hashlib.blake2b(raw, digest_size=4).digest(),
+    "crc32": lambda raw: zlib.crc32(raw).to_bytes(4, "big"),
+}
+_HEX_DIGITS = (7, 8, 12, 13, 14, 15, 16)  # 8 and 16: 4 and 8 bytes
+_MODULI = (2**31 - 1, 2**31, 2**32, 2**52, 2**53 - 1, 2**53, 2**63 - 1, 2**63, *(10**power for power in range(5, 19)))
+_SPARE = 1000  # ids drawn from M numbers do not all lie below M / 1000
+
+
+def moment_rows(truth: MomentQueries) -> list[Row]:
+    """What an id of a moment can be made of."""
+    columns = zip(truth.desc, truth.video, truth.start.tolist(), truth.end.tolist(), strict=True)
+    return [
+        {"text": text, "clip": truth.videos.names[place], "start": start, "end": end}
+        for text, place, start, end in columns
+    ]
+
+
+def question_rows(truth: Questions) -> list[Row]:
+    """What an id of a question can be made of."""
+    columns = zip(truth.q, truth.video, truth.options, truth.answer.tolist(), truth.span.tolist(), strict=True)
+    return [
+        {
+            "text": text,
+            "clip": clip,
+            "right answer": options[right],
+            "answer index": str(right),
+            "start": low,
+            "end": up,
+        }
+        for text, clip, options, right, (low, up) in columns
+    ]
+
+
+def reproduced(ids: Sequence[int], rows: Sequence[Row], secrets: Collection[str]) -> str | None:
+    """The first recipe that makes the ids of all sampled rows from fields of which one is secret, in words.
+
+    Ids that lie nearly as densely as a count are no hashes and are not tried.
+    """
+    if len(ids) < _FEWEST or max(ids) - min(ids) < _SPARE * len(ids):
+        return None
+    sample = list(zip(ids, rows, strict=True))[:: -(-len(ids) // _SAMPLE)]
+    cuts = list(_cuts(max(ids)))
+    first_id, first = sample[0]
+    for name, text_of in _texts(tuple(first), secrets):
+        raw = text_of(first).encode()
+        for hashed, digest in _HASHES.items():
+            seen = digest(raw)
+            for cut, number in cuts:
+                if number(seen) == first_id and all(number(digest(text_of(r).encode())) == i for i, r in sample):
+                    return f"{hashed} of {name}; {cut}"
+    return None
+
+
+def _cuts(highest: int) -> Iterator[tuple[str, Callable[[bytes], int]]]:
+    """(name, number of a digest) of every usual way whose range fits ids up to `highest`."""
+    for digits in _HEX_DIGITS:
+        if highest < 16**digits <= highest * _SPARE:
+            yield f"first {digits} hex digits", lambda seen, d=digits: int(seen.hex()[:d], 16)
+            if digits % 2 == 0:
+                yield (
+                    f"{digits // 2} bytes little-endian",
+                    lambda seen, d=digits: int.from_bytes(seen[: d // 2], "little"),
+                )
+    for modulus in _MODULI:
+        if highest < modulus <= highest * _SPARE:
+            for width in (4, 7, 8, None):
+                for order in ("big", "little"):
+                    name = f"{width or 'all'} bytes {order}-endian modulo {modulus}"
+                    yield name, lambda seen, w=width, o=order, m=modulus: int.from_bytes(seen[:w], o) % m
+
+
+def _texts(fields: Sequence[str], secrets: Collection[str]) -> Iterator[tuple[str, Callable[[Row], str]]]:
+    """(name, text of a row) of every sequence of fields that holds a secret, joined and printed in every way."""
+    alone = [field for field in fields if field not in ("start", "end")]
+    sequences = {
+        chosen: None
+        for pool in (tuple(fields), (*alone, "start-end"))
+        for count in range(1, min(len(pool), _MOST_FIELDS) + 1)
+        for chosen in permutations(pool, count)
+    }
+    for chosen in sequences:
+        if not {part for field in chosen for part in field.split("-")} & set(secrets):
+            continue
+        timed = any(field in ("start", "end", "start-end") for field in chosen)
+        joined = product(_JOINERS if len(chosen) > 1 else ("",), _NUMBERS.items() if timed else [("%r", repr)])
+        for joiner, (printed, show) in joined:
+            name = f"{' + '.join(chosen)} joined by {joiner!r}" + (f", numbers {printed}" if timed else "")
+            yield name, lambda row, c=chosen, j=joiner, s=show: j.join(_shown(row, field, s) for field in c)
+        if "start-end" not in chosen:
+            yield f"JSON of [{', '.join(chosen)}]", lambda row, c=chosen: json.dumps([row[field] for field in c])
+
+
+def _shown(row: Row, field: str, show: Callable[[float], str]) -> str:
+    if field == "start-end":
+        return "-".join(_shown(row, part, show) for part in ("start", "end"))
+    value = row[field]
+    return value if isinstance(value, str) else show(value)

@@ -1,0 +1,64 @@
+"""How alike texts are, by words and by meaning: one machinery for the attacks and for what they are held against."""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from adversarial.encoder import encode
+from adversarial.text import canonical
+
+Floats = NDArray[np.float32]
+SPACES = ("tf-idf", "MiniLM")
+
+_BLOCK = 512  # rows of a similarity table in memory at once, where only its maxima are kept
+
+
+class Texts:
+    """Unit vectors of every text of a release, in each of SPACES."""
+
+    def __init__(self, texts: Iterable[str], progress: Callable[[float], None] | None = None) -> None:
+        self.distinct = sorted(set(texts))
+        self.place = {text: index for index, text in enumerate(self.distinct)}
+        self._meaning = encode(self.distinct, progress=progress)
+
+    @cached_property
+    def _words(self) -> sparse.csr_matrix:
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
+        folded = [canonical(text) for text in self.distinct]
+        counted = TfidfVectorizer(token_pattern=r"\S+", ngram_range=(1, 2), sublinear_tf=True, dtype=np.float32)
+        return sparse.csr_matrix(counted.fit_transform(folded))
+
+    def similarity(self, space: str, left: Sequence[str], right: Sequence[str]) -> Floats:
+        """Cosines [len(left), len(right)]."""
+        rows, columns = self._rows(left), self._rows(right)
+        if space == "tf-idf":
+            return np.asarray((self._words[rows] @ self._words[columns].T).toarray(), np.float32)
+        return np.asarray(self._meaning[rows] @ self._meaning[columns].T, np.float32)
+
+    def paired(self, space: str, left: Sequence[str], right: Sequence[str]) -> Floats:
+        """Cosine [N] of each of `left` with its fellow of `right`."""
+        rows, columns = self._rows(left), self._rows(right)
+        if space == "tf-idf":
+            return np.asarray(self._words[rows].multiply(self._words[columns]).sum(axis=1), np.float32).reshape(-1)
+        return np.asarray(np.einsum("nd,nd->n", self._meaning[rows], self._meaning[columns]), np.float32)
+
+    def blocks(self, space: str, left: Sequence[str], right: Sequence[str]) -> Iterable[tuple[slice, Floats]]:
+        """The same a block of rows at a time, with the rows' places in `left`."""
+        for first in range(0, len(left), _BLOCK):
+            part = slice(first, min(first + _BLOCK, len(left)))
+            yield part, self.similarity(space, left[part], right)
+
+    def nearest(self, space: str, left: Sequence[str], right: Sequence[str]) -> tuple[NDArray[np.int64], Floats]:
+        """Place in `right` of the most similar text of each of `left` [L], and the cosine [L]."""
+        place, cosine = np.zeros(len(left), np.int64), np.zeros(len(left), np.float32)
+        for part, table in self.blocks(space, left, right):
+            place[part] = table.argmax(axis=1)
+            cosine[part] = table.max(axis=1)
+        return place, cosine
+
+    def _rows(self, texts: Sequence[str]) -> list[int]:
+        return [self.place[text] for text in texts]

@@ -1,0 +1,157 @@
+"""A release as a participant has it, and beside it the hidden truth that only the auditor holds.
+
+The one place that reads release folders: attacks see a `View`, the truth reaches nothing but the scoring.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adversarial.errors import ItemError
+from evaluation.release import MomentQueries, Questions, Release, ReleaseError, split_key
+from evaluation.rows import SubtitleLine
+
+SPLITS = ("train", "val", "test")
+_FOLDERS = {"moment": "moment/tvr", "qa": "qa/value"}
+
+
+@dataclass(frozen=True)
+class ClipFeatures:
+    """One clip in a feature file: frames, where its bytes begin, and their sha256."""
+
+    frames: int
+    offset: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class View:
+    """Public rows by split (train and val with labels, test without), and everything else that is handed out.
+
+    `features` holds one {vid_name: ClipFeatures} a feature set, `files` (bytes, mtime in ns) by the stem of each
+    public file.
+    """
+
+    moments: dict[str, MomentQueries]
+    questions: dict[str, Questions]
+    subtitles: dict[str, list[SubtitleLine]]
+    features: dict[str, dict[str, ClipFeatures]]
+    files: dict[str, tuple[int, int]]
+
+    def spoken(self, clip: str) -> str:
+        """All subtitles of a clip in one text."""
+        return " ".join(line.text for line in self.subtitles.get(clip, []))
+
+
+@dataclass(frozen=True)
+class Audited:
+    """What is audited: `view`, and the truth of test in the order of the public rows (None: no such rows)."""
+
+    name: str
+    version: str
+    hidden: str
+    manifest_sha256: str
+    view: View
+    moments: MomentQueries | None
+    questions: Questions | None
+
+
+def open_audited(folder: Path) -> Audited:
+    """Read a full copy. Raises ItemError where the folder is no release or holds no truth."""
+    try:
+        release = Release.open(folder)
+        if not (folder / "held_out").is_dir():
+            raise ItemError(f"{folder}: has no held_out folder; only the owner's full copy can be audited for leaks")
+        view = _view(release)
+        return Audited(
+            name=release.name,
+            version=release.version,
+            hidden=getattr(release, "hidden", "shared"),
+            manifest_sha256=release.manifest_sha256,
+            view=view,
+            moments=_moment_truth(release, view),
+            questions=_question_truth(release, view),
+        )
+    except ReleaseError as error:
+        raise ItemError(str(error)) from error
+
+
+def _view(release: Release) -> View:
+    return View(
+        moments={split: release.moments(split, truth=False) for split in SPLITS if _has_rows(release, "moment", split)},
+        questions={split: release.questions(split, truth=False) for split in SPLITS if _has_rows(release, "qa", split)},
+        subtitles=release.subtitles() if (release.root / "subtitles.jsonl").is_file() else {},
+        features={name: read_features(path) for name, path in sorted(release.feature_files().items())},
+        files=_listing(release.root),
+    )
+
+
+def _has_rows(release: Release, task: str, split: str) -> bool:
+    path = release.root / _FOLDERS[task] / f"{split_key(split)}.jsonl"
+    return path.is_file() and path.stat().st_size > 0
+
+
+def _listing(root: Path) -> dict[str, tuple[int, int]]:
+    public = [path for path in root.rglob("*") if path.is_file() and "held_out" not in path.relative_to(root).parts]
+    return {path.stem: (path.stat().st_size, path.stat().st_mtime_ns) for path in sorted(public)}
+
+
+def _moment_truth(release: Release, view: View) -> MomentQueries | None:
+    if "test" not in view.moments:
+        return None
+    public, full = view.moments["test"], release.moments("test")
+    order = _aligned(public.desc_ids, full.desc_ids, full.has_truth, release.root / "held_out" / _FOLDERS["moment"])
+    return MomentQueries(
+        desc_ids=public.desc_ids,
+        desc=public.desc,
+        types=public.types,
+        video=full.video[order],
+        start=full.start[order],
+        end=full.end[order],
+        videos=full.videos,
+    )
+
+
+def _question_truth(release: Release, view: View) -> Questions | None:
+    if "test" not in view.questions:
+        return None
+    public, full = view.questions["test"], release.questions("test")
+    order = _aligned(public.qids, full.qids, full.has_truth, release.root / "held_out" / _FOLDERS["qa"])
+    return Questions(
+        qids=public.qids,
+        q=public.q,
+        options=public.options,
+        video=public.video,
+        span=full.span[order],
+        answer=full.answer[order],
+    )
+
+
+def _aligned(public: NDArray[np.int64], full: NDArray[np.int64], known: bool, folder: Path) -> NDArray[np.int64]:
+    """Places in `full` of the public ids."""
+    if not known or sorted(public.tolist()) != sorted(full.tolist()):
+        raise ItemError(f"{folder}/test_public.jsonl: expected the truth of exactly the public test rows")
+    order = np.argsort(full)
+    return order[np.searchsorted(full, public, sorter=order)]
+
+
+def read_features(path: Path) -> dict[str, ClipFeatures]:
+    """vid_name -> ClipFeatures of a safetensors file. Raises ItemError where it is none."""
+    try:
+        with path.open("rb") as file:
+            size = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(min(size, path.stat().st_size)))
+            header.pop("__metadata__", None)
+            found = {}
+            for name, entry in header.items():
+                low, high = entry["data_offsets"]
+                file.seek(8 + size + low)
+                digest = hashlib.sha256(file.read(high - low)).hexdigest()
+                found[name] = ClipFeatures(int(entry["shape"][0]), int(low), digest)
+            return found
+    except (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+        raise ItemError(f"{path}: expected a safetensors file of [frames, dim] arrays") from error
