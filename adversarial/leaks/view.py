@@ -85,7 +85,7 @@ def _view(release: Release) -> View:
         moments={split: release.moments(split, truth=False) for split in SPLITS if _has_rows(release, "moment", split)},
         questions={split: release.questions(split, truth=False) for split in SPLITS if _has_rows(release, "qa", split)},
         subtitles=release.subtitles() if (release.root / "subtitles.jsonl").is_file() else {},
-        features={name: read_features(path) for name, path in sorted(release.feature_files().items())},
+        features={name: read_features(release.root / entry.path) for name, entry in sorted(release.feature_files().items())},
         files=_listing(release.root),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypedDict, Unpack
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
@@ -14,25 +15,31 @@ from benchmark_site.releases.models import Release, Waiver
 LEAST_WORDS = 3
 
 
+class ReleaseSettings(TypedDict, total=False):
+    """How to build: the seed of the matching, how the hidden split is cut, and, to build the same again, its nonce."""
+
+    seed: int
+    hidden: str
+    seal: str
+
+
 def start_release(
-    slug: str, version: str, seed: int = 0, hidden: str = Release.Hidden.SEALED, user: AbstractBaseUser | None = None
+    slug: str, version: str, *, user: AbstractBaseUser | None = None, **how: Unpack[ReleaseSettings]
 ) -> Release:
     """Create a release and queue its build once the row is committed.
 
-    Raises ValidationError where the name, version, seed or `hidden` is malformed or the version exists.
+    Raises ValidationError where the name, the version or a setting is malformed or the version exists.
     """
-    release = create_release(slug, version, seed, hidden, user)
+    release = create_release(slug, version, user=user, **how)
     transaction.on_commit(lambda: tasks.build.delay(release_id=release.pk))
     return release
 
 
 def create_release(
-    slug: str, version: str, seed: int = 0, hidden: str = Release.Hidden.SEALED, user: AbstractBaseUser | None = None
+    slug: str, version: str, *, user: AbstractBaseUser | None = None, **how: Unpack[ReleaseSettings]
 ) -> Release:
     """Create a release that waits for a worker. Raises ValidationError."""
-    release = Release(
-        slug=slug, version=version, seed=seed, hidden=hidden, created_by_id=None if user is None else user.pk
-    )
+    release = Release(slug=slug, version=version, created_by_id=None if user is None else user.pk, **how)
     release.full_clean()
     release.save()
     return release

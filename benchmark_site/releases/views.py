@@ -94,7 +94,9 @@ def split_table(release: Release) -> list[dict[str, Any]]:
     """Per split the videos, queries and questions: count, share of the whole in per cent, and the reserve in it."""
     counts: Counter[tuple[str, str]] = Counter()
     kept: Counter[tuple[str, str]] = Counter()
-    found = release.items.values_list("kind", "split").annotate(Count("id"), Count("id", filter=Q(published=False)))
+    found = release.items.values_list("kind", "split").annotate(
+        n=Count("id"), reserve=Count("id", filter=Q(published=False))
+    )
     for kind, split, n, reserve in found.order_by():
         counts[kind, split], kept[kind, split] = n, reserve
     for split, n in release.items.values_list("split").annotate(Count("video", distinct=True)).order_by():

@@ -15,7 +15,7 @@ from annotation.models import Answer, Clip, Query, Question, Segment, Subtitle, 
 from annotation.models.items import content_id
 from benchmark_site.releases.claims import claim
 from benchmark_site.releases.collect import collect
-from benchmark_site.releases.freeze import write_and_freeze
+from benchmark_site.releases.freeze import audit, write_and_freeze
 from benchmark_site.releases.models import Release
 from benchmark_site.releases.services import create_release
 
@@ -45,15 +45,24 @@ def corpus() -> Corpus:
 def frozen(corpus: Corpus) -> Release:
     """A frozen release of six videos. The matching, which loads torch, is passed over: it has tests of its own."""
     corpus(6)
-    release = create_release("demo", "1.0.0")
+    release = small_release("demo", "1.0.0")
     token = claim(release.pk) or ""
     collect(release.pk, token)
     panel = {"answer_only": {"accuracy": 0.512, "low": 0.4, "high": 0.62}}
     blind = {"before": {"panel": panel}, "after": {"panel": {"answer_only": {**panel["answer_only"], "accuracy": 0.3}}}}
-    Release.objects.filter(pk=release.pk).update(step=Release.Step.WRITE, blind=blind)
+    Release.objects.filter(pk=release.pk).update(step=Release.Step.AUDIT, blind=blind)
+    audit(release.pk, token)
     write_and_freeze(release.pk, token)
     release.refresh_from_db()
     return release
+
+
+def small_release(slug: str, version: str, seed: int = 0) -> Release:
+    """A release that waits for a worker, shared, since a few videos are too few to be sealed.
+
+    Its nonce is the same each time, so that the files of two builds can be compared.
+    """
+    return create_release(slug, version, seed=seed, hidden=Release.Hidden.SHARED, seal="5e" * 32)
 
 
 def make_corpus(videos: int = 12, start: int = 0, features: bool = True, questions: bool = True) -> list[Video]:

@@ -18,13 +18,13 @@ from safetensors import safe_open
 from annotation.models import Answer, Clip, Query, Question, Segment, Worker
 from benchmark_site.releases.build import build_release
 from benchmark_site.releases.models import Negative, Release, SplitVideo
-from benchmark_site.releases.services import create_release, reset_release
+from benchmark_site.releases.services import reset_release
 from evaluation.release import Release as Reader
-from tests.releases.conftest import attach_features, make_corpus
+from tests.releases.conftest import attach_features, make_corpus, small_release
 
 
 def build(version: str = "1.0.0", seed: int = 0) -> Release:
-    release = create_release("demo", version, seed)
+    release = small_release("demo", version, seed)
     build_release(release.pk)
     release.refresh_from_db()
     return release
@@ -47,7 +47,12 @@ def test_a_release_is_built_from_end_to_end(corpus):
     reader.verify()
     assert reader.has_held_out
     on_disk = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-    assert on_disk == {file.path for file in reader.manifest.files} | {"MANIFEST.json", "PROVENANCE.json"}
+    assert on_disk == set(release.files.values_list("path", flat=True)) | {"MANIFEST.json", "PROVENANCE.json"}
+    assert {file.path for file in reader.manifest.files if file.access == "held_out"} == {"held_out/MANIFEST.json"}
+    for path in folder.rglob("*"):
+        secret = "held_out" in path.relative_to(folder).parts
+        assert not secret or path.stat().st_mode & 0o077 == 0 or path.parent.stat().st_mode & 0o077 == 0, path
+        assert not secret or not path.is_file() or path.stat().st_mode & 0o777 == 0o600
 
     # every accepted item is in exactly one split, next to all items of its video
     queries = {split: reader.moments(split) for split in ("train", "val", "test")}
@@ -131,7 +136,8 @@ def test_the_same_rows_give_the_same_hash_whatever_their_order_and_keys():
     assert other != first
     changed = {path for path in files if files[path] != other_files[path]}
     assert changed
-    assert all("qa/value" in path for path in changed)
+    # the card and the held-out manifest tell of the others
+    assert all("qa/value" in path for path in changed - {"README.md", "held_out/MANIFEST.json"})
 
 
 @pytest.mark.django_db

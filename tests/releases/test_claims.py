@@ -24,8 +24,8 @@ from benchmark_site.releases.build import build_release
 from benchmark_site.releases.claims import ClaimLost, claim, held, waiting
 from benchmark_site.releases.collect import collect
 from benchmark_site.releases.models import Item, Negative, Release, SplitVideo
-from benchmark_site.releases.services import create_release, start_release
-from tests.releases.conftest import ROOT, database_url
+from benchmark_site.releases.services import start_release
+from tests.releases.conftest import ROOT, database_url, small_release
 
 
 def age(release: Release, seconds: float = claims.STALE_S + 1) -> None:
@@ -35,7 +35,7 @@ def age(release: Release, seconds: float = claims.STALE_S + 1) -> None:
 
 @pytest.mark.django_db
 def test_a_second_delivery_finds_a_live_claim_and_returns():
-    release = create_release("demo", "1.0.0")
+    release = small_release("demo", "1.0.0")
     token = claim(release.pk)
     assert token
     assert claim(release.pk) is None
@@ -46,7 +46,7 @@ def test_a_second_delivery_finds_a_live_claim_and_returns():
 
 @pytest.mark.django_db
 def test_a_stale_claim_is_taken_over_and_the_old_worker_commits_nothing():
-    release = create_release("demo", "1.0.0")
+    release = small_release("demo", "1.0.0")
     old = claim(release.pk)
     age(release)
     new = claim(release.pk)
@@ -60,7 +60,7 @@ def test_a_stale_claim_is_taken_over_and_the_old_worker_commits_nothing():
 @pytest.mark.django_db
 def test_a_worker_that_lost_its_claim_between_two_steps_stops(corpus):
     corpus(6)
-    release = create_release("demo", "1.0.0")
+    release = small_release("demo", "1.0.0")
 
     def steal(step: Release.Step) -> None:
         if step == Release.Step.MATCH:
@@ -75,7 +75,7 @@ def test_a_worker_that_lost_its_claim_between_two_steps_stops(corpus):
 @pytest.mark.django_db
 def test_three_attempts_then_failed_with_the_last_error(corpus, monkeypatch):
     corpus(6)
-    release = create_release("demo", "1.0.0")
+    release = small_release("demo", "1.0.0")
 
     def out_of_memory(*args: object, **kwargs: object) -> None:
         raise MemoryError("no room for the matching")
@@ -96,7 +96,7 @@ def test_three_attempts_then_failed_with_the_last_error(corpus, monkeypatch):
 
 @pytest.mark.django_db
 def test_a_worker_killed_three_times_fails_the_release_too():
-    release = create_release("demo", "1.0.0")
+    release = small_release("demo", "1.0.0")
     for _ in range(3):
         assert claim(release.pk)
         age(release)
@@ -109,7 +109,7 @@ def test_a_worker_killed_three_times_fails_the_release_too():
 @pytest.mark.django_db
 def test_what_a_kill_between_rename_and_commit_left_is_replaced(corpus):
     corpus(6, questions=False)
-    release = create_release("demo", "1.0.0")
+    release = small_release("demo", "1.0.0")
     release.folder.mkdir(parents=True)
     (release.folder / "half-written").touch()
     (release.folder.parent / ".demo-1.0.0.deadbeef.partial").mkdir()
@@ -123,7 +123,7 @@ def test_what_a_kill_between_rename_and_commit_left_is_replaced(corpus):
 @pytest.mark.django_db
 def test_an_error_while_freezing_leaves_no_folder_and_no_files(corpus, monkeypatch):
     corpus(6, questions=False)
-    release = create_release("demo", "1.0.0")
+    release = small_release("demo", "1.0.0")
 
     def full(*args: object) -> None:
         raise OSError(28, "No space left on device")
@@ -144,7 +144,7 @@ def test_a_started_release_is_queued_once_its_row_is_committed(django_capture_on
     with redis.Redis.from_url(django_settings.CELERY_BROKER_URL) as broker:
         broker.delete("match")
         with django_capture_on_commit_callbacks(execute=True):
-            release = start_release("demo", "1.0.0")
+            release = start_release("demo", "1.0.0", hidden="shared")
             assert broker.llen("match") == 0
         messages = [json.loads(raw) for raw in broker.lrange("match", 0, -1)]
         assert [message["headers"]["task"] for message in messages] == ["benchmark_site.releases.tasks.build"]
@@ -154,11 +154,11 @@ def test_a_started_release_is_queued_once_its_row_is_committed(django_capture_on
 
 @pytest.mark.django_db
 def test_the_sweep_wakes_what_waits_and_only_that():
-    waits, works, died = (create_release("demo", f"1.0.{n}") for n in range(3))
+    waits, works, died = (small_release("demo", f"1.0.{n}") for n in range(3))
     claim(works.pk)
     claim(died.pk)
     age(died)
-    create_release("demo", "2.0.0")
+    small_release("demo", "2.0.0")
     Release.objects.filter(version="2.0.0").update(state="failed", reason="x")
     with redis.Redis.from_url(django_settings.CELERY_BROKER_URL) as broker:
         broker.delete("match")
@@ -193,7 +193,7 @@ def in_threads(*jobs: Callable[[], object]) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_two_workers_at_one_release_build_it_once(corpus):
     corpus(6, questions=False)
-    release = create_release("demo", "1.0.0")
+    release = small_release("demo", "1.0.0")
     in_threads(*[lambda: build_release(release.pk)] * 2)
     release.refresh_from_db()
     assert (release.state, release.attempt) == ("frozen", 1)
@@ -203,7 +203,7 @@ def test_two_workers_at_one_release_build_it_once(corpus):
 @pytest.mark.django_db(transaction=True)
 def test_two_releases_that_meet_the_same_new_videos_agree_on_their_splits(corpus):
     corpus(10)
-    releases = [create_release("demo", "1.0.0"), create_release("other", "1.0.0")]
+    releases = [small_release("demo", "1.0.0"), small_release("other", "1.0.0")]
     tokens = [claim(release.pk) or "" for release in releases]
     in_threads(*[lambda n=n: collect(releases[n].pk, tokens[n]) for n in range(2)])
     ledger = dict(SplitVideo.objects.values_list("video_id", "split"))
@@ -216,7 +216,7 @@ def test_two_releases_that_meet_the_same_new_videos_agree_on_their_splits(corpus
 @pytest.mark.django_db(transaction=True)
 def test_the_heart_beats_while_a_step_computes_and_survives_a_lost_connection(monkeypatch):
     monkeypatch.setattr(claims, "BEAT_S", 0.05)
-    release = create_release("demo", "1.0.0")
+    release = small_release("demo", "1.0.0")
     token = claim(release.pk) or ""
     with claims.beating(release.pk, token):
         for _ in range(2):
@@ -232,7 +232,7 @@ def test_the_heart_beats_while_a_step_computes_and_survives_a_lost_connection(mo
 @pytest.mark.django_db(transaction=True)
 def test_a_build_that_loses_its_connection_is_given_back_and_goes_on(corpus, monkeypatch):
     corpus(6, questions=False)
-    release = create_release("demo", "1.0.0")
+    release = small_release("demo", "1.0.0")
 
     def lose(step: Release.Step) -> None:
         if step == Release.Step.WRITE:
@@ -286,7 +286,7 @@ def kill_in(step: str, module: str, function: str, release: Release, media: Path
 
 def ends_like_an_undisturbed_build(release: Release) -> bool:
     build_release(release.pk)
-    undisturbed = create_release("demo", "1.0.1")
+    undisturbed = small_release("demo", "1.0.1")
     build_release(undisturbed.pk)
     assert set(Release.objects.values_list("state", flat=True)) == {"frozen"}
     assert {path.name for path in release.folder.parent.iterdir()} == {"demo-1.0.0", "demo-1.0.1"}
@@ -299,7 +299,7 @@ def ends_like_an_undisturbed_build(release: Release) -> bool:
 @pytest.mark.django_db(transaction=True)
 def test_a_build_killed_while_it_checks_and_while_it_writes_ends_with_the_same_files(corpus, media):
     corpus(8, questions=False)
-    release = create_release("demo", "1.0.0")
+    release = small_release("demo", "1.0.0")
     kill_in("collect", "collect", "_split", release, media)
     kill_in("write", "freeze", "_move", release, media)
     assert ends_like_an_undisturbed_build(release)
@@ -309,7 +309,7 @@ def test_a_build_killed_while_it_checks_and_while_it_writes_ends_with_the_same_f
 @pytest.mark.django_db(transaction=True)
 def test_a_build_killed_while_it_matches_ends_with_the_same_files(corpus, media):
     corpus(8)
-    release = create_release("demo", "1.0.0")
+    release = small_release("demo", "1.0.0")
     kill_in("match", "match", "audit_items", release, media)
     kill_in("match", "match", "_apply", release, media)
     assert ends_like_an_undisturbed_build(release)

@@ -13,9 +13,8 @@ from django.core.management import CommandError, call_command
 from annotation.models import Segment
 from benchmark_site.releases.claims import claim
 from benchmark_site.releases.models import Release
-from benchmark_site.releases.services import create_release
 from evaluation.release import Release as Reader
-from tests.releases.conftest import ROOT, database_url
+from tests.releases.conftest import ROOT, database_url, small_release
 
 pytestmark = pytest.mark.django_db
 
@@ -29,20 +28,20 @@ def refused(*command: str) -> str:
 
 def test_a_release_is_built_and_its_hash_told(corpus, capsys):
     corpus(6, questions=False)
-    call_command("build_release", "demo", "1.0.0", "--seed", "3")
+    call_command("build_release", "demo", "1.0.0", "--seed", "3", "--shared")
     release = Release.objects.get()
     assert (release.state, release.seed) == ("frozen", 3)
     assert f"sha256 {release.sha256}" in capsys.readouterr().out
 
 
 def test_building_a_frozen_version_again_changes_nothing(frozen, capsys):
-    call_command("build_release", "demo", "1.0.0")
+    call_command("build_release", "demo", "1.0.0", "--shared")
     assert f"sha256 {frozen.sha256}" in capsys.readouterr().out
     assert "seed 0" in refused("build_release", "demo", "1.0.0", "--seed", "1")
 
 
 def test_a_build_that_another_worker_holds_is_left_alone():
-    claim(create_release("demo", "1.0.0").pk)
+    claim(small_release("demo", "1.0.0").pk)
     assert "another worker" in refused("build_release", "demo", "1.0.0")
 
 
@@ -50,10 +49,10 @@ def test_a_refused_build_says_why_and_can_be_repeated(corpus):
     corpus(6, questions=False)
     kept = dict(Segment.objects.values_list("pk", "end"))
     Segment.objects.update(end=30.2)
-    assert "quality gate: B2" in refused("build_release", "demo", "1.0.0")
+    assert "quality gate: B2" in refused("build_release", "demo", "1.0.0", "--shared")
     for pk, end in kept.items():
         Segment.objects.filter(pk=pk).update(end=end)
-    call_command("build_release", "demo", "1.0.0")
+    call_command("build_release", "demo", "1.0.0", "--shared")
     assert Release.objects.get().state == "frozen"
 
 
@@ -101,7 +100,7 @@ def test_an_export_never_overwrites(frozen, tmp_path):
 
 
 def test_only_a_frozen_release_that_exists_is_exported(frozen, tmp_path):
-    create_release("demo", "1.0.1")
+    small_release("demo", "1.0.1")
     assert "being built" in refused("export_release", "demo", "1.0.1", str(tmp_path / "copy"))
     assert "there are: demo 1.0.1, demo 1.0.0" in refused("export_release", "demo", "3.0.0", str(tmp_path / "copy"))
 

@@ -11,8 +11,8 @@ from adversarial.pipeline import match_items
 from benchmark_site.releases import folds
 from benchmark_site.releases.build import build_release
 from benchmark_site.releases.models import Release
-from benchmark_site.releases.services import create_release
 from tests.adversarial.conftest import make_rows
+from tests.releases.conftest import small_release
 
 Rows = list[dict[str, Any]]
 
@@ -24,7 +24,7 @@ def rows() -> Rows:
 
 @pytest.fixture
 def release(db: None) -> Release:
-    return create_release("demo", "1.0.0", seed=4)
+    return small_release("demo", "1.0.0", seed=4)
 
 
 def done(media: Path) -> dict[str, int]:
@@ -111,7 +111,7 @@ def test_a_task_that_comes_late_does_nothing(release: Release, rows: Rows, media
 @pytest.mark.django_db
 def test_a_finished_build_leaves_no_folds(corpus: Any, media: Path) -> None:
     corpus(6)
-    release = create_release("demo", "2.0.0")
+    release = small_release("demo", "2.0.0")
     build_release(release.pk)
     release.refresh_from_db()
     assert release.state == "frozen", release.reason

@@ -44,7 +44,7 @@ class Command(BaseCommand):
         release = Release.objects.filter(slug=options["slug"], version=options["version"]).first()
         if release is None:
             try:
-                release = create_release(options["slug"], options["version"], options["seed"], hidden)
+                release = create_release(options["slug"], options["version"], seed=options["seed"], hidden=hidden)
             except ValidationError as error:
                 raise CommandError("; ".join(error.messages), returncode=2) from error
         elif release.seed != options["seed"]:
