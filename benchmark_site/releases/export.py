@@ -6,13 +6,12 @@ import hashlib
 import io
 import os
 import shutil
-import stat
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmark_site.releases.files import HELD_OUT, MANIFEST, PROVENANCE, SECRET_FOLDER
+from benchmark_site.releases.files import MANIFEST, PROVENANCE, make_place
 from benchmark_site.releases.models import Release, ReleaseFile
 
 CHUNK = 1 << 20
@@ -44,9 +43,7 @@ def export(release: Release, target: Path, *, public: bool, advance: Callable[[i
             files = files.filter(access=ReleaseFile.Access.PUBLIC)
         expected.update(files.values_list("path", "sha256"))
         for path, sha256 in expected.items():
-            _copy(release.folder / path, partial / path, sha256, advance)
-        if (partial / HELD_OUT).exists():
-            (partial / HELD_OUT).chmod(SECRET_FOLDER)
+            _copy(release.folder / path, make_place(partial, path), sha256, advance)
         if target.exists():
             target.rmdir()
         os.replace(partial, target)
@@ -58,8 +55,6 @@ def export(release: Release, target: Path, *, public: bool, advance: Callable[[i
 
 def _copy(source: Path, target: Path, sha256: str | None, advance: Callable[[int], None]) -> None:
     digest = hashlib.sha256()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.touch(stat.S_IMODE(source.stat().st_mode), exist_ok=False)
     with source.open("rb") as read, target.open("wb") as write:
         while chunk := read.read(CHUNK):
             digest.update(chunk)

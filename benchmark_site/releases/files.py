@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from annotation.models import Clip
@@ -50,6 +50,14 @@ class Written:
 def is_held_out(path: str) -> bool:
     """Whether a path of a release holds what is never handed out."""
     return path.startswith(HELD_OUT + "/")
+
+
+def make_place(folder: Path, path: str) -> Path:
+    """An empty file of a release in its folders, from the first moment readable by nobody who should not read it."""
+    for parent in reversed(PurePosixPath(path).parents[:-1]):
+        (folder / parent).mkdir(SECRET_FOLDER if is_held_out(f"{parent}/") else 0o777, exist_ok=True)
+    (folder / path).touch(SECRET_FILE if is_held_out(path) else 0o666, exist_ok=False)
+    return folder / path
 
 
 def write_files(folder: Path, release: Release) -> list[Written]:
@@ -237,12 +245,8 @@ def _write_rows(folder: Path, path: str, rows: Iterable[dict[str, Any]]) -> Writ
 
 
 def _write(folder: Path, path: str, text: str, rows: int | None = None) -> Written:
-    target = folder / path
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.touch(SECRET_FILE if is_held_out(path) else 0o666)
+    target = make_place(folder, path)
     target.write_bytes(text.encode())
-    if is_held_out(path):
-        (folder / HELD_OUT).chmod(SECRET_FOLDER)
     return _written(folder, path, rows)
 
 
