@@ -65,7 +65,7 @@ def print_verification(folder: ReleaseFolder, found: Verification, console: Cons
     if folder.is_public_copy:
         lines.append(f"public copy: {HELD_OUT}/ is not here, so what is held out was not compared")
     for line in [*lines, *(f"note: {note}" for note in found.notes)]:
-        console.print(line, markup=False, soft_wrap=True)
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     for problem in found.problems:
         errors.print(problem, markup=False, soft_wrap=True)
     if found.problems:
