@@ -1,4 +1,4 @@
-"""python -m evaluation: score, validate, compare, baseline, convert.
+"""python -m evaluation: score, validate, compare, baseline, convert, verify.
 
 python -m evaluation score RELEASE predictions.json --task moment --split val --json report.json --html report.html
 python -m evaluation score --truth GT.jsonl --video-index video2dur_idx.json predictions.json --json report.json
@@ -75,6 +75,10 @@ def _parser() -> argparse.ArgumentParser:
     convert.add_argument("predictions", type=Path, metavar="IN")
     convert.add_argument("out", type=Path, metavar="OUT", help="ends in .json, .jsonl or .parquet")
     convert.add_argument("--task", choices=("moment", "qa"), default="moment")
+
+    verify = add("verify", help="compare every file of a release directory with its manifest", epilog=EPILOG)
+    verify.set_defaults(run=commands.verify)
+    verify.add_argument("release", type=Path, metavar="RELEASE")
     return parser
 
 

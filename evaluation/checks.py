@@ -47,6 +47,9 @@ NOTES = {
     "byte_order_mark": "byte order mark at the start of the file was passed over",
     "no_scores": "tasks come without scores: they have no NMS metrics",
     "answer_outside": "answers are outside the choices and count as wrong",
+    "no_release": "queries were scored on a bare truth file: there is no release, and no hash says what the truth was",
+    "not_sealed": "queries are of a hidden split that is not sealed (version 1, or shared): read together, the public "
+    "files of both tasks tell more than either",
     "task_absent": "tasks are not in the submission and have no metrics",
 }
 

@@ -1,4 +1,4 @@
-"""The five commands: each takes parsed arguments, does one thing, returns the exit status."""
+"""The six commands: each takes parsed arguments, does one thing, returns the exit status."""
 
 import argparse
 from dataclasses import replace
@@ -36,7 +36,8 @@ from evaluation.score import (
     rank_submission,
 )
 from evaluation.source import Source
-from evaluation.terminal import print_comparison, print_refusal, print_report
+from evaluation.terminal import print_comparison, print_refusal, print_report, print_verification
+from evaluation.verify import verify_folder
 from evaluation.writing import json_bytes, moment_submission, write_whole
 
 SCORED, REFUSED = 0, 2
@@ -54,6 +55,7 @@ def score(arguments: argparse.Namespace) -> int:
         report.refused = refusal.problems
         print_refusal(refusal, Console(stderr=True))
     else:
+        _note_standing(report, release)
         print_report(report, Console())
     if arguments.json:
         write_whole(arguments.json, [json_bytes(report.as_dict())])
@@ -137,6 +139,14 @@ def baseline(arguments: argparse.Namespace) -> int:
     return SCORED
 
 
+def verify(arguments: argparse.Namespace) -> int:
+    """Compare a whole release directory with its manifests."""
+    release = Release.open(arguments.release)
+    found = verify_folder(release, Console(stderr=True))
+    print_verification(release, found, Console(), Console(stderr=True))
+    return REFUSED if found.problems else SCORED
+
+
 def convert(arguments: argparse.Namespace) -> int:
     """Rewrite predictions in the form that the suffix names."""
     if arguments.out.suffix not in SUFFIXES:
@@ -173,6 +183,13 @@ def _score_into(
     finally:
         report.predictions_sha256 = source.sha256()
         source.close()
+
+
+def _note_standing(report: Report, release: Release | None) -> None:
+    if release is None:
+        report.note("no_release")
+    elif report.split == "test" and release.hidden == "shared":
+        report.note("not_sealed")
 
 
 def _options(arguments: argparse.Namespace, release: Release | None) -> Options:

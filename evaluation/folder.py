@@ -129,7 +129,7 @@ class ReleaseFolder:
         known = {*UNLISTED, *self._listed, *self.held_out}
         for path in sorted(self.root.rglob("*")):
             name = path.relative_to(self.root).as_posix()
-            if not path.is_dir() and name not in known:
+            if name not in known and (path.is_symlink() or not path.is_dir()):
                 yield name
 
 

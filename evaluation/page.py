@@ -49,7 +49,8 @@ def html(report: dict[str, Any]) -> str:
 
 def _provenance(report: dict[str, Any]) -> str:
     keys = ("n", "rules", "seed", "evaluator_version", "predictions_sha256", "manifest_sha256")
-    rows = "".join(f'<tr><th scope="row">{key}</th><td>{escape(str(report[key]))}</td></tr>' for key in keys)
+    shown = report | {"manifest_sha256": report["manifest_sha256"] or "none: scored on a bare truth file"}
+    rows = "".join(f'<tr><th scope="row">{key}</th><td>{escape(str(shown[key]))}</td></tr>' for key in keys)
     return f"<table><caption>What was scored</caption>{rows}</table>"
 
 

@@ -97,6 +97,10 @@ class Report:
     refused: list[Problem] | None = None
     evaluator_version: str = __version__
 
+    def note(self, code: str) -> None:
+        """Note what holds for every query."""
+        self.notes.append(Note(code, self.n, NOTES[code]))
+
     def as_dict(self) -> dict[str, Any]:
         """The JSON of the report."""
         return asdict(self)

@@ -4,8 +4,10 @@ from rich.console import Console
 from rich.table import Table
 
 from evaluation.compare import Comparison
+from evaluation.folder import HELD_OUT, ReleaseFolder
 from evaluation.problems import Refused
 from evaluation.report import Report, ScoredMetric
+from evaluation.verify import Verification
 
 
 def print_report(report: Report, console: Console) -> None:
@@ -14,6 +16,7 @@ def print_report(report: Report, console: Console) -> None:
         f"{report.task} on {report.split}, n = {report.n}, rules {report.rules}, seed {report.seed}; "
         f"evaluator {report.evaluator_version}"
     )
+    console.print(_release(report.manifest_sha256), soft_wrap=True)
     for task in dict.fromkeys(metric.task for metric in report.metrics):
         console.print(_metrics(task, [metric for metric in report.metrics if metric.task == task]))
     if any(metric.beats_blind is False for metric in report.metrics):
@@ -37,6 +40,7 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
             f"{line.p:.4f}{' *' if line.told_apart else ''}",
         )
     console.print(table)
+    console.print(_release(comparison.manifest_sha256), soft_wrap=True)
     for line in comparison.headlines():
         console.print(line.sentence(), soft_wrap=True)
 
@@ -48,6 +52,30 @@ def print_refusal(refusal: Refused, console: Console) -> None:
     if refusal.total > len(refusal.problems):
         console.print(f"… and {refusal.total - len(refusal.problems)} more")
     console.print("refused: no score")
+
+
+def print_verification(folder: ReleaseFolder, found: Verification, console: Console, errors: Console) -> None:
+    """What was compared and what lies beside it; what differs goes to `errors`."""
+    manifest = folder.manifest
+    lines = [
+        f"{manifest.name} {manifest.version}, {manifest.format}, hidden split {folder.hidden}: "
+        f"{found.files} files, {found.bytes:,} bytes",
+        _release(folder.manifest_sha256),
+    ]
+    if folder.is_public_copy:
+        lines.append(f"public copy: {HELD_OUT}/ is not here, so what is held out was not compared")
+    for line in [*lines, *(f"note: {note}" for note in found.notes)]:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    for problem in found.problems:
+        errors.print(problem, markup=False, soft_wrap=True)
+    if found.problems:
+        errors.print("refused: this is not the release that its manifest names")
+    else:
+        console.print("every file is the released one")
+
+
+def _release(manifest_sha256: str | None) -> str:
+    return f"release hash {manifest_sha256}" if manifest_sha256 else "no release: scored on a bare truth file"
 
 
 def _metrics(task: str, metrics: list[ScoredMetric]) -> Table:

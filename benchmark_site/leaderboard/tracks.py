@@ -28,7 +28,7 @@ def create_tracks(release: Release) -> list[Track]:
     """
     if release.state != Release.State.FROZEN:
         raise ValueError(f"{release} is {release.get_state_display()}: boards open when a release is frozen")
-    rows = {entry.path: entry.rows for entry in ReleaseFolder.open(release.folder).manifest.files}
+    rows = {entry.path: entry.rows for entry in ReleaseFolder.open(release.folder).entries()}
     return [
         Track.objects.get_or_create(
             release=release,

@@ -266,8 +266,8 @@ def test_hero_is_trained_killed_once_resumed_and_stands_on_every_board(
 def add_features(folder: Path) -> Path:
     """Random frame features for every clip of a release folder, one frame in 1.5 s."""
     rng = np.random.default_rng(0)
-    index = json.loads((folder / "moment/tvr/video2dur_idx.json").read_text())
-    clips = {name: length for split in index.values() for name, (length, _) in split.items()}
+    indexes = [json.loads(path.read_text()) for path in folder.glob("*/*/video2dur_idx.json")]
+    clips = {name: length for index in indexes for split in index.values() for name, (length, _) in split.items()}
     features = {
         name: rng.standard_normal((math.ceil(length / 1.5), 32)).astype(np.float32) for name, length in clips.items()
     }
