@@ -15,9 +15,10 @@ from adversarial.leaks import counted, moments, orders, questions, quiz, repeats
 from adversarial.leaks.proofs import proofs
 from adversarial.leaks.scoring import LEVEL, Attack, Trial, best_of, compare, video_clusters
 from adversarial.leaks.text import Texts
-from adversarial.leaks.view import SPLITS, Audited, View, open_audited
+from adversarial.leaks.view import Audited, View, open_audited
 from adversarial.parts import check_seed
 from evaluation import __version__
+from evaluation.release import SPLITS
 
 _LIBRARIES = ("numpy", "scipy", "scikit-learn", "sentence-transformers")
 
@@ -59,34 +60,41 @@ def audit_release(folder: Path, seed: int = 0, progress: Progress | None = None)
 def _trials(audited: Audited, texts: Texts, seed: int, progress: Progress | None) -> tuple[list[Trial], list[str]]:
     """The trials of the tasks that can be audited, and a sentence for each that cannot."""
     trials, notes = [], []
-    view = audited.view
-    if audited.moments is None:
-        notes.append("moment: no hidden rows, skipped")
+    if audited.moments:
+        trials.append(_moment_trial(moments.Search(audited.view, audited.moments, texts, seed), progress))
     else:
-        search = moments.Search(view, audited.moments, texts, seed)
-        without = best_of(moments.without_leaks(search))
-        families = (moments.cross_task(search), moments.across_splits(search), orders.bookkeeping(search))
-        attacks = list(_tried(chain(*families), _named(progress, "moments")))
-        trials.append(Trial("moment", video_clusters(audited.moments), without, attacks))
-    if audited.questions is None:
+        notes.append("moment: no hidden rows, skipped")
+    if not audited.questions:
         notes.append("qa: no hidden rows, skipped")
-    elif any(split not in view.questions for split in SPLITS):
+    elif any(split not in audited.view.questions for split in SPLITS):
         notes.append("qa: blind models need labelled questions in train and in val, skipped")
     else:
-        asked = quiz.Quiz.of(view, audited.questions, texts, seed, _named(progress, "questions item by item"))
-        without = best_of(quiz.without_leaks(asked))
-        families = (
-            questions.cross_task(asked, view),
-            questions.across_splits(asked),
-            repeats.file_level(asked),
-            counted.bookkeeping(asked),
-        )
-        attacks = list(_tried(chain(*families), _named(progress, "questions")))
-        trials.append(Trial("qa", video_clusters(audited.questions), without, attacks))
+        splits = [audited.view.questions[split] for split in SPLITS]
+        asked = quiz.Quiz(splits, audited.questions, texts, seed, _named(progress, "questions item by item"))
+        trials.append(_question_trial(asked, audited.view, progress))
     return trials, notes
 
 
-def _tried(attacks: Iterable[Attack], progress: Callable[[float], None] | None) -> Iterator[Attack]:
+def _moment_trial(search: moments.Search, progress: Progress | None) -> Trial:
+    without = best_of(moments.without_leaks(search))
+    families = chain(moments.cross_task(search), moments.across_splits(search), orders.bookkeeping(search))
+    attacks = list(_counted(families, _named(progress, "moments")))
+    return Trial(video_clusters(search.truth), without, attacks)
+
+
+def _question_trial(asked: quiz.Quiz, view: View, progress: Progress | None) -> Trial:
+    without = best_of(quiz.without_leaks(asked))
+    families = chain(
+        questions.cross_task(asked, view),
+        questions.across_splits(asked),
+        repeats.file_level(asked),
+        counted.bookkeeping(asked),
+    )
+    attacks = list(_counted(families, _named(progress, "questions")))
+    return Trial(video_clusters(asked.truth), without, attacks)
+
+
+def _counted(attacks: Iterable[Attack], progress: Callable[[float], None] | None) -> Iterator[Attack]:
     for number, attack in enumerate(attacks, 1):
         yield attack
         if progress:
@@ -100,8 +108,7 @@ def _all_texts(view: View) -> Iterator[str]:
         yield from map(view.spoken, rows.videos.names)
     for asked in view.questions.values():
         for question, options in zip(asked.q, asked.options, strict=True):
-            yield from (question, *options, moments.question_text(question, options))
-            yield from (moments.question_text(question, (option,)) for option in options)
+            yield from (question, *options)
 
 
 def _named(progress: Progress | None, stage: str) -> Callable[[float], None] | None:

@@ -3,6 +3,7 @@
 import hashlib
 import zlib
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 
@@ -59,8 +60,8 @@ def _by_order(quiz: Quiz) -> dict[str, Places]:
         "length": lambda _, text: len(text),
     }
     for name, digest in _HASHES.items():
-        keys[f"{name} of the text"] = lambda _, text, d=digest: d(text.encode())
-        keys[f"{name} of id and text"] = lambda qid, text, d=digest: d(f"{qid}{text}".encode())
+        keys[f"{name} of the text"] = partial(_hashed, digest, "{text}")
+        keys[f"{name} of id and text"] = partial(_hashed, digest, "{qid}{text}")
     found = {}
     for name, key in keys.items():
         rank = np.array(
@@ -75,6 +76,10 @@ def _by_order(quiz: Quiz) -> dict[str, Places]:
     return found
 
 
+def _hashed(digest: Callable[[bytes], int], form: str, qid: int, text: str) -> int:
+    return digest(form.format(qid=qid, text=text).encode())
+
+
 def _others_sorted(rank: Places) -> Places:
     """[n, o] 1 where the ranks of all other options rise, 2 where they fall, else 0."""
     found = np.zeros_like(rank)
@@ -86,10 +91,10 @@ def _others_sorted(rank: Places) -> Places:
 
 def _by_hash(quiz: Quiz) -> dict[str, Places]:
     """How far an option's place is from a hash of id or question."""
-    n, o = quiz.shape
+    o = quiz.shape[1]
     found = {}
     for name, digest in _HASHES.items():
         for what, values in {"id": quiz.ids.tolist(), "question": quiz.questions}.items():
             start = np.array([digest(str(value).encode()) % o for value in values])
-            found[f"place by {name} of the {what}"] = (np.arange(o)[None] - start[:, None]) % o
+            found[f"place by {name} of the {what}"] = (np.arange(o) - start[:, None]) % o
     return found

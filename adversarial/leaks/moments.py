@@ -12,7 +12,8 @@ from adversarial.leaks.scoring import Attack, Guess, Values, moment_values, scor
 from adversarial.leaks.text import SPACES, Floats, Texts
 from adversarial.leaks.view import ClipFeatures, View
 from evaluation.baselines import MOMENT_KINDS, NEEDS_TRAIN, fit_best_span, moment_baseline
-from evaluation.release import MomentQueries, VideoIndex
+from evaluation.release import MomentQueries
+from evaluation.videos import VideoIndex
 
 NEAR = 0.8  # cosine from which two texts are near-equal
 
@@ -87,13 +88,13 @@ def cross_task(search: Search) -> Iterator[Attack]:
         return
     home = np.array([search.clips.position.get(name, -1) for name in asked.video])
     sibling = np.array([_sibling(name, search.clips) for name in asked.video])
-    said = {
-        "question": asked.q,
-        "question and options": [question_text(q, row) for q, row in zip(asked.q, asked.options, strict=True)],
-    }
-    for what, texts in said.items():
-        for space in SPACES:
-            table = search.texts.similarity(space, search.queries, texts)
+    for space in SPACES:
+        by_question = search.texts.similarity(space, search.queries, asked.q)
+        by_option = [
+            search.texts.similarity(space, search.queries, texts) for texts in zip(*asked.options, strict=True)
+        ]
+        said = {"question": by_question, "question and options": by_question + np.max(by_option, axis=0)}
+        for what, table in said.items():
             if (home >= 0).any():
                 name = f"QA rows: {what}, {space}"
                 yield search.attack(name, "cross-task", _of_rows(search, table, home, asked.span))
@@ -103,11 +104,6 @@ def cross_task(search: Search) -> Iterator[Attack]:
             if (sibling >= 0).any():
                 guess = search.guess(search.best_clip(_by_clip(table, sibling, len(search.clips))))
                 yield search.attack(f"QA rows, another clip of the video: {what}, {space}", "cross-task", guess)
-
-
-def question_text(question: str, options: tuple[str, ...]) -> str:
-    """A question and all its options in one text."""
-    return " ".join((question, *options))
 
 
 def video_of(clip: str) -> str:
@@ -132,11 +128,8 @@ def _by_clip(table: Floats, place: Places, clips: int) -> Floats:
 def _of_rows(search: Search, table: Floats, place: Places, span: Spans, clip: Places | None = None) -> Guess:
     """The clip (that of the most similar row, unless given) with the times of its most similar row."""
     chosen = search.best_clip(_by_clip(table, place, len(search.clips))) if clip is None else clip
-    return Guess(
-        chosen,
-        _row_times(search, table, place, span, chosen),
-        _row_times(search, table, place, span, search.truth.video),
-    )
+    times, own = (_row_times(search, table, place, span, where) for where in (chosen, search.truth.video))
+    return Guess(chosen, times, own)
 
 
 def _row_times(search: Search, table: Floats, place: Places, span: Spans, clip: Places) -> Spans:

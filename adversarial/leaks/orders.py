@@ -76,8 +76,8 @@ def ranks_in(listed: Sequence[str], names: Sequence[str]) -> list[int]:
 
 
 def _clip_orders(search: Search) -> Iterator[Attack]:
-    """Rows in one order, clips in another: aligned rank by rank, and as the best path by text that keeps both orders."""
-    alike = sum(search.spoken[space] for space in SPACES)
+    """Rows in one order, clips in another: aligned rank by rank, and as the best path by text that keeps both."""
+    alike = np.sum([search.spoken[space] for space in SPACES], axis=0)
     n, v = len(search.truth), len(search.clips)
     line = np.arange(v)[None] / v - (np.arange(n)[:, None] + 0.5) / n
     near_line = -_LINE * (line / _LEEWAY) ** 2
@@ -181,7 +181,8 @@ def _shares_of_queries(search: Search) -> Iterator[Attack]:
         clips = np.argsort(-scores, axis=1, kind="stable")[:, :kept]
         rows = np.repeat(np.arange(n), kept * each)
         slots = (clips[:, :, None] * each + np.arange(each)).reshape(-1)
-        worth = np.repeat(np.take_along_axis(scores, clips, axis=1).reshape(-1), each).astype(np.float64)
+        lot = 1e-6 * np.random.default_rng(search.seed).random((n, kept))  # or ties would fall in the index's order
+        worth = np.repeat((np.take_along_axis(scores, clips, axis=1) + lot).reshape(-1), each)
         entry = assign(rows, slots, worth, n)
         clip = np.where(entry >= 0, slots[entry] // each, search.best_clip(scores))
         yield search.attack(f"{each} queries a clip, {space}", KIND, search.guess(clip))

@@ -18,9 +18,8 @@ def proofs(audited: Audited) -> dict[str, list[int]]:
     found: dict[str, list[int]] = {}
     if audited.moments:
         found["moment copied from a labelled split"] = _copied_moments(audited.view, audited.moments)
-        found |= _made_ids(
-            "desc_id", audited.moments.desc_ids.tolist(), recipes.moment_rows(audited.moments), {"clip", "start", "end"}
-        )
+        rows = recipes.moment_rows(audited.moments)
+        found |= _made_ids("desc_id", audited.moments.desc_ids.tolist(), rows, {"clip", "start", "end"})
     if audited.questions:
         found["question copied from a labelled split"] = _copied_questions(audited.view, audited.questions)
         secret = {"right answer", "answer index"}

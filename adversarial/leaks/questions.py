@@ -1,14 +1,14 @@
 """Questions without a video, by what stands outside the item: the other task's rows, the labelled splits."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from adversarial.leaks.moments import question_text
-from adversarial.leaks.quiz import Places, Quiz, Scores, flat
+from adversarial.leaks.quiz import Places, Quiz, Scores
 from adversarial.leaks.scoring import Attack
-from adversarial.leaks.text import SPACES
-from adversarial.leaks.view import SPLITS, View
+from adversarial.leaks.text import SPACES, Floats
+from adversarial.leaks.view import View
+from evaluation.release import SPLITS
 
 _NEIGHBOURS = 5  # labelled questions that vote
 
@@ -21,14 +21,23 @@ def cross_task(quiz: Quiz, view: View) -> Iterator[Attack]:
         option, pair = np.zeros(quiz.shape), np.zeros(quiz.shape)
         for split, rows in zip(SPLITS, quiz.parts, strict=True):
             queries = view.moments[split].desc
-            options = flat([quiz.options[row] for row in rows])
-            pairs = flat(
-                [tuple(question_text(quiz.questions[row], (text,)) for text in quiz.options[row]) for row in rows]
-            )
-            option[rows] = quiz.texts.nearest(space, options, queries)[1].reshape(len(rows), -1)
-            pair[rows] = quiz.texts.nearest(space, pairs, queries)[1].reshape(len(rows), -1)
+            for place, texts in enumerate(zip(*(quiz.options[row] for row in rows), strict=True)):
+                option[rows, place], pair[rows, place] = _likeness(
+                    quiz, space, [quiz.questions[row] for row in rows], texts, queries
+                )
         yield from alone_and_stacked(quiz, f"moment queries: option, {space}", "cross-task", option)
         yield from alone_and_stacked(quiz, f"moment queries: question and option, {space}", "cross-task", pair)
+
+
+def _likeness(
+    quiz: Quiz, space: str, asked: Sequence[str], options: Sequence[str], queries: Sequence[str]
+) -> tuple[Floats, Floats]:
+    """[N] cosine of each option with the query most like it, and the same summed with the question's."""
+    option, pair = np.empty(len(options), np.float32), np.empty(len(options), np.float32)
+    for part, table in quiz.texts.blocks(space, options, queries):
+        option[part] = table.max(axis=1)
+        pair[part] = (table + quiz.texts.similarity(space, asked[part], queries)).max(axis=1)
+    return option, pair
 
 
 def across_splits(quiz: Quiz) -> Iterator[Attack]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,6 @@ from adversarial.cuts import Cut
 from adversarial.items import Item
 from adversarial.leaks.scoring import Attack, Values, score_answers
 from adversarial.leaks.text import SPACES, Texts
-from adversarial.leaks.view import SPLITS, View
 from evaluation.baselines import QA_KINDS, qa_baseline
 from evaluation.release import Questions
 
@@ -27,25 +27,19 @@ _TREES = {"max_iter": 100, "learning_rate": 0.06, "max_leaf_nodes": 15, "min_sam
 
 @dataclass(frozen=True)
 class Quiz:
-    """All rows, train first, then val, then test: n rows of o options. `right` [n] is 0 where hidden."""
+    """The public rows of train, val and test as n rows of o options, in this order; `truth` is for scoring alone."""
 
     splits: list[Questions]
     truth: Questions
     texts: Texts
     seed: int
-    progress: Callable[[float], None] | None
-
-    @classmethod
-    def of(
-        cls, view: View, truth: Questions, texts: Texts, seed: int, progress: Callable[[float], None] | None = None
-    ) -> "Quiz":
-        return cls([view.questions[split] for split in SPLITS], truth, texts, seed, progress)
+    progress: Callable[[float], None] | None = None
 
     @cached_property
     def parts(self) -> list[Places]:
         """The rows of train, val and test."""
         ends = np.cumsum([0] + [len(rows) for rows in self.splits])
-        return [np.arange(low, high) for low, high in zip(ends, ends[1:], strict=False)]
+        return [np.arange(low, high) for low, high in pairwise(ends)]
 
     @property
     def train(self) -> Places:

@@ -4,7 +4,9 @@ import hashlib
 import json
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import permutations, product
+from typing import Literal
 
 from evaluation.release import MomentQueries, Questions
 
@@ -34,6 +36,7 @@ _HASHES: dict[str, Callable[[bytes], bytes]] = {
 }
 _HEX_DIGITS = (7, 8, 12, 13, 14, 15, 16)  # 8 and 16: 4 and 8 bytes
 _MODULI = (2**31 - 1, 2**31, 2**32, 2**52, 2**53 - 1, 2**53, 2**63 - 1, 2**63, *(10**power for power in range(5, 19)))
+_ORDERS: tuple[Literal["big"], Literal["little"]] = ("big", "little")
 _SPARE = 1000  # ids drawn from M numbers do not all lie below M / 1000
 
 
@@ -48,17 +51,17 @@ def moment_rows(truth: MomentQueries) -> list[Row]:
 
 def question_rows(truth: Questions) -> list[Row]:
     """What an id of a question can be made of."""
-    columns = zip(truth.q, truth.video, truth.options, truth.answer.tolist(), truth.span.tolist(), strict=True)
+    columns = zip(truth.q, truth.video, truth.options, truth.answer.tolist(), *truth.span.T.tolist(), strict=True)
     return [
         {
             "text": text,
             "clip": clip,
             "right answer": options[right],
             "answer index": str(right),
-            "start": low,
-            "end": up,
+            "start": start,
+            "end": end,
         }
-        for text, clip, options, right, (low, up) in columns
+        for text, clip, options, right, start, end in columns
     ]
 
 
@@ -86,18 +89,23 @@ def _cuts(highest: int) -> Iterator[tuple[str, Callable[[bytes], int]]]:
     """(name, number of a digest) of every usual way whose range fits ids up to `highest`."""
     for digits in _HEX_DIGITS:
         if highest < 16**digits <= highest * _SPARE:
-            yield f"first {digits} hex digits", lambda seen, d=digits: int(seen.hex()[:d], 16)
+            yield f"first {digits} hex digits", partial(_hex_digits, digits)
             if digits % 2 == 0:
-                yield (
-                    f"{digits // 2} bytes little-endian",
-                    lambda seen, d=digits: int.from_bytes(seen[: d // 2], "little"),
-                )
+                yield f"{digits // 2} bytes little-endian", partial(_remainder, digits // 2, "little", 16**digits)
     for modulus in _MODULI:
         if highest < modulus <= highest * _SPARE:
             for width in (4, 7, 8, None):
-                for order in ("big", "little"):
+                for order in _ORDERS:
                     name = f"{width or 'all'} bytes {order}-endian modulo {modulus}"
-                    yield name, lambda seen, w=width, o=order, m=modulus: int.from_bytes(seen[:w], o) % m
+                    yield name, partial(_remainder, width, order, modulus)
+
+
+def _hex_digits(digits: int, seen: bytes) -> int:
+    return int(seen.hex()[:digits], 16)
+
+
+def _remainder(width: int | None, order: Literal["big", "little"], modulus: int, seen: bytes) -> int:
+    return int.from_bytes(seen[:width], order) % modulus
 
 
 def _texts(fields: Sequence[str], secrets: Collection[str]) -> Iterator[tuple[str, Callable[[Row], str]]]:
@@ -116,9 +124,17 @@ def _texts(fields: Sequence[str], secrets: Collection[str]) -> Iterator[tuple[st
         joined = product(_JOINERS if len(chosen) > 1 else ("",), _NUMBERS.items() if timed else [("%r", repr)])
         for joiner, (printed, show) in joined:
             name = f"{' + '.join(chosen)} joined by {joiner!r}" + (f", numbers {printed}" if timed else "")
-            yield name, lambda row, c=chosen, j=joiner, s=show: j.join(_shown(row, field, s) for field in c)
+            yield name, partial(_joined, chosen, joiner, show)
         if "start-end" not in chosen:
-            yield f"JSON of [{', '.join(chosen)}]", lambda row, c=chosen: json.dumps([row[field] for field in c])
+            yield f"JSON of [{', '.join(chosen)}]", partial(_as_json, chosen)
+
+
+def _joined(fields: Sequence[str], joiner: str, show: Callable[[float], str], row: Row) -> str:
+    return joiner.join(_shown(row, field, show) for field in fields)
+
+
+def _as_json(fields: Sequence[str], row: Row) -> str:
+    return json.dumps([row[field] for field in fields])
 
 
 def _shown(row: Row, field: str, show: Callable[[float], str]) -> str:

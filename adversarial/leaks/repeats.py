@@ -60,7 +60,7 @@ def _near_places(quiz: Quiz) -> Places:
         seen = Counter(texts)
         distinct = sorted(seen)
         times = np.array([seen[text] for text in distinct])
-        near = {}
+        near: dict[str, int] = {}
         for part, table in quiz.texts.blocks("MiniLM", distinct, distinct):
             near |= zip(distinct[part], ((table >= _NEAR) @ times).tolist(), strict=True)
         found += [near[text] for text in texts]
@@ -102,7 +102,6 @@ def _scaled(quiz: Quiz, scores: Scores, count: Places) -> Places:
     labelled = count[quiz.labelled]
     right = labelled[np.arange(len(labelled)), quiz.right[quiz.labelled]]
     most = int(max(count.max(), _MOST)) + 1
-    share = (np.bincount(right, minlength=most) + 1) / (
-        np.bincount(labelled.reshape(-1), minlength=most) + quiz.shape[1]
-    )
+    all_places = np.bincount(labelled.reshape(-1), minlength=most)
+    share = (np.bincount(right, minlength=most) + 1) / (all_places + quiz.shape[1])
     return quiz.choose(scale(scores, group, times * share[times]))

@@ -1,8 +1,8 @@
 """Whether an attack beats what can be had without it: paired differences, one correction over all that was tried.
 
-The interval of a difference is Student's, over videos (a ratio of sums: cluster-robust, with one question's worth of
-variance added, so that a handful of equal videos is no certainty), at the level 0.05 / m for m comparisons (Bonferroni):
-all m hold together with 95 %, however the attacks depend on each other.
+The interval of a difference is Student's, over videos: cluster-robust for a ratio of sums, with one item's worth of
+variance added, so that a handful of equal videos is no certainty. Its level is 0.05 / m for m comparisons, so all m
+hold together with 95 %, however the attacks depend on each other (Bonferroni).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -56,9 +56,8 @@ class Guess:
 
 @dataclass(frozen=True)
 class Trial:
-    """All attacks on one task: `without` names what each metric reaches without them, `clusters` [N] the videos."""
+    """All attacks on a task: `without` names what each metric reaches without them, `clusters` [N] the videos."""
 
-    task: str
     clusters: NDArray[np.int64]
     without: Mapping[str, tuple[str, NDArray[np.float64]]]
     attacks: Sequence[Attack]

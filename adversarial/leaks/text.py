@@ -13,6 +13,7 @@ from adversarial.text import canonical
 Floats = NDArray[np.float32]
 SPACES = ("tf-idf", "MiniLM")
 
+_WORDS = r"\S+"  # texts are canonical: words stand between blanks
 _BLOCK = 512  # rows of a similarity table in memory at once, where only its maxima are kept
 
 
@@ -29,8 +30,8 @@ class Texts:
         from sklearn.feature_extraction.text import TfidfVectorizer
 
         folded = [canonical(text) for text in self.distinct]
-        counted = TfidfVectorizer(token_pattern=r"\S+", ngram_range=(1, 2), sublinear_tf=True, dtype=np.float32)
-        return sparse.csr_matrix(counted.fit_transform(folded))
+        counted = TfidfVectorizer(token_pattern=_WORDS, ngram_range=(1, 2), sublinear_tf=True)
+        return sparse.csr_matrix(counted.fit_transform(folded), dtype=np.float32)
 
     def similarity(self, space: str, left: Sequence[str], right: Sequence[str]) -> Floats:
         """Cosines [len(left), len(right)]."""

@@ -12,11 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adversarial.errors import ItemError
-from evaluation.release import MomentQueries, Questions, Release, ReleaseError, split_key
-from evaluation.rows import SubtitleLine
-
-SPLITS = ("train", "val", "test")
-_FOLDERS = {"moment": "moment/tvr", "qa": "qa/value"}
+from evaluation.folder import HELD_OUT
+from evaluation.release import FOLDERS, SPLITS, MomentQueries, Questions, Release, Task, split_key
+from evaluation.rows import ReleaseError, SubtitleLine
 
 
 @dataclass(frozen=True)
@@ -64,13 +62,13 @@ def open_audited(folder: Path) -> Audited:
     """Read a full copy. Raises ItemError where the folder is no release or holds no truth."""
     try:
         release = Release.open(folder)
-        if not (folder / "held_out").is_dir():
-            raise ItemError(f"{folder}: has no held_out folder; only the owner's full copy can be audited for leaks")
+        if not release.has_held_out:
+            raise ItemError(f"{folder}: lacks {HELD_OUT}/; only the owner's full copy can be audited for leaks")
         view = _view(release)
         return Audited(
             name=release.name,
             version=release.version,
-            hidden=getattr(release, "hidden", "shared"),
+            hidden=release.hidden,
             manifest_sha256=release.manifest_sha256,
             view=view,
             moments=_moment_truth(release, view),
@@ -84,19 +82,21 @@ def _view(release: Release) -> View:
     return View(
         moments={split: release.moments(split, truth=False) for split in SPLITS if _has_rows(release, "moment", split)},
         questions={split: release.questions(split, truth=False) for split in SPLITS if _has_rows(release, "qa", split)},
-        subtitles=release.subtitles() if (release.root / "subtitles.jsonl").is_file() else {},
-        features={name: read_features(release.root / entry.path) for name, entry in sorted(release.feature_files().items())},
+        subtitles=release.subtitles(),
+        features={
+            name: read_features(release.verified(entry)) for name, entry in sorted(release.feature_files().items())
+        },
         files=_listing(release.root),
     )
 
 
-def _has_rows(release: Release, task: str, split: str) -> bool:
-    path = release.root / _FOLDERS[task] / f"{split_key(split)}.jsonl"
-    return path.is_file() and path.stat().st_size > 0
+def _has_rows(release: Release, task: Task, split: str) -> bool:
+    path = f"{FOLDERS[task]}/{split_key(split)}.jsonl"
+    return any(entry.path == path and entry.bytes for entry in release.files())
 
 
 def _listing(root: Path) -> dict[str, tuple[int, int]]:
-    public = [path for path in root.rglob("*") if path.is_file() and "held_out" not in path.relative_to(root).parts]
+    public = [path for path in root.rglob("*") if path.is_file() and HELD_OUT not in path.relative_to(root).parts]
     return {path.stem: (path.stat().st_size, path.stat().st_mtime_ns) for path in sorted(public)}
 
 
@@ -104,7 +104,7 @@ def _moment_truth(release: Release, view: View) -> MomentQueries | None:
     if "test" not in view.moments:
         return None
     public, full = view.moments["test"], release.moments("test")
-    order = _aligned(public.desc_ids, full.desc_ids, full.has_truth, release.root / "held_out" / _FOLDERS["moment"])
+    order = _aligned(public.desc_ids, full.desc_ids, full.has_truth, release.root / HELD_OUT / FOLDERS["moment"])
     return MomentQueries(
         desc_ids=public.desc_ids,
         desc=public.desc,
@@ -120,7 +120,7 @@ def _question_truth(release: Release, view: View) -> Questions | None:
     if "test" not in view.questions:
         return None
     public, full = view.questions["test"], release.questions("test")
-    order = _aligned(public.qids, full.qids, full.has_truth, release.root / "held_out" / _FOLDERS["qa"])
+    order = _aligned(public.qids, full.qids, full.has_truth, release.root / HELD_OUT / FOLDERS["qa"])
     return Questions(
         qids=public.qids,
         q=public.q,

@@ -1,0 +1,233 @@
+"""A clean release is not convicted; each known leak, put into one, is caught by its name."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adversarial.leaks.audit import audit_release
+
+from .world import THINGS, World, make_world, only_moments, only_questions, right_text, write_world
+
+
+def blocked(tmp_path: Path, world: World, **how: Any) -> list[str]:
+    return list(audit_release(write_world(tmp_path, world, **how))["blocked"])
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_clean_release_is_not_convicted(tmp_path: Path, seed: int) -> None:
+    report = audit_release(write_world(tmp_path, make_world(seed)), seed=seed)
+    assert report["blocked"] == []
+    assert report["proofs"] == {}
+    assert {row["kind"] for row in report["rows"]} == {"cross-task", "across splits", "file level", "bookkeeping"}
+    assert {row["task"] for row in report["rows"]} == {"moment", "qa"}
+
+
+def test_times_in_public_qa_rows(tmp_path: Path) -> None:
+    """Version 1 and the platform's own habit: query and question are written about the same segment."""
+    world = make_world(shared=True)
+    for split, rows in world.questions.items():
+        rows[:] = [_about(moment, row) for moment, row in zip(world.moments[split], rows, strict=False)]
+    report = audit_release(write_world(tmp_path, world, version=1))
+    convicted = {(row["attack"], row["metric"]) for row in report["rows"] if row["blocks"]}
+    assert ("QA rows: question, tf-idf", "VCMR.R@1.tiou0.7.raw") in convicted
+    assert ("QA rows: question, MiniLM", "SVMR.R@1.tiou0.7.raw") in convicted
+
+
+def test_right_answers_each_lent_once(tmp_path: Path) -> None:
+    """Item by item there is a weak cue; who adds it up along the loans has the file."""
+    world = only_questions(make_world(clips=20))
+    for rows in world.questions.values():
+        for row in rows:
+            for place in range(4):
+                if world.rng.random() < (0.55 if place == row["answer_idx"] else 0.2):
+                    row[f"a{place}"] += " in the yard"
+        lent = [right_text(row) for row in rows]
+        for row, text in zip(rows, lent[5:] + lent[:5], strict=True):
+            row[f"a{(row['answer_idx'] + 1) % 4}"] = text
+    found = blocked(tmp_path, world)
+    assert "one right place a repeated text, assignment, with all models" in found
+    assert "right places a text, chances of the whole file, with all models" in found
+
+
+def test_right_answers_never_lent(tmp_path: Path) -> None:
+    world = only_questions(make_world())
+    for rows in world.questions.values():
+        for row in rows:
+            for place in range(4):
+                if place != row["answer_idx"]:
+                    row[f"a{place}"] = world.rng.choice(THINGS[place * 5 : place * 5 + 5])
+    assert "fewest places of the text" in blocked(tmp_path, world)
+
+
+def test_queries_of_the_hidden_split_name_the_right_answers(tmp_path: Path) -> None:
+    world = make_world(shared=True)
+    for split, rows in world.questions.items():
+        for row, moment in zip(rows, world.moments[split], strict=False):
+            moment["desc"] = f"somebody takes {right_text(row)}"
+    assert "moment queries: option, MiniLM, with all models" in blocked(tmp_path, world, shared=True)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "name"),
+    [
+        (
+            lambda row: int.from_bytes(hashlib.sha256(f"{row['vid_name']}|{row['ts'][0]}|{row['ts'][1]}".encode()).digest()[:8], "big") % 2**31,
+            "desc_id is sha256 of clip + start + end joined by '|', numbers %r; 8 bytes big-endian modulo 2147483648",
+        ),
+        (
+            lambda row: int(hashlib.md5(f"{row['desc']}_{row['ts'][0]:.2f}-{row['ts'][1]:.2f}".encode()).hexdigest()[:8], 16),
+            "desc_id is md5 of text + start-end joined by '_', numbers %.2f; first 8 hex digits",
+        ),
+    ],
+)  # fmt: skip
+def test_ids_that_hash_the_times(tmp_path: Path, recipe: Callable[[dict[str, Any]], int], name: str) -> None:
+    world = only_moments(make_world())
+    for row in world.hidden_moments:
+        row["desc_id"] = recipe(row)
+    assert blocked(tmp_path, world) == [name]
+
+
+def test_ids_that_hash_the_answer(tmp_path: Path) -> None:
+    world = only_questions(make_world())
+    for row in world.hidden_questions:
+        digest = hashlib.sha1(f"{row['q']}:{row['answer_idx']}".encode()).digest()
+        row["qid"] = int.from_bytes(digest, "big") % 10**9
+    name = "qid is sha1 of text + answer index joined by ':'; all bytes big-endian modulo 1000000000"
+    assert blocked(tmp_path, world) == [name]
+
+
+def test_rows_sorted_by_time(tmp_path: Path) -> None:
+    world = only_moments(make_world(clips=24))
+    for rows in world.moments.values():
+        rows.sort(key=lambda row: row["ts"])
+    assert blocked(tmp_path, world) == ["rows by file, times rising"]
+
+
+def test_ids_that_rise_with_time_inside_each_clip(tmp_path: Path) -> None:
+    world = only_moments(make_world(each=6))
+    for rows in world.moments.values():
+        rows.sort(key=lambda row: row["ts"])
+        by_clip = defaultdict(list)
+        for row in rows:
+            by_clip[row["vid_name"]].append(row)
+        ids = sorted(row["desc_id"] for row in rows)
+        for clip_rows in by_clip.values():
+            world.rng.shuffle(ids)
+            for row, number in zip(clip_rows, sorted(ids[: len(clip_rows)]), strict=True):
+                row["desc_id"] = number
+            del ids[: len(clip_rows)]
+        world.rng.shuffle(rows)
+    assert "rows by id, times rising within the clip" in blocked(tmp_path, world)
+
+
+def test_rows_sorted_by_clip(tmp_path: Path) -> None:
+    world = only_moments(make_world())
+    place = {name: index for index, name in enumerate(world.clips["moment"]["test_public"])}
+    world.hidden_moments.sort(key=lambda row: place[row["vid_name"]])
+    found = blocked(tmp_path, world)
+    assert "rows by file, clips by index" in found or "rows by file, clips by index, with subtitles" in found
+    assert all(name.startswith("rows by file, clips by") for name in found)
+
+
+def test_one_query_copied_into_train(tmp_path: Path) -> None:
+    world = only_moments(make_world())
+    hidden, copied = world.hidden_moments[7], world.moments["train"][3]
+    copied |= {"desc": hidden["desc"].upper() + " .", "ts": [hidden["ts"][0] + 0.04, hidden["ts"][1]]}
+    report = audit_release(write_world(tmp_path, world))
+    assert report["proofs"] == {"moment copied from a labelled split": [hidden["desc_id"]]}
+    assert report["blocked"] == ["moment copied from a labelled split"]
+
+
+def test_clips_and_queries_copied_into_train(tmp_path: Path) -> None:
+    """Copies under another clip name, half a second off: no proof, but the times and the clip's twin are found."""
+    world = only_moments(make_world())
+    spoken = {row["vid_name"]: row["sub"] for row in world.subtitles}
+    twins = dict(zip(world.clips["moment"]["train"], world.clips["moment"]["test_public"], strict=True))
+    for row in world.subtitles:
+        row["sub"] = spoken[twins.get(row["vid_name"], row["vid_name"])]
+    home = {test: train for train, test in twins.items()}
+    for copied, hidden in zip(world.moments["train"], world.hidden_moments, strict=False):
+        start, end = hidden["ts"]
+        copied |= {"vid_name": home[hidden["vid_name"]], "desc": hidden["desc"], "ts": [start + 0.3, end + 0.3]}
+    found = blocked(tmp_path, world)
+    assert {"nearest labelled query, tf-idf", "nearest labelled query, MiniLM"} <= set(found)
+
+
+def test_one_question_copied_into_val(tmp_path: Path) -> None:
+    world = only_questions(make_world())
+    hidden = world.hidden_questions[2]
+    options = [hidden[f"a{place}"] for place in range(4)]
+    turned = options[1:] + options[:1]
+    world.questions["val"][0] |= {
+        "q": hidden["q"],
+        **{f"a{place}": text for place, text in enumerate(turned)},
+        "answer_idx": turned.index(right_text(hidden)),
+    }
+    report = audit_release(write_world(tmp_path, world))
+    assert report["proofs"] == {"question copied from a labelled split": [hidden["qid"]]}
+
+
+def test_questions_whose_answers_stand_in_train(tmp_path: Path) -> None:
+    world = only_questions(make_world())
+    for hidden, row in zip(world.hidden_questions, world.questions["train"], strict=False):
+        row["q"] = hidden["q"] = f"{hidden['q']} Look at number {hidden['qid']}."
+        row[f"a{row['answer_idx']}"] = right_text(hidden)
+    found = blocked(tmp_path, world)
+    assert "nearest labelled questions, tf-idf" in found
+
+
+def _place_right(row: dict[str, Any], place: int) -> None:
+    right = row["answer_idx"]
+    row[f"a{place}"], row[f"a{right}"], row["answer_idx"] = row[f"a{right}"], row[f"a{place}"], place
+
+
+def test_right_answer_goes_round_with_the_rows(tmp_path: Path) -> None:
+    world = only_questions(make_world())
+    for rows in world.questions.values():
+        for number, row in enumerate(rows):
+            _place_right(row, number % 4)
+    found = blocked(tmp_path, world)
+    assert set(found) == {"place by row modulo 4", "place by row modulo 8"}
+
+
+def test_right_answer_stands_where_a_hash_of_the_id_says(tmp_path: Path) -> None:
+    world = only_questions(make_world())
+    for rows in world.questions.values():
+        for row in rows:
+            _place_right(row, int(hashlib.md5(str(row["qid"]).encode()).hexdigest(), 16) % 4)
+    assert blocked(tmp_path, world) == ["place by md5 of the id"]
+
+
+def test_wrong_answers_stand_sorted(tmp_path: Path) -> None:
+    world = only_questions(make_world())
+    for rows in world.questions.values():
+        for row in rows:
+            right = right_text(row)
+            texts = sorted(row[f"a{place}"] for place in range(4) if place != row["answer_idx"])
+            texts.insert(row["answer_idx"], right)
+            row |= {f"a{place}": text for place, text in enumerate(texts)}
+    assert "others sorted by alphabet" in blocked(tmp_path, world)
+
+
+def test_every_clip_has_as_many_queries(tmp_path: Path) -> None:
+    """Subtitles that say half of what the queries are about, and four queries a clip, leave few choices."""
+    world = only_moments(make_world(each=4))
+    said = {row["vid_name"]: row["sub"] for row in world.subtitles}
+    for rows in world.moments.values():
+        for number, row in enumerate(rows):
+            lines = " ".join(line["text"].split()[-1] for line in said[row["vid_name"]])
+            row["desc"] = f"{row['desc']} near {lines}" if number % 2 else row["desc"]
+    assert any(name.startswith("4 queries a clip") for name in blocked(tmp_path, world))
+
+
+def _about(moment: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
+    start, end = moment["ts"]
+    return row | {
+        "vid_name": moment["vid_name"],
+        "ts": f"{start}-{end}",
+        "q": f"What is it that {moment['desc']} with?",
+    }
