@@ -44,7 +44,7 @@ class BatchList(ListView):
         return Batch.objects.annotate(
             hit_count=Count("hits", distinct=True),
             waiting=Count("hits__assignments", filter=waiting, distinct=True),
-        )
+        ).order_by("-created_at", "-pk")
 
 
 class BatchCreate(CreateView):
