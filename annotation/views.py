@@ -1,13 +1,11 @@
-"""The requester's pages: batches, review, clips."""
+"""The pages of those who collect: batches, review, clips. Who may open which, the site's table of access says."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.admin.views.decorators import staff_member_required
-from django.contrib.auth.mixins import UserPassesTestMixin
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -35,23 +33,21 @@ __all__ = [
 ]
 
 
-class StaffOnly(UserPassesTestMixin):
-    """Requesters are staff; others are sent to the login page."""
-
-    def test_func(self) -> bool:
-        user = self.request.user  # type: ignore[attr-defined]
-        return bool(user.is_authenticated and user.is_staff)
-
-
 class BatchList(ListView):
+    """Every batch, with how many answers wait for a verdict."""
+
     template_name = "annotation/batch_list.html"
     paginate_by = 50
 
     def get_queryset(self) -> QuerySet[Batch]:
-        return Batch.objects.annotate(hit_count=Count("hits"))
+        waiting = Q(hits__assignments__state=Assignment.State.SUBMITTED)
+        return Batch.objects.annotate(
+            hit_count=Count("hits", distinct=True),
+            waiting=Count("hits__assignments", filter=waiting, distinct=True),
+        ).order_by("-created_at", "-pk")
 
 
-class BatchCreate(StaffOnly, CreateView):
+class BatchCreate(CreateView):
     model = Batch
     form_class = BatchForm
     template_name = "annotation/batch_form.html"
@@ -92,7 +88,6 @@ class BatchDetail(DetailView):
         )
 
 
-@staff_member_required
 @require_POST
 def launch(request: HttpRequest, pk: int) -> HttpResponse:
     """Launch a draft; what forbids it is shown on its page."""
@@ -104,7 +99,6 @@ def launch(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("batch", pk=pk)
 
 
-@staff_member_required
 @require_POST
 def close(request: HttpRequest, pk: int) -> HttpResponse:
     """End an open batch early."""
@@ -116,7 +110,7 @@ def close(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("batch", pk=pk)
 
 
-class BatchReview(StaffOnly, ListView):
+class BatchReview(ListView):
     """Answers of one batch that wait for a verdict, with what speaks against them."""
 
     template_name = "annotation/batch_review.html"
@@ -137,7 +131,6 @@ class BatchReview(StaffOnly, ListView):
         return context
 
 
-@staff_member_required
 @require_POST
 def decide(request: HttpRequest, pk: int) -> HttpResponse:
     """One verdict from the review page."""

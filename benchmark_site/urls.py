@@ -6,6 +6,8 @@ from django.urls import include, path
 
 from benchmark_site import views
 
+handler500 = "benchmark_site.views.server_error"
+
 urlpatterns = [
     path("", views.home, name="home"),
     path("healthz", views.health, name="health"),

@@ -1,29 +1,33 @@
-"""The home page and the health probe."""
+"""The home page, the health probe, and the page of a fault of ours."""
 
 from __future__ import annotations
 
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.views import defaults
 
+from annotation.frame import task_failed
 from annotation.models import Batch, Clip, Query, Question, Segment, Video
+from annotation.roles import COLLECT
 from benchmark_site.leaderboard.models import Track
 from benchmark_site.releases.models import Release
 
+COLLECTED = (Video, Clip, Segment, Query, Question)
+
 
 def home(request: HttpRequest) -> HttpResponse:
-    """What there is: footage, crowd work, releases, boards."""
+    """What is released; to those who collect also what is collected, and releases that are not frozen."""
+    releases = Release.objects.all()
+    tracks = Track.objects.select_related("release")[:10]
+    if not request.user.has_perm(COLLECT):
+        frozen = releases.filter(state=Release.State.FROZEN)
+        return render(request, "benchmark_site/home.html", {"releases": frozen[:5], "tracks": tracks})
     context = {
-        "counts": [
-            ("videos", Video.objects.count()),
-            ("clips", Clip.objects.count()),
-            ("segments", Segment.objects.count()),
-            ("queries", Query.objects.count()),
-            ("questions", Question.objects.count()),
-        ],
+        "counts": [(model._meta.verbose_name_plural, model._default_manager.count()) for model in COLLECTED],
         "batches": Batch.objects.all()[:5],
-        "releases": Release.objects.all()[:5],
-        "tracks": Track.objects.select_related("release")[:10],
+        "releases": releases[:5],
+        "tracks": tracks,
     }
     return render(request, "benchmark_site/home.html", context)
 
@@ -33,3 +37,9 @@ def health(request: HttpRequest) -> JsonResponse:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
     return JsonResponse({"status": "ok"})
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Status 500, in the task's frame a page that the frame may show."""
+    match = request.resolver_match
+    return task_failed(request) if match and match.view_name == "task" else defaults.server_error(request)

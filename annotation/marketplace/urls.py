@@ -20,12 +20,12 @@ handler500 = "annotation.marketplace.failure.server_error"
 
 urlpatterns = [
     # boto3 keeps the path of its endpoint_url as it is, and a POST cannot be redirected: both spellings answer.
-    path("api", requester_api),
-    path("api/", requester_api),
+    path("api", requester_api, name="api"),
+    path("api/", requester_api, name="api"),
     path("mturk/externalSubmit", submit.external_submit, name="external-submit"),
-    path("mturk/externalSubmit/", submit.external_submit),
-    path("faults", faults_door),
-    path("healthz", healthy),
+    path("mturk/externalSubmit/", submit.external_submit, name="external-submit"),
+    path("faults", faults_door, name="faults"),
+    path("healthz", healthy, name="health"),
     path("files/<str:token>", uploaded_file, name="uploaded-file"),
     path("accounts/signup/", accounts.signup, name="signup"),
     path("accounts/login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),

@@ -64,6 +64,10 @@ class Batch(models.Model):
     class Meta:
         ordering = ["-created_at"]
         verbose_name_plural = "batches"
+        permissions = [
+            ("collect", "Can collect: order work, see what is collected and its money, build releases"),
+            ("review", "Can review what annotators send"),
+        ]
         constraints = [
             models.CheckConstraint(condition=Q(reward__gt=0), name="batch_reward_positive"),
             models.CheckConstraint(

@@ -120,3 +120,4 @@ def _pages(release: Release, console: Console) -> None:
     for name, address in pages:
         table.add_row(name, address)
     console.print(table)
+    console.print("Batches are for requesters: `manage.py changepassword demo`, then log in as demo.")

@@ -11,7 +11,7 @@ from django.test import Client
 from lxml import html
 
 from annotation.hits import external_question
-from annotation.models import Hit, Receipt, Segment
+from annotation.models import Batch, Hit, Receipt, Segment
 from annotation.models.crowd import Kind
 
 pytestmark = pytest.mark.django_db
@@ -115,6 +115,55 @@ def test_a_made_up_unit_and_a_token_of_another_task_are_refused(
     hit = make_hit(Kind.SEGMENT)
     other = make_hit(Kind.QUERY, segment=segment)
     token = task_token(client, other)
-    assert client.get("/task/1:x:y/").status_code == 404
+    unknown = client.get("/task/1:x:y/")
+    assert unknown.status_code == 404
+    assert b"There is no such task" in unknown.content
+    assert "X-Frame-Options" not in unknown
     assert client.post(frame_url(hit), {"start": "1", "end": "9", "token": token}).status_code == 400
     assert not Receipt.objects.exists()
+
+
+PREVIEW = {"assignmentId": "ASSIGNMENT_ID_NOT_AVAILABLE"}
+
+
+@pytest.mark.parametrize(
+    ("hit_state", "batch_state", "preview", "accepted"),
+    [
+        (Hit.State.OPEN, Batch.State.OPEN, 200, 200),
+        (Hit.State.WAITING, Batch.State.LAUNCHING, 200, 200),
+        (Hit.State.OPEN, Batch.State.CLOSING, 410, 200),
+        (Hit.State.OPEN, Batch.State.CLOSED, 410, 410),
+        (Hit.State.DONE, Batch.State.OPEN, 410, 410),
+    ],
+)
+def test_a_task_that_is_over_says_so_in_the_frame_and_nothing_else(
+    client: Client,
+    make_hit: Callable[..., Hit],
+    segment: Segment,
+    hit_state: str,
+    batch_state: str,
+    preview: int,
+    accepted: int,
+) -> None:
+    hit = make_hit(Kind.QUERY, segment=segment)
+    Hit.objects.update(state=hit_state)
+    Batch.objects.update(state=batch_state)
+    for given, status in ((PREVIEW, preview), (parameters(), accepted)):
+        response = client.get(frame_url(hit), given)
+        assert response.status_code == status
+        assert "X-Frame-Options" not in response
+        assert f"frame-ancestors {settings.MARKETPLACE_URL} " in response["Content-Security-Policy"]
+        page = response.content.decode()
+        assert ("This task is over" in page) == (status == 410)
+        for told in ("5.0 s to 12.0 s", "/media/clip/", "Look at the red ball"):
+            assert (told in page) == (status == 200)
+
+
+def test_an_answer_on_its_way_is_taken_when_the_task_is_over(client: Client, make_hit: Callable[..., Hit]) -> None:
+    hit = make_hit(Kind.SEGMENT)
+    token = task_token(client, hit)
+    Hit.objects.update(state=Hit.State.DONE)
+    Batch.objects.update(state=Batch.State.CLOSED)
+    assert client.post(frame_url(hit), {"start": "2", "end": "9.5", "token": token}).status_code == 200
+    assert Receipt.objects.get().payload == {"start": 2.0, "end": 9.5}
+    assert client.post(frame_url(hit), {"start": "2", "end": "9.5", "token": ""}).status_code == 400

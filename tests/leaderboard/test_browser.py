@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 from playwright.sync_api import Browser, Page
 from pytest_django.live_server_helper import LiveServer
@@ -56,6 +57,7 @@ def test_every_page_is_fit_for_a_phone_and_for_everybody(
     evaluation.end(State.FAILED, "refused: the file is not a valid submission")
     waiting = _submission(door, track, tmp_path, "waiting", "3")
     run = TrainingRun.objects.create(release=track.release, stage="training", progress=0.4, facts={"loss": 1.2})
+    User.objects.update(is_staff=True)  # who may see the training
     paths = [
         "/boards/", track.get_absolute_url(), track.get_absolute_url() + "?every",
         track.get_absolute_url() + "submit/", "/submissions/", "/teams/", run.get_absolute_url(),

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.test import Client
 
 from benchmark_site.leaderboard.models import (
@@ -216,11 +216,17 @@ def test_nobody_makes_or_revokes_tokens_of_others(member: Client, membership: Me
     assert ApiToken.objects.get().revoked_at is None
 
 
-def test_the_training_page_follows_and_shows_the_log_to_staff(track: Track) -> None:
+def test_the_training_page_follows_and_is_for_those_who_build(track: Track) -> None:
     run = TrainingRun.objects.create(
         release=track.release, stage="training", progress=0.5, facts={"loss": 1.25}, log="Traceback"
     )
-    page = Client().get(run.get_absolute_url()).content.decode()
+    assert Client().get(run.get_absolute_url())["Location"].startswith("/login/")
+    requester = Client()
+    requester.force_login(User.objects.create_user("requester"))
+    requester.post("/teams/", {"name": "curious"})
+    assert requester.get(run.get_absolute_url()).status_code == 403
+    User.objects.get().groups.add(Group.objects.get(name="Requesters"))
+    page = requester.get(run.get_absolute_url()).content.decode()
     assert 'value="0.5"' in page
     assert "1.25" in page
     assert "Traceback" not in page

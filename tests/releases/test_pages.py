@@ -54,6 +54,8 @@ def test_the_page_of_a_frozen_release_shows_counts_accuracy_and_files(client, fr
 def test_while_it_is_built_the_page_polls_and_stops_when_it_is_done(client, frozen):
     release = small_release("demo", "1.0.1")
     url = release.get_absolute_url()
+    assert client.get(url).status_code == 404
+    client.force_login(User.objects.create_user("requester", is_staff=True))
     assert 'hx-trigger="every 3s"' in client.get(url).content.decode()
     part = client.get(url, headers={"HX-Request": "true"}).content.decode()
     assert part.lstrip().startswith('<section id="progress"')

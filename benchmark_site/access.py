@@ -1,0 +1,173 @@
+"""Who may do what: one row for each URL name, asked before any view runs. A URL without a row is closed to everybody.
+
+The rows are the whole answer where they say yes, no or log in. Where a thing behind the address decides, they name
+what decides, and the view (for a release's state, this module) looks. docs/access.md shows the table to people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponseBase
+from django.utils.cache import add_never_cache_headers, patch_cache_control
+from django.utils.deprecation import MiddlewareMixin
+
+from annotation.roles import COLLECT, REVIEW
+from benchmark_site.releases.models import Release
+
+
+class Role(StrEnum):
+    ANONYMOUS = "anonymous"
+    ACCOUNT = "signed in"
+    OWN_TEAM = "own team"
+    OTHER_TEAM = "other team"
+    REVIEWER = "reviewer"
+    REQUESTER = "requester"
+    STAFF = "staff"
+
+
+class May(StrEnum):
+    YES = "yes"
+    NO = "no"
+    LOG_IN = "log in"  # is asked to
+    FROZEN = "frozen"  # if the release is
+    SHOWN = "shown"  # if its team shows it on a board and it has a score
+    SIGNED = "signed"  # with an address that the platform has signed
+    TOKEN = "token"  # noqa: S105  with a team's API token; a session does not count
+    PERMITTED = "permitted"  # as far as the permissions of the account go
+
+
+Row = dict[Role, May]
+
+
+def _row(cells: str) -> Row:
+    return dict(zip(Role, (May(cell.strip()) for cell in cells.split("|")), strict=True))
+
+
+#                 anonymous | signed in | own team | other team | reviewer | requester | staff
+PUBLIC = _row("   yes       | yes       | yes      | yes        | yes      | yes       | yes")
+ACCOUNT = _row("  log in    | yes       | yes      | yes        | yes      | yes       | yes")
+OWN = _row("      log in    | no        | yes      | no         | no       | no        | no")
+SUBMISSION = _row("shown    | shown     | yes      | shown      | shown    | shown     | yes")
+API = _row("      token     | token     | token    | token      | token    | token     | token")
+API_OWN = _row("  token     | token     | token    | no         | token    | token     | token")
+FROZEN = _row("   frozen    | frozen    | frozen   | frozen     | frozen   | yes       | yes")
+REVIEWED = _row(" log in    | no        | no       | no         | yes      | yes       | yes")
+COLLECTED = _row("log in    | no        | no       | no         | no       | yes       | yes")
+SIGNED = _row("   signed    | signed    | signed   | signed     | signed   | signed    | signed")
+ADMIN = _row("    log in    | no        | no       | no         | no       | no        | permitted")
+NOBODY = _row("   no        | no        | no       | no         | no       | no        | no")
+
+# By URL name; a name that ends with a colon stands for a whole namespace.
+TABLE: dict[str, Row] = {
+    "home": PUBLIC,
+    "health": PUBLIC,
+    "login": PUBLIC,
+    "logout": PUBLIC,
+    "admin:": ADMIN,
+    # what is collected
+    "batches": REVIEWED,
+    "batch-review": REVIEWED,
+    "assignment-decide": REVIEWED,
+    "batch-new": COLLECTED,
+    "batch": COLLECTED,
+    "batch-launch": COLLECTED,
+    "batch-close": COLLECTED,
+    "clip": COLLECTED,
+    "task": SIGNED,
+    "clip-file": SIGNED,
+    # what is released
+    "releases": PUBLIC,
+    "release": FROZEN,
+    "release-download": FROZEN,
+    "release-file": FROZEN,
+    "release-new": COLLECTED,
+    "release-retry": COLLECTED,
+    # boards
+    "boards": PUBLIC,
+    "board": PUBLIC,
+    "board-csv": PUBLIC,
+    "board-json": PUBLIC,
+    "submission": SUBMISSION,
+    "submission-report": SUBMISSION,
+    "submit": ACCOUNT,
+    "submissions": ACCOUNT,
+    "teams": ACCOUNT,
+    "submission-cancel": OWN,
+    "submission-public": OWN,
+    "token-new": OWN,
+    "token-revoke": OWN,
+    "training-run": COLLECTED,
+    # the API
+    "api:openapi-json": PUBLIC,
+    "api:api-root": NOBODY,
+    "api:list_tracks": API,
+    "api:post_submission": API,
+    "api:list_submissions": API,
+    "api:get_submission": API_OWN,
+    "api:patch_submission": API_OWN,
+    "api:cancel_submission": API_OWN,
+}
+
+
+def find_row(view_name: str) -> Row | None:
+    """The row of a URL name such as `batch` or `admin:auth_user_add`, or None."""
+    namespace, colon, _ = view_name.rpartition(":")
+    return TABLE.get(view_name) or TABLE.get(namespace + colon)
+
+
+class AccessMiddleware(MiddlewareMixin):
+    """Asks the table before the view, and keeps what is not for everybody out of caches."""
+
+    def process_view(
+        self, request: HttpRequest, view: Any, args: Any, kwargs: dict[str, Any]
+    ) -> HttpResponseBase | None:
+        row = find_row(request.resolver_match.view_name)  # type: ignore[union-attr]  # views run for matches only
+        if row is None:
+            raise Http404("this address has no row in the table of access")
+        words = {row[role] for role in _roles(request)}
+        if May.FROZEN in words and May.YES not in words:
+            _need_frozen(kwargs)
+        if words - {May.NO, May.LOG_IN}:
+            return None
+        if May.LOG_IN in words:
+            return redirect_to_login(request.get_full_path())
+        raise PermissionDenied
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        if response.has_header("Cache-Control"):
+            return response
+        match = request.resolver_match
+        row = find_row(match.view_name) if match else None
+        if row is None or row[Role.ANONYMOUS] not in {May.YES, May.FROZEN, May.SHOWN}:
+            add_never_cache_headers(response)
+        elif settings.SESSION_COOKIE_NAME in request.COOKIES:
+            patch_cache_control(response, private=True)
+        return response
+
+
+def _roles(request: HttpRequest) -> Iterator[Role]:
+    """What the person may turn out to be; whose team a thing belongs to only its view knows."""
+    user = request.user
+    if not user.is_authenticated:
+        yield Role.ANONYMOUS
+        return
+    yield from (Role.ACCOUNT, Role.OWN_TEAM)
+    if user.has_perm(REVIEW):
+        yield Role.REVIEWER
+    if user.has_perm(COLLECT):
+        yield Role.REQUESTER
+    if user.is_staff:
+        yield Role.STAFF
+
+
+def _need_frozen(names: dict[str, Any]) -> None:
+    """Raises Http404 for a release that is still being built or has failed: its steps and reason name hidden items."""
+    found = Release.objects.filter(slug=names["slug"], version=names["version"], state=Release.State.FROZEN)
+    if not found.exists():
+        raise Http404("no such release")

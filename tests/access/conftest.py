@@ -1,0 +1,210 @@
+"""A small world with everything that an address can lead to: collected, released, submitted, reviewed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlsplit
+from xml.etree.ElementTree import fromstring
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.core.files.base import ContentFile
+from django.db import transaction
+from django.test import Client
+from django.utils import timezone
+
+from annotation.clips import clip_url
+from annotation.hits import external_question
+from annotation.models import Assignment, Batch, Clip, Hit, Query, Segment, Worker
+from annotation.models.crowd import Kind
+from benchmark_site.access import May, Role
+from benchmark_site.leaderboard.models import Evaluation, Membership, Submission, Team, Track, TrainingRun
+from benchmark_site.leaderboard.tokens import create_token
+from benchmark_site.leaderboard.tracks import open_boards
+from benchmark_site.releases.models import Release
+from benchmark_site.releases.services import create_release
+from tests.access.held_out import HeldOut
+from tests.releases.conftest import corpus, frozen, media  # noqa: F401  (fixtures)
+
+UNRELEASED = "nobody has released this sentence about a ball"
+ORDER = "an order that nobody outside knows of"
+
+
+@dataclass(frozen=True)
+class Door:
+    """One address, by the name of its row, and which conditions of the table hold behind it."""
+
+    name: str
+    path: str
+    holds: frozenset[May] = frozenset()
+    method: str = "GET"
+    body: str = ""
+
+
+@dataclass
+class World:
+    users: dict[Role, User | None]
+    tokens: dict[Role, str]
+    doors: list[Door]
+    release: Release
+    hidden: HeldOut  # what the release withholds
+    collected: HeldOut  # the same, and what is not released at all
+
+    @contextmanager
+    def knock(self, role: Role, door: Door) -> Iterator[Any]:
+        """The answer that this role gets at the door; whatever the knock has changed is undone."""
+        with transaction.atomic():
+            client, user = Client(), self.users[role]
+            if user is not None:
+                client.force_login(user)
+            headers = {"authorization": f"Bearer {self.tokens[role]}"} if role in self.tokens else {}
+            yield client.generic(door.method, door.path, door.body, "application/json", headers=headers)
+            transaction.set_rollback(True)
+
+
+@pytest.fixture
+def world(frozen: Release, settings: Any) -> World:  # noqa: F811
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    late = _collect_after_the_freeze()
+    hidden = HeldOut.read(frozen.folder)
+    teams = {role: Team.objects.create(name=str(role)) for role in (Role.OWN_TEAM, Role.OTHER_TEAM)}
+    users = _users()
+    members = {role: Membership.objects.create(team=team, user=users[role]) for role, team in teams.items()}
+    tracks = {f"{track.task}/{track.split}": track for track in open_boards(frozen.pk)}
+    boards = _board_doors(tracks, members[Role.OWN_TEAM])
+    return World(
+        users=users,
+        tokens={role: create_token(member) for role, member in members.items()},
+        doors=[
+            *_site_doors(),
+            *_crowd_doors(late),
+            *_release_doors(late),
+            *boards,
+        ],
+        release=frozen,
+        hidden=hidden,
+        collected=HeldOut(hidden.texts | {UNRELEASED, ORDER}, hidden.ids | {str(late.public_id)}, hidden.moments),
+    )
+
+
+def _users() -> dict[Role, User | None]:
+    users: dict[Role, User | None] = {role: User.objects.create_user(role.replace(" ", "-")) for role in Role}
+    users[Role.ANONYMOUS] = None
+    for role, group in ((Role.REVIEWER, "Reviewers"), (Role.REQUESTER, "Requesters")):
+        users[role].groups.add(Group.objects.get(name=group))  # type: ignore[union-attr]
+    User.objects.filter(username="staff").update(is_staff=True)
+    users[Role.STAFF] = User.objects.get(username="staff")
+    return users
+
+
+def _collect_after_the_freeze() -> Query:
+    """A query that no release holds yet."""
+    segment = Segment.objects.filter(clip__video__split__split="train").earliest("pk")
+    return Query.objects.create(public_id=2_000_000_011, segment=segment, text=UNRELEASED, type="v")
+
+
+def _site_doors() -> list[Door]:
+    api = [Door("api:openapi-json", "/api/openapi.json"), Door("api:api-root", "/api/")]
+    pages = [Door("home", "/"), Door("health", "/healthz"), Door("login", "/login/"), Door("teams", "/teams/")]
+    return [*pages, *api, Door("logout", "/logout/", method="POST"), Door("admin:", "/admin/")]
+
+
+def _crowd_doors(query: Query) -> list[Door]:
+    """An open batch with an answer that waits, and a draft; all about a clip of train."""
+    clip = query.segment.clip
+    clip.file.save("x.mp4", ContentFile(b"film"))
+    order: Callable[..., Batch] = lambda name, **fields: Batch.objects.create(  # noqa: E731
+        name=name, kind=Kind.QUERY, reward=Decimal("0.12"), budget=Decimal("1000"), **fields
+    )
+    batch = order(ORDER, state=Batch.State.OPEN, hit_type_id="T")
+    draft = order("a draft")
+    hit = Hit.objects.create(
+        batch=batch, segment=query.segment, request_token="t", hit_id="H", wanted=2, state=Hit.State.OPEN
+    )
+    worker = Worker.objects.create(environment="local", worker_id="A1")
+    payload = {"query": "a red ball rolls slowly over the green floor", "based_on": "v"}
+    answer = Assignment.objects.create(
+        hit=hit, worker=worker, assignment_id="S", answer="", payload=payload, submitted_at=datetime.now(UTC)
+    )
+    signed = frozenset({May.SIGNED})
+    return [
+        Door("batches", "/batches/"),
+        Door("batch-new", "/batches/new/"),
+        Door("batch", batch.get_absolute_url()),
+        Door("batch-launch", f"/batches/{draft.pk}/launch/", method="POST"),
+        Door("batch-close", f"/batches/{batch.pk}/close/", method="POST"),
+        Door("batch-review", f"/batches/{batch.pk}/review/"),
+        Door("assignment-decide", f"/assignments/{answer.pk}/decide/", method="POST"),
+        *(Door("clip", f"/clips/{pk}/") for pk in Clip.objects.values_list("pk", flat=True)),
+        Door("clip-file", clip_url(clip), signed),
+        Door("clip-file", "/media/clip/1:a:b.mp4"),
+        Door("task", urlsplit(fromstring(external_question(hit)).findtext("{*}ExternalURL") or "").path, signed),
+        Door("task", "/task/1:a:b/"),
+    ]
+
+
+def _release_doors(query: Query) -> list[Door]:
+    """The frozen release, and one whose failure names a hidden item."""
+    failed = create_release("demo", "2.0.0")
+    Release.objects.filter(pk=failed.pk).update(state="failed", reason=f"quality gate: B8 {query.public_id}")
+    frozen_one = frozenset({May.FROZEN})
+    files = ("moment/tvr/test_public.jsonl", "qa/value/test_public.jsonl", "MANIFEST.json")
+    return [
+        Door("releases", "/releases/"),
+        Door("release-new", "/releases/new/"),
+        Door("release-retry", "/releases/demo/2.0.0/retry/", method="POST"),
+        Door("release", "/releases/demo/1.0.0/", frozen_one),
+        Door("release", "/releases/demo/2.0.0/"),
+        Door("release-download", "/releases/demo/1.0.0/download/", frozen_one),
+        *(Door("release-file", f"/releases/demo/1.0.0/files/{file}", frozen_one) for file in files),
+    ]
+
+
+def _board_doors(tracks: dict[str, Track], member: Membership) -> list[Door]:
+    """The boards; of the own team one submission that is shown, and one that is not and waits."""
+    track = tracks["moment/test"]
+    shown, private = (_submission(track, member, number, public=number == 1) for number in (1, 2))
+    Evaluation.objects.create(submission=private)
+    done = Evaluation.objects.create(submission=shown, state="done", report={}, finished_at=timezone.now())
+    done.scores.create(key=track.primary_metric, value=40.0, low=30.0, high=50.0, n=12)
+    run = TrainingRun.objects.create(release=track.release, facts={"loss": 1.5})
+    create_token(member)
+    token = member.tokens.earliest("pk")
+    board, own = track.get_absolute_url(), private.get_absolute_url()
+    return [
+        Door("boards", "/boards/"),
+        Door("board", board),
+        Door("board-csv", f"{board}board.csv"),
+        Door("board-json", f"{board}board.json"),
+        Door("submit", f"{board}submit/"),
+        Door("submissions", "/submissions/"),
+        *_both("submission", shown.get_absolute_url(), own),
+        *_both("submission-report", f"{shown.get_absolute_url()}report.json", f"{own}report.json"),
+        Door("submission-cancel", f"{own}cancel/", method="POST"),
+        Door("submission-public", f"{own}public/", method="POST"),
+        Door("token-new", f"/teams/{member.team_id}/tokens/", method="POST"),
+        Door("token-revoke", f"/tokens/{token.pk}/revoke/", method="POST"),
+        Door("training-run", run.get_absolute_url()),
+        Door("api:list_tracks", "/api/tracks"),
+        Door("api:list_submissions", "/api/submissions"),
+        Door("api:post_submission", f"/api/tracks/{track.path}/submissions", method="POST"),
+        Door("api:get_submission", f"/api/submissions/{private.pk}"),
+        Door("api:patch_submission", f"/api/submissions/{private.pk}", method="PATCH", body='{"public": true}'),
+        Door("api:cancel_submission", f"/api/submissions/{private.pk}/cancel", method="POST"),
+    ]
+
+
+def _both(name: str, shown: str, private: str) -> list[Door]:
+    return [Door(name, shown, frozenset({May.SHOWN})), Door(name, private)]
+
+
+def _submission(track: Track, member: Membership, number: int, public: bool) -> Submission:
+    return Submission.objects.create(
+        track=track, team=member.team, method=f"method {number}", file=f"{number}.json", file_name="p.json", size=2,
+        sha256=f"{number:064x}", public=public, created_at=timezone.now(),
+    )  # fmt: skip
