@@ -49,6 +49,7 @@ NOTES = {
     "answer_outside": "answers are outside the choices and count as wrong",
     "task_absent": "tasks are not in the submission and have no metrics",
 }
+NOTES_ON_TRUTH = {"wrong_video"}  # the others can be counted without the truth
 
 
 @dataclass
