@@ -49,7 +49,6 @@ class Migration(migrations.Migration):
             name='people',
             field=models.ManyToManyField(help_text='members of the team when it was sent: each of them has learnt its result and used up a try', related_name='+', to=settings.AUTH_USER_MODEL),
         ),
-        migrations.RunPython(remember_people, migrations.RunPython.noop),
         migrations.AddField(
             model_name='track',
             name='reveal',
@@ -90,4 +89,5 @@ class Migration(migrations.Migration):
             model_name='track',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('primary_metric__in', ['VCMR.R@1.tiou0.5.raw', 'VCMR.R@5.tiou0.5.raw', 'VCMR.R@10.tiou0.5.raw', 'VCMR.R@100.tiou0.5.raw', 'VCMR.MRR.tiou0.5.raw', 'VCMR.nDCG.tiou0.5.raw', 'VCMR.R@1.tiou0.7.raw', 'VCMR.R@5.tiou0.7.raw', 'VCMR.R@10.tiou0.7.raw', 'VCMR.R@100.tiou0.7.raw', 'VCMR.MRR.tiou0.7.raw', 'VCMR.nDCG.tiou0.7.raw', 'VCMR.mean_tiou.raw', 'VCMR.R@1.tiou0.5.nms0.5', 'VCMR.R@5.tiou0.5.nms0.5', 'VCMR.R@10.tiou0.5.nms0.5', 'VCMR.R@100.tiou0.5.nms0.5', 'VCMR.MRR.tiou0.5.nms0.5', 'VCMR.nDCG.tiou0.5.nms0.5', 'VCMR.R@1.tiou0.7.nms0.5', 'VCMR.R@5.tiou0.7.nms0.5', 'VCMR.R@10.tiou0.7.nms0.5', 'VCMR.R@100.tiou0.7.nms0.5', 'VCMR.MRR.tiou0.7.nms0.5', 'VCMR.nDCG.tiou0.7.nms0.5', 'VCMR.mean_tiou.nms0.5', 'SVMR.R@1.tiou0.5.raw', 'SVMR.R@5.tiou0.5.raw', 'SVMR.R@10.tiou0.5.raw', 'SVMR.R@100.tiou0.5.raw', 'SVMR.MRR.tiou0.5.raw', 'SVMR.nDCG.tiou0.5.raw', 'SVMR.R@1.tiou0.7.raw', 'SVMR.R@5.tiou0.7.raw', 'SVMR.R@10.tiou0.7.raw', 'SVMR.R@100.tiou0.7.raw', 'SVMR.MRR.tiou0.7.raw', 'SVMR.nDCG.tiou0.7.raw', 'SVMR.mean_tiou.raw', 'SVMR.R@1.tiou0.5.nms0.5', 'SVMR.R@5.tiou0.5.nms0.5', 'SVMR.R@10.tiou0.5.nms0.5', 'SVMR.R@100.tiou0.5.nms0.5', 'SVMR.MRR.tiou0.5.nms0.5', 'SVMR.nDCG.tiou0.5.nms0.5', 'SVMR.R@1.tiou0.7.nms0.5', 'SVMR.R@5.tiou0.7.nms0.5', 'SVMR.R@10.tiou0.7.nms0.5', 'SVMR.R@100.tiou0.7.nms0.5', 'SVMR.MRR.tiou0.7.nms0.5', 'SVMR.nDCG.tiou0.7.nms0.5', 'SVMR.mean_tiou.nms0.5', 'VR.R@1', 'VR.R@5', 'VR.R@10', 'VR.R@100', 'VR.MRR', 'VR.nDCG']), ('task', 'moment')), models.Q(('primary_metric__in', ['QA.accuracy']), ('task', 'qa')), _connector='OR'), name='track_primary_metric_is_one_of_its_task'),
         ),
+        migrations.RunPython(remember_people, migrations.RunPython.noop),
     ]
