@@ -96,6 +96,11 @@ def _add_inputs(parser: argparse.ArgumentParser, paths: str) -> None:
         "--missing", choices=("refuse", "miss"), default="refuse", help="what a query without predictions means"
     )
     parser.add_argument(
+        "--withheld",
+        action="store_true",
+        help="as a board on a hidden split: refuse SVMR, since checking its lists would tell the video of each query",
+    )
+    parser.add_argument(
         "--nms",
         type=_share,
         nargs="*",

@@ -197,6 +197,7 @@ def _options(arguments: argparse.Namespace, release: Release | None) -> Options:
         split=arguments.split,
         rules=arguments.rules,
         missing_is_miss=arguments.missing == "miss",
+        withheld=arguments.withheld,
         seed=arguments.seed,
         nms=tuple(arguments.nms),
         nms_rows_in=ROWS_INTO_NMS[arguments.nms_variant],

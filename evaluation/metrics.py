@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluation.lists import RETRIEVAL_TASKS
 from evaluation.retrieval import HEADLINE_THRESHOLDS, RECALL_AT, Ranks
-from evaluation.temporal import ROWS_KEPT
+from evaluation.temporal import NMS_THRESHOLD, ROWS_KEPT
 
 RANK_OF_A_MISS = ROWS_KEPT + 1
 
@@ -79,6 +80,20 @@ def rank_values(rank: NDArray[np.int16]) -> dict[str, NDArray[np.float64]]:
     values["nDCG"] = np.where(found, 1 / np.log2(1 + safe), 0.0)
     values["median_rank"] = safe
     return values
+
+
+def shares(task: str) -> list[str]:
+    """Keys of the metrics of "moment" or "qa" that are shares of the queries, in percent: all but the median ranks."""
+    if task == "qa":
+        metrics = qa_metrics(np.zeros(0, bool))
+    else:
+        none = np.zeros((0, len(HEADLINE_THRESHOLDS)), np.int16)
+        states = [
+            (name, nms) for name in RETRIEVAL_TASKS for nms in ((None,) if name == "VR" else (None, NMS_THRESHOLD))
+        ]
+        tables = [Ranks(name, nms, HEADLINE_THRESHOLDS, none, np.zeros(0, np.float32)) for name, nms in states]
+        metrics = [metric for ranks in tables for metric in retrieval_metrics(ranks)]
+    return [metric.key for metric in metrics if not metric.is_median]
 
 
 def qa_metrics(correct: NDArray[np.bool_]) -> list[Metric]:

@@ -22,6 +22,7 @@ from evaluation.temporal import NMS_ROWS_IN, NMS_THRESHOLD
 class Options:
     """How to score.
 
+    `withheld` refuses SVMR: its lists stand on the video of each query, and a check of them tells that video.
     `nms` are the tIoU thresholds of suppression, `nms_rows_in` the rows of a list that enter it (100: the field's
     scripts, which cut first). `clamp` is False only for the field's own files under the field's own rules.
     `thresholds` are the tIoUs to rank at: metrics need HEADLINE_THRESHOLDS, curves all.
@@ -30,6 +31,7 @@ class Options:
     split: str
     rules: Rules = "strict"
     missing_is_miss: bool = False
+    withheld: bool = False
     seed: int = 0
     nms: tuple[float, ...] = (NMS_THRESHOLD,)
     nms_rows_in: int = NMS_ROWS_IN
@@ -52,6 +54,10 @@ def check_submission(
     checker = ListChecker(truth, options.rules, findings, options.clamp)
     tables = RankTables(truth, options.nms, options.nms_rows_in, options.thresholds)
     for lists in read_lists(source, truth.videos, findings, allow_mark=options.rules == "official"):
+        if options.withheld and lists.task == "SVMR":
+            message = "the video of a query is withheld on this split: leave SVMR out"
+            findings.refuse(message, task="SVMR", id=int(lists.desc_ids[0]))
+            break
         queries = checker.check(lists)
         if rank and not findings.total:
             tables.add(lists, queries)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ActionForm
 from django.db import IntegrityError
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -21,6 +23,10 @@ from benchmark_site.leaderboard.models import (
     TrainingRun,
 )
 from benchmark_site.leaderboard.score import rescore
+from benchmark_site.leaderboard.text import plain_text
+from benchmark_site.leaderboard.tracks import warning
+from benchmark_site.leaderboard.visibility import hide, unhide
+from evaluation.release import ReleaseError
 
 
 class _ReadOnly(admin.ModelAdmin):
@@ -79,24 +85,48 @@ class ApiTokenAdmin(_ReadOnly):
 
 @admin.register(Track)
 class TrackAdmin(admin.ModelAdmin):
-    list_display = ["__str__", "opens_at", "closes_at", "per_day", "total"]
+    list_display = ["__str__", "opens_at", "closes_at", "per_day", "total", "reveal"]
     list_select_related = ["release"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return ["release", "task", "split"] if obj else []
 
+    def save_model(self, request: HttpRequest, obj: Track, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        try:
+            told = warning(obj)
+        except ReleaseError as error:
+            told = f"its limits could not be compared with the size of its split: {error}"
+        if told:
+            messages.warning(request, f"{obj}: {told}")
+
+
+class ReasonForm(ActionForm):
+    """Beside the choice of an action: why. Hiding demands it."""
+
+    reason = forms.CharField(required=False, max_length=500, label="Reason (to hide)", validators=[plain_text])
+
 
 @admin.register(Submission)
 class SubmissionAdmin(_ReadOnly):
-    list_display = ["method", "team", "track", "public", "baseline", "counts", "created_at"]
+    list_display = ["method", "team", "track", "public", "baseline", "counts", "hidden_at", "created_at"]
     list_filter = ["public", "baseline", "track"]
     list_select_related = ["team", "track__release"]
     search_fields = ["method", "team__name", "sha256"]
-    actions = ["hide", "score_again"]
+    action_form = ReasonForm
+    actions = ["hide", "unhide", "score_again"]
 
-    @admin.action(description="Take off the board (baselines stay)", permissions=["operate"])
+    @admin.action(description="Hide, for the reason given beside", permissions=["operate"])
     def hide(self, request: HttpRequest, queryset: QuerySet[Submission]) -> None:
-        queryset.filter(baseline=False).update(public=False)
+        reason = request.POST.get("reason", "").strip()
+        if not reason:
+            messages.error(request, "A reason is expected: the team of a hidden submission reads it.")
+            return
+        messages.success(request, f"{hide(queryset, reason, request.user)} hidden")
+
+    @admin.action(description="Show again what was hidden", permissions=["operate"])
+    def unhide(self, request: HttpRequest, queryset: QuerySet[Submission]) -> None:
+        messages.success(request, f"{unhide(queryset)} no longer hidden: their teams may show them")
 
     @admin.action(description="Score again by the evaluator of today", permissions=["operate"])
     def score_again(self, request: HttpRequest, queryset: QuerySet[Submission]) -> None:

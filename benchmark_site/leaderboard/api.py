@@ -17,17 +17,12 @@ from ninja.security import HttpBearer
 
 from benchmark_site.leaderboard import tokens, uploads
 from benchmark_site.leaderboard.forms import SubmissionForm
-from benchmark_site.leaderboard.models import ApiToken, Submission, Track
+from benchmark_site.leaderboard.models import ApiToken, Reveal, Submission, Track
+from benchmark_site.leaderboard.quota import quota
 from benchmark_site.leaderboard.refusals import Refusal
 from benchmark_site.leaderboard.shown import shown_scores
-from benchmark_site.leaderboard.submit import (
-    cancel,
-    check_may_submit,
-    check_sha256,
-    create_submission,
-    quota,
-    set_public,
-)
+from benchmark_site.leaderboard.submit import cancel, check_may_submit, check_sha256, create_submission
+from benchmark_site.leaderboard.visibility import set_public
 
 
 class TokenAuth(HttpBearer):
@@ -44,6 +39,8 @@ class QuotaOut(Schema):
     used_total: int
     left: int
     next_slot: datetime | None
+    person: str
+    teams: list[str]
 
 
 class TrackOut(Schema):
@@ -55,6 +52,7 @@ class TrackOut(Schema):
     opens_at: datetime
     closes_at: datetime | None
     primary_metric: str
+    reveal: str
     board: str
     quota: QuotaOut
 
@@ -76,6 +74,8 @@ class SubmissionOut(Schema):
     method: str
     public: bool
     baseline: bool
+    hidden_reason: str
+    hidden_at: datetime | None
     file_name: str
     sha256: str
     size: int
@@ -106,7 +106,7 @@ router = Router()
 
 @router.get("/tracks", response=list[TrackOut])
 def list_tracks(request: HttpRequest) -> list[TrackOut]:
-    """Every track, with what your team may still submit to it."""
+    """Every track, with what your team may still submit to it: as much as the member with the least left."""
     now = timezone.now()
     team = _token(request).membership.team
     return [
@@ -119,6 +119,7 @@ def list_tracks(request: HttpRequest) -> list[TrackOut]:
             opens_at=track.opens_at,
             closes_at=track.closes_at,
             primary_metric=track.primary_metric,
+            reveal=track.reveal if track.hides_truth else Reveal.REPORT,
             board=request.build_absolute_uri(track.get_absolute_url()),
             quota=QuotaOut.from_orm(quota(team, track, now)),
         )
@@ -277,6 +278,8 @@ def _shown(request: HttpRequest, submission: Submission) -> SubmissionOut:
         method=submission.method,
         public=submission.public,
         baseline=submission.baseline,
+        hidden_reason=submission.hidden_reason,
+        hidden_at=submission.hidden_at,
         file_name=submission.file_name,
         sha256=submission.sha256,
         size=submission.size,

@@ -57,9 +57,11 @@ def rescore(submission: Submission) -> Evaluation:
 
 def _command(submission: Submission, report: Path) -> list[str]:
     track = submission.track
+    # A check of SVMR lists names every row of a wrong video, and a refused file costs no try.
+    withheld = ["--withheld"] if track.hides_truth and not submission.baseline else []
     return [
         sys.executable, "-m", "evaluation", "score", str(track.release.folder), submission.file.path,
-        "--task", track.task, "--split", track.split, "--seed", str(_SEED), "--json", str(report),
+        "--task", track.task, "--split", track.split, "--seed", str(_SEED), "--json", str(report), *withheld,
     ]  # fmt: skip
 
 

@@ -1,4 +1,8 @@
-"""What may be shown of a scoring. Where the truth is hidden, exact numbers would let a team fit it label by label."""
+"""What may be shown of a scoring, to its own team as to everybody.
+
+Where the truth is hidden, every number is a hint at it: participants see the metrics that the track reveals, rounded as
+evaluation.disclosure has it, with intervals and verdicts that follow from the rounded values alone.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,13 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from benchmark_site.leaderboard.models import Evaluation, Score
+from benchmark_site.leaderboard.models import Evaluation, Reveal, Score, Track
+from evaluation import disclosure
+from evaluation.checks import NOTES_ON_TRUTH
 
-HIDDEN_DIGITS = 1
-EXACT_DIGITS = 2
+_PROVENANCE = (
+    "task", "split", "rules", "seed", "n", "evaluator_version", "predictions_sha256", "manifest_sha256"
+)  # fmt: skip
 # A group of a few queries would give away single ones.
 _SMALLEST_HIDDEN_GROUP = 10
 
@@ -27,38 +34,63 @@ class ShownScore:
     beats_blind: bool | None
 
 
+def digits(track: Track) -> int:
+    """For the filter `floatformat`: -1 writes a decimal only where there is one."""
+    return -1 if track.hides_truth else 2
+
+
 def shown_scores(evaluation: Evaluation) -> list[ShownScore]:
-    """The scores of an evaluation in the evaluator's order."""
-    hidden = evaluation.submission.track.hides_truth
-    return [shown_score(score, hidden) for score in evaluation.scores.all()]
+    """The scores of an evaluation that its track shows, in the evaluator's order."""
+    track = evaluation.submission.track
+    return [shown_score(score, track) for score in evaluation.scores.all() if track.shows(score.key)]
 
 
-def shown_score(score: Score, hidden: bool) -> ShownScore:
-    values = {field.name: getattr(score, field.name) for field in dataclasses.fields(ShownScore)}
-    return ShownScore(**(_rounded(values) if hidden else values))
+def shown_score(score: Score, track: Track) -> ShownScore:
+    """A score that the track shows."""
+    exact = {field.name: getattr(score, field.name) for field in dataclasses.fields(ShownScore)}
+    return ShownScore(**(_disclosed(exact, score.n) if track.hides_truth else exact))
+
+
+def shown_notes(evaluation: Evaluation) -> list[dict[str, Any]]:
+    """The evaluator's notes; on a hidden split without those that count something by the truth."""
+    notes: list[dict[str, Any]] = (evaluation.report or {}).get("notes", [])
+    hidden = NOTES_ON_TRUTH if evaluation.submission.track.hides_truth else set()
+    return [note for note in notes if note["code"] not in hidden]
 
 
 def shown_breakdowns(evaluation: Evaluation) -> list[dict[str, Any]]:
-    """The metrics by kind of query, from the evaluator's report; on a hidden split without its small groups."""
+    """The metrics by kind of query, from the evaluator's report; on a hidden split where the track reveals them."""
     lines: list[dict[str, Any]] = (evaluation.report or {}).get("breakdowns", [])
-    if not evaluation.submission.track.hides_truth:
+    track = evaluation.submission.track
+    if not track.hides_truth:
         return lines
-    return [_rounded(line) for line in lines if line["n"] >= _SMALLEST_HIDDEN_GROUP]
+    if track.reveal != Reveal.REPORT:
+        return []
+    large = [line for line in lines if line["n"] >= _SMALLEST_HIDDEN_GROUP and track.shows(line["key"])]
+    return [_disclosed(line, line["n"]) for line in large]
 
 
 def shown_report(evaluation: Evaluation) -> dict[str, Any]:
-    """The whole report for download, by the same rule."""
-    report = dict(evaluation.report or {})
-    if evaluation.submission.track.hides_truth:
-        report["metrics"] = [_rounded(line) for line in report.get("metrics", [])]
-        report["breakdowns"] = shown_breakdowns(evaluation)
-    return report
-
-
-def _rounded(line: dict[str, Any]) -> dict[str, Any]:
-    return {
-        key: round(value, HIDDEN_DIGITS)
-        if isinstance(value, float) and key in {"value", "low", "high", "blind"}
-        else value
-        for key, value in line.items()
+    """The whole report for download, by the same rules."""
+    report: dict[str, Any] = evaluation.report or {}
+    track = evaluation.submission.track
+    if not track.hides_truth:
+        return report
+    curves = report.get("curves", []) if track.reveal == Reveal.REPORT else []
+    return {key: report[key] for key in _PROVENANCE if key in report} | {
+        "metrics": [_disclosed(line, line["n"]) for line in report.get("metrics", []) if track.shows(line["key"])],
+        "breakdowns": shown_breakdowns(evaluation),
+        "curves": [_disclosed(point, report["n"]) for point in curves],
+        "notes": shown_notes(evaluation),
     }
+
+
+def _disclosed(line: dict[str, Any], n: int) -> dict[str, Any]:
+    """A line of a report as a hidden split may show it: nothing in it depends on more than the rounded numbers."""
+    value = disclosure.rounded(line["value"], n)
+    low, high = disclosure.interval(value, n)
+    told = line | {"value": value, "low": low, "high": high}
+    if "blind" in line:
+        blind = disclosure.rounded(line["blind"], n)
+        told |= {"blind": blind, "beats_blind": None if value is None or blind is None else value > blind}
+    return told

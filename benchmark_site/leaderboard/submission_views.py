@@ -18,23 +18,11 @@ from benchmark_site.leaderboard import uploads
 from benchmark_site.leaderboard.board_views import find_track
 from benchmark_site.leaderboard.forms import UploadForm
 from benchmark_site.leaderboard.models import Evaluation, State, Submission, Team, Track
+from benchmark_site.leaderboard.quota import quota
 from benchmark_site.leaderboard.refusals import Refusal
-from benchmark_site.leaderboard.shown import (
-    EXACT_DIGITS,
-    HIDDEN_DIGITS,
-    shown_breakdowns,
-    shown_report,
-    shown_scores,
-)
-from benchmark_site.leaderboard.submit import (
-    cancel,
-    check_form,
-    check_may_submit,
-    create_submission,
-    quota,
-    set_public,
-    visible_to,
-)
+from benchmark_site.leaderboard.shown import digits, shown_breakdowns, shown_notes, shown_report, shown_scores
+from benchmark_site.leaderboard.submit import cancel, check_form, check_may_submit, create_submission
+from benchmark_site.leaderboard.visibility import set_public, visible_to
 
 _PAGE = 50
 
@@ -108,8 +96,8 @@ def submission(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "own": own,
         "scores": shown_scores(evaluation),
         "breakdowns": shown_breakdowns(evaluation),
-        "notes": (evaluation.report or {}).get("notes", []),
-        "digits": HIDDEN_DIGITS if found.track.hides_truth else EXACT_DIGITS,
+        "notes": shown_notes(evaluation),
+        "digits": digits(found.track),
     }
     part = request.headers.get("HX-Request") == "true"
     return render(request, "leaderboard/_submission_state.html" if part else "leaderboard/submission.html", context)
@@ -140,7 +128,7 @@ def publish(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 
 def report(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    """The evaluator's report as JSON, rounded where the truth is hidden."""
+    """The evaluator's report as JSON; where the truth is hidden, what the track shows of it."""
     found = get_object_or_404(visible_to(request.user), pk=pk)
     response = JsonResponse(shown_report(_shown_evaluation(found)))
     response["Content-Disposition"] = f'attachment; filename="{found.pk}.json"'

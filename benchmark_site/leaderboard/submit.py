@@ -3,74 +3,34 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime
 
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 from django.core.files.storage import default_storage
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.utils import timezone
 
 from benchmark_site.leaderboard import uploads
 from benchmark_site.leaderboard.forms import SubmissionForm
 from benchmark_site.leaderboard.models import Evaluation, State, Submission, Team, Track
+from benchmark_site.leaderboard.quota import DAY, check_quota, lock_people, sent_by
 from benchmark_site.leaderboard.refusals import Refusal
 from benchmark_site.leaderboard.score import queue_evaluation
 
-DAY = timedelta(hours=24)
 # Failed and cancelled submissions eat no quota, but each is a file on the disk and a run of the scorer.
 MOST_ATTEMPTS_A_DAY = 100
 _LONGEST_FILE_NAME = 100
 
 
-@dataclass(frozen=True)
-class Quota:
-    """What a team may still submit to a track. `next_slot` is None where the total is used up."""
-
-    per_day: int
-    total: int
-    used_day: int
-    used_total: int
-    next_slot: datetime | None
-
-    @property
-    def left(self) -> int:
-        return max(0, min(self.per_day - self.used_day, self.total - self.used_total))
-
-
-def quota(team: Team, track: Track, now: datetime) -> Quota:
-    """Count what counts, over any 24 hours and in all."""
-    sent = Submission.objects.filter(team=team, track=track, counts=True)
-    used_total = sent.count()
-    recent = list(sent.filter(created_at__gt=now - DAY).order_by("-created_at").values_list("created_at", flat=True))
-    next_slot: datetime | None = now
-    if used_total >= track.total:
-        next_slot = None
-    elif len(recent) >= track.per_day:
-        # With the window full, the slot opens when the per_day-th newest leaves it (a limit may have been lowered).
-        next_slot = recent[track.per_day - 1] + DAY
-    return Quota(track.per_day, track.total, len(recent), used_total, next_slot)
-
-
 def check_may_submit(team: Team, track: Track, now: datetime) -> None:
-    """Raise Refusal where the track is closed or the team has used its quota."""
+    """Raise Refusal where the track is closed or somebody in the team has used up the tries."""
     if now < track.opens_at:
         raise Refusal("track", "not_open", f"{track.path} opens at {track.opens_at:%Y-%m-%d %H:%M} UTC", status=403)
     if not track.is_open(now):
         raise Refusal("track", "closed", f"{track.path} closed at {track.closes_at:%Y-%m-%d %H:%M} UTC", status=403)
-    found = quota(team, track, now)
-    if found.next_slot is None:
-        raise Refusal("track", "quota_total", f"all {found.total} submissions of {team} are used", status=429)
-    if not found.left:
-        raise Refusal(
-            "track",
-            "quota_day",
-            f"{found.used_day} of {found.per_day} submissions of {team} in 24 hours are used; "
-            f"the next slot opens at {found.next_slot:%Y-%m-%d %H:%M:%S} UTC",
-            status=429,
-            next_slot=found.next_slot.isoformat(),
-        )
+    check_quota(team, track, now)
     attempts = Submission.objects.filter(team=team, track=track, created_at__gt=now - DAY).count()
     if attempts >= MOST_ATTEMPTS_A_DAY:
         raise Refusal("track", "attempts", f"{attempts} attempts in 24 hours, failed ones included", status=429)
@@ -95,12 +55,12 @@ def create_submission(
     submission.file.name = default_storage.save(place, file)
     try:
         with transaction.atomic():
-            # Two posts at once would both count before either inserts; the second waits here for the first.
-            Team.objects.select_for_update(no_key=True).get(pk=team.pk)
+            people = lock_people(team)
             submission.created_at = timezone.now()
             check_may_submit(team, track, submission.created_at)
-            _check_new(submission)
+            _check_new(submission, people)
             submission.save(force_insert=True)
+            submission.people.set(people)
             queue_evaluation(submission)
     except BaseException:
         default_storage.delete(submission.file.name)
@@ -132,31 +92,16 @@ def cancel(submission: Submission) -> None:
         evaluation.end(State.CANCELLED)
 
 
-def set_public(submission: Submission, public: bool) -> None:
-    """Show it on the board, or take it back."""
-    if submission.baseline and not public:
-        raise Refusal("public", "baseline", "baselines are always public", status=409)
-    Submission.objects.filter(pk=submission.pk).update(public=public)
-
-
-def visible_to(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Submission]:
-    """Public ones that have a score, and everything of the user's own teams; staff see all."""
-    submissions = Submission.objects.select_related("team", "track__release")
-    if getattr(user, "is_staff", False):
-        return submissions
-    own = Q(team__memberships__user=user.pk) if user.pk else Q(pk__isnull=True)
-    return submissions.filter(Q(public=True, evaluations__state=State.DONE) | own).distinct()
-
-
-def _check_new(submission: Submission) -> None:
-    earlier = Submission.objects.filter(
-        team=submission.team, track=submission.track, sha256=submission.sha256, counts=True
-    ).first()
+def _check_new(submission: Submission, people: Sequence[User]) -> None:
+    """One file is one submission, whichever of a person's teams it comes from: the others would only be more tries."""
+    same = Submission.objects.filter(track=submission.track, sha256=submission.sha256, counts=True)
+    theirs = sent_by(people, submission.track).values("pk")
+    earlier = same.filter(Q(team=submission.team) | Q(pk__in=theirs)).select_related("team").first()
     if earlier:
         raise Refusal(
             "file",
             "duplicate",
-            f"this file is already submission {earlier.pk} ({earlier.method})",
+            f"this file is already submission {earlier.pk} ({earlier.method}) of {earlier.team}",
             status=409,
             submission=str(earlier.pk),
         )

@@ -1,18 +1,22 @@
-"""The boards of a release: one track for each task and split that it has truth for."""
+"""The boards of a release: one track for each task and split that has rows, with limits that its size supports."""
 
 from __future__ import annotations
 
 from django.db import transaction
 
-from benchmark_site.leaderboard.models import Split, Task, Track
+from benchmark_site.leaderboard.models import Reveal, Split, Task, Track
+from benchmark_site.leaderboard.models.tracks import METRICS
 from benchmark_site.releases.models import Release
+from evaluation import disclosure
 from evaluation.release import Release as ReleaseFolder
+from evaluation.release import split_key
 
 PRIMARY_METRIC = {Task.MOMENT: "VCMR.R@1.tiou0.7.nms0.5", Task.QA: "QA.accuracy"}
-# Tries on the hidden split are few, so that nobody climbs by trying; on val they only keep the queue short.
-_LIMITS = {Split.VAL: {"per_day": 20, "total": 500}, Split.TEST: {"per_day": 10, "total": 100}}
+# On val, whose truth is public, limits only keep the queue short.
+_VAL_PER_DAY, _VAL_TOTAL = 20, 500
+# The few tries on a hidden split should not be gone in an afternoon.
+_HIDDEN_PER_DAY = 2
 _FOLDER = {Task.MOMENT: "moment/tvr", Task.QA: "qa/value"}
-_TRUTH = {Split.VAL: "{folder}/val.jsonl", Split.TEST: "held_out/{folder}/test_public.jsonl"}
 
 
 def open_boards(release_id: int) -> list[Track]:
@@ -28,15 +32,54 @@ def create_tracks(release: Release) -> list[Track]:
     """
     if release.state != Release.State.FROZEN:
         raise ValueError(f"{release} is {release.get_state_display()}: boards open when a release is frozen")
-    rows = {entry.path: entry.rows for entry in ReleaseFolder.open(release.folder).entries()}
+    rows = published_rows(release)
     return [
         Track.objects.get_or_create(
             release=release,
             task=task,
             split=split,
-            defaults={"primary_metric": PRIMARY_METRIC[task], **_LIMITS[split]},
+            defaults={"primary_metric": PRIMARY_METRIC[task], **_limits(split, n)},
         )[0]
-        for task in Task
-        for split in Split
-        if rows.get(_TRUTH[split].format(folder=_FOLDER[task]))
+        for (task, split), n in rows.items()
     ]
+
+
+def published_rows(release: Release) -> dict[tuple[Task, Split], int]:
+    """Queries that participants are given, of each task and split that has some: what is scored is those.
+
+    Raises evaluation.release.ReleaseError where the folder cannot be read.
+    """
+    rows = {entry.path: entry.rows for entry in ReleaseFolder.open(release.folder).files()}
+    found = {
+        (task, split): rows.get(f"{_FOLDER[task]}/{split_key(split)}.jsonl") or 0 for task in Task for split in Split
+    }
+    return {place: n for place, n in found.items() if n}
+
+
+def warning(track: Track) -> str:
+    """What an organiser should know who lets a hidden track say more than its size supports; empty where it does not.
+
+    Raises evaluation.release.ReleaseError where the release's folder cannot be read.
+    """
+    if not track.hides_truth:
+        return ""
+    n = published_rows(track.release).get((Task(track.task), Split(track.split)))
+    if n is None:
+        return "the release has no rows for it: nothing can be scored"
+    values = 1 if track.reveal == Reveal.PRIMARY else len(METRICS[Task(track.task)])
+    if track.total <= disclosure.tries(n) and values == 1:
+        return ""
+    told, truth = track.total * values * disclosure.bits(n), disclosure.truth_bits(n)
+    more = " and, by groups and curves, more" if track.reveal == Reveal.REPORT else ""
+    return (
+        f"{track.total} submissions of a person, each with {values} rounded values of {n} items, let out up to "
+        f"{told:.0f} bits{more}; {n} answers of four options hold {truth:.0f}. "
+        f"{disclosure.tries(n)} submissions with the primary metric alone let out at most a quarter of them"
+    )
+
+
+def _limits(split: Split, n: int) -> dict[str, int]:
+    if split == Split.VAL:
+        return {"per_day": _VAL_PER_DAY, "total": _VAL_TOTAL}
+    total = disclosure.tries(n)
+    return {"per_day": min(_HIDDEN_PER_DAY, total), "total": total}

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from evaluation import metrics
 from evaluation.__main__ import main
 from evaluation.release import Release
 
@@ -32,6 +33,7 @@ def test_every_baseline_is_legal_under_strict_rules(
     assert report["manifest_sha256"] == hashlib.sha256((release / "MANIFEST.json").read_bytes()).hexdigest()
     keys = {metric["key"] for metric in report["metrics"]}
     assert keys >= ({"QA.accuracy"} if task == "qa" else {"SVMR.R@1.tiou0.7.nms0.5", "VCMR.R@10.tiou0.5.raw", "VR.R@5"})
+    assert metrics.shares(task) == [metric["key"] for metric in report["metrics"] if metric["name"] != "median_rank"]
     for metric in report["metrics"]:
         assert metric["low"] <= metric["value"] <= metric["high"]
         assert metric["beats_blind"] is False, "a blind baseline cannot beat the best blind baseline"
@@ -41,6 +43,23 @@ def test_baseline_of_a_public_copy_leaves_svmr_out(public_release: Path, tmp_pat
     out = tmp_path / "predictions.json"
     assert main(["baseline", str(public_release), "--split", "test", "--kind", "prior", "--out", str(out)]) == 0
     assert set(json.loads(out.read_text())) == {"video2idx", "VCMR", "VR"}
+
+
+def test_where_the_videos_are_withheld_svmr_is_refused_right_or_wrong(release: Path, tmp_path: Path) -> None:
+    """Which of its lists name the right video would be the truth."""
+    predictions = tmp_path / "predictions.json"
+    main(["baseline", str(release), "--split", "test", "--kind", "random", "--out", str(predictions)])
+    right = json.loads(predictions.read_text())
+    wrong = right | {"SVMR": [{**one, "predictions": [[0, 0.0, 1.0, 0.5]]} for one in right["SVMR"]]}
+    for lists in (right, wrong):
+        predictions.write_text(json.dumps(lists))
+        code, report = score(release, predictions, tmp_path / "report.json", "--split", "test", "--withheld")
+        assert code == 2
+        (problem,) = report["refused"]
+        assert (problem["task"], problem["id"]) == ("SVMR", right["SVMR"][0]["desc_id"])
+        assert problem["message"] == "the video of a query is withheld on this split: leave SVMR out"
+    predictions.write_text(json.dumps({task: right[task] for task in ("video2idx", "VCMR", "VR")}))
+    assert score(release, predictions, tmp_path / "report.json", "--split", "test", "--withheld")[0] == 0
 
 
 def test_a_refusal_exits_2_and_writes_the_places(release: Path, tmp_path: Path) -> None:

@@ -211,14 +211,6 @@ def test_the_same_file_is_refused_with_the_earlier_id(door: Door, tracks: dict[s
     assert door.post(tracks["qa/val"], file)[0] == 201  # another track is another matter
 
 
-def test_another_team_may_send_the_same_file_and_learns_nothing_of_the_first(
-    door: Door, track: Track, file: Path, membership: Membership
-) -> None:
-    door.post(track, file)
-    other = Membership.objects.create(team=Team.objects.create(name="Other"), user=membership.user)
-    assert Door(create_token(other)).post(track, file)[0] == 201
-
-
 def test_after_a_failure_the_same_file_may_come_again(door: Door, track: Track, file: Path) -> None:
     door.post(track, file)
     Evaluation.objects.get().end(State.FAILED, "the scorer crashed")

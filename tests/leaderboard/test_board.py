@@ -100,18 +100,6 @@ def test_intervals_are_drawn_without_inline_style_or_script(submit: Submit, trac
     assert set(re.findall("<script([^>]*)>", page)) == {' src="/static/django_htmx/htmx-2.min.js" defer'}
 
 
-def test_on_the_hidden_split_the_board_is_rounded(submit: Submit, tracks: dict[str, Track]) -> None:
-    submit("A", "a", 33.3333, track=tracks["moment/test"])
-    path = tracks["moment/test"].get_absolute_url()
-    page = Client().get(path).content.decode()
-    assert "33.3<" in page
-    assert "33.33" not in page
-    for export in ("board.json", "board.csv"):
-        text = Client().get(path + export).content.decode()
-        assert "33.3" in text
-        assert "33.33" not in text
-
-
 def test_exports_hold_values_intervals_and_provenance(submit: Submit, track: Track) -> None:
     submission = submit("A", "a", 30.0)
     exported = Client().get(f"{track.get_absolute_url()}board.json").json()

@@ -171,27 +171,6 @@ def test_cancelling_and_publishing_are_the_teams_and_need_a_post(member: Client,
     assert "nothing to cancel" in member.post(path + "cancel/", follow=True).content.decode()
 
 
-def test_the_report_is_rounded_where_the_truth_is_hidden(
-    member: Client, door: Door, tracks: dict[str, Track], tmp_path: Path
-) -> None:
-    for split, value, groups in (("val", 12.3456, 2), ("test", 12.3, 1)):
-        answer = door.post(tracks[f"moment/{split}"], small_file(tmp_path))[1]
-        submission = Submission.objects.get(pk=answer["id"])
-        add_scores(submission, {"VR.R@1": 12.3456})
-        evaluation = submission.evaluation
-        assert evaluation.report is not None
-        evaluation.report["breakdowns"] = [
-            {"key": "VR.R@1", "by": "type", "group": "v", "value": 12.3456, "n": 31},
-            {"key": "VR.R@1", "by": "type", "group": "t", "value": 100.0, "n": 1},
-        ]
-        evaluation.save()
-        report = member.get(submission.get_absolute_url() + "report.json").json()
-        assert report["metrics"][0]["value"] == value
-        assert report["breakdowns"][0]["value"] == value
-        assert len(report["breakdowns"]) == groups  # a group of one would be a single query's result
-        assert "By kind of query" in member.get(submission.get_absolute_url()).content.decode()
-
-
 def test_a_token_is_shown_once_works_and_can_be_revoked(member: Client, membership: Membership) -> None:
     answer = member.post(f"/teams/{membership.team_id}/tokens/", {"label": "laptop"})
     assert "no-store" in answer["Cache-Control"]
@@ -247,7 +226,7 @@ def test_every_page_of_the_admin_opens(sent: Submission, track: Track) -> None:
     assert row.digest not in staff.get(f"/admin/leaderboard/apitoken/{row.pk}/change/").content.decode()
 
 
-def test_staff_score_again_hide_and_revoke(sent: Submission) -> None:
+def test_staff_score_again_and_revoke(sent: Submission) -> None:
     staff = Client()
     staff.force_login(User.objects.create_superuser("root"))
     add_scores(sent, {"VR.R@1": 10.0})
@@ -258,8 +237,6 @@ def test_staff_score_again_hide_and_revoke(sent: Submission) -> None:
     Evaluation.objects.update(evaluator_version="0.0.1")
     staff.post("/admin/leaderboard/submission/", {"action": "score_again", **chosen})
     assert sorted(Evaluation.objects.values_list("state", flat=True)) == ["done", "queued"]
-    staff.post("/admin/leaderboard/submission/", {"action": "hide", **chosen})
-    assert not Submission.objects.get().public
     token = ApiToken.objects.get()
     staff.post("/admin/leaderboard/apitoken/", {"action": "revoke", "_selected_action": [str(token.pk)]})
     assert ApiToken.objects.get().revoked_at is not None

@@ -2,7 +2,7 @@
 
 from benchmark_site.leaderboard.models.submissions import Evaluation, Score, Submission
 from benchmark_site.leaderboard.models.teams import ApiToken, Membership, Team
-from benchmark_site.leaderboard.models.tracks import Split, Task, Track
+from benchmark_site.leaderboard.models.tracks import Reveal, Split, Task, Track
 from benchmark_site.leaderboard.models.training import TrainingRun
 from benchmark_site.leaderboard.models.work import State
 
@@ -10,6 +10,7 @@ __all__ = [
     "ApiToken",
     "Evaluation",
     "Membership",
+    "Reveal",
     "Score",
     "Split",
     "State",

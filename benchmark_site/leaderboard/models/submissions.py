@@ -22,6 +22,11 @@ class Submission(models.Model):
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="submissions")
     track = models.ForeignKey(Track, on_delete=models.PROTECT, related_name="submissions")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    people = models.ManyToManyField(
+        settings.AUTH_USER_MODEL,
+        related_name="+",
+        help_text="members of the team when it was sent: each of them has learnt its result and used up a try",
+    )
     method = models.CharField(max_length=80, validators=[plain_text])
     description = models.TextField(blank=True, max_length=2000, validators=[plain_text])
     paper_url = models.URLField(blank=True)
@@ -36,6 +41,13 @@ class Submission(models.Model):
     # its team nothing: it eats no quota, and the same file may be sent again.
     counts = models.BooleanField(default=True)
     created_at = models.DateTimeField(db_index=True)
+    hidden_reason = models.CharField(
+        max_length=500, blank=True, validators=[plain_text], help_text="why the organiser hides it; its team reads this"
+    )
+    hidden_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    hidden_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["-created_at"]
@@ -44,7 +56,17 @@ class Submission(models.Model):
                 fields=["team", "track", "sha256"], condition=Q(counts=True), name="submission_file_once"
             ),
             models.CheckConstraint(
-                condition=Q(baseline=False) | Q(public=True), name="submission_baselines_are_public"
+                condition=Q(baseline=False) | Q(public=True) | Q(hidden_at__isnull=False),
+                name="submission_baselines_are_public",
+            ),
+            # Who reads `public` need not think of this: what the organiser hides is not public, whoever writes.
+            models.CheckConstraint(
+                condition=Q(public=False) | Q(hidden_at__isnull=True), name="submission_hidden_is_not_public"
+            ),
+            models.CheckConstraint(
+                condition=Q(hidden_reason="", hidden_by__isnull=True, hidden_at__isnull=True)
+                | (~Q(hidden_reason="") & Q(hidden_by__isnull=False, hidden_at__isnull=False)),
+                name="submission_hiding_has_reason_and_author",
             ),
             models.CheckConstraint(condition=Q(sha256__regex="^[0-9a-f]{64}$"), name="submission_sha256"),
             models.CheckConstraint(condition=~Q(method=""), name="submission_names_its_method"),

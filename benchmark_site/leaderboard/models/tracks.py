@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, Q
@@ -11,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from benchmark_site.releases.models import Release
+from evaluation import metrics
 
 
 class Task(models.TextChoices):
@@ -23,6 +25,21 @@ class Split(models.TextChoices):
     TEST = "test", "test"
 
 
+class Reveal(models.TextChoices):
+    PRIMARY = "primary", "the primary metric alone"
+    METRICS = "metrics", "every metric"
+    REPORT = "report", "every metric, by group and as curves"
+
+
+# A board ranks the larger value first, so a median rank cannot lead it.
+METRICS = {task: metrics.shares(task) for task in Task}
+
+
+def primary_metrics() -> list[tuple[str, list[tuple[str, str]]]]:
+    """The evaluator's own names, by task, for a form's choice."""
+    return [(str(task.label), [(key, key) for key in keys]) for task, keys in METRICS.items()]
+
+
 class Track(models.Model):
     """One task on one split of a frozen release, with its own dates and limits."""
 
@@ -32,10 +49,19 @@ class Track(models.Model):
     opens_at = models.DateTimeField(default=timezone.now)
     closes_at = models.DateTimeField(null=True, blank=True, help_text="empty: stays open")
     per_day = models.PositiveSmallIntegerField(
-        validators=[MinValueValidator(1)], help_text="submissions of a team in any 24 hours"
+        validators=[MinValueValidator(1)], help_text="submissions of a person, over all teams, in any 24 hours"
     )
-    total = models.PositiveSmallIntegerField(validators=[MinValueValidator(1)], help_text="submissions of a team")
-    primary_metric = models.CharField(max_length=64, help_text='e.g. "VCMR.R@1.tiou0.7.nms0.5" or "QA.accuracy"')
+    total = models.PositiveSmallIntegerField(
+        validators=[MinValueValidator(1)], help_text="submissions of a person, over all teams"
+    )
+    primary_metric = models.CharField(max_length=64, choices=primary_metrics, help_text="ranks the board")
+    reveal = models.CharField(
+        max_length=7,
+        choices=Reveal,
+        default=Reveal.PRIMARY,
+        help_text="what is shown of a scoring where the truth is hidden, always rounded; "
+        "a split whose truth is public shows everything",
+    )
 
     class Meta:
         ordering = ["-release_id", "task", "-split"]
@@ -43,6 +69,13 @@ class Track(models.Model):
             models.UniqueConstraint(fields=["release", "task", "split"], name="track_once"),
             models.CheckConstraint(condition=Q(task__in=Task.values), name="track_task_is_known"),
             models.CheckConstraint(condition=Q(split__in=Split.values), name="track_split_is_known"),
+            models.CheckConstraint(condition=Q(reveal__in=Reveal.values), name="track_reveal_is_known"),
+            # Under a name that the evaluator does not write, nobody would have a rank.
+            models.CheckConstraint(
+                condition=Q(task=Task.MOMENT, primary_metric__in=METRICS[Task.MOMENT])
+                | Q(task=Task.QA, primary_metric__in=METRICS[Task.QA]),
+                name="track_primary_metric_is_one_of_its_task",
+            ),
             models.CheckConstraint(condition=Q(per_day__gte=1, total__gte=1), name="track_limits_are_positive"),
             models.CheckConstraint(
                 condition=Q(closes_at__isnull=True) | Q(closes_at__gt=F("opens_at")), name="track_closes_after_it_opens"
@@ -55,6 +88,12 @@ class Track(models.Model):
     def get_absolute_url(self) -> str:
         return reverse("board", args=self.url_args)
 
+    def clean(self) -> None:
+        """Raise ValidationError where the primary metric is not one of the task: a form may leave the task out."""
+        if self.task in METRICS and self.primary_metric not in METRICS[Task(self.task)]:
+            names = f"{len(METRICS[Task(self.task)])} metrics of {Task(self.task).label}"
+            raise ValidationError({"primary_metric": f"{self.primary_metric!r} is not one of the {names}"})
+
     @property
     def path(self) -> str:
         """How commands and the API name it: `demo/1.0.0/moment/val`."""
@@ -66,8 +105,14 @@ class Track(models.Model):
 
     @property
     def hides_truth(self) -> bool:
-        """Whether its truth is withheld: results are then shown rounded."""
+        """Whether its truth is withheld: results are then shown rounded, and no more of them than `reveal` says."""
         return self.split == Split.TEST
+
+    def shows(self, key: str) -> bool:
+        """Whether participants see the metric `key` at all."""
+        if not self.hides_truth or key == self.primary_metric:
+            return True
+        return self.reveal != Reveal.PRIMARY and key in METRICS[Task(self.task)]
 
     def is_open(self, at: datetime) -> bool:
         return self.opens_at <= at and (self.closes_at is None or at < self.closes_at)

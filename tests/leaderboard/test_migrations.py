@@ -1,0 +1,42 @@
+"""What was sent before people were counted is counted for the people who know its result."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
+
+from benchmark_site.leaderboard.models import Submission
+from benchmark_site.releases.models import Release
+
+
+@pytest.fixture
+def before_disclosure(transactional_db: None) -> Iterator[MigrationExecutor]:
+    """The tables as they were before; afterwards as they are."""
+    MigrationExecutor(connection).migrate([("leaderboard", "0001_initial")])
+    yield MigrationExecutor(connection)
+    executor = MigrationExecutor(connection)
+    executor.migrate(executor.loader.graph.leaf_nodes("leaderboard"))
+
+
+def test_members_and_senders_of_old_submissions_are_remembered(before_disclosure: MigrationExecutor) -> None:
+    apps = before_disclosure.loader.project_state([("leaderboard", "0001_initial")]).apps
+    ada, eve = (User.objects.create_user(name).pk for name in ("ada", "eve"))
+    release = Release.objects.create(slug="demo", version="1.0.0")
+    track = apps.get_model("leaderboard", "Track").objects.create(
+        release_id=release.pk, task="qa", split="test", per_day=1, total=1, primary_metric="QA.accuracy"
+    )
+    team = apps.get_model("leaderboard", "Team").objects.create(name="A")
+    apps.get_model("leaderboard", "Membership").objects.create(team=team, user_id=ada)
+    for sender in (eve, None):  # eve has left the team; another sender has no account any more
+        apps.get_model("leaderboard", "Submission").objects.create(
+            team=team, track=track, created_by_id=sender, method="old", file="f", size=1, counts=sender is not None,
+            sha256="0" * 64, created_at=timezone.now(),
+        )  # fmt: skip
+    MigrationExecutor(connection).migrate([("leaderboard", "0002_disclosure")])
+    people = {one.created_by_id: set(one.people.values_list("pk", flat=True)) for one in Submission.objects.all()}
+    assert people == {eve: {ada, eve}, None: {ada}}
