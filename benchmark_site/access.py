@@ -88,6 +88,7 @@ TABLE: dict[str, Row] = {
     "release-file": FROZEN,
     "release-new": COLLECTED,
     "release-retry": COLLECTED,
+    "release-waive": COLLECTED,
     # boards
     "boards": PUBLIC,
     "board": PUBLIC,

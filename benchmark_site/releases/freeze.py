@@ -33,7 +33,7 @@ def audit(release_id: int, token: str) -> None:
         write_manifests(partial, release, files)
         report = audit_release(partial, seed=release.seed)
     with held(release_id, token) as release:
-        release.leaks = report | {"files_sha256": _digest(files)}
+        release.leaks = report | {"files_sha256": files_digest(files)}
         release.step = Release.Step.AUDIT if release.leaking() else Release.Step.WRITE
         release.save(update_fields=["leaks", "step"])
     if release.leaking():
@@ -48,7 +48,7 @@ def write_and_freeze(release_id: int, token: str) -> None:
     release = Release.objects.get(pk=release_id)
     with _partial_folder(release, token) as partial:
         files = write_files(partial, release)
-        if _digest(files) != release.leaks.get("files_sha256"):
+        if files_digest(files) != release.leaks.get("files_sha256"):
             raise Refused("the files are no longer those that the leak audit saw (did a feature file change?)")
         files.append(write_card(partial, release))
         held_out, sha256 = write_manifests(partial, release, files)
@@ -83,7 +83,7 @@ def _partial_folder(release: Release, token: str) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _digest(files: Sequence[Written]) -> str:
+def files_digest(files: Sequence[Written]) -> str:
     """One hash over what the audit saw: every file but card and manifests."""
     return hashlib.sha256(json.dumps([(file.path, file.sha256) for file in files]).encode()).hexdigest()
 

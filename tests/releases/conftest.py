@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,8 +16,9 @@ from annotation.models import Answer, Clip, Query, Question, Segment, Subtitle, 
 from annotation.models.items import content_id
 from benchmark_site.releases.claims import claim
 from benchmark_site.releases.collect import collect
-from benchmark_site.releases.freeze import audit, write_and_freeze
-from benchmark_site.releases.models import Release
+from benchmark_site.releases.files import write_files
+from benchmark_site.releases.freeze import files_digest, write_and_freeze
+from benchmark_site.releases.models import Release, SplitVideo
 from benchmark_site.releases.services import create_release
 
 COLOURS = ("red", "green", "blue", "yellow", "purple", "orange", "white", "black", "grey", "pink", "brown", "golden")
@@ -43,18 +45,44 @@ def corpus() -> Corpus:
 
 @pytest.fixture
 def frozen(corpus: Corpus) -> Release:
-    """A frozen release of six videos. The matching, which loads torch, is passed over: it has tests of its own."""
+    """A frozen release of six videos. What takes long, matching and leak audit, is passed over: they have tests."""
     corpus(6)
     release = small_release("demo", "1.0.0")
     token = claim(release.pk) or ""
     collect(release.pk, token)
     panel = {"answer_only": {"accuracy": 0.512, "low": 0.4, "high": 0.62}}
     blind = {"before": {"panel": panel}, "after": {"panel": {"answer_only": {**panel["answer_only"], "accuracy": 0.3}}}}
-    Release.objects.filter(pk=release.pk).update(step=Release.Step.AUDIT, blind=blind)
-    audit(release.pk, token)
+    leaks = {"rows": LEAKS, "proofs": {}, "blocked": [], "comparisons": 2, "files_sha256": audited_digest(release)}
+    Release.objects.filter(pk=release.pk).update(step=Release.Step.WRITE, blind=blind, leaks=leaks)
     write_and_freeze(release.pk, token)
     release.refresh_from_db()
     return release
+
+
+LEAKS = [
+    {
+        "attack": attack, "kind": "file level", "task": "qa", "metric": "QA.accuracy", "n": n, "value": 71.4,
+        "low": 60.2, "high": 80.3, "without": 36.1, "without_by": "trees", "difference": 35.3, "difference_low": low,
+        "difference_high": 50.0, "blocks": low > 0, "note": "",
+    }
+    for attack, n, low in (("one place a text", 400, 12.0), ("row number", 3, -20.0))
+]  # fmt: skip
+
+
+def audited_digest(release: Release) -> str:
+    """What the audit would have seen."""
+    with tempfile.TemporaryDirectory() as folder:
+        return files_digest(write_files(Path(folder), release))
+
+
+def deal_by_hand(videos: list[Video], train: int = 1, val: int = 1) -> None:
+    """Put the first videos into train and val and all others into test, so that a small corpus can be sealed."""
+    earlier = create_release("ledger", "0.0.1")
+    Release.objects.filter(pk=earlier.pk).update(state="failed", reason="its rows in the ledger stay")
+    splits = ["train"] * train + ["val"] * val + ["test"] * len(videos)
+    SplitVideo.objects.bulk_create(
+        SplitVideo(video=video, split=split, release=earlier) for video, split in zip(videos, splits, strict=False)
+    )
 
 
 def small_release(slug: str, version: str, seed: int = 0) -> Release:

@@ -47,6 +47,9 @@ def test_the_page_of_a_frozen_release_shows_counts_accuracy_and_files(client, fr
         assert (file.sha256 in page) == shown  # a hash of the truth without a nonce could be tried out
         link = f"/releases/demo/1.0.0/files/{file.path}"
         assert (link in page) == (file.access == "public")
+    assert "one place a text" in page
+    assert "71.4" not in page  # of 400 questions: rounded
+    assert ">70<" in page
     assert "51.2" in page
     assert "30.0" in page
 
