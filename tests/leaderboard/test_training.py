@@ -206,13 +206,20 @@ def test_without_a_web_server_the_reason_is_told(
     assert "http://127.0.0.1:1 does not take random for demo/1.0.0/moment/val" in run.error
 
 
-def test_the_baselines_have_no_door_of_their_own(run: TrainingRun, blind: None) -> None:
-    Track.objects.update(total=1)
+def test_the_baselines_have_no_door_of_their_own(run: TrainingRun, blind: None, settings: Any) -> None:
+    settings.SUBMISSION_MAX_BYTES = 10
     run_training(run.pk)
     run.refresh_from_db()
     assert run.state == State.QUEUED
-    assert "was refused: all 1 submissions of HERO Bench baselines are used" in run.error
-    assert Team.objects.get(name=door.TEAM).submissions.count() >= 1
+    assert "was refused: at most 10 bytes are taken" in run.error
+    assert not Team.objects.get(name=door.TEAM).submissions.exists()
+
+
+def test_the_baselines_hold_the_full_copy_and_need_no_tries(run: TrainingRun, blind: None) -> None:
+    Track.objects.update(total=1, per_day=1)
+    run_training(run.pk)
+    found = Submission.objects.filter(team__name=door.TEAM, track=run.release.tracks.get(task="qa", split="test"))
+    assert found.count() > 1
 
 
 def test_a_release_has_a_folder_of_its_own(release: Release) -> None:
