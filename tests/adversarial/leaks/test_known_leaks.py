@@ -10,7 +10,18 @@ import pytest
 
 from adversarial.leaks.audit import audit_release
 
-from .world import THINGS, World, make_world, only_moments, only_questions, right_text, write_world
+from .world import (
+    COLOURS,
+    DEEDS,
+    PEOPLE,
+    THINGS,
+    World,
+    make_world,
+    only_moments,
+    only_questions,
+    right_text,
+    write_world,
+)
 
 
 def blocked(tmp_path: Path, world: World, **how: Any) -> list[str]:
@@ -38,13 +49,14 @@ def test_times_in_public_qa_rows(tmp_path: Path) -> None:
 
 
 def test_right_answers_each_lent_once(tmp_path: Path) -> None:
-    """Item by item there is a weak cue; who adds it up along the loans has the file."""
+    """All options but the borrowed one are of the kind that is asked for, so an item alone tells little."""
+    kinds = [("Where is", "in the yard"), ("When is", "at noon"), ("With whom is", "with a friend")]
     world = only_questions(make_world(clips=20))
     for rows in world.questions.values():
         for row in rows:
-            for place in range(4):
-                if world.rng.random() < (0.55 if place == row["answer_idx"] else 0.2):
-                    row[f"a{place}"] += " in the yard"
+            asked, said = world.rng.choice(kinds)
+            row["q"] = f"{asked} it that {row['q'].split('that ')[1]}"
+            row |= {f"a{place}": f"{row[f'a{place}']} {said}" for place in range(4)}
         lent = [right_text(row) for row in rows]
         for row, text in zip(rows, lent[5:] + lent[:5], strict=True):
             row[f"a{(row['answer_idx'] + 1) % 4}"] = text
@@ -54,49 +66,54 @@ def test_right_answers_each_lent_once(tmp_path: Path) -> None:
 
 
 def test_right_answers_never_lent(tmp_path: Path) -> None:
+    """Wrong answers come from a few of each split's own, so that no labelled split names those of test."""
     world = only_questions(make_world())
     for rows in world.questions.values():
+        few = [right_text(row) for row in world.rng.sample(rows, 12)]
         for row in rows:
-            for place in range(4):
-                if place != row["answer_idx"]:
-                    row[f"a{place}"] = world.rng.choice(THINGS[place * 5 : place * 5 + 5])
+            wrong = world.rng.sample([text for text in few if text != right_text(row)], 3)
+            row |= {f"a{place}": wrong.pop() for place in range(4) if place != row["answer_idx"]}
     assert "fewest places of the text" in blocked(tmp_path, world)
 
 
 def test_queries_of_the_hidden_split_name_the_right_answers(tmp_path: Path) -> None:
-    world = make_world(shared=True)
+    world = make_world(shared=True, each=5)
     for split, rows in world.questions.items():
-        for row, moment in zip(rows, world.moments[split], strict=False):
+        for row, moment in zip(rows, world.moments[split], strict=True):
             moment["desc"] = f"somebody takes {right_text(row)}"
     assert "moment queries: option, MiniLM, with all models" in blocked(tmp_path, world, shared=True)
+
+
+def _sha256(row: dict[str, Any]) -> int:
+    text = f"{row['vid_name']}|{row['ts'][0]}|{row['ts'][1]}"
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") % 2**31
+
+
+def _md5(row: dict[str, Any]) -> int:
+    text = f"{row['desc']}_{row['ts'][0]:.2f}-{row['ts'][1]:.2f}"
+    return int(hashlib.md5(text.encode()).hexdigest()[:8], 16)
 
 
 @pytest.mark.parametrize(
     ("recipe", "name"),
     [
-        (
-            lambda row: int.from_bytes(hashlib.sha256(f"{row['vid_name']}|{row['ts'][0]}|{row['ts'][1]}".encode()).digest()[:8], "big") % 2**31,
-            "desc_id is sha256 of clip + start + end joined by '|', numbers %r; 8 bytes big-endian modulo 2147483648",
-        ),
-        (
-            lambda row: int(hashlib.md5(f"{row['desc']}_{row['ts'][0]:.2f}-{row['ts'][1]:.2f}".encode()).hexdigest()[:8], 16),
-            "desc_id is md5 of text + start-end joined by '_', numbers %.2f; first 8 hex digits",
-        ),
+        (_sha256, "sha256 of clip + start + end joined by '|', numbers %r; 8 bytes big-endian modulo 2147483648"),
+        (_md5, "md5 of text + start-end joined by '_', numbers %.2f; first 8 hex digits"),
     ],
-)  # fmt: skip
+)
 def test_ids_that_hash_the_times(tmp_path: Path, recipe: Callable[[dict[str, Any]], int], name: str) -> None:
     world = only_moments(make_world())
     for row in world.hidden_moments:
         row["desc_id"] = recipe(row)
-    assert blocked(tmp_path, world) == [name]
+    assert blocked(tmp_path, world) == [f"desc_id is {name}"]
 
 
 def test_ids_that_hash_the_answer(tmp_path: Path) -> None:
     world = only_questions(make_world())
     for row in world.hidden_questions:
-        digest = hashlib.sha1(f"{row['q']}:{row['answer_idx']}".encode()).digest()
+        digest = hashlib.sha1(f"{row['q']}:{right_text(row)}".encode()).digest()
         row["qid"] = int.from_bytes(digest, "big") % 10**9
-    name = "qid is sha1 of text + answer index joined by ':'; all bytes big-endian modulo 1000000000"
+    name = "qid is sha1 of text + right answer joined by ':'; all bytes big-endian modulo 1000000000"
     assert blocked(tmp_path, world) == [name]
 
 
@@ -110,18 +127,16 @@ def test_rows_sorted_by_time(tmp_path: Path) -> None:
 def test_ids_that_rise_with_time_inside_each_clip(tmp_path: Path) -> None:
     world = only_moments(make_world(each=6))
     for rows in world.moments.values():
-        rows.sort(key=lambda row: row["ts"])
         by_clip = defaultdict(list)
         for row in rows:
             by_clip[row["vid_name"]].append(row)
-        ids = sorted(row["desc_id"] for row in rows)
         for clip_rows in by_clip.values():
-            world.rng.shuffle(ids)
-            for row, number in zip(clip_rows, sorted(ids[: len(clip_rows)]), strict=True):
-                row["desc_id"] = number
-            del ids[: len(clip_rows)]
+            ids = sorted(row["desc_id"] for row in clip_rows)
+            for number, row in enumerate(clip_rows):
+                step = row["duration"] / 6
+                row |= {"desc_id": ids[number], "ts": [number * step, (number + 0.8) * step]}
         world.rng.shuffle(rows)
-    assert "rows by id, times rising within the clip" in blocked(tmp_path, world)
+    assert blocked(tmp_path, world) == ["rows by id, times rising within the clip"]
 
 
 def test_rows_sorted_by_clip(tmp_path: Path) -> None:
@@ -203,25 +218,42 @@ def test_right_answer_stands_where_a_hash_of_the_id_says(tmp_path: Path) -> None
 
 
 def test_wrong_answers_stand_sorted(tmp_path: Path) -> None:
+    """The right one was put where it breaks the order of the others."""
     world = only_questions(make_world())
     for rows in world.questions.values():
         for row in rows:
-            right = right_text(row)
-            texts = sorted(row[f"a{place}"] for place in range(4) if place != row["answer_idx"])
-            texts.insert(row["answer_idx"], right)
-            row |= {f"a{place}": text for place, text in enumerate(texts)}
+            texts = sorted(row[f"a{place}"] for place in range(4))
+            right = world.rng.choice((0, 3))
+            texts.insert(3 - right, texts.pop(right))
+            row |= {f"a{place}": text for place, text in enumerate(texts)} | {"answer_idx": 3 - right}
     assert "others sorted by alphabet" in blocked(tmp_path, world)
 
 
+def test_right_answer_has_the_lowest_hash(tmp_path: Path) -> None:
+    world = only_questions(make_world())
+    for rows in world.questions.values():
+        for row in rows:
+            digests = [hashlib.md5(row[f"a{place}"].encode()).digest() for place in range(4)]
+            row["answer_idx"] = digests.index(min(digests))
+    assert "rank by md5 of the text" in blocked(tmp_path, world)
+
+
 def test_every_clip_has_as_many_queries(tmp_path: Path) -> None:
-    """Subtitles that say half of what the queries are about, and four queries a clip, leave few choices."""
+    """Of four clips with the same words one says nothing else: it is nearest to the queries of all four."""
     world = only_moments(make_world(each=4))
-    said = {row["vid_name"]: row["sub"] for row in world.subtitles}
-    for rows in world.moments.values():
-        for number, row in enumerate(rows):
-            lines = " ".join(line["text"].split()[-1] for line in said[row["vid_name"]])
-            row["desc"] = f"{row['desc']} near {lines}" if number % 2 else row["desc"]
-    assert any(name.startswith("4 queries a clip") for name in blocked(tmp_path, world))
+    clips = list(world.clips["moment"]["test_public"])
+    words = [f"{colour}{thing}" for colour in COLOURS for thing in THINGS]
+    shared, extra = {}, {}
+    for place, name in enumerate(clips):
+        shared[name] = " ".join((THINGS[place // 4], PEOPLE[place // 4], DEEDS[place // 4]))
+        extra[name] = [words.pop() for _ in range(24)] if place % 4 else []
+    for row in world.subtitles:
+        if name := shared.get(row["vid_name"]):
+            row["sub"][0]["text"] = " ".join([name, *extra[row["vid_name"]]])
+            del row["sub"][1:]
+    for number, row in enumerate(world.hidden_moments):
+        row["desc"] = " ".join([shared[row["vid_name"]], *extra[row["vid_name"]][number % 24 :][:1]])
+    assert "4 queries a clip, tf-idf" in blocked(tmp_path, world)
 
 
 def _about(moment: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:

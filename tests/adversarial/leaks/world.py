@@ -12,40 +12,12 @@ Row = dict[str, Any]
 
 PEOPLE = ("a man", "a woman", "the cook", "a boy", "the girl", "an old man", "the teacher", "a dancer")
 DEEDS = ("cuts", "lifts", "paints", "washes", "drops", "opens", "throws", "fixes", "carries", "hides")
-THINGS = [
-    "bread",
-    "rope",
-    "chair",
-    "lamp",
-    "onion",
-    "shirt",
-    "engine",
-    "guitar",
-    "melon",
-    "window",
-    "ladder",
-    "pan",
-    "kite",
-    "brush",
-    "table",
-    "bottle",
-    "carpet",
-    "candle",
-    "basket",
-    "helmet",
-    "drum",
-    "kettle",
-    "mirror",
-    "hammer",
-    "pillow",
-    "scarf",
-    "clock",
-    "bucket",
-    "needle",
-    "shovel",
-    "wallet",
-    "trumpet",
-]
+THINGS = (
+    *("bread", "rope", "chair", "lamp", "onion", "shirt", "engine", "guitar", "melon", "window", "ladder"),
+    *("kite", "brush", "table", "bottle", "carpet", "candle", "basket", "helmet", "drum", "kettle", "mirror"),
+    *("pillow", "scarf", "clock", "bucket", "needle", "shovel", "wallet", "trumpet", "hammer", "pan"),
+)
+SIZES = ("a tiny", "a small", "a big", "a huge", "an old", "a new", "a flat", "a round")
 COLOURS = ("red", "blue", "green", "yellow", "black", "white", "brown", "pink", "grey", "golden")
 
 
@@ -76,7 +48,7 @@ def make_world(seed: int = 0, *, clips: int = 16, each: int | None = None, share
     rng = random.Random(seed)
     names = [f"{rng.getrandbits(40):010x}_0_60" for _ in range(len(SPLITS) * len(FOLDERS) * clips)]
     world = World({}, {}, {task: {} for task in FOLDERS}, [], rng)
-    pool = [f"{colour} {thing}" for colour in COLOURS for thing in THINGS]
+    pool = [f"{size} {colour} {thing}" for size in SIZES for colour in COLOURS for thing in THINGS]
     numbers = iter(rng.sample(range(len(names)), len(names)))
     for split in SPLITS:
         world.moments[split], world.questions[split] = [], []
