@@ -30,9 +30,10 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class Site:
-    """URL names with their routes, names without a row, rows without an address, the table for the docs."""
+    """URL names with their routes and rows, names without a row, rows without an address, the table for the docs."""
 
     routes: dict[str, list[str]]
+    rows: dict[str, dict[str, str]]
     unknown: list[str]
     unused: list[str]
     markdown: str
@@ -78,6 +79,7 @@ def _main() -> None:
     covered = {name if name in access.TABLE else name.rpartition(":")[0] + ":" for name in routes}
     site = Site(
         routes=routes,
+        rows={name: row for name in routes if (row := access.find_row(name)) is not None},
         unknown=[name for name in routes if access.find_row(name) is None],
         unused=sorted(access.TABLE.keys() - covered),
         markdown=_markdown(access, routes),
