@@ -36,7 +36,7 @@ class Quota:
 
 
 def quota(team: Team, track: Track, now: datetime) -> Quota:
-    """Count what counts, over any 24 hours and in all.
+    """Count what counts, over any 24 hours and in all, also on tracks with the same hidden items.
 
     A submission needs a free try of every member, since all of them learn its result. The team's own submissions are
     among those of each of its members, so the limit of the team needs no count of its own. A baselines' team has no
@@ -64,11 +64,11 @@ def check_quota(team: Team, track: Track, now: datetime) -> None:
     raise Refusal("track", "quota_day", message, status=429, next_slot=found.next_slot.isoformat(), **facts)
 
 
-def sent_by(people: Iterable[User], track: Track) -> QuerySet[Submission]:
+def sent_by(people: Iterable[User], tracks: QuerySet[Track]) -> QuerySet[Submission]:
     """What these people know the results of: sent by a team that one of them is in now, or was in then."""
     people = list(people)
     theirs = Submission.objects.filter(Q(people__in=people) | Q(team__members__in=people))
-    return Submission.objects.filter(pk__in=theirs.values("pk"), track=track, baseline=False)
+    return Submission.objects.filter(pk__in=theirs.values("pk"), track__in=tracks, baseline=False)
 
 
 def lock_people(team: Team) -> Sequence[User]:
@@ -84,7 +84,8 @@ def lock_people(team: Team) -> Sequence[User]:
 
 
 def _quota_of(person: User, track: Track, now: datetime) -> Quota:
-    sent = sent_by([person], track).filter(counts=True).order_by("-created_at").values_list("created_at", "team__name")
+    counted = sent_by([person], track.kin()).filter(counts=True).order_by("-created_at")
+    sent = counted.values_list("created_at", "team__name")
     times = [at for at, _ in sent]
     recent = [at for at in times if at > now - DAY]
     next_slot: datetime | None = now

@@ -95,7 +95,7 @@ def cancel(submission: Submission) -> None:
 def _check_new(submission: Submission, people: Sequence[User]) -> None:
     """One file is one submission, whichever of a person's teams it comes from: the others would only be more tries."""
     same = Submission.objects.filter(track=submission.track, sha256=submission.sha256, counts=True)
-    theirs = sent_by(people, submission.track).values("pk")
+    theirs = sent_by(people, Track.objects.filter(pk=submission.track_id)).values("pk")
     earlier = same.filter(Q(team=submission.team) | Q(pk__in=theirs)).select_related("team").first()
     if earlier:
         raise Refusal(

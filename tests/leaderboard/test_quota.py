@@ -12,8 +12,11 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
+from annotation.models import Video
 from benchmark_site.leaderboard.models import Membership, Submission, Team, Track
+from benchmark_site.leaderboard.quota import quota
 from benchmark_site.leaderboard.tokens import create_token
+from benchmark_site.releases.models import Item, Release
 from tests.leaderboard.conftest import Door, small_file
 
 pytestmark = pytest.mark.django_db
@@ -121,3 +124,39 @@ def test_baselines_have_no_limit_and_use_up_nobodys(door_of: Any, send: Any) -> 
     assert [send(base)[0] for _ in range(3)] == [201, 201, 201]
     assert send(door_of("A", "ada"))[0] == 201
     assert refusal(send(door_of("A", "ada")))["teams"] == ["A"]
+
+
+def test_versions_that_publish_the_same_hidden_items_share_the_tries() -> None:
+    """The second version's board would otherwise double what a person may learn of one truth."""
+    video = Video.objects.create(public_id="v1")
+    tracks = []
+    for version, ids in (("1.0.0", (1, 2)), ("1.1.0", (2, 3)), ("2.0.0", (4,))):
+        release = Release.objects.create(slug="demo", version=version)
+        for public_id in ids:
+            Item.objects.create(
+                release=release, kind="moment", public_id=public_id, split="test", video=video, vid_name="v1_0_60",
+                duration=60, start=1, end=2, text=str(public_id), type="v",
+            )  # fmt: skip
+        tracks += [
+            Track.objects.create(
+                release=release, task="moment", split=split, per_day=5, total=5, primary_metric="VR.R@1"
+            )
+            for split in ("test", "val")
+        ]
+    first, first_val, second, second_val, third, _ = tracks
+    assert set(first.kin()) == set(second.kin()) == {first, second}
+    assert set(third.kin()) == {third}
+    assert set(first_val.kin()) == {first_val}
+    assert second_val not in first_val.kin()
+    ada = User.objects.create(username="ada")
+    team = Team.objects.create(name="A")
+    team.members.add(ada)
+    Submission.objects.create(
+        team=team, track=first, created_by=ada, method="m", sha256="0" * 64, size=1, created_at=timezone.now()
+    )
+    assert [quota(team, track, timezone.now()).used_total for track in (first, second, third, second_val)] == [
+        1,
+        1,
+        0,
+        0,
+    ]

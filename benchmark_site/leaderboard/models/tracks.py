@@ -11,7 +11,7 @@ from django.db.models import F, Q
 from django.urls import reverse
 from django.utils import timezone
 
-from benchmark_site.releases.models import Release
+from benchmark_site.releases.models import Item, Release
 from evaluation import metrics
 
 
@@ -102,6 +102,16 @@ class Track(models.Model):
     @property
     def url_args(self) -> list[str]:
         return [self.release.slug, self.release.version, self.task, self.split]
+
+    def kin(self) -> models.QuerySet[Track]:
+        """The tracks whose scores tell of this one's truth.
+
+        Itself and, where that is hidden, those that publish one of its items in another version or another benchmark.
+        """
+        hidden = Item.objects.filter(kind=self.task, split=self.split, published=True)
+        mine = hidden.filter(release=self.release_id).values("public_id")
+        releases = hidden.filter(public_id__in=mine).values("release") if self.hides_truth else ()
+        return Track.objects.filter(Q(pk=self.pk) | Q(task=self.task, split=self.split, release__in=releases))
 
     @property
     def hides_truth(self) -> bool:
