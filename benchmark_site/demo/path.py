@@ -36,7 +36,7 @@ from benchmark_site.releases.models import Release
 from benchmark_site.releases.services import start_release
 
 SLUG, VERSION = "demo", "1.0.0"
-SEALED_FROM = 40  # clips: with fewer the hidden split is too small to be dealt to two tasks
+SEALED_FROM = 80  # clips: with fewer the hidden split may be too small to be dealt to two tasks
 POLL_S = 0.5
 T = TypeVar("T")
 

@@ -33,7 +33,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--exit", action="store_true", help="end after the summary instead of keeping the site up")
-        parser.add_argument("--clips", type=int, default=60, help="procedural clips to render (default 60)")
+        parser.add_argument("--clips", type=int, default=90, help="procedural clips to render (default 90)")
         parser.add_argument("--annotators", type=int, default=18, help="simulated annotators (default 18)")
         parser.add_argument("--seed", type=int, default=0, help="draws the world and the annotators (default 0)")
         parser.add_argument("--preset", default="small", help="HERO's size: small, or tiny to see it work in seconds")
