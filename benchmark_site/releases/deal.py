@@ -23,15 +23,19 @@ Loads = Mapping[str, Mapping[str, int]]
 def deal_videos(loads: Loads, ledger: Mapping[str, str]) -> dict[str, str]:
     """The task of each hidden video of `loads` that the ledger does not hold.
 
-    A video that has items of one task alone serves that. The others come in the order of a salted hash; each goes where
-    the published shares of queries, of questions and of videos end closest to one half.
+    A video without questions serves moments. The others come in the order of a salted hash; each goes where the
+    published shares of queries, of questions and of videos end closest to one half: questions that are kept lend their
+    answers to those that are published, so half of them are kept also where no query needs it. Without any query all
+    serve questions.
     """
+    if not any(load.get(MOMENT) for load in loads.values()):
+        return {video: QA for video in loads if video not in ledger}
     shares = _Shares()
     for video in loads.keys() & ledger.keys():
         shares.add(loads[video], ledger[video])
     dealt: dict[str, str] = {}
     for video in sorted(loads.keys() - ledger.keys(), key=lambda video: _draw(video, loads)):
-        tasks = [task for task in TASKS if loads[video].get(task)] or TASKS
+        tasks = TASKS if loads[video].get(QA) else (MOMENT,)
         dealt[video] = min(tasks, key=lambda task: shares.cost_with(loads[video], task))
         shares.add(loads[video], dealt[video])
     return dealt
@@ -49,8 +53,7 @@ def too_few(loads: Loads, tasks: Mapping[str, str]) -> dict[str, int]:
 
 def _draw(video: str, loads: Loads) -> tuple[bool, bytes, str]:
     """Videos without a choice first, so that the others can even them out."""
-    has_both = all(loads[video].get(task) for task in TASKS)
-    return has_both, hashlib.sha256((SALT + video).encode()).digest(), video
+    return bool(loads[video].get(QA)), hashlib.sha256((SALT + video).encode()).digest(), video
 
 
 class _Shares:

@@ -29,10 +29,20 @@ def test_a_dealt_video_stays_and_new_ones_are_added(first, more):
 
 
 @given(loads_of)
-def test_a_video_with_items_of_one_task_serves_it(loads):
+def test_a_video_without_questions_serves_moments_where_there_are_any(loads):
+    queries = any(load["moment"] for load in loads.values())
     for video, task in deal_videos(loads, {}).items():
-        have = [name for name in TASKS if loads[video][name]]
-        assert task in (have or TASKS)
+        if not queries:
+            assert task == "qa"
+        elif not loads[video]["qa"]:
+            assert task == "moment"
+
+
+def test_half_of_the_questions_are_kept_also_where_no_query_needs_it():
+    loads = {f"q{n}": {"moment": 0, "qa": 2} for n in range(20)} | {f"m{n}": {"moment": 2, "qa": 0} for n in range(20)}
+    dealt = deal_videos(loads, {})
+    assert all(dealt[video] == "moment" for video in loads if video.startswith("m"))
+    assert 8 <= sum(dealt[video] == "qa" for video in loads if video.startswith("q")) <= 12
 
 
 def test_equal_videos_are_dealt_in_halves():
