@@ -71,7 +71,7 @@ class TaskFrame(View):
             "submit_to": request.GET.get("turkSubmitTo", "").rstrip("/"),
         }
         if _is_over(hit, preview=ids["assignment"] == PREVIEW):
-            return _refusal(request, "This task is over: all its answers are in. Please take another one.", status=410)
+            return _refusal(request, "This task is over. Please take another one.", status=410)
         if ids["assignment"] == PREVIEW:
             return self._page(request, hit, TASK_FORMS[hit.batch.kind](hit=hit), token="")
         if not ids["worker"] or _origin(str(ids["submit_to"])) not in settings.CROWD_ORIGINS:
