@@ -30,7 +30,10 @@ def collect(release_id: int, token: str) -> None:
             for item in items:  # what the gate tolerates
                 item.end = min(item.end, item.duration)
             _split(release, items)
-            items = seal(release, items)
+            copies = gate.copied_into_labelled(items)
+            quality.append(gate.found_copies(copies, items))
+            left_out = set(map(id, copies))
+            items = seal(release, [item for item in items if id(item) not in left_out])
             quality.append(gate.check_splits(items))
             gate.refuse_blocked(quality)
             Item.objects.bulk_create(items, batch_size=1000)

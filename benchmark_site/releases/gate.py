@@ -50,6 +50,43 @@ def check_splits(items: Sequence[Item]) -> Row:
     }  # fmt: skip
 
 
+def copied_into_labelled(items: Sequence[Item]) -> list[Item]:
+    """Hidden items that can be looked up: a labelled one of the same text has the same times, or the same options.
+
+    Whatever they would measure, it is not looking at a video, so they are left out of the release.
+    """
+    spans = defaultdict(list)
+    asked = set()
+    for item in items:
+        if item.split == HIDDEN:
+            continue
+        if item.kind == Item.Kind.MOMENT:
+            spans[fold(item.text)].append(item)
+        else:
+            asked.add(_asked(item))
+    return [
+        item
+        for item in items
+        if item.split == HIDDEN
+        and (_asked(item) in asked if item.kind == Item.Kind.QA else _timed_alike(item, spans[fold(item.text)]))
+    ]
+
+
+def found_copies(copies: Sequence[Item], items: Sequence[Item]) -> Row:
+    """The row that says how many there were."""
+    return _row("W4", "no hidden item stands in train or val as well (left out)", copies, items, severity="warn")
+
+
+def _asked(item: Item) -> tuple[str, str, frozenset[str]]:
+    """What makes a question the same: its text, its right answer and its options, in any order."""
+    assert item.answer_index is not None
+    return fold(item.text), fold(item.options[item.answer_index]), frozenset(map(fold, item.options))
+
+
+def _timed_alike(item: Item, others: Iterable[Item]) -> bool:
+    return any(max(abs(item.start - one.start), abs(item.end - one.end)) <= TOLERANCE_S for one in others)
+
+
 def check_matched(
     release: Release, items: Sequence[Item], negatives: Sequence[Negative], suspects: Sequence[Row]
 ) -> list[Row]:

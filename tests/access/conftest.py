@@ -29,7 +29,7 @@ from benchmark_site.leaderboard.tracks import open_boards
 from benchmark_site.releases.models import Release
 from benchmark_site.releases.services import create_release
 from tests.access.held_out import HeldOut
-from tests.releases.conftest import corpus, frozen, media  # noqa: F401  (fixtures)
+from tests.releases.conftest import corpus, frozen, media, sealed  # noqa: F401  (fixtures)
 
 UNRELEASED = "nobody has released this sentence about a ball"
 ORDER = "an order that nobody outside knows of"
@@ -68,14 +68,16 @@ class World:
 
 
 @pytest.fixture
-def world(frozen: Release, settings: Any) -> World:  # noqa: F811
+def world(request: pytest.FixtureRequest, settings: Any) -> World:
+    """Around the release of the fixture that is asked for by name, or a frozen shared one."""
+    release: Release = request.getfixturevalue(getattr(request, "param", "frozen"))
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     late = _collect_after_the_freeze()
-    hidden = HeldOut.read(frozen.folder)
+    hidden = HeldOut.read(release.folder)
     teams = {role: Team.objects.create(name=str(role)) for role in (Role.OWN_TEAM, Role.OTHER_TEAM)}
     users = _users()
     members = {role: Membership.objects.create(team=team, user=users[role]) for role, team in teams.items()}
-    tracks = {f"{track.task}/{track.split}": track for track in open_boards(frozen.pk)}
+    tracks = {f"{track.task}/{track.split}": track for track in open_boards(release.pk)}
     boards = _board_doors(tracks, members[Role.OWN_TEAM])
     return World(
         users=users,
@@ -86,7 +88,7 @@ def world(frozen: Release, settings: Any) -> World:  # noqa: F811
             *_release_doors(late),
             *boards,
         ],
-        release=frozen,
+        release=release,
         hidden=hidden,
         collected=HeldOut(hidden.texts | {UNRELEASED, ORDER}, hidden.ids | {str(late.public_id)}, hidden.moments),
     )
@@ -158,6 +160,7 @@ def _release_doors(query: Query) -> list[Door]:
         Door("releases", "/releases/"),
         Door("release-new", "/releases/new/"),
         Door("release-retry", "/releases/demo/2.0.0/retry/", method="POST"),
+        Door("release-waive", "/releases/demo/2.0.0/waive/", method="POST"),
         Door("release", "/releases/demo/1.0.0/", frozen_one),
         Door("release", "/releases/demo/2.0.0/"),
         Door("release-download", "/releases/demo/1.0.0/download/", frozen_one),

@@ -45,9 +45,19 @@ def corpus() -> Corpus:
 
 @pytest.fixture
 def frozen(corpus: Corpus) -> Release:
-    """A frozen release of six videos. What takes long, matching and leak audit, is passed over: they have tests."""
+    """A frozen shared release of six videos. What takes long, matching and leak audit, is passed over."""
     corpus(6)
-    release = small_release("demo", "1.0.0")
+    return frozen_without_matching(small_release("demo", "1.0.0"))
+
+
+@pytest.fixture
+def sealed(corpus: Corpus) -> Release:
+    """The same of 24 videos, 20 of them in test, sealed."""
+    deal_by_hand(corpus(24), train=2, val=2)
+    return frozen_without_matching(create_release("demo", "1.0.0"))
+
+
+def frozen_without_matching(release: Release) -> Release:
     token = claim(release.pk) or ""
     collect(release.pk, token)
     panel = {"answer_only": {"accuracy": 0.512, "low": 0.4, "high": 0.62}}

@@ -9,7 +9,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, transaction
 
-from annotation.models import Question, Video
+from annotation.models import Query, Question, Segment, Video
 from benchmark_site.releases.build import build_release
 from benchmark_site.releases.claims import claim
 from benchmark_site.releases.collect import collect
@@ -236,3 +236,25 @@ def requester(django_user_model):
     return django_user_model.objects.create_user(
         "ada", is_staff=True, first_name="Ada", last_name="Lovelace", password="x"
     )
+
+
+def test_a_hidden_item_that_stands_in_train_is_left_out(videos):
+    """Labelled video 0 gets a copy of a hidden query with its times, and of a hidden question with its options."""
+    query = Query.objects.filter(segment__clip__video=videos[10]).first()
+    question = Question.objects.filter(segment__clip__video=videos[11]).first()
+    clip = videos[0].clips.get()
+    place = query.segment
+    segment = Segment.objects.create(public_id=1, clip=clip, start=place.start + 0.04, end=place.end)
+    Query.objects.create(public_id=2, segment=segment, text=query.text.upper(), type="v")
+    copy = Question.objects.create(public_id=3, segment=segment, text=question.text)
+    for answer in question.answers.all():
+        copy.answers.create(position=3 - answer.position, text=answer.text, correct=answer.correct)
+    # the same words at other times, or with other options, are another item
+    far = Segment.objects.create(public_id=4, clip=clip, start=1, end=9)
+    for other in Query.objects.filter(segment__clip__video=videos[12]):
+        Query.objects.create(public_id=other.public_id // 2, segment=far, text=other.text, type="v")
+    release = collected()
+    left_out = [row["first"] for row in release.quality if row["id"] == "W4"]
+    assert left_out == [[f"moment {query.public_id}", f"qa {question.public_id}"]]
+    assert not release.items.filter(public_id__in=[query.public_id, question.public_id]).exists()
+    assert release.items.filter(split=HIDDEN).count() == 78
