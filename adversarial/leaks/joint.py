@@ -1,13 +1,16 @@
 """What is known of a whole file at once: one right answer a question, so many right places a text."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
+from scipy.special import expit, logsumexp
 
-_ROUNDS = 50
+Floats = NDArray[np.float64]
+
+_ROUNDS = 30
 
 
 def assign(
@@ -31,20 +34,36 @@ def assign(
     return np.array([entry.get(pair, -1) for pair in zip(place.tolist(), taken.tolist(), strict=True)], np.int64)
 
 
-def scale(scores: NDArray[np.float64], group: NDArray[np.int64], totals: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Chances [n, o] near softmax(scores) whose rows sum to 1 and whose groups sum to `totals` [G].
+def beliefs(scores: NDArray[np.float64], texts: Sequence[NDArray[np.int64]], odds: Mapping[int, Floats]) -> Floats:
+    """[n, o] scores that count what is known of whole texts; sum-product messages, damped, a fixed number of rounds.
 
-    `group` [n, o] says what each place counts towards, -1 for nothing. Iterative proportional fitting (Sinkhorn).
+    `scores` are log-chances of one right option a row; `texts` hold the flat places of each text, and odds[k] [k + 1]
+    how much likelier than by chance it is that 0 .. k of the k places of a text are right.
     """
-    chance = np.exp(scores - scores.max(axis=1, keepdims=True))
-    chance /= chance.sum(axis=1, keepdims=True)
-    bound = group >= 0
-    member = group[bound]
+    said = np.zeros(scores.size)  # log-odds that its text gives to each place
+    by_count = {k: np.array([places for places in texts if len(places) == k]) for k in odds}
     for _ in range(_ROUNDS):
-        sums = np.bincount(member, weights=chance[bound], minlength=len(totals))
-        chance[bound] *= (totals / np.maximum(sums, 1e-12))[member]
-        chance /= np.maximum(chance.sum(axis=1, keepdims=True), 1e-12)
-    return chance
+        total = scores + said.reshape(scores.shape)
+        others = np.stack([logsumexp(np.delete(total, o, axis=1), axis=1) for o in range(scores.shape[1])], axis=1)
+        heard = expit(scores - others).reshape(-1)
+        for k, places in by_count.items():
+            if len(places):
+                said[places] = (said[places] + _from_texts(heard[places], odds[k])) / 2
+    return scores + said.reshape(scores.shape)
+
+
+def _from_texts(chance: Floats, odds: Floats) -> Floats:
+    """[G, k] log-odds for each place of G texts, from the chances [G, k] of the other places."""
+    k = chance.shape[1]
+    found = np.empty_like(chance)
+    for place in range(k):
+        count = np.zeros((len(chance), k))  # chances that 0 .. k - 1 of the others are right
+        count[:, 0] = 1
+        for other in set(range(k)) - {place}:
+            hit = chance[:, [other]]
+            count = count * (1 - hit) + np.roll(count, 1, axis=1) * hit
+        found[:, place] = np.log(count @ odds[1:]) - np.log(count @ odds[:-1])
+    return found
 
 
 def follow(scores: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -4,15 +4,18 @@ from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
+from scipy.special import log_softmax
+from scipy.stats import binom
 
 from adversarial.leaks.counted import chances
-from adversarial.leaks.joint import assign, scale
+from adversarial.leaks.joint import assign, beliefs
 from adversarial.leaks.quiz import Places, Quiz, Scores, flat
 from adversarial.leaks.scoring import Attack
 from adversarial.text import canonical
 
 KIND = "file level"
 _MOST = 6  # places from which on counts are not told apart
+_CAUTION = 4  # texts by chance that are added to those counted
 _NEAR = 0.9  # cosine from which two options are near-equal
 
 
@@ -31,11 +34,11 @@ def file_level(quiz: Quiz) -> Iterator[Attack]:
     for name, score in worth.items():
         yield quiz.attack(f"{name}, counted", KIND, quiz.choose(score[quiz.test]))
         yield quiz.attack(f"{name}, with all models", KIND, quiz.choose(quiz.stack(score)))
-    counted = worth["places of the text"]
-    together = quiz.stack(*worth.values())
-    for name, score in {"": counted[quiz.test], ", with all models": together}.items():
-        yield quiz.attack(f"one right place a repeated text, assignment{name}", KIND, _assigned(quiz, score))
-        yield quiz.attack(f"right places a text, chances of the whole file{name}", KIND, _scaled(quiz, score, exact))
+    even = np.zeros((len(quiz.test), quiz.shape[1]))
+    for name, score in {"": even, ", with all models": log_softmax(quiz.stacked, axis=1)}.items():
+        joint = _believed(quiz, score)
+        yield quiz.attack(f"right places a text, sum-product{name}", KIND, quiz.choose(joint))
+        yield quiz.attack(f"right places a text, assignment{name}", KIND, _assigned(quiz, joint))
 
 
 def _folded(quiz: Quiz, rows: Places) -> list[str]:
@@ -73,35 +76,48 @@ def _pattern(count: Places) -> Places:
     return repeated * (count.shape[1] + 1) + repeated.sum(axis=1, keepdims=True)
 
 
+def _by_text(quiz: Quiz, rows: Places) -> list[Places]:
+    """The flat places of each folded text of these rows, texts in order."""
+    places: dict[str, list[int]] = {}
+    for place, text in enumerate(_folded(quiz, rows)):
+        places.setdefault(text, []).append(place)
+    return [np.array(places[text]) for text in sorted(places)]
+
+
+def _rights(quiz: Quiz) -> list[Scores]:
+    """For k = 0 .. _MOST: [k + 1] the chance that 0 .. k of a text's k places are right, as in the labelled splits."""
+    found = [binom.pmf(np.arange(k + 1), k, 1 / quiz.shape[1]) * _CAUTION for k in range(_MOST + 1)]
+    for rows in quiz.parts[:2]:
+        right = (np.arange(quiz.shape[1]) == quiz.right[rows][:, None]).reshape(-1)
+        for places in _by_text(quiz, rows):
+            if len(places) <= _MOST:
+                found[len(places)][right[places].sum()] += 1
+    return [counts / counts.sum() for counts in found]
+
+
+def _believed(quiz: Quiz, scores: Scores) -> Scores:
+    """Scores [n_test, o] that add to `scores` what the number of right places of each text tells."""
+    odds = {
+        k: chances / binom.pmf(np.arange(k + 1), k, 1 / quiz.shape[1]) for k, chances in enumerate(_rights(quiz)) if k
+    }
+    return beliefs(scores, _by_text(quiz, quiz.test), odds)
+
+
 def _assigned(quiz: Quiz, scores: Scores) -> Places:
-    """Answers [n_test] where no repeated text is right twice; the best option where all of a row's are taken."""
+    """Answers [n_test] where no text is right more often than such texts mostly are; best total of scores."""
     n, o = scores.shape
-    texts = _folded(quiz, quiz.test)
-    seen = Counter(texts)
-    column = {text: place for place, text in enumerate(sorted(text for text in seen if seen[text] > 1))}
-    columns = np.array([column.get(text, len(column) + place) for place, text in enumerate(texts)])
-    rows = np.repeat(np.arange(n), o)
-    best: dict[tuple[int, int], int] = {}  # a question may hold a text twice
-    for entry, pair in enumerate(zip(rows.tolist(), columns.tolist(), strict=True)):
-        if pair not in best or scores.flat[entry] > scores.flat[best[pair]]:
-            best[pair] = entry
-    kept = np.array(list(best.values()))
-    taken = assign(rows[kept], columns[kept], scores.reshape(-1)[kept], n)
-    return np.where(taken >= 0, kept[taken] % o, quiz.choose(scores))
-
-
-def _scaled(quiz: Quiz, scores: Scores, count: Places) -> Places:
-    """Answers [n_test] by chances that leave each repeated text as many right places as such texts have elsewhere."""
-    texts = _folded(quiz, quiz.test)
-    repeated = {text: place for place, text in enumerate(sorted(t for t, times in Counter(texts).items() if times > 1))}
-    if not repeated:
-        return quiz.choose(scores)
-    group = np.array([repeated.get(text, -1) for text in texts]).reshape(scores.shape)
-    times = np.zeros(len(repeated), np.int64)
-    times[group[group >= 0]] = count[quiz.test][group >= 0]
-    labelled = count[quiz.labelled]
-    right = labelled[np.arange(len(labelled)), quiz.right[quiz.labelled]]
-    most = int(max(count.max(), _MOST)) + 1
-    all_places = np.bincount(labelled.reshape(-1), minlength=most)
-    share = (np.bincount(right, minlength=most) + 1) / (all_places + quiz.shape[1])
-    return quiz.choose(scale(scores, group, times * share[times]))
+    most = [max(1, int(chances.argmax())) for chances in _rights(quiz)]
+    rows: list[int] = []
+    columns: list[int] = []
+    entries: list[int] = []
+    width = 0
+    for places in _by_text(quiz, quiz.test):
+        room = most[len(places)] if len(places) <= _MOST else len(places)
+        best = {place // o: place for place in sorted(places, key=scores.flat.__getitem__)}  # a row may hold it twice
+        for row, place in best.items():
+            rows += [row] * room
+            entries += [place] * room
+            columns += range(width, width + room)
+        width += room
+    taken = assign(np.array(rows), np.array(columns), scores.reshape(-1)[entries], n)
+    return np.where(taken >= 0, np.array(entries)[taken] % o, quiz.choose(scores))

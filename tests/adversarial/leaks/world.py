@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,9 +78,11 @@ def make_world(seed: int = 0, *, clips: int = 16, each: int | None = None, share
     return world
 
 
-def write_world(root: Path, world: World, *, version: int = 2, shared: bool = False) -> Path:
-    """The whole release folder, with its truth; a task without rows is left out."""
-    files: dict[str, bytes] = {}
+def write_world(
+    root: Path, world: World, *, version: int = 2, shared: bool = False, features: Sequence[str] = ()
+) -> Path:
+    """The whole release folder, with its truth; a task without rows is left out. Feature files lie there already."""
+    files = {path: (root / path).read_bytes() for path in features}
     withheld = HIDDEN if version == 2 else HIDDEN_IN_VERSION_1
     tables = {"moment": world.moments, "qa": world.questions}
     for task, table in ((task, table) for task, table in tables.items() if any(table.values())):
