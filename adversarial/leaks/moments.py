@@ -16,9 +16,19 @@ from evaluation.release import MomentQueries
 from evaluation.videos import VideoIndex
 
 NEAR = 0.8  # cosine from which two texts are near-equal
+NEIGHBOURS = 20  # labelled queries whose times tell what is usual for such a query
 
 Spans = NDArray[np.float64]
 Places = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Queries whose truth is public: `names` of their clips, `shares` [L, 2] start and end as shares of the clip."""
+
+    texts: list[str]
+    names: list[str]
+    shares: Spans
 
 
 @dataclass(frozen=True)
@@ -49,6 +59,20 @@ class Search:
         return self.clips.durations[clip][:, None] * self.prior_share
 
     @cached_property
+    def labelled(self) -> "Labelled | None":
+        """The queries of train and val, None without any."""
+        rows = [self.view.moments[split] for split in ("train", "val") if split in self.view.moments]
+        if not rows:
+            return None
+        return Labelled(
+            texts=[text for split in rows for text in split.desc],
+            names=[split.videos.names[place] for split in rows for place in split.video],
+            shares=np.concatenate(
+                [np.stack([s.start, s.end], axis=1) / s.videos.durations[s.video][:, None] for s in rows]
+            ),
+        )
+
+    @cached_property
     def spoken(self) -> dict[str, Floats]:
         """Space -> cosine [N, V] of every query with every clip's subtitles."""
         said = [self.view.spoken(name) for name in self.clips.names]
@@ -68,7 +92,10 @@ class Search:
 
 
 def without_leaks(search: Search) -> dict[str, Values]:
-    """The evaluator's blind baselines, and text-only retrieval over the subtitles."""
+    """The evaluator's blind baselines, text-only retrieval over the subtitles, and times as such queries have them.
+
+    A model that reads the query and sees nothing learns such times from train; that generalises and is no leak.
+    """
     train = search.view.moments.get("train")
     found: dict[str, Values] = {
         kind: moment_values(moment_baseline(kind, search.truth, train, search.seed), search.truth)
@@ -78,6 +105,13 @@ def without_leaks(search: Search) -> dict[str, Values]:
     for space, scores in search.spoken.items():
         guess = search.guess(search.best_clip(scores))
         found[f"subtitles, {space}"] = score_moments(guess, search.truth)
+    labelled = search.labelled
+    for space in SPACES if labelled else ():
+        nearest, _ = search.texts.nearest(space, search.queries, labelled.texts, NEIGHBOURS)
+        usual = np.median(labelled.shares[nearest], axis=1)
+        clip, durations = search.best_clip(search.spoken[space]), search.clips.durations
+        guess = Guess(clip, usual * durations[clip][:, None], usual * durations[search.truth.video][:, None])
+        found[f"reads the query, {space}"] = score_moments(guess, search.truth)
     return found
 
 
@@ -143,18 +177,14 @@ def _row_times(search: Search, table: Floats, place: Places, span: Spans, clip: 
 
 def across_splits(search: Search) -> Iterator[Attack]:
     """The labelled query that reads most alike: its times, and the hidden clip that its clip is a twin of."""
-    labelled = [search.view.moments[split] for split in ("train", "val") if split in search.view.moments]
-    if not labelled:
+    labelled = search.labelled
+    if labelled is None:
         return
-    texts = [text for rows in labelled for text in rows.desc]
-    names = [rows.videos.names[place] for rows in labelled for place in rows.video]
-    shares = np.concatenate(
-        [np.stack([rows.start, rows.end], axis=1) / rows.videos.durations[rows.video][:, None] for rows in labelled]
-    )
-    twin_of = _twins(search.view, search.clips, set(names))
-    twin = np.array([twin_of[name] for name in names])
+    shares = labelled.shares
+    twin_of = _twins(search.view, search.clips, set(labelled.names))
+    twin = np.array([twin_of[name] for name in labelled.names])
     for space in SPACES:
-        nearest, cosine = search.texts.nearest(space, search.queries, texts)
+        nearest, cosine = (found[:, 0] for found in search.texts.nearest(space, search.queries, labelled.texts))
         near, found = cosine >= NEAR, twin[nearest]
         clip = np.where(near & (found >= 0), found, search.best_clip(search.spoken[space]))
         copied = np.where(near[:, None], shares[nearest], search.prior_share)

@@ -53,12 +53,15 @@ class Texts:
             part = slice(first, min(first + _BLOCK, len(left)))
             yield part, self.similarity(space, left[part], right)
 
-    def nearest(self, space: str, left: Sequence[str], right: Sequence[str]) -> tuple[NDArray[np.int64], Floats]:
-        """Place in `right` of the most similar text of each of `left` [L], and the cosine [L]."""
-        place, cosine = np.zeros(len(left), np.int64), np.zeros(len(left), np.float32)
+    def nearest(
+        self, space: str, left: Sequence[str], right: Sequence[str], k: int = 1
+    ) -> tuple[NDArray[np.int64], Floats]:
+        """Places in `right` of the `k` most similar texts of each of `left` [L, k], the best first; cosines [L, k]."""
+        k = min(k, len(right))
+        place, cosine = np.zeros((len(left), k), np.int64), np.zeros((len(left), k), np.float32)
         for part, table in self.blocks(space, left, right):
-            place[part] = table.argmax(axis=1)
-            cosine[part] = table.max(axis=1)
+            place[part] = np.argsort(-table, axis=1, kind="stable")[:, :k] if k > 1 else table.argmax(axis=1)[:, None]
+            cosine[part] = np.take_along_axis(table, place[part], axis=1)
         return place, cosine
 
     def _rows(self, texts: Sequence[str]) -> list[int]:
