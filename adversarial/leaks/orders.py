@@ -79,7 +79,7 @@ def _clip_orders(search: Search) -> Iterator[Attack]:
     """Rows in one order, clips in another: aligned rank by rank, and as the best path by text that keeps both."""
     alike = np.sum([search.spoken[space] for space in SPACES], axis=0)
     n, v = len(search.truth), len(search.clips)
-    line = np.arange(v)[None] / v - (np.arange(n)[:, None] + 0.5) / n
+    line = (np.arange(v) + 0.5) / v - (np.arange(n)[:, None] + 0.5) / n
     near_line = -_LINE * (line / _LEEWAY) ** 2
     for (rows, rank), (clips, order), down in product(
         row_orders(search).items(), clip_orders(search).items(), (False, True)

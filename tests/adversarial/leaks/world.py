@@ -18,7 +18,7 @@ THINGS = (
     *("kite", "brush", "table", "bottle", "carpet", "candle", "basket", "helmet", "drum", "kettle", "mirror"),
     *("pillow", "scarf", "clock", "bucket", "needle", "shovel", "wallet", "trumpet", "hammer", "pan"),
 )
-SIZES = ("a tiny", "a small", "a big", "a huge", "an old", "a new", "a flat", "a round")
+SIZES = ("a tiny", "a huge", "an old", "a flat")
 COLOURS = ("red", "blue", "green", "yellow", "black", "white", "brown", "pink", "grey", "golden")
 
 
