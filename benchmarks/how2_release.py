@@ -144,9 +144,7 @@ def report(release: Any) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with the released CSV files")
-    parser.add_argument(
-        "--hidden-share", type=float, help="share of videos in test (default: a tenth, by the split)"
-    )
+    parser.add_argument("--hidden-share", type=float, help="share of videos in test (default: a tenth, by the split)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--home", type=Path, help="keep database and files here")
     options = parser.parse_args()
