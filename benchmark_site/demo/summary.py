@@ -13,9 +13,11 @@ from rich.table import Table
 from annotation import ledger
 from annotation.models import Assignment, Batch, Clip, Query, Question, Segment, Video, Worker
 from benchmark_site.leaderboard.models import Evaluation, State, Track
+from benchmark_site.releases.leak_table import leak_rows
 from benchmark_site.releases.models import Release, SplitVideo
 
 HEADLINE = "SVMR.R@1.tiou0.5.raw"
+WORST = 10  # attacks of the leak audit
 
 
 def print_summary(release: Release, console: Console, *, seconds: float) -> None:
@@ -24,6 +26,7 @@ def print_summary(release: Release, console: Console, *, seconds: float) -> None
     _counts(console)
     _money(console)
     _release(release, console)
+    _leaks(release, console)
     for track in Track.objects.filter(release=release).order_by("task", "split"):
         _board(track, console)
     _held_out(release, console)
@@ -59,6 +62,24 @@ def _release(release: Release, console: Console) -> None:
         panel = release.blind.get(when, {}).get("panel", {})
         shown = ", ".join(f"{name} {row['accuracy']:.3f}" for name, row in panel.items())
         console.print(f"[bold]Blind accuracy {when} matching[/] (chance 0.250): {shown}")
+
+
+def _leaks(release: Release, console: Console) -> None:
+    """The worst attacks on the release's own files, against what can be had without them."""
+    table = Table(
+        "attack", "task", "metric", "reaches", "without it", "verdict",
+        title=f"Leak audit: {release.hidden}, {release.leaks['comparisons']} comparisons, per cent [95 %]",
+    )  # fmt: skip
+    for row in leak_rows(release.leaks, exact=True)[:WORST]:
+        reaches = f"{row.value:.1f} [{row.low:.0f}, {row.high:.0f}]"
+        verdict = "leaks" if row.leaks else "no gain"
+        table.add_row(row.attack, row.task, row.metric, reaches, f"{row.without:.1f} ({row.without_by})", verdict)
+    console.print(table)
+    kept = Counter(release.items.filter(split="test").values_list("kind", "published"))
+    console.print(
+        "[bold]Test[/]       "
+        + ", ".join(f"{kept[kind, True]} published and {kept[kind, False]} kept {kind}" for kind in ("moment", "qa"))
+    )
 
 
 def _board(track: Track, console: Console) -> None:
