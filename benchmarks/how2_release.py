@@ -131,14 +131,22 @@ def report(release: Any) -> None:
         print(f"  {kind:<7} {split:<6} {'published' if published else 'reserve':<10} {n}")
     print({key: release.matching[key] for key in ("n", "reserve", "replaced", "fallbacks")})
     print(f"{release.leaks['comparisons']} comparisons, blocked: {release.leaks['blocked'] or 'nothing'}")
-    for row in release.leaks["rows"][:40]:
+    print(f"certain proofs: {release.leaks['proofs'] or 'none'}")
+    worst: dict[str, Any] = {}
+    for row in release.leaks["rows"]:
+        worst.setdefault(f"{row['task']} {row['attack']}", row)
+    for row in list(worst.values())[:30]:
         print(
             f"  {row['task']:<7} {row['attack']:<58} {row['metric']:<22} n {row['n']:<5} {row['value']:6.1f} "
             f"without {row['without']:6.1f}  gain {row['difference']:+6.1f} [{row['difference_low']:+.1f}, "
             f"{row['difference_high']:+.1f}]{'  LEAKS' if row['blocks'] else ''}"
         )
     best = max((row for row in release.leaks["rows"] if row["kind"] == "file level"), key=lambda row: row["value"])
-    print(f"item by item {best['without']:.1f}, with the whole file at best {best['value']:.1f} ({best['attack']})")
+    print(
+        f"questions: item by item {best['without']:.1f}, with the whole file at best {best['value']:.1f} "
+        f"({best['attack']}), that is {best['difference']:+.1f} [{best['difference_low']:+.1f}, "
+        f"{best['difference_high']:+.1f}]"
+    )
 
 
 def main() -> None:

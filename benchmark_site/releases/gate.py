@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from adversarial.text import canonical
 from annotation.models import Worker
 from annotation.rules import fold
 from benchmark_site.releases.errors import Refused
@@ -61,14 +62,14 @@ def copied_into_labelled(items: Sequence[Item]) -> list[Item]:
         if item.split == HIDDEN:
             continue
         if item.kind == Item.Kind.MOMENT:
-            spans[fold(item.text)].append(item)
+            spans[canonical(item.text)].append(item)
         else:
             asked.add(_asked(item))
     return [
         item
         for item in items
         if item.split == HIDDEN
-        and (_asked(item) in asked if item.kind == Item.Kind.QA else _timed_alike(item, spans[fold(item.text)]))
+        and (_asked(item) in asked if item.kind == Item.Kind.QA else _timed_alike(item, spans[canonical(item.text)]))
     ]
 
 
@@ -80,7 +81,8 @@ def found_copies(copies: Sequence[Item], items: Sequence[Item]) -> Row:
 def _asked(item: Item) -> tuple[str, str, frozenset[str]]:
     """What makes a question the same: its text, its right answer and its options, in any order."""
     assert item.answer_index is not None
-    return fold(item.text), fold(item.options[item.answer_index]), frozenset(map(fold, item.options))
+    right = canonical(item.options[item.answer_index])
+    return canonical(item.text), right, frozenset(map(canonical, item.options))
 
 
 def _timed_alike(item: Item, others: Iterable[Item]) -> bool:
