@@ -35,7 +35,10 @@ def _made_ids(field: str, ids: list[int], rows: list[recipes.Row], secrets: set[
 
 
 def _copied_moments(view: View, truth: MomentQueries) -> list[int]:
-    """Ids of hidden queries whose text and times stand in a labelled row."""
+    """Ids of hidden queries whose text stands in train or val, with their times in every such row.
+
+    Where equal texts have other times as well, the text is a general one, and nobody knows which to believe.
+    """
     spans = defaultdict(list)
     for split in ("train", "val"):
         if rows := view.moments.get(split):
@@ -44,14 +47,18 @@ def _copied_moments(view: View, truth: MomentQueries) -> list[int]:
     return [
         int(desc_id)
         for desc_id, text, start, end in zip(truth.desc_ids, truth.desc, truth.start, truth.end, strict=True)
-        if any(max(abs(start - low), abs(end - high)) <= _SAME_TIME for low, high in spans.get(canonical(text), []))
+        if (known := spans.get(canonical(text)))
+        and all(max(abs(start - low), abs(end - high)) <= _SAME_TIME for low, high in known)
     ]
 
 
 def _copied_questions(view: View, truth: Questions) -> list[int]:
-    """Ids of hidden questions that stand, with the same options and the same right one, in a labelled split."""
-    labelled = {key for split in ("train", "val") if (rows := view.questions.get(split)) for key in _keys(rows)}
-    return [int(qid) for qid, key in zip(truth.qids, _keys(truth), strict=True) if key in labelled]
+    """Ids of hidden questions that stand in train or val, in every such row with the same options and right answer."""
+    labelled = defaultdict(set)
+    for split in ("train", "val"):
+        for key in _keys(rows) if (rows := view.questions.get(split)) else ():
+            labelled[key[0]].add(key)
+    return [int(qid) for qid, key in zip(truth.qids, _keys(truth), strict=True) if labelled.get(key[0]) == {key}]
 
 
 def _keys(rows: Questions) -> Iterator[tuple[str, str, tuple[str, ...]]]:

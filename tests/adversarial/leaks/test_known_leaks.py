@@ -175,6 +175,14 @@ def test_one_query_copied_into_train(tmp_path: Path) -> None:
     assert report["blocked"] == ["moment copied from a labelled split"]
 
 
+def test_a_general_text_with_other_times_as_well_proves_nothing(tmp_path: Path) -> None:
+    world = only_moments(make_world())
+    hidden, copied, other = world.hidden_moments[7], *world.moments["train"][3:5]
+    copied |= {"desc": hidden["desc"], "ts": hidden["ts"]}
+    other |= {"desc": hidden["desc"], "ts": [hidden["ts"][0] + 0.2, hidden["ts"][1] + 0.2]}
+    assert audit_release(write_world(tmp_path, world))["blocked"] == []
+
+
 def test_clips_and_queries_copied_into_train(tmp_path: Path) -> None:
     """Copies under another clip name, half a second off: no proof, but the times and the clip's twin are found."""
     world = only_moments(make_world())
