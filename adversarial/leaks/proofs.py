@@ -53,12 +53,9 @@ def _copied_moments(view: View, truth: MomentQueries) -> list[int]:
 
 
 def _copied_questions(view: View, truth: Questions) -> list[int]:
-    """Ids of hidden questions that stand in train or val, in every such row with the same options and right answer."""
-    labelled = defaultdict(set)
-    for split in ("train", "val"):
-        for key in _keys(rows) if (rows := view.questions.get(split)) else ():
-            labelled[key[0]].add(key)
-    return [int(qid) for qid, key in zip(truth.qids, _keys(truth), strict=True) if labelled.get(key[0]) == {key}]
+    """Ids of hidden questions that stand, with the same options and the same right one, in a labelled split."""
+    labelled = {key for split in ("train", "val") if (rows := view.questions.get(split)) for key in _keys(rows)}
+    return [int(qid) for qid, key in zip(truth.qids, _keys(truth), strict=True) if key in labelled]
 
 
 def _keys(rows: Questions) -> Iterator[tuple[str, str, tuple[str, ...]]]:

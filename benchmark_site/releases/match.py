@@ -38,11 +38,13 @@ def match(release_id: int, token: str) -> None:
         matched += known.rows
         blind = _blind(matched, release.seed)
         negatives = _apply(questions, matched)
+    for item in gate.copied_into_labelled(questions):  # by the options that were borrowed: it can be looked up now
+        item.published = False
     published = [item for item in questions if item.published]
     quality = gate.check_matched(release, published, negatives, blind.get("after", {}).get("suspects", []))
     gate.refuse_blocked(quality)
     with held(release_id, token) as release:
-        Item.objects.bulk_update(questions, ["options", "answer_index"], batch_size=1000)
+        Item.objects.bulk_update(questions, ["options", "answer_index", "published"], batch_size=1000)
         Negative.objects.bulk_create(negatives, batch_size=1000)
         release.matching, release.blind = report, blind
         release.quality = sorted([*release.quality, *quality], key=lambda row: row["id"])
