@@ -26,6 +26,8 @@ from adversarial.parts import MAX_SEED
 from adversarial.paths import check_paths, writable, write_whole
 from adversarial.splits import MAX_FOLD, MIN_FOLD
 
+KEY_BYTES = 16, 4096
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # the bar of the work itself is on the screen
@@ -65,6 +67,13 @@ def _parser() -> argparse.ArgumentParser:
         "--lam", type=float, default=LAMBDA, help=f"weight of dissimilarity against relevance (default {LAMBDA})"
     )
     match.add_argument("--model", default=DEFAULT_MODEL, help=f"sentence-transformers model (default {DEFAULT_MODEL})")
+    match.add_argument(
+        "--order-key-file",
+        type=Path,
+        metavar="FILE",
+        help="a secret (at least 16 bytes) that draws the order of the options: without one, whoever knows seed and "
+        "ids can draw it again and read the right answers off it",
+    )
     match.add_argument(
         "--max-fold",
         type=whole_number(MIN_FOLD),
@@ -119,8 +128,16 @@ def _match(options: argparse.Namespace) -> int:
 
     if options.work and options.rounds > 1:
         raise ItemError("--work matches once, fold by fold: leave out --rounds, or --work")
-    settings = Settings(replace=options.replace, seed=options.seed, lam=options.lam, model=options.model)
+    settings = Settings(
+        replace=options.replace,
+        seed=options.seed,
+        lam=options.lam,
+        model=options.model,
+        order_key=_order_key(options.order_key_file),
+    )
     check_paths(options.input, [options.output] + ([options.report] if options.report else []))
+    if not settings.order_key:
+        print("warning: without --order-key-file seed and ids tell the places of the right answers", file=sys.stderr)
     with _Bar() as bar:
         if options.work:
             report = run_all(options.input, options.output, options.work, settings, options.max_fold, bar.show)
@@ -145,6 +162,15 @@ def _match(options: argparse.Namespace) -> int:
         f"certified gap {report['certified_gap']:.1e} nats per question"
     )
     return 0
+
+
+def _order_key(path: Path | None) -> str:
+    if path is None:
+        return ""
+    key = path.read_bytes()[: KEY_BYTES[1] + 1]
+    if not KEY_BYTES[0] <= len(key) <= KEY_BYTES[1]:
+        raise ItemError(f"{path}: expected {KEY_BYTES[0]} to {KEY_BYTES[1]} bytes of a secret, got {len(key)} or more")
+    return key.hex()
 
 
 def _audit(options: argparse.Namespace) -> int:

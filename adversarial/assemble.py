@@ -1,6 +1,6 @@
 """From picks to output rows, and the numbers of the report."""
 
-import zlib
+import hmac
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -18,7 +18,7 @@ Row = dict[str, Any]
 
 def fold_rows(rows: Sequence[Row], items: Sequence[Item], found: FoldMatch, settings: Settings) -> dict[int, Row]:
     """The output rows of one fold by their place in ``rows``; ``items`` are theirs. The reserve is not given out."""
-    orders = _option_orders([item for item in items if not item.reserve], settings.seed)
+    orders = option_orders([item for item in items if not item.reserve], settings.seed, settings.order_key)
     output: dict[int, Row] = {}
     for place, (row, item, picks) in enumerate(zip(rows, items, found.picks, strict=True)):
         if item.reserve:
@@ -46,12 +46,15 @@ def fold_rows(rows: Sequence[Row], items: Sequence[Item], found: FoldMatch, sett
     return output
 
 
-def _option_orders(items: Sequence[Item], seed: int) -> dict[str | int, list[int]]:
+def option_orders(items: Sequence[Item], seed: int, key: str) -> dict[str | int, list[int]]:
     """A new order of every item's options: over a fold the right one stands equally often at every place.
 
-    Where the places do not come out even, which of them stand once more differs from fold to fold.
+    Where the places do not come out even, which of them stand once more differs from fold to fold. Ids and seed are
+    public where a release is: only a secret key keeps the order from being drawn again by anybody.
     """
-    rng = np.random.default_rng([seed, zlib.crc32("\n".join(str(item.qid) for item in items).encode())])
+    ids = "\n".join(str(item.qid) for item in items)
+    drawn = hmac.digest(key.encode(), f"{seed}\n{ids}".encode(), "sha256")
+    rng = np.random.default_rng(int.from_bytes(drawn))
     groups: dict[int, list[Item]] = defaultdict(list)
     for item in items:
         groups[len(item.answers)].append(item)

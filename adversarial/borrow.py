@@ -49,6 +49,7 @@ class Settings:
     sim_bias: float = -7.2
     near: float = 0.85  # cosine from which two answers count as one
     tolerance: float = 5e-5  # nats per question
+    order_key: str = ""  # a secret: who knows it and the ids knows the order of the options, hence the right answers
 
     def __post_init__(self) -> None:
         check_seed(self.seed)
@@ -56,6 +57,8 @@ class Settings:
             raise ItemError(f"replace: expected a whole number of 1 or more, got {self.replace!r}")
         if not isinstance(self.model, str) or not self.model.strip():
             raise ItemError(f"model: expected the name of a sentence-transformers model, got {self.model!r}")
+        if not isinstance(self.order_key, str):
+            raise ItemError(f"order_key: expected a text, got {self.order_key!r}")
         for name, (low, high) in _RANGES.items():
             value = getattr(self, name)
             if not isinstance(value, int | float) or not low <= value <= high:  # nan is in no range
@@ -89,7 +92,7 @@ def match_fold(
 ) -> FoldMatch:
     """Borrow ``settings.replace`` answers for every item of a fold; the items stand in the order of their ids.
 
-    Where the fold has a reserve, its items borrow nothing and they alone lend, each once over all rounds, but for the
+    Where the fold is sealed, its reserve borrows nothing and alone lends, each item once over all rounds, but for the
     ``idle`` ones. Raises ItemError where an item has fewer wrong options than are to be replaced.
     """
     for item in items:
@@ -102,8 +105,8 @@ def match_fold(
     with threadpool_limits(1):  # one thread for each product: the sum's order, hence the result, stays the same
         learnt = steps.remember("learnt", lambda: _learn(items, settings, progress or _silent))
         pool = _pool(items, learnt, settings)
-        kept = np.array([item.reserve for item in items])
-        if kept.any():
+        if any(item.reserve is not None for item in items):
+            kept = np.array([bool(item.reserve) for item in items])
             lends = kept & [item.qid not in idle for item in items]
             pool = replace(pool, borrowers=_indices(~kept), lenders=_indices(lends))
         rounds: list[Matching] = []

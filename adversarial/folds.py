@@ -72,7 +72,7 @@ def plan(source: Path, work: Path, settings: Settings, max_fold: int = MAX_FOLD)
         raise ItemError(f"{work}: holds folds without their plan: name another folder, or empty this one")
     items = checked(iterate_rows(source), f"{source}: line", settings.replace)
     keys = [(item.split, item.video_id, item.reserve) for item in items]
-    sealed = {split for split, _, reserve in keys if reserve}
+    sealed = {split for split, _, reserve in keys if reserve is not None}
     place = assign_folds([key[:2] for key in keys], max_fold, settings.seed, sealed).tolist()
     del keys
     work.mkdir(parents=True, exist_ok=True)

@@ -27,7 +27,8 @@ _REPR.maxstring = _REPR.maxother = _REPR.maxlong = 60
 class Item:
     """One question with its options; ``split`` is the row's ``fold`` (matching never leaves it).
 
-    Where a fold has a ``reserve``, it alone lends right answers, and it is neither changed nor given out.
+    Where ``reserve`` is given, the fold is sealed: what is in the reserve lends right answers to what is not, and is
+    neither changed nor given out.
     """
 
     qid: str | int
@@ -36,7 +37,7 @@ class Item:
     answers: tuple[str, ...]
     answer_idx: int
     split: str
-    reserve: bool = False
+    reserve: bool | None = None
 
     @property
     def correct(self) -> str:
@@ -117,8 +118,8 @@ def parse_row(row: Mapping[str, Any], where: str) -> Item:
     split = row.get("fold", "")
     if isinstance(split, bool) or not isinstance(split, str | int):
         raise ItemError(f"{where}: field fold: expected a string or an integer, got {_brief(split)}")
-    reserve = row.get("reserve", False)
-    if not isinstance(reserve, bool):
+    reserve = row.get("reserve")
+    if "reserve" in row and not isinstance(reserve, bool):
         raise ItemError(f"{where}: field reserve: expected true or false, got {_brief(reserve)}")
     return Item(qid, video_id, question, tuple(answers), index, str(split), reserve)
 

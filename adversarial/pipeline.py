@@ -29,9 +29,9 @@ def match_items(
     """Replace ``replace`` written negatives of every question by right answers of other questions.
 
     ``rows``: ``{"qid", "video_id", "question", "answers", "answer_idx", "fold"?}``; the field ``fold`` keeps
-    matching inside a split. Rows with ``reserve: true`` lend to the others of their split, which then borrow from
-    nobody else, and are left out. Returns the rows in the input's order, the options in a new order, with one entry of
-    ``options`` for each of ``answers``: ``source`` (``correct``, ``human``, ``matched``) and for a matched one
+    matching inside a split. Where rows say ``reserve``, those with true lend to the others of their split, which borrow
+    from nobody else, and are left out. Returns the rows in the input's order, the options in a new order, with one
+    entry of ``options`` for each of ``answers``: ``source`` (``correct``, ``human``, ``matched``) and for a matched one
     ``source_qid``, ``relevance``, ``similarity``, ``replaced``; and the report. An item for which no legal answer is
     left keeps its written negative and says so under ``fallback``. Raises ItemError for bad rows, and where not one
     question can be matched. ``progress(stage, share)`` is called as the work goes on.
@@ -47,7 +47,7 @@ class Batch:
         self.rows = rows
         self.items = parse_rows(rows, replace=settings.replace)
         self._idle = idle(self.items)
-        sealed = {item.split for item in self.items if item.reserve}
+        sealed = {item.split for item in self.items if item.reserve is not None}
         place = assign_folds([(item.split, item.video_id) for item in self.items], max_fold, settings.seed, sealed)
         self._folds = [
             sorted(np.flatnonzero(place == fold).tolist(), key=lambda index: self.items[index].sort_key)

@@ -122,7 +122,12 @@ def _refusal(request: HttpRequest, reason: str, status: int = 400) -> HttpRespon
 
 
 def _is_over(hit: Hit, *, preview: bool) -> bool:
-    """Whether nobody may look at the task any more; while a batch is closing, those who have accepted still may."""
+    """Whether nobody may look at the task any more; while a batch is closing, those who have accepted still may.
+
+    Over for everybody is what a sealed release has hidden meanwhile (`sealed` is the release's mark on the clip).
+    """
+    if hasattr(hit.shown_clip, "sealed"):
+        return True
     closed = [Batch.State.CLOSED, Batch.State.CLOSING] if preview else [Batch.State.CLOSED]
     return hit.state == Hit.State.DONE or hit.batch.state in closed
 
@@ -132,7 +137,8 @@ def _find_hit(unit: str) -> Hit | None:
         pk = signing.loads(unit, salt=UNIT_SALT)
     except signing.BadSignature:
         return None
-    return Hit.objects.select_related("batch", "clip__video", "segment__clip__video").filter(pk=pk).first()
+    places = ("clip__video", "clip__sealed", "segment__clip__video", "segment__clip__sealed")
+    return Hit.objects.select_related("batch", *places).filter(pk=pk).first()
 
 
 def _origin(url: str) -> str:

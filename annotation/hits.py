@@ -32,11 +32,14 @@ class LaunchError(Exception):
 
 
 def units(batch: Batch) -> list[Clip] | list[Segment]:
-    """What the batch will ask about: playable clips, or the segments accepted so far, in a fixed order."""
+    """What the batch will ask about: playable clips, or the segments accepted so far, in a fixed order.
+
+    Not about clips that a sealed release hides: workers would be shown where its moments are.
+    """
     if batch.kind == Kind.SEGMENT:
-        clips = Clip.objects.filter(video__state=Video.State.READY, imported=False).select_related("video")
+        clips = Clip.objects.filter(video__state=Video.State.READY, imported=False, sealed=None).select_related("video")
         return sorted(clips, key=lambda clip: (clip.video.public_id, clip.start))
-    segments = Segment.objects.filter(clip__imported=False).select_related("clip__video")
+    segments = Segment.objects.filter(clip__imported=False, clip__sealed=None).select_related("clip__video")
     return sorted(segments, key=lambda row: (row.clip.video.public_id, row.clip.start, row.start, row.end))
 
 

@@ -149,6 +149,8 @@ class AccessMiddleware(MiddlewareMixin):
             add_never_cache_headers(response)
         elif settings.SESSION_COOKIE_NAME in request.COOKIES:
             patch_cache_control(response, private=True)
+        else:  # what is hidden or taken back must not live on in a cache
+            patch_cache_control(response, no_cache=True)
         return response
 
 

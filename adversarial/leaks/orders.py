@@ -98,6 +98,8 @@ def _clip_orders(search: Search) -> Iterator[Attack]:
 def _id_modulo(search: Search) -> Iterator[Attack]:
     place = np.asarray(search.truth.desc_ids % len(search.clips), np.int64)
     yield search.attack("id modulo the number of clips", KIND, search.guess(place))
+    rows = np.arange(len(search.truth)) % len(search.clips)
+    yield search.attack("row number modulo the number of clips", KIND, search.guess(rows))
 
 
 def _time_orders(search: Search) -> Iterator[Attack]:
@@ -137,10 +139,11 @@ def _at_quantile(spans: Spans, quantile: NDArray[np.float64]) -> Spans:
 
 
 def _gaps(search: Search) -> Iterator[Attack]:
-    """The longest silence of the clip, and its longest line."""
+    """The longest silence of the clip, its longest line, its longest line without a word (music, applause)."""
     longest: dict[str, Callable[[str, float], Spans]] = {
         "longest gap between subtitles": lambda clip, end: _longest(_silences(search, clip, end)),
         "longest subtitle": lambda clip, end: _longest(_lines(search, clip)),
+        "subtitle without words": lambda clip, end: _longest(_wordless(search, clip)),
     }
     for name, span_of in longest.items():
         spans = np.array(
@@ -154,6 +157,11 @@ def _gaps(search: Search) -> Iterator[Attack]:
 
 def _lines(search: Search, clip: str) -> Spans:
     return np.array([(line.start, line.end) for line in search.view.subtitles.get(clip, [])]).reshape(-1, 2)
+
+
+def _wordless(search: Search, clip: str) -> Spans:
+    lines = [line for line in search.view.subtitles.get(clip, []) if not any(map(str.isalnum, line.text))]
+    return np.array([(line.start, line.end) for line in lines]).reshape(-1, 2)
 
 
 def _silences(search: Search, clip: str, end: float) -> Spans:

@@ -5,6 +5,7 @@ The one place that reads release folders: attacks see a `View`, the truth reache
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,11 @@ from adversarial.errors import ItemError
 from evaluation.folder import HELD_OUT
 from evaluation.release import FOLDERS, SPLITS, MomentQueries, Questions, Release, Task, split_key
 from evaluation.rows import ReleaseError, SubtitleLine
+
+_FORMAT = re.compile(
+    r"MANIFEST\.json|PROVENANCE\.json|README\.md|subtitles\.jsonl|features/[\w.-]+\.safetensors"
+    r"|(moment/tvr|qa/value)/((train|val|test_public)\.jsonl|video2dur_idx\.json)"
+)
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,8 @@ class Audited:
     version: str
     hidden: str
     manifest_sha256: str
+    seed: int
+    strange_files: list[str]  # handed out, and no file of the format
     view: View
     moments: MomentQueries | None
     questions: Questions | None
@@ -70,6 +78,8 @@ def open_audited(folder: Path) -> Audited:
             version=release.version,
             hidden=release.hidden,
             manifest_sha256=release.manifest_sha256,
+            seed=release.manifest.seed,
+            strange_files=_strange_files(release),
             view=view,
             moments=_moment_truth(release, view),
             questions=_question_truth(release, view),
@@ -88,6 +98,13 @@ def _view(release: Release) -> View:
         },
         files=_listing(release.root),
     )
+
+
+def _strange_files(release: Release) -> list[str]:
+    """Listed or not: what lies in the public part and is read by nobody may hold anything, the truth included."""
+    public = (path for path in release.root.rglob("*") if path.is_file())
+    paths = (path.relative_to(release.root).as_posix() for path in public)
+    return sorted(path for path in paths if not path.startswith(f"{HELD_OUT}/") and not _FORMAT.fullmatch(path))
 
 
 def _has_rows(release: Release, task: Task, split: str) -> bool:

@@ -70,7 +70,7 @@ def _leaks(release: Release, console: Console) -> None:
         "attack", "task", "metric", "reaches", "without it", "verdict",
         title=f"Leak audit: {release.hidden}, {release.leaks['comparisons']} comparisons, per cent [95 %]",
     )  # fmt: skip
-    for row in leak_rows(release.leaks, exact=True)[:WORST]:
+    for row in leak_rows(release.leaks)[:WORST]:
         reaches = f"{row.value:.1f} [{row.low:.0f}, {row.high:.0f}]"
         verdict = "leaks" if row.leaks else "no gain"
         table.add_row(row.attack, row.task, row.metric, reaches, f"{row.without:.1f} ({row.without_by})", verdict)

@@ -270,7 +270,7 @@ def _find(request: HttpRequest, submission_id: uuid.UUID) -> Submission:
 
 
 def _shown(request: HttpRequest, submission: Submission) -> SubmissionOut:
-    evaluation = submission.evaluation
+    evaluation = submission.shown_evaluation
     return SubmissionOut(
         id=submission.pk,
         track=submission.track.path,

@@ -15,9 +15,9 @@ from django.db import transaction
 
 from benchmark_site.leaderboard import tokens
 from benchmark_site.leaderboard.models import ApiToken, Membership, Team, Track
+from benchmark_site.leaderboard.models.teams import BASELINE_TEAM
 from benchmark_site.leaderboard.systems import System
 
-TEAM = "HERO Bench baselines"
 _USER = "hero-bench-baselines"
 _PATIENCE_S = 120  # the web server may be restarting
 _PAUSE_S = 2
@@ -79,5 +79,5 @@ def _membership() -> Membership:
     if made:
         user.set_unusable_password()
         user.save()
-    team, _ = Team.objects.get_or_create(name=TEAM, defaults={"baseline": True})
+    team, _ = Team.objects.get_or_create(name=BASELINE_TEAM, baseline=True)
     return Membership.objects.get_or_create(team=team, user=user)[0]

@@ -37,6 +37,7 @@ def board_csv(board: Board) -> str:
 
 def _facts(row: Row) -> dict[str, Any]:
     submission = row.submission
+    hidden = submission.track.hides_truth  # the hash of a small file tells the file, see shown.py
     return {
         "rank": row.rank,
         "method": submission.method,
@@ -45,7 +46,7 @@ def _facts(row: Row) -> dict[str, Any]:
         "beats_blind": row.primary.beats_blind if row.primary else None,
         "submitted_at": submission.created_at.isoformat(),
         "submission": str(submission.pk),
-        "predictions_sha256": submission.sha256,
+        **({} if hidden else {"predictions_sha256": submission.sha256}),
         "evaluator_version": row.evaluation.evaluator_version,
         "manifest_sha256": row.evaluation.manifest_sha256,
     }

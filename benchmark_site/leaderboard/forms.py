@@ -8,6 +8,7 @@ from django import forms
 from django.db.models import QuerySet
 
 from benchmark_site.leaderboard.models import ApiToken, Submission, Team
+from benchmark_site.leaderboard.models.teams import not_the_baselines
 
 
 class SubmissionForm(forms.ModelForm):
@@ -46,6 +47,10 @@ class TeamForm(forms.ModelForm):
     class Meta:
         model = Team
         fields = ["name"]
+
+    def clean_name(self) -> str:
+        not_the_baselines(self.cleaned_data["name"])
+        return str(self.cleaned_data["name"])
 
 
 class TokenForm(forms.ModelForm):

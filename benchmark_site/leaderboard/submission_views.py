@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST
 from benchmark_site.leaderboard import uploads
 from benchmark_site.leaderboard.board_views import find_track
 from benchmark_site.leaderboard.forms import UploadForm
-from benchmark_site.leaderboard.models import Evaluation, State, Submission, Team, Track
+from benchmark_site.leaderboard.models import Submission, Team, Track
 from benchmark_site.leaderboard.quota import quota
 from benchmark_site.leaderboard.refusals import Refusal
 from benchmark_site.leaderboard.shown import digits, shown_breakdowns, shown_notes, shown_report, shown_scores
@@ -88,7 +88,7 @@ def submissions(request: HttpRequest) -> HttpResponse:
 def submission(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """State, problems, scores; the page asks again while the scoring is under way."""
     found = get_object_or_404(visible_to(request.user), pk=pk)
-    evaluation = _shown_evaluation(found)
+    evaluation = found.shown_evaluation
     own = _is_own(request, found)
     context: dict[str, Any] = {
         "submission": found,
@@ -130,7 +130,7 @@ def publish(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 def report(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """The evaluator's report as JSON; where the truth is hidden, what the track shows of it."""
     found = get_object_or_404(visible_to(request.user), pk=pk)
-    response = JsonResponse(shown_report(_shown_evaluation(found)))
+    response = JsonResponse(shown_report(found.shown_evaluation))
     response["Content-Disposition"] = f'attachment; filename="{found.pk}.json"'
     return response
 
@@ -146,11 +146,6 @@ def _submit_page(request: HttpRequest, track: Track, form: UploadForm, status: i
         "max_bytes": uploads.max_bytes(),
     }
     return render(request, "leaderboard/submit.html", context, status=status)
-
-
-def _shown_evaluation(found: Submission) -> Evaluation:
-    """The latest that is done, so that a failed new scoring takes no score away; else the latest."""
-    return found.evaluations.filter(state=State.DONE).order_by("-id").first() or found.evaluation
 
 
 def _is_own(request: HttpRequest, found: Submission) -> bool:

@@ -18,6 +18,7 @@ from benchmark_site.leaderboard.models import Evaluation, State, Submission, Tea
 from benchmark_site.leaderboard.quota import DAY, check_quota, lock_people, sent_by
 from benchmark_site.leaderboard.refusals import Refusal
 from benchmark_site.leaderboard.score import queue_evaluation
+from benchmark_site.leaderboard.visibility import check_may_show
 
 # Failed and cancelled submissions eat no quota, but each is a file on the disk and a run of the scorer.
 MOST_ATTEMPTS_A_DAY = 100
@@ -31,7 +32,8 @@ def check_may_submit(team: Team, track: Track, now: datetime) -> None:
     if not track.is_open(now):
         raise Refusal("track", "closed", f"{track.path} closed at {track.closes_at:%Y-%m-%d %H:%M} UTC", status=403)
     check_quota(team, track, now)
-    attempts = Submission.objects.filter(team=team, track=track, created_at__gt=now - DAY).count()
+    recent = sent_by(team.members.all(), Track.objects.filter(pk=track.pk)).filter(created_at__gt=now - DAY)  # type: ignore[arg-type]
+    attempts = recent.count()
     if attempts >= MOST_ATTEMPTS_A_DAY:
         raise Refusal("track", "attempts", f"{attempts} attempts in 24 hours, failed ones included", status=429)
 
@@ -58,6 +60,8 @@ def create_submission(
             people = lock_people(team)
             submission.created_at = timezone.now()
             check_may_submit(team, track, submission.created_at)
+            if submission.public and not submission.baseline:
+                check_may_show(submission)
             _check_new(submission, people)
             submission.save(force_insert=True)
             submission.people.set(people)

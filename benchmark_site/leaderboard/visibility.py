@@ -14,9 +14,25 @@ def set_public(submission: Submission, public: bool) -> None:
     """Show it on the board, or take it back. Raises Refusal for a baseline, and for one that the organiser hides."""
     if submission.baseline and not public:
         raise Refusal("public", "baseline", "baselines are always public", status=409)
+    if public:
+        check_may_show(submission)
     # Conditional, because the organiser may hide it after it was read.
     if not Submission.objects.filter(pk=submission.pk, hidden_at__isnull=True).update(public=public):
         raise Refusal("public", "hidden", "the organiser has hidden it and alone can show it again", status=409)
+
+
+def check_may_show(submission: Submission) -> None:
+    """Raise Refusal while the organiser hides something of the team on this track.
+
+    The same predictions with one more blank are another file, and would undo the hiding.
+    """
+    if Submission.objects.filter(team=submission.team, track=submission.track, hidden_at__isnull=False).exists():
+        raise Refusal(
+            "public",
+            "hidden",
+            "the organiser hides a submission of this team here: ask before showing another",
+            status=409,
+        )
 
 
 def hide(submissions: QuerySet[Submission], reason: str, organiser: AbstractBaseUser | AnonymousUser) -> int:

@@ -6,10 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 from annotation.models import Clip
-from benchmark_site.releases.leak_table import LeakRow, leak_rows, proofs, waived
+from benchmark_site.releases.leak_table import LeakRow, proofs, public_rows, waived
 from benchmark_site.releases.models import Item, Release, Split
 
-OF_EACH_KIND = 3
 SEALED = """- The hidden split is **sealed**: a clip of test serves one task. What was collected about it for the other
   task is never published; the wrong answers that test questions borrow come from there, each once. Published and
   reserve: {counts}."""
@@ -73,7 +72,7 @@ def _hidden(release: Release, items: Sequence[Item]) -> str:
 
 def _leaks(release: Release) -> str:
     """The audit of the whole release as a table, the worst first, in bold where the hidden split is shared."""
-    rows = _worst_of_each_kind(leak_rows(release.leaks))
+    rows = public_rows(release.leaks)
     if not rows:
         return "No attack could be tried: the hidden split has no published item."
     answered = waived(release)
@@ -81,26 +80,16 @@ def _leaks(release: Release) -> str:
     lines = [
         f"{release.leaks['comparisons']} comparisons of attacks that use nothing but the public files with what can be "
         "had without them; per cent, rounded to what the size of the split supports. *Leaks* says that an attack gains "
-        "more than its interval over all comparisons. The worst of each kind:",
+        "more than its interval over all comparisons. The worst of each kind. "
+        "It never proves that there is no leak.",
         "",
         "| attack | task | metric | reaches | without it | verdict |",
         "|---|---|---|---|---|---|",
         *(_line(row, answered, bold) for row in rows),
     ]
-    lines += ["", *(f"- {name}: gives away {n} hidden items for certain" for name, n in proofs(release.leaks).items())]
+    lines += ["", *(f"- {name}: certain, {n} found" for name, n in proofs(release.leaks).items())]
     lines += [f"- Waived: {attack}: {reason}" for attack, reason in answered.items()]
     return "\n".join(lines).rstrip()
-
-
-def _worst_of_each_kind(rows: Sequence[LeakRow]) -> list[LeakRow]:
-    """What leaks, and of the others a few of each task and kind; the page of the release shows all."""
-    seen: Counter[tuple[str, str]] = Counter()
-    kept = []
-    for row in rows:
-        seen[row.task, row.kind] += 1
-        if row.leaks or seen[row.task, row.kind] <= OF_EACH_KIND:
-            kept.append(row)
-    return kept
 
 
 def _line(row: LeakRow, answered: dict[str, str], bold: bool) -> str:

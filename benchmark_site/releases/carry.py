@@ -6,7 +6,7 @@ another question in the next version that it was right in neither.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,37 +41,31 @@ def carried(release: Release, questions: Sequence[Item]) -> Carried:
     by_qid = {item.public_id: item for item in questions if item.split == HIDDEN}
     earlier = frozen.filter(public_id__in=[qid for qid, item in by_qid.items() if item.published])
     latest = {
-        item.public_id: item for item in earlier.prefetch_related("negatives__source").order_by("release__frozen_at")
+        item.public_id: item
+        for item in earlier.prefetch_related("negatives__source").order_by("release__frozen_at")
+        if _same(item, by_qid[item.public_id])
     }
-    kept = {qid: before for qid, before in latest.items() if _same(before, by_qid[qid])}
-    while torn := [qid for qid, before in kept.items() if not _lenders_stand(before, by_qid, kept)]:
-        for qid in torn:
-            del kept[qid]
-    found.rows = [_row(by_qid[qid], before) for qid, before in kept.items()]
-    found.qids = set(kept)
-    found.texts = {canonical(option) for before in kept.values() for option in before.options}
+    found.rows = [_row(by_qid[qid], before, by_qid) for qid, before in latest.items()]
+    found.qids = set(latest)
+    found.texts = {canonical(option) for before in latest.values() for option in before.options}
     return found
-
-
-def _lenders_stand(before: Item, by_qid: Mapping[int, Item], kept: Collection[int]) -> bool:
-    """Whether every lender is still there and says the same: in the reserve, or itself a carried question."""
-    return all(
-        n.source.public_id in by_qid
-        and _same(n.source, by_qid[n.source.public_id])
-        and (not by_qid[n.source.public_id].published or n.source.public_id in kept)
-        for n in before.negatives.all()
-    )
 
 
 def _same(before: Item, now: Item) -> bool:
     return (before.text, before.options[before.answer_index or 0]) == (now.text, now.options[now.answer_index or 0])
 
 
-def _row(now: Item, before: Item) -> dict[str, Any]:
-    """The row of an earlier version, as adversarial.pipeline.match_items would give it."""
+def _row(now: Item, before: Item, by_qid: Mapping[int, Item]) -> dict[str, Any]:
+    """The row of an earlier version, as adversarial.pipeline.match_items would give it.
+
+    A lent option stays also where its lender is gone; then it counts as written.
+    """
     options: list[dict[str, Any]] = [{"source": "human"} for _ in before.options]
     options[before.answer_index or 0]["source"] = "correct"
     for negative in before.negatives.all():
+        lender = by_qid.get(negative.source.public_id)
+        if lender is None or not _same(negative.source, lender):
+            continue
         options[negative.option] = {
             "source": "matched",
             "source_qid": negative.source.public_id,

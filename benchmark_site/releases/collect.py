@@ -22,6 +22,7 @@ def collect(release_id: int, token: str) -> None:
     quality: list[gate.Row] = []
     try:
         with held(release_id, token) as release:
+            release.items.all().delete()  # of a snapshot that another release's freezing has overtaken
             items = _accepted(release)
             if not items:
                 raise Refused("nothing has been accepted yet: no query, no question")
@@ -38,8 +39,9 @@ def collect(release_id: int, token: str) -> None:
             gate.refuse_blocked(quality)
             Item.objects.bulk_create(items, batch_size=1000)
             release.quality = quality
+            release.frozen_before = Release.objects.filter(state=Release.State.FROZEN).count()
             release.step = Release.Step.MATCH
-            release.save(update_fields=["quality", "step"])
+            release.save(update_fields=["quality", "frozen_before", "step"])
     except Refused:  # the transaction is gone with all it wrote; the report of the gate stays
         with held(release_id, token) as release:
             release.quality = quality

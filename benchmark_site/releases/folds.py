@@ -24,6 +24,7 @@ from adversarial.borrow import Settings
 from adversarial.folds import gather, plan, run_fold
 from adversarial.items import read_rows, write_rows
 from benchmark_site.releases import tasks
+from benchmark_site.releases.files import SECRET_FOLDER
 from benchmark_site.releases.models import Release
 
 Row = dict[str, Any]
@@ -36,11 +37,12 @@ def match_in_folds(release: Release, rows: Sequence[Row], replace: int) -> tuple
     text = json.dumps(list(rows), ensure_ascii=False, sort_keys=True)
     work = _folder(release.pk) / hashlib.sha256(text.encode()).hexdigest()[:16]
     _forget_others(work)
-    work.mkdir(parents=True, exist_ok=True)
+    work.parent.mkdir(SECRET_FOLDER, parents=True, exist_ok=True)  # the right answers of test lie in it
+    work.mkdir(exist_ok=True)
     questions, folds = work / "questions.jsonl", work / "folds"
     if not questions.exists():
         write_rows(questions, rows)
-    count = plan(questions, folds, Settings(replace=replace, seed=release.seed))
+    count = plan(questions, folds, Settings(replace=replace, seed=release.seed, order_key=_order_key(release)))
     if count > 1:
         transaction.on_commit(lambda: _queue(release.pk, count))
     for fold in range(count):
@@ -56,6 +58,11 @@ def match_one(release_id: int, fold: int) -> None:
             run_fold(planned.parent, fold)
         except FileNotFoundError:  # the builder finished, and forgot the folder, while this one waited for the lock
             logger.info("release %s: fold %s is done", release_id, fold)
+
+
+def _order_key(release: Release) -> str:
+    """Ids and seed are public; the order of the options must not follow from them."""
+    return hashlib.sha256(f"order of options\n{release.seal}".encode()).hexdigest()
 
 
 def forget(release_id: int) -> None:

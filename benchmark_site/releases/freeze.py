@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
+from django.db import connection
 from django.utils import timezone
 
 from benchmark_site.releases.claims import held
@@ -54,7 +55,12 @@ def write_and_freeze(release_id: int, token: str) -> None:
         held_out, sha256 = write_manifests(partial, release, files)
         _write_provenance(partial, release)
         _read_back(partial)
-        with held(release_id, token) as release:
+        with held(release_id, token) as release, connection.cursor() as cursor:
+            # Two releases that freeze at once must not both think that the other is not there.
+            cursor.execute("LOCK TABLE releases_sealedclip IN SHARE ROW EXCLUSIVE MODE")
+            if Release.objects.filter(state=Release.State.FROZEN).count() != release.frozen_before:
+                _start_over(release)
+                return
             _move(partial, release.folder)
             ReleaseFile.objects.bulk_create(
                 ReleaseFile(release=release, **file.__dict__) for file in [*files, held_out]
@@ -69,6 +75,16 @@ def write_and_freeze(release_id: int, token: str) -> None:
             )
     for left_over in release.folder.parent.glob(f".{release.folder_name}.*.partial"):  # of workers that were killed
         shutil.rmtree(left_over, ignore_errors=True)
+
+
+def _start_over(release: Release) -> None:
+    """Another release was frozen since the snapshot: what it told and lent must be known to this one.
+
+    Both would otherwise publish the same hidden questions with other options, and what differs is wrong.
+    """
+    release.waivers.all().delete()
+    release.step, release.leaks, release.matching, release.blind = Release.Step.COLLECT, {}, {}, {}
+    release.save(update_fields=["step", "leaks", "matching", "blind"])
 
 
 @contextmanager

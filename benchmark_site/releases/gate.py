@@ -52,24 +52,29 @@ def check_splits(items: Sequence[Item]) -> Row:
 
 
 def copied_into_labelled(items: Sequence[Item]) -> list[Item]:
-    """Hidden items that can be looked up: a labelled one of the same text has the same times, or the same options.
+    """Hidden items that can be looked up: the labelled ones of the same text all have the same times, or those with
+    the same options the same right one. A general text that stands there with other answers as well tells nothing.
 
     Whatever they would measure, it is not looking at a video, so they are left out of the release.
     """
     spans = defaultdict(list)
-    asked = set()
+    asked = defaultdict(set)
     for item in items:
         if item.split == HIDDEN:
             continue
         if item.kind == Item.Kind.MOMENT:
             spans[canonical(item.text)].append(item)
         else:
-            asked.add(_asked(item))
+            asked[_asked(item)].add(_right(item))
     return [
         item
         for item in items
         if item.split == HIDDEN
-        and (_asked(item) in asked if item.kind == Item.Kind.QA else _timed_alike(item, spans[canonical(item.text)]))
+        and (
+            asked[_asked(item)] == {_right(item)}
+            if item.kind == Item.Kind.QA
+            else _timed_alike(item, spans[canonical(item.text)])
+        )
     ]
 
 
@@ -78,15 +83,20 @@ def found_copies(copies: Sequence[Item], items: Sequence[Item]) -> Row:
     return _row("W4", "no hidden item stands in train or val as well (left out)", copies, items, severity="warn")
 
 
-def _asked(item: Item) -> tuple[str, str, frozenset[str]]:
-    """What makes a question the same: its text, its right answer and its options, in any order."""
+def _asked(item: Item) -> tuple[str, frozenset[str]]:
+    """What makes a question the same: its text and its options, in any order."""
+    return canonical(item.text), frozenset(map(canonical, item.options))
+
+
+def _right(item: Item) -> str:
     assert item.answer_index is not None
-    right = canonical(item.options[item.answer_index])
-    return canonical(item.text), right, frozenset(map(canonical, item.options))
+    return canonical(item.options[item.answer_index])
 
 
-def _timed_alike(item: Item, others: Iterable[Item]) -> bool:
-    return any(max(abs(item.start - one.start), abs(item.end - one.end)) <= TOLERANCE_S for one in others)
+def _timed_alike(item: Item, others: Sequence[Item]) -> bool:
+    return bool(others) and all(
+        max(abs(item.start - one.start), abs(item.end - one.end)) <= TOLERANCE_S for one in others
+    )
 
 
 def check_matched(

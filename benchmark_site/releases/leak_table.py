@@ -1,7 +1,7 @@
-"""The leak audit as everybody may read it: rounded to what the size of the hidden split supports, worst first.
+"""The leak audit: whole and exact for those who collect, for everybody as much as the hidden split can bear.
 
-Each attack is a fixed set of predictions scored on the hidden truth, so its exact score would tell about that truth
-what a submission's score would.
+Each attack is a fixed set of predictions scored on the hidden truth, so its score tells about that truth what a
+submission's score would.
 """
 
 from __future__ import annotations
@@ -38,12 +38,24 @@ class LeakRow:
     leaks: bool
 
 
-def leak_rows(leaks: dict[str, Any], *, exact: bool = False) -> list[LeakRow]:
-    """Every attack of an audit's report, each at its worst. `exact`: unrounded, for whoever holds the truth anyway."""
+def leak_rows(leaks: dict[str, Any]) -> list[LeakRow]:
+    """Every attack of an audit's report, each at its worst, exact: for whoever holds the truth anyway."""
     worst: dict[str, dict[str, Any]] = {}
     for row in leaks.get("rows", []):
         worst.setdefault(f"{row['task']} {row['attack']}", row)
-    return [_row(row, exact=exact) for row in worst.values()]
+    return [_row(row, exact=True) for row in worst.values()]
+
+
+def public_rows(leaks: dict[str, Any]) -> list[LeakRow]:
+    """What leaks, and else the worst attack of each kind on each task, rounded, by name.
+
+    No more of them, nor in the order of their exact values: a vote of a hundred attacks weighed by what each reaches
+    answers better than any of them.
+    """
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in leaks.get("rows", []):
+        found.setdefault((row["task"], row["attack"] if row["blocks"] else row["kind"]), row)
+    return sorted((_row(row, exact=False) for row in found.values()), key=lambda row: (row.task, row.kind, row.attack))
 
 
 def proofs(leaks: dict[str, Any]) -> dict[str, int]:

@@ -9,13 +9,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from adversarial.audit import audit_items
-from adversarial.items import ItemError
+from adversarial.cues import suspects
+from adversarial.items import ItemError, parse_rows
 from benchmark_site.releases import gate
 from benchmark_site.releases.carry import Carried, carried
 from benchmark_site.releases.claims import held
 from benchmark_site.releases.errors import Refused
 from benchmark_site.releases.folds import forget, match_in_folds
 from benchmark_site.releases.models import Item, Negative, Release
+from benchmark_site.releases.seal import HIDDEN
 
 REPLACED = 1  # written negatives of three that are replaced (paper, section 4.2)
 
@@ -29,19 +31,22 @@ def match(release_id: int, token: str) -> None:
     report: Row = {}
     blind: Row = {}
     negatives: list[Negative] = []
+    found: list[Row] = []
     if questions:
+        sealed = release.hidden == Release.Hidden.SEALED
         known = carried(release, questions)
         try:
-            matched, report = match_in_folds(release, _rows(questions, known), REPLACED)
+            matched, report = match_in_folds(release, _rows(questions, known, sealed=sealed), REPLACED)
         except ItemError as error:
             raise Refused(f"negatives: {error}") from error
         matched += known.rows
         blind = _blind(matched, release.seed)
+        found = suspects(parse_rows(matched), matched)
         negatives = _apply(questions, matched)
     for item in gate.copied_into_labelled(questions):  # by the options that were borrowed: it can be looked up now
         item.published = False
     published = [item for item in questions if item.published]
-    quality = gate.check_matched(release, published, negatives, blind.get("after", {}).get("suspects", []))
+    quality = gate.check_matched(release, published, negatives, found)
     gate.refuse_blocked(quality)
     with held(release_id, token) as release:
         Item.objects.bulk_update(questions, ["options", "answer_index", "published"], batch_size=1000)
@@ -54,16 +59,20 @@ def match(release_id: int, token: str) -> None:
 
 
 def _blind(matched: list[Row], seed: int) -> Row:
-    """The audit of the written and of the matched options; with too few questions, empty panels and the reason."""
+    """The audit of the written and of the matched options; with too few questions, empty panels and the reason.
+
+    Of labelled splits alone, whose exact figures everybody may read; the leak audit tries the hidden one.
+    """
+    labelled = [row for row in matched if row["fold"] != HIDDEN]
     try:
-        after = audit_items(matched, seed=seed)
+        after = audit_items(labelled, seed=seed)
     except ItemError as error:
         refused = {"panel": {}, "refused": str(error)}
         return {"before": refused, "after": refused}
     return {"before": after.pop("before", after), "after": after}
 
 
-def _rows(questions: Sequence[Item], known: Carried) -> list[Row]:
+def _rows(questions: Sequence[Item], known: Carried, *, sealed: bool) -> list[Row]:
     """What is to be matched: without the carried questions and without the reserve that would give something away."""
     return [
         {
@@ -73,7 +82,7 @@ def _rows(questions: Sequence[Item], known: Carried) -> list[Row]:
             "answers": item.options,
             "answer_idx": item.answer_index,
             "fold": item.split,
-            "reserve": not item.published,
+            **({"reserve": not item.published} if sealed and item.split == HIDDEN else {}),
         }
         for item in questions
         if known.leaves(item)

@@ -109,6 +109,9 @@ class Release(models.Model):
     quality = models.JSONField(default=list, blank=True, help_text="quality gate: one row per check")
     matching = models.JSONField(default=dict, blank=True, help_text="report of the matching")
     blind = models.JSONField(default=dict, blank=True, help_text="audit by blind adversaries: before, after")
+    frozen_before = models.PositiveIntegerField(
+        default=0, help_text="frozen releases at the time of the snapshot, whose hidden items it follows"
+    )
     leaks = models.JSONField(default=dict, blank=True, help_text="audit of the whole release by attacks on its files")
     sha256 = models.CharField(max_length=64, blank=True, help_text="of MANIFEST.json: the release hash")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True)
@@ -312,7 +315,7 @@ class Waiver(models.Model):
     """Somebody answers for a leak that the audit found; printed on the card and the page."""
 
     release = models.ForeignKey(Release, on_delete=models.CASCADE, related_name="waivers")
-    attack = models.CharField(max_length=100, help_text="as the audit calls it")
+    attack = models.TextField(help_text="as the audit calls it")
     reason = models.TextField(help_text="why the release may be frozen all the same; everybody reads it")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     name = models.CharField(max_length=150, help_text="of the person, as printed")

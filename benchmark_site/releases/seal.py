@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from django.db import connection
 
 from annotation.models import Clip
-from benchmark_site.releases.deal import FLOOR, TASKS, deal_videos, too_few
+from benchmark_site.releases.deal import FLOOR, QA, TASKS, deal_videos, too_few
 from benchmark_site.releases.errors import Refused
 from benchmark_site.releases.models import Item, Release, SealedClip, Split
 
@@ -19,7 +19,8 @@ def seal(release: Release, items: Sequence[Item]) -> list[Item]:
     """Deal new hidden videos and mark the reserve of a sealed release; the items that stay in it. Raises Refused.
 
     What was told cannot be hidden again, and what is hidden must not be told: a sealed release leaves out the videos
-    that a shared one has shown for both tasks, a shared one the other task's items on videos that are sealed.
+    that a shared one has shown questions about (their answers were lent in its own file, and told of its moments), a
+    shared one the other task's items on videos that are sealed.
     """
     with connection.cursor() as cursor:
         # Two releases that meet the same new clip must not deal it twice: one waits, then sees the ledger.
@@ -58,11 +59,12 @@ def _loads(hidden: Iterable[Item]) -> dict[str, Counter[str]]:
 
 
 def _shown() -> dict[str, set[str]]:
-    """{video: tasks} that frozen releases have shown of the hidden split."""
-    shown = defaultdict(set)
+    """{video: tasks} about which frozen releases have told something of the hidden split."""
+    shown: dict[str, set[str]] = defaultdict(set)
     frozen = Item.objects.filter(release__state=Release.State.FROZEN, split=HIDDEN, published=True)
-    for video, kind in frozen.values_list("video__public_id", "kind").distinct().order_by():
-        shown[video].add(kind)
+    for video, kind, hidden in frozen.values_list("video__public_id", "kind", "release__hidden").distinct().order_by():
+        told_both = kind == QA and hidden == Release.Hidden.SHARED
+        shown[video] |= set(TASKS) if told_both else {kind}
     return shown
 
 

@@ -18,7 +18,7 @@ from annotation.roles import COLLECT
 from benchmark_site.releases import services
 from benchmark_site.releases.export import public_zip
 from benchmark_site.releases.files import HELD_OUT_MANIFEST, MANIFEST
-from benchmark_site.releases.leak_table import leak_rows, proofs, waived
+from benchmark_site.releases.leak_table import leak_rows, proofs, public_rows, waived
 from benchmark_site.releases.models import Item, Release, ReleaseFile, Split
 
 
@@ -54,7 +54,7 @@ class ReleaseDetail(DetailView):
             splits=split_table(release),
             reserve=release.items.filter(published=False).exists(),
             blind=blind_table(release.blind),
-            leaks=leak_rows(release.leaks, exact=self.request.user.has_perm(COLLECT)),
+            leaks=(leak_rows if self.request.user.has_perm(COLLECT) else public_rows)(release.leaks),
             proofs=proofs(release.leaks),
             waived=waived(release),
             leaking=release.leaking() if release.state == Release.State.FAILED else [],

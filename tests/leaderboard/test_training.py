@@ -25,6 +25,7 @@ from safetensors.numpy import save_file
 from benchmark_site.leaderboard import child, door, training
 from benchmark_site.leaderboard.baselines import start_baselines
 from benchmark_site.leaderboard.models import ApiToken, State, Submission, Team, Track, TrainingRun
+from benchmark_site.leaderboard.models.teams import BASELINE_TEAM
 from benchmark_site.leaderboard.score import score_evaluation
 from benchmark_site.leaderboard.systems import SYSTEMS
 from benchmark_site.leaderboard.training import last_line, run_training
@@ -79,7 +80,7 @@ def test_blind_baselines_come_through_the_door_and_a_second_run_changes_nothing(
         for split in ("test", "val")
     ]
     assert sent() == expected
-    assert all(one.baseline and one.public and one.team.name == door.TEAM for one in Submission.objects.all())
+    assert all(one.baseline and one.public and one.team.name == BASELINE_TEAM for one in Submission.objects.all())
     assert all(one.evaluation.state == State.QUEUED for one in Submission.objects.all())
     assert [token.revoked_at is not None for token in ApiToken.objects.all()] == [True]
     run.end(State.FAILED, "so that another may begin")
@@ -212,13 +213,13 @@ def test_the_baselines_have_no_door_of_their_own(run: TrainingRun, blind: None, 
     run.refresh_from_db()
     assert run.state == State.QUEUED
     assert "was refused: at most 10 bytes are taken" in run.error
-    assert not Team.objects.get(name=door.TEAM).submissions.exists()
+    assert not Team.objects.get(name=BASELINE_TEAM).submissions.exists()
 
 
 def test_the_baselines_hold_the_full_copy_and_need_no_tries(run: TrainingRun, blind: None) -> None:
     Track.objects.update(total=1, per_day=1)
     run_training(run.pk)
-    found = Submission.objects.filter(team__name=door.TEAM, track=run.release.tracks.get(task="qa", split="test"))
+    found = Submission.objects.filter(team__name=BASELINE_TEAM, track=run.release.tracks.get(task="qa", split="test"))
     assert found.count() > 1
 
 

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import json
+import shutil
+from decimal import Decimal
 from pathlib import Path
+from urllib.parse import urlsplit
+from xml.etree.ElementTree import fromstring
 
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, transaction
 
-from annotation.models import Query, Question, Segment, Video
+from annotation.hits import external_question, units
+from annotation.models import Batch, Hit, Query, Question, Segment, Video
+from annotation.models.crowd import Kind
 from benchmark_site.releases.build import build_release
 from benchmark_site.releases.claims import claim
 from benchmark_site.releases.collect import collect
 from benchmark_site.releases.errors import Refused
+from benchmark_site.releases.freeze import audit, write_and_freeze
+from benchmark_site.releases.match import match
 from benchmark_site.releases.models import Item, Negative, Release, SealedClip
 from benchmark_site.releases.seal import HIDDEN
 from benchmark_site.releases.services import create_release, retry_release, waive
@@ -258,3 +266,77 @@ def test_a_hidden_item_that_stands_in_train_is_left_out(videos):
     assert left_out == [[f"moment {query.public_id}", f"qa {question.public_id}"]]
     assert not release.items.filter(public_id__in=[query.public_id, question.public_id]).exists()
     assert release.items.filter(split=HIDDEN).count() == 78
+
+
+def test_a_lent_option_stays_when_its_lender_is_withdrawn(videos):
+    """Taken out, it would be known for the one that was lent."""
+    first = built()
+    before = {item.public_id: item.options for item in published_questions(first)}
+    lenders = Negative.objects.filter(item__split=HIDDEN).values_list("source__public_id", flat=True)
+    gone = list(lenders)[:5]
+    assert gone
+    Question.objects.filter(public_id__in=gone).delete()
+    second = built("1.1.0", seed=3)
+    assert second.state == "frozen", second.reason
+    after = {item.public_id: item.options for item in published_questions(second)}
+    assert {qid: after[qid] for qid in before} == before
+
+
+def test_questions_alone_are_sealed_without_lending_in_their_hidden_split(videos):
+    Query.objects.all().delete()
+    release = built()
+    assert release.state == "frozen", release.reason
+    assert not Negative.objects.filter(item__release=release, item__split=HIDDEN).exists()
+    assert Negative.objects.filter(item__release=release).exists()
+
+
+def test_a_release_that_another_overtook_takes_its_snapshot_anew(videos):
+    """Two builds that know nothing of each other would publish the same questions with other options."""
+    slow = create_release("demo", "1.0.0", seed=1)
+    token = claim(slow.pk) or ""
+    collect(slow.pk, token)
+    match(slow.pk, token)
+    audit(slow.pk, token)
+    fast = create_release("demo", "1.0.1", seed=2)
+    build_release(fast.pk)
+    write_and_freeze(slow.pk, token)
+    slow.refresh_from_db()
+    assert (slow.state, slow.step, slow.leaks) == ("building", "collect", {})
+    assert not slow.folder.exists()
+    Release.objects.filter(pk=slow.pk).update(claimed_by="")
+    build_release(slow.pk)
+    slow.refresh_from_db()
+    assert slow.state == "frozen", slow.reason
+    options = [{item.public_id: item.options for item in published_questions(row)} for row in (slow, fast)]
+    assert options[0] == options[1]
+
+
+def test_the_order_of_hidden_options_does_not_follow_from_what_is_public(videos):
+    """With another nonce, and all else the same, the right answers stand elsewhere."""
+    places = []
+    for nonce in ("5e" * 32, "a7" * 32):
+        with transaction.atomic():
+            release = create_release("demo", "1.0.0", seal=nonce)
+            build_release(release.pk)
+            assert Release.objects.get(pk=release.pk).state == "frozen"
+            places.append({item.public_id: item.answer_index for item in published_questions(release)})
+            transaction.set_rollback(True)
+        shutil.rmtree(release.folder)
+    assert places[0].keys() == places[1].keys()
+    assert places[0] != places[1]
+
+
+def test_what_is_sealed_is_not_shown_to_workers_any_more(videos, client):
+    batch = Batch.objects.create(
+        name="late", kind=Kind.QA, reward=Decimal("0.1"), budget=Decimal("100"), state=Batch.State.OPEN
+    )
+    segment = Segment.objects.filter(clip__video=videos[10]).first()
+    hit = Hit.objects.create(
+        batch=batch, segment=segment, request_token="t", hit_id="H", wanted=1, state=Hit.State.OPEN
+    )
+    url = urlsplit(fromstring(external_question(hit)).findtext("{*}ExternalURL") or "").path
+    assert client.get(url).status_code == 200
+    assert len(units(batch)) == 48
+    collected()
+    assert client.get(url).status_code == 410
+    assert len(units(batch)) == 8

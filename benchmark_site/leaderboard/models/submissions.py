@@ -86,6 +86,11 @@ class Submission(models.Model):
         """The latest scoring of it."""
         return self.evaluations.latest("id")
 
+    @property
+    def shown_evaluation(self) -> Evaluation:
+        """The latest that is done, so that a failed new scoring takes no score away; else the latest."""
+        return self.evaluations.filter(state=State.DONE).order_by("-id").first() or self.evaluation
+
 
 class Evaluation(Work):
     """One scoring of a submission by one version of the evaluator against one frozen release."""

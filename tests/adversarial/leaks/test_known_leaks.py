@@ -289,3 +289,22 @@ def _about(moment: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
         "ts": f"{start}-{end}",
         "q": f"What is it that {moment['desc']} with?",
     }
+
+
+def test_a_file_that_nobody_reads(tmp_path: Path) -> None:
+    """Listed as public, it may hold the truth; so may one that is not listed at all."""
+    folder = write_world(tmp_path, only_moments(make_world()))
+    (folder / "moment/tvr/test.jsonl").write_text("{}\n")
+    report = audit_release(folder)
+    assert report["proofs"] == {"public files outside the format": ["moment/tvr/test.jsonl"]}
+
+
+def test_music_marks_the_moments(tmp_path: Path) -> None:
+    world = only_moments(make_world())
+    spans = {row["vid_name"]: row["ts"] for row in world.hidden_moments}
+    for row in world.subtitles:
+        if row["vid_name"] in spans:
+            start, end = spans[row["vid_name"]]
+            row["sub"] = [*row["sub"], {"text": "\u266a", "start": start, "end": end}]
+    world.hidden_moments[:] = [row for row in world.hidden_moments if row["ts"] == spans[row["vid_name"]]] * 1
+    assert "subtitle without words" in blocked(tmp_path, world)
