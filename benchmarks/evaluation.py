@@ -75,10 +75,11 @@ def best(command: list[str], repeats: int) -> Cost:
 def stages(predictions: Path) -> None:
     """Run the command inside this process and print the CPU seconds of its stages."""
     begin = time.process_time()
-    from evaluation import commands, report, score
-    from evaluation.__main__ import main
-    from evaluation.checks import ListChecker
-    from evaluation.retrieval import RankTables
+    from evaluation.cli import commands
+    from evaluation.cli.main import main
+    from evaluation.metrics.ranking import RankTables
+    from evaluation.predictions.validation import ListChecker
+    from evaluation.reports import report, scoring
 
     spent = {"start and imports": begin + time.process_time() - begin}
 
@@ -98,8 +99,8 @@ def stages(predictions: Path) -> None:
         while (part := step()) is not None:
             yield part
 
-    read_lists = score.read_lists
-    score.read_lists = timed_reading
+    read_lists = scoring.read_lists
+    scoring.read_lists = timed_reading
     ListChecker.check = timed("check", ListChecker.check)  # type: ignore[method-assign]
     RankTables.add = timed("rank, raw and NMS", RankTables.add)  # type: ignore[method-assign]
     commands._moments = timed("read the truth", commands._moments)

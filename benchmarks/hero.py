@@ -20,10 +20,10 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from evaluation.lists import Lists
-from evaluation.metrics import retrieval_metrics
+from evaluation.metrics.definitions import retrieval_metrics
+from evaluation.metrics.ranked_lists import Lists
+from evaluation.metrics.ranking import RankTables
 from evaluation.release import MomentQueries, VideoIndex
-from evaluation.retrieval import RankTables
 from hero_model import collate
 from hero_model.batch import pack_texts
 from hero_model.collate import Clip

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 
-from evaluation.writing import whole_file
+from evaluation.io.atomic import whole_file
 from hero_model.errors import InputError
 from hero_model.paths import check_output_file
 from hero_model.video import FrameSampler, VideoError, decode

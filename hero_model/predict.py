@@ -10,9 +10,9 @@ from rich.progress import track
 from torch.nn.functional import pad
 from transformers.utils import logging as transformers_logging
 
-from evaluation.lists import Lists
-from evaluation.videos import VideoIndex
-from evaluation.writing import json_bytes, moment_submission, write_whole
+from evaluation.io.atomic import json_bytes, moment_submission, write_whole
+from evaluation.metrics.ranked_lists import Lists
+from evaluation.release import VideoIndex
 from hero_model.arguments import add_threads
 from hero_model.batch import TextBatch, pack_texts
 from hero_model.collate import Clip, clip_batch, query_ids

@@ -17,9 +17,9 @@ import torch
 from safetensors.numpy import save_file
 from transformers import PreTrainedTokenizerBase
 
-from evaluation.rows import SubtitleLine
-from evaluation.temporal import nms
-from evaluation.writing import whole_file
+from evaluation.io.atomic import whole_file
+from evaluation.metrics.nms import nms
+from evaluation.release import SubtitleLine
 from hero_model.collate import Clip
 from hero_model.config import HeroConfig
 from hero_model.data import (

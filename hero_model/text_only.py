@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from transformers import AutoModel, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
-from evaluation.lists import Lists
+from evaluation.io.atomic import moment_submission, write_whole
+from evaluation.metrics.nms import ROWS_KEPT
+from evaluation.metrics.ranked_lists import Lists
 from evaluation.release import MomentQueries, Release
-from evaluation.temporal import ROWS_KEPT
-from evaluation.writing import moment_submission, write_whole
 from hero_model.arguments import add_threads
 from hero_model.data import open_release, reading_release
 from hero_model.paths import check_output_file

@@ -14,8 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from transformers import PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
+from evaluation.io.atomic import write_whole
 from evaluation.release import Release
-from evaluation.writing import write_whole
 from hero_model.arguments import add_threads, whole_number
 from hero_model.config import HeroConfig
 from hero_model.data import Corpus, Features, open_release

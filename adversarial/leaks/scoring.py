@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
-from evaluation.bootstrap import VideoBootstrap
-from evaluation.lists import Lists
-from evaluation.metrics import qa_metrics
+from evaluation.metrics.bootstrap import VideoBootstrap
+from evaluation.metrics.definitions import qa_metrics
+from evaluation.metrics.ranked_lists import Lists
 from evaluation.release import MomentQueries, Questions
-from evaluation.score import Options, all_metrics, question_clusters, rank_lists
+from evaluation.reports.scoring import Options, all_metrics, question_clusters, rank_lists
 
 LEVEL = 0.05
 METRICS = (

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from evaluation.lists import Lists
-from evaluation.metrics import retrieval_metrics
+from evaluation.metrics.definitions import retrieval_metrics
+from evaluation.metrics.nms import nms
+from evaluation.metrics.ranked_lists import Lists
+from evaluation.metrics.ranking import RankTables
 from evaluation.release import MomentQueries, VideoIndex
-from evaluation.retrieval import RankTables
-from evaluation.temporal import nms
 from hero_model.predict import ListWriter
 from hero_model.retrieval import FrameIndex, find_in_own_clip, find_moments
 from tests.hero_model import golden_data as golden

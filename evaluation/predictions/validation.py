@@ -1,0 +1,267 @@
+"""What a list of predictions may hold: refused under `strict`, counted under `official`, refused under both.
+
+The table of rules is RULES below; docs/evaluation.md explains each to submitters.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.kernels.aot import helper, kernel
+from evaluation.metrics.nms import ROWS_KEPT
+from evaluation.metrics.ranked_lists import Lists
+from evaluation.predictions.errors import MOST_PROBLEMS, Findings
+from evaluation.predictions.json.scanner import MOST_ROWS
+from evaluation.release.reader import MomentQueries
+
+Rules = Literal["strict", "official"]
+UNKNOWN = -2
+
+
+class Oddity(IntEnum):
+    """Findings of the kernel; the value is the place in its counters."""
+
+    UNKNOWN_VIDEO = 0
+    NEGATIVE_START = 1
+    REVERSED_SPAN = 2
+    PAST_END = 3
+    UNSORTED = 4
+    WRONG_VIDEO = 5
+    REPEATED_VIDEO = 6
+
+
+UNKNOWN_VIDEO, NEGATIVE_START, REVERSED_SPAN, PAST_END, UNSORTED, WRONG_VIDEO, REPEATED_VIDEO = range(7)
+NOTES = {
+    "past_end": "spans reach past the end of their video and were clamped to it",
+    "past_end_kept": "spans reach past the end of their video and were scored as they are",
+    "negative_start": "spans start before 0 s (they are scored as they are)",
+    "reversed_span": "spans end before they start (never a hit)",
+    "unsorted": "rows score higher than the row before (raw metrics follow the list, NMS follows the score)",
+    "wrong_video": "SVMR rows name another video than the query's (they cost no rank, as in the field's scorer)",
+    "repeated_video": "VR rows repeat a video of their list (each uses up a rank)",
+    "beyond_100": "rows beyond the 100th of a list count only as input to NMS, and there only up to the 200th",
+    "missing_query": "queries have no list and count as misses",
+    "byte_order_mark": "byte order mark at the start of the file was passed over",
+    "no_scores": "tasks come without scores: they have no NMS metrics",
+    "answer_outside": "answers are outside the choices and count as wrong",
+    "no_release": "queries were scored on a bare truth file: there is no release, and no hash says what the truth was",
+    "not_sealed": "queries are of a hidden split that is not sealed (version 1, or shared): read together, the public "
+    "files of both tasks tell more than either",
+    "task_absent": "tasks are not in the submission and have no metrics",
+}
+NOTES_ON_TRUTH = {"wrong_video"}  # the others can be counted without the truth
+
+
+@dataclass
+class ListChecker:
+    """Checks lists against the truth of one split, maps video idx to places, clamps spans (in place)."""
+
+    truth: MomentQueries
+    rules: Rules
+    findings: Findings
+    clamp: bool = True  # False leaves spans past the end as they are, as the field's scorer does
+
+    def __post_init__(self) -> None:
+        videos = self.truth.videos
+        self._by_id = np.argsort(self.truth.desc_ids)
+        self._sorted_ids = self.truth.desc_ids[self._by_id]
+        self._place = np.full(int(videos.ids.max()) + 1, -1, np.int32)
+        self._place[videos.ids] = np.arange(len(videos))
+        self._seen: dict[str, NDArray[np.bool_]] = {}
+        self._without_scores: set[str] = set()
+
+    @property
+    def tasks(self) -> list[str]:
+        """Tasks seen so far, in file order."""
+        return list(self._seen)
+
+    def finish(self, missing_is_miss: bool) -> None:
+        """After the last list: queries without one are refused, or counted as misses."""
+        if not self._seen:
+            self.findings.refuse("holds none of the tasks VCMR, SVMR, VR")
+        self.findings.note("no_scores", len(self._without_scores))
+        for task, seen in self._seen.items():
+            missing = self.truth.desc_ids[~seen].tolist()
+            if missing_is_miss:
+                self.findings.note("missing_query", len(missing))
+                continue
+            for desc_id in missing:
+                self.findings.refuse(
+                    "no list for this query (--missing=miss counts it as a miss)", task=task, id=desc_id
+                )
+
+    def check(self, lists: Lists) -> NDArray[np.int64]:
+        """Place of each list's query in the truth, [N]; -1 for lists that were refused."""
+        seen = self._seen.setdefault(lists.task, np.zeros(len(self.truth), bool))
+        rows = np.diff(lists.offsets)
+        queries = self._find(lists.desc_ids)
+        in_order = (queries >= 0).all() and not seen[queries].any() and len(np.unique(queries)) == len(queries)
+        if in_order and rows.min() > 0 and rows.max() <= MOST_ROWS:
+            seen[queries] = True
+        else:
+            self._refuse_lists(lists, queries, rows, seen)
+        if not lists.has_score and lists.task != "VR":
+            self._without_scores.add(lists.task)
+        self.findings.note("beyond_100", int(np.maximum(rows - ROWS_KEPT, 0).sum()))
+        self._check_rows(lists, queries)
+        return queries
+
+    def _find(self, desc_ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """[N] places of queries by id, -1 for ids that are not of this split."""
+        at = np.minimum(np.searchsorted(self._sorted_ids, desc_ids), len(self._sorted_ids) - 1)
+        return np.where(self._sorted_ids[at] == desc_ids, self._by_id[at], -1)
+
+    def _refuse_lists(
+        self, lists: Lists, queries: NDArray[np.int64], rows: NDArray[np.int64], seen: NDArray[np.bool_]
+    ) -> None:
+        """Name what is wrong with whole lists and set their `queries` to -1; mark the others as seen."""
+        for i, (desc_id, place, count) in enumerate(
+            zip(lists.desc_ids.tolist(), queries.tolist(), rows.tolist(), strict=True)
+        ):
+            message = None
+            if place < 0:
+                message = f"desc_id {desc_id} is not a query of this split"
+            elif seen[place]:
+                message = "desc_id a second time in this task"
+            elif count == 0:
+                message = "empty list: expected at least one row"
+            elif count > MOST_ROWS:
+                message = f"{count} rows: expected at most {MOST_ROWS}"
+            if message:
+                self.findings.refuse(message, task=lists.task, id=desc_id)
+                queries[i] = -1
+            if place >= 0:
+                seen[place] = True
+
+    def _check_rows(self, lists: Lists, queries: NDArray[np.int64]) -> None:
+        strict = self.rules == "strict"
+        counts = np.zeros(len(Oddity), np.int64)
+        which, where = np.empty((2, len(Oddity), MOST_PROBLEMS), np.int64)
+        inspect(
+            lists.task == "VR",
+            lists.task == "SVMR",
+            lists.has_score,
+            self.clamp,
+            lists.offsets,
+            queries,
+            lists.video,
+            lists.start,
+            lists.end,
+            lists.score,
+            self._place,
+            self.truth.video,
+            self.truth.videos.durations,
+            np.full(len(self.truth.videos), -1),
+            counts,
+            which,
+            where,
+        )
+        for oddity in Oddity:
+            count = int(counts[oddity])
+            always = oddity is Oddity.UNKNOWN_VIDEO
+            if not always and (not strict or oddity is Oddity.PAST_END):
+                ending = "_kept" if oddity is Oddity.PAST_END and not self.clamp else ""
+                self.findings.note(oddity.name.lower() + ending, count)
+                continue
+            kept = min(count, MOST_PROBLEMS)
+            for i, row in zip(which[oddity, :kept].tolist(), where[oddity, :kept].tolist(), strict=True):
+                at = int(lists.offsets[i]) + row
+                column, message = self._describe(oddity, lists, at)
+                self.findings.refuse(
+                    message, task=lists.task, id=int(lists.desc_ids[i]), row=row, column=column, times=0
+                )
+            self.findings.total += count
+
+    def _describe(self, oddity: Oddity, lists: Lists, at: int) -> tuple[int, str]:
+        """(column, message) of one refused row."""
+        place = int(lists.video[at])
+        video = int(self.truth.videos.ids[place]) if place >= 0 else UNKNOWN - place
+        start, end = float(lists.start[at]), float(lists.end[at])
+        match oddity:
+            case Oddity.UNKNOWN_VIDEO:
+                return 0, f"video idx {video} is not a video of this split"
+            case Oddity.NEGATIVE_START:
+                return 1, f"start is {start} s: expected 0 or more"
+            case Oddity.REVERSED_SPAN:
+                return 2, f"end {end} s is before start {start} s"
+            case Oddity.UNSORTED:
+                return 3, (
+                    f"score {float(lists.score[at])} is above the {float(lists.score[at - 1])} of the row before: "
+                    "expected rows by falling score"
+                )
+            case Oddity.WRONG_VIDEO:
+                return 0, f"video idx {video} is not the video of this query"
+            case _:
+                return 0, f"video idx {video} a second time in this list"
+
+
+@helper
+def record(
+    counts: NDArray[np.int64], lists: NDArray[np.int64], rows: NDArray[np.int64], code: int, i: int, row: int
+) -> None:
+    """Count a finding and keep the first places of its kind."""
+    if counts[code] < lists.shape[1]:
+        lists[code, counts[code]] = i
+        rows[code, counts[code]] = row
+    counts[code] += 1
+
+
+@kernel(
+    "void(boolean, boolean, boolean, boolean, int64[::1], int64[::1], int64[::1], float64[::1], float64[::1], "
+    "float64[::1], int32[::1], int64[::1], float64[::1], int64[::1], int64[::1], int64[:,::1], int64[:,::1])"
+)
+def inspect(
+    is_vr: bool,
+    is_svmr: bool,
+    has_score: bool,
+    clamp: bool,
+    offsets: NDArray[np.int64],
+    queries: NDArray[np.int64],
+    video: NDArray[np.int64],
+    start: NDArray[np.float64],
+    end: NDArray[np.float64],
+    score: NDArray[np.float64],
+    place: NDArray[np.int32],
+    truth_video: NDArray[np.int64],
+    durations: NDArray[np.float64],
+    stamp: NDArray[np.int64],
+    counts: NDArray[np.int64],
+    lists: NDArray[np.int64],
+    rows: NDArray[np.int64],
+) -> None:
+    """Count each Oddity, keep the first (list, row) places, turn video idx into places, clamp spans.
+
+    An idx that is no video of the split becomes UNKNOWN - idx, so that a message can still name it.
+    """
+    for i in range(len(queries)):
+        if queries[i] < 0:
+            continue
+        own = truth_video[queries[i]]
+        first = offsets[i]
+        for at in range(first, offsets[i + 1]):
+            idx = video[at]
+            where = np.int64(place[idx]) if 0 <= idx < len(place) else -1
+            video[at] = where if where >= 0 else UNKNOWN - idx
+            if where < 0:
+                record(counts, lists, rows, UNKNOWN_VIDEO, i, at - first)
+            elif is_vr:
+                if stamp[where] == i:
+                    record(counts, lists, rows, REPEATED_VIDEO, i, at - first)
+                stamp[where] = i
+            else:
+                if is_svmr and own >= 0 and where != own:
+                    record(counts, lists, rows, WRONG_VIDEO, i, at - first)
+                if start[at] < 0.0:
+                    record(counts, lists, rows, NEGATIVE_START, i, at - first)
+                if start[at] > end[at]:
+                    record(counts, lists, rows, REVERSED_SPAN, i, at - first)
+                if end[at] > durations[where]:
+                    record(counts, lists, rows, PAST_END, i, at - first)
+                    if clamp:
+                        end[at] = durations[where]
+                        start[at] = min(start[at], durations[where])
+            if has_score and at > first and score[at] > score[at - 1]:
+                record(counts, lists, rows, UNSORTED, i, at - first)
