@@ -78,7 +78,7 @@ def stages(predictions: Path) -> None:
     from evaluation.cli import commands
     from evaluation.cli.main import main
     from evaluation.metrics.ranking import RankTables
-    from evaluation.predictions.validation import ListChecker
+    from evaluation.predictions.validation import ListValidator
     from evaluation.reports import report, scoring
 
     spent = {"start and imports": begin + time.process_time() - begin}
@@ -101,10 +101,10 @@ def stages(predictions: Path) -> None:
 
     read_lists = scoring.read_lists
     scoring.read_lists = timed_reading
-    ListChecker.check = timed("check", ListChecker.check)  # type: ignore[method-assign]
+    ListValidator.check = timed("check", ListValidator.check)  # type: ignore[method-assign]
     RankTables.add = timed("rank, raw and NMS", RankTables.add)  # type: ignore[method-assign]
     commands._moments = timed("read the truth", commands._moments)
-    report.blind_retrieval = timed("blind baselines", report.blind_retrieval)
+    report.moment_baseline_bar = timed("blind baselines", report.moment_baseline_bar)
     report._scored = timed("metrics and intervals", report._scored)
     commands.print_report = timed("print", commands.print_report)
     main(score_command(predictions)[3:])

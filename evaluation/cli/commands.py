@@ -8,17 +8,17 @@ import numpy as np
 from rich.console import Console
 
 from evaluation.cli.terminal import print_comparison, print_refusal, print_report, print_verification
-from evaluation.io.atomic import json_bytes, moment_submission, write_whole
+from evaluation.io.atomic import json_bytes, write_atomic
 from evaluation.metrics.baselines import moment_baseline, qa_baseline
-from evaluation.metrics.bootstrap import VideoBootstrap
+from evaluation.metrics.bootstrap import VideoBootstrap, question_clusters
 from evaluation.metrics.compare import Comparison, compare
-from evaluation.metrics.definitions import Metric, qa_metrics
-from evaluation.metrics.ranking import HEADLINE_THRESHOLDS, THRESHOLDS
-from evaluation.predictions.answers import answer_object
+from evaluation.metrics.definitions import Metric, all_metrics, qa_metrics
+from evaluation.metrics.protocol import HEADLINE_THRESHOLDS, THRESHOLDS, ScoringOptions
 from evaluation.predictions.convert import SUFFIXES, convert_answers, convert_moments
-from evaluation.predictions.errors import Findings, Refused
-from evaluation.predictions.file import Source
-from evaluation.release.reader import (
+from evaluation.predictions.errors import Findings, PredictionError
+from evaluation.predictions.file import PredictionFile
+from evaluation.predictions.writers import answer_object, moment_submission
+from evaluation.release import (
     MomentQueries,
     Questions,
     Release,
@@ -30,15 +30,8 @@ from evaluation.release.reader import (
     split_key,
 )
 from evaluation.release.verify import verify_folder
-from evaluation.reports.report import Report, report_answers, report_moments
-from evaluation.reports.scoring import (
-    Options,
-    all_metrics,
-    check_submission,
-    judge_answers,
-    question_clusters,
-    rank_submission,
-)
+from evaluation.reports.report import Report, note_standing, report_answers, report_moments
+from evaluation.reports.scoring import check_submission, rank_submission, require_truth, score_answers
 
 SCORED, REFUSED = 0, 2
 
@@ -51,20 +44,18 @@ def score(arguments: argparse.Namespace) -> int:
     report.manifest_sha256 = release.manifest_sha256 if release else None
     try:
         _score_into(report, release, predictions, options, arguments)
-    except Refused as refusal:
+    except PredictionError as refusal:
         report.refused = refusal.problems
         print_refusal(refusal, Console(stderr=True))
     else:
-        _note_standing(report, release)
+        note_standing(report, release)
         print_report(report, Console())
     if arguments.json:
-        write_whole(arguments.json, [json_bytes(report.as_dict())])
+        write_atomic(arguments.json, [json_bytes(report.as_dict())])
     if arguments.html:
-        from evaluation.reports.html_report import (
-            html,  # altair and vl-convert cost half a second that a table need not pay
-        )
+        from evaluation.reports.html_report import render_html
 
-        write_whole(arguments.html, [html(report.as_dict()).encode()])
+        write_atomic(arguments.html, [render_html(report.as_dict()).encode()])
     return REFUSED if report.refused else SCORED
 
 
@@ -72,14 +63,14 @@ def validate(arguments: argparse.Namespace) -> int:
     """Read and check everything that scoring would, without the truth."""
     release, (predictions,) = _release_and_files(arguments, 1)
     options = _options(arguments, release)
-    source = Source(predictions)
+    source = PredictionFile(predictions)
     findings = Findings(source.name)
     try:
         if arguments.task == "moment":
             check_submission(source, _moments(release, arguments), options, findings, rank=False)
         else:
-            judge_answers(source, _questions(release, arguments), options, findings)
-    except Refused as refusal:
+            score_answers(source, _questions(release, arguments), options, findings)
+    except PredictionError as refusal:
         print_refusal(refusal, Console(stderr=True))
         return REFUSED
     finally:
@@ -93,28 +84,26 @@ def compare_two(arguments: argparse.Namespace) -> int:
     release, (first, second) = _release_and_files(arguments, 2)
     options = _options(arguments, release)
     if arguments.task == "moment":
-        queries = _moments(release, arguments)
-        _demand_truth(queries, arguments.split)
+        queries = require_truth(_moments(release, arguments), arguments.split)
         clusters, n = queries.video, len(queries)
     else:
-        questions = _questions(release, arguments)
-        _demand_truth(questions, arguments.split)
+        questions = require_truth(_questions(release, arguments), arguments.split)
         clusters, n = question_clusters(questions), len(questions)
 
     def metrics_of(path: Path) -> tuple[list[Metric], str]:
-        source = Source(path)
+        source = PredictionFile(path)
         findings = Findings(source.name)
         if arguments.task == "moment":
             metrics = all_metrics(rank_submission(source, queries, options, findings))
         else:
-            metrics = qa_metrics(judge_answers(source, questions, options, findings))
+            metrics = qa_metrics(score_answers(source, questions, options, findings))
         digest = source.sha256()
         source.close()
         return metrics, digest
 
     try:
         (a, a_sha256), (b, b_sha256) = metrics_of(first), metrics_of(second)
-    except Refused as refusal:
+    except PredictionError as refusal:
         print_refusal(refusal, Console(stderr=True))
         return REFUSED
     differences = compare(a, b, VideoBootstrap(clusters, options.seed))
@@ -122,7 +111,7 @@ def compare_two(arguments: argparse.Namespace) -> int:
     comparison = Comparison(options.split, options.seed, n, a_sha256, b_sha256, manifest, differences)
     print_comparison(comparison, Console())
     if arguments.json:
-        write_whole(arguments.json, [json_bytes(comparison.as_dict())])
+        write_atomic(arguments.json, [json_bytes(comparison.as_dict())])
     return SCORED
 
 
@@ -133,11 +122,11 @@ def baseline(arguments: argparse.Namespace) -> int:
         queries = release.moments(arguments.split)
         parts = moment_baseline(arguments.kind, queries, release.moments("train"), arguments.seed)
         named = (replace(lists, video=queries.videos.ids[lists.video]) for lists in parts)
-        write_whole(arguments.out, moment_submission(named, queries.videos.id_of))
+        write_atomic(arguments.out, moment_submission(named, queries.videos.id_of))
     else:
         questions = release.questions(arguments.split)
         answers = qa_baseline(arguments.kind, questions, release.questions("train"), arguments.seed)
-        write_whole(arguments.out, [answer_object(np.stack([questions.qids, answers], axis=1).tolist())])
+        write_atomic(arguments.out, [answer_object(np.stack([questions.qids, answers], axis=1).tolist())])
     return SCORED
 
 
@@ -158,44 +147,32 @@ def convert(arguments: argparse.Namespace) -> int:
             convert_moments(arguments.predictions, arguments.out)
         else:
             convert_answers(arguments.predictions, arguments.out)
-    except Refused as refusal:
+    except PredictionError as refusal:
         print_refusal(refusal, Console(stderr=True))
         return REFUSED
     return SCORED
 
 
 def _score_into(
-    report: Report, release: Release | None, predictions: Path, options: Options, arguments: argparse.Namespace
+    report: Report, release: Release | None, predictions: Path, options: ScoringOptions, arguments: argparse.Namespace
 ) -> None:
-    details = _wants_details(arguments)
-    source = Source(predictions)
+    source = PredictionFile(predictions)
     try:
         if arguments.task == "moment":
-            queries = _moments(release, arguments)
-            _demand_truth(queries, arguments.split)
-            report.n = len(queries)
+            queries = require_truth(_moments(release, arguments), arguments.split)
             train = release.moments("train") if release else None
-            report_moments(report, source, queries, train, options, details=details)
+            report_moments(report, source, queries, train, options, details=_wants_details(arguments))
         else:
-            questions = _questions(release, arguments)
-            _demand_truth(questions, arguments.split)
-            report.n = len(questions)
+            questions = require_truth(_questions(release, arguments), arguments.split)
             train_questions = release.questions("train") if release else None
-            report_answers(report, source, questions, train_questions, options, details=details)
+            report_answers(report, source, questions, train_questions, options, details=_wants_details(arguments))
     finally:
         report.predictions_sha256 = source.sha256()
         source.close()
 
 
-def _note_standing(report: Report, release: Release | None) -> None:
-    if release is None:
-        report.note("no_release")
-    elif report.split == "test" and release.hidden == "shared":
-        report.note("not_sealed")
-
-
-def _options(arguments: argparse.Namespace, release: Release | None) -> Options:
-    return Options(
+def _options(arguments: argparse.Namespace, release: Release | None) -> ScoringOptions:
+    return ScoringOptions(
         split=arguments.split,
         rules=arguments.rules,
         missing_is_miss=arguments.missing == "miss",
@@ -242,10 +219,3 @@ def _questions(release: Release | None, arguments: argparse.Namespace) -> Questi
     if release is not None:
         return release.questions(arguments.split)
     return read_questions(arguments.truth) if arguments.truth.suffix == ".jsonl" else read_answer_key(arguments.truth)
-
-
-def _demand_truth(rows: MomentQueries | Questions, split: str) -> None:
-    if not rows.has_truth:
-        raise ReleaseError(
-            f"the truth of {split} is not in this copy of the release: only a copy with held_out/ can score it"
-        )

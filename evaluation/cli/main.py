@@ -12,8 +12,8 @@ from rich.console import Console
 from evaluation import __version__
 from evaluation.cli import commands
 from evaluation.metrics.baselines import MOMENT_KINDS, QA_KINDS, BaselineError
-from evaluation.metrics.nms import NMS_THRESHOLD
-from evaluation.release.reader import SPLITS, ReleaseError
+from evaluation.metrics.protocol import NMS_THRESHOLD
+from evaluation.release import SPLITS, ReleaseError
 
 EPILOG = """exit status: 0 done, 2 refused (every problem is named with its file, task, query, row and column)
 

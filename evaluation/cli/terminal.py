@@ -4,8 +4,8 @@ from rich.console import Console
 from rich.table import Table
 
 from evaluation.metrics.compare import Comparison
-from evaluation.predictions.errors import Refused
-from evaluation.release.manifest import HELD_OUT, ReleaseFolder
+from evaluation.predictions.errors import PredictionError
+from evaluation.release import HELD_OUT, ReleaseFolder
 from evaluation.release.verify import Verification
 from evaluation.reports.report import Report, ScoredMetric
 
@@ -45,7 +45,7 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
         console.print(line.sentence(), soft_wrap=True)
 
 
-def print_refusal(refusal: Refused, console: Console) -> None:
+def print_refusal(refusal: PredictionError, console: Console) -> None:
     """Every listed problem, and how many more there are."""
     for problem in refusal.problems:
         console.print(str(problem), markup=False, soft_wrap=True)

@@ -26,6 +26,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 BUILDING = "HERO_BENCH_BUILD_KERNELS"  # set in the child that compiles
 PACKAGE = Path(__file__).parents[1]
 MODULES = (  # those that hold kernels, or helpers of kernels
+    "evaluation.metrics.iou",
     "evaluation.metrics.nms",
     "evaluation.metrics.ranking",
     "evaluation.predictions.json.number",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import llvmlite.binding as llvm
 
-from evaluation.io.atomic import write_whole
+from evaluation.io.atomic import write_atomic
 from evaluation.kernels.aot import KERNELS, MODULES
 
 
@@ -31,7 +31,7 @@ def build(out: Path) -> None:
     target = llvm.Target.from_default_triple().create_target_machine(
         cpu=llvm.get_host_cpu_name(), features=features, opt=3, jit=True
     )
-    write_whole(out, [json.dumps(symbols).encode(), b"\n", target.emit_object(linked)])
+    write_atomic(out, [json.dumps(symbols).encode(), b"\n", target.emit_object(linked)])
 
 
 if __name__ == "__main__":

@@ -3,12 +3,13 @@
 from collections.abc import Iterable
 
 from evaluation.metrics.baselines import MOMENT_KINDS, NEEDS_TRAIN, QA_KINDS, moment_baseline, qa_baseline
-from evaluation.metrics.definitions import Metric, qa_metrics
-from evaluation.release.reader import MomentQueries, Questions
-from evaluation.reports.scoring import Options, all_metrics, rank_lists
+from evaluation.metrics.definitions import Metric, all_metrics, qa_metrics
+from evaluation.metrics.protocol import ScoringOptions
+from evaluation.metrics.ranking import rank_lists
+from evaluation.release import MomentQueries, Questions
 
 
-def blind_retrieval(truth: MomentQueries, train: MomentQueries | None, options: Options) -> dict[str, float]:
+def moment_baseline_bar(truth: MomentQueries, train: MomentQueries | None, options: ScoringOptions) -> dict[str, float]:
     """Metric key -> best value of any blind baseline; those fitted on train only where it is at hand."""
     return _best(
         metric
@@ -18,7 +19,7 @@ def blind_retrieval(truth: MomentQueries, train: MomentQueries | None, options: 
     )
 
 
-def blind_answers(truth: Questions, train: Questions | None, options: Options) -> dict[str, float]:
+def answer_baseline_bar(truth: Questions, train: Questions | None, options: ScoringOptions) -> dict[str, float]:
     """The same for QA accuracy; "longest" needs the text of the answers."""
     return _best(
         metric

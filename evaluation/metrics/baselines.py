@@ -14,9 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.metrics.nms import ROWS_KEPT, tiou
-from evaluation.metrics.ranked_lists import RETRIEVAL_TASKS, Lists
-from evaluation.release.reader import MomentQueries, Questions
+from evaluation.metrics.iou import tiou
+from evaluation.metrics.protocol import ROWS_KEPT
+from evaluation.metrics.ranked_lists import RETRIEVAL_TASKS, RankedLists
+from evaluation.release import MomentQueries, Questions
 
 MOMENT_KINDS = ("random", "whole_clip", "prior", "histogram")
 QA_KINDS = ("random", "majority", "longest")
@@ -59,7 +60,7 @@ def fit_histogram(train: MomentQueries) -> SpanPrior:
     return SpanPrior(np.stack([best // (GRID + 1), best % (GRID + 1)], axis=1) / GRID)
 
 
-def moment_baseline(kind: str, queries: MomentQueries, train: MomentQueries | None, seed: int) -> Iterator[Lists]:
+def moment_baseline(kind: str, queries: MomentQueries, train: MomentQueries | None, seed: int) -> Iterator[RankedLists]:
     """VCMR, VR and, where the truth names the videos, SVMR lists of one blind baseline, videos as places.
 
     One task after another, some queries at a time, in order.
@@ -101,14 +102,14 @@ def _shares(train: MomentQueries) -> NDArray[np.float64]:
     return np.minimum(np.stack([train.start / duration, train.end / duration], axis=1), 1.0)
 
 
-def _random_lists(queries: MomentQueries, seed: int) -> Iterator[Lists]:
+def _random_lists(queries: MomentQueries, seed: int) -> Iterator[RankedLists]:
     """100 rows a list, each between two uniform times."""
     for task, part, rng, places in _corpus(queries, seed):
         times = rng.random((2, *places.shape))
         yield _lists(task, queries, part, places, np.stack([times.min(axis=0), times.max(axis=0)]))
 
 
-def _fixed_lists(queries: MomentQueries, shares: NDArray[np.float64], seed: int) -> Iterator[Lists]:
+def _fixed_lists(queries: MomentQueries, shares: NDArray[np.float64], seed: int) -> Iterator[RankedLists]:
     """The same spans everywhere, shares [S, 2] best first: the n-th time round the corpus takes the n-th span."""
     for task, part, _, places in _corpus(queries, seed):
         turn = np.arange(ROWS_KEPT) if task == "SVMR" else np.arange(ROWS_KEPT) // len(queries.videos)
@@ -142,13 +143,13 @@ def _corpus(queries: MomentQueries, seed: int) -> Iterator[tuple[str, slice, np.
 
 def _lists(
     task: str, queries: MomentQueries, part: slice, places: NDArray[np.int64], shares: NDArray[np.float64]
-) -> Lists:
+) -> RankedLists:
     """Lists with falling scores 1, 1/2, …; places [n, k] of videos, shares [2, n, k] of their clips."""
     n, rows = places.shape
     spans = np.zeros((2, n, rows))
     if task != "VR":
         np.multiply(shares, queries.videos.durations[places], out=spans)
-    return Lists(
+    return RankedLists(
         task=task,
         desc_ids=queries.desc_ids[part],
         offsets=np.arange(n + 1, dtype=np.int64) * rows,

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.metrics.definitions import Metric
+from evaluation.release import Questions
 
 DRAWS = 1000
 DRAWS_AT_ONCE = 100
@@ -89,3 +90,10 @@ class VideoBootstrap:
     def per_video(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Sums [C] of per-query values [N]."""
         return np.asarray(np.bincount(self.clusters, weights=values, minlength=self.count), np.float64)
+
+
+def question_clusters(truth: Questions) -> NDArray[np.int64]:
+    """Video of each question as a number; a bare answer key names none, so each question stands alone."""
+    if not truth.video:
+        return np.arange(len(truth))
+    return np.unique(truth.video, return_inverse=True)[1].astype(np.int64)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.release.reader import MomentQueries, Questions
+from evaluation.release import MomentQueries, Questions
 
 LENGTHS = ("short", "middle", "long")
 POSITIONS = ("first third", "second third", "last third")

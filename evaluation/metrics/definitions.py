@@ -4,15 +4,15 @@ Percent everywhere but in median_rank, where a query that is never hit counts as
 MRR equals mAP here: one truth a query. nDCG has one gain, at the first hit: 1 / log2(1 + rank).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.metrics.nms import NMS_THRESHOLD, ROWS_KEPT
+from evaluation.metrics.protocol import HEADLINE_THRESHOLDS, NMS_THRESHOLD, RECALL_AT, ROWS_KEPT
 from evaluation.metrics.ranked_lists import RETRIEVAL_TASKS
-from evaluation.metrics.ranking import HEADLINE_THRESHOLDS, RECALL_AT, Ranks
+from evaluation.metrics.ranking import Ranks
 
 RANK_OF_A_MISS = ROWS_KEPT + 1
 
@@ -71,6 +71,11 @@ def retrieval_metrics(ranks: Ranks) -> Iterator[Metric]:
         )
 
 
+def all_metrics(tables: Iterable[Ranks]) -> list[Metric]:
+    """Every metric of every table, in order."""
+    return [metric for ranks in tables for metric in retrieval_metrics(ranks)]
+
+
 def rank_values(rank: NDArray[np.int16]) -> dict[str, NDArray[np.float64]]:
     """Per-query values from ranks of the first hit [N] (0: none)."""
     found = rank > 0
@@ -82,7 +87,7 @@ def rank_values(rank: NDArray[np.int16]) -> dict[str, NDArray[np.float64]]:
     return values
 
 
-def shares(task: str) -> list[str]:
+def percentage_keys(task: str) -> list[str]:
     """Keys of the metrics of "moment" or "qa" that are shares of the queries, in percent: all but the median ranks."""
     if task == "qa":
         metrics = qa_metrics(np.zeros(0, bool))

@@ -11,7 +11,7 @@ RETRIEVAL_TASKS = ("VCMR", "SVMR", "VR")
 
 
 @dataclass
-class Lists:
+class RankedLists:
     """Ranked lists of some queries of one task.
 
     `desc_ids` int64 [N]; list i holds rows offsets[i] .. offsets[i+1]-1 of `video` int64 (idx of the release),

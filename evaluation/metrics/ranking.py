@@ -4,20 +4,18 @@ A row hits at threshold t when it names the query's video and its tIoU with the 
 (TVRetrieval, standalone_eval/eval.py). Lists count down to their 100th row. Ranks count from 1; 0 means no hit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.kernels.aot import helper, kernel
-from evaluation.metrics.nms import NMS_ROWS_IN, ROWS_KEPT, sort_rows, survives, tiou32
-from evaluation.metrics.ranked_lists import KERNEL_ARRAY, Lists
-from evaluation.release.reader import MomentQueries
-
-THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-HEADLINE_THRESHOLDS = (0.5, 0.7)
-RECALL_AT = (1, 5, 10, 100)
+from evaluation.metrics.iou import tiou32
+from evaluation.metrics.nms import sort_rows, survives
+from evaluation.metrics.protocol import HEADLINE_THRESHOLDS, NMS_ROWS_IN, ROWS_KEPT, THRESHOLDS, ScoringOptions
+from evaluation.metrics.ranked_lists import KERNEL_ARRAY, RETRIEVAL_TASKS, RankedLists
+from evaluation.release import MomentQueries
 
 
 @dataclass
@@ -57,7 +55,7 @@ class RankTables:
         self._room = np.empty((4, max(nms_rows_in, ROWS_KEPT)), np.int64)
         self._groups = np.empty((2, len(truth.videos)), np.int64)
 
-    def add(self, lists: Lists, queries: NDArray[np.int64]) -> None:
+    def add(self, lists: RankedLists, queries: NDArray[np.int64]) -> None:
         """Rank checked lists (videos as places); `queries` [N] places in the truth, negative ones are passed over."""
         queries = np.require(queries, np.int64, KERNEL_ARRAY)
         if lists.task == "VR":
@@ -90,6 +88,10 @@ class RankTables:
                 table.first_tiou,
             )
 
+    def ordered(self) -> list[Ranks]:
+        """Tables by task in the field's order, raw before NMS."""
+        return [ranks for task in RETRIEVAL_TASKS for (name, _), ranks in self.tables.items() if name == task]
+
     def _table(self, task: str, nms: float | None, columns: int) -> Ranks:
         if (task, nms) not in self.tables:
             n = len(self.truth)
@@ -97,6 +99,17 @@ class RankTables:
                 task, nms, self.thresholds, np.zeros((n, columns), np.int16), np.zeros(n, np.float32)
             )
         return self.tables[task, nms]
+
+
+def rank_lists(parts: Iterable[RankedLists], truth: MomentQueries, options: ScoringOptions) -> list[Ranks]:
+    """Ranks of lists that hold places of videos and a list for every query in order (the project's own baselines)."""
+    tables = RankTables(truth, options.nms, options.nms_rows_in, HEADLINE_THRESHOLDS)
+    done = dict.fromkeys(RETRIEVAL_TASKS, 0)
+    for lists in parts:
+        first = done[lists.task]
+        done[lists.task] += len(lists)
+        tables.add(lists, np.arange(first, done[lists.task]))
+    return tables.ordered()
 
 
 @kernel("void(int64[::1], int64[::1], int64[::1], int64[::1], int16[:,::1])")

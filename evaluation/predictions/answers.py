@@ -12,10 +12,10 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.predictions.errors import Findings, Problem, Refused
-from evaluation.predictions.file import Source
-from evaluation.predictions.validation import Rules
-from evaluation.release.reader import Questions
+from evaluation.metrics.protocol import Rules
+from evaluation.predictions.errors import Findings, PredictionError, Problem
+from evaluation.predictions.file import PredictionFile
+from evaluation.release import Questions
 
 MAX_QA_BYTES = 16 << 20
 MOST_DIGITS = 18
@@ -27,8 +27,8 @@ class _Pairs(list[tuple[str, Any]]):
     """A JSON object as its pairs, so that a repeated key stays visible."""
 
 
-def read_answers(source: Source) -> Sequence[tuple[str, Any]]:
-    """(question id as written, answer as written) in file order. Raises Refused."""
+def read_answers(source: PredictionFile) -> Sequence[tuple[str, Any]]:
+    """(question id as written, answer as written) in file order. Raises PredictionError."""
     if source.is_parquet:
         from evaluation.predictions.answers_parquet import (
             read_answer_columns,  # pyarrow costs 0.1 s that JSON need not pay
@@ -49,7 +49,7 @@ def read_answers(source: Source) -> Sequence[tuple[str, Any]]:
     return pairs
 
 
-def check_form(pairs: Sequence[tuple[str, Any]], findings: Findings) -> list[tuple[int, int]]:
+def parse_answers(pairs: Sequence[tuple[str, Any]], findings: Findings) -> list[tuple[int, int]]:
     """(question id, answer) as numbers; ids that are none or come twice, and answers that are none, are refused."""
     checked, seen = [], set()
     for key, answer in pairs:
@@ -69,7 +69,7 @@ def check_form(pairs: Sequence[tuple[str, Any]], findings: Findings) -> list[tup
     return checked
 
 
-def match_answers(
+def align_answers(
     answers: Sequence[tuple[int, int]],
     questions: Questions,
     rules: Rules,
@@ -99,17 +99,7 @@ def match_answers(
     return given
 
 
-def answer_lines(answers: Sequence[tuple[int, int]]) -> bytes:
-    """JSONL with these answers."""
-    return "".join(f'{{"qid": {qid}, "answer_idx": {answer}}}\n' for qid, answer in answers).encode()
-
-
-def answer_object(answers: Sequence[tuple[int, int]]) -> bytes:
-    """The field's JSON form with these answers."""
-    return (json.dumps({str(qid): answer for qid, answer in answers}, indent=0) + "\n").encode()
-
-
-def _object(source: Source, text: str, where: str) -> Any:
+def _object(source: PredictionFile, text: str, where: str) -> Any:
     def parse_int(digits: str) -> int:
         if len(digits) > MOST_DIGITS:
             _refuse(source, f"{where}a number of {len(digits)} digits: expected an answer index")
@@ -128,7 +118,7 @@ def _object(source: Source, text: str, where: str) -> Any:
         _refuse(source, f"{where}brackets nested too deep")
 
 
-def _line_pair(source: Source, line: str, number: int) -> tuple[str, Any]:
+def _line_pair(source: PredictionFile, line: str, number: int) -> tuple[str, Any]:
     pairs = _object(source, line, f"line {number}: ")
     if not isinstance(pairs, _Pairs) or sorted(key for key, _ in pairs) != sorted(LINE_KEYS):
         _refuse(source, f'line {number}: expected {{"qid": …, "answer_idx": …}}')
@@ -136,5 +126,5 @@ def _line_pair(source: Source, line: str, number: int) -> tuple[str, Any]:
     return str(fields["qid"]), fields["answer_idx"]
 
 
-def _refuse(source: Source, message: str) -> NoReturn:
-    raise Refused([Problem(source.name, "QA", None, None, None, message)])
+def _refuse(source: PredictionFile, message: str) -> NoReturn:
+    raise PredictionError([Problem(source.name, "QA", None, None, None, message)])

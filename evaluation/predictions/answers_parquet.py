@@ -6,18 +6,18 @@ from typing import NoReturn
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from evaluation.predictions.errors import Problem, Refused
-from evaluation.predictions.file import Source
+from evaluation.predictions.errors import PredictionError, Problem
+from evaluation.predictions.file import PredictionFile
 
 MOST_ANSWERS = 1 << 20
 SCHEMA = pa.schema([("qid", pa.int64()), ("answer_idx", pa.int64())])
 
 
-def read_answer_columns(source: Source) -> list[tuple[str, int]]:
-    """(question id, answer) pairs in file order. Raises Refused."""
+def read_answer_columns(source: PredictionFile) -> list[tuple[str, int]]:
+    """(question id, answer) pairs in file order. Raises PredictionError."""
 
     def refuse(message: str) -> NoReturn:
-        raise Refused([Problem(source.name, "QA", None, None, None, message)])
+        raise PredictionError([Problem(source.name, "QA", None, None, None, message)])
 
     try:
         file = pq.ParquetFile(source.path)

@@ -33,7 +33,7 @@ class Problem:
         return asdict(self)
 
 
-class Refused(Exception):
+class PredictionError(Exception):
     """The submission gets no score; `problems` holds at most MOST_PROBLEMS, `total` counts all."""
 
     def __init__(self, problems: list[Problem], total: int | None = None) -> None:
@@ -72,6 +72,6 @@ class Findings:
             self.counts[code] = self.counts.get(code, 0) + count
 
     def raise_if_any(self) -> None:
-        """Raise Refused where anything was noted as a reason."""
+        """Raise PredictionError where anything was noted as a reason."""
         if self.problems:
-            raise Refused(self.problems, self.total)
+            raise PredictionError(self.problems, self.total)

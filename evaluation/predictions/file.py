@@ -13,7 +13,7 @@ import zlib
 from pathlib import Path, PurePosixPath
 from typing import NoReturn
 
-from evaluation.predictions.errors import Problem, Refused
+from evaluation.predictions.errors import PredictionError, Problem
 
 MAX_BYTES = 1 << 30  # of the file, and of what it unpacks to
 MAX_ZIP_DIRECTORY = 64 << 10  # bytes; one member needs about a hundred
@@ -21,7 +21,7 @@ END_OF_DIRECTORY = struct.Struct("<4s4H2LH")
 HASH_BLOCK = 1 << 20
 
 
-class Source:
+class PredictionFile:
     """A prediction file being read: `readinto` gives its JSON text, `sha256` the hash of the file as it stands."""
 
     def __init__(self, path: Path) -> None:
@@ -49,10 +49,10 @@ class Source:
             self._stream = self._only_member()
 
     def refuse(self, message: str) -> NoReturn:
-        raise Refused([Problem(self.name, None, None, None, None, message)])
+        raise PredictionError([Problem(self.name, None, None, None, None, message)])
 
     def readinto(self, view: memoryview) -> int:
-        """Fill `view` with the next bytes of the text; 0 at its end. Raises Refused."""
+        """Fill `view` with the next bytes of the text; 0 at its end. Raises PredictionError."""
         if self._stream is None:
             count = self._file.readinto(view) or 0
             self._hash.update(view[:count])
@@ -67,7 +67,7 @@ class Source:
         return count
 
     def read_all(self, limit: int) -> bytes:
-        """The whole text of a small file. Raises Refused where it is longer than `limit` bytes."""
+        """The whole text of a small file. Raises PredictionError where it is longer than `limit` bytes."""
         text = bytearray(limit + 1)
         count = 0
         while got := self.readinto(memoryview(text)[count:]):

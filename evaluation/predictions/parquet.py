@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from evaluation.metrics.ranked_lists import RETRIEVAL_TASKS, Lists
-from evaluation.predictions.errors import Findings, Problem, Refused
-from evaluation.predictions.file import Source
+from evaluation.metrics.ranked_lists import RETRIEVAL_TASKS, RankedLists
+from evaluation.predictions.errors import Findings, PredictionError, Problem
+from evaluation.predictions.file import PredictionFile
 from evaluation.predictions.json.scanner import MOST_ROWS
 
 ROWS_AT_ONCE = 1 << 15
@@ -36,10 +36,10 @@ SCHEMA = pa.schema(
 )
 
 
-class MomentParquet:
-    """Reads one source. Raises Refused where the file is not of the form."""
+class MomentParquetReader:
+    """Reads one source. Raises PredictionError where the file is not of the form."""
 
-    def __init__(self, source: Source, findings: Findings) -> None:
+    def __init__(self, source: PredictionFile, findings: Findings) -> None:
         self.source, self.findings = source, findings
         try:
             self.file = pq.ParquetFile(
@@ -57,7 +57,7 @@ class MomentParquet:
         self.desc_id, self.video = np.empty((2, rows), np.int64)
         self.floats = np.empty((3, rows), np.float64)
 
-    def lists(self) -> Iterator[Lists]:
+    def lists(self) -> Iterator[RankedLists]:
         """The lists in file order, each valid until the next is asked for; one that a batch cuts waits for the rest."""
         names = ["task", *INTEGERS, *(FLOATS if self.has_score else FLOATS[:2])]
         held = 0  # rows of the list that the last batch cut, at the front of the columns
@@ -83,8 +83,8 @@ class MomentParquet:
             self._refuse("no rows")
         yield from self._runs(np.array([0, held]))
 
-    def _runs(self, bounds: NDArray[np.int64]) -> Iterator[Lists]:
-        """Lists between consecutive bounds, as one `Lists` per stretch of the same task."""
+    def _runs(self, bounds: NDArray[np.int64]) -> Iterator[RankedLists]:
+        """Lists between consecutive bounds, as one `RankedLists` per stretch of the same task."""
         tasks = self.task[bounds[:-1]]
         breaks = (np.flatnonzero(np.diff(tasks)) + 1).tolist()
         for low, high in zip([0, *breaks], [*breaks, len(tasks)], strict=True):
@@ -92,7 +92,7 @@ class MomentParquet:
                 continue
             part = slice(int(bounds[low]), int(bounds[high]))
             start, end, score = self.floats[:, part]
-            yield Lists(
+            yield RankedLists(
                 task=RETRIEVAL_TASKS[tasks[low]],
                 desc_ids=self.desc_id[bounds[low:high]],
                 offsets=bounds[low : high + 1] - bounds[low],
@@ -149,7 +149,7 @@ class MomentParquet:
         problem = Problem(
             self.source.name, place.get("task"), place.get("id"), place.get("row"), place.get("column"), message
         )
-        raise Refused([*self.findings.problems, problem])
+        raise PredictionError([*self.findings.problems, problem])
 
     def _refuse_cell(self, batch: pa.RecordBatch, name: str, at: int, found: str) -> NoReturn:
         task, desc_id = batch.column("task").to_pylist(), batch.column("desc_id").to_pylist()
@@ -172,7 +172,7 @@ def run_starts(task: NDArray[np.int8], desc_id: NDArray[np.int64]) -> NDArray[np
     return np.concatenate([[0], np.flatnonzero(change) + 1])
 
 
-def write_parquet(path: Path, parts: Iterable[Lists]) -> None:
+def write_parquet(path: Path, parts: Iterable[RankedLists]) -> None:
     """Write lists as they come; floats are split into streams of bytes, which makes them small and quick to read."""
     with pq.ParquetWriter(
         path,

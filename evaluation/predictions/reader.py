@@ -2,20 +2,22 @@
 
 from collections.abc import Iterator
 
-from evaluation.metrics.ranked_lists import Lists
+from evaluation.metrics.ranked_lists import RankedLists
 from evaluation.predictions.errors import Findings
-from evaluation.predictions.file import Source
-from evaluation.predictions.json.reader import MomentJson
-from evaluation.release.video_index import VideoIndex
+from evaluation.predictions.file import PredictionFile
+from evaluation.predictions.json.reader import MomentJsonReader
+from evaluation.release import VideoIndex
 
 
-def read_lists(source: Source, videos: VideoIndex | None, findings: Findings, *, allow_mark: bool) -> Iterator[Lists]:
-    """Lists in file order, each valid until the next is asked for. Raises Refused.
+def read_lists(
+    source: PredictionFile, videos: VideoIndex | None, findings: Findings, *, allow_bom: bool
+) -> Iterator[RankedLists]:
+    """Lists in file order, each valid until the next is asked for. Raises PredictionError.
 
     `videos` is what a submitted video2idx must agree with, None to take any (converting needs no release).
     """
     if source.is_parquet:
-        from evaluation.predictions.parquet import MomentParquet  # pyarrow costs 0.1 s that JSON need not pay
+        from evaluation.predictions.parquet import MomentParquetReader  # pyarrow costs 0.1 s that JSON need not pay
 
-        return MomentParquet(source, findings).lists()
-    return MomentJson(source, videos, findings, allow_mark=allow_mark).lists()
+        return MomentParquetReader(source, findings).lists()
+    return MomentJsonReader(source, videos, findings, allow_bom=allow_bom).lists()

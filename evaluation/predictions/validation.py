@@ -1,27 +1,25 @@
 """What a list of predictions may hold: refused under `strict`, counted under `official`, refused under both.
 
-The table of rules is RULES below; docs/evaluation.md explains each to submitters.
+What is counted is named in NOTES below; docs/evaluation.md explains each to submitters.
 """
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.kernels.aot import helper, kernel
-from evaluation.metrics.nms import ROWS_KEPT
-from evaluation.metrics.ranked_lists import Lists
+from evaluation.metrics.protocol import ROWS_KEPT, Rules
+from evaluation.metrics.ranked_lists import RankedLists
 from evaluation.predictions.errors import MOST_PROBLEMS, Findings
 from evaluation.predictions.json.scanner import MOST_ROWS
-from evaluation.release.reader import MomentQueries
+from evaluation.release import MomentQueries
 
-Rules = Literal["strict", "official"]
 UNKNOWN = -2
 
 
-class Oddity(IntEnum):
+class Violation(IntEnum):
     """Findings of the kernel; the value is the place in its counters."""
 
     UNKNOWN_VIDEO = 0
@@ -56,7 +54,7 @@ NOTES_ON_TRUTH = {"wrong_video"}  # the others can be counted without the truth
 
 
 @dataclass
-class ListChecker:
+class ListValidator:
     """Checks lists against the truth of one split, maps video idx to places, clamps spans (in place)."""
 
     truth: MomentQueries
@@ -93,7 +91,7 @@ class ListChecker:
                     "no list for this query (--missing=miss counts it as a miss)", task=task, id=desc_id
                 )
 
-    def check(self, lists: Lists) -> NDArray[np.int64]:
+    def check(self, lists: RankedLists) -> NDArray[np.int64]:
         """Place of each list's query in the truth, [N]; -1 for lists that were refused."""
         seen = self._seen.setdefault(lists.task, np.zeros(len(self.truth), bool))
         rows = np.diff(lists.offsets)
@@ -115,7 +113,7 @@ class ListChecker:
         return np.where(self._sorted_ids[at] == desc_ids, self._by_id[at], -1)
 
     def _refuse_lists(
-        self, lists: Lists, queries: NDArray[np.int64], rows: NDArray[np.int64], seen: NDArray[np.bool_]
+        self, lists: RankedLists, queries: NDArray[np.int64], rows: NDArray[np.int64], seen: NDArray[np.bool_]
     ) -> None:
         """Name what is wrong with whole lists and set their `queries` to -1; mark the others as seen."""
         for i, (desc_id, place, count) in enumerate(
@@ -136,11 +134,11 @@ class ListChecker:
             if place >= 0:
                 seen[place] = True
 
-    def _check_rows(self, lists: Lists, queries: NDArray[np.int64]) -> None:
+    def _check_rows(self, lists: RankedLists, queries: NDArray[np.int64]) -> None:
         strict = self.rules == "strict"
-        counts = np.zeros(len(Oddity), np.int64)
-        which, where = np.empty((2, len(Oddity), MOST_PROBLEMS), np.int64)
-        inspect(
+        counts = np.zeros(len(Violation), np.int64)
+        which, where = np.empty((2, len(Violation), MOST_PROBLEMS), np.int64)
+        validate_and_clamp(
             lists.task == "VR",
             lists.task == "SVMR",
             lists.has_score,
@@ -159,40 +157,40 @@ class ListChecker:
             which,
             where,
         )
-        for oddity in Oddity:
-            count = int(counts[oddity])
-            always = oddity is Oddity.UNKNOWN_VIDEO
-            if not always and (not strict or oddity is Oddity.PAST_END):
-                ending = "_kept" if oddity is Oddity.PAST_END and not self.clamp else ""
-                self.findings.note(oddity.name.lower() + ending, count)
+        for violation in Violation:
+            count = int(counts[violation])
+            always = violation is Violation.UNKNOWN_VIDEO
+            if not always and (not strict or violation is Violation.PAST_END):
+                ending = "_kept" if violation is Violation.PAST_END and not self.clamp else ""
+                self.findings.note(violation.name.lower() + ending, count)
                 continue
             kept = min(count, MOST_PROBLEMS)
-            for i, row in zip(which[oddity, :kept].tolist(), where[oddity, :kept].tolist(), strict=True):
+            for i, row in zip(which[violation, :kept].tolist(), where[violation, :kept].tolist(), strict=True):
                 at = int(lists.offsets[i]) + row
-                column, message = self._describe(oddity, lists, at)
+                column, message = self._describe(violation, lists, at)
                 self.findings.refuse(
                     message, task=lists.task, id=int(lists.desc_ids[i]), row=row, column=column, times=0
                 )
             self.findings.total += count
 
-    def _describe(self, oddity: Oddity, lists: Lists, at: int) -> tuple[int, str]:
+    def _describe(self, violation: Violation, lists: RankedLists, at: int) -> tuple[int, str]:
         """(column, message) of one refused row."""
         place = int(lists.video[at])
         video = int(self.truth.videos.ids[place]) if place >= 0 else UNKNOWN - place
         start, end = float(lists.start[at]), float(lists.end[at])
-        match oddity:
-            case Oddity.UNKNOWN_VIDEO:
+        match violation:
+            case Violation.UNKNOWN_VIDEO:
                 return 0, f"video idx {video} is not a video of this split"
-            case Oddity.NEGATIVE_START:
+            case Violation.NEGATIVE_START:
                 return 1, f"start is {start} s: expected 0 or more"
-            case Oddity.REVERSED_SPAN:
+            case Violation.REVERSED_SPAN:
                 return 2, f"end {end} s is before start {start} s"
-            case Oddity.UNSORTED:
+            case Violation.UNSORTED:
                 return 3, (
                     f"score {float(lists.score[at])} is above the {float(lists.score[at - 1])} of the row before: "
                     "expected rows by falling score"
                 )
-            case Oddity.WRONG_VIDEO:
+            case Violation.WRONG_VIDEO:
                 return 0, f"video idx {video} is not the video of this query"
             case _:
                 return 0, f"video idx {video} a second time in this list"
@@ -213,7 +211,7 @@ def record(
     "void(boolean, boolean, boolean, boolean, int64[::1], int64[::1], int64[::1], float64[::1], float64[::1], "
     "float64[::1], int32[::1], int64[::1], float64[::1], int64[::1], int64[::1], int64[:,::1], int64[:,::1])"
 )
-def inspect(
+def validate_and_clamp(
     is_vr: bool,
     is_svmr: bool,
     has_score: bool,
@@ -232,7 +230,7 @@ def inspect(
     lists: NDArray[np.int64],
     rows: NDArray[np.int64],
 ) -> None:
-    """Count each Oddity, keep the first (list, row) places, turn video idx into places, clamp spans.
+    """Count each Violation, keep the first (list, row) places, turn video idx into places, clamp spans.
 
     An idx that is no video of the split becomes UNKNOWN - idx, so that a message can still name it.
     """

@@ -1,28 +1,36 @@
 """The release format (docs/release_format.md), at home here: its names, rows, manifests and feature files."""
 
-from evaluation.release.manifest import HELD_OUT, MANIFEST, ReleaseFolder
-from evaluation.release.reader import (
+from evaluation.release.files import read_lines
+from evaluation.release.manifest import ReleaseFolder
+from evaluation.release.queries import MomentQueries, Questions, read_answer_key, read_moments, read_questions
+from evaluation.release.reader import Release
+from evaluation.release.schema import (
     FOLDERS,
+    HELD_OUT,
+    HELD_OUT_MANIFEST,
+    MANIFEST,
+    PROVENANCE,
     SPLITS,
     SUBTITLES,
-    MomentQueries,
-    Questions,
-    Release,
+    TEST_PUBLIC,
+    ManifestFile,
+    ReleaseError,
+    SubtitleLine,
+    SubtitleRow,
     Task,
-    read_answer_key,
-    read_moments,
-    read_questions,
     split_key,
 )
-from evaluation.release.schema import ManifestFile, ReleaseError, SubtitleLine, SubtitleRow, read_lines
 from evaluation.release.video_index import VideoIndex, read_video_index
 
 __all__ = [
     "FOLDERS",
     "HELD_OUT",
+    "HELD_OUT_MANIFEST",
     "MANIFEST",
+    "PROVENANCE",
     "SPLITS",
     "SUBTITLES",
+    "TEST_PUBLIC",
     "ManifestFile",
     "MomentQueries",
     "Questions",

@@ -6,24 +6,21 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Literal, Self
 
+from evaluation.io.jsonl import decode_json, read_bounded, refusing
+from evaluation.release.files import MAX_MANIFEST_BYTES, check_file, read_json
 from evaluation.release.schema import (
-    MAX_MANIFEST_BYTES,
+    FORMATS,
+    HELD_OUT,
+    HELD_OUT_MANIFEST,
+    MANIFEST,
+    PROVENANCE,
     HeldOutManifest,
     Manifest,
     ManifestFile,
     ReleaseError,
-    check_file,
-    decode_json,
-    naming,
-    read_bounded,
-    read_json,
 )
 
-FORMATS = {"hero-bench-release/1": 1, "hero-bench-release/2": 2}
-MANIFEST = "MANIFEST.json"
-UNLISTED = (MANIFEST, "PROVENANCE.json")  # what a release holds beside the files that its manifest lists
-HELD_OUT = "held_out"
-HELD_OUT_MANIFEST = f"{HELD_OUT}/{MANIFEST}"
+UNLISTED = (MANIFEST, PROVENANCE)  # what a release holds beside the files that its manifest lists
 
 
 class ReleaseFolder:
@@ -43,8 +40,8 @@ class ReleaseFolder:
         manifest_path = root / MANIFEST
         if not root.is_dir():
             raise ReleaseError(f"{root}: no such folder; expected a release directory")
-        raw = read_bounded(manifest_path, MAX_MANIFEST_BYTES)
-        manifest = decode_json(manifest_path, raw, Manifest)
+        raw = read_bounded(manifest_path, MAX_MANIFEST_BYTES, ReleaseError)
+        manifest = decode_json(raw, manifest_path, Manifest, ReleaseError)
         if manifest.format not in FORMATS:
             raise ReleaseError(
                 f"{manifest_path}: format is {manifest.format!r}, expected {' or '.join(map(repr, FORMATS))}"
@@ -114,7 +111,7 @@ class ReleaseFolder:
         """The file's path, once size and sha256 were compared; once a file and opened folder. Raises ReleaseError."""
         path = self.root / entry.path
         if entry.path not in self._verified:
-            with naming(path), path.open("rb") as file:
+            with refusing(path, ReleaseError), path.open("rb") as file:
                 check_file(file, path, entry)
             self._verified.add(entry.path)
         return path

@@ -1,20 +1,19 @@
-"""The rows of a release's files, typed, and the reading of them: every error names file and line.
+"""What the files of a release are called and what their rows hold: nobody else spells a name of the format."""
 
-A file that a manifest lists is decoded from the very bytes that were hashed, and only once the hash is right.
-"""
-
-import hashlib
-import io
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Annotated, BinaryIO, ClassVar, Literal, TypeVar
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
-MAX_MANIFEST_BYTES = 64 << 20
-MAX_LINE_BYTES = 16 << 20
+FORMATS = {"hero-bench-release/1": 1, "hero-bench-release/2": 2}
+MANIFEST = "MANIFEST.json"
+PROVENANCE = "PROVENANCE.json"
+HELD_OUT = "held_out"
+HELD_OUT_MANIFEST = f"{HELD_OUT}/{MANIFEST}"
+Task = Literal["moment", "qa"]
+FOLDERS: dict[Task, str] = {"moment": "moment/tvr", "qa": "qa/value"}
+SUBTITLES = "subtitles.jsonl"
+SPLITS = ("train", "val", "test")
+TEST_PUBLIC = "test_public"  # what the field calls test inside its files
 
 
 class ReleaseError(Exception):
@@ -105,77 +104,13 @@ class SubtitleRow(msgspec.Struct, frozen=True):
     sub: list[SubtitleLine]
 
 
-Row = TypeVar("Row")
+def split_key(split: str) -> str:
+    """The split's name inside files. Raises ReleaseError for none of SPLITS."""
+    if split not in SPLITS:
+        raise ReleaseError(f"split {split!r} is unknown: expected one of {', '.join(SPLITS)}")
+    return TEST_PUBLIC if split == "test" else split
 
 
-def read_lines(path: Path, kind: type[Row], entry: ManifestFile | None = None) -> Iterator[tuple[int, Row]]:
-    """(line number from 1, typed row) of a jsonl file; blank lines are passed over. Raises ReleaseError.
-
-    With an entry nothing is decoded unless the file is the one that the manifest lists.
-    """
-    decoder = msgspec.json.Decoder(kind)
-    with naming(path), io.BytesIO(read_listed(path, entry)) if entry else path.open("rb") as file:
-        number = 0
-        while line := file.readline(MAX_LINE_BYTES + 1):
-            number += 1
-            if len(line) > MAX_LINE_BYTES:
-                raise ReleaseError(f"{path}:{number}: line longer than {MAX_LINE_BYTES} bytes")
-            if line.strip():
-                try:
-                    yield number, decoder.decode(line)
-                except (msgspec.DecodeError, RecursionError) as error:
-                    raise ReleaseError(f"{path}:{number}: {error}") from error
-
-
-def read_json(path: Path, kind: type[Row], entry: ManifestFile | None = None) -> Row:
-    """A whole JSON file as `kind`; the entry as in `read_lines`. Raises ReleaseError."""
-    return decode_json(path, read_listed(path, entry) if entry else read_bounded(path, MAX_MANIFEST_BYTES), kind)
-
-
-def decode_json(path: Path, raw: bytes, kind: type[Row]) -> Row:
-    """The JSON of the file `path`. Raises ReleaseError."""
-    try:
-        return msgspec.json.decode(raw, type=kind)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise ReleaseError(f"{path}: {error}") from error
-
-
-def read_bounded(path: Path, limit: int) -> bytes:
-    """The bytes of a file of at most `limit` bytes. Raises ReleaseError."""
-    with naming(path), path.open("rb") as file:
-        raw = file.read(limit + 1)
-    if len(raw) > limit:
-        raise ReleaseError(f"{path}: larger than {limit} bytes")
-    return raw
-
-
-def read_listed(path: Path, entry: ManifestFile) -> bytes:
-    """The bytes of a file, once size and sha256 are those of its entry. Raises ReleaseError."""
-    with naming(path), path.open("rb") as file:
-        if os.fstat(file.fileno()).st_size != entry.bytes:  # nothing of such a file is taken into memory
-            check_file(file, path, entry)
-        raw = file.read()
-    _compare(path, entry, len(raw), hashlib.sha256(raw).hexdigest())
-    return raw
-
-
-def check_file(file: BinaryIO, path: Path, entry: ManifestFile) -> None:
-    """Read an open file to its end. Raises ReleaseError unless size and sha256 are those of its entry."""
-    sha256 = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
-    _compare(path, entry, file.tell(), sha256)
-
-
-def _compare(path: Path, entry: ManifestFile, size: int, sha256: str) -> None:
-    if (size, sha256) != (entry.bytes, entry.sha256):
-        raise ReleaseError(
-            f"{path}: {size} bytes with sha256 {sha256}, the manifest lists {entry.bytes} bytes with {entry.sha256}"
-        )
-
-
-@contextmanager
-def naming(path: Path) -> Iterator[None]:
-    """What the system refuses becomes a ReleaseError that names the file."""
-    try:
-        yield
-    except OSError as error:
-        raise ReleaseError(f"{path}: {error.strerror}") from error
+def index_name(task: Task) -> str:
+    """Path of the video index of a task."""
+    return f"{FOLDERS[task]}/video2dur_idx.json"

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from evaluation.release.manifest import HELD_OUT, ReleaseFolder
-from evaluation.release.schema import ManifestFile, ReleaseError, check_file, naming
+from evaluation.io.jsonl import refusing
+from evaluation.release.files import check_file
+from evaluation.release.manifest import ReleaseFolder
+from evaluation.release.schema import HELD_OUT, ManifestFile, ReleaseError
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ def _differences(folder: ReleaseFolder, entries: Sequence[ManifestFile], console
         for entry in entries:
             path = folder.root / entry.path
             try:
-                with naming(path), progress.open(path, "rb", total=total, task_id=task) as file:
+                with refusing(path, ReleaseError), progress.open(path, "rb", total=total, task_id=task) as file:
                     check_file(file, path, entry)
             except ReleaseError as error:
                 yield str(error)

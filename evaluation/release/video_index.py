@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.release.schema import ManifestFile, ReleaseError, read_json
+from evaluation.release.files import read_json
+from evaluation.release.schema import ManifestFile, ReleaseError
 
 MOST_VIDEOS = 2**24  # the field compares idx in float32, which is exact below this
 

@@ -14,7 +14,7 @@ SHOWN_LENGTHS = ("short", "middle", "long")
 LENGTH_KEYS = ("VCMR.R@1.tiou0.7.raw", "SVMR.R@1.tiou0.7.raw", "VR.R@1")
 
 
-def figures(report: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def chart_specs(report: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Name -> spec, of those figures that the report has data for: recall_by_k, recall_by_tiou, recall_by_length."""
     curves = [point for point in report["curves"] if point["nms"] is None]
     by_k = [point for point in curves if point["by"] == "k"]
@@ -36,7 +36,7 @@ def figures(report: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def svg(spec: dict[str, Any]) -> str:
+def render_svg(spec: dict[str, Any]) -> str:
     """Draw a spec. Nothing is fetched: the specs carry their data."""
     import vl_convert
 

@@ -3,7 +3,7 @@
 from html import escape
 from typing import Any
 
-from evaluation.reports.charts import figures, svg
+from evaluation.reports.charts import chart_specs, render_svg
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
@@ -20,12 +20,12 @@ CAPTIONS = {
 }
 
 
-def html(report: dict[str, Any]) -> str:
+def render_html(report: dict[str, Any]) -> str:
     """The page of `Report.as_dict()`, scored or refused."""
     title = f"{report['task']} on {report['split']}"
     body = [f"<h1>{escape(title)}</h1>", _provenance(report)]
     if report["refused"]:
-        body.append("<h2>Refused: no score</h2><ul>")
+        body.append("<h2>PredictionError: no score</h2><ul>")
         body += [f"<li>{escape(_place(problem))}</li>" for problem in report["refused"]]
         body.append("</ul>")
     if any(metric["beats_blind"] is False for metric in report["metrics"]):
@@ -34,8 +34,8 @@ def html(report: dict[str, Any]) -> str:
         )
     for task in dict.fromkeys(metric["task"] for metric in report["metrics"]):
         body.append(_metrics(task, [metric for metric in report["metrics"] if metric["task"] == task]))
-    for name, spec in figures(report).items():
-        body.append(f"<figure>{svg(spec)}<figcaption>{escape(CAPTIONS[name])}</figcaption></figure>")
+    for name, spec in chart_specs(report).items():
+        body.append(f"<figure>{render_svg(spec)}<figcaption>{escape(CAPTIONS[name])}</figcaption></figure>")
     body.append(_breakdowns(report["breakdowns"]))
     if report["notes"]:
         notes = "".join(f"<li>{note['count']} {escape(note['message'])}</li>" for note in report["notes"])

@@ -5,22 +5,24 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evaluation import __version__
-from evaluation.metrics.baseline_bar import blind_answers, blind_retrieval
-from evaluation.metrics.bootstrap import VideoBootstrap
+from evaluation.metrics.baseline_bar import answer_baseline_bar, moment_baseline_bar
+from evaluation.metrics.bootstrap import VideoBootstrap, question_clusters
 from evaluation.metrics.breakdown import Group, moment_groups, question_groups
-from evaluation.metrics.definitions import Metric, percent, qa_metrics
-from evaluation.metrics.ranking import THRESHOLDS, Ranks
+from evaluation.metrics.definitions import Metric, all_metrics, percent, qa_metrics
+from evaluation.metrics.protocol import THRESHOLDS, Rules, ScoringOptions
+from evaluation.metrics.ranking import Ranks
 from evaluation.predictions.errors import Findings, Problem
-from evaluation.predictions.file import Source
-from evaluation.predictions.validation import NOTES, Rules
-from evaluation.release.reader import MomentQueries, Questions
-from evaluation.reports.scoring import Options, all_metrics, judge_answers, question_clusters, rank_submission
+from evaluation.predictions.file import PredictionFile
+from evaluation.predictions.validation import NOTES
+from evaluation.release import MomentQueries, Questions, Release, Task
+from evaluation.reports.scoring import rank_submission, require_truth, score_answers
 
 CURVE_RANKS = (1, 2, 3, 5, 10, 20, 50, 100)
 CURVE_THRESHOLD = 0.7  # of recall against K
@@ -106,21 +108,51 @@ class Report:
         return asdict(self)
 
 
+def score(release: Release, predictions: str | Path, options: ScoringOptions, *, task: Task = "moment") -> Report:
+    """The whole report of a prediction file on a split of a release, as `python -m evaluation score --json` writes it.
+
+    Raises PredictionError where the file cannot be scored, ReleaseError where the release cannot score it.
+    """
+    report = Report(task, options.split, options.rules, options.seed, manifest_sha256=release.manifest_sha256)
+    source = PredictionFile(Path(predictions))
+    try:
+        if task == "moment":
+            queries = require_truth(release.moments(options.split), options.split)
+            report_moments(report, source, queries, release.moments("train"), options, details=True)
+        else:
+            questions = require_truth(release.questions(options.split), options.split)
+            report_answers(report, source, questions, release.questions("train"), options, details=True)
+        report.predictions_sha256 = source.sha256()
+    finally:
+        source.close()
+    note_standing(report, release)
+    return report
+
+
+def note_standing(report: Report, release: Release | None) -> None:
+    """Note where nothing vouches for the truth, or a hidden split is not sealed."""
+    if release is None:
+        report.note("no_release")
+    elif report.split == "test" and release.hidden == "shared":
+        report.note("not_sealed")
+
+
 def report_moments(
     report: Report,
-    source: Source,
+    source: PredictionFile,
     truth: MomentQueries,
     train: MomentQueries | None,
-    options: Options,
+    options: ScoringOptions,
     *,
     details: bool,
 ) -> None:
-    """Score a moment submission into `report`; `details` adds breakdowns and curves. Raises Refused."""
+    """Score a moment submission into `report`; `details` adds breakdowns and curves. Raises PredictionError."""
+    report.n = len(truth)
     findings = Findings(source.name)
     tables = rank_submission(source, truth, options, findings)
     bootstrap = VideoBootstrap(truth.video, options.seed)
     metrics = all_metrics(tables)
-    report.metrics = _scored(metrics, bootstrap, blind_retrieval(truth, train, options))
+    report.metrics = _scored(metrics, bootstrap, moment_baseline_bar(truth, train, options))
     if details:
         recalls = [metric for metric in metrics if metric.name.startswith("R@")]
         report.breakdowns = _breakdowns(recalls, moment_groups(truth), bootstrap)
@@ -129,13 +161,20 @@ def report_moments(
 
 
 def report_answers(
-    report: Report, source: Source, truth: Questions, train: Questions | None, options: Options, *, details: bool
+    report: Report,
+    source: PredictionFile,
+    truth: Questions,
+    train: Questions | None,
+    options: ScoringOptions,
+    *,
+    details: bool,
 ) -> None:
-    """Score a QA submission into `report`; `details` adds breakdowns. Raises Refused."""
+    """Score a QA submission into `report`; `details` adds breakdowns. Raises PredictionError."""
+    report.n = len(truth)
     findings = Findings(source.name)
-    metrics = qa_metrics(judge_answers(source, truth, options, findings))
+    metrics = qa_metrics(score_answers(source, truth, options, findings))
     bootstrap = VideoBootstrap(question_clusters(truth), options.seed)
-    report.metrics = _scored(metrics, bootstrap, blind_answers(truth, train, options))
+    report.metrics = _scored(metrics, bootstrap, answer_baseline_bar(truth, train, options))
     if details:
         report.breakdowns = _breakdowns(metrics, question_groups(truth), bootstrap)
     report.notes = _notes(findings)

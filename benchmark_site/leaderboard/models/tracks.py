@@ -32,7 +32,7 @@ class Reveal(models.TextChoices):
 
 
 # A board ranks the larger value first, so a median rank cannot lead it.
-METRICS = {task: definitions.shares(task) for task in Task}
+METRICS = {task: definitions.percentage_keys(task) for task in Task}
 
 
 def primary_metrics() -> list[tuple[str, list[tuple[str, str]]]]:

@@ -1,4 +1,4 @@
-"""Moment predictions in JSON and JSONL, streamed through a window into `Lists`.
+"""Moment predictions in JSON and JSONL, streamed through a window into `RankedLists`.
 
 One JSON object (the field's forms: TVR with "video2idx", VALUE without), or JSONL of entries with a "task" key.
 """
@@ -10,12 +10,12 @@ from typing import NoReturn
 
 import numpy as np
 
-from evaluation.metrics.ranked_lists import Lists
-from evaluation.predictions.errors import Findings, Problem, Refused
-from evaluation.predictions.file import Source
+from evaluation.metrics.ranked_lists import RankedLists
+from evaluation.predictions.errors import Findings, PredictionError, Problem
+from evaluation.predictions.file import PredictionFile
 from evaluation.predictions.json import scanner, strings
 from evaluation.predictions.json.number import MORE
-from evaluation.release.video_index import VideoIndex
+from evaluation.release import VideoIndex
 
 WINDOW = 4 << 20  # bytes; one query's entry must fit
 ROWS_AT_ONCE = 1 << 18
@@ -42,12 +42,14 @@ MESSAGES = {
 }
 
 
-class MomentJson:
-    """Reads one source. Raises Refused at the first byte that is not of the form."""
+class MomentJsonReader:
+    """Reads one source. Raises PredictionError at the first byte that is not of the form."""
 
-    def __init__(self, source: Source, videos: VideoIndex | None, findings: Findings, *, allow_mark: bool) -> None:
+    def __init__(
+        self, source: PredictionFile, videos: VideoIndex | None, findings: Findings, *, allow_bom: bool
+    ) -> None:
         self.source, self.videos, self.findings = source, videos, findings
-        self.allow_mark = allow_mark
+        self.allow_bom = allow_bom
         self.buffer = np.empty(WINDOW, np.uint8)
         self.at = self.end = self.offset = 0  # window [at, end); `offset` bytes of the text lie before the buffer
         self.state = np.zeros(scanner.WIDTHS + len(scanner.TASKS), np.int64)
@@ -59,7 +61,7 @@ class MomentJson:
         self.columns = np.empty((3, ROWS_AT_ONCE), np.float64)
         self.fixes = np.empty((FIXES_AT_ONCE, 4), np.int64)
 
-    def lists(self) -> Iterator[Lists]:
+    def lists(self) -> Iterator[RankedLists]:
         """The lists in file order; their arrays are overwritten when the next are read."""
         self._start()
         if self._next() != ord("{"):
@@ -87,7 +89,7 @@ class MomentJson:
             if not self._refill():
                 return False
 
-    def _members(self) -> Iterator[Lists]:
+    def _members(self) -> Iterator[RankedLists]:
         """The keys and values of the outer object, whose brace was passed."""
         seen: set[str] = set()
         if self._next() == ord("}"):
@@ -121,7 +123,7 @@ class MomentJson:
                 if self.state[scanner.WIDTHS + scanner.TASKS.index(key)] not in (0, 4):
                     self.findings.refuse("rows are not [video_idx, start, end, score]: expected 4 items", task=key)
 
-    def _entries(self, task: int) -> Iterator[Lists]:
+    def _entries(self, task: int) -> Iterator[RankedLists]:
         """Entries of one array (task 0..2, closing bracket included), or of JSONL to its end (task -1)."""
         lines = task < 0
         self.state[scanner.STARTED] = 0
@@ -156,8 +158,8 @@ class MomentJson:
             elif status != scanner.FULL:
                 self._refuse_scan(status)
 
-    def _take(self) -> Iterator[Lists]:
-        """What the columns hold, as one `Lists` per task; empties them."""
+    def _take(self) -> Iterator[RankedLists]:
+        """What the columns hold, as one `RankedLists` per task; empties them."""
         entries, rows = int(self.state[scanner.ENTRIES]), int(self.state[scanner.ROWS])
         self.state[scanner.ENTRIES] = self.state[scanner.ROWS] = 0
         if not entries:
@@ -168,7 +170,7 @@ class MomentJson:
             mine = codes == code
             part = slice(0, rows) if mine.all() else np.flatnonzero(np.repeat(mine, lengths))
             start, end, score = self.columns[:, :rows][:, part]
-            yield Lists(
+            yield RankedLists(
                 task=scanner.TASKS[code],
                 desc_ids=self.desc_ids[:entries][mine],
                 offsets=np.concatenate([[0], np.cumsum(lengths[mine])]),
@@ -236,7 +238,7 @@ class MomentJson:
         if head[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in head:
             self._refuse("looks like UTF-16 or UTF-32: expected UTF-8")
         if head[:3] == b"\xef\xbb\xbf":
-            if not self.allow_mark:
+            if not self.allow_bom:
                 self._refuse("starts with a byte order mark: expected plain UTF-8")
             self.findings.note("byte_order_mark", 1)
             self.at = 3
@@ -291,7 +293,7 @@ class MomentJson:
     def _refuse(self, message: str, task: str | None = None) -> NoReturn:
         found = "" if self.at >= self.end else f", found {self._excerpt(self.at)!r}"
         place = f"{message}{found} (byte {self.offset + self.at})"
-        raise Refused([*self.findings.problems, Problem(self.source.name, task, None, None, None, place)])
+        raise PredictionError([*self.findings.problems, Problem(self.source.name, task, None, None, None, place)])
 
     def _refuse_scan(self, status: int) -> NoReturn:
         at = int(self.context[scanner.AT])
@@ -321,7 +323,7 @@ class MomentJson:
             column if column >= 0 else None,
             f"{message} (byte {self.offset + self.end if at is None else at})",
         )
-        raise Refused([*self.findings.problems, problem])
+        raise PredictionError([*self.findings.problems, problem])
 
 
 def _no_constant(name: str) -> NoReturn:

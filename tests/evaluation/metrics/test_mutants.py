@@ -1,6 +1,6 @@
 """Seventeen plausible mistakes, built into the scorer one at a time: the golden sets notice each of them.
 
-A mutant is the source of nms.py and ranking.py with one place changed, run uncompiled.
+A mutant is the source of iou.py, nms.py and ranking.py with one place changed, run uncompiled.
 """
 
 import functools
@@ -16,11 +16,11 @@ import pytest
 import evaluation
 from evaluation.metrics.breakdown import moment_groups
 from evaluation.metrics.definitions import percent, retrieval_metrics
-from evaluation.metrics.ranked_lists import Lists
+from evaluation.metrics.ranked_lists import RankedLists
 from evaluation.predictions.errors import Findings
-from evaluation.predictions.file import Source
+from evaluation.predictions.file import PredictionFile
 from evaluation.predictions.reader import read_lists
-from evaluation.predictions.validation import ListChecker
+from evaluation.predictions.validation import ListValidator
 from evaluation.release import MomentQueries, read_moments, read_video_index
 from tests.evaluation.metrics.golden_sets import (
     FOLDER,
@@ -90,7 +90,7 @@ def test_the_scorer_itself_is_not_noticed(tmp_path: Path) -> None:
 
 
 def noticed(changes: list[Change], tmp_path: Path) -> bool:
-    nms, ranking = mutant(changes)
+    _, nms, ranking = mutant(changes)
     return any(
         disagreements(name, variant, scores(ranking, name, variant, tmp_path))
         for name in set_names()
@@ -99,14 +99,14 @@ def noticed(changes: list[Change], tmp_path: Path) -> bool:
 
 
 def mutant(changes: list[Change]) -> list[types.ModuleType]:
-    """`nms`, and `ranking` over it, with the changes made; each must apply somewhere."""
+    """`iou`, `nms` over it and `ranking` over both, with the changes made; each must apply somewhere."""
     folder = Path(evaluation.__file__).parent
     modules = []
     missed = set(changes)
-    for name in ("nms", "ranking"):
+    for name in ("iou", "nms", "ranking"):
         text = (folder / f"metrics/{name}.py").read_text()
         text = re.sub(r"from evaluation.kernels.aot import .*", UNCOMPILED, text)
-        text = text.replace("from evaluation.metrics.nms", "from mutant_nms")
+        text = re.sub(r"from evaluation.metrics.(iou|nms) ", r"from mutant_\1 ", text)
         for old, new in changes:
             if old in text:
                 text = text.replace(old, new)
@@ -136,14 +136,14 @@ def scores(
 
 
 @functools.cache
-def submission(name: str, tmp_path: Path) -> tuple[MomentQueries, Callable[[], Iterator[tuple[Lists, Any]]]]:
+def submission(name: str, tmp_path: Path) -> tuple[MomentQueries, Callable[[], Iterator[tuple[RankedLists, Any]]]]:
     index = read_video_index(write_index(name, tmp_path / f"{name}.json"))["val"]
     truth = read_moments(FOLDER / f"{name}.gt.jsonl", index)
 
-    def stream() -> Iterator[tuple[Lists, Any]]:
+    def stream() -> Iterator[tuple[RankedLists, Any]]:
         findings = Findings(name)
-        checker = ListChecker(truth, "official", findings, clamp=False)
-        for lists in read_lists(Source(FOLDER / f"{name}.pred.json"), index, findings, allow_mark=True):
+        checker = ListValidator(truth, "official", findings, clamp=False)
+        for lists in read_lists(PredictionFile(FOLDER / f"{name}.pred.json"), index, findings, allow_bom=True):
             yield lists, checker.check(lists)
 
     return truth, stream

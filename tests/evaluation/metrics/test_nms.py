@@ -3,7 +3,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from evaluation.metrics.nms import nms, overlaps, tiou, tiou32
+from evaluation.metrics.iou import overlaps, tiou, tiou32
+from evaluation.metrics.nms import nms
 
 times = st.one_of(st.floats(0, 200), st.integers(0, 30).map(lambda n: n / 10))
 span = st.tuples(times, times).map(sorted)

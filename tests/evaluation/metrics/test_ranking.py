@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from evaluation.metrics.definitions import RANK_OF_A_MISS, rank_values, retrieval_metrics
 from evaluation.metrics.nms import nms
-from evaluation.metrics.ranked_lists import Lists
-from evaluation.metrics.ranking import THRESHOLDS, RankTables
+from evaluation.metrics.protocol import THRESHOLDS
+from evaluation.metrics.ranked_lists import RankedLists
+from evaluation.metrics.ranking import RankTables
 from evaluation.release import MomentQueries, VideoIndex
 
 VIDEOS = VideoIndex([f"v{n}" for n in range(4)], np.arange(4) + 10, np.full(4, 50.0))
@@ -35,9 +36,9 @@ def truth_of(n: int, seed: int) -> MomentQueries:
     )
 
 
-def lists_of(task: str, rows: list[list[tuple[int, float, float, float]]]) -> Lists:
+def lists_of(task: str, rows: list[list[tuple[int, float, float, float]]]) -> RankedLists:
     flat = np.array([row for query in rows for row in query], float)
-    return Lists(
+    return RankedLists(
         task,
         np.arange(len(rows)),
         np.concatenate([[0], np.cumsum([len(query) for query in rows])]),

@@ -19,7 +19,7 @@ import pytest
 
 from evaluation.cli.main import main
 from evaluation.predictions import file
-from evaluation.predictions.errors import Refused
+from evaluation.predictions.errors import PredictionError
 from tests.evaluation.conftest import REPOSITORY
 from tests.evaluation.predictions.hostile_child import MEMORY_LIMIT, SECONDS_LIMIT
 
@@ -426,7 +426,7 @@ def test_what_unpacks_to_too_much_is_refused_while_it_unpacks(tmp_path: Path, mo
     (tmp_path / "p.json.gz").write_bytes(gzip.compress(b" " * (64 << 20)))
     opened, block = file.Source(tmp_path / "p.json.gz"), bytearray(1 << 20)
     read = [opened.readinto(memoryview(block)) for _ in range(2)]
-    with pytest.raises(Refused, match="unpacks to more than"):
+    with pytest.raises(PredictionError, match="unpacks to more than"):
         opened.readinto(memoryview(block))
     assert sum(read) == 2 << 20
 

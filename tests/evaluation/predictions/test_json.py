@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from evaluation.predictions.errors import Findings, Refused
-from evaluation.predictions.file import Source
+from evaluation.predictions.errors import Findings, PredictionError
+from evaluation.predictions.file import PredictionFile
 from evaluation.predictions.json import reader
 from evaluation.predictions.reader import read_lists
 
@@ -89,10 +89,10 @@ def read(raw: bytes, folder: Path) -> list[tuple[str, int, list[tuple[Any, ...]]
     """(task, desc_id, rows) as the reader gives them; raises Refused."""
     path = folder / "predictions.json"
     path.write_bytes(raw)
-    source = Source(path)
+    source = PredictionFile(path)
     findings = Findings(path.name)
     found = []
-    for lists in read_lists(source, None, findings, allow_mark=False):
+    for lists in read_lists(source, None, findings, allow_bom=False):
         rows = list(
             zip(lists.video.tolist(), lists.start.tolist(), lists.end.tolist(), lists.score.tolist(), strict=True)
         )
@@ -177,7 +177,7 @@ def agree(raw: bytes, folder: Path) -> None:
     try:
         expected = plain_read(raw)
     except NotOfTheForm:
-        with pytest.raises(Refused):
+        with pytest.raises(PredictionError):
             read(raw, folder)
     else:
         found = read(raw, folder)
@@ -218,12 +218,12 @@ def test_a_file_passes_through_a_small_window(tmp_path: Path, monkeypatch: pytes
         monkeypatch.setattr(reader, "WINDOW", window)
         assert read(raw, tmp_path) == expected
     monkeypatch.setattr(reader, "WINDOW", 100)
-    with pytest.raises(Refused, match="larger than 100 bytes"):
+    with pytest.raises(PredictionError, match="larger than 100 bytes"):
         read(raw, tmp_path)
 
 
 @pytest.mark.parametrize("cut", [0.1, 0.3, 0.5, 0.7, 0.9, 0.99])
 def test_every_truncation_is_noticed(cut: float, tmp_path: Path) -> None:
     raw = json.dumps({"VR": [{"desc_id": n, "predictions": [1, 2, 3]} for n in range(9)]}).encode()
-    with pytest.raises(Refused):
+    with pytest.raises(PredictionError):
         read(raw[: int(len(raw) * cut)], tmp_path)
