@@ -5,7 +5,7 @@ So the first process that needs a kernel has all of them compiled by a child (`e
 object file, and everybody else links that file in with llvmlite, which takes milliseconds. The file's name is a hash
 of the kernels' sources, the compiler's version and the processor, so nothing stale is ever run.
 
-A kernel is a function of scalars and C-contiguous arrays that allocates nothing and raises nothing.
+A kernel is a function of scalars, C-contiguous arrays and structures of both that allocates nothing and raises nothing.
 """
 
 import ctypes
@@ -15,11 +15,13 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+
+from evaluation.kernels.types import array_of, is_structure, leaves
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -35,7 +37,8 @@ MODULES = (  # those that hold kernels, or helpers of kernels
     "evaluation.predictions.validation",
 )
 OPTIONS = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True, "_nrt": False}
-SCALARS = {"int64": ctypes.c_int64, "float64": ctypes.c_double, "boolean": ctypes.c_bool}
+SCALARS = {int: ctypes.c_int64, float: ctypes.c_double, bool: ctypes.c_bool}
+ARRAY_HEAD = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p)
 KERNELS: dict[str, Any] = {}  # in the building child: name -> numba dispatcher
 
 
@@ -49,41 +52,46 @@ def helper(function: Function) -> Function:
     return function
 
 
-def kernel(signature: str) -> Callable[[Function], Function]:
-    """Make a function machine code; `signature` is numba's, such as "int64(uint8[::1], int64)"."""
+def kernel(function: Function) -> Function:
+    """Make a function machine code, compiled for the types of its annotations (`evaluation.kernels.types`)."""
+    if BUILDING in os.environ:
+        import numba
 
-    def decorate(function: Function) -> Function:
-        if BUILDING in os.environ:
-            import numba
-
-            dispatcher: Function = numba.njit(signature, **OPTIONS)(function)
-            KERNELS[function.__name__] = dispatcher
-            return dispatcher
-        return functools.wraps(function)(_caller(function.__name__, signature))  # type: ignore[return-value]
-
-    return decorate
+        dispatcher: Function = numba.njit(_signature(function), **OPTIONS)(function)
+        KERNELS[function.__name__] = dispatcher
+        return dispatcher
+    return functools.wraps(function)(_caller(function))  # type: ignore[return-value]
 
 
-def _caller(name: str, signature: str) -> Callable[..., Any]:
+def _signature(function: Callable[..., Any]) -> Any:
+    from numba import types
+
+    def compiled(annotation: Any) -> Any:
+        if is_structure(annotation):
+            return types.BaseTuple.from_types([compiled(field) for field in leaves(annotation)], annotation)
+        if array := array_of(annotation):
+            return types.Array(getattr(types, array.dtype), array.dimensions, "C")
+        return {bool: types.boolean, int: types.int64, float: types.float64, None: types.void}[annotation]
+
+    *parameters, returned = function.__annotations__.values()
+    return compiled(returned)(*map(compiled, parameters))
+
+
+def _caller(function: Callable[..., Any]) -> Callable[..., Any]:
     """A Python function that checks its arguments and calls the machine code by numba's calling convention:
 
-    status = code(result *, exception **, arguments…), an array being (owner, parent, items, item bytes, data,
-    shape…, strides…).
+    status = code(result *, exception **, arguments…), a structure being its fields, an array being (owner, parent,
+    items, item bytes, data, shape…, strides…).
     """
-    returned, _, rest = signature.partition("(")
-    kinds = [kind.strip() for kind in rest.rstrip(")").replace("[:,::1]", "@2").replace("[::1]", "@1").split(",")]
-    result_type: Any = SCALARS[returned] if returned != "void" else ctypes.c_void_p
+    name = function.__name__
+    *parameters, returned = function.__annotations__.values()
+    structures = [kind if is_structure(kind) else None for kind in parameters]
+    kinds = [leaf for kind in parameters for leaf in leaves(kind)]
+    arrays = [array and (np.dtype(array.dtype), array.dimensions) for array in map(array_of, kinds)]
+    result_type: Any = SCALARS.get(returned, ctypes.c_void_p)
     types: list[Any] = [ctypes.POINTER(result_type), ctypes.c_void_p]
-    arrays: list[tuple[np.dtype[Any], int] | None] = []
-    for kind in kinds:
-        scalar, _, dimensions = kind.partition("@")
-        if dimensions:
-            arrays.append((np.dtype(scalar), int(dimensions)))
-            types += [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p]
-            types += [ctypes.c_int64] * (2 * int(dimensions))
-        else:
-            arrays.append(None)
-            types.append(SCALARS[scalar])
+    for kind, array in zip(kinds, arrays, strict=True):
+        types += [*ARRAY_HEAD, *[ctypes.c_int64] * (2 * array[1])] if array else [SCALARS[kind]]
     prototype = ctypes.CFUNCTYPE(ctypes.c_int32, *types)
 
     @functools.cache
@@ -91,10 +99,8 @@ def _caller(name: str, signature: str) -> Callable[..., Any]:
         return prototype(_library().address(name))
 
     def call(*arguments: Any) -> Any:
-        if len(arguments) != len(arrays):
-            raise TypeError(f"{name} takes {len(arrays)} arguments, {len(arguments)} given")
         result, flat = result_type(), []
-        for value, array in zip(arguments, arrays, strict=True):
+        for value, array in zip(_taken_apart(name, arguments, structures), arrays, strict=True):
             if array is None:
                 flat.append(value)
                 continue
@@ -104,9 +110,26 @@ def _caller(name: str, signature: str) -> Callable[..., Any]:
             flat += [None, None, value.size, value.itemsize, address, *value.shape, *value.strides]
         if code()(ctypes.byref(result), None, *flat):
             raise RuntimeError(f"{name} failed")
-        return result.value if returned != "void" else None
+        return result.value if returned else None
 
     return call
+
+
+def _taken_apart(
+    name: str, arguments: tuple[Any, ...], structures: Sequence[type[tuple[Any, ...]] | None]
+) -> list[Any]:
+    """The arguments with the fields of each structure in its place. Raises TypeError."""
+    if len(arguments) != len(structures):
+        raise TypeError(f"{name} takes {len(structures)} arguments, {len(arguments)} given")
+    flat: list[Any] = []
+    for value, structure in zip(arguments, structures, strict=True):
+        if structure is None:
+            flat.append(value)
+        elif type(value) is structure:
+            flat += value
+        else:
+            raise TypeError(f"{name} takes a {structure.__name__}, not a {type(value).__name__}")
+    return flat
 
 
 class Library:
@@ -147,7 +170,7 @@ def _fingerprint() -> str:
     import llvmlite
     import llvmlite.binding as llvm
 
-    modules = ("evaluation.kernels.aot", "evaluation.kernels.build", *MODULES)
+    modules = (*(f"evaluation.kernels.{name}" for name in ("aot", "build", "types")), *MODULES)
     parts = [PACKAGE.parent.joinpath(*name.split(".")).with_suffix(".py").read_bytes() for name in modules]
     parts += [
         llvmlite.__version__.encode(),

@@ -1,15 +1,44 @@
 """Non-maximum suppression with the field's arithmetic: float64, and what overlaps strictly above the threshold goes."""
 
+from typing import NamedTuple, Protocol
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from evaluation.kernels.aot import helper, kernel
+from evaluation.kernels.types import Float64s, Int64s
 from evaluation.metrics.iou import overlaps
 from evaluation.metrics.protocol import NMS_THRESHOLD, ROWS_KEPT
 
 
+class Spans(Protocol):
+    """Rows that begin and end, in seconds, [n] each."""
+
+    @property
+    def start(self) -> Float64s: ...
+    @property
+    def end(self) -> Float64s: ...
+
+
+class GroupedSpans(NamedTuple):
+    """Rows of one list, [n] each: `group` numbers their videos 0, 1, … by first appearance."""
+
+    group: Int64s
+    start: Float64s
+    end: Float64s
+    score: Float64s
+
+
+class NmsScratch(NamedTuple):
+    """Room to work in, [n] each; `newest` and `previous` chain the kept rows of a group."""
+
+    order: Int64s
+    newest: Int64s
+    previous: Int64s
+
+
 @helper
-def sort_rows(score: NDArray[np.float64], group: NDArray[np.int64], low: int, n: int, order: NDArray[np.int64]) -> None:
+def sort_rows(score: Float64s, group: Int64s, low: int, n: int, order: Int64s) -> None:
     """Write rows 0 .. n-1, counted from `low`, into `order`: by falling score, ties by group, then by list order.
 
     An insertion sort: stable, and one pass over lists that are already sorted.
@@ -26,17 +55,9 @@ def sort_rows(score: NDArray[np.float64], group: NDArray[np.int64], low: int, n:
 
 
 @helper
-def survives(
-    row: int,
-    low: int,
-    start: NDArray[np.float64],
-    end: NDArray[np.float64],
-    threshold: float,
-    newest: int,
-    previous: NDArray[np.int64],
-) -> bool:
+def survives(row: int, low: int, spans: Spans, threshold: float, newest: int, previous: Int64s) -> bool:
     """Whether a row overlaps no kept row of its group; `newest` and `previous` chain those, -1 ends the chain."""
-    other = newest
+    start, end, other = spans.start, spans.end, newest
     while other >= 0:
         if overlaps(start[low + other], end[low + other], start[low + row], end[low + row], threshold):
             return False
@@ -44,32 +65,23 @@ def survives(
     return True
 
 
-@kernel("int64(int64[::1], float64[::1], float64[::1], float64[::1], float64, int64, int64[:,::1], int64[::1])")
-def suppress(
-    group: NDArray[np.int64],
-    start: NDArray[np.float64],
-    end: NDArray[np.float64],
-    score: NDArray[np.float64],
-    threshold: float,
-    most: int,
-    room: NDArray[np.int64],
-    kept: NDArray[np.int64],
-) -> int:
-    """Greedy NMS inside each group of n rows; writes the survivors into `kept`, returns how many (at most `most`).
+@kernel
+def nms_kernel(rows: GroupedSpans, threshold: float, most: int, scratch: NmsScratch, kept: Int64s) -> int:
+    """Greedy NMS inside each group of n rows; writes the survivors into `kept` [n], returns how many (at most `most`).
 
-    `group` [n] numbers the videos 0, 1, … by first appearance; `room` is [3, n]. Survivors come by falling score;
-    ties by group, then by list order: exactly what sorting each group, suppressing it, joining the groups in order
-    of first appearance and sorting the whole stably by score gives. Stopping at `most` changes none of them.
+    Survivors come by falling score; ties by group, then by list order: exactly what sorting each group, suppressing
+    it, joining the groups in order of first appearance and sorting the whole stably by score gives. Stopping at `most`
+    changes none of them.
     """
-    order, newest, previous = room[0], room[1], room[2]
-    n = len(group)
-    sort_rows(score, group, 0, n, order)
-    newest[:] = -1
+    n = len(rows.group)
+    sort_rows(rows.score, rows.group, 0, n, scratch.order)
+    scratch.newest[:] = -1
     count = 0
     for i in range(n):
-        row = order[i]
-        if count < most and survives(row, 0, start, end, threshold, newest[group[row]], previous):
-            previous[row], newest[group[row]] = newest[group[row]], row
+        row = scratch.order[i]
+        chain = scratch.newest[rows.group[row]]
+        if count < most and survives(row, 0, rows, threshold, chain, scratch.previous):
+            scratch.previous[row], scratch.newest[rows.group[row]] = chain, row
             kept[count] = row
             count += 1
     return count
@@ -92,7 +104,6 @@ def nms(
     _, first, inverse = np.unique(np.asarray(video), return_index=True, return_inverse=True)
     group = np.argsort(np.argsort(first))[inverse].astype(np.int64)
     n = len(group)
+    rows = GroupedSpans(group, columns[0], columns[1], np.array(score, np.float64))
     kept = np.empty(n, np.int64)
-    room = np.empty((3, n), np.int64)
-    count = suppress(group, columns[0], columns[1], np.array(score, np.float64), threshold, most, room, kept)
-    return kept[:count]
+    return kept[: nms_kernel(rows, threshold, most, NmsScratch(*np.empty((3, n), np.int64)), kept)]

@@ -1,13 +1,25 @@
 """The form in which every reader hands over predictions: flat columns, some queries at a time."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluation.kernels.types import Float64s, Int64s
+
 KERNEL_ARRAY: tuple[Literal["C"], Literal["A"], Literal["W"]] = ("C", "A", "W")  # contiguous, aligned, writeable
 RETRIEVAL_TASKS = ("VCMR", "SVMR", "VR")
+
+
+class ListColumns(NamedTuple):
+    """What kernels see of `RankedLists`: its arrays."""
+
+    offsets: Int64s
+    video: Int64s
+    start: Float64s
+    end: Float64s
+    score: Float64s
 
 
 @dataclass
@@ -34,6 +46,11 @@ class RankedLists:
             setattr(self, name, np.require(getattr(self, name), np.int64, KERNEL_ARRAY))
         for name in ("start", "end", "score"):
             setattr(self, name, np.require(getattr(self, name), np.float64, KERNEL_ARRAY))
+
+    @property
+    def columns(self) -> ListColumns:
+        """The arrays themselves, for kernels."""
+        return ListColumns(self.offsets, self.video, self.start, self.end, self.score)
 
     def __len__(self) -> int:
         return len(self.desc_ids)

@@ -6,15 +6,17 @@ A row hits at threshold t when it names the query's video and its tIoU with the 
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.kernels.aot import helper, kernel
+from evaluation.kernels.types import Float32s, Int16Table, Int64s
 from evaluation.metrics.iou import tiou32
 from evaluation.metrics.nms import sort_rows, survives
 from evaluation.metrics.protocol import HEADLINE_THRESHOLDS, NMS_ROWS_IN, ROWS_KEPT, THRESHOLDS, ScoringOptions
-from evaluation.metrics.ranked_lists import KERNEL_ARRAY, RETRIEVAL_TASKS, RankedLists
+from evaluation.metrics.ranked_lists import KERNEL_ARRAY, RETRIEVAL_TASKS, ListColumns, RankedLists
 from evaluation.release import MomentQueries
 
 
@@ -33,6 +35,45 @@ class Ranks:
         return self.first_hit[:, 0 if threshold is None else self.thresholds.index(threshold)]
 
 
+class RankingMode(NamedTuple):
+    """What one pass ranks: the task, the state, and the tIoUs [T] (ascending) that count as hits."""
+
+    is_svmr: bool
+    use_nms: bool
+    nms_threshold: float
+    rows_in: int
+    thresholds: Float32s
+
+
+class TruthColumns(NamedTuple):
+    """Place of each query's video and its span in seconds, [N] each."""
+
+    video: Int64s
+    start: Float32s
+    end: Float32s
+
+
+class RankingScratch(NamedTuple):
+    """Room to work in. [rows]: the order by score, each row's group, and the chains of kept rows as in NMS.
+
+    [V]: per place of a video the last row that named it (-1: none yet), and its number in that list.
+    """
+
+    order: Int64s
+    group: Int64s
+    newest: Int64s
+    previous: Int64s
+    last_row: Int64s
+    number: Int64s
+
+
+class FirstHits(NamedTuple):
+    """Where ranks [N, T] and the first row's tIoU [N] are written."""
+
+    rank: Int16Table
+    tiou: Float32s
+
+
 class RankTables:
     """Fills one `Ranks` per task and state while checked lists stream by."""
 
@@ -48,45 +89,27 @@ class RankTables:
         self.nms_thresholds = tuple(nms_thresholds)
         self.nms_rows_in = nms_rows_in
         self.tables: dict[tuple[str, float | None], Ranks] = {}
-        self._start32 = truth.start.astype(np.float32)
-        self._end32 = truth.end.astype(np.float32)
-        self._thresholds32 = np.array(thresholds, np.float32)
         self.thresholds = thresholds
-        self._room = np.empty((4, max(nms_rows_in, ROWS_KEPT)), np.int64)
-        self._groups = np.empty((2, len(truth.videos)), np.int64)
+        self._thresholds32 = np.array(thresholds, np.float32)
+        self._truth = TruthColumns(truth.video, truth.start.astype(np.float32), truth.end.astype(np.float32))
+        by_row = np.empty((4, max(nms_rows_in, ROWS_KEPT)), np.int64)
+        self._scratch = RankingScratch(*by_row, *np.empty((2, len(truth.videos)), np.int64))
 
     def add(self, lists: RankedLists, queries: NDArray[np.int64]) -> None:
         """Rank checked lists (videos as places); `queries` [N] places in the truth, negative ones are passed over."""
         queries = np.require(queries, np.int64, KERNEL_ARRAY)
         if lists.task == "VR":
             table = self._table("VR", None, 1)
-            rank_videos(lists.offsets, queries, lists.video, self.truth.video, table.first_hit)
+            rank_videos(lists.columns, queries, self.truth.video, table.first_hit)
             return
         states: list[float | None] = [None]
         if lists.has_score:
             states += self.nms_thresholds
         for nms in states:
             table = self._table(lists.task, nms, len(self.thresholds))
-            rank_moments(
-                lists.task == "SVMR",
-                nms is not None,
-                nms or 0.0,
-                self.nms_rows_in,
-                lists.offsets,
-                queries,
-                lists.video,
-                lists.start,
-                lists.end,
-                lists.score,
-                self.truth.video,
-                self._start32,
-                self._end32,
-                self._thresholds32,
-                self._room,
-                self._groups,
-                table.first_hit,
-                table.first_tiou,
-            )
+            mode = RankingMode(lists.task == "SVMR", nms is not None, nms or 0.0, self.nms_rows_in, self._thresholds32)
+            hits = FirstHits(table.first_hit, table.first_tiou)
+            rank_moments(mode, lists.columns, queries, self._truth, self._scratch, hits)
 
     def ordered(self) -> list[Ranks]:
         """Tables by task in the field's order, raw before NMS."""
@@ -112,115 +135,90 @@ def rank_lists(parts: Iterable[RankedLists], truth: MomentQueries, options: Scor
     return tables.ordered()
 
 
-@kernel("void(int64[::1], int64[::1], int64[::1], int64[::1], int16[:,::1])")
-def rank_videos(
-    offsets: NDArray[np.int64],
-    queries: NDArray[np.int64],
-    video: NDArray[np.int64],
-    truth_video: NDArray[np.int64],
-    first_hit: NDArray[np.int16],
-) -> None:
+@kernel
+def rank_videos(lists: ListColumns, queries: Int64s, truth_video: Int64s, first_hit: Int16Table) -> None:
     """Rank of the right video among the first 100 rows of each list, into first_hit [N, 1] (VR)."""
     for i in range(len(queries)):
         query = queries[i]
         if query < 0:
             continue
-        for at in range(offsets[i], min(offsets[i + 1], offsets[i] + ROWS_KEPT)):
-            if video[at] == truth_video[query]:
-                first_hit[query, 0] = at - offsets[i] + 1
+        first = lists.offsets[i]
+        for at in range(first, min(lists.offsets[i + 1], first + ROWS_KEPT)):
+            if lists.video[at] == truth_video[query]:
+                first_hit[query, 0] = at - first + 1
                 break
 
 
 @helper
-def number_groups(
-    video: NDArray[np.int64],
-    as_one: bool,
-    low: int,
-    n: int,
-    groups: NDArray[np.int64],
-    group: NDArray[np.int64],
-    newest: NDArray[np.int64],
-) -> None:
-    """Number the videos of rows low .. low+n-1 by first appearance (0 for all with `as_one`) and empty their chains.
-
-    `groups` [2, V] holds, per place of a video, the last row that named it (-1: none yet) and its number there.
-    """
+def number_groups(video: Int64s, as_one: bool, low: int, n: int, scratch: RankingScratch) -> None:
+    """Number the videos of rows low .. low+n-1 by first appearance (0 for all with `as_one`) and empty their chains."""
     count = 0
     for i in range(n):
         place = 0 if as_one else video[low + i]
-        if groups[0, place] < low:
-            groups[1, place] = count
-            newest[count] = -1
+        if scratch.last_row[place] < low:
+            scratch.number[place] = count
+            scratch.newest[count] = -1
             count += 1
-        groups[0, place] = low + i
-        group[i] = groups[1, place]
+        scratch.last_row[place] = low + i
+        scratch.group[i] = scratch.number[place]
 
 
-@kernel(
-    "void(boolean, boolean, float64, int64, int64[::1], int64[::1], int64[::1], float64[::1], float64[::1], "
-    "float64[::1], int64[::1], float32[::1], float32[::1], float32[::1], int64[:,::1], int64[:,::1], int16[:,::1], "
-    "float32[::1])"
-)
+@helper
+def last_row_that_counts(mode: RankingMode, video: Int64s, low: int, n: int, truth_video: int, order: Int64s) -> int:
+    """The last of n rows, in their order, that can change a rank: in VCMR none after the last of the right video."""
+    last = n - 1
+    while not mode.is_svmr and last > 0 and video[low + (order[last] if mode.use_nms else last)] != truth_video:
+        last -= 1
+    return last
+
+
+@kernel
 def rank_moments(
-    is_svmr: bool,
-    use_nms: bool,
-    nms_threshold: float,
-    nms_rows_in: int,
-    offsets: NDArray[np.int64],
-    queries: NDArray[np.int64],
-    video: NDArray[np.int64],
-    start: NDArray[np.float64],
-    end: NDArray[np.float64],
-    score: NDArray[np.float64],
-    truth_video: NDArray[np.int64],
-    truth_start: NDArray[np.float32],
-    truth_end: NDArray[np.float32],
-    thresholds: NDArray[np.float32],
-    room: NDArray[np.int64],
-    groups: NDArray[np.int64],
-    first_hit: NDArray[np.int16],
-    first_tiou: NDArray[np.float32],
+    mode: RankingMode,
+    lists: ListColumns,
+    queries: Int64s,
+    truth: TruthColumns,
+    scratch: RankingScratch,
+    hits: FirstHits,
 ) -> None:
     """Ranks of the first hit at each (ascending) threshold, raw or after NMS.
 
     Raw SVMR drops rows of wrong videos after the cut to 100, so they cost no rank. SVMR's NMS runs over all rows and
     gives every survivor the first row's video; VCMR's runs inside each video (HERO, utils/tvr_eval_utils.py).
-    Suppression stops when every threshold has its hit or none can come. `room` is [4, rows], `groups` [2, V].
+    Suppression stops when every threshold has its hit or none can come.
     """
-    order, group, newest, previous = room[0], room[1], room[2], room[3]
-    for place in range(groups.shape[1]):
-        groups[0, place] = -1
+    scratch.last_row[:] = -1
     for i in range(len(queries)):
         query = queries[i]
         if query < 0:
             continue
-        low = offsets[i]
-        n = min(offsets[i + 1] - low, nms_rows_in if use_nms else ROWS_KEPT)
-        if use_nms:
-            number_groups(video, is_svmr, low, n, groups, group, newest)
-            sort_rows(score, group, low, n, order)
-        last = n - 1  # VCMR: what follows the last row of the right video changes nothing
-        while not is_svmr and last > 0 and video[low + (order[last] if use_nms else last)] != truth_video[query]:
-            last -= 1
+        low = lists.offsets[i]
+        n = min(lists.offsets[i + 1] - low, mode.rows_in if mode.use_nms else ROWS_KEPT)
+        if mode.use_nms:
+            number_groups(lists.video, mode.is_svmr, low, n, scratch)
+            sort_rows(lists.score, scratch.group, low, n, scratch.order)
+        last = last_row_that_counts(mode, lists.video, low, n, truth.video[query], scratch.order)
         kept, rank, passed = 0, 0, 0
         for k in range(last + 1):
-            row = order[k] if use_nms else k
+            row = scratch.order[k] if mode.use_nms else k
             at = low + row
-            if use_nms:
-                chain = newest[group[row]]
-                if not survives(row, low, start, end, nms_threshold, chain, previous):
+            if mode.use_nms:
+                group = scratch.group[row]
+                chain = scratch.newest[group]
+                if not survives(row, low, lists, mode.nms_threshold, chain, scratch.previous):
                     continue
-                previous[row], newest[group[row]] = chain, row
+                scratch.previous[row], scratch.newest[group] = chain, row
             kept += 1
-            right = video[low if is_svmr and use_nms else at] == truth_video[query]
-            if right or not is_svmr:
+            right = lists.video[low if mode.is_svmr and mode.use_nms else at] == truth.video[query]
+            if right or not mode.is_svmr:
                 rank += 1
             if right:
-                overlap = tiou32(np.float32(start[at]), np.float32(end[at]), truth_start[query], truth_end[query])
+                start, end = np.float32(lists.start[at]), np.float32(lists.end[at])
+                overlap = tiou32(start, end, truth.start[query], truth.end[query])
                 if rank == 1:
-                    first_tiou[query] = overlap
-                while passed < len(thresholds) and overlap >= thresholds[passed]:
-                    first_hit[query, passed] = rank
+                    hits.tiou[query] = overlap
+                while passed < len(mode.thresholds) and overlap >= mode.thresholds[passed]:
+                    hits.rank[query, passed] = rank
                     passed += 1
-            if passed == len(thresholds) or kept == ROWS_KEPT:
+            if passed == len(mode.thresholds) or kept == ROWS_KEPT:
                 break

@@ -5,13 +5,15 @@ What is counted is named in NOTES below; docs/evaluation.md explains each to sub
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.kernels.aot import helper, kernel
+from evaluation.kernels.types import Float64s, Int32s, Int64s, Int64Table
 from evaluation.metrics.protocol import ROWS_KEPT, Rules
-from evaluation.metrics.ranked_lists import RankedLists
+from evaluation.metrics.ranked_lists import ListColumns, RankedLists
 from evaluation.predictions.errors import MOST_PROBLEMS, Findings
 from evaluation.predictions.json.scanner import MOST_ROWS
 from evaluation.release import MomentQueries
@@ -51,6 +53,31 @@ NOTES = {
     "task_absent": "tasks are not in the submission and have no metrics",
 }
 NOTES_ON_TRUTH = {"wrong_video"}  # the others can be counted without the truth
+
+
+class ListRules(NamedTuple):
+    """What kind of lists are looked at, and whether spans past the end of their video are clamped to it."""
+
+    is_vr: bool
+    is_svmr: bool
+    has_score: bool
+    clamp: bool
+
+
+class TruthVideos(NamedTuple):
+    """Place of each video by idx (-1: none), place of each query's video [N], seconds of each video [V]."""
+
+    place_of: Int32s
+    video: Int64s
+    durations: Float64s
+
+
+class ViolationTable(NamedTuple):
+    """Counts [K] of each Violation; list and row [K, MOST_PROBLEMS] of the first of each kind."""
+
+    counts: Int64s
+    lists: Int64Table
+    rows: Int64Table
 
 
 @dataclass
@@ -136,36 +163,22 @@ class ListValidator:
 
     def _check_rows(self, lists: RankedLists, queries: NDArray[np.int64]) -> None:
         strict = self.rules == "strict"
-        counts = np.zeros(len(Violation), np.int64)
-        which, where = np.empty((2, len(Violation), MOST_PROBLEMS), np.int64)
-        validate_and_clamp(
-            lists.task == "VR",
-            lists.task == "SVMR",
-            lists.has_score,
-            self.clamp,
-            lists.offsets,
-            queries,
-            lists.video,
-            lists.start,
-            lists.end,
-            lists.score,
-            self._place,
-            self.truth.video,
-            self.truth.videos.durations,
-            np.full(len(self.truth.videos), -1),
-            counts,
-            which,
-            where,
-        )
+        rules = ListRules(lists.task == "VR", lists.task == "SVMR", lists.has_score, self.clamp)
+        truth = TruthVideos(self._place, self.truth.video, self.truth.videos.durations)
+        places = np.empty((2, len(Violation), MOST_PROBLEMS), np.int64)
+        found = ViolationTable(np.zeros(len(Violation), np.int64), *places)
+        validate_and_clamp(rules, lists.columns, queries, truth, np.full(len(self.truth.videos), -1), found)
         for violation in Violation:
-            count = int(counts[violation])
+            count = int(found.counts[violation])
             always = violation is Violation.UNKNOWN_VIDEO
             if not always and (not strict or violation is Violation.PAST_END):
                 ending = "_kept" if violation is Violation.PAST_END and not self.clamp else ""
                 self.findings.note(violation.name.lower() + ending, count)
                 continue
             kept = min(count, MOST_PROBLEMS)
-            for i, row in zip(which[violation, :kept].tolist(), where[violation, :kept].tolist(), strict=True):
+            for i, row in zip(
+                found.lists[violation, :kept].tolist(), found.rows[violation, :kept].tolist(), strict=True
+            ):
                 at = int(lists.offsets[i]) + row
                 column, message = self._describe(violation, lists, at)
                 self.findings.refuse(
@@ -197,69 +210,54 @@ class ListValidator:
 
 
 @helper
-def record(
-    counts: NDArray[np.int64], lists: NDArray[np.int64], rows: NDArray[np.int64], code: int, i: int, row: int
-) -> None:
-    """Count a finding and keep the first places of its kind."""
-    if counts[code] < lists.shape[1]:
-        lists[code, counts[code]] = i
-        rows[code, counts[code]] = row
-    counts[code] += 1
+def record(found: ViolationTable, code: int, i: int, row: int) -> None:
+    """Count a violation and keep the first places of its kind."""
+    if found.counts[code] < found.lists.shape[1]:
+        found.lists[code, found.counts[code]] = i
+        found.rows[code, found.counts[code]] = row
+    found.counts[code] += 1
 
 
-@kernel(
-    "void(boolean, boolean, boolean, boolean, int64[::1], int64[::1], int64[::1], float64[::1], float64[::1], "
-    "float64[::1], int32[::1], int64[::1], float64[::1], int64[::1], int64[::1], int64[:,::1], int64[:,::1])"
-)
+@kernel
 def validate_and_clamp(
-    is_vr: bool,
-    is_svmr: bool,
-    has_score: bool,
-    clamp: bool,
-    offsets: NDArray[np.int64],
-    queries: NDArray[np.int64],
-    video: NDArray[np.int64],
-    start: NDArray[np.float64],
-    end: NDArray[np.float64],
-    score: NDArray[np.float64],
-    place: NDArray[np.int32],
-    truth_video: NDArray[np.int64],
-    durations: NDArray[np.float64],
-    stamp: NDArray[np.int64],
-    counts: NDArray[np.int64],
-    lists: NDArray[np.int64],
-    rows: NDArray[np.int64],
+    rules: ListRules,
+    lists: ListColumns,
+    queries: Int64s,
+    truth: TruthVideos,
+    named_in: Int64s,
+    found: ViolationTable,
 ) -> None:
     """Count each Violation, keep the first (list, row) places, turn video idx into places, clamp spans.
 
-    An idx that is no video of the split becomes UNKNOWN - idx, so that a message can still name it.
+    An idx that is no video of the split becomes UNKNOWN - idx, so that a message can still name it. `named_in` [V]
+    is room to work in, -1 throughout: the last list that named a video.
     """
     for i in range(len(queries)):
         if queries[i] < 0:
             continue
-        own = truth_video[queries[i]]
-        first = offsets[i]
-        for at in range(first, offsets[i + 1]):
-            idx = video[at]
-            where = np.int64(place[idx]) if 0 <= idx < len(place) else -1
-            video[at] = where if where >= 0 else UNKNOWN - idx
-            if where < 0:
-                record(counts, lists, rows, UNKNOWN_VIDEO, i, at - first)
-            elif is_vr:
-                if stamp[where] == i:
-                    record(counts, lists, rows, REPEATED_VIDEO, i, at - first)
-                stamp[where] = i
+        own = truth.video[queries[i]]
+        first = lists.offsets[i]
+        for at in range(first, lists.offsets[i + 1]):
+            row, idx = at - first, lists.video[at]
+            place = np.int64(truth.place_of[idx]) if 0 <= idx < len(truth.place_of) else -1
+            lists.video[at] = place if place >= 0 else UNKNOWN - idx
+            if place < 0:
+                record(found, UNKNOWN_VIDEO, i, row)
+            elif rules.is_vr:
+                if named_in[place] == i:
+                    record(found, REPEATED_VIDEO, i, row)
+                named_in[place] = i
             else:
-                if is_svmr and own >= 0 and where != own:
-                    record(counts, lists, rows, WRONG_VIDEO, i, at - first)
-                if start[at] < 0.0:
-                    record(counts, lists, rows, NEGATIVE_START, i, at - first)
-                if start[at] > end[at]:
-                    record(counts, lists, rows, REVERSED_SPAN, i, at - first)
-                if end[at] > durations[where]:
-                    record(counts, lists, rows, PAST_END, i, at - first)
-                    if clamp:
-                        end[at] = durations[where]
-                        start[at] = min(start[at], durations[where])
-            if has_score and at > first and score[at] > score[at - 1]:
-                record(counts, lists, rows, UNSORTED, i, at - first)
+                if rules.is_svmr and own >= 0 and place != own:
+                    record(found, WRONG_VIDEO, i, row)
+                if lists.start[at] < 0.0:
+                    record(found, NEGATIVE_START, i, row)
+                if lists.start[at] > lists.end[at]:
+                    record(found, REVERSED_SPAN, i, row)
+                if lists.end[at] > truth.durations[place]:
+                    record(found, PAST_END, i, row)
+                    if rules.clamp:
+                        lists.end[at] = truth.durations[place]
+                        lists.start[at] = min(lists.start[at], truth.durations[place])
+            if rules.has_score and at > first and lists.score[at] > lists.score[at - 1]:
+                record(found, UNSORTED, i, row)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.kernels.aot import helper
+from evaluation.kernels.types import Bytes
 
 MOST_CHARACTERS = 400  # of one number; longer ones are refused
 
@@ -92,7 +93,7 @@ def scaled(digits: np.uint64, exponent: int) -> float:
 
 
 @helper
-def read_number(buffer: NDArray[np.uint8], at: int, end: int) -> tuple[int, int, bool, float, int | np.int64]:
+def read_number(buffer: Bytes, at: int, end: int) -> tuple[int, int, bool, float, int | np.int64]:
     """(status, place after it, is an integer token, value, integer) of the JSON number that starts at `at` < end.
 
     `integer` holds the digits of an integer token of up to 18 digits, -1 for a longer or negative one (-0 is 0).

@@ -15,6 +15,7 @@ from evaluation.predictions.errors import Findings, PredictionError, Problem
 from evaluation.predictions.file import PredictionFile
 from evaluation.predictions.json import scanner, strings
 from evaluation.predictions.json.number import MORE
+from evaluation.predictions.json.scanner import Columns, Progress, Window
 from evaluation.release import VideoIndex
 
 WINDOW = 4 << 20  # bytes; one query's entry must fit
@@ -52,14 +53,15 @@ class MomentJsonReader:
         self.allow_bom = allow_bom
         self.buffer = np.empty(WINDOW, np.uint8)
         self.at = self.end = self.offset = 0  # window [at, end); `offset` bytes of the text lie before the buffer
-        self.state = np.zeros(scanner.WIDTHS + len(scanner.TASKS), np.int64)
-        self.context = np.zeros(6, np.int64)
-        self.desc_ids = np.empty(ENTRIES_AT_ONCE, np.int64)
-        self.tasks = np.empty(ENTRIES_AT_ONCE, np.int8)
-        self.lengths = np.empty(ENTRIES_AT_ONCE, np.int64)
-        self.video = np.empty(ROWS_AT_ONCE, np.int64)
-        self.columns = np.empty((3, ROWS_AT_ONCE), np.float64)
-        self.fixes = np.empty((FIXES_AT_ONCE, 4), np.int64)
+        self.progress = Progress(np.zeros(scanner.WIDTHS + len(scanner.TASKS), np.int64), np.zeros(6, np.int64))
+        self.columns = Columns(
+            desc_ids=np.empty(ENTRIES_AT_ONCE, np.int64),
+            tasks=np.empty(ENTRIES_AT_ONCE, np.int8),
+            lengths=np.empty(ENTRIES_AT_ONCE, np.int64),
+            video=np.empty(ROWS_AT_ONCE, np.int64),
+            floats=np.empty((3, ROWS_AT_ONCE), np.float64),
+            fixes=np.empty((FIXES_AT_ONCE, 4), np.int64),
+        )
 
     def lists(self) -> Iterator[RankedLists]:
         """The lists in file order; their arrays are overwritten when the next are read."""
@@ -120,31 +122,18 @@ class MomentJsonReader:
             self._expect(",")
         if "video2idx" in seen:
             for key in seen & set(scanner.TASKS):
-                if self.state[scanner.WIDTHS + scanner.TASKS.index(key)] not in (0, 4):
+                if self.progress.state[scanner.WIDTHS + scanner.TASKS.index(key)] not in (0, 4):
                     self.findings.refuse("rows are not [video_idx, start, end, score]: expected 4 items", task=key)
 
     def _entries(self, task: int) -> Iterator[RankedLists]:
         """Entries of one array (task 0..2, closing bracket included), or of JSONL to its end (task -1)."""
         lines = task < 0
-        self.state[scanner.STARTED] = 0
+        self.progress.state[scanner.STARTED] = 0
         while True:
-            status = scanner.scan(
-                self.buffer,
-                self.at,
-                self.end,
-                lines,
-                task,
-                self.state,
-                self.context,
-                self.desc_ids,
-                self.tasks,
-                self.lengths,
-                self.video,
-                self.columns,
-                self.fixes,
-            )
+            window = Window(self.buffer, self.end, lines)
+            status = scanner.scan(window, self.at, task, self.progress, self.columns)
             self._finish_numbers()
-            self.at = int(self.context[scanner.AT]) if status < strings.BAD_BYTE else self.at
+            self.at = int(self.progress.context[scanner.AT]) if status < strings.BAD_BYTE else self.at
             yield from self._take()
             if status == scanner.CLOSED:
                 return
@@ -160,48 +149,48 @@ class MomentJsonReader:
 
     def _take(self) -> Iterator[RankedLists]:
         """What the columns hold, as one `RankedLists` per task; empties them."""
-        entries, rows = int(self.state[scanner.ENTRIES]), int(self.state[scanner.ROWS])
-        self.state[scanner.ENTRIES] = self.state[scanner.ROWS] = 0
+        entries, rows = int(self.progress.state[scanner.ENTRIES]), int(self.progress.state[scanner.ROWS])
+        self.progress.state[scanner.ENTRIES] = self.progress.state[scanner.ROWS] = 0
         if not entries:
             return
-        codes = self.tasks[:entries]
-        lengths = self.lengths[:entries]
+        codes = self.columns.tasks[:entries]
+        lengths = self.columns.lengths[:entries]
         for code in np.unique(codes).tolist():
             mine = codes == code
             part = slice(0, rows) if mine.all() else np.flatnonzero(np.repeat(mine, lengths))
-            start, end, score = self.columns[:, :rows][:, part]
+            start, end, score = self.columns.floats[:, :rows][:, part]
             yield RankedLists(
                 task=scanner.TASKS[code],
-                desc_ids=self.desc_ids[:entries][mine],
+                desc_ids=self.columns.desc_ids[:entries][mine],
                 offsets=np.concatenate([[0], np.cumsum(lengths[mine])]),
-                video=self.video[:rows][part],
+                video=self.columns.video[:rows][part],
                 start=start,
                 end=end,
                 score=score,
-                has_score=int(self.state[scanner.WIDTHS + code]) == 4,
+                has_score=int(self.progress.state[scanner.WIDTHS + code]) == 4,
             )
 
     def _finish_numbers(self) -> None:
         """Let float() convert what the scanner could not, and refuse what is beyond float64."""
-        for row, column, begin, end in self.fixes[: self.state[scanner.FIXES]].tolist():
+        for row, column, begin, end in self.columns.fixes[: self.progress.state[scanner.FIXES]].tolist():
             value = float(bytes(self.buffer[begin:end]))
             if math.isinf(value):
-                ends = np.cumsum(self.lengths[: self.state[scanner.ENTRIES]])
+                ends = np.cumsum(self.columns.lengths[: self.progress.state[scanner.ENTRIES]])
                 entry = int(np.searchsorted(ends, row, side="right"))
                 first = int(ends[entry - 1]) if entry else 0
                 self.findings.refuse(
                     f"{COLUMN_NAMES[column + 1]} {self._excerpt(begin)!r} is beyond float64",
-                    task=scanner.TASKS[self.tasks[entry]],
-                    id=int(self.desc_ids[entry]),
+                    task=scanner.TASKS[self.columns.tasks[entry]],
+                    id=int(self.columns.desc_ids[entry]),
                     row=row - first,
                     column=column + 1,
                 )
                 self.findings.raise_if_any()
-            self.columns[column, row] = value
-        self.state[scanner.FIXES] = 0
+            self.columns.floats[column, row] = value
+        self.progress.state[scanner.FIXES] = 0
 
     def _check_width(self, task: str) -> None:
-        if task != "VR" and self.state[scanner.WIDTHS + scanner.TASKS.index(task)] == 1:
+        if task != "VR" and self.progress.state[scanner.WIDTHS + scanner.TASKS.index(task)] == 1:
             self._refuse("rows are bare numbers: expected [video_idx, start, end, score]", task=task)
 
     def _check_video_index(self) -> None:
@@ -296,8 +285,8 @@ class MomentJsonReader:
         raise PredictionError([*self.findings.problems, Problem(self.source.name, task, None, None, None, place)])
 
     def _refuse_scan(self, status: int) -> NoReturn:
-        at = int(self.context[scanner.AT])
-        found, column = self._excerpt(at), int(self.context[scanner.COLUMN])
+        at = int(self.progress.context[scanner.AT])
+        found, column = self._excerpt(at), int(self.progress.context[scanner.COLUMN])
         if status == scanner.BAD_NUMBER:
             message = f"{COLUMN_NAMES[column]} is {_describe(found)}: expected a number"
         elif status in (scanner.NOT_AN_INTEGER, scanner.LONG_INTEGER) and column >= 0:
@@ -313,12 +302,12 @@ class MomentJsonReader:
         self._refuse_context(message, self.offset + at)
 
     def _refuse_context(self, message: str, at: int | None = None) -> NoReturn:
-        row, column, have_id = (int(self.context[n]) for n in (scanner.ROW, scanner.COLUMN, scanner.HAVE_ID))
-        task = int(self.context[scanner.TASK])
+        row, column, have_id = (int(self.progress.context[n]) for n in (scanner.ROW, scanner.COLUMN, scanner.HAVE_ID))
+        task = int(self.progress.context[scanner.TASK])
         problem = Problem(
             self.source.name,
             scanner.TASKS[task] if task >= 0 else None,
-            int(self.context[scanner.DESC_ID]) if have_id else None,
+            int(self.progress.context[scanner.DESC_ID]) if have_id else None,
             row if row >= 0 else None,
             column if column >= 0 else None,
             f"{message} (byte {self.offset + self.end if at is None else at})",

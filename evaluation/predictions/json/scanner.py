@@ -5,10 +5,12 @@ JSONL with a "task" key, and nothing else: every other byte is an error with its
 the buffer does not hold to its end, so a file of any size passes through a window.
 """
 
+from typing import NamedTuple
+
 import numpy as np
-from numpy.typing import NDArray
 
 from evaluation.kernels.aot import helper, kernel
+from evaluation.kernels.types import Bytes, Float64Table, Int8s, Int64s, Int64Table
 from evaluation.predictions.json.number import INEXACT, MORE, OK, TOO_LONG, read_number
 from evaluation.predictions.json.strings import BAD_BYTE, BAD_STRING, skip_blank, skip_string, starts_with
 
@@ -43,7 +45,36 @@ WIDTHS = 4  # .. 6: items a row of each task has, 0 before the first (1: a bare 
 DESC_ID_KEY, DESC_KEY, PREDICTIONS_KEY, TASK_KEY = 1, 2, 4, 8
 
 
-def _bytes(text: str) -> NDArray[np.uint8]:
+class Window(NamedTuple):
+    """The bytes before `end` that have been read; with `lines` they are JSONL."""
+
+    buffer: Bytes
+    end: int
+    lines: bool
+
+
+class Progress(NamedTuple):
+    """What is kept between calls, and what the scanner was at when it stopped: places are named above."""
+
+    state: Int64s
+    context: Int64s
+
+
+class Columns(NamedTuple):
+    """What was read: E entries with the lengths of their lists, R rows, and numbers left for float().
+
+    `floats` [3, R] are start, end, score; a row of `fixes` is (row, column, first byte, byte after).
+    """
+
+    desc_ids: Int64s
+    tasks: Int8s
+    lengths: Int64s
+    video: Int64s
+    floats: Float64Table
+    fixes: Int64Table
+
+
+def _bytes(text: str) -> Bytes:
     return np.frombuffer(text.encode(), np.uint8)
 
 
@@ -53,7 +84,7 @@ VCMR_TEXT, SVMR_TEXT, VR_TEXT = _bytes('"VCMR"'), _bytes('"SVMR"'), _bytes('"VR"
 
 
 @helper
-def key_at(buffer: NDArray[np.uint8], at: int, end: int, lines: bool) -> tuple[int, int]:
+def key_at(window: Window, at: int) -> tuple[int, int]:
     """(key, place after its closing quote); key 0 is an unknown one, -1 an early end."""
     for key, text in (
         (DESC_ID_KEY, DESC_ID_TEXT),
@@ -61,9 +92,9 @@ def key_at(buffer: NDArray[np.uint8], at: int, end: int, lines: bool) -> tuple[i
         (PREDICTIONS_KEY, PREDICTIONS_TEXT),
         (TASK_KEY, TASK_TEXT),
     ):
-        if key == TASK_KEY and not lines:
+        if key == TASK_KEY and not window.lines:
             continue
-        found = starts_with(buffer, at, end, text)
+        found = starts_with(window.buffer, at, window.end, text)
         if found < 0:
             return -1, at
         if found:
@@ -72,7 +103,7 @@ def key_at(buffer: NDArray[np.uint8], at: int, end: int, lines: bool) -> tuple[i
 
 
 @helper
-def task_at(buffer: NDArray[np.uint8], at: int, end: int) -> tuple[int, int]:
+def task_at(buffer: Bytes, at: int, end: int) -> tuple[int, int]:
     """(code of the task string at `at`, place after it); -1 is none of them, -2 an early end."""
     for code, text in ((0, VCMR_TEXT), (1, SVMR_TEXT), (2, VR_TEXT)):
         found = starts_with(buffer, at, end, text)
@@ -84,28 +115,20 @@ def task_at(buffer: NDArray[np.uint8], at: int, end: int) -> tuple[int, int]:
 
 
 @helper
-def stopped(context: NDArray[np.int64], status: int, at: int) -> int:
+def stopped(context: Int64s, status: int, at: int) -> int:
     """Leave the place in `context` and hand the status on."""
     context[AT] = at
     return status
 
 
 @helper
-def scan_rows(
-    buffer: NDArray[np.uint8],
-    at: int,
-    end: int,
-    state: NDArray[np.int64],
-    context: NDArray[np.int64],
-    video: NDArray[np.int64],
-    columns: NDArray[np.float64],
-    fixes: NDArray[np.int64],
-) -> tuple[int, int, int]:
+def scan_rows(window: Window, at: int, progress: Progress, columns: Columns) -> tuple[int, int, int]:
     """(status, place after the closing bracket, items a row) of the rows whose opening bracket stands before `at`.
 
-    Rows go to state[ROWS] and on; `columns` [3, R] takes start, end, score. A number that needs float() leaves
-    (row, column, first byte, byte after) in `fixes`.
+    Rows go to state[ROWS] and on; `columns.floats` [3, R] takes start, end, score. A number that needs float() leaves
+    (row, column, first byte, byte after) in `columns.fixes`.
     """
+    buffer, end, (state, context) = window.buffer, window.end, progress
     first, row, width = state[ROWS], state[ROWS], 0
     at = skip_blank(buffer, at, end)
     if at < end and buffer[at] == 93:
@@ -142,12 +165,13 @@ def scan_rows(
                     return stopped(context, NOT_AN_INTEGER, begin), at, width
                 if integer < 0:
                     return stopped(context, LONG_INTEGER, begin), at, width
-                video[row] = integer
+                columns.video[row] = integer
             else:
-                columns[column - 1, row] = value
+                columns.floats[column - 1, row] = value
                 if status == INEXACT:
                     n = state[FIXES]
-                    fixes[n, 0], fixes[n, 1], fixes[n, 2], fixes[n, 3] = row, column - 1, begin, at
+                    fix = columns.fixes[n]
+                    fix[0], fix[1], fix[2], fix[3] = row, column - 1, begin, at
                     state[FIXES] = n + 1
             column += 1
             if bare:
@@ -164,12 +188,12 @@ def scan_rows(
         if column == 2:
             return stopped(context, ROW_LENGTH, at - 1), at, width
         if column < 4:
-            columns[2, row] = 0.0
+            columns.floats[2, row] = 0.0
             if column == 1:
                 if not bare:
                     return stopped(context, ROW_LENGTH, at - 1), at, width
-                columns[0, row] = 0.0
-                columns[1, row] = 0.0
+                columns.floats[0, row] = 0.0
+                columns.floats[1, row] = 0.0
         if width == 0:
             width = column
         elif width != column:
@@ -187,22 +211,9 @@ def scan_rows(
 
 
 @helper
-def scan_entry(
-    buffer: NDArray[np.uint8],
-    at: int,
-    end: int,
-    lines: bool,
-    task: int,
-    state: NDArray[np.int64],
-    context: NDArray[np.int64],
-    desc_ids: NDArray[np.int64],
-    tasks: NDArray[np.int8],
-    lengths: NDArray[np.int64],
-    video: NDArray[np.int64],
-    columns: NDArray[np.float64],
-    fixes: NDArray[np.int64],
-) -> tuple[int, int]:
+def scan_entry(window: Window, at: int, task: int, progress: Progress, columns: Columns) -> tuple[int, int]:
     """(status, place after the closing brace) of the entry at `at` < end."""
+    buffer, end, (state, context) = window.buffer, window.end, progress
     if buffer[at] != 123:
         return stopped(context, EXPECTED_ENTRY, at), at
     seen, width, before = 0, 0, state[ROWS]
@@ -213,7 +224,7 @@ def scan_entry(
             return MORE, at
         if buffer[at] != 34:
             return stopped(context, BAD_BYTE, at), at
-        key, after = key_at(buffer, at + 1, end, lines)
+        key, after = key_at(window, at + 1)
         if key < 0:
             return MORE, at
         if key == 0:
@@ -241,7 +252,7 @@ def scan_entry(
                 return stopped(context, NOT_AN_INTEGER, begin), at
             if integer < 0:
                 return stopped(context, LONG_INTEGER, begin), at
-            desc_ids[state[ENTRIES]] = integer
+            columns.desc_ids[state[ENTRIES]] = integer
             context[DESC_ID], context[HAVE_ID] = integer, 1
         elif key == DESC_KEY:
             if buffer[at] != 34:
@@ -254,7 +265,7 @@ def scan_entry(
         elif key == PREDICTIONS_KEY:
             if buffer[at] != 91:
                 return stopped(context, BAD_BYTE, at), at
-            status, at, width = scan_rows(buffer, at + 1, end, state, context, video, columns, fixes)
+            status, at, width = scan_rows(window, at + 1, progress, columns)
             if status != OK:
                 return status, at
         else:
@@ -273,7 +284,7 @@ def scan_entry(
             return stopped(context, BAD_BYTE, at), at
         at = skip_blank(buffer, at + 1, end)
     context[ROW], context[COLUMN] = -1, -1
-    needed = DESC_ID_KEY | PREDICTIONS_KEY | (TASK_KEY if lines else 0)
+    needed = DESC_ID_KEY | PREDICTIONS_KEY | (TASK_KEY if window.lines else 0)
     if seen & needed != needed:
         return stopped(context, MISSING_KEY, at), at
     if width:
@@ -281,44 +292,27 @@ def scan_entry(
             state[WIDTHS + task] = width
         elif state[WIDTHS + task] != width:
             return stopped(context, MIXED_ROWS, at), at
-    tasks[state[ENTRIES]] = task
-    lengths[state[ENTRIES]] = state[ROWS] - before
+    columns.tasks[state[ENTRIES]] = task
+    columns.lengths[state[ENTRIES]] = state[ROWS] - before
     state[ENTRIES] += 1
     return OK, at + 1
 
 
-@kernel(
-    "int64(uint8[::1], int64, int64, boolean, int64, int64[::1], int64[::1], int64[::1], int8[::1], int64[::1], "
-    "int64[::1], float64[:,::1], int64[:,::1])"
-)
-def scan(
-    buffer: NDArray[np.uint8],
-    at: int,
-    end: int,
-    lines: bool,
-    task: int,
-    state: NDArray[np.int64],
-    context: NDArray[np.int64],
-    desc_ids: NDArray[np.int64],
-    tasks: NDArray[np.int8],
-    lengths: NDArray[np.int64],
-    video: NDArray[np.int64],
-    columns: NDArray[np.float64],
-    fixes: NDArray[np.int64],
-) -> int:
+@kernel
+def scan(window: Window, at: int, task: int, progress: Progress, columns: Columns) -> int:
     """Read entries from `at` until the window, the columns or the array end; returns a status.
 
     context[AT] is where it stopped; after NEED_MORE and FULL the next call must begin there, with the entry still
-    whole in the window.
-    `lines`: JSONL, entries stand one after another and name their task; else `task` is the array's code.
+    whole in the window. Entries of JSONL stand one after another and name their task; else `task` is the array's code.
     """
+    buffer, end, (state, context) = window.buffer, window.end, progress
     while True:
         context[ROW], context[COLUMN], context[HAVE_ID], context[TASK] = -1, -1, 0, task
         at = skip_blank(buffer, at, end)
         safe = at
         if at == end:
             return stopped(context, NEED_MORE, safe)
-        if not lines:
+        if not window.lines:
             if buffer[at] == 93:
                 return stopped(context, CLOSED, at + 1)
             if state[STARTED]:
@@ -328,15 +322,13 @@ def scan(
                 if at == end:
                     return stopped(context, NEED_MORE, safe)
         if (
-            state[ENTRIES] == len(desc_ids)
-            or state[ROWS] + MOST_ROWS > len(video)
-            or state[FIXES] + 3 * MOST_ROWS > len(fixes)
+            state[ENTRIES] == len(columns.desc_ids)
+            or state[ROWS] + MOST_ROWS > len(columns.video)
+            or state[FIXES] + 3 * MOST_ROWS > len(columns.fixes)
         ):
             return stopped(context, FULL, safe)
         rows, fixed = state[ROWS], state[FIXES]
-        status, at = scan_entry(
-            buffer, at, end, lines, task, state, context, desc_ids, tasks, lengths, video, columns, fixes
-        )
+        status, at = scan_entry(window, at, task, progress, columns)
         if status != OK:
             state[ROWS], state[FIXES] = rows, fixed
             return stopped(context, NEED_MORE, safe) if status == MORE else status

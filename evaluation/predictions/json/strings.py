@@ -3,10 +3,8 @@
 What Python's json lets through is refused here: lone surrogates, bytes that are not UTF-8, raw control characters.
 """
 
-import numpy as np
-from numpy.typing import NDArray
-
 from evaluation.kernels.aot import helper, kernel
+from evaluation.kernels.types import Bytes
 from evaluation.predictions.json.number import MORE, OK
 
 BAD_BYTE = 10
@@ -15,8 +13,8 @@ BAD_UTF8 = 15
 BAD_ESCAPE = 16
 
 
-@kernel("int64(uint8[::1], int64, int64)")
-def skip_blank(buffer: NDArray[np.uint8], at: int, end: int) -> int:
+@kernel
+def skip_blank(buffer: Bytes, at: int, end: int) -> int:
     """The next place from `at` that is no blank, `end` where there is none."""
     while at < end and (buffer[at] == 32 or buffer[at] == 10 or buffer[at] == 13 or buffer[at] == 9):
         at += 1
@@ -24,7 +22,7 @@ def skip_blank(buffer: NDArray[np.uint8], at: int, end: int) -> int:
 
 
 @helper
-def starts_with(buffer: NDArray[np.uint8], at: int, end: int, text: NDArray[np.uint8]) -> int:
+def starts_with(buffer: Bytes, at: int, end: int, text: Bytes) -> int:
     """1 where the text stands at `at`, 0 where not, -1 where the buffer ends too early to tell."""
     for i in range(len(text)):
         if at + i == end:
@@ -35,7 +33,7 @@ def starts_with(buffer: NDArray[np.uint8], at: int, end: int, text: NDArray[np.u
 
 
 @helper
-def hex_digits(buffer: NDArray[np.uint8], at: int) -> int:
+def hex_digits(buffer: Bytes, at: int) -> int:
     """The value of four hexadecimal digits, -1 where they are not."""
     value = 0
     for i in range(4):
@@ -50,7 +48,7 @@ def hex_digits(buffer: NDArray[np.uint8], at: int) -> int:
 
 
 @helper
-def skip_string(buffer: NDArray[np.uint8], at: int, end: int) -> tuple[int, int]:
+def skip_string(buffer: Bytes, at: int, end: int) -> tuple[int, int]:
     """(status, place) after the string whose opening quote stands before `at`; escapes and UTF-8 are checked."""
     while at < end:
         c = buffer[at]
@@ -118,15 +116,15 @@ def skip_string(buffer: NDArray[np.uint8], at: int, end: int) -> tuple[int, int]
     return MORE, at
 
 
-@kernel("int64(uint8[::1], int64, int64)")
-def string_end(buffer: NDArray[np.uint8], at: int, end: int) -> int:
+@kernel
+def string_end(buffer: Bytes, at: int, end: int) -> int:
     """The place after a string whose opening quote stands before `at`; -MORE or another negated status without one."""
     status, after = skip_string(buffer, at, end)
     return after if status == OK else -status
 
 
-@kernel("int64(uint8[::1], int64, int64)")
-def flat_object_end(buffer: NDArray[np.uint8], at: int, end: int) -> int:
+@kernel
+def flat_object_end(buffer: Bytes, at: int, end: int) -> int:
     """The same for an object of strings and numbers whose opening brace stands before `at`."""
     while at < end:
         c = buffer[at]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from evaluation.kernels import aot
-from evaluation.metrics.nms import nms
+from evaluation.metrics.nms import GroupedSpans, NmsScratch, nms, nms_kernel
 from evaluation.predictions.json.strings import skip_blank
 from tests.evaluation.conftest import REPOSITORY
 
@@ -59,6 +59,15 @@ def test_arguments_that_would_corrupt_memory_are_refused() -> None:
         skip_blank(np.zeros(8, np.uint8)[::2], 0, 4)
     with pytest.raises(TypeError, match="takes 3 arguments"):
         skip_blank(np.zeros(8, np.uint8), 0)  # type: ignore[call-arg]
+
+
+def test_a_structure_of_another_kind_is_refused() -> None:
+    numbers = np.zeros(1, np.int64)
+    scratch, rows = NmsScratch(numbers, numbers, numbers), GroupedSpans(numbers, *np.zeros((3, 1)))
+    with pytest.raises(TypeError, match="takes a GroupedSpans, not a tuple"):
+        nms_kernel(tuple(rows), 0.5, 1, scratch, numbers)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="takes a writeable C array"):
+        nms_kernel(rows._replace(start=numbers), 0.5, 1, scratch, numbers)  # type: ignore[arg-type]
 
 
 def test_the_name_of_the_code_follows_its_sources(tmp_path: Path) -> None:

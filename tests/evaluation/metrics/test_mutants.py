@@ -37,15 +37,15 @@ from tests.evaluation.metrics.golden_sets import (
 pytestmark = [pytest.mark.golden, pytest.mark.skipif(not FOLDER.is_dir(), reason=MISSING)]
 
 Change = tuple[str, str]
-UNCOMPILED = "helper = lambda function: function\nkernel = lambda signature: helper"
-AS_ONE = "is_svmr, low, n, groups"
+UNCOMPILED = "helper = kernel = lambda function: function"
+AS_ONE = "mode.is_svmr, low, n, scratch"
 MUTANTS: dict[str, list[Change]] = {
-    "hit with >": [("overlap >= thresholds[passed]", "overlap > thresholds[passed]")],
+    "hit with >": [("overlap >= mode.thresholds[passed]", "overlap > mode.thresholds[passed]")],
     "hits in float64": [
         ("truth.start.astype(np.float32)", "truth.start"),
         ("truth.end.astype(np.float32)", "truth.end"),
         ("np.array(thresholds, np.float32)", "np.array(thresholds)"),
-        ("tiou32(np.float32(start[at]), np.float32(end[at])", "tiou32(start[at], end[at]"),
+        ("np.float32(lists.start[at]), np.float32(lists.end[at])", "lists.start[at], lists.end[at]"),
     ],
     "NMS with >=": [("other_start)) > threshold", "other_start)) >= threshold")],
     "NMS in float32": [
@@ -57,20 +57,23 @@ MUTANTS: dict[str, list[Change]] = {
     "NMS in list order": [("while j >= 0 and (", "while False and (")],
     "unstable sort": [("score[low + order[j]] < score[low + i]", "score[low + order[j]] <= score[low + i]")],
     "ties across videos in list order": [("group[order[j]] > group[i]", "False")],
-    "VCMR NMS over all videos at once": [(AS_ONE, "True, low, n, groups")],
-    "SVMR NMS per video": [(AS_ONE, "False, low, n, groups")],
-    "SVMR survivors keep their own video": [("video[low if is_svmr and use_nms else at]", "video[at]")],
-    "cut to 100 before NMS": [("nms_rows_in if use_nms else ROWS_KEPT", "ROWS_KEPT")],
-    "50 kept after NMS": [("kept == ROWS_KEPT", "kept == (50 if use_nms else ROWS_KEPT)")],
+    "VCMR NMS over all videos at once": [(AS_ONE, "True, low, n, scratch")],
+    "SVMR NMS per video": [(AS_ONE, "False, low, n, scratch")],
+    "SVMR survivors keep their own video": [("video[low if mode.is_svmr and mode.use_nms else at]", "video[at]")],
+    "cut to 100 before NMS": [("mode.rows_in if mode.use_nms else ROWS_KEPT", "ROWS_KEPT")],
+    "50 kept after NMS": [("kept == ROWS_KEPT", "kept == (50 if mode.use_nms else ROWS_KEPT)")],
     "raw lists sorted by score": [
-        ("order[k] if use_nms else k", "(order if use_nms else np.argsort(-score[low : low + n], kind='stable'))[k]")
+        (
+            "scratch.order[k] if mode.use_nms else k",
+            "(scratch.order if mode.use_nms else np.argsort(-lists.score[low:][:n], kind='stable'))[k]",
+        )
     ],
     "no cap at 100": [
-        ("nms_rows_in if use_nms else ROWS_KEPT", "nms_rows_in if use_nms else 10**6"),
-        ("kept == ROWS_KEPT", "use_nms and kept == ROWS_KEPT"),
+        ("mode.rows_in if mode.use_nms else ROWS_KEPT", "mode.rows_in if mode.use_nms else 10**6"),
+        ("kept == ROWS_KEPT", "mode.use_nms and kept == ROWS_KEPT"),
     ],
-    "SVMR rows of wrong videos take a rank": [("if right or not is_svmr:", "if True:")],
-    "repeated videos dropped in VR": [("at - offsets[i] + 1", "len(set(video[offsets[i] : at + 1].tolist()))")],
+    "SVMR rows of wrong videos take a rank": [("if right or not mode.is_svmr:", "if True:")],
+    "repeated videos dropped in VR": [("at - first + 1", "len(set(lists.video[first : at + 1].tolist()))")],
     "NMS touches zero-length spans": [
         (
             "if inter <= 0.0:\n        return False",

@@ -424,7 +424,7 @@ def test_what_unpacks_to_too_much_is_refused_while_it_unpacks(tmp_path: Path, mo
     """25, with a small budget: the fourth megabyte is never unpacked."""
     monkeypatch.setattr(file, "MAX_BYTES", 2 << 20)
     (tmp_path / "p.json.gz").write_bytes(gzip.compress(b" " * (64 << 20)))
-    opened, block = file.Source(tmp_path / "p.json.gz"), bytearray(1 << 20)
+    opened, block = file.PredictionFile(tmp_path / "p.json.gz"), bytearray(1 << 20)
     read = [opened.readinto(memoryview(block)) for _ in range(2)]
     with pytest.raises(PredictionError, match="unpacks to more than"):
         opened.readinto(memoryview(block))
