@@ -1,4 +1,4 @@
-"""One door for every form of moment predictions: JSON, JSONL (plain, gzip, zip) and Parquet, as a stream of lists."""
+"""Moment predictions of every form, JSON, JSONL (plain, gzip, zip) and Parquet, as one stream of ranked lists."""
 
 from collections.abc import Iterator
 

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import numpy as np
 
-from evaluation.metrics.ranked_lists import RankedLists
+from evaluation.metrics.ranked_lists import RETRIEVAL_TASKS, RankedLists
 from evaluation.predictions.errors import Findings, PredictionError, Problem
 from evaluation.predictions.file import PredictionFile
 from evaluation.predictions.json import scanner, strings
@@ -23,7 +23,7 @@ ROWS_AT_ONCE = 1 << 18
 ENTRIES_AT_ONCE = 1 << 15
 FIXES_AT_ONCE = 1 << 14
 COLUMN_NAMES = ("video idx", "start", "end", "score")
-TOP_KEYS = ("video2idx", *scanner.TASKS)
+TOP_KEYS = ("video2idx", *RETRIEVAL_TASKS)
 ENTRY_KEYS = ("desc_id", "desc", "predictions", "task")
 
 MESSAGES = {
@@ -53,7 +53,7 @@ class MomentJsonReader:
         self.allow_bom = allow_bom
         self.buffer = np.empty(WINDOW, np.uint8)
         self.at = self.end = self.offset = 0  # window [at, end); `offset` bytes of the text lie before the buffer
-        self.progress = Progress(np.zeros(scanner.WIDTHS + len(scanner.TASKS), np.int64), np.zeros(6, np.int64))
+        self.progress = Progress(np.zeros(scanner.WIDTHS + len(RETRIEVAL_TASKS), np.int64), np.zeros(6, np.int64))
         self.columns = Columns(
             desc_ids=np.empty(ENTRIES_AT_ONCE, np.int64),
             tasks=np.empty(ENTRIES_AT_ONCE, np.int8),
@@ -114,15 +114,15 @@ class MomentJsonReader:
                 if self._next() != ord("["):
                     self._refuse("expected an array of entries", task=key)
                 self.at += 1
-                yield from self._entries(scanner.TASKS.index(key))
+                yield from self._entries(RETRIEVAL_TASKS.index(key))
                 self._check_width(key)
             if self._next() == ord("}"):
                 self.at += 1
                 break
             self._expect(",")
         if "video2idx" in seen:
-            for key in seen & set(scanner.TASKS):
-                if self.progress.state[scanner.WIDTHS + scanner.TASKS.index(key)] not in (0, 4):
+            for key in seen & set(RETRIEVAL_TASKS):
+                if self.progress.state[scanner.WIDTHS + RETRIEVAL_TASKS.index(key)] not in (0, 4):
                     self.findings.refuse("rows are not [video_idx, start, end, score]: expected 4 items", task=key)
 
     def _entries(self, task: int) -> Iterator[RankedLists]:
@@ -140,7 +140,7 @@ class MomentJsonReader:
             if status == scanner.NEED_MORE:
                 if not self._refill():
                     if lines and self.at == self.end:
-                        for name in scanner.TASKS:
+                        for name in RETRIEVAL_TASKS:
                             self._check_width(name)
                         return
                     self._refuse_context("the file ends in the middle of the predictions (truncated?)")
@@ -160,7 +160,7 @@ class MomentJsonReader:
             part = slice(0, rows) if mine.all() else np.flatnonzero(np.repeat(mine, lengths))
             start, end, score = self.columns.floats[:, :rows][:, part]
             yield RankedLists(
-                task=scanner.TASKS[code],
+                task=RETRIEVAL_TASKS[code],
                 desc_ids=self.columns.desc_ids[:entries][mine],
                 offsets=np.concatenate([[0], np.cumsum(lengths[mine])]),
                 video=self.columns.video[:rows][part],
@@ -180,7 +180,7 @@ class MomentJsonReader:
                 first = int(ends[entry - 1]) if entry else 0
                 self.findings.refuse(
                     f"{COLUMN_NAMES[column + 1]} {self._excerpt(begin)!r} is beyond float64",
-                    task=scanner.TASKS[self.columns.tasks[entry]],
+                    task=RETRIEVAL_TASKS[self.columns.tasks[entry]],
                     id=int(self.columns.desc_ids[entry]),
                     row=row - first,
                     column=column + 1,
@@ -190,7 +190,7 @@ class MomentJsonReader:
         self.progress.state[scanner.FIXES] = 0
 
     def _check_width(self, task: str) -> None:
-        if task != "VR" and self.progress.state[scanner.WIDTHS + scanner.TASKS.index(task)] == 1:
+        if task != "VR" and self.progress.state[scanner.WIDTHS + RETRIEVAL_TASKS.index(task)] == 1:
             self._refuse("rows are bare numbers: expected [video_idx, start, end, score]", task=task)
 
     def _check_video_index(self) -> None:
@@ -306,7 +306,7 @@ class MomentJsonReader:
         task = int(self.progress.context[scanner.TASK])
         problem = Problem(
             self.source.name,
-            scanner.TASKS[task] if task >= 0 else None,
+            RETRIEVAL_TASKS[task] if task >= 0 else None,
             int(self.progress.context[scanner.DESC_ID]) if have_id else None,
             row if row >= 0 else None,
             column if column >= 0 else None,

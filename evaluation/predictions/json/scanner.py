@@ -15,7 +15,6 @@ from evaluation.predictions.json.number import INEXACT, MORE, OK, TOO_LONG, read
 from evaluation.predictions.json.strings import BAD_BYTE, BAD_STRING, skip_blank, skip_string, starts_with
 
 MOST_ROWS = 1000  # longer lists are refused: they cannot be meant, and they bound memory
-TASKS = ("VCMR", "SVMR", "VR")  # the codes 0, 1, 2
 
 # what scan() returns
 NEED_MORE = 0  # the window ends before the next entry does
@@ -104,7 +103,7 @@ def key_at(window: Window, at: int) -> tuple[int, int]:
 
 @helper
 def task_at(buffer: Bytes, at: int, end: int) -> tuple[int, int]:
-    """(code of the task string at `at`, place after it); -1 is none of them, -2 an early end."""
+    """(place in RETRIEVAL_TASKS of the task string at `at`, place after it); -1 is none of them, -2 an early end."""
     for code, text in ((0, VCMR_TEXT), (1, SVMR_TEXT), (2, VR_TEXT)):
         found = starts_with(buffer, at, end, text)
         if found < 0:
