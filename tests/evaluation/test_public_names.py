@@ -12,6 +12,7 @@ from evaluation import PredictionError, Release, ReleaseError, ScoringOptions, s
 from evaluation.cli.main import main
 from evaluation.release import Task
 from tests.evaluation.conftest import REPOSITORY
+from tests.evaluation.small_release import write_release
 
 
 def test_every_public_name_is_there() -> None:
@@ -26,7 +27,8 @@ def test_the_version_costs_no_other_import() -> None:
 
 
 @pytest.mark.parametrize("task", ["moment", "qa"])
-def test_score_gives_the_report_that_the_command_writes(task: Task, release: Path, tmp_path: Path) -> None:
+def test_score_gives_the_report_that_the_command_writes(task: Task, tmp_path: Path) -> None:
+    release = write_release(tmp_path / "release", hidden="shared")  # which every report says in a note
     predictions, out = tmp_path / "random.json", tmp_path / "report.json"
     made = ["--task", task, "--split", "test"]
     assert main(["baseline", str(release), "--kind", "random", "--out", str(predictions), *made]) == 0
