@@ -17,10 +17,10 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 
 from annotation.cutting import ClipWriter
-from annotation.feature_store import save_features
 from annotation.models import Clip, Subtitle, Video
 from annotation.models.footage import MAX_CLIP_S
 from annotation.subtitles import SubtitleError, read_subtitles
+from evaluation.release.features import save_features
 from hero_model.features import FrameEncoder
 from hero_model.video import FrameSampler, VideoError, decode
 

@@ -75,10 +75,11 @@ def best(command: list[str], repeats: int) -> Cost:
 def stages(predictions: Path) -> None:
     """Run the command inside this process and print the CPU seconds of its stages."""
     begin = time.process_time()
-    from evaluation import commands, report, score
-    from evaluation.__main__ import main
-    from evaluation.checks import ListChecker
-    from evaluation.retrieval import RankTables
+    from evaluation.cli import commands
+    from evaluation.cli.main import main
+    from evaluation.metrics.ranking import RankTables
+    from evaluation.predictions.validation import ListValidator
+    from evaluation.reports import report, scoring
 
     spent = {"start and imports": begin + time.process_time() - begin}
 
@@ -98,12 +99,12 @@ def stages(predictions: Path) -> None:
         while (part := step()) is not None:
             yield part
 
-    read_lists = score.read_lists
-    score.read_lists = timed_reading
-    ListChecker.check = timed("check", ListChecker.check)  # type: ignore[method-assign]
+    read_lists = scoring.read_lists
+    scoring.read_lists = timed_reading
+    ListValidator.check = timed("check", ListValidator.check)  # type: ignore[method-assign]
     RankTables.add = timed("rank, raw and NMS", RankTables.add)  # type: ignore[method-assign]
     commands._moments = timed("read the truth", commands._moments)
-    report.blind_retrieval = timed("blind baselines", report.blind_retrieval)
+    report.moment_baseline_bar = timed("blind baselines", report.moment_baseline_bar)
     report._scored = timed("metrics and intervals", report._scored)
     commands.print_report = timed("print", commands.print_report)
     main(score_command(predictions)[3:])

@@ -20,10 +20,10 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from evaluation.lists import Lists
-from evaluation.metrics import retrieval_metrics
+from evaluation.metrics.definitions import retrieval_metrics
+from evaluation.metrics.ranked_lists import RankedLists
+from evaluation.metrics.ranking import RankTables
 from evaluation.release import MomentQueries, VideoIndex
-from evaluation.retrieval import RankTables
 from hero_model import collate
 from hero_model.batch import pack_texts
 from hero_model.collate import Clip
@@ -129,7 +129,7 @@ def search(vectors: torch.Tensor, index: FrameIndex, head: MomentHead, truth: Mo
     own = find_in_own_clip(vectors, torch.from_numpy(truth.video), index, head)
     writer = ListWriter(truth.desc_ids, truth.videos, head.config.frame_interval)
     tables = RankTables(truth)
-    lists: list[Lists] = [writer.moments("VCMR", found), writer.moments("SVMR", own), writer.clips(clips, scores)]
+    lists: list[RankedLists] = [writer.moments("VCMR", found), writer.moments("SVMR", own), writer.clips(clips, scores)]
     for task in lists:
         tables.add(task, np.arange(len(truth)))
     for ranks in tables.tables.values():

@@ -12,8 +12,16 @@ import numpy as np
 from safetensors import safe_open
 from transformers import PreTrainedTokenizerBase
 
-from evaluation.release import SUBTITLES, Release, ReleaseError, Task
-from evaluation.rows import ManifestFile, SubtitleLine, SubtitleRow, read_lines
+from evaluation.release import (
+    SUBTITLES,
+    ManifestFile,
+    Release,
+    ReleaseError,
+    SubtitleLine,
+    SubtitleRow,
+    Task,
+    read_lines,
+)
 from hero_model.collate import Clip, Ids, span_of_seconds
 from hero_model.config import HeroConfig
 from hero_model.errors import InputError, InputWarning, refusing

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 
-from evaluation.writing import whole_file
+from evaluation.io.atomic import atomic_file
 from hero_model.errors import InputError
 from hero_model.paths import check_output_file
 from hero_model.video import FrameSampler, VideoError, decode
@@ -98,5 +98,5 @@ def run(args: argparse.Namespace) -> None:
     except VideoError as error:
         raise InputError(str(error)) from error
     metadata = {"model": encoder.name, "interval_s": str(args.interval), "dim": str(encoder.dim)}
-    with whole_file(args.out) as unfinished:
+    with atomic_file(args.out) as unfinished:
         save_file(features, unfinished, metadata=metadata)

@@ -10,9 +10,10 @@ from rich.progress import track
 from torch.nn.functional import pad
 from transformers.utils import logging as transformers_logging
 
-from evaluation.lists import Lists
-from evaluation.videos import VideoIndex
-from evaluation.writing import json_bytes, moment_submission, write_whole
+from evaluation.io.atomic import json_bytes, write_atomic
+from evaluation.metrics.ranked_lists import RankedLists
+from evaluation.predictions.writers import moment_submission
+from evaluation.release import VideoIndex
 from hero_model.arguments import add_threads
 from hero_model.batch import TextBatch, pack_texts
 from hero_model.collate import Clip, clip_batch, query_ids
@@ -57,11 +58,11 @@ def run(args: argparse.Namespace) -> None:
             videos = release.videos(args.split, "moment")
             lists = moment_lists(model, corpus, corpus.queries(args.split), videos)
             video2idx = {name: int(number) for name, number in zip(videos.names, videos.ids, strict=True)}
-            write_whole(args.out, moment_submission(lists, video2idx))
+            write_atomic(args.out, moment_submission(lists, video2idx))
         else:
             answering, tokenizer = load_model(HeroForQuestionAnswering, folder)
             corpus = Corpus(release, [args.split], tokenizer, answering.config, args.features, "qa")
-            write_whole(args.out, [json_bytes(answers(answering, corpus, args.split))])
+            write_atomic(args.out, [json_bytes(answers(answering, corpus, args.split))])
 
 
 def answers(model: HeroForQuestionAnswering, corpus: Corpus, split: str) -> dict[str, int]:
@@ -99,7 +100,7 @@ def encode_queries(model: HeroForMomentRetrieval, texts: Sequence[np.ndarray]) -
 
 def moment_lists(
     model: HeroForMomentRetrieval, corpus: Corpus, queries: Sequence[Query], videos: VideoIndex
-) -> list[Lists]:
+) -> list[RankedLists]:
     """VCMR and VR of every query in the split's clips, SVMR where every query's clip is known."""
     index = index_clips(model, [corpus.clips[name] for name in videos.names])
     vectors = encode_queries(model, [query.words for query in queries])
@@ -118,13 +119,13 @@ class ListWriter:
     def __init__(self, desc_ids: np.ndarray, videos: VideoIndex, interval: float) -> None:
         self.desc_ids, self.videos, self.interval = desc_ids, videos, interval
 
-    def moments(self, task: str, found: Found) -> Lists:
+    def moments(self, task: str, found: Found) -> RankedLists:
         """Spans [first * interval, (last + 1) * interval], cut at the clip's end; impossible rows are left out."""
         clip, score = found.clip.numpy(), found.score.double().numpy()
         start = found.first.numpy() * self.interval
         end = np.minimum((found.last.numpy() + 1) * self.interval, self.videos.durations[clip])
         real = (score > 0) & (start < end)
-        return Lists(
+        return RankedLists(
             task,
             self.desc_ids,
             np.concatenate([[0], np.cumsum(real.sum(1))]),
@@ -134,11 +135,11 @@ class ListWriter:
             score[real],
         )
 
-    def clips(self, clips: torch.Tensor, scores: torch.Tensor) -> Lists:
+    def clips(self, clips: torch.Tensor, scores: torch.Tensor) -> RankedLists:
         """VR lists: clips [N, K] best first."""
         count = clips.shape[1]
         nothing = np.zeros(clips.numel())
-        return Lists(
+        return RankedLists(
             "VR",
             self.desc_ids,
             np.arange(len(clips) + 1) * count,

@@ -17,9 +17,9 @@ import torch
 from safetensors.numpy import save_file
 from transformers import PreTrainedTokenizerBase
 
-from evaluation.rows import SubtitleLine
-from evaluation.temporal import nms
-from evaluation.writing import whole_file
+from evaluation.io.atomic import atomic_file
+from evaluation.metrics.nms import nms
+from evaluation.release import SubtitleLine
 from hero_model.collate import Clip
 from hero_model.config import HeroConfig
 from hero_model.data import (
@@ -191,7 +191,7 @@ class HeroSearch:
         check_output_file(path)
         vectors = {name: self.index.frames[row][self.index.mask[row]].numpy() for row, name in enumerate(self.names)}
         metadata = {"interval_s": str(self.config.frame_interval), "dim": str(self.index.frames.shape[2])}
-        with whole_file(path) as unfinished:
+        with atomic_file(path) as unfinished:
             save_file(vectors, unfinished, metadata=metadata)
 
     def load_index(self, path: Path) -> None:

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from transformers import AutoModel, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
-from evaluation.lists import Lists
+from evaluation.io.atomic import write_atomic
+from evaluation.metrics.protocol import ROWS_KEPT
+from evaluation.metrics.ranked_lists import RankedLists
+from evaluation.predictions.writers import moment_submission
 from evaluation.release import MomentQueries, Release
-from evaluation.temporal import ROWS_KEPT
-from evaluation.writing import moment_submission, write_whole
 from hero_model.arguments import add_threads
 from hero_model.data import open_release, reading_release
 from hero_model.paths import check_output_file
@@ -45,7 +46,7 @@ def run(args: argparse.Namespace) -> None:
     lists = [spoken.moments(likeness), spoken.clips(likeness)]
     if queries.has_truth:
         lists.append(spoken.own_moments(likeness))
-    write_whole(args.out, moment_submission(lists, video2idx))
+    write_atomic(args.out, moment_submission(lists, video2idx))
 
 
 class Spoken:
@@ -68,24 +69,24 @@ class Spoken:
         self.start = np.array([row[2] for row in rows])
         self.end = np.array([row[3] for row in rows])
 
-    def moments(self, likeness: NDArray[np.float32]) -> Lists:
+    def moments(self, likeness: NDArray[np.float32]) -> RankedLists:
         """VCMR."""
         return self._lists("VCMR", np.argsort(-likeness, axis=1, kind="stable"), likeness)
 
-    def own_moments(self, likeness: NDArray[np.float32]) -> Lists:
+    def own_moments(self, likeness: NDArray[np.float32]) -> RankedLists:
         """SVMR: the subtitles of the query's own clip."""
         in_own = self.place == self.queries.video[:, None]
         order = np.argsort(-np.where(in_own, likeness, -np.inf), axis=1, kind="stable")
         return self._lists("SVMR", order, likeness, in_own.sum(1))
 
-    def clips(self, likeness: NDArray[np.float32]) -> Lists:
+    def clips(self, likeness: NDArray[np.float32]) -> RankedLists:
         """VR: clips by their best subtitle."""
         first_of_clip = np.flatnonzero(np.diff(self.place, prepend=-1))  # candidates stand clip by clip
         best = np.maximum.reduceat(likeness, first_of_clip, axis=1)  # [N, V]
         order = np.argsort(-best, axis=1, kind="stable")[:, :ROWS_KEPT]
         count = order.shape[1]
         nothing = np.zeros(order.size)
-        return Lists(
+        return RankedLists(
             "VR",
             self.queries.desc_ids,
             np.arange(len(order) + 1) * count,
@@ -101,12 +102,12 @@ class Spoken:
         order: NDArray[np.int64],
         likeness: NDArray[np.float32],
         counts: NDArray[np.int64] | None = None,
-    ) -> Lists:
+    ) -> RankedLists:
         order = order[:, :ROWS_KEPT]
         counts = np.full(len(order), order.shape[1]) if counts is None else np.minimum(counts, order.shape[1])
         kept = np.arange(order.shape[1]) < counts[:, None]
         chosen = order[kept]
-        return Lists(
+        return RankedLists(
             task,
             self.queries.desc_ids,
             np.concatenate([[0], np.cumsum(counts)]),

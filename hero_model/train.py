@@ -14,8 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from transformers import PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
+from evaluation.io.atomic import write_atomic
 from evaluation.release import Release
-from evaluation.writing import write_whole
 from hero_model.arguments import add_threads, whole_number
 from hero_model.config import HeroConfig
 from hero_model.data import Corpus, Features, open_release
@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> None:
         training = Training(release, args.out, PRESETS[args.preset], args.seed, args.model, args.features, report)
         if not begun:  # only now is known that this run can be made
             args.out.mkdir(parents=True, exist_ok=True)
-            write_whole(args.out / RECORD, [msgspec.json.encode(asked, order="sorted") + b"\n"])
+            write_atomic(args.out / RECORD, [msgspec.json.encode(asked, order="sorted") + b"\n"])
         training.run()
 
 

@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from adversarial.leaks.scoring import Attack, Guess, Values, moment_values, score_moments
 from adversarial.leaks.text import SPACES, Floats, Texts
 from adversarial.leaks.view import ClipFeatures, View
-from evaluation.baselines import MOMENT_KINDS, NEEDS_TRAIN, fit_best_span, moment_baseline
-from evaluation.release import MomentQueries
-from evaluation.videos import VideoIndex
+from evaluation.metrics.baselines import MOMENT_KINDS, NEEDS_TRAIN, fit_best_span, moment_baseline
+from evaluation.release import MomentQueries, VideoIndex
 
 NEAR = 0.8  # cosine from which two texts are near-equal
 NEIGHBOURS = 20  # labelled queries whose times tell what is usual for such a query

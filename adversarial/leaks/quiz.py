@@ -16,7 +16,7 @@ from adversarial.cuts import Cut
 from adversarial.items import Item
 from adversarial.leaks.scoring import Attack, Values, score_answers
 from adversarial.leaks.text import SPACES, Texts
-from evaluation.baselines import QA_KINDS, qa_baseline
+from evaluation.metrics.baselines import QA_KINDS, qa_baseline
 from evaluation.release import Questions
 
 Scores = NDArray[np.float64]

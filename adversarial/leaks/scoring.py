@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
-from evaluation.bootstrap import VideoBootstrap
-from evaluation.lists import Lists
-from evaluation.metrics import qa_metrics
+from evaluation.metrics.bootstrap import VideoBootstrap, question_clusters
+from evaluation.metrics.definitions import all_metrics, qa_metrics
+from evaluation.metrics.protocol import ScoringOptions
+from evaluation.metrics.ranked_lists import RankedLists
+from evaluation.metrics.ranking import rank_lists
 from evaluation.release import MomentQueries, Questions
-from evaluation.score import Options, all_metrics, question_clusters, rank_lists
 
 LEVEL = 0.05
 METRICS = (
@@ -74,9 +75,9 @@ def score_moments(guess: Guess, truth: MomentQueries) -> dict[str, NDArray[np.fl
     return moment_values(parts, truth)
 
 
-def moment_values(parts: Iterable[Lists], truth: MomentQueries) -> dict[str, NDArray[np.float64]]:
+def moment_values(parts: Iterable[RankedLists], truth: MomentQueries) -> dict[str, NDArray[np.float64]]:
     """METRICS of lists whose videos are places, by the evaluator's own ranking."""
-    ranks = rank_lists(parts, truth, Options("test", nms=()))
+    ranks = rank_lists(parts, truth, ScoringOptions("test", nms=()))
     return {metric.key: metric.values for metric in all_metrics(ranks) if metric.key in METRICS}
 
 
@@ -152,9 +153,9 @@ def difference(gaps: NDArray[np.float64], clusters: NDArray[np.int64], m: int) -
     return mean * 100, float(student.ppf(1 - LEVEL / (2 * m), c - 1)) * spread**0.5 / n * 100
 
 
-def _first_rows(task: str, truth: MomentQueries, clip: NDArray[np.int64], span: NDArray[np.float64]) -> Lists:
+def _first_rows(task: str, truth: MomentQueries, clip: NDArray[np.int64], span: NDArray[np.float64]) -> RankedLists:
     n = len(truth)
-    return Lists(
+    return RankedLists(
         task=task,
         desc_ids=truth.desc_ids,
         offsets=np.arange(n + 1),

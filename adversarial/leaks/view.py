@@ -13,9 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adversarial.errors import ItemError
-from evaluation.folder import HELD_OUT
-from evaluation.release import FOLDERS, SPLITS, MomentQueries, Questions, Release, Task, split_key
-from evaluation.rows import ReleaseError, SubtitleLine
+from evaluation.release import (
+    FOLDERS,
+    HELD_OUT,
+    SPLITS,
+    MomentQueries,
+    Questions,
+    Release,
+    ReleaseError,
+    SubtitleLine,
+    Task,
+    split_key,
+)
 
 _FORMAT = re.compile(
     r"MANIFEST\.json|PROVENANCE\.json|README\.md|subtitles\.jsonl|features/[\w.-]+\.safetensors"

@@ -1,7 +1,7 @@
 """What may be shown of a scoring, to its own team as to everybody.
 
 Where the truth is hidden, every number is a hint at it: participants see the metrics that the track reveals, rounded as
-evaluation.disclosure has it, with intervals and verdicts that follow from the rounded values alone.
+evaluation.metrics.disclosure has it, with intervals and verdicts that follow from the rounded values alone.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmark_site.leaderboard.models import Evaluation, Reveal, Score, Track
-from evaluation import disclosure
-from evaluation.checks import NOTES_ON_TRUTH
+from evaluation.metrics import disclosure
+from evaluation.predictions.validation import NOTES_ON_TRUTH
 
 # Not the hash of the predictions: of a few questions all possible files can be tried out, and somebody else's
 # predictions with their score are a try more.

@@ -7,7 +7,7 @@ from django.db import transaction
 from benchmark_site.leaderboard.models import Reveal, Split, Task, Track
 from benchmark_site.leaderboard.models.tracks import METRICS
 from benchmark_site.releases.models import Release
-from evaluation import disclosure
+from evaluation.metrics import disclosure
 from evaluation.release import Release as ReleaseFolder
 from evaluation.release import split_key
 

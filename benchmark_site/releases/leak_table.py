@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmark_site.releases.models import Release
-from evaluation.disclosure import interval, rounded
+from evaluation.metrics.disclosure import interval, rounded
 
 METRIC_NAMES = {
     "VCMR.R@1.tiou0.5.raw": "corpus moment R@1, tIoU 0.5",

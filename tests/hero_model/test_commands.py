@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from evaluation.__main__ import main as evaluation_main
+from evaluation.cli.main import main as evaluation_main
 from evaluation.release import Release
 from hero_model import presets, trainer
 from hero_model.__main__ import main

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from evaluation.lists import Lists
-from evaluation.metrics import retrieval_metrics
+from evaluation.metrics.definitions import retrieval_metrics
+from evaluation.metrics.nms import nms
+from evaluation.metrics.ranked_lists import RankedLists
+from evaluation.metrics.ranking import RankTables
 from evaluation.release import MomentQueries, VideoIndex
-from evaluation.retrieval import RankTables
-from evaluation.temporal import nms
 from hero_model.predict import ListWriter
 from hero_model.retrieval import FrameIndex, find_in_own_clip, find_moments
 from tests.hero_model import golden_data as golden
@@ -42,7 +42,7 @@ def truth(video2idx: dict[str, int]) -> MomentQueries:
 
 
 @pytest.fixture(scope="module")
-def lists() -> dict[str, Lists]:
+def lists() -> dict[str, RankedLists]:
     model = golden.pretraining_model(torch.float32)
     queries = truth(recorded()["predictions_after_nms"]["video2idx"])
     batch = moments(golden.extra()["vcmr.queries"], queries.videos.names)
@@ -61,7 +61,7 @@ def lists() -> dict[str, Lists]:
     }
 
 
-def rows_of(lists: Lists, query: int, most: int) -> np.ndarray:
+def rows_of(lists: RankedLists, query: int, most: int) -> np.ndarray:
     """The first rows of a query. Clips too short for any span are one moment in our lists, and none in theirs."""
     chosen = slice(lists.offsets[query], lists.offsets[query + 1])
     rows = np.stack([lists.video[chosen], lists.start[chosen], lists.end[chosen], lists.score[chosen]], axis=1)
@@ -72,7 +72,7 @@ def rows_of(lists: Lists, query: int, most: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("task", ["VCMR", "SVMR", "VR"])
-def test_lists_agree(lists: dict[str, Lists], task: str) -> None:
+def test_lists_agree(lists: dict[str, RankedLists], task: str) -> None:
     kept = golden.settings()["eval"]["max_after_nms"]
     for place, entry in enumerate(recorded()["predictions_top_max_after_nms_without_nms"][task]):
         assert entry["desc_id"] == lists[task].desc_ids[place]
@@ -82,7 +82,7 @@ def test_lists_agree(lists: dict[str, Lists], task: str) -> None:
 
 
 @pytest.mark.parametrize("task", ["VCMR", "SVMR"])
-def test_lists_agree_after_suppression(lists: dict[str, Lists], task: str) -> None:
+def test_lists_agree_after_suppression(lists: dict[str, RankedLists], task: str) -> None:
     evaluation = golden.settings()["eval"]
     for place, entry in enumerate(recorded()["predictions_after_nms"][task]):
         rows = rows_of(lists[task], place, evaluation["max_after_nms"])  # cut before NMS, as the authors do
@@ -91,7 +91,7 @@ def test_lists_agree_after_suppression(lists: dict[str, Lists], task: str) -> No
         np.testing.assert_allclose(rows[survivors], theirs[theirs[:, 3] > 0], rtol=1e-4)
 
 
-def test_metrics_agree(lists: dict[str, Lists]) -> None:
+def test_metrics_agree(lists: dict[str, RankedLists]) -> None:
     evaluation, video2idx = golden.settings()["eval"], recorded()["predictions_after_nms"]["video2idx"]
     queries = truth(video2idx)
     tables = RankTables(queries, [evaluation["nms_thd"]], nms_rows_in=evaluation["max_after_nms"])
@@ -101,7 +101,7 @@ def test_metrics_agree(lists: dict[str, Lists]) -> None:
         numbers = queries.videos.ids.tolist()
         place = np.array([numbers.index(int(number)) for number in video])
         offsets = np.cumsum([0, *map(len, rows)])
-        tables.add(Lists(task.task, task.desc_ids, offsets, place, start, end, score), np.arange(len(queries)))
+        tables.add(RankedLists(task.task, task.desc_ids, offsets, place, start, end, score), np.arange(len(queries)))
     ours = {}
     for ranks in tables.tables.values():
         suffix = "" if ranks.nms is None else f"_nms_{ranks.nms}"

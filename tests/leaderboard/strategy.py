@@ -1,9 +1,9 @@
 """The strongest guesser that we know for a hidden QA board: it sends what will tell it most, given all it was shown.
 
 Truth: n questions, four equally likely options each. A try is a guess at every question, [n] options; what comes back
-is its number of right answers, rounded as evaluation.disclosure has it. Questions that had the same guesses so far are
-exchangeable, so going through the ways to split each such group over the options is going through all tries there are:
-every step is the best one, computed exactly.
+is its number of right answers, rounded as evaluation.metrics.disclosure has it. Questions that had the same guesses so
+far are exchangeable, so going through the ways to split each such group over the options is going through all tries
+there are: every step is the best one, computed exactly.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation import disclosure
+from evaluation.metrics import disclosure
 
 OPTIONS = range(4)
 Try = tuple[int, ...]  # [n] guessed options

@@ -176,7 +176,7 @@ def test_a_refused_file_does_not_tell_the_videos(
 def test_the_baselines_hold_the_full_copy_and_may_send_svmr(
     door: Door, track: Track, release_folder: Path, tmp_path: Path
 ) -> None:
-    from evaluation.__main__ import main
+    from evaluation.cli.main import main
 
     Team.objects.update(baseline=True)
     out = tmp_path / "random.json"

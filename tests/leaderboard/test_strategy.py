@@ -14,7 +14,7 @@ from benchmark_site.leaderboard.models import Evaluation, Membership, Submission
 from benchmark_site.leaderboard.score import score_evaluation
 from benchmark_site.leaderboard.tokens import create_token
 from benchmark_site.leaderboard.tracks import create_tracks
-from evaluation import disclosure
+from evaluation.metrics import disclosure
 from evaluation.release import Release as ReleaseFolder
 from tests.evaluation.small_release import write_release
 from tests.leaderboard import strategy

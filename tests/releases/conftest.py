@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from django.db import connection
 
-from annotation.feature_store import save_features
 from annotation.models import Answer, Clip, Query, Question, Segment, Subtitle, Video
 from annotation.models.items import content_id
 from benchmark_site.releases.claims import claim
@@ -20,6 +19,7 @@ from benchmark_site.releases.files import write_files
 from benchmark_site.releases.freeze import files_digest, write_and_freeze
 from benchmark_site.releases.models import Release, SplitVideo
 from benchmark_site.releases.services import create_release
+from evaluation.release.features import save_features
 
 COLOURS = ("red", "green", "blue", "yellow", "purple", "orange", "white", "black", "grey", "pink", "brown", "golden")
 SHAPES = ("circle", "square", "triangle", "star", "ring", "arrow", "cross", "heart")

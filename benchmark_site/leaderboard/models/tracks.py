@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from benchmark_site.releases.models import Item, Release
-from evaluation import metrics
+from evaluation.metrics import definitions
 
 
 class Task(models.TextChoices):
@@ -32,7 +32,7 @@ class Reveal(models.TextChoices):
 
 
 # A board ranks the larger value first, so a median rank cannot lead it.
-METRICS = {task: metrics.shares(task) for task in Task}
+METRICS = {task: definitions.percentage_keys(task) for task in Task}
 
 
 def primary_metrics() -> list[tuple[str, list[tuple[str, str]]]]:

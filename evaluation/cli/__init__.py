@@ -1,0 +1,1 @@
+"""The commands of `python -m evaluation`: arguments in, reports and files out."""

@@ -1,0 +1,221 @@
+"""The six commands: each takes parsed arguments, does one thing, returns the exit status."""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+from evaluation.cli.terminal import print_comparison, print_refusal, print_report, print_verification
+from evaluation.io.atomic import json_bytes, write_atomic
+from evaluation.metrics.baselines import moment_baseline, qa_baseline
+from evaluation.metrics.bootstrap import VideoBootstrap, question_clusters
+from evaluation.metrics.compare import Comparison, compare
+from evaluation.metrics.definitions import Metric, all_metrics, qa_metrics
+from evaluation.metrics.protocol import HEADLINE_THRESHOLDS, THRESHOLDS, ScoringOptions
+from evaluation.predictions.convert import SUFFIXES, convert_answers, convert_moments
+from evaluation.predictions.errors import Findings, PredictionError
+from evaluation.predictions.file import PredictionFile
+from evaluation.predictions.writers import answer_object, moment_submission
+from evaluation.release import (
+    MomentQueries,
+    Questions,
+    Release,
+    ReleaseError,
+    read_answer_key,
+    read_moments,
+    read_questions,
+    read_video_index,
+    split_key,
+)
+from evaluation.release.verify import verify_folder
+from evaluation.reports.report import Report, note_standing, report_answers, report_moments
+from evaluation.reports.scoring import check_submission, rank_submission, require_truth, score_answers
+
+SCORED, REFUSED = 0, 2
+
+
+def score(arguments: argparse.Namespace) -> int:
+    """Score one file; writes JSON and HTML where asked, also of a refusal."""
+    release, (predictions,) = _release_and_files(arguments, 1)
+    options = _options(arguments, release)
+    report = Report(arguments.task, options.split, options.rules, options.seed)
+    report.manifest_sha256 = release.manifest_sha256 if release else None
+    try:
+        _score_into(report, release, predictions, options, arguments)
+    except PredictionError as refusal:
+        report.refused = refusal.problems
+        print_refusal(refusal, Console(stderr=True))
+    else:
+        note_standing(report, release)
+        print_report(report, Console())
+    if arguments.json:
+        write_atomic(arguments.json, [json_bytes(report.as_dict())])
+    if arguments.html:
+        from evaluation.reports.html_report import render_html
+
+        write_atomic(arguments.html, [render_html(report.as_dict()).encode()])
+    return REFUSED if report.refused else SCORED
+
+
+def validate(arguments: argparse.Namespace) -> int:
+    """Read and check everything that scoring would, without the truth."""
+    release, (predictions,) = _release_and_files(arguments, 1)
+    options = _options(arguments, release)
+    source = PredictionFile(predictions)
+    findings = Findings(source.name)
+    try:
+        if arguments.task == "moment":
+            check_submission(source, _moments(release, arguments), options, findings, rank=False)
+        else:
+            score_answers(source, _questions(release, arguments), options, findings)
+    except PredictionError as refusal:
+        print_refusal(refusal, Console(stderr=True))
+        return REFUSED
+    finally:
+        source.close()
+    Console().print(f"{predictions.name}: can be scored", markup=False, soft_wrap=True)
+    return SCORED
+
+
+def compare_two(arguments: argparse.Namespace) -> int:
+    """Compare two files on the same queries."""
+    release, (first, second) = _release_and_files(arguments, 2)
+    options = _options(arguments, release)
+    if arguments.task == "moment":
+        queries = require_truth(_moments(release, arguments), arguments.split)
+        clusters, n = queries.video, len(queries)
+    else:
+        questions = require_truth(_questions(release, arguments), arguments.split)
+        clusters, n = question_clusters(questions), len(questions)
+
+    def metrics_of(path: Path) -> tuple[list[Metric], str]:
+        source = PredictionFile(path)
+        findings = Findings(source.name)
+        if arguments.task == "moment":
+            metrics = all_metrics(rank_submission(source, queries, options, findings))
+        else:
+            metrics = qa_metrics(score_answers(source, questions, options, findings))
+        digest = source.sha256()
+        source.close()
+        return metrics, digest
+
+    try:
+        (a, a_sha256), (b, b_sha256) = metrics_of(first), metrics_of(second)
+    except PredictionError as refusal:
+        print_refusal(refusal, Console(stderr=True))
+        return REFUSED
+    differences = compare(a, b, VideoBootstrap(clusters, options.seed))
+    manifest = release.manifest_sha256 if release else None
+    comparison = Comparison(options.split, options.seed, n, a_sha256, b_sha256, manifest, differences)
+    print_comparison(comparison, Console())
+    if arguments.json:
+        write_atomic(arguments.json, [json_bytes(comparison.as_dict())])
+    return SCORED
+
+
+def baseline(arguments: argparse.Namespace) -> int:
+    """Write a blind baseline as a submission."""
+    release = Release.open(arguments.release)
+    if arguments.task == "moment":
+        queries = release.moments(arguments.split)
+        parts = moment_baseline(arguments.kind, queries, release.moments("train"), arguments.seed)
+        named = (replace(lists, video=queries.videos.ids[lists.video]) for lists in parts)
+        write_atomic(arguments.out, moment_submission(named, queries.videos.id_of))
+    else:
+        questions = release.questions(arguments.split)
+        answers = qa_baseline(arguments.kind, questions, release.questions("train"), arguments.seed)
+        write_atomic(arguments.out, [answer_object(np.stack([questions.qids, answers], axis=1).tolist())])
+    return SCORED
+
+
+def verify(arguments: argparse.Namespace) -> int:
+    """Compare a whole release directory with its manifests."""
+    release = Release.open(arguments.release)
+    found = verify_folder(release, Console(stderr=True))
+    print_verification(release, found, Console(), Console(stderr=True))
+    return REFUSED if found.problems else SCORED
+
+
+def convert(arguments: argparse.Namespace) -> int:
+    """Rewrite predictions in the form that the suffix names."""
+    if arguments.out.suffix not in SUFFIXES:
+        raise ReleaseError(f"{arguments.out}: expected a name that ends in {', '.join(SUFFIXES)}")
+    try:
+        if arguments.task == "moment":
+            convert_moments(arguments.predictions, arguments.out)
+        else:
+            convert_answers(arguments.predictions, arguments.out)
+    except PredictionError as refusal:
+        print_refusal(refusal, Console(stderr=True))
+        return REFUSED
+    return SCORED
+
+
+def _score_into(
+    report: Report, release: Release | None, predictions: Path, options: ScoringOptions, arguments: argparse.Namespace
+) -> None:
+    source = PredictionFile(predictions)
+    try:
+        if arguments.task == "moment":
+            queries = require_truth(_moments(release, arguments), arguments.split)
+            train = release.moments("train") if release else None
+            report_moments(report, source, queries, train, options, details=_wants_details(arguments))
+        else:
+            questions = require_truth(_questions(release, arguments), arguments.split)
+            train_questions = release.questions("train") if release else None
+            report_answers(report, source, questions, train_questions, options, details=_wants_details(arguments))
+    finally:
+        report.predictions_sha256 = source.sha256()
+        source.close()
+
+
+def _options(arguments: argparse.Namespace, release: Release | None) -> ScoringOptions:
+    return ScoringOptions(
+        split=arguments.split,
+        rules=arguments.rules,
+        missing_is_miss=arguments.missing == "miss",
+        withheld=arguments.withheld,
+        seed=arguments.seed,
+        nms=tuple(arguments.nms),
+        nms_rows_in=ROWS_INTO_NMS[arguments.nms_variant],
+        # the field's own files under the field's own rules: bit for bit what its scorer does
+        clamp=release is not None or arguments.rules == "strict",
+        thresholds=THRESHOLDS if _wants_details(arguments) else HEADLINE_THRESHOLDS,
+    )
+
+
+def _wants_details(arguments: argparse.Namespace) -> bool:
+    """Breakdowns and curves are for files; the terminal shows neither."""
+    return arguments.run is score and bool(arguments.json or arguments.html)
+
+
+ROWS_INTO_NMS = {"top200": 200, "after_top100": 100}
+
+
+def _release_and_files(arguments: argparse.Namespace, count: int) -> tuple[Release | None, list[Path]]:
+    files = list(arguments.paths)
+    release = None if arguments.truth else Release.open(files.pop(0))
+    if len(files) != count:
+        first = "" if arguments.truth else "RELEASE and "
+        raise ReleaseError(f"expected {first}{count} prediction file{'s' * (count > 1)}, found {len(files)}")
+    return release, files
+
+
+def _moments(release: Release | None, arguments: argparse.Namespace) -> MomentQueries:
+    if release is not None:
+        return release.moments(arguments.split)
+    if not arguments.video_index:
+        raise ReleaseError("--truth for moments needs --video-index, the field's video2dur_idx.json")
+    index = read_video_index(arguments.video_index)
+    key = split_key(arguments.split)
+    if key not in index:
+        raise ReleaseError(f"{arguments.video_index}: no split {key!r}, only {', '.join(index)}")
+    return read_moments(arguments.truth, index[key])
+
+
+def _questions(release: Release | None, arguments: argparse.Namespace) -> Questions:
+    if release is not None:
+        return release.questions(arguments.split)
+    return read_questions(arguments.truth) if arguments.truth.suffix == ".jsonl" else read_answer_key(arguments.truth)

@@ -1,0 +1,130 @@
+"""python -m evaluation: score, validate, compare, baseline, convert, verify.
+
+python -m evaluation score RELEASE predictions.json --task moment --split val --json report.json --html report.html
+python -m evaluation score --truth GT.jsonl --video-index video2dur_idx.json predictions.json --json report.json
+"""
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+
+from evaluation import __version__
+from evaluation.cli import commands
+from evaluation.metrics.baselines import MOMENT_KINDS, QA_KINDS, BaselineError
+from evaluation.metrics.protocol import NMS_THRESHOLD
+from evaluation.release import SPLITS, ReleaseError
+
+EPILOG = """exit status: 0 done, 2 refused (every problem is named with its file, task, query, row and column)
+
+The files and every metric are explained in docs/evaluation.md."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; returns its exit status (0 done, 2 refused)."""
+    arguments = _parser().parse_args(argv)
+    errors = Console(stderr=True)
+    try:
+        return int(arguments.run(arguments))
+    except (ReleaseError, BaselineError) as error:
+        errors.print(f"error: {error}", markup=False, soft_wrap=True)
+    except OSError as error:
+        errors.print(f"error: {error.filename}: {error.strerror}", markup=False, soft_wrap=True)
+    return commands.REFUSED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m evaluation",
+        description="Score predictions on a release: moment retrieval (VCMR, SVMR), video retrieval (VR), QA.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    add = parser.add_subparsers(required=True, metavar="COMMAND").add_parser
+
+    score = add("score", help="score a prediction file", epilog=EPILOG)
+    score.set_defaults(run=commands.score)
+    _add_inputs(score, "RELEASE PREDICTIONS")
+    score.add_argument("--json", type=Path, metavar="OUT", help="write the report, or the refusal, as JSON")
+    score.add_argument("--html", type=Path, metavar="OUT", help="write it as one self-contained page with figures")
+
+    validate = add("validate", help="check a prediction file without scoring it; needs no truth", epilog=EPILOG)
+    validate.set_defaults(run=commands.validate)
+    _add_inputs(validate, "RELEASE PREDICTIONS")
+
+    compare = add("compare", help="say whether two prediction files can be told apart", epilog=EPILOG)
+    compare.set_defaults(run=commands.compare_two)
+    _add_inputs(compare, "RELEASE A B")
+    compare.add_argument("--json", type=Path, metavar="OUT", help="write the differences as JSON")
+
+    baseline = add("baseline", help="write the predictions of a blind baseline", epilog=EPILOG)
+    baseline.set_defaults(run=commands.baseline)
+    baseline.add_argument("release", type=Path, metavar="RELEASE")
+    baseline.add_argument(
+        "--kind",
+        required=True,
+        choices=tuple(dict.fromkeys(MOMENT_KINDS + QA_KINDS)),
+        help=f"for moments {', '.join(MOMENT_KINDS)}; for qa {', '.join(QA_KINDS)}",
+    )
+    baseline.add_argument("--out", type=Path, required=True, help="the file to write, in the submission form")
+    _add_choice(baseline)
+
+    convert = add("convert", help="rewrite predictions as JSON, JSONL or Parquet, by the suffix of OUT", epilog=EPILOG)
+    convert.set_defaults(run=commands.convert)
+    convert.add_argument("predictions", type=Path, metavar="IN")
+    convert.add_argument("out", type=Path, metavar="OUT", help="ends in .json, .jsonl or .parquet")
+    convert.add_argument("--task", choices=("moment", "qa"), default="moment")
+
+    verify = add("verify", help="compare every file of a release directory with its manifest", epilog=EPILOG)
+    verify.set_defaults(run=commands.verify)
+    verify.add_argument("release", type=Path, metavar="RELEASE")
+    return parser
+
+
+def _add_inputs(parser: argparse.ArgumentParser, paths: str) -> None:
+    parser.add_argument("paths", nargs="+", type=Path, metavar=paths, help="RELEASE is left out with --truth")
+    parser.add_argument("--truth", type=Path, help="ground truth in the field's form (TVR jsonl, or {qid: answer})")
+    parser.add_argument("--video-index", type=Path, help="the field's video2dur_idx.json, with --truth for moments")
+    parser.add_argument(
+        "--rules",
+        choices=("strict", "official"),
+        default="strict",
+        help="strict refuses what cannot be meant; official scores what the field's scorer scores and counts oddities",
+    )
+    parser.add_argument(
+        "--missing", choices=("refuse", "miss"), default="refuse", help="what a query without predictions means"
+    )
+    parser.add_argument(
+        "--withheld",
+        action="store_true",
+        help="as a board on a hidden split: refuse SVMR, since checking its lists would tell the video of each query",
+    )
+    parser.add_argument(
+        "--nms",
+        type=_share,
+        nargs="*",
+        default=[NMS_THRESHOLD],
+        metavar="TIOU",
+        help="thresholds of non-maximum suppression to report beside the raw lists (default 0.5)",
+    )
+    parser.add_argument(
+        "--nms-variant",
+        choices=tuple(commands.ROWS_INTO_NMS),
+        default="top200",
+        help="rows of a list that enter NMS; after_top100 is what the field's scripts really do",
+    )
+    _add_choice(parser)
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is no tIoU: expected 0 or more and less than 1")
+    return value
+
+
+def _add_choice(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--task", choices=("moment", "qa"), default="moment")
+    parser.add_argument("--split", choices=SPLITS, default="val")
+    parser.add_argument("--seed", type=int, default=0, help="of the intervals and the random baselines")

@@ -1,0 +1,55 @@
+"""Reads the files of a release.
+
+A file that a manifest lists is decoded from the very bytes that were hashed, and only once the hash is right.
+"""
+
+import hashlib
+import io
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, TypeVar
+
+from evaluation.io.jsonl import decode_json, decode_lines, read_bounded, refusing
+from evaluation.release.schema import ManifestFile, ReleaseError
+
+MAX_MANIFEST_BYTES = 64 << 20
+Row = TypeVar("Row")
+
+
+def read_lines(path: Path, kind: type[Row], entry: ManifestFile | None = None) -> Iterator[tuple[int, Row]]:
+    """(line number from 1, typed row) of a jsonl file; blank lines are passed over. Raises ReleaseError.
+
+    With an entry nothing is decoded unless the file is the one that the manifest lists.
+    """
+    with refusing(path, ReleaseError), io.BytesIO(read_verified(path, entry)) if entry else path.open("rb") as file:
+        yield from decode_lines(file, path, kind, ReleaseError)
+
+
+def read_json(path: Path, kind: type[Row], entry: ManifestFile | None = None) -> Row:
+    """A whole JSON file as `kind`; the entry as in `read_lines`. Raises ReleaseError."""
+    raw = read_verified(path, entry) if entry else read_bounded(path, MAX_MANIFEST_BYTES, ReleaseError)
+    return decode_json(raw, path, kind, ReleaseError)
+
+
+def read_verified(path: Path, entry: ManifestFile) -> bytes:
+    """The bytes of a file, once size and sha256 are those of its entry. Raises ReleaseError."""
+    with refusing(path, ReleaseError), path.open("rb") as file:
+        if os.fstat(file.fileno()).st_size != entry.bytes:  # nothing of such a file is taken into memory
+            check_file(file, path, entry)
+        raw = file.read()
+    _compare(path, entry, len(raw), hashlib.sha256(raw).hexdigest())
+    return raw
+
+
+def check_file(file: BinaryIO, path: Path, entry: ManifestFile) -> None:
+    """Read an open file to its end. Raises ReleaseError unless size and sha256 are those of its entry."""
+    sha256 = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+    _compare(path, entry, file.tell(), sha256)
+
+
+def _compare(path: Path, entry: ManifestFile, size: int, sha256: str) -> None:
+    if (size, sha256) != (entry.bytes, entry.sha256):
+        raise ReleaseError(
+            f"{path}: {size} bytes with sha256 {sha256}, the manifest lists {entry.bytes} bytes with {entry.sha256}"
+        )

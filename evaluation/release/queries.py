@@ -1,0 +1,160 @@
+"""The queries and questions of one split as columns, read from a release or from the field's own truth files."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.release.files import read_json, read_lines
+from evaluation.release.schema import ManifestFile, MomentRow, QuestionRow, ReleaseError
+from evaluation.release.video_index import VideoIndex
+
+
+@dataclass(frozen=True)
+class MomentQueries:
+    """The queries of one split. `video` int64 [N] are places in `videos`, -1 where the truth is withheld.
+
+    `start`, `end` float64 [N] in seconds (nan where withheld); `types` [N] hold "v", "t", "vt" or "" (not given).
+    """
+
+    desc_ids: NDArray[np.int64]
+    desc: list[str]
+    types: NDArray[np.str_]
+    video: NDArray[np.int64]
+    start: NDArray[np.float64]
+    end: NDArray[np.float64]
+    videos: VideoIndex
+
+    @property
+    def has_truth(self) -> bool:
+        """Whether every row has its truth."""
+        return bool((self.video >= 0).all())
+
+    def __len__(self) -> int:
+        return len(self.desc_ids)
+
+
+@dataclass(frozen=True)
+class Questions:
+    """The questions of one split. `answer` int64 [N] is 0..options-1, -1 where withheld; `span` is in seconds.
+
+    `q`, `options` and `video` are empty where the truth came from a bare {"qid": answer} file.
+    """
+
+    qids: NDArray[np.int64]
+    q: list[str]
+    options: list[tuple[str, ...]]
+    video: list[str]
+    span: NDArray[np.float64]  # [N, 2], nan where the release gives none
+    answer: NDArray[np.int64]
+
+    @property
+    def has_truth(self) -> bool:
+        """Whether every row has its truth."""
+        return bool((self.answer >= 0).all())
+
+    def __len__(self) -> int:
+        return len(self.qids)
+
+
+def read_moments(
+    path: Path, videos: VideoIndex, entry: ManifestFile | None = None, kind: type[MomentRow] = MomentRow
+) -> MomentQueries:
+    """Queries of a TVR-style jsonl; rows without vid_name and ts have their truth withheld."""
+    rows: list[MomentRow] = []
+    seen: set[int] = set()
+    for number, row in read_lines(path, kind, entry):
+        where = f"{path}:{number}: desc_id {row.desc_id}"
+        if kind.withheld:
+            _refuse_told(row, where)
+        if row.desc_id in seen:
+            raise ReleaseError(f"{where} a second time")
+        if (row.vid_name is None) != (row.ts is None):
+            raise ReleaseError(f"{where} has only one of vid_name and ts, expected both or neither")
+        if row.vid_name is not None and row.vid_name not in videos.position:
+            raise ReleaseError(f"{where}: vid_name {row.vid_name!r} is not in the video index of this split")
+        if row.ts is not None and not 0 <= row.ts[0] < row.ts[1] < math.inf:
+            raise ReleaseError(f"{where}: ts is {list(row.ts)}, expected 0 <= start < end in seconds")
+        seen.add(row.desc_id)
+        rows.append(row)
+    if not rows:
+        raise ReleaseError(f"{path}: no queries")
+    spans = np.array([row.ts or (math.nan, math.nan) for row in rows], np.float64)
+    return MomentQueries(
+        desc_ids=np.array([row.desc_id for row in rows], np.int64),
+        desc=[row.desc for row in rows],
+        types=np.array([row.type or "" for row in rows], "U2"),
+        video=np.array([-1 if row.vid_name is None else videos.position[row.vid_name] for row in rows], np.int64),
+        start=spans[:, 0],
+        end=spans[:, 1],
+        videos=videos,
+    )
+
+
+def read_questions(
+    path: Path,
+    videos: VideoIndex | None = None,
+    entry: ManifestFile | None = None,
+    kind: type[QuestionRow] = QuestionRow,
+) -> Questions:
+    """Questions of a VALUE-style jsonl with four options; rows without answer_idx have their truth withheld.
+
+    A release knows the `videos` that they may be asked about.
+    """
+    rows: list[QuestionRow] = []
+    seen: set[int] = set()
+    for number, row in read_lines(path, kind, entry):
+        where = f"{path}:{number}: qid {row.qid}"
+        if kind.withheld:
+            _refuse_told(row, where)
+        if row.qid in seen:
+            raise ReleaseError(f"{where} a second time")
+        if row.answer_idx is not None and not 0 <= row.answer_idx <= 3:
+            raise ReleaseError(f"{where}: answer_idx is {row.answer_idx}, expected 0..3")
+        if videos is not None and row.vid_name not in videos.position:
+            raise ReleaseError(f"{where}: vid_name {row.vid_name!r} is not in the video index of this split")
+        seen.add(row.qid)
+        rows.append(row)
+    if not rows:
+        raise ReleaseError(f"{path}: no questions")
+    return Questions(
+        qids=np.array([row.qid for row in rows], np.int64),
+        q=[row.q for row in rows],
+        options=[(row.a0, row.a1, row.a2, row.a3) for row in rows],
+        video=[row.vid_name for row in rows],
+        span=np.array([_parse_span(path, row) for row in rows], np.float64),
+        answer=np.array([-1 if row.answer_idx is None else row.answer_idx for row in rows], np.int64),
+    )
+
+
+def read_answer_key(path: Path) -> Questions:
+    """The field's bare {"qid": answer} truth: no text, no options, no videos."""
+    raw = read_json(path, dict[int, int])
+    if not raw or min(raw.values()) < 0:
+        raise ReleaseError(f'{path}: expected {{"qid": answer index from 0 on}}, at least one')
+    return Questions(
+        qids=np.array(list(raw), np.int64),
+        q=[],
+        options=[],
+        video=[],
+        span=np.full((len(raw), 2), math.nan),
+        answer=np.array(list(raw.values()), np.int64),
+    )
+
+
+def _refuse_told(row: MomentRow | QuestionRow, where: str) -> None:
+    told = [name for name in row.withheld if getattr(row, name) is not None]
+    if told:
+        raise ReleaseError(f"{where} tells {' and '.join(told)}, which no public row of test may")
+
+
+def _parse_span(path: Path, row: QuestionRow) -> tuple[float, float]:
+    if row.ts is None:
+        return math.nan, math.nan
+    try:
+        start, end = (float(part) for part in row.ts.split("-"))
+    except ValueError:
+        raise ReleaseError(f'{path}: qid {row.qid}: ts is {row.ts!r}, expected "start-end"') from None
+    return start, end

@@ -1,0 +1,144 @@
+"""Reads a release directory (docs/release_format.md).
+
+Times are seconds relative to the clip. Nothing here trusts the folder: every file is compared with its hash, every
+row is typed, every error names file and line.
+"""
+
+from functools import cached_property, reduce
+from pathlib import PurePosixPath
+from typing import Literal, overload
+
+from evaluation.release.files import read_lines
+from evaluation.release.manifest import ReleaseFolder
+from evaluation.release.queries import MomentQueries, Questions, read_moments, read_questions
+from evaluation.release.schema import (
+    FOLDERS,
+    HELD_OUT,
+    SUBTITLES,
+    TEST_PUBLIC,
+    ManifestFile,
+    MomentRow,
+    PublicMomentRow,
+    PublicQuestionRow,
+    QuestionRow,
+    ReleaseError,
+    SubtitleLine,
+    SubtitleRow,
+    Task,
+    index_name,
+    split_key,
+)
+from evaluation.release.video_index import VideoIndex, check_agreement, read_video_index, union
+
+
+class Release(ReleaseFolder):
+    """An opened release directory, read by task and split; files are read when asked for."""
+
+    @property
+    def name(self) -> str:
+        """Slug of the release."""
+        return self.manifest.name
+
+    @property
+    def version(self) -> str:
+        """Version of the release, as in the manifest."""
+        return self.manifest.version
+
+    @property
+    def tasks(self) -> list[Task]:
+        """The tasks this release has data for: "moment", "qa" or both."""
+        paths = [entry.path for entry in self.manifest.files]
+        return [
+            task
+            for task, folder in FOLDERS.items()
+            if any(path.startswith(f"{folder}/") and path.endswith(".jsonl") for path in paths)
+        ]
+
+    def videos(self, split: str, task: Task | None = None) -> VideoIndex:
+        """The clips of `split` that serve `task`, without a task those of all. Raises ReleaseError where it has none.
+
+        In version 1 every clip serves both tasks.
+        """
+        key, tasks = split_key(split), self.tasks if task is None else [task]
+        found = [self._indexes[task][key] for task in tasks if key in self._indexes.get(task, {})]
+        if not found:
+            raise ReleaseError(f"{self.root}: no video index of {key!r} for {' or '.join(tasks)}")
+        return reduce(union, found)
+
+    @cached_property
+    def _indexes(self) -> dict[Task, dict[str, VideoIndex]]:
+        if self.format_version == 1:
+            return dict.fromkeys(FOLDERS, self._read_index("moment"))
+        indexes = {task: self._read_index(task) for task in self.tasks}
+        check_agreement({self.root / index_name(task): index for task, index in indexes.items()})
+        if self.hidden == "sealed" and len(indexes) == len(FOLDERS):
+            moment, qa = (index.get(split_key("test")) for index in indexes.values())
+            both = set(moment.names if moment else ()) & set(qa.names if qa else ())
+            if both:
+                raise ReleaseError(f"{self.root}: sealed, but clip {min(both)!r} of test serves both tasks")
+        return indexes
+
+    def moments(self, split: str, *, truth: bool = True) -> MomentQueries:
+        """Queries of `split` in the file's order.
+
+        With truth=True the held-out rows are used where the copy has them (`MomentQueries.has_truth` says so);
+        with truth=False only what every participant may see.
+        """
+        entry = self._rows("moment", split, truth)
+        kind = PublicMomentRow if self._is_withheld(entry) else MomentRow
+        return read_moments(self.root / entry.path, self.videos(split, "moment"), entry, kind)
+
+    def questions(self, split: str, *, truth: bool = True) -> Questions:
+        """Questions of `split` in the file's order; truth as in `moments`."""
+        entry = self._rows("qa", split, truth)
+        kind = PublicQuestionRow if self._is_withheld(entry) else QuestionRow
+        return read_questions(self.root / entry.path, self.videos(split, "qa"), entry, kind)
+
+    @overload
+    def reserve(self, task: Literal["moment"]) -> MomentQueries | None: ...
+    @overload
+    def reserve(self, task: Literal["qa"]) -> Questions | None: ...
+    def reserve(self, task: Task) -> MomentQueries | Questions | None:
+        """Held-out rows of `task` on hidden clips that serve the other one, with truth; None where there are none.
+
+        Their videos are all clips of test. Raises ReleaseError in a public copy.
+        """
+        if not self.has_held_out:
+            raise ReleaseError(f"{self.root}: the reserve is not in this copy of the release, it needs {HELD_OUT}/")
+        entry = self.held_out.get(f"{HELD_OUT}/{FOLDERS[task]}/reserve.jsonl")
+        if entry is None:
+            return None
+        path, videos = self.root / entry.path, self.videos("test")
+        return read_moments(path, videos, entry) if task == "moment" else read_questions(path, videos, entry)
+
+    def subtitles(self) -> dict[str, list[SubtitleLine]]:
+        """vid_name -> subtitle lines (seconds relative to the clip)."""
+        path = self.root / SUBTITLES
+        rows: dict[str, list[SubtitleLine]] = {}
+        for number, row in read_lines(path, SubtitleRow, self.entry(SUBTITLES)):
+            if row.vid_name in rows:
+                raise ReleaseError(f"{path}:{number}: vid_name {row.vid_name!r} a second time")
+            rows[row.vid_name] = row.sub
+        return rows
+
+    def feature_files(self) -> dict[str, ManifestFile]:
+        """Name of a feature set -> its .safetensors file; `verified` compares it and gives its path."""
+        return {
+            PurePosixPath(entry.path).stem: entry
+            for entry in self.files()
+            if entry.path.startswith("features/") and entry.path.endswith(".safetensors")
+        }
+
+    def _read_index(self, task: Task) -> dict[str, VideoIndex]:
+        name = index_name(task)
+        return read_video_index(self.root / name, self.entry(name))
+
+    def _rows(self, task: Task, split: str, truth: bool) -> ManifestFile:
+        name = f"{FOLDERS[task]}/{split_key(split)}.jsonl"
+        held_out = f"{HELD_OUT}/{name}"
+        has_truth = truth and split == "test" and held_out in self.held_out and (self.root / held_out).is_file()
+        return self.entry(held_out if has_truth else name)
+
+    def _is_withheld(self, entry: ManifestFile) -> bool:
+        """Whether version 2 lets these rows tell nothing of the truth; version 1 told the times of its questions."""
+        return self.format_version > 1 and entry.access == "public" and PurePosixPath(entry.path).stem == TEST_PUBLIC

@@ -1,0 +1,116 @@
+"""What the files of a release are called and what their rows hold: nobody else spells a name of the format."""
+
+from typing import Annotated, ClassVar, Literal
+
+import msgspec
+
+FORMATS = {"hero-bench-release/1": 1, "hero-bench-release/2": 2}
+MANIFEST = "MANIFEST.json"
+PROVENANCE = "PROVENANCE.json"
+HELD_OUT = "held_out"
+HELD_OUT_MANIFEST = f"{HELD_OUT}/{MANIFEST}"
+Task = Literal["moment", "qa"]
+FOLDERS: dict[Task, str] = {"moment": "moment/tvr", "qa": "qa/value"}
+SUBTITLES = "subtitles.jsonl"
+SPLITS = ("train", "val", "test")
+TEST_PUBLIC = "test_public"  # what the field calls test inside its files
+
+
+class ReleaseError(Exception):
+    """A release, or a ground-truth file, cannot be read; the message names file, line and what was expected."""
+
+
+class ManifestFile(msgspec.Struct, frozen=True):
+    """One file of the release."""
+
+    path: str
+    bytes: int
+    sha256: str
+    rows: int | None
+    access: Literal["public", "held_out"]
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """MANIFEST.json; version 1 does not say how the hidden split was cut."""
+
+    format: str
+    name: str
+    version: str
+    seed: int
+    files: list[ManifestFile]
+    hidden: Literal["sealed", "shared"] | None = None
+
+
+class HeldOutManifest(msgspec.Struct, frozen=True):
+    """held_out/MANIFEST.json; the nonce keeps its hash, which is public, from telling what the truth is."""
+
+    nonce: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
+    files: list[ManifestFile]
+
+
+class MomentRow(msgspec.Struct, frozen=True):
+    """One line of moment/tvr/*.jsonl; on the public test split everything but desc, desc_id and type is None."""
+
+    withheld: ClassVar[tuple[str, ...]] = ()
+
+    desc_id: int
+    desc: str
+    type: Literal["v", "t", "vt"] | None = None
+    vid_name: str | None = None
+    duration: float | None = None
+    ts: tuple[float, float] | None = None
+
+
+class PublicMomentRow(MomentRow, frozen=True, forbid_unknown_fields=True):
+    """The same on the public test split."""
+
+    withheld = ("vid_name", "duration", "ts")
+
+
+class QuestionRow(msgspec.Struct, frozen=True):
+    """One line of qa/value/*.jsonl; `ts` is "start-end"; on the public test split it and `answer_idx` are None."""
+
+    withheld: ClassVar[tuple[str, ...]] = ()
+
+    qid: int
+    vid_name: str
+    q: str
+    a0: str
+    a1: str
+    a2: str
+    a3: str
+    ts: str | None = None
+    answer_idx: int | None = None
+
+
+class PublicQuestionRow(QuestionRow, frozen=True, forbid_unknown_fields=True):
+    """The same on the public test split."""
+
+    withheld = ("ts", "answer_idx")
+
+
+class SubtitleLine(msgspec.Struct, frozen=True):
+    """One subtitle; times in seconds relative to the clip."""
+
+    text: str
+    start: float
+    end: float
+
+
+class SubtitleRow(msgspec.Struct, frozen=True):
+    """One line of subtitles.jsonl."""
+
+    vid_name: str
+    sub: list[SubtitleLine]
+
+
+def split_key(split: str) -> str:
+    """The split's name inside files. Raises ReleaseError for none of SPLITS."""
+    if split not in SPLITS:
+        raise ReleaseError(f"split {split!r} is unknown: expected one of {', '.join(SPLITS)}")
+    return TEST_PUBLIC if split == "test" else split
+
+
+def index_name(task: Task) -> str:
+    """Path of the video index of a task."""
+    return f"{FOLDERS[task]}/video2dur_idx.json"

@@ -1,0 +1,52 @@
+"""`verify`: every file of a release directory beside its manifests."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from evaluation.io.jsonl import refusing
+from evaluation.release.files import check_file
+from evaluation.release.manifest import ReleaseFolder
+from evaluation.release.schema import HELD_OUT, ManifestFile, ReleaseError
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was compared: `files` with `bytes` in all; `problems` are reasons to refuse the folder, `notes` are none."""
+
+    files: int
+    bytes: int
+    problems: list[str]
+    notes: list[str]
+
+
+def verify_folder(folder: ReleaseFolder, console: Console) -> Verification:
+    """Compare size and sha256 of every file that must be in this copy; `console` shows how far it is."""
+    problems: list[str] = []
+    notes: list[str] = []
+    try:
+        entries = folder.entries()
+        for name in folder.unlisted():
+            withheld = name.startswith(f"{HELD_OUT}/")
+            (problems if withheld else notes).append(f"{folder.root / name}: no manifest lists it, so nothing reads it")
+    except ReleaseError as error:  # of the held-out manifest: the public files can be compared without it
+        entries = folder.files()
+        problems.append(str(error))
+    problems += _differences(folder, entries, console)
+    return Verification(len(entries), sum(entry.bytes for entry in entries), problems, notes)
+
+
+def _differences(folder: ReleaseFolder, entries: Sequence[ManifestFile], console: Console) -> Iterator[str]:
+    columns = (TextColumn("comparing"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    total = sum(entry.bytes for entry in entries)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=total)
+        for entry in entries:
+            path = folder.root / entry.path
+            try:
+                with refusing(path, ReleaseError), progress.open(path, "rb", total=total, task_id=task) as file:
+                    check_file(file, path, entry)
+            except ReleaseError as error:
+                yield str(error)

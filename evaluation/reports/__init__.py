@@ -1,0 +1,1 @@
+"""From a prediction file to a report: scoring, charts, HTML."""
