@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from hero_model import collate
-from hero_model.batch import ClipBatch
-from hero_model.collate import Clip, span_of_seconds
-from hero_model.moment import MatchBatch
-from hero_model.pretraining import FrameOrderBatch, MaskedFrameBatch, MaskedWordBatch
-from hero_model.qa import QuestionBatch
+from hero_model.data import collate
+from hero_model.data.collate import Clip, span_of_seconds
+from hero_model.data.packing import ClipBatch
+from hero_model.models.moment import MatchBatch
+from hero_model.models.pretraining import FrameOrderBatch, MaskedFrameBatch, MaskedWordBatch
+from hero_model.models.qa import QuestionBatch
 from tests.hero_model import golden_data as golden
 from tests.hero_model.golden_data import Places
 

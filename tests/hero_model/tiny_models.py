@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from hero_model.__main__ import main
-from hero_model.saved import KINDS, save_model
-from hero_model.text_encoder import from_text_encoder, minilm_folder
+from hero_model.checkpoints.model_folder import KINDS, save_model
+from hero_model.checkpoints.text_encoder import from_text_encoder, minilm_folder
 from tests.hero_model.tiny_release import FEATURES
 
 

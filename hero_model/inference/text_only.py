@@ -1,0 +1,131 @@
+"""`text-only`: the predictor that only reads. It compares a query with subtitles and sees no picture."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers import AutoModel, AutoTokenizer
+from transformers.utils import logging as transformers_logging
+
+from evaluation.lists import Lists
+from evaluation.release import MomentQueries, Release
+from evaluation.temporal import ROWS_KEPT
+from evaluation.writing import moment_submission, write_whole
+from hero_model.checkpoints.text_encoder import minilm_folder
+from hero_model.cli.arguments import add_threads
+from hero_model.data.dataset import open_release, reading_release
+from hero_model.paths import check_output_file
+
+TEXTS_AT_ONCE = 64
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("release", type=Path, help="a release directory")
+    parser.add_argument("--task", choices=["moment"], required=True)
+    parser.add_argument("--split", choices=["val", "test"], required=True)
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="where to write")
+    add_threads(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Ranks the subtitles of all clips by their likeness to the query (MiniLM, cosine); each one is a moment."""
+    check_output_file(args.out)
+    torch.set_num_threads(args.threads)
+    transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()
+    release = open_release(args.release)
+    with reading_release():
+        queries = release.moments(args.split)
+        spoken = Spoken(release, queries)
+    likeness = encode(queries.desc) @ encode(spoken.texts).T  # [N, S]
+    videos = queries.videos
+    video2idx = {name: int(number) for name, number in zip(videos.names, videos.ids, strict=True)}
+    lists = [spoken.moments(likeness), spoken.clips(likeness)]
+    if queries.has_truth:
+        lists.append(spoken.own_moments(likeness))
+    write_whole(args.out, moment_submission(lists, video2idx))
+
+
+class Spoken:
+    """Every subtitle of a split as a candidate moment; a clip without any has one empty one over its whole length."""
+
+    def __init__(self, release: Release, queries: MomentQueries) -> None:
+        subtitles = release.subtitles()
+        videos = queries.videos
+        rows: list[tuple[int, str, float, float]] = []
+        for place, (name, duration) in enumerate(zip(videos.names, videos.durations.tolist(), strict=True)):
+            seen = [
+                (place, line.text, max(0.0, line.start), min(line.end, duration))
+                for line in subtitles.get(name, [])
+                if max(0.0, line.start) < min(line.end, duration)
+            ]
+            rows += seen or [(place, "", 0.0, duration)]
+        self.queries = queries
+        self.place = np.array([row[0] for row in rows])  # [S]
+        self.texts = [row[1] for row in rows]
+        self.start = np.array([row[2] for row in rows])
+        self.end = np.array([row[3] for row in rows])
+
+    def moments(self, likeness: NDArray[np.float32]) -> Lists:
+        """VCMR."""
+        return self._lists("VCMR", np.argsort(-likeness, axis=1, kind="stable"), likeness)
+
+    def own_moments(self, likeness: NDArray[np.float32]) -> Lists:
+        """SVMR: the subtitles of the query's own clip."""
+        in_own = self.place == self.queries.video[:, None]
+        order = np.argsort(-np.where(in_own, likeness, -np.inf), axis=1, kind="stable")
+        return self._lists("SVMR", order, likeness, in_own.sum(1))
+
+    def clips(self, likeness: NDArray[np.float32]) -> Lists:
+        """VR: clips by their best subtitle."""
+        first_of_clip = np.flatnonzero(np.diff(self.place, prepend=-1))  # candidates stand clip by clip
+        best = np.maximum.reduceat(likeness, first_of_clip, axis=1)  # [N, V]
+        order = np.argsort(-best, axis=1, kind="stable")[:, :ROWS_KEPT]
+        count = order.shape[1]
+        nothing = np.zeros(order.size)
+        return Lists(
+            "VR",
+            self.queries.desc_ids,
+            np.arange(len(order) + 1) * count,
+            self.queries.videos.ids[order.ravel()],
+            nothing,
+            nothing,
+            np.take_along_axis(best, order, 1).ravel(),
+        )
+
+    def _lists(
+        self,
+        task: str,
+        order: NDArray[np.int64],
+        likeness: NDArray[np.float32],
+        counts: NDArray[np.int64] | None = None,
+    ) -> Lists:
+        order = order[:, :ROWS_KEPT]
+        counts = np.full(len(order), order.shape[1]) if counts is None else np.minimum(counts, order.shape[1])
+        kept = np.arange(order.shape[1]) < counts[:, None]
+        chosen = order[kept]
+        return Lists(
+            task,
+            self.queries.desc_ids,
+            np.concatenate([[0], np.cumsum(counts)]),
+            self.queries.videos.ids[self.place[chosen]],
+            self.start[chosen],
+            self.end[chosen],
+            np.take_along_axis(likeness, order, 1)[kept].astype(np.float64),
+        )
+
+
+def encode(texts: list[str]) -> NDArray[np.float32]:
+    """Unit vectors [N, 384]: MiniLM, mean over the tokens."""
+    folder = minilm_folder()
+    tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder).eval()
+    parts = []
+    with torch.inference_mode():
+        for start in range(0, len(texts), TEXTS_AT_ONCE):
+            batch = tokenizer(texts[start : start + TEXTS_AT_ONCE], padding=True, truncation=True, return_tensors="pt")
+            states = model(**batch).last_hidden_state
+            mask = batch["attention_mask"][..., None]
+            parts.append((states * mask).sum(1) / mask.sum(1))
+    return torch.nn.functional.normalize(torch.cat(parts), dim=1).numpy()

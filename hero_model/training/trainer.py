@@ -1,0 +1,138 @@
+"""The training loop: AdamW with two learning rates, linear warm-up and decay, checkpoints without pickle."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from hero_model.checkpoints.model_folder import check_state
+from hero_model.data.schedule import Batches
+from hero_model.errors import InputError, refusing
+from hero_model.models.hero import HeroPreTrainedModel
+from hero_model.paths import whole_folder
+from hero_model.presets import Preset, Stage
+
+ENCODER = ("hero.text_embedder.", "hero.cross_modal.")
+Report = Callable[[int, float], None]  # (steps done, loss)
+
+
+def parameter_groups(model: nn.Module, stage: Stage, preset: Preset) -> list[dict]:
+    """Encoder and heads by their learning rates; no decay of biases and normalisation weights."""
+    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            groups.setdefault((name.startswith(ENCODER), parameter.ndim > 1), []).append(parameter)
+    return [
+        {
+            "params": parameters,
+            "lr": stage.encoder_learning_rate if is_encoder else stage.learning_rate,
+            "weight_decay": preset.weight_decay if decays else 0.0,
+        }
+        for (is_encoder, decays), parameters in groups.items()
+    ]
+
+
+def rate_at(step: int, stage: Stage) -> float:
+    """Share of the learning rate at a step: linear warm-up, then linear decay to zero."""
+    warmup = max(1, round(stage.warmup * stage.steps))
+    return min((step + 1) / warmup, (stage.steps - step) / max(1, stage.steps - warmup))
+
+
+def train_stage(
+    model: HeroPreTrainedModel,
+    batches: Batches,
+    stage: Stage,
+    preset: Preset,
+    checkpoint: Path,
+    seed: int,
+    report: Report,
+    save_every: int = 50,
+) -> None:
+    """Train in place; goes on from `checkpoint` where there is one and removes it at the end.
+
+    Every step seeds its own dropout, so that an interrupted run ends with the numbers of an unbroken one.
+    Raises InputError for a checkpoint that is damaged.
+    """
+    if preset.freeze_words:
+        model.get_parameter("hero.text_embedder.words.weight").requires_grad_(False)
+    optimizer = torch.optim.AdamW(parameter_groups(model, stage, preset), betas=(0.9, 0.98), eps=1e-6)
+    rates = [group["lr"] for group in optimizer.param_groups]
+    first = load_checkpoint(checkpoint, model, optimizer, stage.steps)
+    model.train()
+    for step in range(first, stage.steps):
+        torch.manual_seed(seed * 1_000_003 + step)
+        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate * rate_at(step, stage)
+        hard = stage.hard_negatives_from is not None and step >= stage.hard_negatives_from
+        loss = step_loss(model, batches(step), hard)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), preset.clip_norm)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        report(step + 1, float(loss.detach()))
+        if (step + 1) % save_every == 0 and step + 1 < stage.steps:
+            save_checkpoint(checkpoint, model, optimizer, step + 1)
+    model.eval()
+    shutil.rmtree(checkpoint, ignore_errors=True)
+
+
+def step_loss(model: HeroPreTrainedModel, batch: object, hard_negatives: bool) -> Tensor:
+    from hero_model.models.moment import MatchBatch
+
+    if isinstance(batch, MatchBatch):
+        return model(batch, hard_negatives=hard_negatives).loss
+    return model(batch).loss
+
+
+def save_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, step: int) -> None:
+    """Weights and optimizer state as safetensors; the folder appears whole or not at all."""
+    weights = {name: value.contiguous() for name, value in model.state_dict().items()}
+    moments = {
+        f"{key}/{name}": value.contiguous()
+        for name, parameter in model.named_parameters()
+        for key, value in optimizer.state[parameter].items()
+    }
+    with whole_folder(folder) as unfinished:
+        save_file(weights, unfinished / "model.safetensors")
+        save_file(moments, unfinished / "optimizer.safetensors")
+        (unfinished / "step.json").write_text(json.dumps({"step": step}))
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def load_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, steps: int) -> int:
+    """The step to go on with; 0 where there is no checkpoint. Raises InputError for a damaged one."""
+    if not folder.exists():
+        return 0
+    try:
+        return _read_checkpoint(folder, model, optimizer, steps)
+    except InputError as error:
+        raise InputError(f"{error}; remove {folder} and the stage begins anew") from error
+
+
+def _read_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, steps: int) -> int:
+    found = {}
+    for name in ("model.safetensors", "optimizer.safetensors"):
+        with refusing(f"{folder / name}: damaged"):
+            found[name] = load_file(folder / name)
+    parameters = {name: value for name, value in model.named_parameters() if value.requires_grad}
+    moments: dict[str, Tensor] = {}
+    for name, parameter in parameters.items():  # one that no step has reached yet has no state
+        own = {f"exp_avg/{name}": parameter, f"exp_avg_sq/{name}": parameter, f"step/{name}": torch.tensor(0.0)}
+        if own.keys() & found["optimizer.safetensors"].keys():
+            moments |= own
+    for name, expected in (("model.safetensors", model.state_dict()), ("optimizer.safetensors", moments)):
+        check_state(found[name], expected, str(folder / name))
+    with refusing(f"{folder / 'step.json'}: damaged"):
+        step = msgspec.json.decode((folder / "step.json").read_bytes(), type=dict[str, int])["step"]
+    if not 0 < step < steps:
+        raise InputError(f"{folder / 'step.json'}: step is {step}, expected 1..{steps - 1}")
+    model.load_state_dict(found["model.safetensors"])
+    for key, value in found["optimizer.safetensors"].items():
+        kind, name = key.split("/", 1)
+        optimizer.state[parameters[name]][kind] = value
+    return step
