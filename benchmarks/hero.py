@@ -26,10 +26,11 @@ from evaluation.release import MomentQueries, VideoIndex
 from evaluation.retrieval import RankTables
 from hero_model.config import HeroConfig
 from hero_model.data import collate
-from hero_model.data.collate import Clip
+from hero_model.data.examples import Clip
 from hero_model.data.packing import pack_texts
+from hero_model.inference.index import FrameIndex
 from hero_model.inference.predict import ListWriter
-from hero_model.inference.retrieval import FrameIndex, find_in_own_clip, find_moments
+from hero_model.inference.retrieval import find_in_own_clip, find_moments
 from hero_model.models.heads import MomentHead
 from hero_model.models.moment import HeroForMomentRetrieval
 from hero_model.models.pretraining import HeroForPretraining

@@ -1,24 +1,21 @@
-"""`convert`: checkpoints of the authors (hero-tv-ht100.pt and fine-tuned ones) into models of this package."""
+"""Checkpoints of the authors (hero-tv-ht100.pt and fine-tuned ones) as models of this package."""
 
-import argparse
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from rich.console import Console
 from safetensors.torch import load_file
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from hero_model.checkpoints.model_folder import KINDS, check_finite, save_model
-from hero_model.checkpoints.text_encoder import load_tokenizer, token_fields
-from hero_model.cli.arguments import whole_number
+from hero_model.checkpoints.model_folder import KINDS, check_finite
+from hero_model.checkpoints.text_encoder import token_fields
 from hero_model.config import HeroConfig
 from hero_model.errors import InputError, refusing
 from hero_model.models.hero import HeroPreTrainedModel
-from hero_model.paths import check_input_file, check_new_folder
+from hero_model.paths import check_input_file
 
 VOCABULARY_PADDING = 64  # rows that word embeddings may have beyond the tokenizer's, to reach a round number
 HEAD_SIZE = 64  # numbers of one attention head in every BERT; the checkpoint does not hold how many heads there are
@@ -98,43 +95,6 @@ class Converted:
     model: HeroPreTrainedModel
     missing: list[str]
     left_over: list[str]
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", type=Path, help="the authors' .pt, or the same state dict as .safetensors")
-    parser.add_argument("out", type=Path, help="folder to write, for from_pretrained")
-    parser.add_argument(
-        "--task",
-        choices=["pretraining", "moment", "qa"],
-        default="pretraining",
-        help="which heads to keep (default pretraining; a missing head starts at random)",
-    )
-    parser.add_argument(
-        "--heads", type=whole_number(1, 1024), help=f"attention heads (default: hidden size / {HEAD_SIZE})"
-    )
-    parser.add_argument(
-        "--tokenizer",
-        metavar="NAME_OR_FOLDER",
-        help="the tokenizer the checkpoint was trained with, saved beside the weights; the authors' is that of "
-        "roberta-base (default: none, then the model cannot read text)",
-    )
-
-
-def run(args: argparse.Namespace) -> None:
-    """Writes config.json, model.safetensors and, where one is given, the tokenizer, and says what was missing."""
-    check_new_folder(args.out)
-    tokenizer = load_tokenizer(args.tokenizer) if args.tokenizer is not None else None
-    converted = convert(read_state_dict(args.file), args.task, args.heads, str(args.file), tokenizer)
-    save_model(converted.model, tokenizer, args.out)
-    console = Console(stderr=True, soft_wrap=True)
-    console.print(f"{args.out}: {type(converted.model).__name__}, official dialect")
-    for title, keys in (("missing, at random", converted.missing), ("left over", converted.left_over)):
-        console.print(f"{title}: {', '.join(keys) if keys else 'nothing'}")
-    if tokenizer is None:
-        console.print(
-            "no tokenizer saved: `search`, `answer` and `predict` need one; convert again with --tokenizer "
-            "roberta-base, or copy the files of the one it was trained with into the folder"
-        )
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from rich.console import Console
 from rich.table import Table
 
-from hero_model.cli.encode import add_inputs, open_search, read_inputs
+from hero_model.cli.inputs import add_inputs, open_search, read_inputs
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hero_model.cli.arguments import whole_number
-from hero_model.cli.encode import open_search
+from hero_model.cli.inputs import open_search
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

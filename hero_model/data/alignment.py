@@ -108,3 +108,10 @@ def join_unmatched(
             members[min(matched, key=lambda m: gaps[m])].append(index)
     joined = [np.concatenate([sentences[i] for i in sorted(members[m])]) for m in matched]
     return joined, [frames[m] for m in matched]
+
+
+def span_of_seconds(start: float, end: float, n_frames: int, interval: float) -> tuple[int, int]:
+    """First and last frame of a moment in seconds; at least two frames where the clip has them."""
+    first = min(int(np.floor(start / interval)), n_frames - 1)
+    last = min(max(int(np.ceil(end / interval)) - 1, first + 1), n_frames - 1)
+    return first, last

@@ -1,6 +1,6 @@
 """From clips to batches. Random choices are made elsewhere and handed in, so that a batch can be repeated."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,28 +8,19 @@ import torch
 from numpy.typing import NDArray
 
 from hero_model.config import HeroConfig
-from hero_model.data.packing import ClipBatch, pack, pack_texts
-from hero_model.models.moment import MatchBatch
-from hero_model.models.pretraining import FrameOrderBatch, MaskedFrameBatch, MaskedWordBatch
-from hero_model.models.qa import QuestionBatch
+from hero_model.data.batches import (
+    ClipBatch,
+    FrameOrderBatch,
+    MaskedFrameBatch,
+    MaskedWordBatch,
+    MatchBatch,
+    QuestionBatch,
+)
+from hero_model.data.examples import Clip, Ids, Question
+from hero_model.data.packing import pack, pack_texts
+from hero_model.data.sequences import joined_words, query_ids, question_ids, with_context
 
-Ids = NDArray[np.int64]
 WITHOUT_FRAMES = ("h_trm", "xml", "stage")  # architectures whose sentences are encoded as text alone
-
-
-@dataclass(frozen=True)
-class Clip:
-    """One clip: features [F, V], sentences as token ids without special ones, the frames of each sentence."""
-
-    name: str
-    features: NDArray[np.float32]
-    sentences: Sequence[Ids]
-    frames: Sequence[Ids]
-
-    @property
-    def matched(self) -> list[int]:
-        """Sentences that have frames."""
-        return [index for index, own in enumerate(self.frames) if len(own)]
 
 
 @dataclass
@@ -187,48 +178,20 @@ def question_batch(
     )
 
 
-def query_ids(words: Ids, config: HeroConfig) -> Ids:
-    """[<s>] + words, cut to the position table."""
-    limit = min(config.max_position_embeddings, config.max_query_positions)
-    return np.concatenate([[config.cls_token_id], words])[:limit]
-
-
-def question_ids(question: Ids, options: Sequence[Ids], longest_sentence: int, config: HeroConfig) -> list[Ids]:
-    """[</s>] + question + [</s>] + answer, for each answer, cut to the position table.
-
-    Question and answer get what the longest sentence leaves, at least half of the table; of that the question
-    gets what the longest answer leaves, at least half; and an answer the rest.
-    """
-    lead, table = np.array([config.sep_token_id]), config.max_position_embeddings
-    room = max(table - longest_sentence, table // 2) - 2 * len(lead)
-    question = question[: max(room - max(map(len, options)), room // 2)]
-    return [np.concatenate([lead, question, lead, option[: room - len(question)]]) for option in options]
-
-
-def with_context(
-    clip: Clip, sentence: int, config: HeroConfig, limit: int | None = None, gone: Collection[int] = ()
-) -> Ids:
-    """[</s>] + joined words."""
-    return np.concatenate([[config.sep_token_id], joined_words(clip.sentences, sentence, config, limit, gone)])
-
-
-def joined_words(
-    sentences: Sequence[Ids], sentence: int, config: HeroConfig, limit: int | None = None, gone: Collection[int] = ()
-) -> Ids:
-    """Words of the context sentences before + the sentence's own, each cut to the limit, without the `gone` ones.
-
-    As many as the position table holds beside a leading token.
-    """
-    first = max(0, sentence - config.context_sentences)
-    words = [sentences[s][:limit] for s in range(first, sentence + 1) if s not in gone]
-    return np.concatenate([np.empty(0, np.int64), *words])[: config.max_position_embeddings - 1]
-
-
-def span_of_seconds(start: float, end: float, n_frames: int, interval: float) -> tuple[int, int]:
-    """First and last frame of a moment in seconds; at least two frames where the clip has them."""
-    first = min(int(np.floor(start / interval)), n_frames - 1)
-    last = min(max(int(np.ceil(end / interval)) - 1, first + 1), n_frames - 1)
-    return first, last
+def question_batch_of(
+    questions: Sequence[Question], clips: dict[str, Clip], config: HeroConfig, orders: Sequence[np.ndarray]
+) -> QuestionBatch:
+    """A batch of questions with their options in the given orders."""
+    return question_batch(
+        [clips[q.clip] for q in questions],
+        [(q.words, [q.options[i] for i in order]) for q, order in zip(questions, orders, strict=True)],
+        [
+            int(np.flatnonzero(order == q.answer)[0]) if q.answer >= 0 else -1
+            for q, order in zip(questions, orders, strict=True)
+        ],
+        [q.span for q in questions],
+        config,
+    )
 
 
 def _match_batch(

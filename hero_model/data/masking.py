@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from hero_model.config import HeroConfig
-from hero_model.data.collate import Clip, Ids, joined_words
+from hero_model.data.examples import Clip, Ids
+from hero_model.data.sequences import joined_words
 
 
 def masked_words(sentences: Sequence[Ids], config: HeroConfig, rng: np.random.Generator) -> tuple[list[Ids], list[Ids]]:

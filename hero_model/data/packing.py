@@ -1,67 +1,10 @@
-"""What a model reads: clips as padded frames plus one packed sequence of [frames; words] per sentence.
-
-Shapes: B clips, F frames of the longest, R rows (a clip, or a clip with one answer), S sentences,
-P paired frames, W words, T = P + W places of the packed sequences, V feature size.
-"""
-
-from dataclasses import dataclass, fields, replace
-from typing import Self
+"""Sequences of [frames; words] laid end to end by their length, so that no place is spent on padding."""
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-Runs = tuple[tuple[int, int], ...]  # (number of sequences, their length): the packed sequences, by length
-
-
-class Movable:
-    def to(self, target: torch.device | torch.dtype | str) -> Self:
-        """A copy with every tensor on the device, or every floating tensor of the dtype."""
-        moved: dict[str, Tensor | Movable] = {}
-        for field in fields(self):  # type: ignore[arg-type]
-            value = getattr(self, field.name)
-            if isinstance(value, Tensor):
-                floats_only = isinstance(target, torch.dtype) and not value.is_floating_point()
-                moved[field.name] = value if floats_only else value.to(target)
-            elif isinstance(value, Movable):
-                moved[field.name] = value.to(target)
-        return replace(self, **moved)  # type: ignore[type-var]
-
-
-@dataclass
-class Packed(Movable):
-    """Sequences laid end to end, sorted by length, so that equal ones form one dense block."""
-
-    word_ids: Tensor  # [W]
-    word_positions: Tensor  # [W] place of the word in its sentence, from 0
-    frames: Tensor  # [P] index into the flat [B * F] frames
-    frame_positions: Tensor  # [P] place of the frame in its sentence's group, from 0
-    order: Tensor  # [T] index into [frames; words] that fills each place
-    frame_places: Tensor  # [P] where each paired frame stands
-    word_places: Tensor  # [W] where each word stands
-    runs: Runs
-
-
-@dataclass
-class TextBatch(Movable):
-    """N texts without frames (queries, or questions with an answer), and how to unpack them."""
-
-    packed: Packed
-    places: Tensor  # [N, L] place of each token in the packed sequence (0 where padded)
-    mask: Tensor  # [N, L] bool, True at tokens
-
-
-@dataclass
-class ClipBatch(Movable):
-    """B clips with their sentences."""
-
-    features: Tensor  # [B, F, V] zero padded
-    mask: Tensor  # [B, F] bool, True at frames
-    packed: Packed
-    targets: Tensor  # [P] index into the flat [R * F] of the row and frame that gets each paired frame's output
-    row_clips: Tensor  # [R] the clip of each row
-    sentence_of: Tensor  # [P] place among the packed sequences of each paired frame's sentence
+from hero_model.data.batches import Packed, TextBatch
 
 
 def pack(

@@ -7,8 +7,8 @@ import numpy as np
 
 from hero_model.config import HeroConfig
 from hero_model.data import collate, masking
-from hero_model.data.collate import Clip
-from hero_model.data.dataset import Query, Question
+from hero_model.data.collate import question_batch_of
+from hero_model.data.examples import Clip, Query, Question
 from hero_model.presets import Preset, Stage
 
 Batches = Callable[[int], Any]  # step -> batch
@@ -109,22 +109,6 @@ def question_batches(
         return question_batch_of(chosen, clips, config, [rng.permutation(len(q.options)) for q in chosen])
 
     return batch
-
-
-def question_batch_of(
-    questions: Sequence[Question], clips: dict[str, Clip], config: HeroConfig, orders: Sequence[np.ndarray]
-) -> Any:
-    """A batch of questions with their options in the given orders."""
-    return collate.question_batch(
-        [clips[q.clip] for q in questions],
-        [(q.words, [q.options[i] for i in order]) for q, order in zip(questions, orders, strict=True)],
-        [
-            int(np.flatnonzero(order == q.answer)[0]) if q.answer >= 0 else -1
-            for q, order in zip(questions, orders, strict=True)
-        ],
-        [q.span for q in questions],
-        config,
-    )
 
 
 def _by_clip(queries: Sequence[Query]) -> dict[str, list[Query]]:

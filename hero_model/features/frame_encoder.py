@@ -1,16 +1,11 @@
 """Frame features: one vector per sampled frame, from a network whose weights pip carries."""
 
-import argparse
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.progress import track
 
-from evaluation.writing import whole_file
-from hero_model.errors import InputError
-from hero_model.features.video import FrameSampler, VideoError, decode
-from hero_model.paths import check_output_file
+from hero_model.features.video import FrameSampler, decode
 
 # EfficientNet-Lite was trained on pixels scaled so (its TensorFlow builder: MEAN_RGB 127, STDDEV_RGB 128).
 PIXEL_MEAN, PIXEL_SCALE = 127.0, 128.0
@@ -68,35 +63,3 @@ def encode_video(path: Path, encoder: FrameEncoder, interval_s: float) -> NDArra
     for time_s, frame in decode(path):
         sampler.offer(time_s, frame)
     return encoder.encode(sampler.frames())
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("video", nargs="+", type=Path, help="video files; each one's stem becomes its name")
-    parser.add_argument("--out", required=True, type=Path, metavar="FILE.safetensors", help="where to write")
-    parser.add_argument(
-        "--interval", type=float, default=1.5, metavar="S", help="one frame per S seconds (default 1.5)"
-    )
-    parser.add_argument("--encoder", default="efficientnet-lite0", choices=["efficientnet-lite0"])
-
-
-def run(args: argparse.Namespace) -> None:
-    """Write {stem: float32 [frames, dim]} with metadata model, interval_s and dim. Raises InputError."""
-    from safetensors.numpy import save_file
-
-    by_stem = {path.stem: path for path in args.video}
-    if len(by_stem) < len(args.video):
-        raise InputError("two of the videos have the same stem; a feature file needs a name for each")
-    if not 0 < args.interval < float("inf"):
-        raise InputError(f"--interval must be above 0 seconds, got {args.interval:g}")
-    check_output_file(args.out)
-    encoder = FrameEncoder(args.encoder)
-    try:
-        features = {
-            stem: encode_video(path, encoder, args.interval)
-            for stem, path in track(sorted(by_stem.items()), "frame features")
-        }
-    except VideoError as error:
-        raise InputError(str(error)) from error
-    metadata = {"model": encoder.name, "interval_s": str(args.interval), "dim": str(encoder.dim)}
-    with whole_file(args.out) as unfinished:
-        save_file(features, unfinished, metadata=metadata)

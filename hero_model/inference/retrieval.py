@@ -9,23 +9,10 @@ import torch
 from torch import Tensor
 
 from hero_model.config import HeroConfig
-from hero_model.models.heads import MomentHead, unit
+from hero_model.inference.index import FrameIndex
+from hero_model.models.heads import MomentHead
 
 QUERIES_AT_ONCE = 64  # bounds the memory of the score tables
-
-
-@dataclass(frozen=True)
-class FrameIndex:
-    """Frame vectors of V clips, zero padded, and what a head makes of them once for all queries."""
-
-    frames: Tensor  # [V, F, D]
-    mask: Tensor  # [V, F] bool
-    spans: Tensor  # [V, F, D] for the products with the query
-    unit: Tensor  # [V, F, S, D] of length one, for the cosines
-
-    @classmethod
-    def of(cls, frames: Tensor, mask: Tensor, head: MomentHead) -> "FrameIndex":
-        return cls(frames, mask, head.span_frames(frames), unit(head.clip_frames(frames)))
 
 
 @dataclass(frozen=True)

@@ -1,51 +1,16 @@
-"""`text-only`: the predictor that only reads. It compares a query with subtitles and sees no picture."""
-
-import argparse
-from pathlib import Path
+"""The predictor that only reads: it compares a query with subtitles and sees no picture."""
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from transformers import AutoModel, AutoTokenizer
-from transformers.utils import logging as transformers_logging
 
 from evaluation.lists import Lists
 from evaluation.release import MomentQueries, Release
 from evaluation.temporal import ROWS_KEPT
-from evaluation.writing import moment_submission, write_whole
 from hero_model.checkpoints.text_encoder import minilm_folder
-from hero_model.cli.arguments import add_threads
-from hero_model.data.dataset import open_release, reading_release
-from hero_model.paths import check_output_file
 
 TEXTS_AT_ONCE = 64
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("release", type=Path, help="a release directory")
-    parser.add_argument("--task", choices=["moment"], required=True)
-    parser.add_argument("--split", choices=["val", "test"], required=True)
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="where to write")
-    add_threads(parser)
-
-
-def run(args: argparse.Namespace) -> None:
-    """Ranks the subtitles of all clips by their likeness to the query (MiniLM, cosine); each one is a moment."""
-    check_output_file(args.out)
-    torch.set_num_threads(args.threads)
-    transformers_logging.disable_progress_bar()
-    transformers_logging.set_verbosity_error()
-    release = open_release(args.release)
-    with reading_release():
-        queries = release.moments(args.split)
-        spoken = Spoken(release, queries)
-    likeness = encode(queries.desc) @ encode(spoken.texts).T  # [N, S]
-    videos = queries.videos
-    video2idx = {name: int(number) for name, number in zip(videos.names, videos.ids, strict=True)}
-    lists = [spoken.moments(likeness), spoken.clips(likeness)]
-    if queries.has_truth:
-        lists.append(spoken.own_moments(likeness))
-    write_whole(args.out, moment_submission(lists, video2idx))
 
 
 class Spoken:

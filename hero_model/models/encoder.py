@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from transformers import AttentionInterface, BertConfig
 from transformers.models.bert.modeling_bert import BertLayer
 
-from hero_model.data.packing import Runs
+from hero_model.data.batches import Runs
 
 
 def packed_attention(

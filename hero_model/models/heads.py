@@ -10,8 +10,7 @@ from transformers.models.bert.modeling_bert import BertAttention
 from hero_model.config import HeroConfig
 from hero_model.models.embeddings import PositionEmbedder
 from hero_model.models.hero import MatchingLinear, attention_mask
-
-HIDDEN = -1e4  # logit of a place that may not be chosen
+from hero_model.models.losses import HIDDEN
 
 
 class WordHead(nn.Module):

@@ -12,7 +12,7 @@ from transformers import PreTrainedModel
 from transformers import initialization as init
 
 from hero_model.config import HeroConfig
-from hero_model.data.packing import ClipBatch, TextBatch
+from hero_model.data.batches import ClipBatch, TextBatch
 from hero_model.models.embeddings import SEGMENT, FrameEmbedder, FrameTransform, PositionEmbedder, TextEmbedder
 from hero_model.models.encoder import Encoder, PackedEncoder
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from hero_model.config import HeroConfig
 
+HIDDEN = -1e4  # logit of a place that may not be chosen
 cross_entropy = nn.functional.cross_entropy
 
 
@@ -76,7 +77,7 @@ def ranking_losses(
     by_query = scores.T[query_clip]  # [N, N] every query's score with this query's clip
     if config.ranking_loss == "softmax":
         t = config.ranking_temperature
-        rivals = by_query.masked_fill(own_query & ~torch.eye(n, dtype=torch.bool, device=scores.device), -1e4)
+        rivals = by_query.masked_fill(own_query & ~torch.eye(n, dtype=torch.bool, device=scores.device), HIDDEN)
         own = torch.arange(n, device=scores.device)
         return (
             cross_entropy(scores / t, query_clip, reduction="none"),

@@ -9,23 +9,12 @@ from typing import Any
 from torch import Tensor
 
 from hero_model.config import HeroConfig
-from hero_model.data.packing import ClipBatch, Movable, TextBatch
-from hero_model.models.baselines import encoder_of, moment_head_of
+from hero_model.data.batches import MatchBatch, TextBatch
+from hero_model.models.architectures import encoder_of, moment_head_of
 from hero_model.models.baselines.xml import SIZE as XML_SIZE
 from hero_model.models.heads import MomentHead
 from hero_model.models.hero import HeroModel, HeroPreTrainedModel
 from hero_model.models.losses import RankingDraw, ranking_losses, span_loss
-
-
-@dataclass
-class MatchBatch(Movable):
-    """Queries and the clips among which each has one of its own."""
-
-    clips: ClipBatch
-    queries: TextBatch
-    query_clips: Tensor  # [N]
-    spans: Tensor  # [N, 2] first and last frame; -1 where unknown
-    with_span_loss: bool = True
 
 
 @dataclass

@@ -11,39 +11,12 @@ import torch
 from torch import Tensor
 
 from hero_model.config import HeroConfig
-from hero_model.data.packing import ClipBatch, Movable
-from hero_model.models.baselines import encoder_of, moment_head_of
+from hero_model.data.batches import FrameOrderBatch, MaskedFrameBatch, MaskedWordBatch, MatchBatch
+from hero_model.models.architectures import encoder_of, moment_head_of
 from hero_model.models.heads import WordHead, feature_head, order_head
 from hero_model.models.hero import HeroPreTrainedModel
-from hero_model.models.losses import cross_entropy, frame_contrast_logits, frame_regression
-from hero_model.models.moment import MatchBatch, MatchOutput, match
-
-
-@dataclass
-class MaskedWordBatch(Movable):
-    """MLM: clips whose sentences start with the leading token and hold masked words."""
-
-    clips: ClipBatch
-    places: Tensor  # [M] places of the masked words in the packed sequence
-    labels: Tensor  # [M] their ids
-
-
-@dataclass
-class MaskedFrameBatch(Movable):
-    """MFFR and MNCE: clips with their true features; `masked` says which the model does not see."""
-
-    clips: ClipBatch
-    masked: Tensor  # [B, F] bool
-    contrast: bool = True  # MNCE, else MFFR
-
-
-@dataclass
-class FrameOrderBatch(Movable):
-    """FOM."""
-
-    clips: ClipBatch
-    order: Tensor  # [B, F] the new place of each frame
-    labels: Tensor  # [B, F] at each place, the original place of the frame now there; -1 where it does not count
+from hero_model.models.losses import HIDDEN, cross_entropy, frame_contrast_logits, frame_regression
+from hero_model.models.moment import MatchOutput, match
 
 
 @dataclass
@@ -116,7 +89,7 @@ class HeroForPretraining(HeroPreTrainedModel):
         if self.config.fom_classes:
             return logits
         classes = torch.arange(logits.shape[-1], device=logits.device)
-        return logits.masked_fill(classes >= mask.sum(1)[:, None, None], -1e4)
+        return logits.masked_fill(classes >= mask.sum(1)[:, None, None], HIDDEN)
 
     def match(self, batch: MatchBatch, hard_negatives: bool = False, **kwargs: Any) -> MatchOutput:
         """VSM (Eq. 5-7)."""

@@ -8,25 +8,10 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from hero_model.config import HeroConfig
-from hero_model.data.packing import ClipBatch, Movable, TextBatch
-from hero_model.models.baselines import answer_head_of, encoder_of
-from hero_model.models.heads import HIDDEN
+from hero_model.data.batches import QuestionBatch
+from hero_model.models.architectures import answer_head_of, encoder_of
 from hero_model.models.hero import HeroPreTrainedModel
-from hero_model.models.losses import cross_entropy, span_loss
-
-
-@dataclass
-class QuestionBatch(Movable):
-    """Rows of the clips are (question, answer) pairs, A consecutive rows a question.
-
-    Each sentence of a row ends with the question and the answer (early fusion); `appended` holds them again
-    for the temporal transformer.
-    """
-
-    clips: ClipBatch  # N * A rows
-    appended: TextBatch  # N * A texts
-    answers: Tensor  # [N]; -1 where unknown
-    spans: Tensor  # [N, 2]; -1 where unknown
+from hero_model.models.losses import HIDDEN, cross_entropy, span_loss
 
 
 @dataclass

@@ -1,30 +1,24 @@
-"""`train`: pre-training on the train clips, then moment retrieval, then question answering."""
+"""The stages of one run: pre-training, then moment retrieval, then question answering, each a folder in OUT."""
 
-import argparse
-import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from transformers import PreTrainedTokenizerBase
-from transformers.utils import logging as transformers_logging
 
 from evaluation.release import Release
 from evaluation.writing import write_whole
 from hero_model.checkpoints.model_folder import KINDS, load_model, save_model
 from hero_model.checkpoints.text_encoder import from_text_encoder, minilm_folder
-from hero_model.cli.arguments import add_threads, whole_number
 from hero_model.config import HeroConfig
-from hero_model.data.dataset import Corpus, Features, open_release
+from hero_model.data.dataset import Corpus
+from hero_model.data.feature_file import Features
 from hero_model.data.schedule import Batches, moment_batches, pretraining_batches, question_batches
 from hero_model.errors import InputError, refusing
 from hero_model.models.hero import HeroPreTrainedModel
-from hero_model.presets import PRESETS, Preset, Stage
+from hero_model.presets import Preset, Stage
+from hero_model.training.progress import StageReport
 from hero_model.training.trainer import train_stage
 
 # what each architecture is trained on, in order; the paper trains F-TRM, XML and STAGE without pre-training
@@ -36,44 +30,6 @@ STAGES = {
     "stage": ("qa",),
 }
 RECORD = "run.json"
-STEPS_A_LINE = 5  # of --progress-json
-
-StageReport = Callable[[str, int, int, float], None]  # (stage, step, steps, loss)
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("release", type=Path, help="a release directory (docs/release_format.md)")
-    parser.add_argument("out", type=Path, help="folder for the models; a run that was cut off goes on from it")
-    parser.add_argument("--model", choices=list(STAGES), default="hero", help="which architecture (default hero)")
-    parser.add_argument("--preset", choices=list(PRESETS), default="small", help="sizes and settings")
-    parser.add_argument("--features", metavar="NAME", help="feature set, where the release has several")
-    parser.add_argument("--seed", type=whole_number(0, 2**32 - 1), default=0, help="of all random choices (default 0)")
-    add_threads(parser)
-    parser.add_argument(
-        "--progress-json", action="store_true", help="one JSON line per few steps on standard output, no bar"
-    )
-
-
-def run(args: argparse.Namespace) -> None:
-    """Writes OUT/pretraining, OUT/moment and OUT/qa, each loadable by from_pretrained. Raises InputError."""
-    release = open_release(args.release)
-    torch.set_num_threads(args.threads)
-    transformers_logging.disable_progress_bar()
-    transformers_logging.set_verbosity_error()
-    asked = {
-        "release": release.manifest_sha256,
-        "model": args.model,
-        "preset": args.preset,
-        "features": args.features,
-        "seed": args.seed,
-    }
-    begun = check_folder(args.out, asked)
-    with reporter(args.progress_json) as report:
-        training = Training(release, args.out, PRESETS[args.preset], args.seed, args.model, args.features, report)
-        if not begun:  # only now is known that this run can be made
-            args.out.mkdir(parents=True, exist_ok=True)
-            write_whole(args.out / RECORD, [msgspec.json.encode(asked, order="sorted") + b"\n"])
-        training.run()
 
 
 def check_folder(out: Path, asked: dict[str, object]) -> bool:
@@ -93,6 +49,12 @@ def check_folder(out: Path, asked: dict[str, object]) -> bool:
     if out.exists() and any(out.iterdir()):
         raise InputError(f"{out}: is not empty and holds no run of this command; give another folder")
     return False
+
+
+def write_record(out: Path, asked: dict[str, object]) -> None:
+    """Make OUT and note in it what this run was asked for, so that only the same command goes on with it."""
+    out.mkdir(parents=True, exist_ok=True)
+    write_whole(out / RECORD, [msgspec.json.encode(asked, order="sorted") + b"\n"])
 
 
 class Training:
@@ -169,39 +131,3 @@ class Training:
             report=lambda step, loss: self.report(name, step, stage.steps, loss),
         )
         save_model(model, tokenizer, self.out / name)
-
-
-@contextmanager
-def reporter(as_json: bool) -> Iterator[StageReport]:
-    """A progress bar on standard error, or JSON lines {"stage", "step", "steps", "loss"} on standard output."""
-    if as_json:
-        yield json_line
-        return
-    columns = (
-        TextColumn("{task.description:<12}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("loss {task.fields[loss]:.3f}"),
-        TimeRemainingColumn(),
-    )
-    progress = Progress(*columns, console=Console(stderr=True))
-    bars: dict[str, int] = {}
-
-    def report(stage: str, step: int, steps: int, loss: float) -> None:
-        if not bars:  # what is refused before the first step stands alone
-            progress.start()
-        if stage not in bars:
-            bars[stage] = progress.add_task(stage, total=steps, loss=loss)
-        progress.update(bars[stage], completed=step, loss=loss)  # type: ignore[arg-type]
-
-    try:
-        yield report
-    finally:
-        if bars:
-            progress.stop()
-
-
-def json_line(stage: str, step: int, steps: int, loss: float) -> None:
-    if step % STEPS_A_LINE == 0 or step == steps:
-        known = None if loss != loss else round(loss, 5)
-        print(json.dumps({"stage": stage, "step": step, "steps": steps, "loss": known}), flush=True)

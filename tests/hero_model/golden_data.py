@@ -14,8 +14,10 @@ from torch import Tensor
 
 from hero_model.checkpoints.official import map_keys
 from hero_model.config import HeroConfig
-from hero_model.data.collate import Clip, Ids, joined_words
-from hero_model.data.packing import ClipBatch, TextBatch, pack, pack_texts
+from hero_model.data.batches import ClipBatch, TextBatch
+from hero_model.data.examples import Clip, Ids
+from hero_model.data.packing import pack, pack_texts
+from hero_model.data.sequences import joined_words
 from hero_model.models.pretraining import HeroForPretraining
 from hero_model.models.qa import HeroForQuestionAnswering
 

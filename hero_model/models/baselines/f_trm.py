@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from hero_model.config import HeroConfig
-from hero_model.data.packing import ClipBatch, TextBatch
+from hero_model.data.batches import ClipBatch, TextBatch
 from hero_model.models.encoder import PackedEncoder
 from hero_model.models.hero import ClipEncoding, HeroModel
 

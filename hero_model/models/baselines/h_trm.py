@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from hero_model.data.packing import ClipBatch, Runs
+from hero_model.data.batches import ClipBatch, Runs
 from hero_model.models.hero import HeroModel
 
 

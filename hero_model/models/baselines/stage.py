@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from hero_model.config import HeroConfig
-from hero_model.data.packing import ClipBatch, TextBatch
-from hero_model.models.heads import HIDDEN
+from hero_model.data.batches import ClipBatch, TextBatch
 from hero_model.models.hero import ClipEncoding, HeroModel
+from hero_model.models.losses import HIDDEN
 
 SIZE, SHARPNESS = 128, 10.0  # of the authors
 

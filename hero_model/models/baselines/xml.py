@@ -10,10 +10,11 @@ from transformers import BertConfig
 from transformers.models.bert.modeling_bert import BertAttention
 
 from hero_model.config import HeroConfig
-from hero_model.data.packing import ClipBatch, TextBatch
+from hero_model.data.batches import ClipBatch, TextBatch
 from hero_model.models.baselines.h_trm import pooled_sentences
-from hero_model.models.heads import HIDDEN, MomentHead
+from hero_model.models.heads import MomentHead
 from hero_model.models.hero import ClipEncoding, HeroModel, attention_mask
+from hero_model.models.losses import HIDDEN
 
 SIZE, HEADS = 256, 4  # of the authors
 

@@ -10,7 +10,7 @@ from tokenizers.models import WordLevel
 from transformers import AutoModel, GPT2Config, GPT2Model, PreTrainedTokenizerFast, RobertaConfig, RobertaModel
 
 from hero_model.checkpoints.text_encoder import from_text_encoder, load_tokenizer, minilm_folder, token_fields
-from hero_model.data.dataset import word_ids
+from hero_model.data.examples import word_ids
 from hero_model.data.masking import masked_words
 from hero_model.data.packing import pack_texts
 from hero_model.errors import InputError

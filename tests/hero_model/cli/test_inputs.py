@@ -12,11 +12,11 @@ from safetensors.numpy import load_file, save_file
 from safetensors.torch import save_file as save_tensors
 
 from hero_model.__main__ import main
-from hero_model.data.dataset import Features, check_features
+from hero_model.data.feature_file import Features, check_features
 from hero_model.errors import InputError, InputWarning
 from hero_model.inference.search import HeroSearch
 from tests.evaluation.small_release import relist
-from tests.hero_model.features.test_video import write_video
+from tests.hero_model.features.frame_encoder.test_video import write_video
 from tests.hero_model.tiny_models import refused, write_models
 from tests.hero_model.tiny_release import FEATURES, FRAMES, write_release
 

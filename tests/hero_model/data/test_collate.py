@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from hero_model.data import collate, masking
-from hero_model.data.collate import Clip
-from hero_model.data.packing import Packed
+from hero_model.data.batches import Packed
+from hero_model.data.examples import Clip
 from hero_model.models.qa import HeroForQuestionAnswering
 from tests.hero_model.tiny_world import tiny_clip, tiny_config
 

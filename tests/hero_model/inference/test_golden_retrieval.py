@@ -12,8 +12,9 @@ from evaluation.metrics import retrieval_metrics
 from evaluation.release import MomentQueries, VideoIndex
 from evaluation.retrieval import RankTables
 from evaluation.temporal import nms
+from hero_model.inference.index import FrameIndex
 from hero_model.inference.predict import ListWriter
-from hero_model.inference.retrieval import FrameIndex, find_in_own_clip, find_moments
+from hero_model.inference.retrieval import find_in_own_clip, find_moments
 from tests.hero_model import golden_data as golden
 from tests.hero_model.collated_batches import moments
 

@@ -12,8 +12,7 @@ from hero_model.checkpoints.text_encoder import load_tokenizer, minilm_folder
 from hero_model.config import DIALECTS, HeroConfig
 from hero_model.data import collate, masking
 from hero_model.data.alignment import join_unmatched, pair
-from hero_model.data.collate import Clip
-from hero_model.data.dataset import make_clip
+from hero_model.data.examples import Clip, make_clip
 from hero_model.data.schedule import task_batch
 from hero_model.models.heads import MomentHead, feature_head, order_head
 from hero_model.models.hero import HeroModel

@@ -14,8 +14,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from hero_model.checkpoints.official import our_key
-from hero_model.data.collate import with_context
 from hero_model.data.packing import pack_texts
+from hero_model.data.sequences import with_context
 from hero_model.models.losses import RankingDraw, ranking_losses, span_loss
 from hero_model.models.pretraining import HeroForPretraining
 from tests.hero_model import collated_batches, recorded_batches

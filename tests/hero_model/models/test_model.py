@@ -13,11 +13,12 @@ from hero_model.__main__ import main
 from hero_model.checkpoints.official import OFFICIAL_KEYS, convert, map_keys, our_key, read_state_dict
 from hero_model.config import HeroConfig
 from hero_model.data import collate
-from hero_model.data.collate import Clip
+from hero_model.data.examples import Clip
 from hero_model.data.packing import pack, pack_texts
 from hero_model.errors import InputError
-from hero_model.inference.retrieval import FrameIndex, find_in_own_clip, find_moments
-from hero_model.models.baselines import ENCODERS
+from hero_model.inference.index import FrameIndex
+from hero_model.inference.retrieval import find_in_own_clip, find_moments
+from hero_model.models.architectures import ENCODERS
 from hero_model.models.hero import HeroModel, HeroPreTrainedModel
 from hero_model.models.losses import ranking_losses
 from hero_model.models.moment import HeroForMomentRetrieval
@@ -309,7 +310,7 @@ def test_a_wrong_checkpoint_is_refused_by_name(damage: str, tmp_path: Path, caps
 
 
 def test_a_model_folder_with_a_missing_weight_is_refused(tmp_path: Path) -> None:
-    from hero_model.training.pipeline import load_model
+    from hero_model.checkpoints.model_folder import load_model
 
     model = model_of(HeroForMomentRetrieval, tiny_config())
     model.save_pretrained(tmp_path)
