@@ -21,7 +21,7 @@ from hero_model.paths import check_input_file, whole_folder
 
 Model = TypeVar("Model", bound=HeroPreTrainedModel)
 
-KINDS: dict[str, type[HeroPreTrainedModel]] = {
+MODEL_CLASSES: dict[str, type[HeroPreTrainedModel]] = {
     "pretraining": HeroForPretraining,
     "moment": HeroForMomentRetrieval,
     "qa": HeroForQuestionAnswering,
@@ -58,7 +58,7 @@ def find_model(folder: Path, task: str) -> Path | None:
     """
     if (folder / task / CONFIG).exists():
         return folder / task
-    if (folder / CONFIG).exists() and KINDS[task].__name__ in (read_config(folder).get("architectures") or ()):
+    if (folder / CONFIG).exists() and MODEL_CLASSES[task].__name__ in (read_config(folder).get("architectures") or ()):
         return folder
     return None
 

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from hero_model.checkpoints.model_folder import KINDS, check_finite
+from hero_model.checkpoints.model_folder import MODEL_CLASSES, check_finite
 from hero_model.checkpoints.text_encoder import token_fields
 from hero_model.config import HeroConfig
 from hero_model.errors import InputError, refusing
@@ -132,7 +132,7 @@ def convert(
     weights, left_over = map_keys(official)
     config = config_of(weights, heads, where, tokenizer)
     with refusing(where):
-        model = KINDS[task](config)
+        model = MODEL_CLASSES[task](config)
     expected = model.state_dict()
     used = {name: value for name, value in weights.items() if name in expected}
     for name, value in used.items():

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from hero_model.cli.runtime import quiet_transformers
-from hero_model.data.feature_file import Features
+from hero_model.data.feature_file import FeatureFile
 from hero_model.data.subtitles import read_subtitles
 from hero_model.inference.search import HeroSearch, Subtitles
 
@@ -34,7 +34,7 @@ def read_inputs(
     features: Path, subtitles: Path | None, search: HeroSearch
 ) -> tuple[dict[str, np.ndarray], dict[str, Subtitles]]:
     """Features and subtitles of every video of a feature file. Raises InputError."""
-    source = Features.open(features)
+    source = FeatureFile.open(features)
     source.check(search.config.feature_size, search.config.frame_interval)
     lines = read_subtitles(subtitles) if subtitles is not None else {}
     spoken: dict[str, Subtitles] = {

@@ -9,7 +9,7 @@ from evaluation.writing import moment_submission, write_whole
 from hero_model.cli.arguments import add_threads
 from hero_model.cli.runtime import quiet_transformers
 from hero_model.data.release import open_release, reading_release
-from hero_model.inference.text_only import Spoken, encode
+from hero_model.inference.text_only import SubtitleRanker, embed_texts
 from hero_model.paths import check_output_file
 
 
@@ -29,11 +29,11 @@ def run(args: argparse.Namespace) -> None:
     release = open_release(args.release)
     with reading_release():
         queries = release.moments(args.split)
-        spoken = Spoken(release, queries)
-    likeness = encode(queries.desc) @ encode(spoken.texts).T  # [N, S]
+        ranker = SubtitleRanker(release, queries)
+    similarity = embed_texts(queries.desc) @ embed_texts(ranker.texts).T  # [N, S]
     videos = queries.videos
     video2idx = {name: int(number) for name, number in zip(videos.names, videos.ids, strict=True)}
-    lists = [spoken.moments(likeness), spoken.clips(likeness)]
+    lists = [ranker.moments(similarity), ranker.clips(similarity)]
     if queries.has_truth:
-        lists.append(spoken.own_moments(likeness))
+        lists.append(ranker.own_moments(similarity))
     write_whole(args.out, moment_submission(lists, video2idx))

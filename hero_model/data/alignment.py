@@ -18,7 +18,7 @@ FRAMES_OF_LONG_LAST_SENTENCE = 11
 
 
 @dataclass(frozen=True)
-class Pairing:
+class FrameAlignment:
     """frames[s]: the frames of sentence s alone; overlapping[s]: all it overlaps, also before or after the clip."""
 
     frames: list[NDArray[np.int64]]
@@ -26,12 +26,12 @@ class Pairing:
     unmatched_frames: NDArray[np.int64]
 
 
-def pair(
+def align_frames(
     times: Sequence[tuple[float, float]],
     n_frames: int,
     interval: float,
     last_sentence_limit: float | None = None,
-) -> Pairing:
+) -> FrameAlignment:
     """Give each frame to the sentence with which it has the largest temporal IoU (of equal ones the first).
 
     A sentence that starts after the last frame gets none. last_sentence_limit (None or 0: none) asks for the
@@ -57,7 +57,7 @@ def pair(
         iou = _iou_with_frames(start, end, inside.astype(np.float32))
         better = iou > best[inside]
         owner[inside[better]], best[inside[better]] = index, iou[better]
-    return Pairing(
+    return FrameAlignment(
         frames=[np.flatnonzero(owner == index) for index in range(len(times))],
         overlapping=overlapping,
         unmatched_frames=np.flatnonzero(owner < 0),

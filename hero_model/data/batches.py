@@ -13,22 +13,24 @@ from torch import Tensor
 Runs = tuple[tuple[int, int], ...]  # (number of sequences, their length): the packed sequences, by length
 
 
-class Movable:
+class TensorDataclass:
+    """A dataclass of tensors, and of others like it, that moves as one."""
+
     def to(self, target: torch.device | torch.dtype | str) -> Self:
         """A copy with every tensor on the device, or every floating tensor of the dtype."""
-        moved: dict[str, Tensor | Movable] = {}
+        moved: dict[str, Tensor | TensorDataclass] = {}
         for field in fields(self):  # type: ignore[arg-type]
             value = getattr(self, field.name)
             if isinstance(value, Tensor):
                 floats_only = isinstance(target, torch.dtype) and not value.is_floating_point()
                 moved[field.name] = value if floats_only else value.to(target)
-            elif isinstance(value, Movable):
+            elif isinstance(value, TensorDataclass):
                 moved[field.name] = value.to(target)
         return replace(self, **moved)  # type: ignore[type-var]
 
 
 @dataclass
-class Packed(Movable):
+class Packed(TensorDataclass):
     """Sequences laid end to end, sorted by length, so that equal ones form one dense block."""
 
     word_ids: Tensor  # [W]
@@ -42,7 +44,7 @@ class Packed(Movable):
 
 
 @dataclass
-class TextBatch(Movable):
+class TextBatch(TensorDataclass):
     """N texts without frames (queries, or questions with an answer), and how to unpack them."""
 
     packed: Packed
@@ -51,7 +53,7 @@ class TextBatch(Movable):
 
 
 @dataclass
-class ClipBatch(Movable):
+class ClipBatch(TensorDataclass):
     """B clips with their sentences."""
 
     features: Tensor  # [B, F, V] zero padded
@@ -63,7 +65,7 @@ class ClipBatch(Movable):
 
 
 @dataclass
-class MaskedWordBatch(Movable):
+class MaskedWordBatch(TensorDataclass):
     """MLM: clips whose sentences start with the leading token and hold masked words."""
 
     clips: ClipBatch
@@ -72,7 +74,7 @@ class MaskedWordBatch(Movable):
 
 
 @dataclass
-class MaskedFrameBatch(Movable):
+class MaskedFrameBatch(TensorDataclass):
     """MFFR and MNCE: clips with their true features; `masked` says which the model does not see."""
 
     clips: ClipBatch
@@ -81,7 +83,7 @@ class MaskedFrameBatch(Movable):
 
 
 @dataclass
-class FrameOrderBatch(Movable):
+class FrameOrderBatch(TensorDataclass):
     """FOM."""
 
     clips: ClipBatch
@@ -90,7 +92,7 @@ class FrameOrderBatch(Movable):
 
 
 @dataclass
-class MatchBatch(Movable):
+class MatchBatch(TensorDataclass):
     """Queries and the clips among which each has one of its own."""
 
     clips: ClipBatch
@@ -101,7 +103,7 @@ class MatchBatch(Movable):
 
 
 @dataclass
-class QuestionBatch(Movable):
+class QuestionBatch(TensorDataclass):
     """Rows of the clips are (question, answer) pairs, A consecutive rows a question.
 
     Each sentence of a row ends with the question and the answer (early fusion); `appended` holds them again
@@ -112,3 +114,6 @@ class QuestionBatch(Movable):
     appended: TextBatch  # N * A texts
     answers: Tensor  # [N]; -1 where unknown
     spans: Tensor  # [N, 2]; -1 where unknown
+
+
+PretrainingBatch = MaskedWordBatch | MaskedFrameBatch | FrameOrderBatch | MatchBatch

@@ -9,7 +9,7 @@ from evaluation.release import SUBTITLES, Release, Task
 from hero_model.config import HeroConfig
 from hero_model.data.alignment import span_of_seconds
 from hero_model.data.examples import Query, Question, make_clip, warn_of_long_clips, word_ids
-from hero_model.data.feature_file import Features
+from hero_model.data.feature_file import FeatureFile
 from hero_model.data.release import reading_release
 from hero_model.data.subtitles import read_subtitles
 from hero_model.errors import InputError
@@ -27,7 +27,7 @@ class Corpus:
         feature_set: str | None = None,
         task: Task | None = None,
     ) -> None:
-        features = Features.of_release(release, feature_set)
+        features = FeatureFile.of_release(release, feature_set)
         features.check(config.feature_size, config.frame_interval)
         with reading_release():
             indexes = [release.videos(split, task) for split in splits]

@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerBase
 
 from evaluation.rows import SubtitleLine
 from hero_model.config import HeroConfig
-from hero_model.data.alignment import join_unmatched, pair
+from hero_model.data.alignment import align_frames, join_unmatched
 from hero_model.errors import InputWarning
 
 Ids = NDArray[np.int64]
@@ -62,11 +62,11 @@ def make_clip(
     tokenizer: PreTrainedTokenizerBase,
     config: HeroConfig,
 ) -> Clip:
-    """Tokenise and pair one clip; frames beyond the position table are cut off."""
+    """Tokenise one clip and align its frames; frames beyond the position table are cut off."""
     features = features[: config.max_frames]
     times = [(line.start, line.end) for line in subtitles]
     sentences = [word_ids(html.unescape(line.text), tokenizer) for line in subtitles]
-    frames = pair(times, len(features), config.frame_interval, config.last_sentence_limit).frames
+    frames = align_frames(times, len(features), config.frame_interval, config.last_sentence_limit).frames
     if config.join_unmatched:
         sentences, frames = join_unmatched(sentences, frames, times)
     if not any(len(own) for own in frames):

@@ -17,7 +17,7 @@ FLOATS = ("F16", "BF16", "F32", "F64")  # as safetensors calls them
 
 
 @dataclass(frozen=True)
-class Features:
+class FeatureFile:
     """A file of vectors, one per frame, read clip by clip: a feature file, or an index of `encode`."""
 
     path: Path
@@ -26,7 +26,7 @@ class Features:
     names: list[str]
 
     @classmethod
-    def of_release(cls, release: Release, name: str | None) -> "Features":
+    def of_release(cls, release: Release, name: str | None) -> "FeatureFile":
         """The feature set `name`, or the only one there is. Raises InputError."""
         files = release.feature_files()
         if name is None and len(files) != 1:
@@ -39,7 +39,7 @@ class Features:
         return cls.open(path)
 
     @classmethod
-    def open(cls, path: Path, expected: str = "a feature file, as `features` writes them") -> "Features":
+    def open(cls, path: Path, expected: str = "a feature file, as `features` writes them") -> "FeatureFile":
         """Raises InputError where the file is none of ours."""
         check_input_file(path, expected)
         with refusing(f"{path}: not a readable safetensors file"), safe_open(path, "pt") as file:

@@ -1,50 +1,51 @@
 """The batches of each training stage, as a function of the step, so that a run can go on where it stopped."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
 from hero_model.config import HeroConfig
 from hero_model.data import collate, masking
+from hero_model.data.batches import MatchBatch, PretrainingBatch, QuestionBatch
 from hero_model.data.collate import question_batch_of
 from hero_model.data.examples import Clip, Query, Question
-from hero_model.presets import Preset, Stage
+from hero_model.presets import Preset, StageConfig
 
-Batches = Callable[[int], Any]  # step -> batch
+BatchSchedule = Callable[[int], PretrainingBatch | QuestionBatch]  # step -> batch
 
 
-def generator(seed: int, stage: str, step: int) -> np.random.Generator:
+def step_rng(seed: int, stage: str, step: int) -> np.random.Generator:
+    """Of one step alone, so that a run that goes on draws what an unbroken one would have drawn."""
     return np.random.default_rng([seed, sum(stage.encode()), step])
 
 
-def turn(count: int, size: int, seed: int, stage: str, step: int) -> list[int]:
-    """Which of `count` things step `step` takes: `size` at a time, each once per round, in a new order each round."""
+def epoch_indices(count: int, size: int, seed: int, stage: str, step: int) -> list[int]:
+    """Which of `count` things step `step` takes: `size` at a time, each once an epoch, in a new order each epoch."""
     size = min(size, count)
-    per_round = count // size
-    order = generator(seed, stage + " order", step // per_round).permutation(count)
-    first = step % per_round * size
+    per_epoch = count // size
+    order = step_rng(seed, stage + " order", step // per_epoch).permutation(count)
+    first = step % per_epoch * size
     return order[first : first + size].tolist()
 
 
-def pretraining_batches(clips: Sequence[Clip], config: HeroConfig, preset: Preset, seed: int) -> Batches:
+def pretraining_batches(clips: Sequence[Clip], config: HeroConfig, preset: Preset, seed: int) -> BatchSchedule:
     """One task a step, drawn by the preset's ratio."""
-    pool = [task for task, weight in preset.task_ratio.items() for _ in range(weight)]
+    tasks = [task for task, weight in preset.task_ratio.items() for _ in range(weight)]
     speaking = [clip for clip in clips if any(len(clip.sentences[s]) for s in clip.matched)]
     if not speaking:
-        pool = [task for task in pool if task not in ("mlm", "vsm")]
+        tasks = [task for task in tasks if task not in ("mlm", "vsm")]
 
-    def batch(step: int) -> Any:
-        rng = generator(seed, "pretraining", step)
-        task = pool[rng.integers(len(pool))]
+    def batch(step: int) -> PretrainingBatch:
+        rng = step_rng(seed, "pretraining", step)
+        task = tasks[rng.integers(len(tasks))]
         candidates = speaking if task in ("mlm", "vsm") else clips
-        chosen = [candidates[i] for i in turn(len(candidates), preset.pretraining.clips, seed, task, step)]
+        chosen = [candidates[i] for i in epoch_indices(len(candidates), preset.pretraining.clips, seed, task, step)]
         return task_batch(task, chosen, config, rng)
 
     return batch
 
 
-def task_batch(task: str, clips: Sequence[Clip], config: HeroConfig, rng: np.random.Generator) -> Any:
+def task_batch(task: str, clips: Sequence[Clip], config: HeroConfig, rng: np.random.Generator) -> PretrainingBatch:
     """A batch of one pre-training task with fresh random choices. Raises ValueError for an unknown task."""
     if task == "mlm":
         masked = [masking.masked_words(clip.sentences, config, rng) for clip in clips]
@@ -64,8 +65,8 @@ def task_batch(task: str, clips: Sequence[Clip], config: HeroConfig, rng: np.ran
 
 
 def moment_batches(
-    clips: dict[str, Clip], queries: Sequence[Query], config: HeroConfig, stage: Stage, seed: int
-) -> Batches:
+    clips: dict[str, Clip], queries: Sequence[Query], config: HeroConfig, stage: StageConfig, seed: int
+) -> BatchSchedule:
     """Clips in turn, some queries of each; with subtitle_queries also sentences of its own, with their frames.
 
     The words of such a sentence stay in the clip: it teaches frames to carry what is said, which few written
@@ -74,16 +75,16 @@ def moment_batches(
     by_clip = _by_clip(queries)
     names = sorted(by_clip)
 
-    def batch(step: int) -> Any:
-        rng = generator(seed, "moment", step)
-        chosen = [names[i] for i in turn(len(names), stage.clips, seed, "moment", step)]
+    def batch(step: int) -> MatchBatch:
+        rng = step_rng(seed, "moment", step)
+        chosen = [names[i] for i in epoch_indices(len(names), stage.clips, seed, "moment", step)]
         picked = [
             (row, query.words, query.span)
             for row, name in enumerate(chosen)
-            for query in _some(by_clip[name], stage.per_clip, rng)
+            for query in _sample(by_clip[name], stage.per_clip, rng)
         ]
         picked += [
-            (row, clips[name].sentences[s], _reach(clips[name], s))
+            (row, clips[name].sentences[s], _frame_span(clips[name], s))
             for row, name in enumerate(chosen)
             for s in masking.sentences_with_words(clips[name], stage.subtitle_queries, rng)
         ]
@@ -99,13 +100,13 @@ def moment_batches(
 
 
 def question_batches(
-    clips: dict[str, Clip], questions: Sequence[Question], config: HeroConfig, stage: Stage, seed: int
-) -> Batches:
+    clips: dict[str, Clip], questions: Sequence[Question], config: HeroConfig, stage: StageConfig, seed: int
+) -> BatchSchedule:
     """Questions in turn, each with its clip; the order of the answers is drawn anew, so that place tells nothing."""
 
-    def batch(step: int) -> Any:
-        rng = generator(seed, "qa", step)
-        chosen = [questions[i] for i in turn(len(questions), stage.clips * stage.per_clip, seed, "qa", step)]
+    def batch(step: int) -> QuestionBatch:
+        rng = step_rng(seed, "qa", step)
+        chosen = [questions[i] for i in epoch_indices(len(questions), stage.clips * stage.per_clip, seed, "qa", step)]
         return question_batch_of(chosen, clips, config, [rng.permutation(len(q.options)) for q in chosen])
 
     return batch
@@ -119,9 +120,9 @@ def _by_clip(queries: Sequence[Query]) -> dict[str, list[Query]]:
     return grouped
 
 
-def _some(queries: list[Query], count: int, rng: np.random.Generator) -> list[Query]:
+def _sample(queries: list[Query], count: int, rng: np.random.Generator) -> list[Query]:
     return [queries[i] for i in rng.permutation(len(queries))[:count]]
 
 
-def _reach(clip: Clip, sentence: int) -> tuple[int, int]:
+def _frame_span(clip: Clip, sentence: int) -> tuple[int, int]:
     return int(clip.frames[sentence][0]), int(clip.frames[sentence][-1])

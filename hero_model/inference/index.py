@@ -17,11 +17,11 @@ from hero_model.data.collate import clip_batch
 from hero_model.data.examples import Clip
 from hero_model.data.packing import pack_texts
 from hero_model.data.sequences import query_ids
-from hero_model.models.heads import MomentHead, unit
+from hero_model.models.heads import MomentHead, l2_normalise
 from hero_model.models.moment import HeroForMomentRetrieval
 
-CLIPS_AT_ONCE = 50
-QUERIES_AT_ONCE = 80
+CLIP_BATCH_SIZE = 50
+QUERY_BATCH_SIZE = 80
 
 
 @dataclass(frozen=True)
@@ -30,19 +30,19 @@ class FrameIndex:
 
     frames: Tensor  # [V, F, D]
     mask: Tensor  # [V, F] bool
-    spans: Tensor  # [V, F, D] for the products with the query
-    unit: Tensor  # [V, F, S, D] of length one, for the cosines
+    span_frames: Tensor  # [V, F, D] for the products with the query
+    clip_frames: Tensor  # [V, F, S, D] of length one, for the cosines
 
     @classmethod
     def of(cls, frames: Tensor, mask: Tensor, head: MomentHead) -> "FrameIndex":
-        return cls(frames, mask, head.span_frames(frames), unit(head.clip_frames(frames)))
+        return cls(frames, mask, head.span_frames(frames), l2_normalise(head.clip_frames(frames)))
 
 
 def index_clips(model: HeroForMomentRetrieval, clips: Sequence[Clip]) -> FrameIndex:
     """Frame vectors of clips, in their order."""
     parts = [
-        model.hero(clip_batch(clips[start : start + CLIPS_AT_ONCE], model.config))
-        for start in track(range(0, len(clips), CLIPS_AT_ONCE), "encoding clips", transient=True)
+        model.hero(clip_batch(clips[start : start + CLIP_BATCH_SIZE], model.config))
+        for start in track(range(0, len(clips), CLIP_BATCH_SIZE), "encoding clips", transient=True)
     ]
     longest = max(len(clip.features) for clip in clips)
     frames = torch.cat([pad(part.frames, (0, 0, 0, longest - part.frames.shape[1])) for part in parts])
@@ -53,7 +53,7 @@ def index_clips(model: HeroForMomentRetrieval, clips: Sequence[Clip]) -> FrameIn
 def encode_queries(model: HeroForMomentRetrieval, texts: Sequence[np.ndarray]) -> torch.Tensor:
     """[N, D] of token ids without special ones."""
     packed: list[TextBatch] = [
-        pack_texts([query_ids(words, model.config) for words in texts[start : start + QUERIES_AT_ONCE]])
-        for start in range(0, len(texts), QUERIES_AT_ONCE)
+        pack_texts([query_ids(words, model.config) for words in texts[start : start + QUERY_BATCH_SIZE]])
+        for start in range(0, len(texts), QUERY_BATCH_SIZE)
     ]
     return torch.cat([model.encode_queries(batch) for batch in packed])

@@ -12,19 +12,19 @@ from hero_model.data.collate import question_batch_of
 from hero_model.data.dataset import Corpus
 from hero_model.data.examples import Query
 from hero_model.inference.index import encode_queries, index_clips
-from hero_model.inference.retrieval import Found, find_in_own_clip, find_moments
+from hero_model.inference.retrieval import RankedSpans, find_in_own_clip, find_moments
 from hero_model.models.moment import HeroForMomentRetrieval
 from hero_model.models.qa import HeroForQuestionAnswering
 
-QUESTIONS_AT_ONCE = 16
+QUESTION_BATCH_SIZE = 16
 
 
 def answers(model: HeroForQuestionAnswering, corpus: Corpus, split: str) -> dict[str, int]:
     """{qid: the answer with the highest logit}."""
     questions = corpus.questions(split)
     chosen: dict[str, int] = {}
-    for start in track(range(0, len(questions), QUESTIONS_AT_ONCE), "answering", transient=True):
-        some = questions[start : start + QUESTIONS_AT_ONCE]
+    for start in track(range(0, len(questions), QUESTION_BATCH_SIZE), "answering", transient=True):
+        some = questions[start : start + QUESTION_BATCH_SIZE]
         batch = question_batch_of(some, corpus.clips, model.config, [np.arange(len(q.options)) for q in some])
         best = model(batch).logits.argmax(1).tolist()
         chosen |= {str(question.qid): answer for question, answer in zip(some, best, strict=True)}
@@ -52,7 +52,7 @@ class ListWriter:
     def __init__(self, desc_ids: np.ndarray, videos: VideoIndex, interval: float) -> None:
         self.desc_ids, self.videos, self.interval = desc_ids, videos, interval
 
-    def moments(self, task: str, found: Found) -> Lists:
+    def moments(self, task: str, found: RankedSpans) -> Lists:
         """Spans [first * interval, (last + 1) * interval], cut at the clip's end; impossible rows are left out."""
         clip, score = found.clip.numpy(), found.score.double().numpy()
         start = found.first.numpy() * self.interval

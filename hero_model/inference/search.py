@@ -24,12 +24,12 @@ from hero_model.checkpoints.model_folder import find_model, load_model
 from hero_model.config import HeroConfig
 from hero_model.data.collate import question_batch_of
 from hero_model.data.examples import Clip, Question, make_clip, warn_of_long_clips, word_ids
-from hero_model.data.feature_file import Features, check_features
+from hero_model.data.feature_file import FeatureFile, check_features
 from hero_model.data.subtitles import check_subtitle
 from hero_model.errors import InputError
 from hero_model.inference.index import FrameIndex, encode_queries, index_clips
 from hero_model.inference.retrieval import find_moments
-from hero_model.models.losses import HIDDEN
+from hero_model.models.losses import MASKED_LOGIT
 from hero_model.models.moment import HeroForMomentRetrieval
 from hero_model.models.qa import HeroForQuestionAnswering
 from hero_model.paths import check_output_file
@@ -159,7 +159,7 @@ class HeroSearch:
         with torch.inference_mode():
             out = self.qa(batch)
         probabilities = out.logits[0].softmax(0).tolist()
-        start, end = out.span_logits[0].masked_fill(~out.mask[0][:, None], HIDDEN).softmax(0).unbind(1)
+        start, end = out.span_logits[0].masked_fill(~out.mask[0][:, None], MASKED_LOGIT).softmax(0).unbind(1)
         pairs = torch.triu(start[:, None] * end)  # end is not before start
         first, last = divmod(int(pairs.argmax()), len(start))
         interval = self.config.frame_interval
@@ -192,7 +192,7 @@ class HeroSearch:
         """Frame vectors that save_index wrote, so that clips need not be encoded again. Raises InputError."""
         if self.moment is None:
             raise InputError("an index serves a moment model, and there is none")
-        source = Features.open(path, "an index, as `encode` writes them")
+        source = FeatureFile.open(path, "an index, as `encode` writes them")
         source.check(self.moment.vector_size, self.config.frame_interval)
         vectors = [torch.from_numpy(array) for array in source.read(source.names).values()]
         padded = torch.nn.utils.rnn.pad_sequence(vectors, batch_first=True)

@@ -10,10 +10,10 @@ from evaluation.release import MomentQueries, Release
 from evaluation.temporal import ROWS_KEPT
 from hero_model.checkpoints.text_encoder import minilm_folder
 
-TEXTS_AT_ONCE = 64
+TEXT_BATCH_SIZE = 64
 
 
-class Spoken:
+class SubtitleRanker:
     """Every subtitle of a split as a candidate moment; a clip without any has one empty one over its whole length."""
 
     def __init__(self, release: Release, queries: MomentQueries) -> None:
@@ -33,20 +33,20 @@ class Spoken:
         self.start = np.array([row[2] for row in rows])
         self.end = np.array([row[3] for row in rows])
 
-    def moments(self, likeness: NDArray[np.float32]) -> Lists:
+    def moments(self, similarity: NDArray[np.float32]) -> Lists:
         """VCMR."""
-        return self._lists("VCMR", np.argsort(-likeness, axis=1, kind="stable"), likeness)
+        return self._lists("VCMR", np.argsort(-similarity, axis=1, kind="stable"), similarity)
 
-    def own_moments(self, likeness: NDArray[np.float32]) -> Lists:
+    def own_moments(self, similarity: NDArray[np.float32]) -> Lists:
         """SVMR: the subtitles of the query's own clip."""
         in_own = self.place == self.queries.video[:, None]
-        order = np.argsort(-np.where(in_own, likeness, -np.inf), axis=1, kind="stable")
-        return self._lists("SVMR", order, likeness, in_own.sum(1))
+        order = np.argsort(-np.where(in_own, similarity, -np.inf), axis=1, kind="stable")
+        return self._lists("SVMR", order, similarity, in_own.sum(1))
 
-    def clips(self, likeness: NDArray[np.float32]) -> Lists:
+    def clips(self, similarity: NDArray[np.float32]) -> Lists:
         """VR: clips by their best subtitle."""
         first_of_clip = np.flatnonzero(np.diff(self.place, prepend=-1))  # candidates stand clip by clip
-        best = np.maximum.reduceat(likeness, first_of_clip, axis=1)  # [N, V]
+        best = np.maximum.reduceat(similarity, first_of_clip, axis=1)  # [N, V]
         order = np.argsort(-best, axis=1, kind="stable")[:, :ROWS_KEPT]
         count = order.shape[1]
         nothing = np.zeros(order.size)
@@ -64,7 +64,7 @@ class Spoken:
         self,
         task: str,
         order: NDArray[np.int64],
-        likeness: NDArray[np.float32],
+        similarity: NDArray[np.float32],
         counts: NDArray[np.int64] | None = None,
     ) -> Lists:
         order = order[:, :ROWS_KEPT]
@@ -78,18 +78,20 @@ class Spoken:
             self.queries.videos.ids[self.place[chosen]],
             self.start[chosen],
             self.end[chosen],
-            np.take_along_axis(likeness, order, 1)[kept].astype(np.float64),
+            np.take_along_axis(similarity, order, 1)[kept].astype(np.float64),
         )
 
 
-def encode(texts: list[str]) -> NDArray[np.float32]:
+def embed_texts(texts: list[str]) -> NDArray[np.float32]:
     """Unit vectors [N, 384]: MiniLM, mean over the tokens."""
     folder = minilm_folder()
     tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder).eval()
     parts = []
     with torch.inference_mode():
-        for start in range(0, len(texts), TEXTS_AT_ONCE):
-            batch = tokenizer(texts[start : start + TEXTS_AT_ONCE], padding=True, truncation=True, return_tensors="pt")
+        for start in range(0, len(texts), TEXT_BATCH_SIZE):
+            batch = tokenizer(
+                texts[start : start + TEXT_BATCH_SIZE], padding=True, truncation=True, return_tensors="pt"
+            )
             states = model(**batch).last_hidden_state
             mask = batch["attention_mask"][..., None]
             parts.append((states * mask).sum(1) / mask.sum(1))

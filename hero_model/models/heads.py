@@ -10,7 +10,7 @@ from transformers.models.bert.modeling_bert import BertAttention
 from hero_model.config import HeroConfig
 from hero_model.models.embeddings import PositionEmbedder
 from hero_model.models.hero import MatchingLinear, attention_mask
-from hero_model.models.losses import HIDDEN
+from hero_model.models.losses import MASKED_LOGIT
 
 
 class WordHead(nn.Module):
@@ -64,7 +64,7 @@ class QueryEncoder(nn.Module):
         """tokens [N, L, D], mask [N, L] bool -> [N, D]."""
         x = self.positions(nn.functional.relu(self.projection(self.dropout(self.norm(tokens)))))
         x, _ = self.attention(x, attention_mask(mask))
-        weights = self.pooling(x).squeeze(2).masked_fill(~mask, HIDDEN).softmax(1)  # [N, L]
+        weights = self.pooling(x).squeeze(2).masked_fill(~mask, MASKED_LOGIT).softmax(1)  # [N, L]
         return (weights[:, None] @ x).squeeze(1)
 
 
@@ -95,12 +95,12 @@ class MomentHead(nn.Module):
 
     def clip_scores(self, query: Tensor, frames: Tensor, mask: Tensor) -> Tensor:
         """Best cosine of a query with any frame of a clip, [N, V]: query [N, D], frames [V, F, D]."""
-        return self.best_cosines(query, unit(self.clip_frames(frames)), mask)
+        return self.best_cosines(query, l2_normalise(self.clip_frames(frames)), mask)
 
     def best_cosines(self, query: Tensor, frames: Tensor, mask: Tensor) -> Tensor:
         """The same for clip_frames that have length one already, [V, F, S, D]; the mean over S streams."""
-        cosine = torch.einsum("vfsd,nsd->vfsn", frames, unit(self.clip_query(query)))
-        return cosine.masked_fill(~mask[..., None, None], HIDDEN).amax(1).mean(1).T
+        cosine = torch.einsum("vfsd,nsd->vfsn", frames, l2_normalise(self.clip_query(query)))
+        return cosine.masked_fill(~mask[..., None, None], MASKED_LOGIT).amax(1).mean(1).T
 
     def span_query(self, query: Tensor) -> Tensor:
         """What is multiplied with span_frames: [N, D] -> [N, D]."""
@@ -123,13 +123,13 @@ class MomentHead(nn.Module):
             similarity = similarity.masked_fill(~mask, 0)
         line = similarity.reshape(-1, 1, similarity.shape[-1])
         start, end = (
-            kernel(line).view_as(similarity).masked_fill(~mask, HIDDEN)
+            kernel(line).view_as(similarity).masked_fill(~mask, MASKED_LOGIT)
             for kernel in (self.start_filter, self.end_filter)
         )
         return start, end
 
 
-def unit(x: Tensor) -> Tensor:
+def l2_normalise(x: Tensor) -> Tensor:
     """Vectors of length one, with the released code's guard for short ones."""
     return nn.functional.normalize(x, dim=-1, eps=1e-5)
 
@@ -150,7 +150,7 @@ class AnswerHead(nn.Module):
 
         The span does not depend on which of the `answers` is right.
         """
-        weights = self.frame_pooling(frames).masked_fill(~mask[:, None, :, None], HIDDEN).softmax(2)
+        weights = self.frame_pooling(frames).masked_fill(~mask[:, None, :, None], MASKED_LOGIT).softmax(2)
         answers = self.answer((weights * frames).sum(2)).squeeze(2)
         weights = self.answer_pooling(frames).softmax(1)
         return answers, self.span((weights * frames).sum(1))

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from hero_model.config import HeroConfig
 
-HIDDEN = -1e4  # logit of a place that may not be chosen
+MASKED_LOGIT = -1e4  # logit of a place that may not be chosen
 cross_entropy = nn.functional.cross_entropy
 
 
@@ -51,8 +51,8 @@ def span_loss(start: Tensor, end: Tensor, target: Tensor, reduction: str = "mean
 
 
 @dataclass
-class RankingDraw:
-    """Recorded ranks of sampled negatives among the sorted ones (for the variant that samples one)."""
+class SampledNegativeRanks:
+    """Ranks of the sampled negatives among the sorted ones, where they are given and not drawn."""
 
     clip: Tensor  # [N]
     query: Tensor  # [V]
@@ -63,7 +63,7 @@ def ranking_losses(
     query_clip: Tensor,
     config: HeroConfig,
     hard_negatives: bool = False,
-    draw: RankingDraw | None = None,
+    sampled: SampledNegativeRanks | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Global alignment (Eq. 7) of N queries with V clips, for each query: against other clips, other queries.
 
@@ -77,14 +77,14 @@ def ranking_losses(
     by_query = scores.T[query_clip]  # [N, N] every query's score with this query's clip
     if config.ranking_loss == "softmax":
         t = config.ranking_temperature
-        rivals = by_query.masked_fill(own_query & ~torch.eye(n, dtype=torch.bool, device=scores.device), HIDDEN)
+        rivals = by_query.masked_fill(own_query & ~torch.eye(n, dtype=torch.bool, device=scores.device), MASKED_LOGIT)
         own = torch.arange(n, device=scores.device)
         return (
             cross_entropy(scores / t, query_clip, reduction="none"),
             cross_entropy(rivals / t, own, reduction="none"),
         )
     if not config.use_all_negatives:
-        return _sampled(scores, query_clip, own_clip, positive, config, hard_negatives, draw)
+        return _against_one(scores, query_clip, own_clip, positive, config, hard_negatives, sampled)
     return (
         _against_all(positive, scores, own_clip, config, hard_negatives),
         _against_all(positive, by_query, own_query, config, hard_negatives),
@@ -109,20 +109,20 @@ def _against_all(positive: Tensor, scores: Tensor, own: Tensor, config: HeroConf
     return losses.sum(1) / counted.sum(1).clamp(min=1)
 
 
-def _sampled(
+def _against_one(
     scores: Tensor,
     query_clip: Tensor,
     own_clip: Tensor,
     positive: Tensor,
     config: HeroConfig,
     hard: bool,
-    draw: RankingDraw | None,
+    sampled: SampledNegativeRanks | None,
 ) -> tuple[Tensor, Tensor]:
     """One negative clip for each query and one negative query for each clip, from the hard pool if asked."""
     negatives, there = [], []
     for rows, own, rank in (
-        (scores, own_clip, draw.clip if draw else None),
-        (scores.T, own_clip.T, draw.query if draw else None),
+        (scores, own_clip, sampled.clip if sampled else None),
+        (scores.T, own_clip.T, sampled.query if sampled else None),
     ):
         first, last = own.sum(1), torch.full_like(own.sum(1), rows.shape[1])  # the own ones are sorted first
         if hard:

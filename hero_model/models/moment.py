@@ -14,7 +14,7 @@ from hero_model.models.architectures import encoder_of, moment_head_of
 from hero_model.models.baselines.xml import SIZE as XML_SIZE
 from hero_model.models.heads import MomentHead
 from hero_model.models.hero import HeroModel, HeroPreTrainedModel
-from hero_model.models.losses import RankingDraw, ranking_losses, span_loss
+from hero_model.models.losses import SampledNegativeRanks, ranking_losses, span_loss
 
 
 @dataclass
@@ -30,12 +30,12 @@ class MatchOutput:
     scores: Tensor  # [N, V]
 
 
-def match(
+def matching_loss(
     hero: HeroModel,
     head: MomentHead,
     batch: MatchBatch,
     hard_negatives: bool = False,
-    draw: RankingDraw | None = None,
+    sampled: SampledNegativeRanks | None = None,
 ) -> MatchOutput:
     """L_VSM of a batch, as means over its queries."""
     config = head.config
@@ -44,7 +44,7 @@ def match(
     own = batch.query_clips
     start, end = head.own_span_logits(queries, encoding.frames[own], encoding.mask[own])
     scores = head.clip_scores(queries, encoding.frames, encoding.mask)
-    by_clip, by_query = ranking_losses(scores, own, config, hard_negatives, draw)
+    by_clip, by_query = ranking_losses(scores, own, config, hard_negatives, sampled)
     span = config.span_weight * span_loss(start, end, batch.spans)
     if not batch.with_span_loss:
         span = span * 0.0
@@ -64,7 +64,7 @@ class HeroForMomentRetrieval(HeroPreTrainedModel):
 
     def forward(self, batch: MatchBatch, hard_negatives: bool = False, **kwargs: Any) -> MatchOutput:
         """Loss and scores of a batch of queries with their clips."""
-        return match(self.hero, self.moment_head, batch, hard_negatives, **kwargs)
+        return matching_loss(self.hero, self.moment_head, batch, hard_negatives, **kwargs)
 
     def encode_queries(self, queries: TextBatch) -> Tensor:
         """[N, D]."""

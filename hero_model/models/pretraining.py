@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from hero_model.config import HeroConfig
-from hero_model.data.batches import FrameOrderBatch, MaskedFrameBatch, MaskedWordBatch, MatchBatch
+from hero_model.data.batches import FrameOrderBatch, MaskedFrameBatch, MaskedWordBatch, MatchBatch, PretrainingBatch
 from hero_model.models.architectures import encoder_of, moment_head_of
 from hero_model.models.heads import WordHead, feature_head, order_head
 from hero_model.models.hero import HeroPreTrainedModel
-from hero_model.models.losses import HIDDEN, cross_entropy, frame_contrast_logits, frame_regression
-from hero_model.models.moment import MatchOutput, match
+from hero_model.models.losses import MASKED_LOGIT, cross_entropy, frame_contrast_logits, frame_regression
+from hero_model.models.moment import MatchOutput, matching_loss
 
 
 @dataclass
@@ -42,13 +42,13 @@ class HeroForPretraining(HeroPreTrainedModel):
         self.moment_head = moment_head_of(config)
         self.post_init()
 
-    def forward(self, batch: Any, **kwargs: Any) -> TaskOutput | MatchOutput:
+    def forward(self, batch: PretrainingBatch, **kwargs: Any) -> TaskOutput | MatchOutput:
         """Run the task that the batch is made for. Raises TypeError for another type of batch."""
         tasks: dict[type, Callable[..., TaskOutput | MatchOutput]] = {
             MaskedWordBatch: self.masked_words,
             MaskedFrameBatch: self.masked_frames,
             FrameOrderBatch: self.frame_order,
-            MatchBatch: self.match,
+            MatchBatch: self.subtitle_matching,
         }
         if type(batch) not in tasks:
             raise TypeError(f"no pre-training task takes a {type(batch).__name__}")
@@ -89,8 +89,8 @@ class HeroForPretraining(HeroPreTrainedModel):
         if self.config.fom_classes:
             return logits
         classes = torch.arange(logits.shape[-1], device=logits.device)
-        return logits.masked_fill(classes >= mask.sum(1)[:, None, None], HIDDEN)
+        return logits.masked_fill(classes >= mask.sum(1)[:, None, None], MASKED_LOGIT)
 
-    def match(self, batch: MatchBatch, hard_negatives: bool = False, **kwargs: Any) -> MatchOutput:
+    def subtitle_matching(self, batch: MatchBatch, hard_negatives: bool = False, **kwargs: Any) -> MatchOutput:
         """VSM (Eq. 5-7)."""
-        return match(self.hero, self.moment_head, batch, hard_negatives, **kwargs)
+        return matching_loss(self.hero, self.moment_head, batch, hard_negatives, **kwargs)

@@ -11,7 +11,7 @@ from hero_model.config import HeroConfig
 from hero_model.data.batches import QuestionBatch
 from hero_model.models.architectures import answer_head_of, encoder_of
 from hero_model.models.hero import HeroPreTrainedModel
-from hero_model.models.losses import HIDDEN, cross_entropy, span_loss
+from hero_model.models.losses import MASKED_LOGIT, cross_entropy, span_loss
 
 
 @dataclass
@@ -42,7 +42,7 @@ class HeroForQuestionAnswering(HeroPreTrainedModel):
         frames = encoding.frames.unflatten(0, (questions, -1))
         mask = encoding.mask.unflatten(0, (questions, -1))[:, 0]
         logits, span_logits = self.answer_head(frames, mask, batch.answers)
-        start, end = span_logits.masked_fill(~mask[:, :, None], HIDDEN).unbind(2)
+        start, end = span_logits.masked_fill(~mask[:, :, None], MASKED_LOGIT).unbind(2)
         span = span_loss(start, end, batch.spans) / 2
         known = batch.answers >= 0
         answer = cross_entropy(logits[known], batch.answers[known], reduction="sum") / known.sum().clamp(min=1)

@@ -9,15 +9,15 @@ from transformers import PreTrainedTokenizerBase
 
 from evaluation.release import Release
 from evaluation.writing import write_whole
-from hero_model.checkpoints.model_folder import KINDS, load_model, save_model
+from hero_model.checkpoints.model_folder import MODEL_CLASSES, load_model, save_model
 from hero_model.checkpoints.text_encoder import from_text_encoder, minilm_folder
 from hero_model.config import HeroConfig
 from hero_model.data.dataset import Corpus
-from hero_model.data.feature_file import Features
-from hero_model.data.schedule import Batches, moment_batches, pretraining_batches, question_batches
+from hero_model.data.feature_file import FeatureFile
+from hero_model.data.schedule import BatchSchedule, moment_batches, pretraining_batches, question_batches
 from hero_model.errors import InputError, refusing
 from hero_model.models.hero import HeroPreTrainedModel
-from hero_model.presets import Preset, Stage
+from hero_model.presets import Preset, StageConfig
 from hero_model.training.progress import StageReport
 from hero_model.training.trainer import train_stage
 
@@ -94,10 +94,10 @@ class Training:
     def _start(self, stage: str) -> tuple[HeroPreTrainedModel, PreTrainedTokenizerBase]:
         """A model with the pre-trained weights where there are some, else with those of the text encoder."""
         torch.manual_seed(self.seed)
-        kind, pretrained = KINDS[stage], self.out / "pretraining"
+        kind, pretrained = MODEL_CLASSES[stage], self.out / "pretraining"
         if pretrained.exists():
             return load_model(kind, pretrained, new_heads=stage != "pretraining")
-        features = Features.of_release(self.release, self.feature_set)
+        features = FeatureFile.of_release(self.release, self.feature_set)
         return from_text_encoder(
             kind,
             self.preset.text_encoder or minilm_folder(),
@@ -108,7 +108,7 @@ class Training:
             **self.preset.config,
         )
 
-    def _batches(self, stage: str, config: HeroConfig, corpus: Corpus) -> Batches:
+    def _batches(self, stage: str, config: HeroConfig, corpus: Corpus) -> BatchSchedule:
         if stage == "moment":
             queries = [query for query in corpus.queries("train") if query.clip is not None]
             if not queries:
@@ -118,9 +118,9 @@ class Training:
             return question_batches(corpus.clips, corpus.questions("train"), config, self.preset.qa, self.seed)
         return pretraining_batches(list(corpus.clips.values()), config, self.preset, self.seed)
 
-    def _stage(self, name: str, batches: Batches) -> None:
+    def _stage(self, name: str, batches: BatchSchedule) -> None:
         model, tokenizer = self._start(name)
-        stage: Stage = getattr(self.preset, name)
+        stage: StageConfig = getattr(self.preset, name)
         train_stage(
             model,
             batches,

@@ -8,21 +8,21 @@ import torch
 from torch import Tensor, nn
 
 from hero_model.checkpoints.resume import load_checkpoint, save_checkpoint
-from hero_model.data.batches import MatchBatch
-from hero_model.data.schedule import Batches
+from hero_model.data.batches import MatchBatch, PretrainingBatch, QuestionBatch
+from hero_model.data.schedule import BatchSchedule
 from hero_model.models.hero import HeroPreTrainedModel
-from hero_model.presets import Preset, Stage
+from hero_model.presets import Preset, StageConfig
 
-ENCODER = ("hero.text_embedder.", "hero.cross_modal.")
+ENCODER_PREFIXES = ("hero.text_embedder.", "hero.cross_modal.")
 Report = Callable[[int, float], None]  # (steps done, loss)
 
 
-def parameter_groups(model: nn.Module, stage: Stage, preset: Preset) -> list[dict]:
+def parameter_groups(model: nn.Module, stage: StageConfig, preset: Preset) -> list[dict]:
     """Encoder and heads by their learning rates; no decay of biases and normalisation weights."""
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            groups.setdefault((name.startswith(ENCODER), parameter.ndim > 1), []).append(parameter)
+            groups.setdefault((name.startswith(ENCODER_PREFIXES), parameter.ndim > 1), []).append(parameter)
     return [
         {
             "params": parameters,
@@ -33,7 +33,7 @@ def parameter_groups(model: nn.Module, stage: Stage, preset: Preset) -> list[dic
     ]
 
 
-def rate_at(step: int, stage: Stage) -> float:
+def rate_factor(step: int, stage: StageConfig) -> float:
     """Share of the learning rate at a step: linear warm-up, then linear decay to zero."""
     warmup = max(1, round(stage.warmup * stage.steps))
     return min((step + 1) / warmup, (stage.steps - step) / max(1, stage.steps - warmup))
@@ -41,8 +41,8 @@ def rate_at(step: int, stage: Stage) -> float:
 
 def train_stage(
     model: HeroPreTrainedModel,
-    batches: Batches,
-    stage: Stage,
+    batches: BatchSchedule,
+    stage: StageConfig,
     preset: Preset,
     checkpoint: Path,
     seed: int,
@@ -63,7 +63,7 @@ def train_stage(
     for step in range(first, stage.steps):
         torch.manual_seed(seed * 1_000_003 + step)
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate * rate_at(step, stage)
+            group["lr"] = rate * rate_factor(step, stage)
         hard = stage.hard_negatives_from is not None and step >= stage.hard_negatives_from
         loss = step_loss(model, batches(step), hard)
         loss.backward()
@@ -77,7 +77,8 @@ def train_stage(
     shutil.rmtree(checkpoint, ignore_errors=True)
 
 
-def step_loss(model: HeroPreTrainedModel, batch: object, hard_negatives: bool) -> Tensor:
+def step_loss(model: HeroPreTrainedModel, batch: PretrainingBatch | QuestionBatch, hard_negatives: bool) -> Tensor:
+    """Hard negatives are a matter of matching alone; the other objectives have none."""
     if isinstance(batch, MatchBatch):
         return model(batch, hard_negatives=hard_negatives).loss
     return model(batch).loss

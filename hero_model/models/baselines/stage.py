@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from hero_model.config import HeroConfig
 from hero_model.data.batches import ClipBatch, TextBatch
 from hero_model.models.hero import ClipEncoding, HeroModel
-from hero_model.models.losses import HIDDEN
+from hero_model.models.losses import MASKED_LOGIT
 
 SIZE, SHARPNESS = 128, 10.0  # of the authors
 
@@ -96,7 +96,7 @@ class StageModel(HeroModel):
         seen = self.fuse_seen(torch.cat([question, seen, question * seen], -1))
         both = self.merge(torch.cat([said, seen, said * seen], -1)).flatten(0, 1)  # [R * F, L, E]
         mask = appended.mask.repeat_interleave(width, 0)
-        outputs = self.output_convolutions(both, mask).masked_fill(~mask[..., None], HIDDEN)
+        outputs = self.output_convolutions(both, mask).masked_fill(~mask[..., None], MASKED_LOGIT)
         frames = outputs.amax(1).view(rows, width, SIZE)
         return ClipEncoding(frames, clips.mask[clips.row_clips], embedded, states, frames, frames)
 
@@ -109,7 +109,7 @@ class StageModel(HeroModel):
         words = spoken[clips.sentence_of]  # [P, K, E]
         unit_words, unit_asked = (nn.functional.normalize(x, dim=-1) for x in (words, asked))
         scores = SHARPNESS * unit_asked[row] @ unit_words.transpose(1, 2)  # [P, L, K]
-        weights = scores.masked_fill(~spoken_mask[clips.sentence_of][:, None], HIDDEN).softmax(-1)
+        weights = scores.masked_fill(~spoken_mask[clips.sentence_of][:, None], MASKED_LOGIT).softmax(-1)
         empty = asked.new_zeros(rows * width, *asked.shape[1:])
         return empty.index_add(0, clips.targets, weights @ words).view(rows, width, *asked.shape[1:])
 
@@ -126,7 +126,7 @@ class StageHead(nn.Module):
 
     def forward(self, frames: Tensor, mask: Tensor, answers: Tensor) -> tuple[Tensor, Tensor]:
         """frames [N, A, F, E], mask [N, F], answers [N] -> answer logits [N, A], span logits [N, F, 2]."""
-        best = frames.masked_fill(~mask[:, None, :, None], HIDDEN).amax(2)
+        best = frames.masked_fill(~mask[:, None, :, None], MASKED_LOGIT).amax(2)
         logits = self.answer(best).squeeze(2)
         chosen = torch.where(answers >= 0, answers, logits.argmax(1))
         own = frames[torch.arange(len(frames), device=frames.device), chosen]

@@ -14,7 +14,7 @@ from hero_model.data.batches import ClipBatch, TextBatch
 from hero_model.models.baselines.h_trm import pooled_sentences
 from hero_model.models.heads import MomentHead
 from hero_model.models.hero import ClipEncoding, HeroModel, attention_mask
-from hero_model.models.losses import HIDDEN
+from hero_model.models.losses import MASKED_LOGIT
 
 SIZE, HEADS = 256, 4  # of the authors
 
@@ -114,7 +114,7 @@ class XmlQueryEncoder(nn.Module):
 
     def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
         x, _ = self.attention(self.entrance(tokens), attention_mask(mask))
-        weights = self.pooling(x).masked_fill(~mask[..., None], HIDDEN).softmax(1)  # [N, L, 2]
+        weights = self.pooling(x).masked_fill(~mask[..., None], MASKED_LOGIT).softmax(1)  # [N, L, 2]
         return (weights.transpose(1, 2) @ x).flatten(1)
 
 

@@ -12,7 +12,7 @@ from safetensors.numpy import load_file, save_file
 from safetensors.torch import save_file as save_tensors
 
 from hero_model.__main__ import main
-from hero_model.data.feature_file import Features, check_features
+from hero_model.data.feature_file import FeatureFile, check_features
 from hero_model.errors import InputError, InputWarning
 from hero_model.inference.search import HeroSearch
 from tests.evaluation.small_release import relist
@@ -129,12 +129,12 @@ def test_half_precision_is_read_and_other_types_are_refused(tmp_path: Path) -> N
     file = tmp_path / "features.safetensors"
     kinds = (torch.bfloat16, torch.float16, torch.float64)
     save_tensors({str(kind): torch.from_numpy(GOOD).to(kind) for kind in kinds}, file, metadata=METADATA)
-    for kind, array in Features.open(file).read([str(kind) for kind in kinds]).items():
+    for kind, array in FeatureFile.open(file).read([str(kind) for kind in kinds]).items():
         assert array.dtype == np.float32
         assert np.allclose(array, GOOD, atol=0.02, rtol=0.01), kind
     save_tensors({"a": torch.ones(3, FEATURES, dtype=torch.int64)}, file, metadata=METADATA)
     with pytest.raises(InputError, match="clip 'a': numbers of type I64, expected one of F16"):
-        Features.open(file).read(["a"])
+        FeatureFile.open(file).read(["a"])
     assert check_features([[1, 2]], 2, "here").dtype == np.float32
 
 

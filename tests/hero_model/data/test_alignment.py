@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hero_model.config import DIALECTS
-from hero_model.data.alignment import pair
+from hero_model.data.alignment import align_frames
 from hero_model.errors import InputError
 from tests.hero_model.tiny_world import tiny_config
 
@@ -42,7 +42,7 @@ def by_the_rules(times: Times, n_frames: int, interval: float, limit: float) -> 
 
 
 def owned(times: Times, n_frames: int, interval: float, limit: float | None) -> list[list[int]]:
-    return [own.tolist() for own in pair(times, n_frames, interval, limit).frames]
+    return [own.tolist() for own in align_frames(times, n_frames, interval, limit).frames]
 
 
 @st.composite
@@ -65,13 +65,13 @@ def test_pairing_follows_the_rules(drawn: tuple[Times, int, float], dialect: str
 
 def test_a_last_sentence_is_long_by_what_the_clip_shows_of_it() -> None:
     """30 s, but only 8 of them before the clip ends: no frame is cut."""
-    found = pair([(0.2, 2.9), (10.0, 40.0)], 12, 1.5, 16.0)
+    found = align_frames([(0.2, 2.9), (10.0, 40.0)], 12, 1.5, 16.0)
     assert list(found.overlapping[1]) == list(range(6, 27))
-    assert len(pair([(0.2, 2.9), (10.0, 40.0)], 40, 1.5, 16.0).overlapping[1]) == 11
+    assert len(align_frames([(0.2, 2.9), (10.0, 40.0)], 40, 1.5, 16.0).overlapping[1]) == 11
 
 
 def test_times_are_rounded_as_in_the_released_code() -> None:
-    assert list(pair([(6.2, 8.4)], 10, 1.2).overlapping[0]) == [5, 6]
+    assert list(align_frames([(6.2, 8.4)], 10, 1.2).overlapping[0]) == [5, 6]
 
 
 def test_a_sentence_without_length() -> None:
@@ -88,4 +88,4 @@ def test_an_endless_sentence_takes_no_memory() -> None:
 @pytest.mark.parametrize("end", [float("nan"), float("inf"), 1e300])
 def test_times_that_are_no_number_are_refused(end: float) -> None:
     with pytest.raises(InputError, match=r"sentence 1: .* finite seconds, got 2 and "):
-        pair([(0.0, 1.0), (2.0, end)], 4, 1.5)
+        align_frames([(0.0, 1.0), (2.0, end)], 4, 1.5)

@@ -4,7 +4,7 @@ import json
 
 import torch
 
-from hero_model.data.alignment import pair
+from hero_model.data.alignment import align_frames
 from tests.hero_model import collated_batches
 from tests.hero_model import golden_data as golden
 
@@ -22,7 +22,7 @@ def test_targets() -> None:
 
 def test_pairing() -> None:
     for case in json.loads((golden.GOLDEN / "pairing.json").read_text()):
-        found = pair(
+        found = align_frames(
             [tuple(times) for times in case["subs"]],
             case["n_frames"],
             case["frame_length"],

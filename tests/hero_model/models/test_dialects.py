@@ -11,7 +11,7 @@ from evaluation.release import SubtitleLine
 from hero_model.checkpoints.text_encoder import load_tokenizer, minilm_folder
 from hero_model.config import DIALECTS, HeroConfig
 from hero_model.data import collate, masking
-from hero_model.data.alignment import join_unmatched, pair
+from hero_model.data.alignment import align_frames, join_unmatched
 from hero_model.data.examples import Clip, make_clip
 from hero_model.data.schedule import task_batch
 from hero_model.models.heads import MomentHead, feature_head, order_head
@@ -82,7 +82,7 @@ def test_join_unmatched_in_clips() -> None:
         SubtitleLine("four", 3.0, 6.0),
     ]
     features = np.ones((4, 24), np.float32)
-    frames = pair([(s.start, s.end) for s in subtitles], 4, 1.5).frames
+    frames = align_frames([(s.start, s.end) for s in subtitles], 4, 1.5).frames
     assert [own.tolist() for own in frames] == [[0, 1], [], [2, 3]]
     lengths = {}
     for dialect in DIALECTS:
@@ -98,7 +98,7 @@ def test_last_sentence_limit() -> None:
     """paper: every frame that overlaps; official: a last sentence above 16 s keeps 11 frames."""
     times = [(0.0, 1.5), (1.5, 31.5)]
     limits = [tiny_config(dialect=name).last_sentence_limit for name in ("paper", "official")]
-    assert [len(pair(times, 30, 1.5, limit).frames[1]) for limit in limits] == [20, 11]
+    assert [len(align_frames(times, 30, 1.5, limit).frames[1]) for limit in limits] == [20, 11]
 
 
 def test_query_share() -> None:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from hero_model.checkpoints.official import our_key
 from hero_model.data.packing import pack_texts
 from hero_model.data.sequences import with_context
-from hero_model.models.losses import RankingDraw, ranking_losses, span_loss
+from hero_model.models.losses import SampledNegativeRanks, ranking_losses, span_loss
 from hero_model.models.pretraining import HeroForPretraining
 from tests.hero_model import collated_batches, recorded_batches
 from tests.hero_model import golden_data as golden
@@ -140,9 +140,9 @@ def test_frame_order(batches: ModuleType, dtype: str) -> None:
     agree(out.loss, "fom.loss", dtype)
 
 
-def recorded_ranks() -> RankingDraw:
+def recorded_ranks() -> SampledNegativeRanks:
     recorded = golden.task_inputs("vsm")
-    return RankingDraw(recorded["sampled.rank_neg_ctx"], recorded["sampled.rank_neg_q"])
+    return SampledNegativeRanks(recorded["sampled.rank_neg_ctx"], recorded["sampled.rank_neg_q"])
 
 
 # By name, whatever the folder's own settings are.
@@ -189,7 +189,7 @@ def test_matching_losses(task: str, variant: str, batches: ModuleType, dtype: st
     model = golden.pretraining_model(kind, **changes, **(pool if hard else {}))
     draw = recorded_ranks() if variant.startswith("sampled") else None
     batch = batches.match_batch(task).to(kind)
-    out = model.match(batch, hard_negatives=hard, draw=draw)
+    out = model.subtitle_matching(batch, hard_negatives=hard, sampled=draw)
     prefix = f"{task}.{variant}.train."
     agree(out.span_loss, prefix + "loss_st_ed", dtype)
     agree(out.clip_loss, prefix + "loss_neg_ctx", dtype)
