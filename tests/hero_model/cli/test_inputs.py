@@ -16,7 +16,7 @@ from hero_model.data.feature_file import FeatureFile, check_features
 from hero_model.errors import InputError, InputWarning
 from hero_model.inference.search import HeroSearch
 from tests.evaluation.small_release import relist
-from tests.hero_model.features.frame_encoder.test_video import write_video
+from tests.hero_model.features.test_video import write_video
 from tests.hero_model.tiny_models import refused, write_models
 from tests.hero_model.tiny_release import FEATURES, FRAMES, write_release
 

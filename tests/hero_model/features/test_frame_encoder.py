@@ -11,7 +11,7 @@ from safetensors import safe_open
 
 from hero_model.__main__ import main
 from hero_model.features.frame_encoder import FrameEncoder
-from tests.hero_model.features.frame_encoder.test_video import write_video
+from tests.hero_model.features.test_video import write_video
 
 
 @pytest.fixture(scope="module")
