@@ -21,8 +21,8 @@ from annotation.models import Clip, Subtitle, Video
 from annotation.models.footage import MAX_CLIP_S
 from annotation.subtitles import SubtitleError, read_subtitles
 from evaluation.release.features import save_features
-from hero_model.features import FrameEncoder
-from hero_model.video import FrameSampler, VideoError, decode
+from hero_model.features.frame_encoder import FrameEncoder
+from hero_model.features.video import FrameSampler, VideoError, decode
 
 FEATURE_INTERVAL_S = 1.5  # paper, section 4.3: one frame per 1.5 s
 SHORTEST_CLIP_S = 2.0

@@ -24,15 +24,16 @@ from evaluation.metrics.definitions import retrieval_metrics
 from evaluation.metrics.ranked_lists import RankedLists
 from evaluation.metrics.ranking import RankTables
 from evaluation.release import MomentQueries, VideoIndex
-from hero_model import collate
-from hero_model.batch import pack_texts
-from hero_model.collate import Clip
 from hero_model.config import HeroConfig
-from hero_model.heads import MomentHead
-from hero_model.moment import HeroForMomentRetrieval
-from hero_model.predict import ListWriter
-from hero_model.pretraining import HeroForPretraining
-from hero_model.retrieval import FrameIndex, find_in_own_clip, find_moments
+from hero_model.data import collate
+from hero_model.data.examples import Clip
+from hero_model.data.packing import pack_texts
+from hero_model.inference.index import FrameIndex
+from hero_model.inference.predict import ListWriter
+from hero_model.inference.retrieval import find_in_own_clip, find_moments
+from hero_model.models.heads import MomentHead
+from hero_model.models.moment import HeroForMomentRetrieval
+from hero_model.models.pretraining import HeroForPretraining
 
 CLIPS, FRAMES, SENTENCES, WORDS, FRAMES_A_SENTENCE = 4, 60, 15, 12, 4
 MASKED_WORDS, CHOSEN_FRAMES, QUERIES_A_CLIP = 2, 9, 5

@@ -10,14 +10,14 @@ from hero_model.errors import InputError, InputWarning
 
 # command -> (module with add_arguments and run, what it does); imported only when asked for, torch is heavy
 COMMANDS = {
-    "features": ("hero_model.features", "frame features of video files, as one safetensors file"),
-    "train": ("hero_model.train", "pre-train on a release's train clips, then fine-tune for each of its tasks"),
-    "predict": ("hero_model.predict", "a submission file from models that `train` made"),
-    "encode": ("hero_model.encode", "encode clips into an index for `search`"),
-    "search": ("hero_model.find", "find moments for a sentence"),
-    "answer": ("hero_model.reply", "answer a multiple-choice question about a video"),
-    "convert": ("hero_model.convert", "turn a checkpoint of the authors into a model of this package"),
-    "text-only": ("hero_model.text_only", "a submission from subtitles alone: what can be had without seeing"),
+    "features": ("hero_model.cli.features", "frame features of video files, as one safetensors file"),
+    "train": ("hero_model.cli.train", "pre-train on a release's train clips, then fine-tune for each of its tasks"),
+    "predict": ("hero_model.cli.predict", "a submission file from models that `train` made"),
+    "encode": ("hero_model.cli.encode", "encode clips into an index for `search`"),
+    "search": ("hero_model.cli.search", "find moments for a sentence"),
+    "answer": ("hero_model.cli.answer", "answer a multiple-choice question about a video"),
+    "convert": ("hero_model.cli.convert", "turn a checkpoint of the authors into a model of this package"),
+    "text-only": ("hero_model.cli.text_only", "a submission from subtitles alone: what can be had without seeing"),
 }
 
 

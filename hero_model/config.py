@@ -83,7 +83,7 @@ class HeroConfig(PreTrainedConfig):
     # dialect fields: None takes the dialect's value
     frame_residual: str | None = None  # transform: Linear and ReLU of its own | embedding: the embedder's output
     join_unmatched: bool | None = None  # sentences without frames: joined to a neighbour | dropped
-    last_sentence_limit: float | None = None  # seconds; the released code's exceptions in pairing.pair | 0: none
+    last_sentence_limit: float | None = None  # seconds; the released code's exceptions in data.alignment | 0: none
     queries_per_video: int | None = None  # VSM queries a video
     query_share: float | None = None  # VSM queries as a share of the sentences
     span_loss_share: float | None = None  # share of the VSM steps in which the span loss is active

@@ -6,7 +6,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Stage:
+class StageConfig:
     """One stage of training: pre-training, moment retrieval or question answering."""
 
     steps: int
@@ -26,9 +26,9 @@ class Preset:
     text_encoder: str | None  # None: the MiniLM that pip carries
     encoder_layers: Sequence[int] | None
     config: Mapping[str, Any]
-    pretraining: Stage
-    moment: Stage
-    qa: Stage
+    pretraining: StageConfig
+    moment: StageConfig
+    qa: StageConfig
     freeze_words: bool = False
     task_ratio: Mapping[str, int] = field(
         default_factory=lambda: {"mlm": 2, "mnce": 2, "fom": 1, "vsm": 2}  # the released TV configuration
@@ -53,8 +53,8 @@ _SMALL = Preset(
         "kept_query_share": 0.5,
         "min_span_frames": 2,
     },
-    pretraining=Stage(steps=50, clips=16, per_clip=1, learning_rate=1e-3, encoder_learning_rate=1e-4),
-    moment=Stage(
+    pretraining=StageConfig(steps=50, clips=16, per_clip=1, learning_rate=1e-3, encoder_learning_rate=1e-4),
+    moment=StageConfig(
         steps=120,
         clips=16,
         per_clip=5,
@@ -62,7 +62,7 @@ _SMALL = Preset(
         encoder_learning_rate=1e-4,
         subtitle_queries=1,
     ),
-    qa=Stage(steps=40, clips=8, per_clip=1, learning_rate=1e-3, encoder_learning_rate=1e-4),
+    qa=StageConfig(steps=40, clips=8, per_clip=1, learning_rate=1e-3, encoder_learning_rate=1e-4),
     task_ratio={"mlm": 1, "mnce": 1, "fom": 1, "vsm": 2},
     freeze_words=True,
 )
@@ -82,7 +82,7 @@ PRESETS = {
         text_encoder="roberta-base",
         encoder_layers=None,
         config={"dialect": "official"},
-        pretraining=Stage(
+        pretraining=StageConfig(
             steps=100_000,
             clips=32,
             per_clip=5,
@@ -90,7 +90,7 @@ PRESETS = {
             encoder_learning_rate=3e-5,
             hard_negatives_from=20_000,
         ),
-        moment=Stage(
+        moment=StageConfig(
             steps=5_000,
             clips=32,
             per_clip=1,
@@ -98,6 +98,6 @@ PRESETS = {
             encoder_learning_rate=1e-4,
             hard_negatives_from=2_000,
         ),
-        qa=Stage(steps=10_000, clips=8, per_clip=1, learning_rate=5e-4, encoder_learning_rate=5e-5),
+        qa=StageConfig(steps=10_000, clips=8, per_clip=1, learning_rate=5e-4, encoder_learning_rate=5e-5),
     ),
 }

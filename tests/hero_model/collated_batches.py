@@ -7,12 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from hero_model import collate
-from hero_model.batch import ClipBatch
-from hero_model.collate import Clip, span_of_seconds
-from hero_model.moment import MatchBatch
-from hero_model.pretraining import FrameOrderBatch, MaskedFrameBatch, MaskedWordBatch
-from hero_model.qa import QuestionBatch
+from hero_model.data import collate
+from hero_model.data.alignment import span_of_seconds
+from hero_model.data.batches import (
+    ClipBatch,
+    FrameOrderBatch,
+    MaskedFrameBatch,
+    MaskedWordBatch,
+    MatchBatch,
+    QuestionBatch,
+)
+from hero_model.data.examples import Clip
 from tests.hero_model import golden_data as golden
 from tests.hero_model.golden_data import Places
 

@@ -12,12 +12,14 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from hero_model.batch import ClipBatch, TextBatch, pack, pack_texts
-from hero_model.collate import Clip, Ids, joined_words
+from hero_model.checkpoints.official import map_keys
 from hero_model.config import HeroConfig
-from hero_model.convert import map_keys
-from hero_model.pretraining import HeroForPretraining
-from hero_model.qa import HeroForQuestionAnswering
+from hero_model.data.batches import ClipBatch, TextBatch
+from hero_model.data.examples import Clip, Ids
+from hero_model.data.packing import pack, pack_texts
+from hero_model.data.sequences import joined_words
+from hero_model.models.pretraining import HeroForPretraining
+from hero_model.models.qa import HeroForQuestionAnswering
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SHARED = Path(os.environ.get("BENCH_SHARED", REPOSITORY.parent / "shared"))

@@ -2,10 +2,14 @@
 
 import torch
 
-from hero_model.batch import ClipBatch
-from hero_model.moment import MatchBatch
-from hero_model.pretraining import FrameOrderBatch, MaskedFrameBatch, MaskedWordBatch
-from hero_model.qa import QuestionBatch
+from hero_model.data.batches import (
+    ClipBatch,
+    FrameOrderBatch,
+    MaskedFrameBatch,
+    MaskedWordBatch,
+    MatchBatch,
+    QuestionBatch,
+)
 from tests.hero_model import golden_data as golden
 from tests.hero_model.golden_data import Places
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from hero_model.__main__ import main
-from hero_model.saved import KINDS, save_model
-from hero_model.text_encoder import from_text_encoder, minilm_folder
+from hero_model.checkpoints.model_folder import MODEL_CLASSES, save_model
+from hero_model.checkpoints.text_encoder import from_text_encoder, minilm_folder
 from tests.hero_model.tiny_release import FEATURES
 
 
@@ -16,7 +16,7 @@ def write_models(root: Path, *tasks: str) -> Path:
     for task in tasks:
         torch.manual_seed(0)
         changes = {"feature_size": FEATURES, "num_temporal_layers": 1, "min_span_frames": 2}
-        model, tokenizer = from_text_encoder(KINDS[task], minilm_folder(), [0], dialect="paper", **changes)
+        model, tokenizer = from_text_encoder(MODEL_CLASSES[task], minilm_folder(), [0], dialect="paper", **changes)
         save_model(model, tokenizer, root / task)
     return root
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from hero_model.collate import Clip
 from hero_model.config import HeroConfig
+from hero_model.data.examples import Clip
 
 FRAMES, SENTENCES, WORDS_A_SENTENCE = 12, 3, 4
 FIRST_WORD, WORDS, FEATURES = 5, 30, 24

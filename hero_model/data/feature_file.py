@@ -1,0 +1,89 @@
+"""Feature files: one safetensors file of vectors, [frames, size] a clip, checked where they are read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from safetensors import safe_open
+
+from evaluation.release import Release
+from hero_model.data.release import reading_release
+from hero_model.errors import InputError, refusing
+from hero_model.paths import check_input_file
+
+LARGEST_FEATURE = 1e6  # networks give numbers below a thousand; squares of far larger ones leave float32
+FLOATS = ("F16", "BF16", "F32", "F64")  # as safetensors calls them
+
+
+@dataclass(frozen=True)
+class FeatureFile:
+    """A file of vectors, one per frame, read clip by clip: a feature file, or an index of `encode`."""
+
+    path: Path
+    interval: float
+    size: int
+    names: list[str]
+
+    @classmethod
+    def of_release(cls, release: Release, name: str | None) -> "FeatureFile":
+        """The feature set `name`, or the only one there is. Raises InputError."""
+        files = release.feature_files()
+        if name is None and len(files) != 1:
+            raise InputError(f"{release.root}: {len(files)} feature sets, name one of: {', '.join(files) or 'none'}")
+        chosen = name if name is not None else next(iter(files))
+        if chosen not in files:
+            raise InputError(f"{release.root}: no feature set {chosen!r}, there are: {', '.join(files) or 'none'}")
+        with reading_release():
+            path = release.verified(files[chosen])
+        return cls.open(path)
+
+    @classmethod
+    def open(cls, path: Path, expected: str = "a feature file, as `features` writes them") -> "FeatureFile":
+        """Raises InputError where the file is none of ours."""
+        check_input_file(path, expected)
+        with refusing(f"{path}: not a readable safetensors file"), safe_open(path, "pt") as file:
+            metadata, names = file.metadata() or {}, sorted(file.keys())
+        if not names:
+            raise InputError(f"{path}: holds nothing, expected {expected}")
+        try:
+            interval, size = float(metadata["interval_s"]), int(metadata["dim"])
+        except (KeyError, ValueError) as error:
+            raise InputError(f"{path}: metadata must hold interval_s and dim, got {metadata}") from error
+        if not (0 < interval < float("inf") and size > 0):
+            raise InputError(f"{path}: interval_s and dim must be above 0, got {interval} and {size}")
+        return cls(path, interval, size, names)
+
+    def check(self, size: int, interval: float) -> None:
+        """Raises InputError where the vectors are not those a model expects."""
+        if self.size != size:
+            raise InputError(f"{self.path}: its vectors have {self.size} numbers, the model expects {size}")
+        if self.interval != interval:
+            raise InputError(f"{self.path}: one frame per {self.interval:g} s, the model expects {interval:g} s")
+
+    def read(self, names: Sequence[str]) -> dict[str, np.ndarray]:
+        """{name: float32 [frames, size]}. Raises InputError for a clip that is missing or has another form."""
+        known, found = set(self.names), {}
+        with safe_open(self.path, "pt") as file:
+            for name in names:
+                where = f"{self.path}: clip {name!r}"
+                if name not in known:
+                    raise InputError(f"{where}: not in it")
+                kind = file.get_slice(name).get_dtype()
+                if kind not in FLOATS:
+                    raise InputError(f"{where}: numbers of type {kind}, expected one of {', '.join(FLOATS)}")
+                found[name] = check_features(file.get_tensor(name).float().numpy(), self.size, where)
+        return found
+
+
+def check_features(features: object, size: int, where: str) -> np.ndarray:
+    """float32 [frames, size], at least one frame, each number within LARGEST_FEATURE; all else is an InputError."""
+    with refusing(f"{where}: no array of numbers"), np.errstate(over="ignore"):
+        array = np.asarray(features, np.float32)
+    if array.ndim != 2 or array.shape[1] != size or not len(array):
+        raise InputError(f"{where}: has shape {list(array.shape)}, expected [frames, {size}]")
+    if not np.isfinite(array).all():
+        raise InputError(f"{where}: holds values that are not finite in float32")
+    if np.abs(array).max() > LARGEST_FEATURE:
+        raise InputError(f"{where}: holds values beyond {LARGEST_FEATURE:g}")
+    return np.ascontiguousarray(array)

@@ -1,0 +1,72 @@
+"""Transformer layers of the library, run over packed sequences without padding."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import AttentionInterface, BertConfig
+from transformers.models.bert.modeling_bert import BertLayer
+
+from hero_model.data.batches import Runs
+
+
+def packed_attention(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    dropout: float = 0.0,
+    scaling: float | None = None,
+    runs: Runs = (),
+    **kwargs: Any,
+) -> tuple[Tensor, None]:
+    """Attention of the library's layers for sequences laid end to end.
+
+    query, key, value are [1, H, T, d]; each run of equally long sequences is one dense call of PyTorch's
+    SDPA, so nothing is spent on padding and no mask is needed. Returns [1, T, H, d].
+    """
+    outputs, start = [], 0
+    for count, length in runs:
+        end = start + count * length
+
+        def block(x: Tensor, s: int = start, e: int = end, n: int = count, t: int = length) -> Tensor:
+            return x[0, :, s:e].unflatten(1, (n, t)).transpose(0, 1)  # [n, H, t, d]
+
+        attended = nn.functional.scaled_dot_product_attention(
+            block(query), block(key), block(value), dropout_p=dropout, scale=scaling
+        )
+        outputs.append(attended.transpose(1, 2).flatten(0, 1))
+        start = end
+    return torch.cat(outputs)[None], None
+
+
+AttentionInterface.register("hero_packed", packed_attention)
+
+
+class Encoder(nn.Module):
+    """A stack of the library's post-LN BERT layers."""
+
+    def __init__(self, config: BertConfig) -> None:
+        super().__init__()
+        self.layer = nn.ModuleList(BertLayer(config, layer_idx=i) for i in range(config.num_hidden_layers))
+
+    def forward(self, x: Tensor, attention_mask: Tensor | None = None, **kwargs: Any) -> Tensor:
+        """[B, T, D] -> [B, T, D]; attention_mask is bool [B, 1, 1, T], True at places that may be seen."""
+        for layer in self.layer:
+            x = layer(x, attention_mask, **kwargs)
+        return x
+
+
+class PackedEncoder(Encoder):
+    """The same over sequences laid end to end."""
+
+    def __init__(self, config: BertConfig) -> None:
+        config._attn_implementation = "hero_packed"
+        super().__init__(config)
+
+    def forward_packed(self, x: Tensor, runs: Runs) -> Tensor:
+        """[T, D] -> [T, D]."""
+        if not runs:
+            return x
+        return self.forward(x[None], runs=runs)[0]

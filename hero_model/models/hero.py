@@ -1,0 +1,167 @@
+"""The hierarchical encoder (Sec. 3.1): cross-modal transformer, then temporal transformer.
+
+Shapes: B clips, F frames, R rows (clip, or clip with one answer), T places of the packed sequences,
+D hidden size; see hero_model.data.packing for what fills a ClipBatch.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+from transformers import initialization as init
+
+from hero_model.config import HeroConfig
+from hero_model.data.batches import ClipBatch, TextBatch
+from hero_model.models.embeddings import SEGMENT, FrameEmbedder, FrameTransform, PositionEmbedder, TextEmbedder
+from hero_model.models.encoder import Encoder, PackedEncoder
+
+
+class MatchingLinear(nn.Linear):
+    """A projection between spaces that are to be compared; `identity_start` lets it begin as the identity."""
+
+
+class HeroPreTrainedModel(PreTrainedModel):
+    """Weights, configuration and initialisation shared by every model of the package."""
+
+    config: HeroConfig
+    config_class = HeroConfig
+    base_model_prefix = "hero"
+    main_input_name = "features"
+    _supports_sdpa = True
+
+    def _init_weights(self, module: nn.Module) -> None:
+        """N(0, 0.02) for Linear and Embedding, zero biases and padding rows; convolutions as PyTorch has them."""
+        if isinstance(module, nn.Conv1d):
+            if self.config.identity_start:
+                init.dirac_(module.weight)
+            else:
+                init.kaiming_uniform_(module.weight, a=5**0.5)
+            return
+        if self.config.identity_start and isinstance(module, MatchingLinear):
+            init.eye_(module.weight)
+            init.zeros_(module.bias)
+            return
+        super()._init_weights(module)
+
+
+@dataclass
+class ClipEncoding:
+    """What the encoder knows of R rows of F frames."""
+
+    frames: Tensor  # [R, F, D] V^temp
+    mask: Tensor  # [R, F] bool, True at frames
+    cross_modal_input: Tensor  # [T, D]
+    cross_modal: Tensor  # [T, D]
+    collected: Tensor  # [R, F, D] V^cross, zero where a frame has no sentence
+    temporal_input: Tensor  # [R, F, D]
+    text: Tensor | None = None  # [R, L, D] outputs at the words appended to the temporal input (QA)
+
+
+class HeroModel(HeroPreTrainedModel):
+    """Clips in, contextualised frame vectors out (Eq. 1, 2)."""
+
+    def __init__(self, config: HeroConfig) -> None:
+        super().__init__(config)
+        self.text_embedder = TextEmbedder(config)
+        self.frame_embedder = FrameEmbedder(config)
+        self.cross_modal = PackedEncoder(config.layers(config.num_hidden_layers, "hero_packed"))
+        if config.frame_residual == "transform":
+            self.frame_transform = FrameTransform(config)
+        self.temporal_positions = PositionEmbedder(config.max_temporal_positions, config)
+        self.temporal = Encoder(config.layers(config.num_temporal_layers, "sdpa"))
+        self.post_init()
+
+    def forward(
+        self,
+        clips: ClipBatch,
+        masked: Tensor | None = None,
+        order: Tensor | None = None,
+        appended: TextBatch | None = None,
+    ) -> ClipEncoding:
+        """Encode clips.
+
+        masked: [B, F] bool, frames whose feature is hidden (MFM). order: [R, F] new place of each frame
+        (FOM; applied between the two transformers). appended: R texts that join the temporal
+        transformer's input (QA).
+        """
+        embedded, residual = self._frames(clips, masked)
+        cross_modal_input = self._packed_input(clips, embedded)
+        cross_modal = self.cross_modal.forward_packed(cross_modal_input, clips.packed.runs)
+        collected = self._collected(clips, cross_modal)
+        temporal_input = residual[clips.row_clips] + collected
+        x = temporal_input
+        if order is not None:
+            x = torch.zeros_like(x).scatter(1, order[..., None].expand_as(x), x)
+        frames, text = self._temporal(x, clips.mask[clips.row_clips], appended)
+        return ClipEncoding(
+            frames, clips.mask[clips.row_clips], cross_modal_input, cross_modal, collected, temporal_input, text
+        )
+
+    def encode_sentences(self, clips: ClipBatch) -> Tensor:
+        """Outputs of the cross-modal transformer alone, [T, D] (all that MLM needs)."""
+        embedded, _ = self._frames(clips, None, with_residual=False)
+        return self.cross_modal.forward_packed(self._packed_input(clips, embedded), clips.packed.runs)
+
+    def encode_texts(self, texts: TextBatch) -> Tensor:
+        """Texts without frames through the cross-modal transformer: [N, L, D], f_cross(0, W) of Sec. 3.2.3."""
+        packed = texts.packed
+        embedded = self.text_embedder(packed.word_ids, packed.word_positions)[packed.order]
+        return self.cross_modal.forward_packed(embedded, packed.runs)[texts.places]
+
+    def _frames(self, clips: ClipBatch, masked: Tensor | None, with_residual: bool = True) -> tuple[Tensor, Tensor]:
+        """The frame embeddings [B, F, D], and the residual that joins the temporal input [B, F, D]."""
+        features = clips.features
+        if masked is not None:
+            features = features.masked_fill(masked[..., None], 0)
+        segment = self.text_embedder.segments.weight[SEGMENT]
+        embedded = self.frame_embedder(features, self._frame_positions(clips), segment, masked)
+        if self.config.frame_residual == "transform" and with_residual:
+            return embedded, self.frame_transform(features, masked)
+        return embedded, embedded
+
+    def _frame_positions(self, clips: ClipBatch) -> Tensor:
+        """Row of the position table for each frame, [B, F].
+
+        Where the embedding is the residual it has to tell the place in the clip ("to avoid losing
+        positional information", Sec. 3.1); the released code counts inside the sentence's group.
+        """
+        count = clips.mask.shape[1]
+        if self.config.frame_residual == "embedding":
+            return torch.arange(count, device=clips.mask.device).expand(len(clips.mask), count)
+        positions = torch.zeros(clips.mask.numel(), dtype=torch.long, device=clips.mask.device)
+        positions[clips.packed.frames] = clips.packed.frame_positions
+        return positions.view_as(clips.mask)
+
+    def _packed_input(self, clips: ClipBatch, embedded: Tensor) -> Tensor:
+        """[frames; words] of every sentence, laid end to end: [T, D]."""
+        packed = clips.packed
+        words = self.text_embedder(packed.word_ids, packed.word_positions)
+        return torch.cat([embedded.flatten(0, 1)[packed.frames], words])[packed.order]
+
+    def _collected(self, clips: ClipBatch, states: Tensor) -> Tensor:
+        """V^cross: outputs at the frames' places, [T, D] -> [R, F, D]."""
+        return self._to_frames(clips, states[clips.packed.frame_places])
+
+    @staticmethod
+    def _to_frames(clips: ClipBatch, paired: Tensor) -> Tensor:
+        """Vectors of the P paired frames at their rows and frames, zero elsewhere: [P, D] -> [R, F, D]."""
+        rows, width = len(clips.row_clips), clips.mask.shape[1]
+        empty = paired.new_zeros(rows * width, paired.shape[1])
+        return empty.index_add(0, clips.targets, paired).view(rows, width, -1)
+
+    def _temporal(self, x: Tensor, mask: Tensor, appended: TextBatch | None) -> tuple[Tensor, Tensor | None]:
+        count = x.shape[1]
+        x = self.temporal_positions(x)
+        if appended is not None:
+            packed = appended.packed
+            words = self.text_embedder(packed.word_ids, packed.word_positions)[packed.order]
+            x = torch.cat([x, words[appended.places]], dim=1)
+            mask = torch.cat([mask, appended.mask], dim=1)
+        out = self.temporal(x, attention_mask(mask))
+        return out[:, :count], out[:, count:] if appended is not None else None
+
+
+def attention_mask(mask: Tensor) -> Tensor | None:
+    """bool [B, T] -> the form SDPA takes, [B, 1, 1, T], or None where nothing is padded."""
+    return None if bool(mask.all()) else mask[:, None, None, :]
