@@ -15,10 +15,13 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from annotation.marketplace import clock, faults, settle, wire
-from annotation.marketplace.errors import ApiError, front_door, service_fault
+from annotation.marketplace import clock
 from annotation.marketplace.operations import HANDLERS
-from annotation.marketplace.signature import authenticate
+from annotation.marketplace.protocol import codec
+from annotation.marketplace.protocol.errors import ApiError, front_door, service_fault
+from annotation.marketplace.protocol.signature import authenticate
+from annotation.marketplace.testing import faults
+from annotation.marketplace.work import due_transitions
 
 log = logging.getLogger("marketplace.api")
 
@@ -37,14 +40,14 @@ def requester_api(request: HttpRequest) -> HttpResponse:
         skew = faults.take("clock_skew", name)
         wall_clock = timezone.now() + dt.timedelta(seconds=skew.seconds if skew else 0)
         requester = authenticate(request, body, wall_clock)
-        wire.operation(name)
+        codec.operation(name)
         _before(name)
-        members = wire.decode(name, body)
+        members = codec.decode(name, body)
         now = clock.now()
-        settle.settle(now)
+        due_transitions.settle(now)
         with transaction.atomic():
             answer = HANDLERS[name](requester, members, now)
-        content = wire.encode(name, answer)
+        content = codec.encode(name, answer)
     except ApiError as error:
         return _response(error.status, json.dumps(error.body()).encode())
     except DatabaseError:

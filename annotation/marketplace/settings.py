@@ -81,7 +81,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "annotation.marketplace.worker_site.context.site",
+                "annotation.marketplace.worker_site.context_processors.site",
             ]
         },
     }

@@ -186,7 +186,7 @@ def _seconds(value: float) -> str:
 
 def _write_features(folder: Path, clips: Sequence[Clip]) -> list[Written]:
     """`features/<model>.safetensors` for every model that described the clips. Raises Refused."""
-    from annotation.feature_store import save_features
+    from annotation.media.feature_store import save_features
 
     vectors: dict[str, dict[str, NDArray[np.float32]]] = defaultdict(dict)
     intervals: dict[str, float] = {}

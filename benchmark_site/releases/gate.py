@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from annotation.models import Worker
-from annotation.rules import fold
+from annotation.review.text_rules import fold
 from benchmark_site.releases.errors import Refused
 from benchmark_site.releases.models import OPTIONS, Item, Negative, Release, Split
 from benchmark_site.releases.seal import HIDDEN

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from django.db import connection
 
-from annotation.feature_store import save_features
+from annotation.media.feature_store import save_features
 from annotation.models import Answer, Clip, Query, Question, Segment, Subtitle, Video
 from annotation.models.items import content_id
 from benchmark_site.releases.claims import claim

@@ -14,10 +14,11 @@ from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from annotation.marketplace import clock, lifecycle
-from annotation.marketplace.answers import RESERVED, answers_document
+from annotation.marketplace import clock
 from annotation.marketplace.models import Assignment
-from annotation.marketplace.question import NO_ASSIGNMENT
+from annotation.marketplace.questions.answer_xml import RESERVED, answers_document
+from annotation.marketplace.questions.question import NO_ASSIGNMENT
+from annotation.marketplace.work import lifecycle
 
 MAX_ANSWER_BYTES = 1_048_576
 

@@ -13,7 +13,7 @@ from adversarial.__main__ import main
 from adversarial.errors import ItemError
 from adversarial.leaks.audit import audit_release
 from adversarial.leaks.view import read_features
-from annotation.feature_store import save_features
+from annotation.media.feature_store import save_features
 
 from .world import make_world, only_moments, only_questions, write_world
 

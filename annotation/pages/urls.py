@@ -1,0 +1,18 @@
+"""Pages of the collecting side."""
+
+from django.urls import path
+
+from annotation.pages import views
+
+urlpatterns = [
+    path("batches/", views.BatchList.as_view(), name="batches"),
+    path("batches/new/", views.BatchCreate.as_view(), name="batch-new"),
+    path("batches/<int:pk>/", views.BatchDetail.as_view(), name="batch"),
+    path("batches/<int:pk>/launch/", views.launch, name="batch-launch"),
+    path("batches/<int:pk>/close/", views.close, name="batch-close"),
+    path("batches/<int:pk>/review/", views.BatchReview.as_view(), name="batch-review"),
+    path("assignments/<int:pk>/decide/", views.decide, name="assignment-decide"),
+    path("clips/<int:pk>/", views.ClipDetail.as_view(), name="clip"),
+    path("media/clip/<str:token>.mp4", views.clip_file, name="clip-file"),
+    path("task/<str:unit>/", views.TaskFrame.as_view(), name="task"),
+]
