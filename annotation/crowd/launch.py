@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from annotation.crowd.client import Crowd
 from annotation.crowd.collect import collect
+from annotation.enqueue import CLOSE_BATCH, LAUNCH_BATCH, enqueue
 from annotation.models import Assignment, Batch, Clip, GroupQualification, Hit, Segment, Video
 from annotation.models.crowd import Kind
 from annotation.review import ledger
@@ -45,8 +46,6 @@ def request_launch(batch_id: int) -> None:
 
     Raises LaunchError where there is nothing to ask or the worst case exceeds the budget.
     """
-    from annotation import tasks
-
     with transaction.atomic():
         batch = Batch.objects.select_for_update().get(pk=batch_id)
         if batch.state != Batch.State.DRAFT:
@@ -71,7 +70,7 @@ def request_launch(batch_id: int) -> None:
         batch.state = Batch.State.LAUNCHING
         batch.error = ""
         batch.save(update_fields=["state", "error"])
-        transaction.on_commit(lambda: tasks.launch_batch.delay(batch_id=batch_id))
+        enqueue(LAUNCH_BATCH, batch_id=batch_id)
 
 
 def launch(batch_id: int) -> None:
@@ -102,15 +101,13 @@ def launch(batch_id: int) -> None:
 
 def request_close(batch_id: int) -> None:
     """Stop asking: no new work is accepted, what is submitted is still reviewed and paid. Raises LaunchError."""
-    from annotation import tasks
-
     with transaction.atomic():
         batch = Batch.objects.select_for_update().get(pk=batch_id)
         if batch.state != Batch.State.OPEN:
             raise LaunchError(f"“{batch}” is {batch.get_state_display()}: only an open batch can be closed")
         batch.state = Batch.State.CLOSING
         batch.save(update_fields=["state"])
-        transaction.on_commit(lambda: tasks.close_batch.delay(batch_id=batch_id))
+        enqueue(CLOSE_BATCH, batch_id=batch_id)
 
 
 def close(batch_id: int) -> bool:

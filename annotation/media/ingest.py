@@ -16,6 +16,7 @@ from django.core.files import File
 from django.core.files.storage import default_storage
 from django.db import transaction
 
+from annotation.enqueue import INGEST_VIDEO, enqueue
 from annotation.media.cutting import ClipWriter
 from annotation.media.feature_store import save_features
 from annotation.media.subtitles import SubtitleError, read_subtitles
@@ -47,8 +48,6 @@ def add_video(
 
     Raises SubtitleError where the subtitle file cannot be read (then nothing is stored).
     """
-    from annotation import tasks
-
     known = Video.objects.filter(public_id=public_id).first()
     if known is not None:
         return known
@@ -62,7 +61,7 @@ def add_video(
         Subtitle.objects.bulk_create(
             Subtitle(video=video, start=round(start, 3), end=round(end, 3), text=text) for start, end, text in sentences
         )
-        transaction.on_commit(lambda: tasks.ingest_video.delay(video_id=video.pk))
+        enqueue(INGEST_VIDEO, video_id=video.pk)
     return video
 
 

@@ -12,6 +12,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from annotation.crowd.client import Crowd
+from annotation.enqueue import PUSH_DECISION, enqueue
 from annotation.models import Answer, Assignment, Batch, Hit, Query, Question, Segment
 from annotation.models.crowd import Kind
 from annotation.models.items import free_id
@@ -38,8 +39,6 @@ def decide(assignment_id: int, verdict: Verdict, user: User | None, feedback: st
     The first of two reviewers wins. Raises ReviewError on a second decision, on a rejection without a reason and on
     the use of an answer that is not valid.
     """
-    from annotation import tasks
-
     if verdict == Verdict.REJECT and not feedback.strip():
         raise ReviewError("a rejection needs a reason: the worker reads it")
     with transaction.atomic():
@@ -60,7 +59,7 @@ def decide(assignment_id: int, verdict: Verdict, user: User | None, feedback: st
         assignment.reviewed_by_id = None if user is None else user.pk
         assignment.reviewed_at = timezone.now()
         assignment.save()
-        transaction.on_commit(lambda: tasks.push_decision.delay(assignment_id=assignment_id))
+        enqueue(PUSH_DECISION, assignment_id=assignment_id)
     return assignment
 
 
