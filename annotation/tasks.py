@@ -5,10 +5,9 @@ from __future__ import annotations
 from celery import shared_task
 from django.db import InterfaceError, OperationalError
 
-from annotation.crowd import collect, enrolment, launch
+from annotation.crowd import collect, decisions, enrolment, launch
 from annotation.crowd.client import CrowdError
 from annotation.models import Assignment, Batch, Video
-from annotation.review import verdicts
 
 RETRY = {
     "autoretry_for": (OperationalError, InterfaceError, *CrowdError),
@@ -44,7 +43,7 @@ def close_batch(batch_id: int) -> None:
 @shared_task(**RETRY)
 def push_decision(assignment_id: int) -> None:
     """Tell the marketplace a reviewer's verdict."""
-    verdicts.push_decision(assignment_id)
+    decisions.push_decision(assignment_id)
 
 
 @shared_task(**RETRY)

@@ -9,7 +9,7 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import ParseError, fromstring
 
 from annotation.models import Hit
-from annotation.review.answer_forms import TASK_FORMS
+from annotation.review.answer_forms import ANSWER_FORMS
 
 MAX_ANSWER_BYTES = 200_000
 
@@ -45,7 +45,7 @@ def read_payload(xml: str, hit: Hit) -> dict[str, Any]:
         raise AnswerError(f"its field “answer” is not JSON: {error}") from error
     if not isinstance(data, dict):
         raise AnswerError("its field “answer” is not a JSON object")
-    form = TASK_FORMS[hit.batch.kind](data, hit=hit)
+    form = ANSWER_FORMS[hit.batch.kind](data, hit=hit)
     if not form.is_valid():
         raise AnswerError("; ".join(f"{name}: {' '.join(map(str, errors))}" for name, errors in form.errors.items()))
     return form.payload()

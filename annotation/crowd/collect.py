@@ -7,7 +7,7 @@ from django.db import transaction
 from annotation.crowd.answer_xml import AnswerError, read_payload
 from annotation.crowd.client import Crowd, Submitted
 from annotation.models import Assignment, Batch, Hit, Worker
-from annotation.review import quality_flags
+from annotation.review.answer_forms import ANSWER_FORMS
 
 
 def collect(batch_id: int, every_hit: bool = False) -> int:
@@ -43,8 +43,8 @@ def _store(hit: Hit, answer: Submitted) -> bool:
     if not created:
         return False
     try:
-        assignment.payload = read_payload(answer.answer, hit)
-        assignment.evidence = quality_flags.gather(assignment)
+        assignment.payload = payload = read_payload(answer.answer, hit)
+        assignment.evidence = ANSWER_FORMS[hit.batch.kind].find_flags(assignment, payload)
     except AnswerError as error:
         assignment.evidence = [f"not a valid answer: {error}"]
     if worker.group and worker.group != hit.batch.kind:

@@ -6,9 +6,11 @@ from django.db import transaction
 from django.db.models import Count
 
 from annotation.crowd.client import Crowd
-from annotation.crowd.launch import GROUP_NUMBER, group_qualification
-from annotation.models import Worker
+from annotation.models import GroupQualification, Worker
 from annotation.models.crowd import Kind
+
+GROUP_NUMBER = {Kind.SEGMENT: 1, Kind.QUERY: 2, Kind.QA: 3}
+QUALIFICATION_NAME = "HERO Bench annotator group"
 
 
 def open_enrolment(environment: str) -> None:
@@ -29,6 +31,19 @@ def admit_workers(environment: str) -> int:
         if not worker.blocked:
             crowd.grant(request.request_id, GROUP_NUMBER[Kind(worker.group)])
     return len(requests)
+
+
+def group_qualification(crowd: Crowd, environment: str) -> GroupQualification:
+    """Our group qualification in this environment, created there and remembered here."""
+    known = GroupQualification.objects.filter(environment=environment).first()
+    if known is not None:
+        return known
+    type_id = crowd.group_qualification(
+        QUALIFICATION_NAME, "Joins one of three groups of annotators: marking moments, describing, or asking."
+    )
+    return GroupQualification.objects.get_or_create(
+        environment=environment, defaults={"qualification_type_id": type_id}
+    )[0]
 
 
 @transaction.atomic

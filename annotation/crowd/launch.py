@@ -12,13 +12,12 @@ from django.urls import reverse
 
 from annotation.crowd.client import Crowd
 from annotation.crowd.collect import collect
+from annotation.crowd.enrolment import GROUP_NUMBER, group_qualification
 from annotation.enqueue import CLOSE_BATCH, LAUNCH_BATCH, enqueue
-from annotation.models import Assignment, Batch, Clip, GroupQualification, Hit, Segment, Video
+from annotation.models import Assignment, Batch, Clip, Hit, Segment, Video
 from annotation.models.crowd import Kind
 from annotation.review import ledger
 
-GROUP_NUMBER = {Kind.SEGMENT: 1, Kind.QUERY: 2, Kind.QA: 3}
-QUALIFICATION_NAME = "HERO Bench annotator group"
 UNIT_SALT = "annotation.unit"
 EXTERNAL_QUESTION = "http://mechanicalturk.amazonaws.com/AWSMechanicalTurkDataSchemas/2006-07-14/ExternalQuestion.xsd"
 WORDING = {
@@ -142,19 +141,6 @@ def external_question(hit: Hit) -> str:
     SubElement(root, "ExternalURL").text = settings.SITE_URL + reverse("task", args=[unit])
     SubElement(root, "FrameHeight").text = "0"
     return tostring(root, encoding="unicode")
-
-
-def group_qualification(crowd: Crowd, environment: str) -> GroupQualification:
-    """Our group qualification in this environment, created there and remembered here."""
-    known = GroupQualification.objects.filter(environment=environment).first()
-    if known is not None:
-        return known
-    type_id = crowd.group_qualification(
-        QUALIFICATION_NAME, "Joins one of three groups of annotators: marking moments, describing, or asking."
-    )
-    return GroupQualification.objects.get_or_create(
-        environment=environment, defaults={"qualification_type_id": type_id}
-    )[0]
 
 
 def _hit_type(crowd: Crowd, batch: Batch) -> str:

@@ -28,7 +28,7 @@ from annotation.crowd.launch import UNIT_SALT, WORDING
 from annotation.media.clip_files import clip_url
 from annotation.models import Batch, Hit, Receipt
 from annotation.models.crowd import Kind
-from annotation.review.answer_forms import TASK_FORMS, TaskForm
+from annotation.review.answer_forms import ANSWER_FORMS, AnswerForm
 
 PREVIEW = "ASSIGNMENT_ID_NOT_AVAILABLE"
 TOKEN_SALT = "annotation.task"  # noqa: S105 (a salt, no password)
@@ -50,7 +50,7 @@ def task_failed(request: HttpRequest) -> HttpResponse:
 
 @method_decorator(csrf_exempt, name="dispatch")
 @method_decorator(framed, name="dispatch")
-class TaskFrame(View):
+class TaskPage(View):
     """GET shows the task (a preview without an assignment), POST checks the answer and hands it to the marketplace.
 
     Addresses of tasks stay with the workers who saw them, so a task that is over is not shown any more: its clip,
@@ -73,11 +73,11 @@ class TaskFrame(View):
         if _is_over(hit, preview=ids["assignment"] == PREVIEW):
             return _refusal(request, "This task is over. Please take another one.", status=410)
         if ids["assignment"] == PREVIEW:
-            return self._page(request, hit, TASK_FORMS[hit.batch.kind](hit=hit), token="")
+            return self._page(request, hit, ANSWER_FORMS[hit.batch.kind](hit=hit), token="")
         if not ids["worker"] or _origin(str(ids["submit_to"])) not in settings.CROWD_ORIGINS:
             return _refusal(request, "This page must be opened from the marketplace's task frame.")
         token = signing.dumps(ids, salt=TOKEN_SALT)
-        return self._page(request, hit, TASK_FORMS[hit.batch.kind](hit=hit), token=token)
+        return self._page(request, hit, ANSWER_FORMS[hit.batch.kind](hit=hit), token=token)
 
     def post(self, request: HttpRequest, hit: Hit) -> HttpResponse:
         try:
@@ -88,7 +88,7 @@ class TaskFrame(View):
             return _refusal(request, "A preview cannot be submitted: accept the task first.")
         if ids["hit"] != hit.pk:
             return _refusal(request, "This form belongs to another task.")
-        form = TASK_FORMS[hit.batch.kind](request.POST, hit=hit)
+        form = ANSWER_FORMS[hit.batch.kind](request.POST, hit=hit)
         if not form.is_valid():
             return self._page(request, hit, form, token=request.POST["token"], status=422)
         answer = json.dumps(form.payload(), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
@@ -102,7 +102,7 @@ class TaskFrame(View):
         context = {"ids": ids, "answer": answer, "receipt": receipt}
         return render(request, "annotation/submit.html", context)
 
-    def _page(self, request: HttpRequest, hit: Hit, form: TaskForm, *, token: str, status: int = 200) -> HttpResponse:
+    def _page(self, request: HttpRequest, hit: Hit, form: AnswerForm, *, token: str, status: int = 200) -> HttpResponse:
         clip = hit.shown_clip
         title, _ = WORDING[Kind(hit.batch.kind)]
         context = {

@@ -2,7 +2,9 @@
 
 from django.urls import path
 
+from annotation.media.clip_files import clip_file
 from annotation.pages import views
+from annotation.pages.task_page import TaskPage
 
 urlpatterns = [
     path("batches/", views.BatchList.as_view(), name="batches"),
@@ -13,6 +15,6 @@ urlpatterns = [
     path("batches/<int:pk>/review/", views.BatchReview.as_view(), name="batch-review"),
     path("assignments/<int:pk>/decide/", views.decide, name="assignment-decide"),
     path("clips/<int:pk>/", views.ClipDetail.as_view(), name="clip"),
-    path("media/clip/<str:token>.mp4", views.clip_file, name="clip-file"),
-    path("task/<str:unit>/", views.TaskFrame.as_view(), name="task"),
+    path("media/clip/<str:token>.mp4", clip_file, name="clip-file"),
+    path("task/<str:unit>/", TaskPage.as_view(), name="task"),
 ]

@@ -13,25 +13,11 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 from django.views.generic import CreateView, DetailView, ListView
 
-from annotation.crowd import launch as hits
-from annotation.media.clip_files import clip_file, clip_url
+from annotation.crowd.launch import LaunchError, request_close, request_launch, units
+from annotation.media.clip_files import clip_url
 from annotation.models import Assignment, Batch, Clip, Hit
-from annotation.pages.task_page import TaskFrame
+from annotation.pages.forms import BatchForm
 from annotation.review import ledger, verdicts
-from annotation.review.answer_forms import BatchForm
-
-__all__ = [
-    "BatchCreate",
-    "BatchDetail",
-    "BatchList",
-    "BatchReview",
-    "ClipDetail",
-    "TaskFrame",
-    "clip_file",
-    "close",
-    "decide",
-    "launch",
-]
 
 
 class BatchList(ListView):
@@ -73,7 +59,7 @@ class BatchDetail(DetailView):
         counts = dict(assignments.values_list("state").order_by("state").annotate(Count("id")))
         done = batch.hits.filter(state=Hit.State.DONE).count()
         total = batch.hits.count()
-        todo = hits.units(batch) if batch.state == Batch.State.DRAFT else []
+        todo = units(batch) if batch.state == Batch.State.DRAFT else []
         return super().get_context_data(
             hits_done=done,
             hits_total=total,
@@ -93,9 +79,9 @@ class BatchDetail(DetailView):
 def launch(request: HttpRequest, pk: int) -> HttpResponse:
     """Launch a draft; what forbids it is shown on its page."""
     try:
-        hits.request_launch(pk)
+        request_launch(pk)
         messages.success(request, "Launching. The crowd sees the first tasks in a moment.")
-    except hits.LaunchError as error:
+    except LaunchError as error:
         messages.error(request, f"Not launched: {error}.")
     return redirect("batch", pk=pk)
 
@@ -104,9 +90,9 @@ def launch(request: HttpRequest, pk: int) -> HttpResponse:
 def close(request: HttpRequest, pk: int) -> HttpResponse:
     """End an open batch early."""
     try:
-        hits.request_close(pk)
+        request_close(pk)
         messages.success(request, "Closing: nobody can start on it any more; what is submitted is still paid.")
-    except hits.LaunchError as error:
+    except LaunchError as error:
         messages.error(request, f"Not closed: {error}.")
     return redirect("batch", pk=pk)
 

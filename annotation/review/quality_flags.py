@@ -1,11 +1,12 @@
-"""What speaks against an answer. Evidence is shown to the reviewer; it never rejects by itself."""
+"""What speaks against an answer. Flags are shown to the reviewer; they never reject by themselves."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import QuerySet
+
 from annotation.models import Assignment
-from annotation.models.crowd import Kind
 from annotation.review import text_rules
 
 COPIED = 0.8
@@ -24,16 +25,9 @@ def alike(a: str, b: str) -> float:
     return len(left & right) / len(left | right) if left | right else 1.0
 
 
-def gather(assignment: Assignment) -> list[str]:
-    """Sentences for the reviewer about one collected answer with a valid payload."""
-    payload = assignment.payload or {}
-    if assignment.hit.batch.kind == Kind.SEGMENT:
-        return _about_segment(assignment, payload)
-    return _about_text(assignment, payload)
-
-
-def _about_segment(assignment: Assignment, payload: dict[str, Any]) -> list[str]:
-    length = payload["end"] - payload["start"]
+def of_segment(assignment: Assignment, start: float, end: float) -> list[str]:
+    """Flags of a marked moment; `start` and `end` in seconds of the clip."""
+    length = end - start
     share = length / assignment.hit.shown_clip.duration
     low, high = text_rules.USUAL_SEGMENT_S
     found = []
@@ -41,32 +35,23 @@ def _about_segment(assignment: Assignment, payload: dict[str, Any]) -> list[str]
         found.append(f"marks {share:.0%} of the clip")
     if not low <= length <= high:
         found.append(f"lasts {length:.1f} s (usual: {low:g} to {high:g} s)")
-    same = (
-        Assignment.objects.filter(worker=assignment.worker, hit__batch__kind=Kind.SEGMENT, payload__isnull=False)
-        .exclude(pk=assignment.pk)
-        .filter(payload__start=payload["start"], payload__end=payload["end"])
-        .count()
-    )
+    same = _others_of_worker(assignment).filter(payload__start=start, payload__end=end).count()
     if same:
         found.append(f"the same start and end as {same} other answers of this worker")
     return found
 
 
-def _about_text(assignment: Assignment, payload: dict[str, Any]) -> list[str]:
-    text = _main_text(payload)
+def of_text(assignment: Assignment, payload: dict[str, Any], field: str) -> list[str]:
+    """Flags of a written answer; `field` names the text that is looked at."""
+    text = payload[field]
     found = []
     said = [str(row["text"]) for row in assignment.hit.shown_clip.subtitles()]
     copied = max((alike(text, sentence) for sentence in said), default=0.0)
     if copied >= COPIED:
         found.append(f"repeats what is said in the clip ({copied:.0%} alike)")
-    earlier = (
-        Assignment.objects.filter(
-            hit__batch__kind=assignment.hit.batch.kind, worker=assignment.worker, payload__isnull=False
-        )
-        .exclude(pk=assignment.pk)
-        .exclude(hit__batch__isnull=True)
-    )
-    same = sum(text_rules.fold(_main_text(row.payload or {})) == text_rules.fold(text) for row in earlier)
+    folded = text_rules.fold(text)
+    earlier = _others_of_worker(assignment).values_list(f"payload__{field}", flat=True)
+    same = sum(text_rules.fold(other) == folded for other in earlier)
     if same:
         found.append(f"the same text as {same} other answers of this worker")
     tokens = [token.casefold() for token in text_rules.words(text)]
@@ -75,5 +60,8 @@ def _about_text(assignment: Assignment, payload: dict[str, Any]) -> list[str]:
     return found
 
 
-def _main_text(payload: dict[str, Any]) -> str:
-    return str(payload.get("query") or payload.get("question") or "")
+def _others_of_worker(assignment: Assignment) -> QuerySet[Assignment]:
+    """The worker's other valid answers to tasks of the same kind."""
+    kind = assignment.hit.batch.kind
+    answers = Assignment.objects.filter(worker=assignment.worker, hit__batch__kind=kind, payload__isnull=False)
+    return answers.exclude(pk=assignment.pk)

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from annotation.crowd import collect, enrolment
-from annotation.crowd import launch as hits
+from annotation.crowd import collect, decisions, enrolment, launch
+from annotation.crowd.client import Crowd
 from annotation.models import Assignment, Batch, Clip, Hit, LedgerEntry, Query, Segment, Worker
 from annotation.models.crowd import Kind
 from annotation.review import ledger, verdicts
@@ -80,15 +80,15 @@ def make_batch(kind: Kind = Kind.SEGMENT, budget: str = "5.00", **values: Any) -
     )
 
 
-def launch(batch: Batch) -> Batch:
-    hits.request_launch(batch.pk)
-    hits.launch(batch.pk)
+def launch_batch(batch: Batch) -> Batch:
+    launch.request_launch(batch.pk)
+    launch.launch(batch.pk)
     batch.refresh_from_db()
     return batch
 
 
 def every_hit() -> list[dict[str, Any]]:
-    pages = hits.Crowd("local").client.get_paginator("list_hits").paginate()
+    pages = Crowd("local").client.get_paginator("list_hits").paginate()
     return [hit for page in pages for hit in page["HITs"]]
 
 
@@ -100,7 +100,7 @@ def test_workers_join_the_smallest_group_and_stay_in_it(annotators: list[WorkerB
 
 
 def test_a_group_sees_its_own_stage_only(clip: Clip, annotators: list[WorkerBrowser]) -> None:
-    batch = launch(make_batch())
+    batch = launch_batch(make_batch())
     sees = [batch.hit_type_id in worker.get("/").hit_types for worker in annotators]
     assert sees == [True, False, False] * 2
 
@@ -108,8 +108,8 @@ def test_a_group_sees_its_own_stage_only(clip: Clip, annotators: list[WorkerBrow
 def test_an_answer_becomes_a_segment_is_paid_once_and_closes_the_batch(
     clip: Clip, crowd: Site, annotators: list[WorkerBrowser]
 ) -> None:
-    before = hits.Crowd("local").balance()
-    batch = launch(make_batch())
+    before = Crowd("local").balance()
+    batch = launch_batch(make_batch())
     first, second = annotators[0], annotators[3]
     first.do(batch.hit_type_id, answer=json.dumps(GOOD))
     assert collect.collect(batch.pk) == 0, "one of two has answered: not reviewable yet"
@@ -120,7 +120,7 @@ def test_an_answer_becomes_a_segment_is_paid_once_and_closes_the_batch(
     for assignment in Assignment.objects.all():
         verdicts.decide(assignment.pk, Verdict.USE, None)
         for _ in range(3):
-            verdicts.push_decision(assignment.pk)
+            decisions.push_decision(assignment.pk)
     segment = Segment.objects.get()
     assert (segment.start, segment.end, segment.votes) == (5.0, 12.0, 2)
     totals = ledger.totals(batch)
@@ -128,13 +128,13 @@ def test_an_answer_becomes_a_segment_is_paid_once_and_closes_the_batch(
     assert LedgerEntry.objects.filter(kind="reward").count() == 2
     batch.refresh_from_db()
     assert batch.state == Batch.State.CLOSED
-    assert hits.Crowd("local").balance() == before - totals["spent"]
+    assert Crowd("local").balance() == before - totals["spent"]
 
 
 def test_a_rejected_answer_is_not_paid_and_asked_for_again(
     clip: Clip, annotators: list[WorkerBrowser], crowd: Site
 ) -> None:
-    batch = launch(make_batch(assignments_per_hit=1))
+    batch = launch_batch(make_batch(assignments_per_hit=1))
     annotators[0].do(batch.hit_type_id, answer=json.dumps({"start": 0.0, "end": 29.5}))
     collect.collect(batch.pk)
     bad = Assignment.objects.get()
@@ -143,20 +143,20 @@ def test_a_rejected_answer_is_not_paid_and_asked_for_again(
         verdicts.decide(bad.pk, Verdict.REJECT, None)
     verdicts.decide(bad.pk, Verdict.REJECT, None, "please mark one moment")
     for _ in range(2):
-        verdicts.push_decision(bad.pk)
+        decisions.push_decision(bad.pk)
     assert "please mark one moment" in annotators[0].table()
     assert ledger.totals(batch)["spent"] == 0
     assert Hit.objects.get().wanted == 2
     annotators[3].do(batch.hit_type_id, answer=json.dumps(GOOD))
     collect.collect(batch.pk)
     verdicts.decide(Assignment.objects.latest("pk").pk, Verdict.USE, None)
-    verdicts.push_decision(Assignment.objects.latest("pk").pk)
+    decisions.push_decision(Assignment.objects.latest("pk").pk)
     assert Batch.objects.get().state == Batch.State.CLOSED
     assert ledger.totals(batch)["held"] == 0
 
 
 def test_the_first_of_two_reviewers_wins(clip: Clip, annotators: list[WorkerBrowser]) -> None:
-    batch = launch(make_batch(assignments_per_hit=1))
+    batch = launch_batch(make_batch(assignments_per_hit=1))
     annotators[0].do(batch.hit_type_id, answer=json.dumps(GOOD))
     collect.collect(batch.pk)
     assignment = Assignment.objects.get()
@@ -169,7 +169,7 @@ def test_the_first_of_two_reviewers_wins(clip: Clip, annotators: list[WorkerBrow
 def test_an_answer_that_breaks_a_rule_is_kept_verbatim_and_cannot_be_used(
     clip: Clip, annotators: list[WorkerBrowser]
 ) -> None:
-    batch = launch(make_batch(assignments_per_hit=1))
+    batch = launch_batch(make_batch(assignments_per_hit=1))
     annotators[0].do(batch.hit_type_id, answer=json.dumps({"start": 9, "end": 500}))
     collect.collect(batch.pk)
     assignment = Assignment.objects.get()
@@ -180,45 +180,45 @@ def test_an_answer_that_breaks_a_rule_is_kept_verbatim_and_cannot_be_used(
 
 
 def test_launching_again_after_a_crash_makes_no_second_hit(clip: Clip, crowd: Site) -> None:
-    batch = launch(make_batch())
+    batch = launch_batch(make_batch())
     # The crash came between the marketplace's answer and our commit.
     known = Hit.objects.get().hit_id
     Hit.objects.update(state=Hit.State.WAITING, hit_id=None)
     Batch.objects.update(state=Batch.State.LAUNCHING)
-    hits.launch(batch.pk)
+    launch.launch(batch.pk)
     assert Hit.objects.get().hit_id == known
     # And with the lookup by annotation out of the way, the token alone finds it.
     hit = Hit.objects.get()
-    again = hits.Crowd("local").create_hit(
+    again = Crowd("local").create_hit(
         hit_type_id=batch.hit_type_id,
-        question=hits.external_question(hit),
+        question=launch.external_question(hit),
         token=hit.request_token,
         annotation=hit.request_token,
         assignments=2,
     )
     assert again == known
-    assert list(hits.Crowd("local").hits_by_annotation().values()).count(known) == 1
+    assert list(Crowd("local").hits_by_annotation().values()).count(known) == 1
 
 
 def test_a_lost_answer_of_create_hit_is_one_hit(clip: Clip, crowd: Site) -> None:
     batch = make_batch()
-    before = set(hits.Crowd("local").hits_by_annotation().values())
-    hits.request_launch(batch.pk)
+    before = set(Crowd("local").hits_by_annotation().values())
+    launch.request_launch(batch.pk)
     crowd.faults(add={"kind": "lost_answer", "operation": "CreateHITWithHITType", "remaining": 1})
-    hits.launch(batch.pk)
+    launch.launch(batch.pk)
     made = [hit["HITId"] for hit in every_hit() if hit["HITId"] not in before]
     assert made == [Hit.objects.get().hit_id]
     assert Hit.objects.get().state == Hit.State.OPEN
 
 
 def test_a_lost_answer_of_approve_pays_once(clip: Clip, annotators: list[WorkerBrowser], crowd: Site) -> None:
-    batch = launch(make_batch(assignments_per_hit=1))
+    batch = launch_batch(make_batch(assignments_per_hit=1))
     annotators[0].do(batch.hit_type_id, answer=json.dumps(GOOD))
     collect.collect(batch.pk)
     assignment = Assignment.objects.get()
     verdicts.decide(assignment.pk, Verdict.USE, None)
     crowd.faults(add={"kind": "lost_answer", "operation": "ApproveAssignment", "remaining": 1})
-    verdicts.push_decision(assignment.pk)
+    decisions.push_decision(assignment.pk)
     assignment.refresh_from_db()
     assert assignment.state == Assignment.State.APPROVED
     assert LedgerEntry.objects.filter(kind="reward").count() == 1
@@ -231,8 +231,8 @@ def test_what_cannot_be_launched_says_why_and_leaves_nothing(
     clip: Clip, crowd: Site, change: dict[str, Any], reason: str
 ) -> None:
     batch = make_batch(**change)
-    with pytest.raises(hits.LaunchError, match=reason):
-        hits.request_launch(batch.pk)
+    with pytest.raises(launch.LaunchError, match=reason):
+        launch.request_launch(batch.pk)
     assert not Hit.objects.exists()
     assert not LedgerEntry.objects.exists()
 
@@ -241,16 +241,16 @@ def test_an_empty_account_stops_the_launch_before_the_first_hit(clip: Clip, crow
     batch = make_batch(budget="9000.00", assignments_per_hit=5)
     Batch.objects.update(reward=Decimal("400.00"))
     before = len(every_hit())
-    hits.request_launch(batch.pk)
-    with pytest.raises(hits.LaunchError, match=r"account holds \$"):
-        hits.launch(batch.pk)
+    launch.request_launch(batch.pk)
+    with pytest.raises(launch.LaunchError, match=r"account holds \$"):
+        launch.launch(batch.pk)
     assert len(every_hit()) == before
 
 
 def test_a_query_and_the_words_it_may_rest_on(
     segment: Segment, annotators: list[WorkerBrowser], make_hit: Callable[..., Hit]
 ) -> None:
-    batch = launch(make_batch(Kind.QUERY, assignments_per_hit=1, hidden_share=1.0))
+    batch = launch_batch(make_batch(Kind.QUERY, assignments_per_hit=1, hidden_share=1.0))
     hit = batch.hits.get()
     assert hit.narration_hidden
     text = "a red ball rolls slowly over the green floor"
@@ -265,19 +265,19 @@ def test_a_query_and_the_words_it_may_rest_on(
 def test_a_closed_batch_pays_what_was_submitted_and_gives_back_the_rest(
     clip: Clip, annotators: list[WorkerBrowser], crowd: Site
 ) -> None:
-    batch = launch(make_batch())
+    batch = launch_batch(make_batch())
     annotators[0].do(batch.hit_type_id, answer=json.dumps(GOOD))
-    hits.request_close(batch.pk)
-    assert not hits.close(batch.pk), "one answer waits for a verdict"
+    launch.request_close(batch.pk)
+    assert not launch.close(batch.pk), "one answer waits for a verdict"
     assert "Nothing is left" in annotators[3].accept(batch.hit_type_id).text
     assignment = Assignment.objects.get()
     verdicts.decide(assignment.pk, Verdict.USE, None)
-    verdicts.push_decision(assignment.pk)
+    decisions.push_decision(assignment.pk)
     for _ in range(2):
-        assert hits.close(batch.pk)
+        assert launch.close(batch.pk)
     batch.refresh_from_db()
     assert batch.state == Batch.State.CLOSED
     totals = ledger.totals(batch)
     assert (totals["spent"], totals["held"]) == (Decimal("0.14"), Decimal("0.00"))
-    with pytest.raises(hits.LaunchError, match="only an open batch"):
-        hits.request_close(batch.pk)
+    with pytest.raises(launch.LaunchError, match="only an open batch"):
+        launch.request_close(batch.pk)
