@@ -16,11 +16,11 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from annotation.marketplace import clock
+from annotation.marketplace.models import Fault
 from annotation.marketplace.operations import HANDLERS
 from annotation.marketplace.protocol import codec
 from annotation.marketplace.protocol.errors import ApiError, front_door, service_fault
 from annotation.marketplace.protocol.signature import authenticate
-from annotation.marketplace.testing import faults
 from annotation.marketplace.work import due_transitions
 
 log = logging.getLogger("marketplace.api")
@@ -37,14 +37,14 @@ def requester_api(request: HttpRequest) -> HttpResponse:
     name = request.headers.get("X-Amz-Target", "").removeprefix(TARGET_PREFIX)
     try:
         body = _read(request)
-        skew = faults.take("clock_skew", name)
+        skew = Fault.take("clock_skew", name)
         wall_clock = timezone.now() + dt.timedelta(seconds=skew.seconds if skew else 0)
         requester = authenticate(request, body, wall_clock)
         codec.operation(name)
         _before(name)
         members = codec.decode(name, body)
         now = clock.now()
-        due_transitions.settle(now)
+        due_transitions.apply_due(now)
         with transaction.atomic():
             answer = HANDLERS[name](requester, members, now)
         content = codec.encode(name, answer)
@@ -54,7 +54,7 @@ def requester_api(request: HttpRequest) -> HttpResponse:
         # A deadlock or a database that is restarting: the client's retry is the cure.
         log.exception("%s failed in the database", name)
         return _response(500, json.dumps(service_fault("The service is temporarily unable to answer").body()).encode())
-    if faults.take("lost_answer", name):
+    if Fault.take("lost_answer", name):
         _hang_up(request)
     return _response(200, content)
 
@@ -72,12 +72,12 @@ def _read(request: HttpRequest) -> bytes:
 
 def _before(name: str) -> None:
     """Faults that come before the work is done."""
-    delay = faults.take("delay", name)
+    delay = Fault.take("delay", name)
     if delay:
         time.sleep(delay.seconds)
-    if faults.take("throttling", name):
+    if Fault.take("throttling", name):
         raise front_door("ThrottlingException", "Rate exceeded")
-    if faults.take("service_fault", name):
+    if Fault.take("service_fault", name):
         raise service_fault("Injected by a test")
 
 

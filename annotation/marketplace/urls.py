@@ -8,7 +8,7 @@ from django.urls import path
 from annotation.marketplace.api import requester_api
 from annotation.marketplace.money import payroll_pages
 from annotation.marketplace.questions.uploaded_files import uploaded_file
-from annotation.marketplace.testing.fault_api import faults_door
+from annotation.marketplace.testing.fault_api import fault_api
 from annotation.marketplace.worker_site import (
     accounts,
     form_hits,
@@ -32,7 +32,7 @@ urlpatterns = [
     path("api/", requester_api, name="api"),
     path("mturk/externalSubmit", submit.external_submit, name="external-submit"),
     path("mturk/externalSubmit/", submit.external_submit, name="external-submit"),
-    path("faults", faults_door, name="faults"),
+    path("faults", fault_api, name="faults"),
     path("healthz", healthy, name="health"),
     path("files/<str:token>", uploaded_file, name="uploaded-file"),
     path("accounts/signup/", accounts.signup, name="signup"),

@@ -30,7 +30,7 @@ def send_bonus(requester: Requester, members: Members, now: dt.datetime) -> Memb
     if amount < payments.CENT:
         raise refused("AWS.ParameterOutOfRange", "BonusAmount must be at least 0.01")
     token = members.get("UniqueRequestToken")
-    if token and idempotency.claim(requester, "bonus", token, assignment.public_id, now):
+    if token and idempotency.reserve(requester, "bonus", token, assignment.public_id, now):
         raise refused("DuplicateRequest", f"The request with UniqueRequestToken {token} has already been processed")
     payments.pay_bonus(assignment, assignment.hit, amount, now)
     BonusPayment.objects.create(

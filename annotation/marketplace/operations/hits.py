@@ -69,7 +69,7 @@ def update_hit_type(requester: Requester, members: Members, now: dt.datetime) ->
 def create_additional_assignments(requester: Requester, members: Members, now: dt.datetime) -> Members:
     hit = lookup.hit_of(requester, members["HITId"])
     token = members.get("UniqueRequestToken")
-    if token and idempotency.claim(requester, "extend", token, hit.public_id, now):
+    if token and idempotency.reserve(requester, "extend", token, hit.public_id, now):
         raise refused("DuplicateRequest", f"The request with UniqueRequestToken {token} has already been processed")
     lifecycle.extend(hit.pk, members["NumberOfAdditionalAssignments"], now)
     return {}
@@ -134,7 +134,7 @@ def _create(requester: Requester, hit_type: HitType, members: Members, now: dt.d
     )
     token = members.get("UniqueRequestToken")
     if token:
-        earlier = idempotency.claim(requester, "hit", token, hit.public_id, now)
+        earlier = idempotency.reserve(requester, "hit", token, hit.public_id, now)
         if earlier:
             raise refused("HitAlreadyExists", f"The requested HIT already exists: HITId={earlier}")
     lifecycle.create(hit, requester, now)

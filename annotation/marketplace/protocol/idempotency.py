@@ -14,7 +14,7 @@ TOKEN_LIFETIME = dt.timedelta(hours=24)
 Purpose = Literal["hit", "extend", "bonus"]
 
 
-def claim(requester: Requester, purpose: Purpose, token: str, result: str, now: dt.datetime) -> str | None:
+def reserve(requester: Requester, purpose: Purpose, token: str, result: str, now: dt.datetime) -> str | None:
     """Take the token in the caller's transaction; None, or the result of the call that has it already.
 
     The unique index makes a second call wait until the first one has committed or rolled back.

@@ -15,9 +15,8 @@ from django.core import signing
 from django.db.models import Model, Q, QuerySet
 from django.utils.dateparse import parse_datetime
 
-from annotation.marketplace.models import Requester
+from annotation.marketplace.models import Fault, Requester
 from annotation.marketplace.protocol.errors import refused
-from annotation.marketplace.testing import faults
 
 DEFAULT_RESULTS = 10
 _signer = signing.Signer(salt="marketplace.pages")
@@ -44,7 +43,7 @@ def page(
     found = list(rows[: size + 1])
     shown = found[:size]
     more = len(found) > size
-    if not more and shown and faults.take("empty_last_page", operation):
+    if not more and shown and Fault.take("empty_last_page", operation):
         more = True
     return shown, _token(shown[-1], binding, time_field) if more else None
 

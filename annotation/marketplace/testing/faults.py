@@ -4,7 +4,7 @@
     {"add": {"kind": "lost_answer", "operation": "CreateHIT", "remaining": 1}}
     {"add": {"kind": "delay", "operation": "*", "remaining": 5, "seconds": 0.3}}
     {"clear": true}                                       forget all faults
-    {"tick": true}                                        settle what is due and deliver notices
+    {"tick": true}                                        do what is due and deliver notices
 
 Kinds: lost_answer (the work is done, the connection closes without an answer), throttling, service_fault, delay,
 duplicate_notice (operation = event type), empty_last_page (the last full page has a NextToken, an empty one ends the
@@ -13,35 +13,40 @@ list), clock_skew (the signature check's clock runs `seconds` ahead). The answer
 
 from __future__ import annotations
 
-from django.conf import settings
+from typing import Any
+
 from django.db import transaction
-from django.db.models import F, Q
 
+from annotation.marketplace import clock
 from annotation.marketplace.models import ClockOffset, Fault
+from annotation.marketplace.work import due_transitions, notices
 
 
-def take(kind: str, operation: str) -> Fault | None:
-    """Use up one occurrence of a fault that waits for this operation, if there is one."""
-    if not settings.MARKETPLACE_FAULTS:
-        return None
-    with transaction.atomic():
-        fault = (
-            Fault.objects.select_for_update()
-            .filter(Q(operation=operation) | Q(operation="*"), kind=kind, remaining__gt=0)
-            .order_by("id")
-            .first()
-        )
-        if fault is not None:
-            Fault.objects.filter(pk=fault.pk).update(remaining=F("remaining") - 1)
-        return fault
+def apply(order: dict[str, Any]) -> None:
+    """Do what the order says. Raises ValueError, TypeError, KeyError or AttributeError for one that says nothing."""
+    unknown = set(order) - {"advance_s", "reset_clock", "add", "clear", "tick"}
+    if unknown:
+        raise ValueError(f"unknown keys {sorted(unknown)}")
+    if order.get("clear"):
+        Fault.objects.all().delete()
+    if order.get("reset_clock"):
+        ClockOffset.objects.all().delete()
+    if "advance_s" in order:
+        _advance_clock(float(order["advance_s"]))
+    if "add" in order:
+        fault = Fault(**order["add"])
+        if fault.kind not in Fault.Kind.values:
+            raise ValueError(f"kind must be one of {Fault.Kind.values}")
+        fault.save(force_insert=True)
+    if order.get("tick"):
+        now = clock.now()
+        due_transitions.apply_due(now)
+        due_transitions.forget_dead_tokens(now)
+        notices.deliver_due(now)
 
 
-def advance_clock(seconds: float) -> None:
+def _advance_clock(seconds: float) -> None:
     with transaction.atomic():
         offset = ClockOffset.objects.select_for_update().first() or ClockOffset()
         offset.seconds += seconds
         offset.save()
-
-
-def reset_clock() -> None:
-    ClockOffset.objects.all().delete()

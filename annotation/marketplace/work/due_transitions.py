@@ -1,8 +1,8 @@
 """What time does by itself: abandonment, expiry, auto-approval, disposal, tests timed out, tokens dead.
 
-`settle` runs before every API call and worker page (one cheap query when nothing is due) and in `run_clock`, so that
+`apply_due` runs before every API call and worker page (one cheap query when nothing is due) and in `run_clock`, so that
 nobody ever sees a state that the clock has overtaken. Each move is conditional under its own lock: any number of
-processes may settle at once.
+processes may do so at once.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from annotation.marketplace.work import lifecycle
 BATCH = 500
 
 
-def settle(now: dt.datetime) -> int:
+def apply_due(now: dt.datetime) -> int:
     """Do everything that is due at `now`; returns the number of moves."""
     moves = 0
     while _is_due(now):
-        made = _settle_batch(now)
+        made = _apply_batch(now)
         if not made:
             break  # another process has made these moves meanwhile
         moves += made
@@ -63,7 +63,7 @@ def _is_due(now: dt.datetime) -> bool:
     return first.union(*others, all=True).exists()
 
 
-def _settle_batch(now: dt.datetime) -> int:
+def _apply_batch(now: dt.datetime) -> int:
     moves = 0
     for assignment in Assignment.objects.filter(_overdue(now)).order_by("deadline", "id")[:BATCH]:
         moves += lifecycle.give_back(assignment, "Abandoned", now)

@@ -12,6 +12,7 @@ other, and the counters equal the rows. A HIT's status is a function of its row 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from typing import Any, Literal
 
 from django.db import IntegrityError, transaction
@@ -23,6 +24,8 @@ from annotation.marketplace.protocol.errors import refused
 from annotation.marketplace.work import notices
 
 Status = Assignment.Status
+# What follows a submission is a parameter: review policies approve, reject and extend by this module.
+OnSubmitted = Callable[[Hit, Assignment, dt.datetime], None]
 HitStatus = Literal["Assignable", "Unassignable", "Reviewable", "Reviewing", "Disposed"]
 
 DISPOSAL_AFTER = dt.timedelta(days=120)
@@ -109,8 +112,11 @@ def _take_slot(
         return None
 
 
-def submit(assignment: Assignment, answer: str, now: dt.datetime) -> bool:
-    """Store the answer if the assignment is still accepted and its deadline not over; say whether it was."""
+def submit(assignment: Assignment, answer: str, now: dt.datetime, on_submitted: OnSubmitted) -> bool:
+    """Store the answer if the assignment is still accepted and its deadline not over; say whether it was.
+
+    `on_submitted` runs after that in the same transaction, under the HIT's lock.
+    """
     with transaction.atomic():
         hit = _lock(assignment.hit_id)
         received: dict[str, Any] = {
@@ -131,10 +137,7 @@ def submit(assignment: Assignment, answer: str, now: dt.datetime) -> bool:
             setattr(assignment, name, value)
         notices.event("AssignmentSubmitted", hit.hit_type, hit, now, assignment)
         _announce_reviewable(hit, now)
-        if hit.assignment_review_policy or hit.hit_review_policy:
-            from annotation.marketplace.work import review_policies  # it approves, rejects and extends by this module
-
-            review_policies.run(hit, assignment, now)
+        on_submitted(hit, assignment, now)
     return True
 
 

@@ -14,8 +14,7 @@ from django.core.mail import send_mail
 from django.db import transaction
 from django.db.models import F
 
-from annotation.marketplace.models import Assignment, Hit, HitType, Notice, Requester
-from annotation.marketplace.testing import faults
+from annotation.marketplace.models import Assignment, Fault, Hit, HitType, Notice, Requester
 
 log = logging.getLogger("marketplace.notices")
 
@@ -53,7 +52,7 @@ def enqueue(
         next_attempt_at=now,
     )
     notice.save()
-    if faults.take("duplicate_notice", name):
+    if Fault.take("duplicate_notice", name):
         Notice.objects.create(
             requester=requester, transport=notice.transport, destination=notice.destination, body=body,
             next_attempt_at=now,

@@ -1,4 +1,4 @@
-"""Who is asking: the signed-in worker, with the clock settled before the page looks at anything."""
+"""Who is asking: the signed-in worker, with what is due done before the page looks at anything."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def worker_page(view: WorkerView[P]) -> Callable[Concatenate[HttpRequest, P], Ht
         if worker is None:
             return render(request, "marketplace/no_worker.html", status=403)
         now = clock.now()
-        due_transitions.settle(now)
+        due_transitions.apply_due(now)
         return view(request, worker, now, *args, **kwargs)
 
     return page

@@ -34,7 +34,7 @@ class Command(BaseCommand):
         while not stop.is_set():
             try:
                 now = clock.now()
-                due_transitions.settle(now)
+                due_transitions.apply_due(now)
                 due_transitions.forget_dead_tokens(now)
                 notices.deliver_due(now)
             except DatabaseError:

@@ -15,7 +15,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         now = clock.now()
-        moves = due_transitions.settle(now)
+        moves = due_transitions.apply_due(now)
         tokens = due_transitions.forget_dead_tokens(now)
         delivered = notices.deliver_due(now)
         self.stdout.write(f"{moves} moves, {tokens} dead tokens, {delivered} notices delivered")
