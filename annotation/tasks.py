@@ -5,8 +5,8 @@ from __future__ import annotations
 from celery import shared_task
 from django.db import InterfaceError, OperationalError
 
-from annotation import collect, enrolment, hits, review
-from annotation.crowd import CrowdError
+from annotation.crowd import collect, decisions, enrolment, launch
+from annotation.crowd.client import CrowdError
 from annotation.models import Assignment, Batch, Video
 
 RETRY = {
@@ -20,7 +20,7 @@ RETRY = {
 @shared_task(**RETRY)
 def ingest_video(video_id: int) -> None:
     """Measure a video, cut it, extract features."""
-    from annotation import ingest  # decodes video and loads torch: workers only
+    from annotation.media import ingest  # decodes video and loads torch: workers only
 
     ingest.ingest(video_id)
 
@@ -29,21 +29,21 @@ def ingest_video(video_id: int) -> None:
 def launch_batch(batch_id: int) -> None:
     """Put the batch before the crowd; what stops it is written on the batch."""
     try:
-        hits.launch(batch_id)
-    except hits.LaunchError as error:
+        launch.launch(batch_id)
+    except launch.LaunchError as error:
         Batch.objects.filter(pk=batch_id).update(error=str(error))
 
 
 @shared_task(**RETRY)
 def close_batch(batch_id: int) -> None:
     """Stop asking for the rest of a batch."""
-    hits.close(batch_id)
+    launch.close(batch_id)
 
 
 @shared_task(**RETRY)
 def push_decision(assignment_id: int) -> None:
     """Tell the marketplace a reviewer's verdict."""
-    review.push_decision(assignment_id)
+    decisions.push_decision(assignment_id)
 
 
 @shared_task(**RETRY)

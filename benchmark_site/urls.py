@@ -14,7 +14,7 @@ urlpatterns = [
     path("login/", auth.LoginView.as_view(template_name="benchmark_site/login.html"), name="login"),
     path("logout/", auth.LogoutView.as_view(), name="logout"),
     path("admin/", admin.site.urls),
-    path("", include("annotation.urls")),
+    path("", include("annotation.pages.urls")),
     path("", include("benchmark_site.releases.urls")),
     path("", include("benchmark_site.leaderboard.urls")),
 ]

@@ -7,8 +7,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views import defaults
 
-from annotation.frame import task_failed
 from annotation.models import Batch, Clip, Query, Question, Segment, Video
+from annotation.pages.task_page import task_failed
 from annotation.roles import COLLECT
 from benchmark_site.leaderboard.models import Track
 from benchmark_site.releases.models import Release

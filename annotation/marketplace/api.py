@@ -15,10 +15,13 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from annotation.marketplace import clock, faults, settle, wire
-from annotation.marketplace.errors import ApiError, front_door, service_fault
+from annotation.marketplace import clock
+from annotation.marketplace.models import Fault
 from annotation.marketplace.operations import HANDLERS
-from annotation.marketplace.signature import authenticate
+from annotation.marketplace.protocol import codec
+from annotation.marketplace.protocol.errors import ApiError, front_door, service_fault
+from annotation.marketplace.protocol.signature import authenticate
+from annotation.marketplace.work import due_transitions
 
 log = logging.getLogger("marketplace.api")
 
@@ -34,24 +37,24 @@ def requester_api(request: HttpRequest) -> HttpResponse:
     name = request.headers.get("X-Amz-Target", "").removeprefix(TARGET_PREFIX)
     try:
         body = _read(request)
-        skew = faults.take("clock_skew", name)
+        skew = Fault.take("clock_skew", name)
         wall_clock = timezone.now() + dt.timedelta(seconds=skew.seconds if skew else 0)
         requester = authenticate(request, body, wall_clock)
-        wire.operation(name)
+        codec.operation(name)
         _before(name)
-        members = wire.decode(name, body)
+        members = codec.decode(name, body)
         now = clock.now()
-        settle.settle(now)
+        due_transitions.apply_due(now)
         with transaction.atomic():
             answer = HANDLERS[name](requester, members, now)
-        content = wire.encode(name, answer)
+        content = codec.encode(name, answer)
     except ApiError as error:
         return _response(error.status, json.dumps(error.body()).encode())
     except DatabaseError:
         # A deadlock or a database that is restarting: the client's retry is the cure.
         log.exception("%s failed in the database", name)
         return _response(500, json.dumps(service_fault("The service is temporarily unable to answer").body()).encode())
-    if faults.take("lost_answer", name):
+    if Fault.take("lost_answer", name):
         _hang_up(request)
     return _response(200, content)
 
@@ -69,12 +72,12 @@ def _read(request: HttpRequest) -> bytes:
 
 def _before(name: str) -> None:
     """Faults that come before the work is done."""
-    delay = faults.take("delay", name)
+    delay = Fault.take("delay", name)
     if delay:
         time.sleep(delay.seconds)
-    if faults.take("throttling", name):
+    if Fault.take("throttling", name):
         raise front_door("ThrottlingException", "Rate exceeded")
-    if faults.take("service_fault", name):
+    if Fault.take("service_fault", name):
         raise service_fault("Injected by a test")
 
 

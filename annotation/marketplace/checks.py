@@ -23,11 +23,11 @@ def origin_is_an_origin(**_: Any) -> list[CheckMessage]:
 
 @register
 def every_operation_has_a_handler(**_: Any) -> list[CheckMessage]:
-    from annotation.marketplace import wire
     from annotation.marketplace.operations import HANDLERS
+    from annotation.marketplace.protocol import codec
 
     try:
-        names = set(wire.service_model().operation_names)
+        names = set(codec.service_model().operation_names)
     except ImproperlyConfigured as error:
         return [Error(str(error), id="marketplace.E002")]
     missing, unknown = names - set(HANDLERS), set(HANDLERS) - names

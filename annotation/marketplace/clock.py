@@ -7,13 +7,13 @@ import datetime as dt
 from django.conf import settings
 from django.utils import timezone
 
+from annotation.marketplace.models import ClockOffset
+
 
 def now() -> dt.datetime:
     """Aware UTC time. With MARKETPLACE_FAULTS the offset lies in the database, so that all processes agree."""
     moment = timezone.now()
     if settings.MARKETPLACE_FAULTS:
-        from annotation.marketplace.models import ClockOffset
-
         offset = ClockOffset.objects.values_list("seconds", flat=True).first()
         moment += dt.timedelta(seconds=offset or 0)
     return moment

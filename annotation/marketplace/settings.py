@@ -32,7 +32,7 @@ DEBUG = False
 MARKETPLACE_URL = env.str("MARKETPLACE_URL").rstrip("/")
 # Whether anybody may make a worker account; otherwise an invite link is needed (`manage.py create_invite`).
 MARKETPLACE_OPEN_SIGNUP = _switch("MARKETPLACE_OPEN_SIGNUP")
-# Opens the /faults door, by which tests move the clock and make errors happen. Never in production.
+# Opens /faults, by which tests move the clock and make errors happen. Never in production.
 MARKETPLACE_FAULTS = _switch("MARKETPLACE_FAULTS")
 # CSP sources whose pages may stand in the task frame; by default every HTTPS page, as the protocol has it.
 MARKETPLACE_FRAME_ORIGINS = env.list("MARKETPLACE_FRAME_ORIGINS", default=["https:"])
@@ -81,7 +81,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "annotation.marketplace.worker_site.context.site",
+                "annotation.marketplace.worker_site.context_processors.site",
             ]
         },
     }

@@ -5,18 +5,26 @@ from django.contrib.auth.views import LoginView, LogoutView, PasswordChangeView
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
-from annotation.marketplace import payroll_pages
 from annotation.marketplace.api import requester_api
-from annotation.marketplace.faults_door import faults_door
-from annotation.marketplace.files import uploaded_file
-from annotation.marketplace.worker_site import accounts, form_hits, frame, groups, qualification_pages, submit, work
+from annotation.marketplace.money import payroll_pages
+from annotation.marketplace.questions.uploaded_files import uploaded_file
+from annotation.marketplace.testing.fault_api import fault_api
+from annotation.marketplace.worker_site import (
+    accounts,
+    form_hits,
+    groups,
+    qualification_pages,
+    submit,
+    task_frame,
+    work,
+)
 
 
 def healthy(request: HttpRequest) -> HttpResponse:
     return HttpResponse("ok", content_type="text/plain")
 
 
-handler500 = "annotation.marketplace.failure.server_error"
+handler500 = "annotation.marketplace.error_pages.server_error"
 
 urlpatterns = [
     # boto3 keeps the path of its endpoint_url as it is, and a POST cannot be redirected: both spellings answer.
@@ -24,7 +32,7 @@ urlpatterns = [
     path("api/", requester_api, name="api"),
     path("mturk/externalSubmit", submit.external_submit, name="external-submit"),
     path("mturk/externalSubmit/", submit.external_submit, name="external-submit"),
-    path("faults", faults_door, name="faults"),
+    path("faults", fault_api, name="faults"),
     path("healthz", healthy, name="health"),
     path("files/<str:token>", uploaded_file, name="uploaded-file"),
     path("accounts/signup/", accounts.signup, name="signup"),
@@ -41,7 +49,7 @@ urlpatterns = [
     path("assignments/<str:assignment_id>/", work.assignment_page, name="assignment"),
     path("assignments/<str:assignment_id>/answers/", form_hits.answer_form, name="answer-form"),
     path("assignments/<str:assignment_id>/return/", work.return_assignment, name="return"),
-    path("questions/<str:hit_id>/", frame.html_question, name="html-question"),
+    path("questions/<str:hit_id>/", task_frame.html_question, name="html-question"),
     path("worker/work/", work.my_work, name="my-work"),
     path("worker/messages/", work.inbox, name="inbox"),
     path("worker/qualifications/", qualification_pages.qualification_list, name="qualifications"),

@@ -20,9 +20,9 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 from rich.progress import Progress
 
-from annotation import collect, enrolment, hits
-from annotation.crowd import CrowdError
-from annotation.ingest import add_video
+from annotation.crowd import collect, enrolment, launch
+from annotation.crowd.client import CrowdError
+from annotation.media.ingest import add_video
 from annotation.models import Assignment, Batch, Hit, Video, Worker
 from annotation.models.crowd import Environment, Kind
 from benchmark_site.demo import operator
@@ -183,7 +183,7 @@ def _run_batches(plan: Plan, kinds: list[Kind], scripts: list[Script], progress:
         return
     for batch in batches:
         if batch.state == Batch.State.DRAFT:
-            hits.request_launch(batch.pk)
+            launch.request_launch(batch.pk)
     names = " and ".join(kinds)
     ours = Hit.objects.filter(batch__in=batches)
     total = ours.count()
@@ -213,7 +213,7 @@ def _run_batches(plan: Plan, kinds: list[Kind], scripts: list[Script], progress:
 
 def _close(batches: list[Batch], progress: Progress) -> None:
     for batch in Batch.objects.filter(pk__in=[batch.pk for batch in batches], state=Batch.State.OPEN):
-        hits.request_close(batch.pk)
+        launch.request_close(batch.pk)
     _wait(
         progress,
         "close what nobody can complete",

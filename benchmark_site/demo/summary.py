@@ -10,8 +10,8 @@ from django.urls import reverse
 from rich.console import Console
 from rich.table import Table
 
-from annotation import ledger
 from annotation.models import Assignment, Batch, Clip, Query, Question, Segment, Video, Worker
+from annotation.review import ledger
 from benchmark_site.leaderboard.models import Evaluation, State, Track
 from benchmark_site.releases.leak_table import leak_rows
 from benchmark_site.releases.models import Release, SplitVideo

@@ -8,7 +8,7 @@ from collections import Counter
 from django.db import connection
 
 from annotation.models import Clip, Query, Question, Segment
-from annotation.rules import normalise
+from annotation.review.text_rules import normalise
 from benchmark_site.releases import gate
 from benchmark_site.releases.claims import held
 from benchmark_site.releases.errors import Refused

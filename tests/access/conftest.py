@@ -18,8 +18,8 @@ from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
-from annotation.clips import clip_url
-from annotation.hits import external_question
+from annotation.crowd.launch import external_question
+from annotation.media.clip_files import clip_url
 from annotation.models import Assignment, Batch, Clip, Hit, Query, Segment, Worker
 from annotation.models.crowd import Kind
 from benchmark_site.access import May, Role

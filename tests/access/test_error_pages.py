@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.core import signing
 from django.test import Client
 
-from annotation.hits import UNIT_SALT
+from annotation.crowd.launch import UNIT_SALT
 
 pytestmark = pytest.mark.django_db
 
@@ -42,7 +42,11 @@ def test_a_forged_form_is_refused_in_the_sites_clothes() -> None:
     ("path", "fault", "words"),
     [
         ("/boards/", "benchmark_site.leaderboard.board_views.render", 'class="brand"'),
-        (f"/task/{signing.dumps(1, salt=UNIT_SALT)}/", "annotation.frame._find_hit", "Reload the page in a moment"),
+        (
+            f"/task/{signing.dumps(1, salt=UNIT_SALT)}/",
+            "annotation.pages.task_page._find_hit",
+            "Reload the page in a moment",
+        ),
     ],
 )
 def test_a_fault_of_ours_is_a_page(path: str, fault: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:

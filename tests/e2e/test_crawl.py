@@ -25,7 +25,7 @@ LINKS = "//a/@href | //iframe/@src | //video/@src | //*/@hx-get"
 READ = ("text/html", "application/json", "text/csv")
 UNITS = """
 import json
-from annotation.hits import external_question
+from annotation.crowd.launch import external_question
 from annotation.models import Hit
 from xml.etree.ElementTree import fromstring
 print(json.dumps([fromstring(external_question(hit)).findtext("{*}ExternalURL") for hit in Hit.objects.all()]))

@@ -14,7 +14,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
-from annotation.marketplace.errors import FRONT_DOOR, TURK_ERROR_CODES
+from annotation.marketplace.protocol.errors import FRONT_DOOR, TURK_ERROR_CODES
 from tests.marketplace.lab import TEST_FORM, Lab, unique
 from tests.marketplace.site import ROOT, Site, external
 

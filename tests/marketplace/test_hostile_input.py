@@ -280,12 +280,12 @@ def test_an_external_page_keeps_its_origin_and_is_sandboxed(lab: Lab) -> None:
     assert "allow-top-navigation " not in page.text
 
 
-def test_the_faults_door_is_closed_by_default(site: Site) -> None:
+def test_the_fault_api_is_closed_by_default(site: Site) -> None:
     probe = (
         "import django, json; from django.conf import settings; django.setup();"
-        "from django.test import RequestFactory; from annotation.marketplace.faults_door import faults_door;"
+        "from django.test import RequestFactory; from annotation.marketplace.testing.fault_api import fault_api;"
         "from django.http import Http404\n"
-        "try:\n    faults_door(RequestFactory().post('/faults', '{}', content_type='application/json'))\n"
+        "try:\n    fault_api(RequestFactory().post('/faults', '{}', content_type='application/json'))\n"
         "except Http404:\n    print('closed')"
     )
 

@@ -13,7 +13,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, transaction
 
-from annotation.hits import external_question, units
+from annotation.crowd.launch import external_question, units
 from annotation.models import Batch, Hit, Query, Question, Segment, Video
 from annotation.models.crowd import Kind
 from benchmark_site.releases.build import build_release

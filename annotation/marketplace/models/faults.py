@@ -1,6 +1,10 @@
 """What tests make happen. Both tables are read only where MARKETPLACE_FAULTS is on."""
 
-from django.db import models
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models, transaction
+from django.db.models import F, Q
 
 
 class ClockOffset(models.Model):
@@ -37,3 +41,19 @@ class Fault(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} on {self.operation}, {self.remaining} left"
+
+    @classmethod
+    def take(cls, kind: str, operation: str) -> Fault | None:
+        """Use up one occurrence of a fault that waits for this operation, if there is one."""
+        if not settings.MARKETPLACE_FAULTS:
+            return None
+        with transaction.atomic():
+            fault = (
+                cls.objects.select_for_update()
+                .filter(Q(operation=operation) | Q(operation="*"), kind=kind, remaining__gt=0)
+                .order_by("id")
+                .first()
+            )
+            if fault is not None:
+                cls.objects.filter(pk=fault.pk).update(remaining=F("remaining") - 1)
+            return fault

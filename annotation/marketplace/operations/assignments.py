@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 
-from annotation.marketplace import files, lifecycle
 from annotation.marketplace.models import Assignment, Requester
 from annotation.marketplace.operations import lookup
 from annotation.marketplace.operations.registry import Members, operation
-from annotation.marketplace.operations.shapes import assignment_members, hit_members
-from annotation.marketplace.pages import listing, page
+from annotation.marketplace.operations.serializers import assignment_members, hit_members
+from annotation.marketplace.protocol.pagination import listing, page
+from annotation.marketplace.questions import uploaded_files
+from annotation.marketplace.work import lifecycle
 
 
 @operation("GetAssignment")
@@ -48,4 +49,4 @@ def reject_assignment(requester: Requester, members: Members, now: dt.datetime) 
 @operation("GetFileUploadURL")
 def get_file_upload_url(requester: Requester, members: Members, now: dt.datetime) -> Members:
     assignment = lookup.assignment_of(requester, members["AssignmentId"])
-    return {"FileUploadURL": files.temporary_url(assignment, members["QuestionIdentifier"])}
+    return {"FileUploadURL": uploaded_files.temporary_url(assignment, members["QuestionIdentifier"])}

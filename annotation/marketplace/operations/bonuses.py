@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from decimal import Decimal
 
-from annotation.marketplace import money, tokens
-from annotation.marketplace.errors import refused
 from annotation.marketplace.models import BonusPayment, Requester
+from annotation.marketplace.money import payments
 from annotation.marketplace.operations import lookup
 from annotation.marketplace.operations.registry import Members, operation
-from annotation.marketplace.operations.shapes import bonus_members
-from annotation.marketplace.pages import listing, page
+from annotation.marketplace.operations.serializers import bonus_members
+from annotation.marketplace.protocol import idempotency
+from annotation.marketplace.protocol.errors import refused
+from annotation.marketplace.protocol.pagination import listing, page
 
 
 @operation("GetAccountBalance")
@@ -26,12 +27,12 @@ def send_bonus(requester: Requester, members: Members, now: dt.datetime) -> Memb
     if assignment.worker.public_id != members["WorkerId"]:
         raise refused("InvalidWorker", f"Worker {members['WorkerId']} did not do assignment {members['AssignmentId']}")
     amount = Decimal(members["BonusAmount"])
-    if amount < money.CENT:
+    if amount < payments.CENT:
         raise refused("AWS.ParameterOutOfRange", "BonusAmount must be at least 0.01")
     token = members.get("UniqueRequestToken")
-    if token and tokens.claim(requester, "bonus", token, assignment.public_id, now):
+    if token and idempotency.reserve(requester, "bonus", token, assignment.public_id, now):
         raise refused("DuplicateRequest", f"The request with UniqueRequestToken {token} has already been processed")
-    money.pay_bonus(assignment, assignment.hit, amount, now)
+    payments.pay_bonus(assignment, assignment.hit, amount, now)
     BonusPayment.objects.create(
         assignment=assignment, worker=assignment.worker, amount=amount, reason=members["Reason"], granted_at=now
     )

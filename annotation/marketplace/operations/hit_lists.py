@@ -6,13 +6,13 @@ import datetime as dt
 
 from django.db.models import QuerySet
 
-from annotation.marketplace.lifecycle import reviewable
 from annotation.marketplace.models import Hit, Requester
 from annotation.marketplace.operations import lookup
 from annotation.marketplace.operations.registry import Members, operation
-from annotation.marketplace.operations.shapes import hit_members
-from annotation.marketplace.pages import listing, page
-from annotation.marketplace.qualify import SYSTEM
+from annotation.marketplace.operations.serializers import hit_members
+from annotation.marketplace.protocol.pagination import listing, page
+from annotation.marketplace.work.lifecycle import reviewable
+from annotation.marketplace.work.qualify import SYSTEM
 
 
 @operation("ListHITs")

@@ -9,14 +9,16 @@ from decimal import Decimal
 
 from django.db import IntegrityError, transaction
 
-from annotation.marketplace import layouts, lifecycle, review_policies, tokens
-from annotation.marketplace.errors import refused
 from annotation.marketplace.models import Hit, HitType, Requester
 from annotation.marketplace.operations import lookup
 from annotation.marketplace.operations.registry import Members, operation
-from annotation.marketplace.operations.shapes import hit_members
-from annotation.marketplace.qualify import check_requirements
-from annotation.marketplace.question import parse_question
+from annotation.marketplace.operations.serializers import hit_members
+from annotation.marketplace.protocol import idempotency
+from annotation.marketplace.protocol.errors import refused
+from annotation.marketplace.questions import layouts
+from annotation.marketplace.questions.question import parse_question
+from annotation.marketplace.work import lifecycle, review_policies
+from annotation.marketplace.work.qualify import check_requirements
 
 DEFAULT_AUTO_APPROVAL_S = 2_592_000  # 30 days
 DEFAULT_MAX_ASSIGNMENTS = 1
@@ -67,7 +69,7 @@ def update_hit_type(requester: Requester, members: Members, now: dt.datetime) ->
 def create_additional_assignments(requester: Requester, members: Members, now: dt.datetime) -> Members:
     hit = lookup.hit_of(requester, members["HITId"])
     token = members.get("UniqueRequestToken")
-    if token and tokens.claim(requester, "extend", token, hit.public_id, now):
+    if token and idempotency.reserve(requester, "extend", token, hit.public_id, now):
         raise refused("DuplicateRequest", f"The request with UniqueRequestToken {token} has already been processed")
     lifecycle.extend(hit.pk, members["NumberOfAdditionalAssignments"], now)
     return {}
@@ -132,7 +134,7 @@ def _create(requester: Requester, hit_type: HitType, members: Members, now: dt.d
     )
     token = members.get("UniqueRequestToken")
     if token:
-        earlier = tokens.claim(requester, "hit", token, hit.public_id, now)
+        earlier = idempotency.reserve(requester, "hit", token, hit.public_id, now)
         if earlier:
             raise refused("HitAlreadyExists", f"The requested HIT already exists: HITId={earlier}")
     lifecycle.create(hit, requester, now)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from annotation.marketplace.errors import refused
 from annotation.marketplace.models import (
     Assignment,
     Hit,
@@ -12,6 +11,7 @@ from annotation.marketplace.models import (
     Requester,
     Worker,
 )
+from annotation.marketplace.protocol.errors import refused
 
 
 def hit_of(requester: Requester, public_id: str) -> Hit:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 
-from annotation.marketplace import notices
-from annotation.marketplace.errors import refused
 from annotation.marketplace.models import Requester
 from annotation.marketplace.operations import lookup
 from annotation.marketplace.operations.registry import Members, operation
+from annotation.marketplace.protocol.errors import refused
+from annotation.marketplace.work import notices
 
 
 @operation("UpdateNotificationSettings")

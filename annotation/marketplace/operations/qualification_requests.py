@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 
-from annotation.marketplace import qualify
-from annotation.marketplace.errors import refused
 from annotation.marketplace.models import QualificationRequest, Requester
 from annotation.marketplace.operations import lookup
 from annotation.marketplace.operations.registry import Members, operation
-from annotation.marketplace.operations.shapes import qualification_request_members
-from annotation.marketplace.pages import listing, page
+from annotation.marketplace.operations.serializers import qualification_request_members
+from annotation.marketplace.protocol.errors import refused
+from annotation.marketplace.protocol.pagination import listing, page
+from annotation.marketplace.work import qualify
 
 Status = QualificationRequest.Status
 

@@ -7,15 +7,15 @@ import datetime as dt
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
-from annotation.marketplace import answer_key
-from annotation.marketplace.errors import refused
 from annotation.marketplace.models import HitType, QualificationRequest, QualificationType, Requester
 from annotation.marketplace.operations import lookup
 from annotation.marketplace.operations.registry import Members, operation
-from annotation.marketplace.operations.shapes import qualification_type_members, system_type_members
-from annotation.marketplace.pages import listing, page_then
-from annotation.marketplace.qualify import SYSTEM
-from annotation.marketplace.question_form import parse_form_text
+from annotation.marketplace.operations.serializers import qualification_type_members, system_type_members
+from annotation.marketplace.protocol.errors import refused
+from annotation.marketplace.protocol.pagination import listing, page_then
+from annotation.marketplace.questions import answer_key
+from annotation.marketplace.questions.form import parse_form_text
+from annotation.marketplace.work.qualify import SYSTEM
 
 
 @operation("CreateQualificationType")

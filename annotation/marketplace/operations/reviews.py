@@ -8,7 +8,7 @@ from typing import Any
 from annotation.marketplace.models import Hit, Requester, ReviewAction, ReviewResult
 from annotation.marketplace.operations import lookup
 from annotation.marketplace.operations.registry import Members, operation
-from annotation.marketplace.pages import page
+from annotation.marketplace.protocol.pagination import page
 
 
 @operation("ListReviewPolicyResultsForHIT")

@@ -7,7 +7,7 @@ import datetime as dt
 from annotation.marketplace.models import Assignment, Block, Message, Requester, Worker
 from annotation.marketplace.operations import lookup
 from annotation.marketplace.operations.registry import Members, operation
-from annotation.marketplace.pages import listing, page
+from annotation.marketplace.protocol.pagination import listing, page
 
 
 @operation("CreateWorkerBlock")

@@ -10,12 +10,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods
 
-from annotation.marketplace import lifecycle
-from annotation.marketplace.answers import form_answers_document
 from annotation.marketplace.models import Assignment, UploadedFile, Worker
-from annotation.marketplace.question import parse_question
-from annotation.marketplace.question_form import QuestionForm
-from annotation.marketplace.worker_site.access import worker_page
+from annotation.marketplace.questions.answer_xml import form_answers_document
+from annotation.marketplace.questions.form import QuestionForm
+from annotation.marketplace.questions.question import parse_question
+from annotation.marketplace.work import lifecycle, review_policies
+from annotation.marketplace.worker_site.authentication import worker_page
 from annotation.marketplace.worker_site.forms import Sheet
 
 
@@ -52,4 +52,5 @@ def _submit(assignment: Assignment, sheet: Sheet, now: dt.datetime) -> bool:
                 question_id=question_id,
                 defaults={"name": (upload.name or "file")[:255], "content": upload.read()},
             )
-        return lifecycle.submit(assignment, form_answers_document(sheet.form, sheet.values), now)
+        answer = form_answers_document(sheet.form, sheet.values)
+        return lifecycle.submit(assignment, answer, now, review_policies.run)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest
 
-from annotation.marketplace.question_form import Field, QuestionForm, errors_in
+from annotation.marketplace.questions.form import Field, QuestionForm, errors_in
 
 PREFIX = "answer-"  # keeps a requester's identifiers apart from our own field names
 

@@ -10,11 +10,11 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
-from annotation.marketplace import lifecycle, qualify
 from annotation.marketplace.models import Block, HitType, QualificationType, Worker
-from annotation.marketplace.qualify import Access, Holdings
-from annotation.marketplace.worker_site.access import worker_page
-from annotation.marketplace.worker_site.frame import Frame, preview_frame
+from annotation.marketplace.work import lifecycle, qualify
+from annotation.marketplace.work.qualify import Access, Holdings
+from annotation.marketplace.worker_site.authentication import worker_page
+from annotation.marketplace.worker_site.task_frame import Frame, preview_frame
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from annotation.marketplace import answer_key, qualify
-from annotation.marketplace.answers import form_answers_document, read_answers
 from annotation.marketplace.models import Qualification, QualificationRequest, QualificationType, Worker
-from annotation.marketplace.question_form import parse_form_text
-from annotation.marketplace.worker_site.access import worker_page
+from annotation.marketplace.questions import answer_key
+from annotation.marketplace.questions.answer_xml import form_answers_document, read_answers
+from annotation.marketplace.questions.form import parse_form_text
+from annotation.marketplace.work import qualify
+from annotation.marketplace.worker_site.authentication import worker_page
 from annotation.marketplace.worker_site.forms import Sheet
 
 Status = QualificationRequest.Status

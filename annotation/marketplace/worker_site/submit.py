@@ -14,10 +14,11 @@ from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from annotation.marketplace import clock, lifecycle
-from annotation.marketplace.answers import RESERVED, answers_document
+from annotation.marketplace import clock
 from annotation.marketplace.models import Assignment
-from annotation.marketplace.question import NO_ASSIGNMENT
+from annotation.marketplace.questions.answer_xml import RESERVED, answers_document
+from annotation.marketplace.questions.question import NO_ASSIGNMENT
+from annotation.marketplace.work import lifecycle, review_policies
 
 MAX_ANSWER_BYTES = 1_048_576
 
@@ -42,7 +43,7 @@ def external_submit(request: HttpRequest) -> HttpResponse:
         answer = answers_document(fields)
         if len(answer.encode()) > MAX_ANSWER_BYTES:
             return _refuse(request, "The answer is larger than one megabyte.", 413)
-        if not lifecycle.submit(assignment, answer, clock.now()):
+        if not lifecycle.submit(assignment, answer, clock.now(), review_policies.run):
             assignment.refresh_from_db()
     if assignment.status not in Assignment.VISIBLE:
         return _refuse(request, "The time for this assignment is over, or you have returned it.", 409)

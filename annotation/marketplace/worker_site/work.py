@@ -11,11 +11,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from annotation.marketplace import lifecycle, money, qualify
 from annotation.marketplace.models import Assignment, Block, BonusPayment, HitType, Message, Worker
-from annotation.marketplace.qualify import Holdings
-from annotation.marketplace.worker_site.access import worker_page
-from annotation.marketplace.worker_site.frame import assignment_frame
+from annotation.marketplace.money import payments
+from annotation.marketplace.work import lifecycle, qualify
+from annotation.marketplace.work.qualify import Holdings
+from annotation.marketplace.worker_site.authentication import worker_page
+from annotation.marketplace.worker_site.task_frame import assignment_frame
 
 PAGE_SIZE = 50
 
@@ -83,7 +84,7 @@ def my_work(request: HttpRequest, worker: Worker, now: dt.datetime) -> HttpRespo
     context = {
         "page": page,
         "rows": [(row, bonuses.get(row.pk)) for row in page],
-        "earned": money.earned(worker),
+        "earned": payments.earned(worker),
         "worker": worker,
     }
     return render(request, "marketplace/work.html", context)

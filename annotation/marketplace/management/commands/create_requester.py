@@ -8,8 +8,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import IntegrityError, transaction
 
-from annotation.marketplace import clock, money
+from annotation.marketplace import clock
 from annotation.marketplace.models import Requester
+from annotation.marketplace.money import payments
 
 
 class Command(BaseCommand):
@@ -26,7 +27,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            balance = Decimal(options["balance"]).quantize(money.CENT)
+            balance = Decimal(options["balance"]).quantize(payments.CENT)
         except InvalidOperation:
             raise CommandError(f"--balance must be an amount such as 10000.00, not {options['balance']!r}") from None
         if balance < 0:
@@ -38,7 +39,7 @@ class Command(BaseCommand):
                     defaults={"access_key": options["access_key"], "secret": options["secret"], "active": True},
                 )
                 if created and balance:
-                    money.deposit(requester, balance, clock.now())
+                    payments.deposit(requester, balance, clock.now())
         except IntegrityError:
             raise CommandError(f"another requester has the access key {options['access_key']!r}") from None
         self.stdout.write(f"{'created' if created else 'updated'} requester {requester.name} ({requester.public_id})")

@@ -7,8 +7,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from annotation.marketplace import clock, money
+from annotation.marketplace import clock
 from annotation.marketplace.models import Requester
+from annotation.marketplace.money import payments
 
 
 class Command(BaseCommand):
@@ -26,7 +27,7 @@ class Command(BaseCommand):
             amount = Decimal(options["amount"])
         except InvalidOperation:
             amount = Decimal(0)
-        if not amount.is_finite() or amount <= 0 or amount != amount.quantize(money.CENT):
+        if not amount.is_finite() or amount <= 0 or amount != amount.quantize(payments.CENT):
             raise CommandError(f"--amount must be a positive amount such as 250.00, not {options['amount']!r}")
-        money.deposit(requester, amount, clock.now())
+        payments.deposit(requester, amount, clock.now())
         self.stdout.write(f"deposited ${amount} for {requester.name}")

@@ -8,7 +8,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from annotation.marketplace import clock, payroll
+from annotation.marketplace import clock
+from annotation.marketplace.money import payroll
 
 
 class Command(BaseCommand):

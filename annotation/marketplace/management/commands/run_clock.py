@@ -11,7 +11,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, close_old_connections
 
-from annotation.marketplace import clock, notices, settle
+from annotation.marketplace import clock
+from annotation.marketplace.work import due_transitions, notices
 
 log = logging.getLogger("marketplace.clock")
 
@@ -33,8 +34,8 @@ class Command(BaseCommand):
         while not stop.is_set():
             try:
                 now = clock.now()
-                settle.settle(now)
-                settle.forget_dead_tokens(now)
+                due_transitions.apply_due(now)
+                due_transitions.forget_dead_tokens(now)
                 notices.deliver_due(now)
             except DatabaseError:
                 log.exception("the database does not answer; trying again in %s s", options["every"])

@@ -6,7 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from annotation.marketplace import clock, notices, settle
+from annotation.marketplace import clock
+from annotation.marketplace.work import due_transitions, notices
 
 
 class Command(BaseCommand):
@@ -14,7 +15,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         now = clock.now()
-        moves = settle.settle(now)
-        tokens = settle.forget_dead_tokens(now)
+        moves = due_transitions.apply_due(now)
+        tokens = due_transitions.forget_dead_tokens(now)
         delivered = notices.deliver_due(now)
         self.stdout.write(f"{moves} moves, {tokens} dead tokens, {delivered} notices delivered")

@@ -1,0 +1,53 @@
+"""Collecting: answers that the marketplace confirms become assignments, each stored once and verbatim."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from annotation.crowd.answer_xml import AnswerError, read_payload
+from annotation.crowd.client import Crowd, Submitted
+from annotation.models import Assignment, Batch, Hit, Worker
+from annotation.review.answer_forms import ANSWER_FORMS
+
+
+def collect(batch_id: int, every_hit: bool = False) -> int:
+    """Fetch submitted assignments of a batch and return how many are new.
+
+    By default only HITs that the marketplace calls reviewable are read (all submitted, or expired); `every_hit`
+    reads all open ones, for answers that wait beside an unfinished assignment.
+    """
+    batch = Batch.objects.get(pk=batch_id)
+    if not batch.hit_type_id:
+        return 0
+    crowd = Crowd(batch.environment)
+    hits = batch.hits.filter(state=Hit.State.OPEN).order_by("pk")
+    if not every_hit:
+        hits = hits.filter(hit_id__in=crowd.reviewable(batch.hit_type_id))
+    new = 0
+    for hit in hits.select_related("batch", "clip__video", "segment__clip__video"):
+        assert hit.hit_id is not None
+        answers = sorted(crowd.assignments(hit.hit_id), key=lambda row: (row.submitted_at, row.assignment_id))
+        new += sum(_store(hit, answer) for answer in answers)
+    return new
+
+
+@transaction.atomic
+def _store(hit: Hit, answer: Submitted) -> bool:
+    """Keep one answer; False where it is known already (then nothing of it changes)."""
+    worker, _ = Worker.objects.get_or_create(environment=hit.batch.environment, worker_id=answer.worker_id)
+    assignment, created = Assignment.objects.get_or_create(
+        assignment_id=answer.assignment_id,
+        worker=worker,
+        defaults={"hit": hit, "answer": answer.answer, "submitted_at": answer.submitted_at},
+    )
+    if not created:
+        return False
+    try:
+        assignment.payload = payload = read_payload(answer.answer, hit)
+        assignment.evidence = ANSWER_FORMS[hit.batch.kind].find_flags(assignment, payload)
+    except AnswerError as error:
+        assignment.evidence = [f"not a valid answer: {error}"]
+    if worker.group and worker.group != hit.batch.kind:
+        assignment.evidence.append(f"the worker belongs to the group “{worker.group}”: pay, do not use")
+    assignment.save(update_fields=["payload", "evidence"])
+    return True

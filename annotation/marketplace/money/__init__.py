@@ -1,0 +1,1 @@
+"""Balances, holds, payments, payroll."""

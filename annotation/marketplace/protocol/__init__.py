@@ -1,0 +1,1 @@
+"""What the requester API has on its wires: signatures, JSON, limits, errors, pages."""

@@ -1,0 +1,1 @@
+"""What HITs and tests ask, and the documents of their answers."""

@@ -1,0 +1,1 @@
+"""What requesters, reviewers and annotators see."""

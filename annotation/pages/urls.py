@@ -1,0 +1,20 @@
+"""Pages of the collecting side."""
+
+from django.urls import path
+
+from annotation.media.clip_files import clip_file
+from annotation.pages import views
+from annotation.pages.task_page import TaskPage
+
+urlpatterns = [
+    path("batches/", views.BatchList.as_view(), name="batches"),
+    path("batches/new/", views.BatchCreate.as_view(), name="batch-new"),
+    path("batches/<int:pk>/", views.BatchDetail.as_view(), name="batch"),
+    path("batches/<int:pk>/launch/", views.launch, name="batch-launch"),
+    path("batches/<int:pk>/close/", views.close, name="batch-close"),
+    path("batches/<int:pk>/review/", views.BatchReview.as_view(), name="batch-review"),
+    path("assignments/<int:pk>/decide/", views.decide, name="assignment-decide"),
+    path("clips/<int:pk>/", views.ClipDetail.as_view(), name="clip"),
+    path("media/clip/<str:token>.mp4", clip_file, name="clip-file"),
+    path("task/<str:unit>/", TaskPage.as_view(), name="task"),
+]

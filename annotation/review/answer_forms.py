@@ -1,0 +1,195 @@
+"""A worker's answer, one form per kind of task: what it must be like, what speaks against it, which item it becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django import forms
+from django.db.models import F
+
+from annotation.models import Answer, Assignment, Hit, Query, Question, Segment
+from annotation.models.crowd import Kind
+from annotation.models.items import free_id
+from annotation.review import quality_flags, text_rules
+
+SAME_MOMENT = 0.7  # intersection over union from which two segments are one
+
+Payload = dict[str, Any]
+
+
+class AnswerForm(forms.Form):
+    """An answer to a HIT. `payload()` is what is stored: plain JSON, normalised.
+
+    Flags are found and items made later, from the payload that was stored then: rules may have changed since, and an
+    answer is held to those it was given under.
+    """
+
+    def __init__(self, *args: Any, hit: Hit, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.hit = hit
+
+    def payload(self) -> Payload:
+        return self.cleaned_data
+
+    @classmethod
+    def find_flags(cls, assignment: Assignment, payload: Payload) -> list[str]:
+        """Sentences for the reviewer about what speaks against a collected answer."""
+        raise NotImplementedError
+
+    @classmethod
+    def make_item(cls, assignment: Assignment, payload: Payload) -> bool:
+        """Turn an accepted answer into data; False where the data holds the same thing already (still paid)."""
+        raise NotImplementedError
+
+
+class SegmentForm(AnswerForm):
+    """Start and end of a moment, in seconds of the clip."""
+
+    start = forms.FloatField(min_value=0, label="Start (seconds)", widget=forms.NumberInput(attrs={"step": "0.1"}))
+    end = forms.FloatField(min_value=0, label="End (seconds)", widget=forms.NumberInput(attrs={"step": "0.1"}))
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        start, end, length = data.get("start"), data.get("end"), self.hit.shown_clip.duration
+        if start is None or end is None:
+            return data
+        if end > length + 0.05:
+            self.add_error("end", f"The clip ends at {length:.1f} s.")
+        elif end - start < text_rules.MIN_SEGMENT_S:
+            self.add_error("end", f"A segment lasts at least {text_rules.MIN_SEGMENT_S:g} seconds.")
+        # Milliseconds: finer than a frame, and the same number on every machine.
+        return {**data, "start": round(start, 3), "end": round(min(end, length), 3)}
+
+    @classmethod
+    def find_flags(cls, assignment: Assignment, payload: Payload) -> list[str]:
+        return quality_flags.of_segment(assignment, payload["start"], payload["end"])
+
+    @classmethod
+    def make_item(cls, assignment: Assignment, payload: Payload) -> bool:
+        """A further vote where somebody has marked nearly this moment before."""
+        clip, start, end = assignment.hit.shown_clip, payload["start"], payload["end"]
+        for known in clip.segments.select_for_update():
+            overlap = min(end, known.end) - max(start, known.start)
+            if overlap / (max(end, known.end) - min(start, known.start)) >= SAME_MOMENT:
+                Segment.objects.filter(pk=known.pk).update(votes=F("votes") + 1)
+                return False
+        Segment.objects.create(
+            public_id=free_id(Segment, clip.name, start, end), clip=clip, start=start, end=end, assignment=assignment
+        )
+        return True
+
+
+class QueryForm(AnswerForm):
+    """A sentence that describes the segment, and what one needs to find it."""
+
+    query = forms.CharField(
+        label="Describe this moment",
+        help_text=f"One sentence of {text_rules.QUERY_WORDS[0]} to {text_rules.QUERY_WORDS[1]} words.",
+        max_length=text_rules.MAX_TEXT,
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+    based_on = forms.ChoiceField(
+        label="What does one need to find it?", choices=Query.Type.choices, widget=forms.RadioSelect
+    )
+
+    def clean_query(self) -> str:
+        text = text_rules.normalise(self.cleaned_data["query"])
+        count, (low, high) = len(text_rules.words(text)), text_rules.QUERY_WORDS
+        if not low <= count <= high:
+            raise forms.ValidationError(f"Please write {low} to {high} words; these are {count}.")
+        return text
+
+    def clean_based_on(self) -> str:
+        value = str(self.cleaned_data["based_on"])
+        if self.hit.narration_hidden and value != Query.Type.VIDEO:
+            raise forms.ValidationError("The words of this clip were not shown: choose the picture.")
+        return value
+
+    @classmethod
+    def find_flags(cls, assignment: Assignment, payload: Payload) -> list[str]:
+        return quality_flags.of_text(assignment, payload, "query")
+
+    @classmethod
+    def make_item(cls, assignment: Assignment, payload: Payload) -> bool:
+        hit, segment = assignment.hit, _asked_segment(assignment)
+        if _is_known(payload["query"], segment.queries.values_list("text", flat=True)):
+            return False
+        Query.objects.create(
+            # From what a test release shows anyway: an id of clip and times would give the withheld moment away to
+            # whoever hashes all of them.
+            public_id=free_id(Query, payload["query"]),
+            segment=segment,
+            text=payload["query"],
+            type=payload["based_on"],
+            narration_hidden=hit.narration_hidden,
+            assignment=assignment,
+        )
+        return True
+
+
+class QuestionForm(AnswerForm):
+    """A question about the segment with one right and three wrong answers."""
+
+    question = forms.CharField(label="Question", max_length=text_rules.MAX_TEXT, help_text="Ends with a question mark.")
+    correct = forms.CharField(label="Right answer", max_length=text_rules.MAX_TEXT)
+    wrong_1 = forms.CharField(label="Wrong answer 1", max_length=text_rules.MAX_TEXT)
+    wrong_2 = forms.CharField(label="Wrong answer 2", max_length=text_rules.MAX_TEXT)
+    wrong_3 = forms.CharField(label="Wrong answer 3", max_length=text_rules.MAX_TEXT)
+
+    OPTIONS = ("correct", "wrong_1", "wrong_2", "wrong_3")
+
+    def clean(self) -> dict[str, Any]:
+        data = {name: text_rules.normalise(value) for name, value in (super().clean() or {}).items()}
+        if "question" in data and not data["question"].endswith("?"):
+            self.add_error("question", "A question ends with a question mark.")
+        seen: dict[str, str] = {}
+        for name in self.OPTIONS:
+            if name not in data:
+                continue
+            folded = text_rules.fold(data[name])
+            if not folded:
+                self.add_error(name, "An answer has at least one letter or digit.")
+            elif folded in seen:
+                self.add_error(name, f"This repeats “{data[seen[folded]]}”: all four answers differ.")
+            else:
+                seen[folded] = name
+        return data
+
+    @classmethod
+    def find_flags(cls, assignment: Assignment, payload: Payload) -> list[str]:
+        return quality_flags.of_text(assignment, payload, "question")
+
+    @classmethod
+    def make_item(cls, assignment: Assignment, payload: Payload) -> bool:
+        segment = _asked_segment(assignment)
+        if _is_known(payload["question"], segment.questions.values_list("text", flat=True)):
+            return False
+        question = Question.objects.create(
+            public_id=free_id(Question, segment.clip.name, payload["question"]),
+            segment=segment,
+            text=payload["question"],
+            assignment=assignment,
+        )
+        Answer.objects.bulk_create(
+            Answer(question=question, position=position, text=payload[name], correct=name == "correct")
+            for position, name in enumerate(cls.OPTIONS)
+        )
+        return True
+
+
+ANSWER_FORMS: dict[str, type[AnswerForm]] = {
+    Kind.SEGMENT: SegmentForm,
+    Kind.QUERY: QueryForm,
+    Kind.QA: QuestionForm,
+}
+
+
+def _asked_segment(assignment: Assignment) -> Segment:
+    """The segment that a query or question is about."""
+    assert assignment.hit.segment is not None
+    return assignment.hit.segment
+
+
+def _is_known(text: str, others: Iterable[str]) -> bool:
+    return text_rules.fold(text) in {text_rules.fold(other) for other in others}

@@ -1,0 +1,283 @@
+"""The requester's side against a real marketplace process: boto3 over HTTP, workers over pages and forms."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from annotation.crowd import collect, decisions, enrolment, launch
+from annotation.crowd.client import Crowd
+from annotation.models import Assignment, Batch, Clip, Hit, LedgerEntry, Query, Segment, Worker
+from annotation.models.crowd import Kind
+from annotation.review import ledger, verdicts
+from annotation.review.verdicts import ReviewError, Verdict
+from tests.marketplace.site import Site, WorkerBrowser, running_site
+
+pytestmark = pytest.mark.django_db
+SITE_URL = "http://localhost:8000"
+GROUPS = ["segment", "query", "qa"] * 2
+GOOD = {"start": 5.0, "end": 12.0}
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A marketplace with our requester account and two workers of each group."""
+
+    site: Site
+    key: str
+    secret: str
+    workers: list[WorkerBrowser]
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    log = tmp_path_factory.mktemp("marketplace") / "server.log"
+    key, secret = "AK" + secrets.token_hex(9).upper(), secrets.token_hex(20)
+    with running_site(os.environ["MARKETPLACE_DATABASE_URL"], log, MARKETPLACE_FRAME_ORIGINS=SITE_URL) as site:
+        account = ["--name", "lab", "--access-key", key, "--secret", secret, "--balance", "1000.00"]
+        site.manage("create_requester", *account)
+        workers = [site.worker() for _ in GROUPS]
+        yield Lab(site, key, secret, workers)
+
+
+@pytest.fixture
+def crowd(lab: Lab, settings: Any) -> Iterator[Site]:
+    """The marketplace, with the platform's settings pointing to it; its faults are forgotten at the end."""
+    settings.MTURK_ENDPOINT_URL = lab.site.url + "/api"
+    settings.MTURK_ACCESS_KEY, settings.MTURK_SECRET = lab.key, lab.secret
+    yield lab.site
+    lab.site.faults(clear=True)
+
+
+@pytest.fixture
+def annotators(lab: Lab, crowd: Site) -> list[WorkerBrowser]:
+    """Six workers: two of each group, in turn. They enrol in the first test that asks for them and stay."""
+    enrolment.open_enrolment("local")
+    for worker, group in zip(lab.workers, GROUPS, strict=True):
+        page = worker.get("/worker/qualifications/")
+        for form in page.forms:
+            if form["action"] == "request-qualification":
+                worker.post(form["url"], form["fields"])
+        if not enrolment.admit_workers("local"):
+            Worker.objects.create(environment="local", worker_id=worker.id, group=group)
+    return lab.workers
+
+
+def make_batch(kind: Kind = Kind.SEGMENT, budget: str = "5.00", **values: Any) -> Batch:
+    return Batch.objects.create(
+        name=f"batch {secrets.token_hex(3)}",
+        kind=kind,
+        reward=Decimal("0.12"),
+        budget=Decimal(budget),
+        **{"assignments_per_hit": 2, **values},
+    )
+
+
+def launch_batch(batch: Batch) -> Batch:
+    launch.request_launch(batch.pk)
+    launch.launch(batch.pk)
+    batch.refresh_from_db()
+    return batch
+
+
+def every_hit() -> list[dict[str, Any]]:
+    pages = Crowd("local").client.get_paginator("list_hits").paginate()
+    return [hit for page in pages for hit in page["HITs"]]
+
+
+def test_workers_join_the_smallest_group_and_stay_in_it(annotators: list[WorkerBrowser]) -> None:
+    groups = dict(Worker.objects.values_list("worker_id", "group"))
+    assert [groups[worker.id] for worker in annotators] == GROUPS
+    enrolment.admit_workers("local")
+    assert dict(Worker.objects.values_list("worker_id", "group")) == groups
+
+
+def test_a_group_sees_its_own_stage_only(clip: Clip, annotators: list[WorkerBrowser]) -> None:
+    batch = launch_batch(make_batch())
+    sees = [batch.hit_type_id in worker.get("/").hit_types for worker in annotators]
+    assert sees == [True, False, False] * 2
+
+
+def test_an_answer_becomes_a_segment_is_paid_once_and_closes_the_batch(
+    clip: Clip, crowd: Site, annotators: list[WorkerBrowser]
+) -> None:
+    before = Crowd("local").balance()
+    batch = launch_batch(make_batch())
+    first, second = annotators[0], annotators[3]
+    first.do(batch.hit_type_id, answer=json.dumps(GOOD))
+    assert collect.collect(batch.pk) == 0, "one of two has answered: not reviewable yet"
+    assert collect.collect(batch.pk, every_hit=True) == 1
+    second.do(batch.hit_type_id, answer=json.dumps({"start": 5.2, "end": 12.2}))
+    assert collect.collect(batch.pk) == 1
+    assert collect.collect(batch.pk, every_hit=True) == 0
+    for assignment in Assignment.objects.all():
+        verdicts.decide(assignment.pk, Verdict.USE, None)
+        for _ in range(3):
+            decisions.push_decision(assignment.pk)
+    segment = Segment.objects.get()
+    assert (segment.start, segment.end, segment.votes) == (5.0, 12.0, 2)
+    totals = ledger.totals(batch)
+    assert (totals["spent"], totals["held"]) == (Decimal("0.28"), Decimal("0.00"))
+    assert LedgerEntry.objects.filter(kind="reward").count() == 2
+    batch.refresh_from_db()
+    assert batch.state == Batch.State.CLOSED
+    assert Crowd("local").balance() == before - totals["spent"]
+
+
+def test_a_rejected_answer_is_not_paid_and_asked_for_again(
+    clip: Clip, annotators: list[WorkerBrowser], crowd: Site
+) -> None:
+    batch = launch_batch(make_batch(assignments_per_hit=1))
+    annotators[0].do(batch.hit_type_id, answer=json.dumps({"start": 0.0, "end": 29.5}))
+    collect.collect(batch.pk)
+    bad = Assignment.objects.get()
+    assert any("of the clip" in line for line in bad.evidence)
+    with pytest.raises(ReviewError, match="reason"):
+        verdicts.decide(bad.pk, Verdict.REJECT, None)
+    verdicts.decide(bad.pk, Verdict.REJECT, None, "please mark one moment")
+    for _ in range(2):
+        decisions.push_decision(bad.pk)
+    assert "please mark one moment" in annotators[0].table()
+    assert ledger.totals(batch)["spent"] == 0
+    assert Hit.objects.get().wanted == 2
+    annotators[3].do(batch.hit_type_id, answer=json.dumps(GOOD))
+    collect.collect(batch.pk)
+    verdicts.decide(Assignment.objects.latest("pk").pk, Verdict.USE, None)
+    decisions.push_decision(Assignment.objects.latest("pk").pk)
+    assert Batch.objects.get().state == Batch.State.CLOSED
+    assert ledger.totals(batch)["held"] == 0
+
+
+def test_the_first_of_two_reviewers_wins(clip: Clip, annotators: list[WorkerBrowser]) -> None:
+    batch = launch_batch(make_batch(assignments_per_hit=1))
+    annotators[0].do(batch.hit_type_id, answer=json.dumps(GOOD))
+    collect.collect(batch.pk)
+    assignment = Assignment.objects.get()
+    verdicts.decide(assignment.pk, Verdict.PAY, None)
+    with pytest.raises(ReviewError, match="already decided"):
+        verdicts.decide(assignment.pk, Verdict.REJECT, None, "no")
+    assert not Segment.objects.exists()
+
+
+def test_an_answer_that_breaks_a_rule_is_kept_verbatim_and_cannot_be_used(
+    clip: Clip, annotators: list[WorkerBrowser]
+) -> None:
+    batch = launch_batch(make_batch(assignments_per_hit=1))
+    annotators[0].do(batch.hit_type_id, answer=json.dumps({"start": 9, "end": 500}))
+    collect.collect(batch.pk)
+    assignment = Assignment.objects.get()
+    assert assignment.payload is None
+    assert "500" in assignment.answer
+    with pytest.raises(ReviewError, match="no valid answer"):
+        verdicts.decide(assignment.pk, Verdict.USE, None)
+
+
+def test_launching_again_after_a_crash_makes_no_second_hit(clip: Clip, crowd: Site) -> None:
+    batch = launch_batch(make_batch())
+    # The crash came between the marketplace's answer and our commit.
+    known = Hit.objects.get().hit_id
+    Hit.objects.update(state=Hit.State.WAITING, hit_id=None)
+    Batch.objects.update(state=Batch.State.LAUNCHING)
+    launch.launch(batch.pk)
+    assert Hit.objects.get().hit_id == known
+    # And with the lookup by annotation out of the way, the token alone finds it.
+    hit = Hit.objects.get()
+    again = Crowd("local").create_hit(
+        hit_type_id=batch.hit_type_id,
+        question=launch.external_question(hit),
+        token=hit.request_token,
+        annotation=hit.request_token,
+        assignments=2,
+    )
+    assert again == known
+    assert list(Crowd("local").hits_by_annotation().values()).count(known) == 1
+
+
+def test_a_lost_answer_of_create_hit_is_one_hit(clip: Clip, crowd: Site) -> None:
+    batch = make_batch()
+    before = set(Crowd("local").hits_by_annotation().values())
+    launch.request_launch(batch.pk)
+    crowd.faults(add={"kind": "lost_answer", "operation": "CreateHITWithHITType", "remaining": 1})
+    launch.launch(batch.pk)
+    made = [hit["HITId"] for hit in every_hit() if hit["HITId"] not in before]
+    assert made == [Hit.objects.get().hit_id]
+    assert Hit.objects.get().state == Hit.State.OPEN
+
+
+def test_a_lost_answer_of_approve_pays_once(clip: Clip, annotators: list[WorkerBrowser], crowd: Site) -> None:
+    batch = launch_batch(make_batch(assignments_per_hit=1))
+    annotators[0].do(batch.hit_type_id, answer=json.dumps(GOOD))
+    collect.collect(batch.pk)
+    assignment = Assignment.objects.get()
+    verdicts.decide(assignment.pk, Verdict.USE, None)
+    crowd.faults(add={"kind": "lost_answer", "operation": "ApproveAssignment", "remaining": 1})
+    decisions.push_decision(assignment.pk)
+    assignment.refresh_from_db()
+    assert assignment.state == Assignment.State.APPROVED
+    assert LedgerEntry.objects.filter(kind="reward").count() == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"), [({"budget": "0.20"}, "budget is"), ({"kind": Kind.QUERY}, "no accepted segment")]
+)
+def test_what_cannot_be_launched_says_why_and_leaves_nothing(
+    clip: Clip, crowd: Site, change: dict[str, Any], reason: str
+) -> None:
+    batch = make_batch(**change)
+    with pytest.raises(launch.LaunchError, match=reason):
+        launch.request_launch(batch.pk)
+    assert not Hit.objects.exists()
+    assert not LedgerEntry.objects.exists()
+
+
+def test_an_empty_account_stops_the_launch_before_the_first_hit(clip: Clip, crowd: Site) -> None:
+    batch = make_batch(budget="9000.00", assignments_per_hit=5)
+    Batch.objects.update(reward=Decimal("400.00"))
+    before = len(every_hit())
+    launch.request_launch(batch.pk)
+    with pytest.raises(launch.LaunchError, match=r"account holds \$"):
+        launch.launch(batch.pk)
+    assert len(every_hit()) == before
+
+
+def test_a_query_and_the_words_it_may_rest_on(
+    segment: Segment, annotators: list[WorkerBrowser], make_hit: Callable[..., Hit]
+) -> None:
+    batch = launch_batch(make_batch(Kind.QUERY, assignments_per_hit=1, hidden_share=1.0))
+    hit = batch.hits.get()
+    assert hit.narration_hidden
+    text = "a red ball rolls slowly over the green floor"
+    annotators[1].do(batch.hit_type_id, answer=json.dumps({"query": text, "based_on": "v"}))
+    collect.collect(batch.pk)
+    verdicts.decide(Assignment.objects.get().pk, Verdict.USE, None)
+    query = Query.objects.get()
+    assert (query.text, query.type, query.narration_hidden) == (text, "v", True)
+    assert query.public_id < 2**31
+
+
+def test_a_closed_batch_pays_what_was_submitted_and_gives_back_the_rest(
+    clip: Clip, annotators: list[WorkerBrowser], crowd: Site
+) -> None:
+    batch = launch_batch(make_batch())
+    annotators[0].do(batch.hit_type_id, answer=json.dumps(GOOD))
+    launch.request_close(batch.pk)
+    assert not launch.close(batch.pk), "one answer waits for a verdict"
+    assert "Nothing is left" in annotators[3].accept(batch.hit_type_id).text
+    assignment = Assignment.objects.get()
+    verdicts.decide(assignment.pk, Verdict.USE, None)
+    decisions.push_decision(assignment.pk)
+    for _ in range(2):
+        assert launch.close(batch.pk)
+    batch.refresh_from_db()
+    assert batch.state == Batch.State.CLOSED
+    totals = ledger.totals(batch)
+    assert (totals["spent"], totals["held"]) == (Decimal("0.14"), Decimal("0.00"))
+    with pytest.raises(launch.LaunchError, match="only an open batch"):
+        launch.request_close(batch.pk)

@@ -1,0 +1,169 @@
+"""The task page as a marketplace's frame loads it: over HTTP, without cookies."""
+
+import json
+from collections.abc import Callable
+from urllib.parse import urlsplit
+from xml.etree.ElementTree import fromstring
+
+import pytest
+from django.conf import settings
+from django.test import Client
+from lxml import html
+
+from annotation.crowd.launch import external_question
+from annotation.models import Batch, Hit, Receipt, Segment
+from annotation.models.crowd import Kind
+
+pytestmark = pytest.mark.django_db
+
+
+def frame_url(hit: Hit) -> str:
+    return urlsplit(fromstring(external_question(hit)).findtext("{*}ExternalURL")).path
+
+
+def parameters(**changes: str) -> dict[str, str]:
+    return {
+        "assignmentId": "ASG1",
+        "hitId": "HIT0",
+        "workerId": "AW1",
+        "turkSubmitTo": settings.MARKETPLACE_URL,
+        **changes,
+    }
+
+
+def task_token(client: Client, hit: Hit) -> str:
+    page = html.fromstring(client.get(frame_url(hit), parameters()).content)
+    return page.xpath("//form[@data-role='task-form']//input[@name='token']/@value")[0]
+
+
+def test_a_preview_shows_the_task_and_cannot_be_submitted(client: Client, make_hit: Callable[..., Hit]) -> None:
+    hit = make_hit(Kind.SEGMENT)
+    response = client.get(frame_url(hit), {"assignmentId": "ASSIGNMENT_ID_NOT_AVAILABLE"})
+    page = html.fromstring(response.content)
+    assert response.status_code == 200
+    assert page.xpath("//video[@data-role='clip']/@src")
+    assert page.xpath("//fieldset[@disabled]")
+    assert client.post(frame_url(hit), {"start": "1", "end": "9", "token": ""}).status_code == 400
+
+
+def test_the_page_may_be_framed_by_the_marketplace_only_and_sets_no_cookie(
+    client: Client, make_hit: Callable[..., Hit]
+) -> None:
+    response = client.get(frame_url(make_hit(Kind.SEGMENT)), parameters())
+    policy = response["Content-Security-Policy"]
+    assert f"frame-ancestors {settings.MARKETPLACE_URL} " in policy
+    assert "X-Frame-Options" not in response
+    assert not response.cookies
+
+
+def test_a_good_answer_goes_on_to_the_marketplace_whole(client: Client, make_hit: Callable[..., Hit]) -> None:
+    hit = make_hit(Kind.SEGMENT)
+    response = client.post(frame_url(hit), {"start": "2", "end": "9.5", "token": task_token(client, hit)})
+    form = html.fromstring(response.content).xpath("//form[@data-role='submit']")[0]
+    fields = dict(form.form_values())
+    assert form.action == f"{settings.MARKETPLACE_URL}/mturk/externalSubmit"
+    assert fields["assignmentId"] == "ASG1"
+    assert fields["workerId"] == "AW1"
+    assert json.loads(fields["answer"]) == {"start": 2.0, "end": 9.5}
+    assert Receipt.objects.get().payload == {"start": 2.0, "end": 9.5}
+
+
+def test_a_double_click_is_one_receipt_and_other_content_is_kept_beside(
+    client: Client, make_hit: Callable[..., Hit]
+) -> None:
+    hit = make_hit(Kind.SEGMENT)
+    token = task_token(client, hit)
+    for end in ("9.5", "9.5", "8"):
+        client.post(frame_url(hit), {"start": "2", "end": end, "token": token})
+    assert [receipt.payload["end"] for receipt in Receipt.objects.all()] == [9.5, 8.0]
+
+
+def test_a_bad_answer_comes_back_with_what_to_change(
+    client: Client, make_hit: Callable[..., Hit], segment: Segment
+) -> None:
+    hit = make_hit(Kind.QUERY, segment=segment)
+    response = client.post(frame_url(hit), {"query": "<b>short</b>", "based_on": "v", "token": task_token(client, hit)})
+    page = html.fromstring(response.content)
+    assert response.status_code == 422
+    assert "8 to 20 words" in page.xpath("string(//*[@role='alert'])")
+    assert page.xpath("string(//textarea)").strip() == "<b>short</b>"
+    assert not Receipt.objects.exists()
+
+
+def test_words_are_absent_where_narration_is_hidden(
+    client: Client, make_hit: Callable[..., Hit], segment: Segment
+) -> None:
+    shown = make_hit(Kind.QUERY, segment=segment)
+    other = Segment.objects.create(public_id=2, clip=segment.clip, start=14.0, end=20.0)
+    hidden = make_hit(Kind.QUERY, segment=other, hidden=True)
+    assert b"Look at the red ball" in client.get(frame_url(shown), parameters()).content
+    assert b"Look at the red ball" not in client.get(frame_url(hidden), parameters()).content
+
+
+@pytest.mark.parametrize("change", [{"turkSubmitTo": "https://evil.example"}, {"turkSubmitTo": ""}, {"workerId": ""}])
+def test_an_answer_never_goes_to_a_stranger(
+    client: Client, make_hit: Callable[..., Hit], change: dict[str, str]
+) -> None:
+    response = client.get(frame_url(make_hit(Kind.SEGMENT)), parameters(**change))
+    assert response.status_code == 400
+    assert b"evil" not in response.content
+
+
+def test_a_made_up_unit_and_a_token_of_another_task_are_refused(
+    client: Client, make_hit: Callable[..., Hit], segment: Segment
+) -> None:
+    hit = make_hit(Kind.SEGMENT)
+    other = make_hit(Kind.QUERY, segment=segment)
+    token = task_token(client, other)
+    unknown = client.get("/task/1:x:y/")
+    assert unknown.status_code == 404
+    assert b"There is no such task" in unknown.content
+    assert "X-Frame-Options" not in unknown
+    assert client.post(frame_url(hit), {"start": "1", "end": "9", "token": token}).status_code == 400
+    assert not Receipt.objects.exists()
+
+
+PREVIEW = {"assignmentId": "ASSIGNMENT_ID_NOT_AVAILABLE"}
+
+
+@pytest.mark.parametrize(
+    ("hit_state", "batch_state", "preview", "accepted"),
+    [
+        (Hit.State.OPEN, Batch.State.OPEN, 200, 200),
+        (Hit.State.WAITING, Batch.State.LAUNCHING, 200, 200),
+        (Hit.State.OPEN, Batch.State.CLOSING, 410, 200),
+        (Hit.State.OPEN, Batch.State.CLOSED, 410, 410),
+        (Hit.State.DONE, Batch.State.OPEN, 410, 410),
+    ],
+)
+def test_a_task_that_is_over_says_so_in_the_frame_and_nothing_else(
+    client: Client,
+    make_hit: Callable[..., Hit],
+    segment: Segment,
+    hit_state: str,
+    batch_state: str,
+    preview: int,
+    accepted: int,
+) -> None:
+    hit = make_hit(Kind.QUERY, segment=segment)
+    Hit.objects.update(state=hit_state)
+    Batch.objects.update(state=batch_state)
+    for given, status in ((PREVIEW, preview), (parameters(), accepted)):
+        response = client.get(frame_url(hit), given)
+        assert response.status_code == status
+        assert "X-Frame-Options" not in response
+        assert f"frame-ancestors {settings.MARKETPLACE_URL} " in response["Content-Security-Policy"]
+        page = response.content.decode()
+        assert ("This task is over" in page) == (status == 410)
+        for told in ("5.0 s to 12.0 s", "/media/clip/", "Look at the red ball"):
+            assert (told in page) == (status == 200)
+
+
+def test_an_answer_on_its_way_is_taken_when_the_task_is_over(client: Client, make_hit: Callable[..., Hit]) -> None:
+    hit = make_hit(Kind.SEGMENT)
+    token = task_token(client, hit)
+    Hit.objects.update(state=Hit.State.DONE)
+    Batch.objects.update(state=Batch.State.CLOSED)
+    assert client.post(frame_url(hit), {"start": "2", "end": "9.5", "token": token}).status_code == 200
+    assert Receipt.objects.get().payload == {"start": 2.0, "end": 9.5}
+    assert client.post(frame_url(hit), {"start": "2", "end": "9.5", "token": ""}).status_code == 400

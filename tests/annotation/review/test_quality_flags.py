@@ -1,0 +1,85 @@
+"""What a reviewer is told of an answer, by kind of task."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from annotation.models import Assignment, Hit, Segment, Worker
+from annotation.models.crowd import Kind
+from annotation.review.answer_forms import ANSWER_FORMS
+
+pytestmark = pytest.mark.django_db
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+SENTENCE = "a red ball rolls slowly over the green floor"
+OTHERS = {"correct": "red", "wrong_1": "blue", "wrong_2": "green", "wrong_3": "black"}
+
+
+def store(hit: Hit, worker: Worker, payload: dict[str, Any]) -> Assignment:
+    """An answer as collection leaves it."""
+    return Assignment.objects.create(
+        hit=hit,
+        worker=worker,
+        assignment_id=f"A{Assignment.objects.count()}",
+        answer="",
+        payload=payload,
+        submitted_at=NOW,
+    )
+
+
+def flags(hit: Hit, worker: Worker, payload: dict[str, Any]) -> list[str]:
+    return ANSWER_FORMS[hit.batch.kind].find_flags(store(hit, worker, payload), payload)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [
+        (5.0, 12.0, []),
+        (1.0, 29.0, ["marks 93% of the clip"]),
+        (5.0, 6.5, ["lasts 1.5 s (usual: 2 to 30 s)"]),
+    ],
+)
+def test_a_moment_is_flagged_by_its_length(
+    make_hit: Callable[..., Hit], worker: Worker, start: float, end: float, expected: list[str]
+) -> None:
+    assert flags(make_hit(Kind.SEGMENT), worker, {"start": start, "end": end}) == expected
+
+
+def test_the_same_moment_twice_is_flagged(make_hit: Callable[..., Hit], segment: Segment, worker: Worker) -> None:
+    moment = {"start": 5.0, "end": 12.0}
+    store(make_hit(Kind.SEGMENT, segment=segment), worker, moment)
+    assert flags(make_hit(Kind.SEGMENT), worker, moment) == ["the same start and end as 1 other answers of this worker"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (SENTENCE, []),
+        ("Look at the red ball!", ["repeats what is said in the clip (100% alike)"]),
+        ("ball ball ball ball red red red red", ["2 different words of 8"]),
+    ],
+)
+def test_a_query_is_flagged_by_its_words(
+    make_hit: Callable[..., Hit], segment: Segment, worker: Worker, text: str, expected: list[str]
+) -> None:
+    assert flags(make_hit(Kind.QUERY, segment=segment), worker, {"query": text, "based_on": "v"}) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload"),
+    [
+        (Kind.QUERY, {"query": SENTENCE, "based_on": "v"}),
+        (Kind.QA, {"question": "Which colour has the rolling ball?", **OTHERS}),
+    ],
+)
+def test_the_same_text_twice_is_flagged_however_it_is_spelled(
+    make_hit: Callable[..., Hit], segment: Segment, worker: Worker, kind: Kind, payload: dict[str, str]
+) -> None:
+    field = next(iter(payload))
+    first = make_hit(kind, segment=segment)
+    store(first, worker, payload | {field: payload[field].upper() + "!"})
+    store(first, Worker.objects.create(environment="local", worker_id="AWORKER2", group=kind), payload)
+    other = Segment.objects.create(public_id=2, clip=segment.clip, start=14.0, end=20.0)
+    found = flags(make_hit(kind, segment=other), worker, payload)
+    assert found == ["the same text as 1 other answers of this worker"]
