@@ -59,7 +59,7 @@ def dense(pool: Pool) -> Any:
     return matrix
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     st.integers(2, 300),
     st.integers(0, 10_000),
@@ -80,7 +80,7 @@ def test_within_the_certified_gap_of_scipys_optimum(n: int, seed: int, videos: i
     assert sorted(found.columns) == list(range(n))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(40, 300), st.integers(0, 10_000))
 def test_a_start_from_a_sample_reaches_the_same_optimum(n: int, seed: int) -> None:
     pool = random_pool(n, seed, videos=n // 2, answers=n)
@@ -107,7 +107,7 @@ def test_a_part_weighs_its_pairs_as_the_whole_does() -> None:
         whole.after(np.roll(np.arange(60), 1)).part_of(rows)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(20, 200), st.integers(0, 1000))
 def test_first_prices_are_the_best_offers_of_the_sample(n: int, seed: int) -> None:
     pool = random_pool(n, seed, videos=n // 2, answers=n)
@@ -124,7 +124,7 @@ def test_first_prices_are_the_best_offers_of_the_sample(n: int, seed: int) -> No
     assert np.isfinite(offers).all()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(30, 120), st.integers(0, 1000))
 def test_three_rounds_use_every_answer_three_times_and_only_legal_pairs(n: int, seed: int) -> None:
     pool = random_pool(n, seed, videos=n // 2, answers=n)
@@ -145,7 +145,7 @@ def test_three_rounds_use_every_answer_three_times_and_only_legal_pairs(n: int, 
         assert pool.answer_id[row] not in given_answers
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(2, 80), st.integers(0, 1000), st.integers(1, 20))
 def test_any_prices_bound_every_legal_matching(n: int, seed: int, width: int) -> None:
     pool = random_pool(n, seed, videos=10, answers=n)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluation.lists import Lists
@@ -74,7 +74,6 @@ def plain_suppressed(task: str, rows: list[Any]) -> list[Any]:
     return [rows[n] for n in nms(table[:, 0].astype(int), table[:, 1:3], table[:, 3])]
 
 
-@settings(deadline=None)  # the first call compiles
 @given(row_lists, st.integers(0, 1000), st.sampled_from(["VCMR", "SVMR", "VR"]))
 def test_ranks_equal_the_plain_loop(rows: list[Any], seed: int, task: str) -> None:
     truth = truth_of(len(rows), seed)
@@ -88,7 +87,6 @@ def test_ranks_equal_the_plain_loop(rows: list[Any], seed: int, task: str) -> No
             assert ranks.first_hit[query].tolist() == [plain_rank(task, counted, *place, t) for t in thresholds]
 
 
-@settings(deadline=None)  # the first call compiles
 @given(row_lists, st.integers(0, 1000), st.sampled_from(["VCMR", "SVMR"]))
 def test_recall_grows_with_k_and_falls_with_the_threshold(rows: list[Any], seed: int, task: str) -> None:
     tables = RankTables(truth_of(len(rows), seed))

@@ -55,7 +55,7 @@ def subtitles(draw: st.DrawFn) -> tuple[Times, int, float]:
     return [(start, round(start + length, 3)) for start, length in times], n_frames, interval
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(subtitles(), st.sampled_from(list(DIALECTS)))
 def test_pairing_follows_the_rules(drawn: tuple[Times, int, float], dialect: str) -> None:
     times, n_frames, interval = drawn
