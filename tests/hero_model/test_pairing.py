@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from hero_model.config import DIALECTS
 from hero_model.errors import InputError
-from hero_model.pairing import pair
+from hero_model.pairing import join_unmatched, pair
 from tests.hero_model.tiny_world import tiny_config
 
 Times = list[tuple[float, float]]
@@ -68,6 +68,18 @@ def test_a_last_sentence_is_long_by_what_the_clip_shows_of_it() -> None:
     found = pair([(0.2, 2.9), (10.0, 40.0)], 12, 1.5, 16.0)
     assert list(found.overlapping[1]) == list(range(6, 27))
     assert len(pair([(0.2, 2.9), (10.0, 40.0)], 40, 1.5, 16.0).overlapping[1]) == 11
+
+
+@pytest.mark.parametrize(
+    ("said", "joins"), [((3.0, 4.0), 0), ((6.5, 7.5), 1), ((8.0, 8.2), 1), ((15.0, 15.5), 2), ((5.0, 5.0), 0)]
+)
+def test_a_sentence_without_frames_joins_its_nearest_neighbour(said: tuple[float, float], joins: int) -> None:
+    """By the gap in time; of two equally near ones the earlier."""
+    times = [(0.0, 2.0), (8.0, 9.0), (16.0, 18.0), said]
+    frames = [np.array([0]), np.array([4]), np.array([8]), np.array([], np.int64)]
+    joined, kept = join_unmatched([np.array([10]), np.array([11]), np.array([12]), np.array([13])], frames, times)
+    assert [words.tolist() for words in joined] == [[10 + i, 13] if i == joins else [10 + i] for i in range(3)]
+    assert [own.tolist() for own in kept] == [[0], [4], [8]]
 
 
 def test_times_are_rounded_as_in_the_released_code() -> None:
