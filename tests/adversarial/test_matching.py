@@ -50,9 +50,14 @@ def random_pool(n: int, seed: int, videos: int, answers: int, lam: float = 0.5, 
     )
 
 
+def dense_rows_of(pool: Pool) -> Any:
+    """All weights, -inf where a pair is not legal."""
+    return np.vstack([dense_rows(pool, np.array([row], np.int32)) for row in range(pool.size)]).astype(float)
+
+
 def dense(pool: Pool) -> Any:
     """All weights; an illegal pair or a question's own answer costs what staying unmatched costs."""
-    matrix = np.vstack([dense_rows(pool, np.array([row], np.int32)) for row in range(pool.size)]).astype(float)
+    matrix = dense_rows_of(pool)
     illegal = ~np.isfinite(matrix)
     matrix[illegal] = -1e6
     np.fill_diagonal(matrix, UNMATCHED)
@@ -167,6 +172,25 @@ def test_threads_do_not_reach_the_result(jobs: int) -> None:
         together = match(pool)
     assert np.array_equal(alone.columns, together.columns)
     assert alone.upper_bound == together.upper_bound
+
+
+def test_a_pair_is_as_similar_as_the_nearest_of_the_answers_that_the_question_has() -> None:
+    """Its right answer, and whatever the earlier rounds gave it: a rewording of one of them is no new answer."""
+    n = 60
+    pool = random_pool(n, 5, videos=30, answers=60)
+    rounds = np.random.default_rng(0).permuted(np.tile(np.arange(n), (2, 1)), axis=1)
+    for columns in rounds:
+        pool = pool.after(columns.astype(np.int32))
+    cosines = pool.embeddings @ pool.embeddings.T
+    relevance = np.einsum("id,ijd->ij", pool.questions, pool.answers[pool.part])
+    found, legal = dense_rows_of(pool), 0
+    for i, j in np.argwhere(np.isfinite(found)):
+        nearest = max(cosines[k, j] for k in [i, *pool.taken[i][pool.taken[i] >= 0]])
+        expected = -np.logaddexp(0, -(pool.rel_slope * relevance[i, j] + pool.rel_bias))
+        expected -= pool.lam * np.logaddexp(0, pool.sim_slope * nearest + pool.sim_bias)
+        assert found[i, j] == pytest.approx(expected, abs=1e-3)
+        legal += 1
+    assert legal > n
 
 
 def test_nothing_legal_leaves_everybody_unmatched() -> None:

@@ -136,3 +136,17 @@ def test_rows_behind_the_hundredth_reach_the_metrics_through_nms_alone(rows_in: 
     tables.add(lists_of("SVMR", [[*copies, (1, 40.0, 44.0, 1.0)]]), np.arange(1))
     assert tables.tables["SVMR", None].at(0.5).tolist() == [0]
     assert tables.tables["SVMR", 0.5].at(0.5).tolist() == [rank]
+
+
+@pytest.mark.parametrize("task", ["VCMR", "SVMR", "VR"])
+@pytest.mark.parametrize(("before", "rank"), [(0, 1), (99, 100), (100, 0), (150, 0)])
+def test_the_hundredth_row_is_the_last_that_counts(task: str, before: int, rank: int) -> None:
+    """Raw and after NMS; the rows before it are no hits and do not suppress one another."""
+    truth = MomentQueries(
+        np.arange(1), [""], np.array(["v"]), np.array([1]), np.array([400.0]), np.array([401.0]), VIDEOS
+    )
+    others = [(1 if task == "SVMR" else 2, float(n), n + 1.0, 300.0 - n) for n in range(before)]
+    tables = RankTables(truth)
+    tables.add(lists_of(task, [[*others, (1, 400.0, 401.0, 1.0)]]), np.arange(1))
+    for state in (None,) if task == "VR" else (None, 0.5):
+        assert tables.tables[task, state].first_hit[0, 0] == rank, state
