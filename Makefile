@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: venv dev demo up test full lint lock clean
+.PHONY: venv dev demo up test full lint docs mutants lock clean
 
 venv: .venv/.runtime
 dev: .venv/.dev
@@ -19,6 +19,10 @@ dev: .venv/.dev
 
 .venv/.dev: .venv/.runtime requirements-dev.lock
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -r requirements-dev.lock
+	touch $@
+
+.venv/.docs .venv/.mutants: .venv/.%: .venv/.dev requirements-%.lock
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -r requirements-$*.lock
 	touch $@
 
 demo: .venv/.runtime
@@ -45,5 +49,27 @@ full: lint
 	$(BIN)/python -m tests.chromium
 	$(BIN)/python -m pytest $(ARGS)
 
+docs: .venv/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet $(ARGS)
+	@echo "site/index.html"
+
+# Mutation testing, minutes to hours: `make mutants ARGS=ledger`; see CONTRIBUTING.md.
+mutants: .venv/.mutants
+	$(BIN)/python -m tests.mutants $(ARGS)
+
+# Pins stay where pyproject.toml still allows them: ARGS=--upgrade moves them all, ARGS="-P NAME" one of them.
+# A wheel's local version (torch's +cpu) is dropped: which build fits is for the machine that installs.
+COMPILE = $(BIN)/pip-compile --quiet --no-header --no-annotate --no-emit-options --strip-extras $(ARGS)
+lock: .venv/.dev
+	$(COMPILE) --output-file requirements.lock pyproject.toml
+	sed -i -e '1i # Locked runtime environment: written by `make lock` from pyproject.toml.' -e '/^#/d' -e '/^$$/d' \
+		-e 's/+[a-z0-9]*$$//' requirements.lock
+	for extra in dev docs mutants; do \
+		$(COMPILE) --extra $$extra --constraint requirements.lock --output-file requirements-$$extra.lock pyproject.toml && \
+		sed -i -e "1i # The extra $$extra on top of requirements.lock: written by \`make lock\`." -e '/^#/d' -e '/^$$/d' \
+			-e 's/+[a-z0-9]*$$//' requirements-$$extra.lock && \
+		grep -vxFf requirements.lock requirements-$$extra.lock > .lock && mv .lock requirements-$$extra.lock || exit 1; \
+	done
+
 clean:
-	rm -rf .venv node_modules staticfiles
+	rm -rf .venv node_modules staticfiles site

@@ -25,7 +25,7 @@ def borrowed_rows(count: int, seed: int) -> list[dict[str, Any]]:
     return rows
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(12, 80), st.integers(0, 1000))
 def test_an_item_that_was_removed_still_ties_those_that_borrowed_from_it(count: int, seed: int) -> None:
     rows = borrowed_rows(count, seed)[: count * 2 // 3]
@@ -39,7 +39,7 @@ def test_an_item_that_was_removed_still_ties_those_that_borrowed_from_it(count: 
             assert not tested & seen
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(12, 80), st.integers(0, 1000))
 def test_no_tested_text_is_trained_on_from_the_other_side(count: int, seed: int) -> None:
     rows = borrowed_rows(count, seed)

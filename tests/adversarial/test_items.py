@@ -89,7 +89,7 @@ entries = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.dictionaries(st.sampled_from([*ROW, "fold", "options", "note"]), json_values, max_size=3),
     st.none() | st.lists(entries, min_size=4, max_size=4),

@@ -54,7 +54,7 @@ def test_relevance_learns_what_goes_together_out_of_fold() -> None:
     assert scores[same].mean() > scores[~same].mean() + 0.2  # also for pairs that are nobody's own
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=60), st.integers(1, 7), st.integers(0, 99))
 def test_parts_keep_videos_whole_and_ignore_order(videos: list[str], parts: int, seed: int) -> None:
     part = video_parts(videos, parts, seed)

@@ -153,3 +153,17 @@ def test_equal_questions_are_named_as_the_reason() -> None:
 def test_an_old_fallback_is_not_kept() -> None:
     output, report = match_items([row | {"fallback": "of last year"} for row in make_rows(60)])
     assert report["fallbacks"] == sum("fallback" in row for row in output) == 0
+
+
+ODD = "photosynthesis in distant galaxies"
+
+
+@pytest.mark.parametrize("count", [40, 200])
+def test_the_written_answer_that_nobody_would_believe_goes_first(count: int) -> None:
+    """Judged by likeness to the question where there are few of them, and by a model that has learnt from others."""
+    rows = make_rows(count)
+    for row in rows:
+        row["answers"][(row["answer_idx"] + 1 + row["qid"] % 3) % 4] = ODD
+    replaced = [o["replaced"] for row in match_items(rows)[0] for o in row["options"] if o["source"] == "matched"]
+    assert len(replaced) > 0.8 * count
+    assert replaced.count(ODD) > 0.8 * len(replaced)

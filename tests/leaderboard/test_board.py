@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from django.test import Client
 
-from benchmark_site.leaderboard.models import Membership, State, Submission, Team, Track
+from benchmark_site.leaderboard.models import Evaluation, Membership, State, Submission, Team, Track
+from benchmark_site.leaderboard.score import rescore
 from benchmark_site.leaderboard.tokens import create_token
 from tests.leaderboard.conftest import Door, add_scores, small_file
 
@@ -61,6 +62,17 @@ def test_the_best_of_each_team_and_all_baselines_are_ranked(submit: Submit, trac
     submit("Base", "prior", 9.0, baseline=True)
     assert methods(track) == [(1, "a strong"), (1, "b"), (3, "prior"), (4, "random")]
     assert methods(track, "?every") == [(1, "a strong"), (1, "b"), (3, "a weak"), (4, "prior"), (5, "random")]
+
+
+def test_a_board_shows_the_newest_scoring_that_ended(submit: Submit, track: Track) -> None:
+    submission = submit("A", "a", 10.0)
+    submit("B", "b", 20.0)
+    Evaluation.objects.update(evaluator_version="0.0.1")
+    rescored = rescore(submission)
+    assert methods(track) == [(1, "b"), (2, "a")]
+    add_scores(submission, {VCMR: 30.0})
+    assert rescored == submission.evaluation
+    assert methods(track) == [(1, "a"), (2, "b")]
 
 
 def test_private_unfinished_and_failed_ones_are_not_shown(

@@ -33,8 +33,13 @@ def test_ranks(values: list[float | None], expected: list[int | None]) -> None:
 
 
 def test_inside_a_tie_the_earlier_stands_first() -> None:
-    found = ranked([entry("late", 5.0, 9), entry("early", 5.0, 1), entry("best", 6.0, 99)])
-    assert [one.entry.key for one in found] == ["best", "early", "late"]
+    """By time, not by key; the key decides where the times are equal, too."""
+    found = ranked([entry("a", 5.0, 9), entry("d", 5.0, 1), entry("c", 5.0, 9), entry("b", 6.0, 99)])
+    assert [one.entry.key for one in found] == ["b", "d", "a", "c"]
+
+
+def test_of_a_teams_equal_entries_the_earlier_stays() -> None:
+    assert [one.key for one in best_per_team([entry("a", 5.0, 9), entry("b", 5.0, 1)])] == ["b"]
 
 
 def test_the_best_of_each_team_and_every_baseline_stay() -> None:

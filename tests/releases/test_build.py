@@ -8,6 +8,7 @@ import re
 import shutil
 from collections import Counter, defaultdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,10 +18,12 @@ from safetensors import safe_open
 
 from annotation.models import Answer, Clip, Query, Question, Segment, Worker
 from benchmark_site.releases.build import build_release
+from benchmark_site.releases.files import write_manifests
 from benchmark_site.releases.models import Negative, Release, SplitVideo
 from benchmark_site.releases.services import reset_release
 from evaluation.release import Release as Reader
-from tests.releases.conftest import attach_features, make_corpus, small_release
+from evaluation.release import ReleaseError
+from tests.releases.conftest import attach_features, frozen_without_matching, make_corpus, small_release
 
 
 def build(version: str = "1.0.0", seed: int = 0) -> Release:
@@ -275,6 +278,32 @@ def test_an_id_never_stands_for_two_texts(corpus):
     second = build("1.0.1")
     assert second.state == "failed"
     assert "B1 " in second.reason
+
+
+@pytest.mark.django_db
+def test_options_are_mixed_when_they_are_collected(frozen):
+    """Nothing is matched here: the form's order, the right answer first, would be the order of the release."""
+    places = set()
+    for item in frozen.items.filter(kind="qa"):
+        right = Answer.objects.get(question__public_id=item.public_id, correct=True)
+        assert item.options[item.answer_index] == right.text
+        places.add(item.answer_index)
+    assert places == {0, 1, 2, 3}
+
+
+@pytest.mark.django_db
+def test_a_written_release_is_read_back_before_it_is_frozen(corpus, monkeypatch):
+    def write_and_damage(folder: Path, *args: Any) -> Any:
+        written = write_manifests(folder, *args)
+        (folder / "subtitles.jsonl").write_text("")
+        return written
+
+    corpus(6)
+    monkeypatch.setattr("benchmark_site.releases.freeze.write_manifests", write_and_damage)
+    with pytest.raises(ReleaseError, match=r"subtitles\.jsonl: .* bytes"):
+        frozen_without_matching(small_release("demo", "1.0.0"))
+    assert not Release.objects.get().sha256
+    assert not Release.objects.get().folder.exists()
 
 
 @pytest.mark.django_db

@@ -91,6 +91,18 @@ def test_shares_stay_within_half_a_point_in_every_batch_of_a_growing_corpus():
                 assert abs(share - TARGETS[split]) <= 0.005, (batch, measure, split, share)
 
 
+@pytest.mark.parametrize(
+    ("train", "val", "test", "goes_to"),
+    [(12, 1, 5, "val"), (12, 5, 1, "test"), (11, 1, 1, "train"), (12, 2, 2, "train")],
+)
+def test_what_a_split_lacks_is_weighed_by_its_share(train, val, test, goes_to):
+    """Of 19 videos 12 in train lack a fifth of its share, one in val lacks half: val comes first."""
+    ledger = {
+        f"{split}-{n}": split for split, count in zip(TARGETS, (train, val, test), strict=True) for n in range(count)
+    }
+    assert place_videos(dict.fromkeys([*ledger, "new"], ()), ledger) == {"new": goes_to}
+
+
 def test_hash_seed_of_python_does_not_matter():
     code = (
         "import json; from benchmark_site.releases.split import place_videos;"

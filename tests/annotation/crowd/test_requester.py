@@ -49,11 +49,11 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 @pytest.fixture
 def crowd(lab: Lab, settings: Any) -> Iterator[Site]:
-    """The marketplace, with the platform's settings pointing to it; its faults are forgotten at the end."""
+    """The marketplace, with the platform's settings pointing to it; faults and clock are set back at the end."""
     settings.MTURK_ENDPOINT_URL = lab.site.url + "/api"
     settings.MTURK_ACCESS_KEY, settings.MTURK_SECRET = lab.key, lab.secret
     yield lab.site
-    lab.site.faults(clear=True)
+    lab.site.faults(clear=True, reset_clock=True)
 
 
 @pytest.fixture
@@ -85,6 +85,11 @@ def launch_batch(batch: Batch) -> Batch:
     launch.launch(batch.pk)
     batch.refresh_from_db()
     return batch
+
+
+def use(assignment: Assignment) -> None:
+    verdicts.decide(assignment.pk, Verdict.USE, None)
+    decisions.push_decision(assignment.pk)
 
 
 def every_hit() -> list[dict[str, Any]]:
@@ -155,6 +160,82 @@ def test_a_rejected_answer_is_not_paid_and_asked_for_again(
     assert ledger.totals(batch)["held"] == 0
 
 
+@pytest.mark.parametrize(("asked", "wanted"), [(8, 9), (9, 9)])
+def test_no_hit_is_extended_to_ten_assignments(
+    clip: Clip, annotators: list[WorkerBrowser], asked: int, wanted: int
+) -> None:
+    """After many rejections. The marketplace would refuse, and the decision with it."""
+    batch = launch(make_batch(assignments_per_hit=1))
+    hit = batch.hits.get()
+    assert hit.hit_id is not None
+    for number in range(asked - 1):
+        hits.Crowd("local").extend(hit.hit_id, f"{hit.hit_id}-{number}")
+    batch.hits.update(wanted=asked)
+    annotators[0].do(batch.hit_type_id, answer=json.dumps(GOOD))
+    collect.collect(batch.pk, every_hit=True)
+    verdicts.decide(Assignment.objects.get().pk, Verdict.REJECT, None, "please mark one moment")
+    decisions.push_decision(Assignment.objects.get().pk)
+    assert Assignment.objects.get().state == Assignment.State.REJECTED
+    assert batch.hits.get().wanted == wanted
+
+
+@pytest.fixture
+def pair(clip: Clip, annotators: list[WorkerBrowser]) -> Batch:
+    """A launched batch of two HITs with one assignment each."""
+    Clip.objects.create(video=clip.video, start=30.0, end=60.0)
+    batch = launch(make_batch(assignments_per_hit=1))
+    assert batch.hits.filter(state=Hit.State.OPEN).count() == 2
+    return batch
+
+
+def test_a_batch_closes_with_the_last_of_its_hits(pair: Batch, annotators: list[WorkerBrowser]) -> None:
+    states = []
+    for _ in range(2):
+        annotators[0].do(pair.hit_type_id, answer=json.dumps(GOOD))
+        assert collect.collect(pair.pk) == 1
+        use(Assignment.objects.latest("pk"))
+        pair.refresh_from_db()
+        states.append((pair.state, pair.hits.filter(state=Hit.State.DONE).count()))
+    assert states == [(Batch.State.OPEN, 1), (Batch.State.CLOSED, 2)]
+
+
+def test_a_batch_that_is_closed_half_done_pays_one_hit_and_gives_the_other_back(
+    pair: Batch, annotators: list[WorkerBrowser]
+) -> None:
+    annotators[0].do(pair.hit_type_id, answer=json.dumps(GOOD))
+    collect.collect(pair.pk)
+    use(Assignment.objects.get())
+    launch.request_close(pair.pk)
+    assert launch.close(pair.pk)
+    pair.refresh_from_db()
+    assert (pair.state, pair.hits.filter(state=Hit.State.DONE).count()) == (Batch.State.CLOSED, 2)
+    totals = ledger.totals(pair)
+    assert (totals["spent"], totals["held"]) == (Decimal("0.14"), Decimal("0.00"))
+
+
+def test_answers_are_kept_in_the_order_in_which_they_came(
+    clip: Clip, crowd: Site, annotators: list[WorkerBrowser]
+) -> None:
+    batch = launch(make_batch())
+    first, second = annotators[3], annotators[0]
+    first.do(batch.hit_type_id, answer=json.dumps(GOOD))
+    crowd.advance(5)
+    second.do(batch.hit_type_id, answer=json.dumps(GOOD))
+    collect.collect(batch.pk)
+    assert list(Assignment.objects.order_by("pk").values_list("worker__worker_id", flat=True)) == [first.id, second.id]
+
+
+def test_only_a_worker_of_another_group_is_reported(clip: Clip, annotators: list[WorkerBrowser]) -> None:
+    batch = launch(make_batch())
+    right, other = annotators[0], annotators[3]
+    Worker.objects.filter(worker_id=other.id).update(group=Kind.QUERY)
+    for worker in (right, other):
+        worker.do(batch.hit_type_id, answer=json.dumps(GOOD))
+    collect.collect(batch.pk)
+    evidence = dict(Assignment.objects.values_list("worker__worker_id", "evidence"))
+    assert evidence == {right.id: [], other.id: ["the worker belongs to the group “query”: pay, do not use"]}
+
+
 def test_the_first_of_two_reviewers_wins(clip: Clip, annotators: list[WorkerBrowser]) -> None:
     batch = launch_batch(make_batch(assignments_per_hit=1))
     annotators[0].do(batch.hit_type_id, answer=json.dumps(GOOD))
@@ -198,6 +279,19 @@ def test_launching_again_after_a_crash_makes_no_second_hit(clip: Clip, crowd: Si
     )
     assert again == known
     assert list(Crowd("local").hits_by_annotation().values()).count(known) == 1
+
+
+def test_a_launch_resumed_after_its_tokens_died_makes_no_second_hit(clip: Clip, crowd: Site) -> None:
+    """Tokens live for a day; from then on only our annotation on the HIT tells that it is there."""
+    batch = launch(make_batch())
+    before = {hit["HITId"] for hit in every_hit()}
+    known = Hit.objects.get().hit_id
+    Hit.objects.update(state=Hit.State.WAITING, hit_id=None)
+    Batch.objects.update(state=Batch.State.LAUNCHING)
+    crowd.advance(25 * 3600)
+    launch.launch(batch.pk)
+    assert Hit.objects.get().hit_id == known
+    assert {hit["HITId"] for hit in every_hit()} == before
 
 
 def test_a_lost_answer_of_create_hit_is_one_hit(clip: Clip, crowd: Site) -> None:

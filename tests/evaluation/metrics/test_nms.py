@@ -1,5 +1,5 @@
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -11,7 +11,6 @@ span = st.tuples(times, times).map(sorted)
 spans = st.lists(span, min_size=1, max_size=40).map(lambda rows: np.array(rows, float))
 
 
-@settings(deadline=None)  # the first call compiles
 @given(span, span)
 def test_tiou_is_symmetric_and_between_0_and_1(a: list[float], b: list[float]) -> None:
     assert tiou(a, b) == tiou(b, a)
@@ -19,7 +18,6 @@ def test_tiou_is_symmetric_and_between_0_and_1(a: list[float], b: list[float]) -
     assert tiou(a, a) == (1 if a[0] < a[1] else 0)
 
 
-@settings(deadline=None)  # the first call compiles
 @given(span, span)
 def test_the_three_kinds_of_tiou_agree(a: list[float], b: list[float]) -> None:
     exact = float(tiou(a, b))
@@ -38,7 +36,6 @@ def rows(rng: np.random.Generator, where: NDArray[np.float64]) -> tuple[NDArray[
     return rng.integers(0, 3, len(where)), rng.permutation(len(where)).astype(float)
 
 
-@settings(deadline=None)  # the first call compiles
 @given(spans, st.integers(0, 2**32))
 def test_nms_keeps_no_two_spans_of_a_video_above_the_threshold(where: NDArray[np.float64], seed: int) -> None:
     video, score = rows(np.random.default_rng(seed), where)
@@ -48,7 +45,6 @@ def test_nms_keeps_no_two_spans_of_a_video_above_the_threshold(where: NDArray[np
             assert video[first] != video[second] or tiou(where[first], where[second]) <= 0.5
 
 
-@settings(deadline=None)  # the first call compiles
 @given(spans, st.integers(0, 2**32))
 def test_nms_is_idempotent(where: NDArray[np.float64], seed: int) -> None:
     video, score = rows(np.random.default_rng(seed), where)
@@ -56,7 +52,6 @@ def test_nms_is_idempotent(where: NDArray[np.float64], seed: int) -> None:
     assert nms(video[kept], where[kept], score[kept]).tolist() == list(range(len(kept)))
 
 
-@settings(deadline=None)  # the first call compiles
 @given(spans, st.integers(0, 2**32))
 def test_nms_does_not_depend_on_the_order_of_rows_with_different_scores(where: NDArray[np.float64], seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -65,7 +60,6 @@ def test_nms_does_not_depend_on_the_order_of_rows_with_different_scores(where: N
     assert order[nms(video[order], where[order], score[order])].tolist() == nms(video, where, score).tolist()
 
 
-@settings(deadline=None)  # the first call compiles
 @given(spans, st.integers(0, 2**32), st.integers(1, 20), st.sampled_from([0.3, 0.5, 0.7]))
 def test_nms_equals_the_plain_procedure(where: NDArray[np.float64], seed: int, most: int, threshold: float) -> None:
     """With few score values, so that ties are common."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluation.metrics.definitions import RANK_OF_A_MISS, rank_values, retrieval_metrics
@@ -75,7 +75,6 @@ def plain_suppressed(task: str, rows: list[Any]) -> list[Any]:
     return [rows[n] for n in nms(table[:, 0].astype(int), table[:, 1:3], table[:, 3])]
 
 
-@settings(deadline=None)  # the first call compiles
 @given(row_lists, st.integers(0, 1000), st.sampled_from(["VCMR", "SVMR", "VR"]))
 def test_ranks_equal_the_plain_loop(rows: list[Any], seed: int, task: str) -> None:
     truth = truth_of(len(rows), seed)
@@ -89,7 +88,6 @@ def test_ranks_equal_the_plain_loop(rows: list[Any], seed: int, task: str) -> No
             assert ranks.first_hit[query].tolist() == [plain_rank(task, counted, *place, t) for t in thresholds]
 
 
-@settings(deadline=None)  # the first call compiles
 @given(row_lists, st.integers(0, 1000), st.sampled_from(["VCMR", "SVMR"]))
 def test_recall_grows_with_k_and_falls_with_the_threshold(rows: list[Any], seed: int, task: str) -> None:
     tables = RankTables(truth_of(len(rows), seed))
@@ -139,3 +137,17 @@ def test_rows_behind_the_hundredth_reach_the_metrics_through_nms_alone(rows_in: 
     tables.add(lists_of("SVMR", [[*copies, (1, 40.0, 44.0, 1.0)]]), np.arange(1))
     assert tables.tables["SVMR", None].at(0.5).tolist() == [0]
     assert tables.tables["SVMR", 0.5].at(0.5).tolist() == [rank]
+
+
+@pytest.mark.parametrize("task", ["VCMR", "SVMR", "VR"])
+@pytest.mark.parametrize(("before", "rank"), [(0, 1), (99, 100), (100, 0), (150, 0)])
+def test_the_hundredth_row_is_the_last_that_counts(task: str, before: int, rank: int) -> None:
+    """Raw and after NMS; the rows before it are no hits and do not suppress one another."""
+    truth = MomentQueries(
+        np.arange(1), [""], np.array(["v"]), np.array([1]), np.array([400.0]), np.array([401.0]), VIDEOS
+    )
+    others = [(1 if task == "SVMR" else 2, float(n), n + 1.0, 300.0 - n) for n in range(before)]
+    tables = RankTables(truth)
+    tables.add(lists_of(task, [[*others, (1, 400.0, 401.0, 1.0)]]), np.arange(1))
+    for state in (None,) if task == "VR" else (None, 0.5):
+        assert tables.tables[task, state].first_hit[0, 0] == rank, state

@@ -39,7 +39,7 @@ PIECES = [
     b'"desc":"",',
 ]
 PIECES += [piece.encode() for piece in ",][}{0.-e: "]
-small = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+small = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 @st.composite

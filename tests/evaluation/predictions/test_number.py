@@ -28,7 +28,7 @@ def halfway(mantissa: int, exponent: int) -> str:
     return str(odd << exponent) if exponent >= 0 else str(odd * 5**-exponent) + f"e{exponent}"
 
 
-@settings(deadline=None, max_examples=500)
+@settings(max_examples=500)
 @given(st.one_of(written, st.floats(0, 200).map(repr), st.floats(0, 200, width=32).map(repr)))
 @example("0.1")
 @example("123456789012345678901234567890")
@@ -46,7 +46,7 @@ def test_reads_what_float_reads(text: str) -> None:
         assert integer == -1
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.integers(0, 2**52 - 1), st.integers(-8, 11))
 def test_halfway_points_round_to_even(mantissa: int, exponent: int) -> None:
     text = halfway(mantissa, exponent)
@@ -54,7 +54,6 @@ def test_halfway_points_round_to_even(mantissa: int, exponent: int) -> None:
     assert status == INEXACT or value == float(text)
 
 
-@settings(deadline=None)
 @given(st.floats(0, 1e12))
 def test_what_python_writes_needs_no_second_reading(number: float) -> None:
     assert read(repr(number))[0] == OK or number < 1e-40

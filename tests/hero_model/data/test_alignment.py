@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hero_model.config import DIALECTS
-from hero_model.data.alignment import align_frames
+from hero_model.data.alignment import align_frames, join_unmatched
 from hero_model.errors import InputError
 from tests.hero_model.tiny_world import tiny_config
 
@@ -55,7 +55,7 @@ def subtitles(draw: st.DrawFn) -> tuple[Times, int, float]:
     return [(start, round(start + length, 3)) for start, length in times], n_frames, interval
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(subtitles(), st.sampled_from(list(DIALECTS)))
 def test_pairing_follows_the_rules(drawn: tuple[Times, int, float], dialect: str) -> None:
     times, n_frames, interval = drawn
@@ -68,6 +68,18 @@ def test_a_last_sentence_is_long_by_what_the_clip_shows_of_it() -> None:
     found = align_frames([(0.2, 2.9), (10.0, 40.0)], 12, 1.5, 16.0)
     assert list(found.overlapping[1]) == list(range(6, 27))
     assert len(align_frames([(0.2, 2.9), (10.0, 40.0)], 40, 1.5, 16.0).overlapping[1]) == 11
+
+
+@pytest.mark.parametrize(
+    ("said", "joins"), [((3.0, 4.0), 0), ((6.5, 7.5), 1), ((8.0, 8.2), 1), ((15.0, 15.5), 2), ((5.0, 5.0), 0)]
+)
+def test_a_sentence_without_frames_joins_its_nearest_neighbour(said: tuple[float, float], joins: int) -> None:
+    """By the gap in time; of two equally near ones the earlier."""
+    times = [(0.0, 2.0), (8.0, 9.0), (16.0, 18.0), said]
+    frames = [np.array([0]), np.array([4]), np.array([8]), np.array([], np.int64)]
+    joined, kept = join_unmatched([np.array([10]), np.array([11]), np.array([12]), np.array([13])], frames, times)
+    assert [words.tolist() for words in joined] == [[10 + i, 13] if i == joins else [10 + i] for i in range(3)]
+    assert [own.tolist() for own in kept] == [[0], [4], [8]]
 
 
 def test_times_are_rounded_as_in_the_released_code() -> None:

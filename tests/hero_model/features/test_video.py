@@ -89,7 +89,7 @@ def test_sampler_takes_the_frame_nearest_each_middle(tmp_path: Path) -> None:
     assert np.array_equal(sampler.frames(), frames)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     times=st.lists(st.integers(0, 300), min_size=1, max_size=20, unique=True).map(sorted),
     interval=st.sampled_from([3, 10, 25]),

@@ -115,7 +115,7 @@ def test_a_clip_alone_and_in_a_batch_pretraining() -> None:
         torch.testing.assert_close(alone.scores[0, 0], matched.scores[row, row], **close)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 5)), min_size=1, max_size=8))
 def test_packing_keeps_every_frame_and_word(shape: list[tuple[int, int]]) -> None:
     frames = [np.arange(f) + 10 * s for s, (f, _) in enumerate(shape)]

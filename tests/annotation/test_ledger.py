@@ -1,0 +1,108 @@
+"""What is held, paid and given back, without a marketplace."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from annotation.models import Assignment, Batch, Hit, Worker
+from annotation.models.crowd import Kind
+from annotation.review import ledger
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def hit(make_hit: Callable[..., Hit]) -> Hit:
+    """A HIT of three assignments at 12 cents and 2 cents of fee each, held in full."""
+    made = make_hit(Kind.SEGMENT, assignments=3)
+    ledger.hold(made)
+    return made
+
+
+def answer(hit: Hit, state: Assignment.State) -> Assignment:
+    number = Assignment.objects.count()
+    worker = Worker.objects.create(environment="local", worker_id=f"AW{number}", group=hit.batch.kind)
+    return Assignment.objects.create(
+        hit=hit,
+        worker=worker,
+        assignment_id=f"A{number}",
+        answer="",
+        state=state,
+        submitted_at=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+
+
+def moved(batch: Batch | None = None) -> dict[str, Decimal]:
+    """The sums that are not zero."""
+    return {name: amount for name, amount in ledger.totals(batch).items() if amount}
+
+
+@pytest.mark.parametrize(
+    ("reward", "fee"), [("0.01", "0.01"), ("0.05", "0.01"), ("0.07", "0.01"), ("0.08", "0.02"), ("0.12", "0.02"),
+                        ("0.13", "0.03"), ("2.50", "0.50")]
+)  # fmt: skip
+def test_the_fee_is_a_fifth_half_up_to_the_cent_and_at_least_one(reward: str, fee: str) -> None:
+    assert ledger.fee(Decimal(reward)) == Decimal(fee)
+
+
+def test_the_worst_case_pays_every_assignment_of_every_unit(hit: Hit) -> None:
+    assert ledger.cost_per_assignment(hit.batch) == Decimal("0.14")
+    assert ledger.worst_case(hit.batch, 5) == Decimal("2.10")
+
+
+def test_a_hit_is_held_once(hit: Hit) -> None:
+    ledger.hold(hit)
+    assert moved() == {"hold": Decimal("0.42"), "held": Decimal("0.42")}
+
+
+def test_a_payment_is_booked_once_and_comes_out_of_the_hold(hit: Hit) -> None:
+    assignment = answer(hit, Assignment.State.APPROVED)
+    for _ in range(2):
+        ledger.pay(assignment)
+    assert moved() == {
+        "hold": Decimal("0.42"),
+        "release": Decimal("0.14"),
+        "reward": Decimal("0.12"),
+        "fee": Decimal("0.02"),
+        "spent": Decimal("0.14"),
+        "held": Decimal("0.28"),
+    }
+
+
+@pytest.mark.parametrize(("approved", "rejected"), [(0, 0), (0, 2), (1, 1), (2, 0), (3, 2)])
+def test_what_is_not_paid_is_given_back_rejected_answers_included(hit: Hit, approved: int, rejected: int) -> None:
+    for _ in range(approved):
+        ledger.pay(answer(hit, Assignment.State.APPROVED))
+    for _ in range(rejected):
+        answer(hit, Assignment.State.REJECTED)
+    for _ in range(2):
+        ledger.release_rest(hit)
+    assert ledger.totals()["held"] == 0
+    assert ledger.totals()["spent"] == approved * Decimal("0.14")
+
+
+def test_a_hit_paid_more_often_than_ordered_takes_nothing_back(hit: Hit) -> None:
+    """The marketplace approves by itself after a week, also an answer that stands in for a rejected one."""
+    for _ in range(4):
+        answer(hit, Assignment.State.APPROVED)
+    ledger.release_rest(hit)
+    assert moved() == {"hold": Decimal("0.42"), "held": Decimal("0.42")}
+
+
+def test_totals_are_of_one_batch_or_of_all(hit: Hit, make_hit: Callable[..., Hit]) -> None:
+    other = make_hit(Kind.QA, assignments=1)
+    ledger.hold(other)
+    ledger.pay(answer(other, Assignment.State.APPROVED))
+    assert moved(hit.batch) == {"hold": Decimal("0.42"), "held": Decimal("0.42")}
+    assert ledger.totals(other.batch)["held"] == 0
+    assert ledger.totals(other.batch)["spent"] == ledger.totals()["spent"] == Decimal("0.14")
+    assert ledger.totals()["held"] == Decimal("0.42")
+
+
+def test_a_bonus_is_spent_and_was_never_held(hit: Hit) -> None:
+    assignment = answer(hit, Assignment.State.APPROVED)
+    hit.batch.ledger.create(hit=hit, assignment=assignment, kind="bonus", amount=Decimal("1.00"), token="bonus:1")
+    totals = ledger.totals(hit.batch)
+    assert (totals["spent"], totals["held"]) == (Decimal("1.00"), Decimal("0.42"))

@@ -1,0 +1,148 @@
+"""What training does when: learning rates, decay, hard negatives, the order of clips, and what is masked."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from hero_model.data import collate, masking
+from hero_model.data.schedule import epoch_indices
+from hero_model.models.losses import ranking_losses
+from hero_model.models.moment import HeroForMomentRetrieval
+from hero_model.presets import PRESETS, StageConfig
+from hero_model.training.trainer import parameter_groups, rate_at, train_stage
+from tests.hero_model.tiny_world import tiny_clips, tiny_config
+
+STAGE = StageConfig(steps=100, clips=2, per_clip=1, learning_rate=1e-2, encoder_learning_rate=1e-3)
+PRESET = dataclasses.replace(PRESETS["tiny"], freeze_words=False)
+
+
+@pytest.mark.parametrize(
+    ("warmup", "step", "share"),
+    [
+        (0.1, 0, 0.1), (0.1, 4, 0.5), (0.1, 9, 1.0), (0.1, 10, 1.0), (0.1, 55, 0.5), (0.1, 99, 1 / 90),
+        (0.0, 0, 1.0), (0.0, 50, 50 / 99), (0.5, 24, 0.5), (0.5, 75, 0.5), (1.0, 49, 0.5), (1.0, 99, 1.0),
+    ],
+)  # fmt: skip
+def test_the_rate_rises_and_falls_in_straight_lines(warmup: float, step: int, share: float) -> None:
+    assert rate_at(step, dataclasses.replace(STAGE, warmup=warmup)) == pytest.approx(share)
+
+
+class Slope(torch.nn.Module):
+    """A constant gradient of 1, which AdamW turns into steps as long as the learning rate."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.place = torch.nn.Parameter(torch.zeros(1))
+
+    def forward(self, batch: Any) -> Any:
+        return SimpleNamespace(loss=self.place.sum())
+
+
+def test_every_step_is_as_long_as_its_rate(tmp_path: Path) -> None:
+    model, stage = Slope(), dataclasses.replace(STAGE, steps=20, warmup=0.2)
+    places = [0.0]
+    train_stage(
+        model,  # type: ignore[arg-type]
+        batches=lambda step: step,
+        stage=stage,
+        preset=PRESET,
+        checkpoint=tmp_path / "checkpoint",
+        seed=0,
+        report=lambda step, loss: places.append(float(model.place.detach())),
+    )
+    assert -np.diff(places) == pytest.approx([1e-2 * rate_at(step, stage) for step in range(20)], rel=1e-3)
+
+
+def test_biases_and_norms_do_not_decay_and_the_encoder_has_a_rate_of_its_own() -> None:
+    model = HeroForMomentRetrieval(tiny_config())
+    kinds = {
+        id(parameter): (group["lr"], group["weight_decay"])
+        for group in parameter_groups(model, STAGE, PRESET)
+        for parameter in group["params"]
+    }
+    assert len(kinds) == len(list(model.parameters()))
+    for name, parameter in model.named_parameters():
+        rate, decay = kinds[id(parameter)]
+        assert decay == (0.0 if name.endswith("bias") or "norm" in name.lower() else PRESET.weight_decay), name
+        assert rate == (1e-3 if name.startswith(("hero.text_embedder.", "hero.cross_modal.")) else 1e-2), name
+
+
+class Watched(HeroForMomentRetrieval):
+    """Keeps whether each step asked for hard negatives."""
+
+    asked: list[bool]
+
+    def forward(self, batch: Any, hard_negatives: bool = False, **more: Any) -> Any:
+        self.asked.append(hard_negatives)
+        return super().forward(batch, hard_negatives=hard_negatives, **more)
+
+
+@pytest.mark.parametrize(("begin", "expected"), [(None, "......"), (0, "hhhhhh"), (2, "..hhhh"), (6, "......")])
+def test_hard_negatives_begin_at_their_step(begin: int | None, expected: str, tmp_path: Path) -> None:
+    config, clips = tiny_config(), tiny_clips(2, seed=1)
+    batch = collate.moment_batch(clips, [np.array([7, 8]), np.array([9])], [0, 1], [(0, 3), (4, 7)], config)
+    model = Watched(config)
+    model.asked = []
+    stage = dataclasses.replace(STAGE, steps=6, hard_negatives_from=begin)
+    train_stage(model, lambda step: batch, stage, PRESET, tmp_path / "checkpoint", 0, lambda step, loss: None)
+    assert "".join("h" if hard else "." for hard in model.asked) == expected
+
+
+def test_every_clip_comes_once_a_round_and_each_round_in_another_order() -> None:
+    rounds = [
+        [i for step in range(3 * r, 3 * r + 3) for i in epoch_indices(12, 4, 0, "moment", step)] for r in range(5)
+    ]
+    assert all(sorted(order) == list(range(12)) for order in rounds)
+    assert len({tuple(order) for order in rounds}) == 5
+    assert (
+        epoch_indices(12, 4, 0, "moment", 7)
+        == epoch_indices(12, 4, 0, "moment", 7)
+        != epoch_indices(12, 4, 1, "moment", 7)
+    )
+    assert epoch_indices(12, 4, 0, "moment", 7) != epoch_indices(12, 4, 0, "qa", 7)
+
+
+def test_with_fewer_clips_than_a_step_takes_all_come_in_every_step() -> None:
+    assert all(sorted(epoch_indices(3, 8, 0, "moment", step)) == [0, 1, 2] for step in range(4))
+
+
+def test_of_the_masked_words_eight_in_ten_are_hidden_one_is_another_one_stays() -> None:
+    config = tiny_config(mask_share=1.0)
+    word = config.last_word_id + 5  # never drawn as another word
+    _, inputs = masking.masked_words([np.full(50, word)] * 400, config, np.random.default_rng(0))
+    shown = np.concatenate(inputs)
+    kinds = Counter("mask" if i == config.mask_token_id else "kept" if i == word else "other" for i in shown.tolist())
+    shares = {kind: count / len(shown) for kind, count in kinds.items()}
+    assert shares == pytest.approx({"mask": 0.8, "other": 0.1, "kept": 0.1}, abs=0.01)
+    others = shown[(shown != word) & (shown != config.mask_token_id)]
+    assert set(others.tolist()) == set(range(config.first_word_id, config.last_word_id))
+
+
+def test_the_share_of_masked_words_is_the_configurations() -> None:
+    masked, _ = masking.masked_words([np.full(50, 7)] * 400, tiny_config(mask_share=0.15), np.random.default_rng(0))
+    assert sum(map(len, masked)) / (400 * 50) == pytest.approx(0.15, abs=0.01)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.1])
+def test_the_softmax_over_a_batch_has_a_temperature(temperature: float) -> None:
+    """Three queries of two clips: a clip's other query is no rival."""
+    config = tiny_config(ranking_loss="softmax", ranking_temperature=temperature)
+    scores = torch.tensor([[0.9, 0.2], [0.5, 0.4], [0.1, 0.3]])
+    clip_loss, query_loss = ranking_losses(scores, torch.tensor([0, 0, 1]), config)
+
+    def surprise(own: float, *rivals: float) -> float:
+        chances = np.exp(np.array([own, *rivals]) / temperature)
+        return float(-np.log(chances[0] / chances.sum()))
+
+    assert clip_loss.tolist() == pytest.approx([surprise(0.9, 0.2), surprise(0.5, 0.4), surprise(0.3, 0.1)], rel=1e-4)
+    assert query_loss.tolist() == pytest.approx(
+        [surprise(0.9, 0.1), surprise(0.5, 0.1), surprise(0.3, 0.2, 0.4)], rel=1e-4
+    )
