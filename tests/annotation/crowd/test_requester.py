@@ -169,7 +169,7 @@ def test_no_hit_is_extended_to_ten_assignments(
     hit = batch.hits.get()
     assert hit.hit_id is not None
     for number in range(asked - 1):
-        hits.Crowd("local").extend(hit.hit_id, f"{hit.hit_id}-{number}")
+        Crowd("local").extend(hit.hit_id, f"{hit.hit_id}-{number}")
     batch.hits.update(wanted=asked)
     annotators[0].do(batch.hit_type_id, answer=json.dumps(GOOD))
     collect.collect(batch.pk, every_hit=True)
