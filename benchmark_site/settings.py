@@ -22,7 +22,7 @@ import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from benchmark_site import embedded
+from benchmark_site.local import embedded
 
 env = environ.Env()
 BASE_DIR = Path(__file__).resolve().parent.parent

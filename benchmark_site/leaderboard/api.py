@@ -15,14 +15,15 @@ from ninja import NinjaAPI, Router, Schema, Status
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.security import HttpBearer
 
-from benchmark_site.leaderboard import tokens, uploads
-from benchmark_site.leaderboard.forms import SubmissionForm
+from benchmark_site.leaderboard.api_errors import Refusal
 from benchmark_site.leaderboard.models import ApiToken, Reveal, Submission, Track
-from benchmark_site.leaderboard.quota import quota
-from benchmark_site.leaderboard.refusals import Refusal
-from benchmark_site.leaderboard.shown import shown_scores
-from benchmark_site.leaderboard.submit import cancel, check_may_submit, check_sha256, create_submission
-from benchmark_site.leaderboard.visibility import set_public
+from benchmark_site.leaderboard.scoring.disclosed import shown_scores
+from benchmark_site.leaderboard.submissions import uploads
+from benchmark_site.leaderboard.submissions.forms import SubmissionForm
+from benchmark_site.leaderboard.submissions.quota import quota
+from benchmark_site.leaderboard.submissions.submit import cancel, check_may_submit, check_sha256, create_submission
+from benchmark_site.leaderboard.submissions.visibility import set_public
+from benchmark_site.leaderboard.teams import tokens
 
 
 class TokenAuth(HttpBearer):

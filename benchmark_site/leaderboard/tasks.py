@@ -8,9 +8,9 @@ from celery import shared_task
 
 from benchmark_site.leaderboard import claims
 from benchmark_site.leaderboard.models import Evaluation, TrainingRun
-from benchmark_site.leaderboard.score import score_evaluation
-from benchmark_site.leaderboard.training import run_training
-from benchmark_site.leaderboard.uploads import incoming_folder
+from benchmark_site.leaderboard.scoring.score import score_evaluation
+from benchmark_site.leaderboard.submissions.uploads import incoming_folder
+from benchmark_site.leaderboard.training.run import run_training
 from benchmark_site.leaderboard.wake import SCORE, TRAIN, wake
 
 _DAY_S = 24 * 3600

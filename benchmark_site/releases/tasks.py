@@ -10,7 +10,7 @@ from benchmark_site.releases.claims import waiting
 @shared_task
 def build(release_id: int) -> None:
     """Build a release; does nothing where a worker is at it or it is no longer being built."""
-    from benchmark_site.releases.build import build_release
+    from benchmark_site.releases.building.pipeline import build_release
 
     build_release(release_id)
 
@@ -18,7 +18,7 @@ def build(release_id: int) -> None:
 @shared_task
 def match_fold(release_id: int, fold: int) -> None:
     """Match one fold of a release that is being built; does nothing where that is done."""
-    from benchmark_site.releases.folds import match_one
+    from benchmark_site.releases.building.match_folds import match_one
 
     match_one(release_id, fold)
 

@@ -23,9 +23,9 @@ from annotation.hits import external_question
 from annotation.models import Assignment, Batch, Clip, Hit, Query, Segment, Worker
 from annotation.models.crowd import Kind
 from benchmark_site.access import May, Role
+from benchmark_site.leaderboard.boards.tracks import open_boards
 from benchmark_site.leaderboard.models import Evaluation, Membership, Submission, Team, Track, TrainingRun
-from benchmark_site.leaderboard.tokens import create_token
-from benchmark_site.leaderboard.tracks import open_boards
+from benchmark_site.leaderboard.teams.tokens import create_token
 from benchmark_site.releases.models import Release
 from benchmark_site.releases.services import create_release
 from tests.access.held_out import HeldOut

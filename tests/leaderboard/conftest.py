@@ -16,9 +16,9 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
+from benchmark_site.leaderboard.boards.tracks import open_boards
 from benchmark_site.leaderboard.models import Membership, State, Submission, Team, Track
-from benchmark_site.leaderboard.tokens import create_token
-from benchmark_site.leaderboard.tracks import open_boards
+from benchmark_site.leaderboard.teams.tokens import create_token
 from benchmark_site.releases.models import Release
 from tests.evaluation.small_release import write_release
 

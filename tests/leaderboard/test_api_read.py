@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from benchmark_site.leaderboard.models import Evaluation, Membership, State, Submission, Team, Track
-from benchmark_site.leaderboard.tokens import create_token
+from benchmark_site.leaderboard.teams.tokens import create_token
 from tests.leaderboard.conftest import Door, add_scores, small_file
 
 pytestmark = pytest.mark.django_db

@@ -20,7 +20,7 @@ from benchmark_site.leaderboard.models import (
     Track,
     TrainingRun,
 )
-from benchmark_site.leaderboard.tokens import authenticate
+from benchmark_site.leaderboard.teams.tokens import authenticate
 from tests.leaderboard.conftest import Door, add_scores, small_file
 
 pytestmark = pytest.mark.django_db

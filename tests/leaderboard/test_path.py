@@ -14,7 +14,7 @@ from django.test import Client
 
 from benchmark_site.celery import app
 from benchmark_site.leaderboard.models import Evaluation, State, Track
-from benchmark_site.leaderboard.score import score_evaluation
+from benchmark_site.leaderboard.scoring.score import score_evaluation
 from tests.leaderboard.conftest import Door
 
 

@@ -14,10 +14,10 @@ from django.db import connection
 from annotation.feature_store import save_features
 from annotation.models import Answer, Clip, Query, Question, Segment, Subtitle, Video
 from annotation.models.items import content_id
+from benchmark_site.releases.building.publish import files_digest, write_and_freeze
+from benchmark_site.releases.building.snapshot import collect
 from benchmark_site.releases.claims import claim
-from benchmark_site.releases.collect import collect
-from benchmark_site.releases.files import write_files
-from benchmark_site.releases.freeze import files_digest, write_and_freeze
+from benchmark_site.releases.files.writer import write_files
 from benchmark_site.releases.models import Release, SplitVideo
 from benchmark_site.releases.services import create_release
 

@@ -1,0 +1,64 @@
+"""Building a release: four steps, each of which commits whole, so that a killed build goes on where it stopped.
+
+The steps compute with torch and scipy; they belong to workers and commands, never to the web process.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from django.db import connection
+
+from benchmark_site.releases.claims import MAX_ATTEMPTS, ClaimLost, beating, claim
+from benchmark_site.releases.errors import Refused
+from benchmark_site.releases.models import Release
+
+logger = logging.getLogger(__name__)
+
+
+def build_release(release_id: int, on_step: Callable[[Release.Step], None] = lambda step: None) -> None:
+    """Take a waiting release and build it to the end; returns at once where another worker does so.
+
+    What the rows forbid fails the release with a reason. Any other error gives it back for another attempt and is
+    raised; the last attempt fails it.
+    """
+    token = claim(release_id)
+    if token is None:
+        return
+    try:
+        with beating(release_id, token):
+            _run_steps(release_id, token, on_step)
+    except ClaimLost as lost:
+        logger.warning("%s", lost)
+    except Refused as refused:
+        _let_go(release_id, token, str(refused), final=True)
+    except BaseException as error:
+        _let_go(release_id, token, f"{type(error).__name__}: {error}", final=False)
+        raise
+
+
+def _run_steps(release_id: int, token: str, on_step: Callable[[Release.Step], None]) -> None:
+    from benchmark_site.releases.building.matching import match
+    from benchmark_site.releases.building.publish import audit, write_and_freeze
+    from benchmark_site.releases.building.snapshot import collect
+
+    steps = {
+        Release.Step.COLLECT: collect,
+        Release.Step.MATCH: match,
+        Release.Step.AUDIT: audit,
+        Release.Step.WRITE: write_and_freeze,
+    }
+    mine = Release.objects.filter(pk=release_id, claimed_by=token).values_list("step", flat=True)
+    while step := mine.first():  # none once it is frozen, or taken over
+        on_step(Release.Step(step))
+        steps[Release.Step(step)](release_id, token)
+
+
+def _let_go(release_id: int, token: str, reason: str, *, final: bool) -> None:
+    """Give the release back, or fail it. Where the database is away the claim just grows stale, as after a kill."""
+    if not connection.in_atomic_block:
+        connection.close_if_unusable_or_obsolete()  # the error may have been the loss of this connection
+    held = Release.objects.filter(pk=release_id, claimed_by=token)
+    last = final or held.filter(attempt__gte=MAX_ATTEMPTS).exists()
+    held.update(state=Release.State.FAILED if last else Release.State.BUILDING, claimed_by="", reason=reason)
