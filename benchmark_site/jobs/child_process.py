@@ -13,7 +13,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from benchmark_site.leaderboard.claims import HEARTBEAT_S
+from benchmark_site.jobs.leases import HEARTBEAT_S, LeaseLost
 from benchmark_site.local.processes import die_with_parent
 
 # Nothing else of the worker's environment reaches a child: no password, no key, no address.
@@ -50,10 +50,6 @@ class Ended:
         return f"{who} crashed (exit status {self.status})"
 
 
-class ClaimLost(Exception):
-    """The row was cancelled or taken over while the child ran; the child is dead."""
-
-
 def run(
     command: Sequence[str],
     log: Path,
@@ -64,7 +60,7 @@ def run(
     threads: int = 1,
     stdout: Path | None = None,
 ) -> Ended:
-    """Run a command of this project, calling `alive` every few seconds. Raises ClaimLost where that says no.
+    """Run a command of this project, calling `alive` every few seconds. Raises LeaseLost where that says no.
 
     Both outputs go to `log`, or the standard output to `stdout`. Whatever happens, no process of it stays behind.
     """
@@ -87,7 +83,7 @@ def run(
                 return Ended(status, tail(log))
             except subprocess.TimeoutExpired:
                 if not alive():
-                    raise ClaimLost from None
+                    raise LeaseLost from None
                 if deadline is not None and time.monotonic() > deadline:
                     _kill(process)
                     return Ended(process.returncode, tail(log), out_of_time=True)

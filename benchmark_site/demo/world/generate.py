@@ -1,6 +1,6 @@
 """The procedural world of the demo: clips of coloured shapes, their subtitles and the script of their events.
 
-    from benchmark_site.demo.world import render_world
+    from benchmark_site.demo.world.generate import render_world
     render_world(Path("world"), n=60, seed=0)
 
 writes ``shapes-000.mp4`` + ``shapes-000.vtt`` ... and ``script.json``. The same seed gives the same bytes on one

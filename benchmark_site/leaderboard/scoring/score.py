@@ -1,4 +1,4 @@
-"""One scoring: claim the row, run the evaluator in a child process, save results and "done" together."""
+"""One scoring: lease the row, run the evaluator in a child process, save results and "done" together."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from django.db import transaction
 
 import evaluation as evaluator
 from benchmark_site.jobs import child_process
-from benchmark_site.leaderboard import claims
+from benchmark_site.jobs.enqueue import enqueue
+from benchmark_site.jobs.leases import MAX_ATTEMPTS, LeaseLost, acquire, heartbeat, locked
 from benchmark_site.leaderboard.models import Evaluation, Score, State, Submission
 from benchmark_site.leaderboard.scoring.report import Report, ReportError, read_report
-from benchmark_site.leaderboard.wake import SCORE, wake
+from benchmark_site.leaderboard.task_names import SCORE
 
 LIMITS = child_process.Limits(memory_bytes=4 * 2**30, cpu_s=900, file_bytes=64 * 2**20, open_files=256)
 WALL_S = 1800
@@ -29,24 +30,25 @@ def queue_evaluation(submission: Submission) -> Evaluation:
         evaluator_version=evaluator.__version__,
         manifest_sha256=submission.track.release.sha256,
     )
-    wake(SCORE, row.pk)
+    enqueue(SCORE, evaluation_id=row.pk)
     return row
 
 
 def score_evaluation(pk: int) -> None:
     """Score one evaluation to its end; does nothing where another worker has it or it has ended."""
-    row = claims.claim(Evaluation, pk)
+    row = acquire(Evaluation, pk)
     if row is None:
         return
     with tempfile.TemporaryDirectory(prefix="score-") as scratch:
         report, log = Path(scratch) / "report.json", Path(scratch) / "log.txt"
         try:
             ended = child_process.run(
-                _command(row.submission, report), log, alive=lambda: claims.beat(row), wall_s=WALL_S, limits=LIMITS
+                _command(row.submission, report), log, alive=lambda: heartbeat(row), wall_s=WALL_S, limits=LIMITS
             )
-        except child_process.ClaimLost:
+            with locked(row) as mine:
+                _finish(mine, ended, report)
+        except LeaseLost:  # cancelled or taken over, perhaps at the last moment: that worker's word counts
             return
-        _finish(row, ended, report)
 
 
 def rescore(submission: Submission) -> Evaluation:
@@ -66,11 +68,7 @@ def _command(submission: Submission, report: Path) -> list[str]:
     ]  # fmt: skip
 
 
-@transaction.atomic
-def _finish(claimed: Evaluation, ended: child_process.Ended, written: Path) -> None:
-    row = claims.lock_claimed(claimed)
-    if row is None:
-        return  # cancelled or taken over at the last moment: that worker's word counts
+def _finish(row: Evaluation, ended: child_process.Ended, written: Path) -> None:
     if ended.status not in (0, _REFUSED) or ended.out_of_time:
         _fail(row, ended)
         return
@@ -104,9 +102,9 @@ def _fail(row: Evaluation, ended: child_process.Ended) -> None:
     """A kill from outside may be the machine's fault and is tried again; everything else would only repeat."""
     reason = ended.reason("the scorer")
     killed = ended.status == -signal.SIGKILL and not ended.out_of_time
-    if killed and row.attempt < claims.MAX_ATTEMPTS:
-        claims.release(row, reason, ended.log)
-        wake(SCORE, row.pk)
+    if killed and row.attempt < MAX_ATTEMPTS:
+        row.requeue(reason, ended.log)
+        enqueue(SCORE, evaluation_id=row.pk)
         return
     times = f", {row.attempt} times" if killed else ""
     row.end(State.FAILED, f"the scoring failed: {reason}{times}", ended.log)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from django.db import IntegrityError, transaction
 
+from benchmark_site.jobs.enqueue import enqueue
 from benchmark_site.leaderboard.boards.tracks import open_boards
 from benchmark_site.leaderboard.models import State, TrainingRun
-from benchmark_site.leaderboard.wake import TRAIN, wake
+from benchmark_site.leaderboard.task_names import TRAIN
 
 SEED, THREADS = 0, 2
 
@@ -24,7 +25,7 @@ def start_baselines(release_id: int, preset: str = "small") -> TrainingRun:
     try:
         with transaction.atomic():
             run = TrainingRun.objects.create(release_id=release_id, preset=preset, seed=SEED, threads=THREADS)
-            wake(TRAIN, run.pk)
+            enqueue(TRAIN, run_id=run.pk)
             return run
     except IntegrityError:  # another caller was first
         return TrainingRun.objects.filter(release_id=release_id).latest("pk")

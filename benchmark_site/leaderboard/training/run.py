@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from django.db import transaction
 from django.utils import timezone
 
 from benchmark_site.jobs import child_process
-from benchmark_site.leaderboard import claims
+from benchmark_site.jobs.enqueue import enqueue
+from benchmark_site.jobs.leases import MAX_ATTEMPTS, LeaseLost, acquire, heartbeat, locked
 from benchmark_site.leaderboard.models import State, Track, TrainingRun
+from benchmark_site.leaderboard.task_names import TRAIN
 from benchmark_site.leaderboard.training.api_client import DoorClosed, baseline_token, send
 from benchmark_site.leaderboard.training.systems import SYSTEMS, System, train_command
-from benchmark_site.leaderboard.wake import TRAIN, wake
 
 _BAD_INPUT = 2
 _LINE_BYTES = 64 * 1024
@@ -35,7 +36,7 @@ class StepFailed(Exception):
 
 def run_training(pk: int) -> None:
     """Do a training run to its end; does nothing where another worker has it or it has ended."""
-    run = claims.claim(TrainingRun, pk)
+    run = acquire(TrainingRun, pk)
     if run is None:
         return
     run.folder.mkdir(parents=True, exist_ok=True)
@@ -44,16 +45,14 @@ def run_training(pk: int) -> None:
             _submit(run, token, [system for system in SYSTEMS if not system.needs_training], 0.0, _TRAINING_FROM)
             _train(run)
             _submit(run, token, [system for system in SYSTEMS if system.needs_training], _TRAINING_TO, 1.0)
-    except child_process.ClaimLost:
+        with locked(run) as mine:
+            mine.progress, mine.stage = 1.0, ""
+            mine.end(State.DONE, log=_log(run))
+    except LeaseLost:
         return
     except (StepFailed, DoorClosed) as trouble:
-        _stop(run, trouble)
-        return
-    with transaction.atomic():
-        ours = claims.lock_claimed(run)
-        if ours is not None:
-            ours.progress, ours.stage = 1.0, ""
-            ours.end(State.DONE, log=_log(run))
+        with contextlib.suppress(LeaseLost), locked(run) as mine:
+            _stop(mine, trouble)
 
 
 def _train(run: TrainingRun) -> None:
@@ -64,7 +63,7 @@ def _train(run: TrainingRun) -> None:
     def alive() -> bool:
         facts = last_line(progress)
         share = _TRAINING_FROM + (_TRAINING_TO - _TRAINING_FROM) * _share(facts)
-        return claims.beat(run, stage="training", progress=share, facts=facts)
+        return heartbeat(run, stage="training", progress=share, facts=facts)
 
     _run(run, train_command(run), alive, "the trainer", stdout=progress, threads=run.threads)
 
@@ -77,10 +76,10 @@ def _submit(run: TrainingRun, token: str, systems: list[System], begin: float, e
         share = begin + (end - begin) * place / len(todo)
 
         def alive(system: System = system, track: Track = track, share: float = share) -> bool:
-            return claims.beat(run, stage=f"{system.method}: {track.task}, {track.split}", progress=share)
+            return heartbeat(run, stage=f"{system.method}: {track.task}, {track.split}", progress=share)
 
         if not alive():
-            raise child_process.ClaimLost
+            raise LeaseLost(f"{run} was cancelled or taken over")
         file = run.folder / "predictions" / f"{system.name}-{track.task}-{track.split}.json"
         if not file.exists():
             _predict(run, system, track, file, alive)
@@ -111,19 +110,15 @@ def _run(
         raise StepFailed(ended.reason(who), ended.log, again=ended.status != _BAD_INPUT)
 
 
-@transaction.atomic
 def _stop(run: TrainingRun, trouble: StepFailed | DoorClosed) -> None:
-    """Queue another attempt, or give up after the third."""
-    ours = claims.lock_claimed(run)
-    if ours is None:
-        return
+    """Queue another attempt of the locked row, or give up after the third."""
     log = trouble.log if isinstance(trouble, StepFailed) else _log(run)
     final = isinstance(trouble, StepFailed) and not trouble.again
-    if final or ours.attempt >= claims.MAX_ATTEMPTS:
-        ours.end(State.FAILED, f"{trouble} (attempt {ours.attempt})", log)
+    if final or run.attempt >= MAX_ATTEMPTS:
+        run.end(State.FAILED, f"{trouble} (attempt {run.attempt})", log)
         return
-    claims.release(ours, f"attempt {ours.attempt}: {trouble}", log)
-    wake(TRAIN, ours.pk)
+    run.requeue(f"attempt {run.attempt}: {trouble}", log)
+    enqueue(TRAIN, run_id=run.pk)
 
 
 def last_line(path: Path) -> dict[str, Any]:

@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
 
 from adversarial.borrow import Settings
 from adversarial.folds import gather, plan, run_fold
 from adversarial.items import read_rows, write_rows
-from benchmark_site.releases import tasks
+from benchmark_site.jobs.enqueue import enqueue
 from benchmark_site.releases.models import Release
+from benchmark_site.releases.task_names import MATCH_FOLD
 
 Row = dict[str, Any]
 
@@ -41,8 +41,8 @@ def match_in_folds(release: Release, rows: Sequence[Row], replace: int) -> tuple
     if not questions.exists():
         write_rows(questions, rows)
     count = plan(questions, folds, Settings(replace=replace, seed=release.seed))
-    if count > 1:
-        transaction.on_commit(lambda: _queue(release.pk, count))
+    for fold in reversed(range(1, count)):
+        enqueue(MATCH_FOLD, release_id=release.pk, fold=fold)
     for fold in range(count):
         run_fold(folds, fold)
     report = gather(folds, work / "items.jsonl")
@@ -61,11 +61,6 @@ def match_one(release_id: int, fold: int) -> None:
 def forget(release_id: int) -> None:
     """Delete what the folds of a release left."""
     shutil.rmtree(_folder(release_id), ignore_errors=True)
-
-
-def _queue(release_id: int, count: int) -> None:
-    for fold in reversed(range(1, count)):
-        tasks.match_fold.delay(release_id=release_id, fold=fold)
 
 
 def _folder(release_id: int) -> Path:

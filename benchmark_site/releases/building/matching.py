@@ -10,8 +10,8 @@ from typing import Any
 
 from adversarial.audit import audit_items
 from adversarial.items import ItemError
+from benchmark_site.jobs.leases import locked
 from benchmark_site.releases.building.match_folds import forget, match_in_folds
-from benchmark_site.releases.claims import held
 from benchmark_site.releases.errors import Refused
 from benchmark_site.releases.models import Item, Negative, Release
 from benchmark_site.releases.quality import checks
@@ -22,9 +22,9 @@ REPLACED = 1  # written negatives of three that are replaced (paper, section 4.2
 Row = dict[str, Any]
 
 
-def match(release_id: int, token: str) -> None:
+def match(lease: Release) -> None:
     """Replace one written negative of each question, measure blind accuracy. Raises Refused by the quality gate."""
-    release = Release.objects.get(pk=release_id)
+    release = Release.objects.get(pk=lease.pk)
     questions = list(release.items.filter(kind=Item.Kind.QA).select_related("video").order_by("public_id"))
     report: Row = {}
     blind: Row = {}
@@ -43,14 +43,14 @@ def match(release_id: int, token: str) -> None:
     published = [item for item in questions if item.published]
     quality = checks.check_matched(release, published, negatives, blind.get("after", {}).get("suspects", []))
     checks.refuse_blocked(quality)
-    with held(release_id, token) as release:
+    with locked(lease) as release:
         Item.objects.bulk_update(questions, ["options", "answer_index", "published"], batch_size=1000)
         Negative.objects.bulk_create(negatives, batch_size=1000)
         release.matching, release.blind = report, blind
         release.quality = sorted([*release.quality, *quality], key=lambda row: row["id"])
         release.step = Release.Step.AUDIT
         release.save(update_fields=["matching", "blind", "quality", "step"])
-    forget(release_id)
+    forget(lease.pk)
 
 
 def _blind(matched: list[Row], seed: int) -> Row:

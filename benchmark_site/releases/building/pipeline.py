@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from django.db import connection
 
-from benchmark_site.releases.claims import MAX_ATTEMPTS, ClaimLost, beating, claim
+from benchmark_site.jobs.leases import MAX_ATTEMPTS, LeaseLost, acquire, heartbeats, still_leased
 from benchmark_site.releases.errors import Refused
 from benchmark_site.releases.models import Release
 
@@ -23,22 +23,22 @@ def build_release(release_id: int, on_step: Callable[[Release.Step], None] = lam
     What the rows forbid fails the release with a reason. Any other error gives it back for another attempt and is
     raised; the last attempt fails it.
     """
-    token = claim(release_id)
-    if token is None:
+    lease = acquire(Release, release_id)
+    if lease is None:
         return
     try:
-        with beating(release_id, token):
-            _run_steps(release_id, token, on_step)
-    except ClaimLost as lost:
+        with heartbeats(lease):
+            _run_steps(lease, on_step)
+    except LeaseLost as lost:
         logger.warning("%s", lost)
     except Refused as refused:
-        _let_go(release_id, token, str(refused), final=True)
+        _let_go(lease, str(refused), final=True)
     except BaseException as error:
-        _let_go(release_id, token, f"{type(error).__name__}: {error}", final=False)
+        _let_go(lease, f"{type(error).__name__}: {error}", final=False)
         raise
 
 
-def _run_steps(release_id: int, token: str, on_step: Callable[[Release.Step], None]) -> None:
+def _run_steps(lease: Release, on_step: Callable[[Release.Step], None]) -> None:
     from benchmark_site.releases.building.matching import match
     from benchmark_site.releases.building.publish import audit, write_and_freeze
     from benchmark_site.releases.building.snapshot import collect
@@ -49,16 +49,16 @@ def _run_steps(release_id: int, token: str, on_step: Callable[[Release.Step], No
         Release.Step.AUDIT: audit,
         Release.Step.WRITE: write_and_freeze,
     }
-    mine = Release.objects.filter(pk=release_id, claimed_by=token).values_list("step", flat=True)
+    mine = still_leased(lease).values_list("step", flat=True)
     while step := mine.first():  # none once it is frozen, or taken over
         on_step(Release.Step(step))
-        steps[Release.Step(step)](release_id, token)
+        steps[Release.Step(step)](lease)
 
 
-def _let_go(release_id: int, token: str, reason: str, *, final: bool) -> None:
-    """Give the release back, or fail it. Where the database is away the claim just grows stale, as after a kill."""
+def _let_go(lease: Release, reason: str, *, final: bool) -> None:
+    """Give the release back, or fail it. Where the database is away the lease just grows stale, as after a kill."""
     if not connection.in_atomic_block:
         connection.close_if_unusable_or_obsolete()  # the error may have been the loss of this connection
-    held = Release.objects.filter(pk=release_id, claimed_by=token)
-    last = final or held.filter(attempt__gte=MAX_ATTEMPTS).exists()
-    held.update(state=Release.State.FAILED if last else Release.State.BUILDING, claimed_by="", reason=reason)
+    mine = still_leased(lease)
+    last = final or mine.filter(attempt__gte=MAX_ATTEMPTS).exists()
+    mine.update(state=Release.State.FAILED if last else Release.State.BUILDING, claimed_by="", reason=reason)

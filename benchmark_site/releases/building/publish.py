@@ -15,7 +15,7 @@ from pathlib import Path
 
 from django.utils import timezone
 
-from benchmark_site.releases.claims import held
+from benchmark_site.jobs.leases import locked
 from benchmark_site.releases.errors import Refused
 from benchmark_site.releases.files.writer import PROVENANCE, Written, write_card, write_files, write_manifests
 from benchmark_site.releases.models import Release, ReleaseFile, Split
@@ -23,16 +23,16 @@ from benchmark_site.releases.models import Release, ReleaseFile, Split
 RECORDED_VERSIONS = ("numpy", "scipy", "scikit-learn", "sentence-transformers", "torch", "safetensors")
 
 
-def audit(release_id: int, token: str) -> None:
+def audit(lease: Release) -> None:
     """Attack the files as a participant gets them. Raises Refused where an attack gains something."""
     from adversarial.leaks.audit import audit_release
 
-    release = Release.objects.get(pk=release_id)
-    with _partial_folder(release, token) as partial:
+    release = Release.objects.get(pk=lease.pk)
+    with _partial_folder(lease) as partial:
         files = write_files(partial, release)
         write_manifests(partial, release, files)
         report = audit_release(partial, seed=release.seed)
-    with held(release_id, token) as release:
+    with locked(lease) as release:
         release.leaks = report | {"files_sha256": files_digest(files)}
         release.step = Release.Step.AUDIT if release.leaking() else Release.Step.WRITE
         release.save(update_fields=["leaks", "step"])
@@ -43,10 +43,10 @@ def audit(release_id: int, token: str) -> None:
         )
 
 
-def write_and_freeze(release_id: int, token: str) -> None:
+def write_and_freeze(lease: Release) -> None:
     """Move the finished directory into place and freeze the release in one transaction. Raises Refused."""
-    release = Release.objects.get(pk=release_id)
-    with _partial_folder(release, token) as partial:
+    release = Release.objects.get(pk=lease.pk)
+    with _partial_folder(lease) as partial:
         files = write_files(partial, release)
         if files_digest(files) != release.leaks.get("files_sha256"):
             raise Refused("the files are no longer those that the leak audit saw (did a feature file change?)")
@@ -54,12 +54,12 @@ def write_and_freeze(release_id: int, token: str) -> None:
         held_out, sha256 = write_manifests(partial, release, files)
         _write_provenance(partial, release)
         _read_back(partial)
-        with held(release_id, token) as release:
+        with locked(lease) as release:
             _move(partial, release.folder)
             ReleaseFile.objects.bulk_create(
                 ReleaseFile(release=release, **file.__dict__) for file in [*files, held_out]
             )
-            Release.objects.filter(pk=release_id).update(
+            Release.objects.filter(pk=lease.pk).update(
                 state=Release.State.FROZEN,
                 step=Release.Step.DONE,
                 reason="",
@@ -72,9 +72,9 @@ def write_and_freeze(release_id: int, token: str) -> None:
 
 
 @contextmanager
-def _partial_folder(release: Release, token: str) -> Iterator[Path]:
-    """A folder beside the release's place; the token keeps a worker that lost its claim out of its follower's."""
-    partial = release.folder.parent / f".{release.folder_name}.{token}.partial"
+def _partial_folder(lease: Release) -> Iterator[Path]:
+    """A folder beside the release's place; the token keeps a worker that lost its lease out of its follower's."""
+    partial = lease.folder.parent / f".{lease.folder_name}.{lease.claimed_by}.partial"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:

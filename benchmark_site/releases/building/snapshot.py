@@ -9,7 +9,7 @@ from django.db import connection
 
 from annotation.models import Clip, Query, Question, Segment
 from annotation.rules import normalise
-from benchmark_site.releases.claims import held
+from benchmark_site.jobs.leases import locked
 from benchmark_site.releases.errors import Refused
 from benchmark_site.releases.models import Item, Release, SplitVideo
 from benchmark_site.releases.quality import checks
@@ -17,11 +17,11 @@ from benchmark_site.releases.split.seal import seal
 from benchmark_site.releases.split.video_split import SplitError, place_videos
 
 
-def collect(release_id: int, token: str) -> None:
+def collect(lease: Release) -> None:
     """Write the items of a release, or none. Raises Refused where the quality gate or the split says no."""
     quality: list[checks.Row] = []
     try:
-        with held(release_id, token) as release:
+        with locked(lease) as release:
             items = _accepted(release)
             if not items:
                 raise Refused("nothing has been accepted yet: no query, no question")
@@ -41,7 +41,7 @@ def collect(release_id: int, token: str) -> None:
             release.step = Release.Step.MATCH
             release.save(update_fields=["quality", "step"])
     except Refused:  # the transaction is gone with all it wrote; the report of the gate stays
-        with held(release_id, token) as release:
+        with locked(lease) as release:
             release.quality = quality
             release.save(update_fields=["quality"])
         raise

@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from benchmark_site.jobs import child_process
+from benchmark_site.jobs.leases import LeaseLost
 
 LIMITS = child_process.Limits(memory_bytes=2**30, cpu_s=1, file_bytes=2**20, open_files=64)
 
@@ -81,14 +82,14 @@ def test_secrets_of_the_worker_do_not_reach_it(log: Path, monkeypatch: pytest.Mo
     assert "DATABASE_URL" not in ended.log
 
 
-def test_a_lost_claim_kills_it_and_what_it_started(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lost_lease_kills_it_and_what_it_started(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(child_process, "HEARTBEAT_S", 0.5)
     code = (
         "import subprocess, sys, time; "
         "inner = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']); "
         "print(inner.pid, flush=True); time.sleep(60)"
     )
-    with pytest.raises(child_process.ClaimLost):
+    with pytest.raises(LeaseLost):
         run(code, log, alive=lambda: not log.read_text().strip())
     inner = int(log.read_text())
     deadline = time.monotonic() + 5

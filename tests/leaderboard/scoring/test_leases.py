@@ -1,4 +1,4 @@
-"""Claims, heartbeats, the sweeper."""
+"""Leases on evaluations, heartbeats, the sweeper."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from django.conf import settings as site
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from benchmark_site.leaderboard import claims, tasks, wake
+from benchmark_site.jobs import enqueue, leases
+from benchmark_site.leaderboard import tasks
 from benchmark_site.leaderboard.models import Evaluation, State, Submission, Track
 from benchmark_site.leaderboard.submissions.uploads import incoming_folder
-from benchmark_site.leaderboard.wake import SCORE
 from tests.leaderboard.conftest import Door, small_file
 
 LONG_AGO = timedelta(minutes=10)
+QUEUE = "score"
 
 
 @pytest.fixture
@@ -34,38 +35,39 @@ def evaluation(door: Door, track: Track, tmp_path: Path) -> Evaluation:
 def queue() -> redis.Redis:
     """The broker's queue of scorings, emptied."""
     client = redis.Redis.from_url(site.CELERY_BROKER_URL)
-    client.delete(SCORE.queue)
+    client.delete(QUEUE)
     return client
 
 
 @pytest.mark.django_db
-def test_a_live_claim_is_left_alone(evaluation: Evaluation) -> None:
-    first = claims.claim(Evaluation, evaluation.pk)
+def test_a_live_lease_is_left_alone(evaluation: Evaluation) -> None:
+    first = leases.acquire(Evaluation, evaluation.pk)
     assert first is not None
-    assert claims.claim(Evaluation, evaluation.pk) is None
-    assert claims.beat(first)
+    assert leases.acquire(Evaluation, evaluation.pk) is None
+    assert leases.heartbeat(first)
 
 
 @pytest.mark.django_db
 def test_a_dead_worker_is_followed_and_its_ghost_is_told(evaluation: Evaluation) -> None:
-    ghost = claims.claim(Evaluation, evaluation.pk)
+    ghost = leases.acquire(Evaluation, evaluation.pk)
     assert ghost is not None
     Evaluation.objects.update(heartbeat=timezone.now() - LONG_AGO)
-    second = claims.claim(Evaluation, evaluation.pk)
+    second = leases.acquire(Evaluation, evaluation.pk)
     assert second is not None
     assert second.attempt == 2
-    assert not claims.beat(ghost)
-    with transaction.atomic():
-        assert claims.lock_claimed(ghost) is None
-        assert claims.lock_claimed(second) is not None
+    assert not leases.heartbeat(ghost)
+    with pytest.raises(leases.LeaseLost), leases.locked(ghost):
+        pytest.fail("entered")
+    with leases.locked(second) as row:
+        assert row == second
 
 
 @pytest.mark.django_db
 def test_the_third_dead_worker_was_the_last(evaluation: Evaluation) -> None:
-    for _ in range(claims.MAX_ATTEMPTS):
-        assert claims.claim(Evaluation, evaluation.pk) is not None
+    for _ in range(leases.MAX_ATTEMPTS):
+        assert leases.acquire(Evaluation, evaluation.pk) is not None
         Evaluation.objects.update(heartbeat=timezone.now() - LONG_AGO)
-    assert claims.claim(Evaluation, evaluation.pk) is None
+    assert leases.acquire(Evaluation, evaluation.pk) is None
     evaluation.refresh_from_db()
     assert evaluation.state == State.FAILED
     assert "3 times" in evaluation.error
@@ -77,7 +79,7 @@ def test_the_third_dead_worker_was_the_last(evaluation: Evaluation) -> None:
 def test_what_has_ended_is_not_claimed(evaluation: Evaluation, state: State) -> None:
     evaluation.report = {}
     evaluation.end(state, "why" if state == State.FAILED else "")
-    assert claims.claim(Evaluation, evaluation.pk) is None
+    assert leases.acquire(Evaluation, evaluation.pk) is None
 
 
 @pytest.mark.django_db
@@ -105,27 +107,27 @@ def test_one_evaluation_at_a_time(evaluation: Evaluation) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_the_message_is_sent_after_the_commit(door: Door, track: Track, tmp_path: Path, queue: redis.Redis) -> None:
     assert door.post(track, small_file(tmp_path))[0] == 201
-    assert queue.llen(SCORE.queue) == 1
+    assert queue.llen(QUEUE) == 1
     assert door.post(track, small_file(tmp_path))[0] == 409  # rolled back: no message
-    assert queue.llen(SCORE.queue) == 1
+    assert queue.llen(QUEUE) == 1
 
 
 @pytest.mark.django_db(transaction=True)
 def test_the_sweeper_wakes_what_was_forgotten_and_only_that(evaluation: Evaluation, queue: redis.Redis) -> None:
     tasks.sweep()
-    assert queue.llen(SCORE.queue) == 0  # queued a moment ago
+    assert queue.llen(QUEUE) == 0  # queued a moment ago
     Evaluation.objects.update(queued_at=timezone.now() - LONG_AGO)
     tasks.sweep()
-    assert queue.llen(SCORE.queue) == 1
-    claims.claim(Evaluation, evaluation.pk)
+    assert queue.llen(QUEUE) == 1
+    leases.acquire(Evaluation, evaluation.pk)
     tasks.sweep()
-    assert queue.llen(SCORE.queue) == 1  # it runs
+    assert queue.llen(QUEUE) == 1  # it runs
     Evaluation.objects.update(heartbeat=timezone.now() - LONG_AGO)
     tasks.sweep()
-    assert queue.llen(SCORE.queue) == 2
+    assert queue.llen(QUEUE) == 2
     evaluation.end(State.FAILED, "why")
     tasks.sweep()
-    assert queue.llen(SCORE.queue) == 2
+    assert queue.llen(QUEUE) == 2
 
 
 @pytest.mark.django_db
@@ -138,7 +140,7 @@ def test_of_a_long_queue_only_the_oldest_are_woken(evaluation: Evaluation) -> No
             submission=first, evaluator_version="1", manifest_sha256="0" * 64,
             queued_at=timezone.now() - LONG_AGO - timedelta(minutes=number),
         )  # fmt: skip
-    woken = claims.forgotten(Evaluation)
+    woken = Evaluation.forgotten()
     assert woken == list(Evaluation.objects.order_by("queued_at").values_list("pk", flat=True)[: len(woken)])
     assert 0 < len(woken) < 30
 
@@ -159,7 +161,7 @@ def test_the_sweeper_removes_uploads_that_never_ended() -> None:
 def test_without_a_broker_a_submission_stands(
     door: Door, track: Track, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wake, "current_app", Celery(broker="redis://127.0.0.1:1/0", set_as_current=False))
+    monkeypatch.setattr(enqueue, "current_app", Celery(broker="redis://127.0.0.1:1/0", set_as_current=False))
     status, sent = door.post(track, small_file(tmp_path))
     assert status == 201
     assert sent["state"] == "queued"

@@ -16,7 +16,7 @@ from django.db import connections
 from django.test import Client
 
 from benchmark_site.jobs import child_process
-from benchmark_site.leaderboard import claims
+from benchmark_site.jobs.leases import MAX_ATTEMPTS
 from benchmark_site.leaderboard.models import Evaluation, Score, State, Submission, Track
 from benchmark_site.leaderboard.scoring import score
 from benchmark_site.leaderboard.scoring.score import rescore, score_evaluation
@@ -157,7 +157,7 @@ def test_a_child_that_is_killed_three_times_fails_with_the_reason(
 ) -> None:
     door.post(track, predictions())
     evaluation = Evaluation.objects.get()
-    for _ in range(claims.MAX_ATTEMPTS):
+    for _ in range(MAX_ATTEMPTS):
         _score_and_kill(evaluation.pk)
     evaluation.refresh_from_db()
     assert (evaluation.state, evaluation.attempt) == (State.FAILED, 3)

@@ -1,4 +1,4 @@
-"""One worker a release: claims, heartbeats, attempts, workers that die or are slow to."""
+"""One worker a release: leases, heartbeats, attempts, workers that die or are slow to."""
 
 from __future__ import annotations
 
@@ -19,47 +19,49 @@ from django.conf import settings as django_settings
 from django.db import InterfaceError, OperationalError, connection, connections
 from django.utils import timezone
 
-from benchmark_site.releases import claims, tasks
+from benchmark_site.jobs import leases
+from benchmark_site.jobs.leases import LeaseLost, acquire, available, locked
+from benchmark_site.releases import tasks
 from benchmark_site.releases.building import matching, publish
 from benchmark_site.releases.building.pipeline import build_release
 from benchmark_site.releases.building.snapshot import collect
-from benchmark_site.releases.claims import ClaimLost, claim, held, waiting
 from benchmark_site.releases.models import Item, Negative, Release, SplitVideo
 from benchmark_site.releases.services import start_release
 from tests.releases.conftest import ROOT, database_url, small_release
 
 
-def age(release: Release, seconds: float = claims.STALE_S + 1) -> None:
+def age(release: Release, seconds: float = leases.STALE_S + 1) -> None:
     """Make the last heartbeat look this old."""
     Release.objects.filter(pk=release.pk).update(heartbeat=timezone.now() - timedelta(seconds=seconds))
 
 
 @pytest.mark.django_db
-def test_a_second_delivery_finds_a_live_claim_and_returns():
+def test_a_second_delivery_finds_a_live_lease_and_returns():
     release = small_release("demo", "1.0.0")
-    token = claim(release.pk)
-    assert token
-    assert claim(release.pk) is None
+    lease = acquire(Release, release.pk)
+    assert lease
+    assert acquire(Release, release.pk) is None
     build_release(release.pk)
     release.refresh_from_db()
-    assert (release.claimed_by, release.attempt, release.step) == (token, 1, "collect")
+    assert (release.claimed_by, release.attempt, release.step) == (lease.claimed_by, 1, "collect")
 
 
 @pytest.mark.django_db
-def test_a_stale_claim_is_taken_over_and_the_old_worker_commits_nothing():
+def test_a_stale_lease_is_taken_over_and_the_old_worker_commits_nothing():
     release = small_release("demo", "1.0.0")
-    old = claim(release.pk)
+    old = acquire(Release, release.pk)
     age(release)
-    new = claim(release.pk)
-    assert new not in (None, old)
-    with pytest.raises(ClaimLost), held(release.pk, old):
+    new = acquire(Release, release.pk)
+    assert new is not None
+    assert new.claimed_by != old.claimed_by
+    with pytest.raises(LeaseLost), locked(old):
         pytest.fail("entered")
-    with held(release.pk, new) as row:
+    with locked(new) as row:
         assert row.attempt == 2
 
 
 @pytest.mark.django_db
-def test_a_worker_that_lost_its_claim_between_two_steps_stops(corpus):
+def test_a_worker_that_lost_its_lease_between_two_steps_stops(corpus):
     corpus(6)
     release = small_release("demo", "1.0.0")
 
@@ -83,7 +85,7 @@ def test_three_attempts_then_failed_with_the_last_error(corpus, monkeypatch):
 
     monkeypatch.setattr(matching, "match_in_folds", out_of_memory)
     for attempt in (1, 2, 3):
-        assert list(waiting()) == [release]
+        assert list(available(Release)) == [release]
         with pytest.raises(MemoryError):
             build_release(release.pk)
         release.refresh_from_db()
@@ -91,7 +93,7 @@ def test_three_attempts_then_failed_with_the_last_error(corpus, monkeypatch):
         assert release.claimed_by == ""
         assert release.reason == "MemoryError: no room for the matching"
         assert release.state == ("failed" if attempt == 3 else "building")
-    assert not waiting().exists()
+    assert not available(Release).exists()
     assert release.items.count() == 24  # the step before had committed
 
 
@@ -99,9 +101,9 @@ def test_three_attempts_then_failed_with_the_last_error(corpus, monkeypatch):
 def test_a_worker_killed_three_times_fails_the_release_too():
     release = small_release("demo", "1.0.0")
     for _ in range(3):
-        assert claim(release.pk)
+        assert acquire(Release, release.pk)
         age(release)
-    assert claim(release.pk) is None
+    assert acquire(Release, release.pk) is None
     release.refresh_from_db()
     assert release.state == "failed"
     assert "killed" in release.reason
@@ -156,8 +158,8 @@ def test_a_started_release_is_queued_once_its_row_is_committed(django_capture_on
 @pytest.mark.django_db
 def test_the_sweep_wakes_what_waits_and_only_that():
     waits, works, died = (small_release("demo", f"1.0.{n}") for n in range(3))
-    claim(works.pk)
-    claim(died.pk)
+    acquire(Release, works.pk)
+    acquire(Release, died.pk)
     age(died)
     small_release("demo", "2.0.0")
     Release.objects.filter(version="2.0.0").update(state="failed", reason="x")
@@ -205,8 +207,8 @@ def test_two_workers_at_one_release_build_it_once(corpus):
 def test_two_releases_that_meet_the_same_new_videos_agree_on_their_splits(corpus):
     corpus(10)
     releases = [small_release("demo", "1.0.0"), small_release("other", "1.0.0")]
-    tokens = [claim(release.pk) or "" for release in releases]
-    in_threads(*[lambda n=n: collect(releases[n].pk, tokens[n]) for n in range(2)])
+    held = [acquire(Release, release.pk) for release in releases]
+    in_threads(*[lambda n=n: collect(held[n]) for n in range(2)])
     ledger = dict(SplitVideo.objects.values_list("video_id", "split"))
     assert len(ledger) == 10
     for video_id, split in Item.objects.values_list("video_id", "split"):
@@ -216,13 +218,13 @@ def test_two_releases_that_meet_the_same_new_videos_agree_on_their_splits(corpus
 
 @pytest.mark.django_db(transaction=True)
 def test_the_heart_beats_while_a_step_computes_and_survives_a_lost_connection(monkeypatch):
-    monkeypatch.setattr(claims, "BEAT_S", 0.05)
+    monkeypatch.setattr(leases, "HEARTBEAT_S", 0.05)
     release = small_release("demo", "1.0.0")
-    token = claim(release.pk) or ""
-    with claims.beating(release.pk, token):
+    lease = acquire(Release, release.pk)
+    with leases.heartbeats(lease):
         for _ in range(2):
             age(release)
-            wait_until(lambda: not waiting().exists())
+            wait_until(lambda: not available(Release).exists())
             with connection.cursor() as cursor:  # as when the server restarts
                 cursor.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -260,7 +262,7 @@ DYING_WORKER = """
 import importlib, os, signal, sys
 import django
 django.setup()
-from benchmark_site.releases.build import build_release
+from benchmark_site.releases.building.pipeline import build_release
 def die(*args, **kwargs):
     os.kill(os.getpid(), signal.SIGKILL)
 setattr(importlib.import_module("benchmark_site.releases.building." + sys.argv[2]), sys.argv[3], die)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
+from django.conf import settings
 
 from adversarial.pipeline import match_items
 from benchmark_site.releases.building import match_folds
 from benchmark_site.releases.building.pipeline import build_release
 from benchmark_site.releases.models import Release
+from benchmark_site.releases.task_names import MATCH_FOLD
 from tests.adversarial.conftest import make_rows
 from tests.releases.conftest import small_release
 
@@ -79,15 +83,18 @@ def test_a_fold_that_another_worker_matched_is_taken_as_it_is(
 
 
 def test_tasks_are_queued_for_all_folds_but_the_builders_first(
-    release: Release, rows: Rows, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
+    release: Release, rows: Rows, django_capture_on_commit_callbacks: Any
 ) -> None:
-    queued: list[dict[str, int]] = []
-    monkeypatch.setattr(match_folds.tasks.match_fold, "delay", lambda **ids: queued.append(ids))
     thirds = [row | {"fold": row["qid"] % 3} for row in make_rows(90)]
-    with django_capture_on_commit_callbacks(execute=True):
-        match_folds.match_in_folds(release, thirds, 1)
-    assert [ids["fold"] for ids in queued] == [2, 1]
-    assert {ids["release_id"] for ids in queued} == {release.pk}
+    with redis.Redis.from_url(settings.CELERY_BROKER_URL) as broker:
+        broker.delete("match")
+        with django_capture_on_commit_callbacks(execute=True):
+            match_folds.match_in_folds(release, thirds, 1)
+        headers = [json.loads(raw)["headers"] for raw in broker.lrange("match", 0, -1)]
+        broker.delete("match")
+    assert {header["task"] for header in headers} == {MATCH_FOLD}
+    queued = [json.loads(header["kwargsrepr"].replace("'", '"')) for header in reversed(headers)]  # the oldest is last
+    assert queued == [{"release_id": release.pk, "fold": fold} for fold in (2, 1)]
     with django_capture_on_commit_callbacks() as callbacks:
         match_folds.match_in_folds(release, make_rows(40), 1)
     assert not callbacks  # one fold: the builder does it

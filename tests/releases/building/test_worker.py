@@ -17,8 +17,8 @@ import redis
 from django.conf import settings as django_settings
 from django.utils import timezone
 
+from benchmark_site.jobs.leases import STALE_S
 from benchmark_site.releases import tasks
-from benchmark_site.releases.claims import STALE_S
 from benchmark_site.releases.models import Release
 from benchmark_site.releases.services import start_release
 from tests.releases.conftest import ROOT, database_url

@@ -10,9 +10,9 @@ from django.core.exceptions import ValidationError
 from django.db import DatabaseError, transaction
 
 from annotation.models import Query, Question, Segment, Video
+from benchmark_site.jobs.leases import acquire
 from benchmark_site.releases.building.pipeline import build_release
 from benchmark_site.releases.building.snapshot import collect
-from benchmark_site.releases.claims import claim
 from benchmark_site.releases.errors import Refused
 from benchmark_site.releases.models import Item, Negative, Release, SealedClip
 from benchmark_site.releases.services import create_release, retry_release, waive
@@ -33,7 +33,7 @@ def videos() -> list[Video]:
 
 def collected(version: str = "1.0.0", **how: str) -> Release:
     release = create_release("demo", version, **how)
-    collect(release.pk, claim(release.pk) or "")
+    collect(acquire(Release, release.pk))
     release.refresh_from_db()
     return release
 
@@ -173,7 +173,7 @@ def test_what_a_shared_release_told_is_not_sealed_later_and_the_other_way_round(
     # too few are left to seal another benchmark's; shared, it still may not publish the sealed clips' other task
     Question.objects.filter(segment__clip__video__in=videos[8:20]).delete()
     shared = create_release("other", "1.0.0", hidden="shared")
-    collect(shared.pk, claim(shared.pk) or "")
+    collect(acquire(Release, shared.pk))
     task_of = dict(SealedClip.objects.values_list("clip__video__public_id", "task"))
     for item in shared.items.filter(split=HIDDEN).select_related("video"):
         assert task_of[item.video.public_id] == item.kind
