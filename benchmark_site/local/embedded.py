@@ -28,7 +28,7 @@ from pathlib import Path
 import psycopg
 import redis
 
-from benchmark_site.local.processes import die_with_parent
+from benchmark_site.local.processes import spawn
 
 DATABASES = ("bench", "marketplace")
 PG_USER = "hero"
@@ -242,19 +242,8 @@ def stop(process: subprocess.Popen[bytes], name: str, timeout_s: float = 15) -> 
 def _spawn(service: Service) -> subprocess.Popen[bytes]:
     logs = bench_home() / "logs"
     logs.mkdir(exist_ok=True)
-    with (logs / f"{service.name}.log").open("ab") as log:
-        return subprocess.Popen(
-            service.command,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            user=service.user,
-            group=None if service.user is None else pwd.getpwuid(service.user).pw_gid,
-            extra_groups=None if service.user is None else [],
-            cwd="/",
-            start_new_session=True,
-            preexec_fn=die_with_parent(service.stop_signal),
-        )
+    log = logs / f"{service.name}.log"
+    return spawn(service.command, log, stop_signal=service.stop_signal, user=service.user, environment={})
 
 
 def _initdb(initdb: Path, data: Path, password: str, user: int | None) -> None:

@@ -1,13 +1,40 @@
-"""Child processes that never outlive the process that started them."""
+"""Child processes of one machine's site, which never outlive the process that started them."""
 
 from __future__ import annotations
 
 import ctypes
+import os
+import pwd
 import signal
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
+
+
+def spawn(
+    command: Sequence[str], log: Path, *, stop_signal: str, user: int | None, environment: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
+    """Start a program in a session of its own, both outputs at the end of `log`.
+
+    With a `user`, an id, it runs as that one, in a folder that everybody may enter. `environment` is added to ours.
+    """
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env={**os.environ, **environment},
+            user=user,
+            group=None if user is None else pwd.getpwuid(user).pw_gid,
+            extra_groups=None if user is None else [],
+            cwd=None if user is None else "/",
+            start_new_session=True,
+            preexec_fn=die_with_parent(stop_signal),
+        )
 
 
 def die_with_parent(signal_name: str = "SIGTERM") -> Callable[[], None] | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import pwd
 import signal
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from pathlib import Path
 from types import FrameType
 
 from benchmark_site.local import embedded
-from benchmark_site.local.processes import die_with_parent
+from benchmark_site.local.processes import spawn
 
 HEALTHY_AFTER_S = 20.0
 LONGEST_PAUSE_S = 10.0
@@ -43,20 +42,10 @@ class Program:
     not_before: float = 0.0
 
     def start(self, logs: Path) -> None:
-        with (logs / f"{self.name}.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                self.command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env={**os.environ, **self.environment},
-                user=self.user,
-                group=None if self.user is None else pwd.getpwuid(self.user).pw_gid,
-                extra_groups=None if self.user is None else [],
-                cwd="/" if self.user is not None else None,
-                start_new_session=True,
-                preexec_fn=die_with_parent(self.stop_signal),
-            )
+        log = logs / f"{self.name}.log"
+        self.process = spawn(
+            self.command, log, stop_signal=self.stop_signal, user=self.user, environment=self.environment
+        )
         self.started = time.monotonic()
 
 
