@@ -1,11 +1,11 @@
-"""The one shape in which the door says no: which field, a code for programs, a sentence for people."""
+"""The one shape in which the API says no: which field, a code for programs, a sentence for people."""
 
 from __future__ import annotations
 
 from typing import Any
 
 
-class Refusal(Exception):
+class ApiError(Exception):
     """A request that is not granted. `status` is the HTTP status; `more` holds what a program may want to know."""
 
     def __init__(self, field: str | None, code: str, message: str, *, status: int = 400, **more: Any) -> None:

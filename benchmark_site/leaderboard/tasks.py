@@ -30,7 +30,7 @@ def train(run_id: int) -> None:
 
 @shared_task
 def sweep() -> None:
-    """Once a minute: wake what waits without a message or lost its worker, remove uploads that never ended."""
+    """Once a minute: send again what waits without a message or lost its worker, remove uploads that never ended."""
     for pk in Evaluation.forgotten():
         enqueue(SCORE, evaluation_id=pk)
     for pk in TrainingRun.forgotten():

@@ -111,12 +111,12 @@ def token(membership: Membership) -> str:
 
 
 @pytest.fixture
-def door(token: str) -> Door:
+def api_client(token: str) -> ApiClient:
     """The API as one team sees it."""
-    return Door(token)
+    return ApiClient(token)
 
 
-class Door:
+class ApiClient:
     """Posts and reads over the API with one token; answers are (status, JSON)."""
 
     def __init__(self, token: str) -> None:

@@ -8,7 +8,7 @@ from django.db.models import Prefetch
 
 from benchmark_site.leaderboard.boards.ranking import Entry, best_per_team, ranked
 from benchmark_site.leaderboard.models import Evaluation, Score, State, Submission, Task, Track
-from benchmark_site.leaderboard.scoring.disclosed import ShownScore, digits, shown_score
+from benchmark_site.leaderboard.scoring.disclosed import DisclosedScore, digits, disclosed_score
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Row:
     rank: int | None
     submission: Submission
     evaluation: Evaluation
-    scores: list[ShownScore | None]
-    primary: ShownScore | None
+    scores: list[DisclosedScore | None]
+    primary: DisclosedScore | None
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def read_board(track: Track, every: bool = False) -> Board:
     columns = _columns(track)
     evaluations = {str(evaluation.submission_id): evaluation for evaluation in _latest(track, columns)}
     shown = {
-        key: {score.key: shown_score(score, track) for score in evaluation.scores.all()}
+        key: {score.key: disclosed_score(score, track) for score in evaluation.scores.all()}
         for key, evaluation in evaluations.items()
     }
     entries = [_entry(found.submission, shown[key].get(track.primary_metric)) for key, found in evaluations.items()]
@@ -103,6 +103,6 @@ def _latest(track: Track, columns: list[Column]) -> list[Evaluation]:
     )
 
 
-def _entry(submission: Submission, primary: ShownScore | None) -> Entry:
+def _entry(submission: Submission, primary: DisclosedScore | None) -> Entry:
     value = primary.value if primary else None
     return Entry(str(submission.pk), submission.team_id, value, submission.created_at, submission.baseline)

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from benchmark_site.jobs.leases import Leased, available, stale
 
-_WOKEN_AT_ONCE = 20
+_SENT_AT_ONCE = 20
 
 
 class Work(Leased):
@@ -59,11 +59,11 @@ class Work(Leased):
     def forgotten(cls) -> list[int]:
         """Keys of rows whose worker has died, and of the oldest that have waited so long that their message is lost.
 
-        Of a long queue only the oldest are woken: their messages are most likely under way, and every wake adds one.
+        Of a long queue only the oldest: their messages are most likely under way, and each time adds one.
         """
         rows = available(cls).order_by("queued_at").values_list("pk", flat=True)
         waiting = rows.filter(state=State.QUEUED, queued_at__lt=stale())
-        return [*rows.filter(state=State.RUNNING), *waiting[:_WOKEN_AT_ONCE]]
+        return [*rows.filter(state=State.RUNNING), *waiting[:_SENT_AT_ONCE]]
 
     def give_up(self) -> None:
         self.end(State.FAILED, f"given up: the worker stopped in the middle of it {self.attempt} times", self.log)

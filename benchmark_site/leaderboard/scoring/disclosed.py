@@ -22,7 +22,7 @@ _SMALLEST_HIDDEN_GROUP = 10
 
 
 @dataclass(frozen=True)
-class ShownScore:
+class DisclosedScore:
     """One metric as the outside sees it: percent, rounded on a split whose truth is hidden."""
 
     key: str
@@ -39,26 +39,26 @@ def digits(track: Track) -> int:
     return -1 if track.hides_truth else 2
 
 
-def shown_scores(evaluation: Evaluation) -> list[ShownScore]:
+def disclosed_scores(evaluation: Evaluation) -> list[DisclosedScore]:
     """The scores of an evaluation that its track shows, in the evaluator's order."""
     track = evaluation.submission.track
-    return [shown_score(score, track) for score in evaluation.scores.all() if track.shows(score.key)]
+    return [disclosed_score(score, track) for score in evaluation.scores.all() if track.shows(score.key)]
 
 
-def shown_score(score: Score, track: Track) -> ShownScore:
+def disclosed_score(score: Score, track: Track) -> DisclosedScore:
     """A score that the track shows."""
-    exact = {field.name: getattr(score, field.name) for field in dataclasses.fields(ShownScore)}
-    return ShownScore(**(_disclosed(exact, score.n) if track.hides_truth else exact))
+    exact = {field.name: getattr(score, field.name) for field in dataclasses.fields(DisclosedScore)}
+    return DisclosedScore(**(_disclosed(exact, score.n) if track.hides_truth else exact))
 
 
-def shown_notes(evaluation: Evaluation) -> list[dict[str, Any]]:
+def disclosed_notes(evaluation: Evaluation) -> list[dict[str, Any]]:
     """The evaluator's notes; on a hidden split without those that count something by the truth."""
     notes: list[dict[str, Any]] = (evaluation.report or {}).get("notes", [])
     hidden = NOTES_ON_TRUTH if evaluation.submission.track.hides_truth else set()
     return [note for note in notes if note["code"] not in hidden]
 
 
-def shown_breakdowns(evaluation: Evaluation) -> list[dict[str, Any]]:
+def disclosed_breakdowns(evaluation: Evaluation) -> list[dict[str, Any]]:
     """The metrics by kind of query, from the evaluator's report; on a hidden split where the track reveals them."""
     lines: list[dict[str, Any]] = (evaluation.report or {}).get("breakdowns", [])
     track = evaluation.submission.track
@@ -70,7 +70,7 @@ def shown_breakdowns(evaluation: Evaluation) -> list[dict[str, Any]]:
     return [_disclosed(line, line["n"]) for line in large]
 
 
-def shown_report(evaluation: Evaluation) -> dict[str, Any]:
+def disclosed_report(evaluation: Evaluation) -> dict[str, Any]:
     """The whole report for download, by the same rules."""
     report: dict[str, Any] = evaluation.report or {}
     track = evaluation.submission.track
@@ -79,9 +79,9 @@ def shown_report(evaluation: Evaluation) -> dict[str, Any]:
     curves = report.get("curves", []) if track.reveal == Reveal.REPORT else []
     return {key: report[key] for key in _PROVENANCE if key in report} | {
         "metrics": [_disclosed(line, line["n"]) for line in report.get("metrics", []) if track.shows(line["key"])],
-        "breakdowns": shown_breakdowns(evaluation),
+        "breakdowns": disclosed_breakdowns(evaluation),
         "curves": [_disclosed(point, report["n"]) for point in curves],
-        "notes": shown_notes(evaluation),
+        "notes": disclosed_notes(evaluation),
     }
 
 

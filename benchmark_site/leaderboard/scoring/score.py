@@ -24,7 +24,7 @@ _SEED = 0
 
 
 def queue_evaluation(submission: Submission) -> Evaluation:
-    """Create an evaluation by the evaluator of today and wake a worker once this transaction is through."""
+    """Create an evaluation by the evaluator of today and tell a worker once this transaction is through."""
     row = Evaluation.objects.create(
         submission=submission,
         evaluator_version=evaluator.__version__,

@@ -1,4 +1,4 @@
-"""What a person or a program says about a submission, a team, a token."""
+"""What a person or a program says about a submission."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.db.models import QuerySet
 
-from benchmark_site.leaderboard.models import ApiToken, Submission, Team
+from benchmark_site.leaderboard.models import Submission, Team
 
 
 class SubmissionForm(forms.ModelForm):
@@ -40,15 +40,3 @@ class UploadForm(SubmissionForm):
         choice = self.fields["team"]
         assert isinstance(choice, forms.ModelChoiceField)
         choice.queryset = teams
-
-
-class TeamForm(forms.ModelForm):
-    class Meta:
-        model = Team
-        fields = ["name"]
-
-
-class TokenForm(forms.ModelForm):
-    class Meta:
-        model = ApiToken
-        fields = ["label"]

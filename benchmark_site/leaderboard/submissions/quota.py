@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet
 
-from benchmark_site.leaderboard.api_errors import Refusal
+from benchmark_site.leaderboard.api_errors import ApiError
 from benchmark_site.leaderboard.models import Submission, Team, Track
 
 DAY = timedelta(hours=24)
@@ -48,7 +48,7 @@ def quota(team: Team, track: Track, now: datetime) -> Quota:
 
 
 def check_quota(team: Team, track: Track, now: datetime) -> None:
-    """Raise Refusal where somebody in the team has no try left: whose, which teams used them, when the next opens."""
+    """Raise ApiError where somebody in the team has no try left: whose, which teams used them, when the next opens."""
     found = quota(team, track, now)
     if found.left:
         return
@@ -56,12 +56,12 @@ def check_quota(team: Team, track: Track, now: datetime) -> None:
     facts = {"person": found.person, "teams": list(found.teams)}
     if found.next_slot is None:
         message = f"all {found.total} submissions {where} are used"
-        raise Refusal("track", "quota_total", message, status=429, **facts)
+        raise ApiError("track", "quota_total", message, status=429, **facts)
     message = (
         f"{found.used_day} of {found.per_day} submissions {where} in 24 hours are used; "
         f"the next slot opens at {found.next_slot:%Y-%m-%d %H:%M:%S} UTC"
     )
-    raise Refusal("track", "quota_day", message, status=429, next_slot=found.next_slot.isoformat(), **facts)
+    raise ApiError("track", "quota_day", message, status=429, next_slot=found.next_slot.isoformat(), **facts)
 
 
 def sent_by(people: Iterable[User], tracks: QuerySet[Track]) -> QuerySet[Submission]:

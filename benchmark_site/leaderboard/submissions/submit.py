@@ -1,4 +1,4 @@
-"""The door: who may submit now, and how a file becomes a submission."""
+"""Submitting: who may submit now, and how a file becomes a submission."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from benchmark_site.leaderboard.api_errors import Refusal
+from benchmark_site.leaderboard.api_errors import ApiError
 from benchmark_site.leaderboard.models import Evaluation, State, Submission, Team, Track
 from benchmark_site.leaderboard.scoring.score import queue_evaluation
 from benchmark_site.leaderboard.submissions import uploads
@@ -25,15 +25,15 @@ _LONGEST_FILE_NAME = 100
 
 
 def check_may_submit(team: Team, track: Track, now: datetime) -> None:
-    """Raise Refusal where the track is closed or somebody in the team has used up the tries."""
+    """Raise ApiError where the track is closed or somebody in the team has used up the tries."""
     if now < track.opens_at:
-        raise Refusal("track", "not_open", f"{track.path} opens at {track.opens_at:%Y-%m-%d %H:%M} UTC", status=403)
+        raise ApiError("track", "not_open", f"{track.path} opens at {track.opens_at:%Y-%m-%d %H:%M} UTC", status=403)
     if not track.is_open(now):
-        raise Refusal("track", "closed", f"{track.path} closed at {track.closes_at:%Y-%m-%d %H:%M} UTC", status=403)
+        raise ApiError("track", "closed", f"{track.path} closed at {track.closes_at:%Y-%m-%d %H:%M} UTC", status=403)
     check_quota(team, track, now)
     attempts = Submission.objects.filter(team=team, track=track, created_at__gt=now - DAY).count()
     if attempts >= MOST_ATTEMPTS_A_DAY:
-        raise Refusal("track", "attempts", f"{attempts} attempts in 24 hours, failed ones included", status=429)
+        raise ApiError("track", "attempts", f"{attempts} attempts in 24 hours, failed ones included", status=429)
 
 
 def create_submission(
@@ -41,7 +41,7 @@ def create_submission(
 ) -> Submission:
     """Keep the file, create the submission and queue its first evaluation.
 
-    Raises Refusal naming the field: the form's errors, the track's dates and quota, a file that is already there.
+    Raises ApiError naming the field: the form's errors, the track's dates and quota, a file that is already there.
     """
     check_form(form)
     submission: Submission = form.save(commit=False)
@@ -69,15 +69,15 @@ def create_submission(
 
 
 def check_form(form: SubmissionForm) -> None:
-    """Raise the form's first error as a Refusal."""
+    """Raise the form's first error as a ApiError."""
     for field, errors in form.errors.as_data().items():
-        raise Refusal(field, errors[0].code or "invalid", " ".join(errors[0].messages))
+        raise ApiError(field, errors[0].code or "invalid", " ".join(errors[0].messages))
 
 
 def check_sha256(declared: str, file: uploads.Upload) -> None:
     """Compare what arrived with what the sender says it sent."""
     if declared and declared.strip().lower() != file.sha256:
-        raise Refusal(
+        raise ApiError(
             "sha256", "sha256_differs", f"{file.size:,} bytes with sha256 {file.sha256} arrived: send the file again"
         )
 
@@ -88,7 +88,7 @@ def cancel(submission: Submission) -> None:
         waiting = Evaluation.objects.select_for_update().filter(submission=submission)
         evaluation = waiting.filter(state__in=[State.QUEUED, State.RUNNING]).first()
         if evaluation is None:
-            raise Refusal("submission", "finished", "it is finished: there is nothing to cancel", status=409)
+            raise ApiError("submission", "finished", "it is finished: there is nothing to cancel", status=409)
         evaluation.end(State.CANCELLED)
 
 
@@ -98,7 +98,7 @@ def _check_new(submission: Submission, people: Sequence[User]) -> None:
     theirs = sent_by(people, Track.objects.filter(pk=submission.track_id)).values("pk")
     earlier = same.filter(Q(team=submission.team) | Q(pk__in=theirs)).select_related("team").first()
     if earlier:
-        raise Refusal(
+        raise ApiError(
             "file",
             "duplicate",
             f"this file is already submission {earlier.pk} ({earlier.method}) of {earlier.team}",

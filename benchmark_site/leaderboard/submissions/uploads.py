@@ -16,7 +16,7 @@ from django.core.files.uploadhandler import FileUploadHandler, StopUpload
 from django.http import HttpRequest, QueryDict, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 
-from benchmark_site.leaderboard.api_errors import Refusal
+from benchmark_site.leaderboard.api_errors import ApiError
 
 # Form fields and boundaries around the file.
 _ENVELOPE_BYTES = 64 * 1024
@@ -54,14 +54,14 @@ class Upload(TemporaryUploadedFile):
 def receive(request: HttpRequest) -> tuple[QueryDict, Upload]:
     """Read the body of a multipart form: its fields and the one file, named `file`.
 
-    Raises Refusal for a body that is no such form or was cut short, and a file that is missing, empty, not alone, too
+    Raises ApiError for a body that is no such form or was cut short, and a file that is missing, empty, not alone, too
     large or too slow.
     """
     declared = int(request.META.get("CONTENT_LENGTH") or 0)
     if request.content_type != "multipart/form-data":
-        raise Refusal("file", "not_a_form", "send the file as multipart/form-data (curl -F file=@predictions.json)")
+        raise ApiError("file", "not_a_form", "send the file as multipart/form-data (curl -F file=@predictions.json)")
     if not declared:
-        raise Refusal("file", "no_length", "the request must say its Content-Length", status=411)
+        raise ApiError("file", "no_length", "the request must say its Content-Length", status=411)
     if _is_too_long(declared):
         raise _too_large()
     handler = _Handler(request)
@@ -102,9 +102,9 @@ def _read_form(request: HttpRequest, handler: _Handler, declared: int) -> tuple[
     try:
         fields, files = request.parse_file_upload(request.META, body)  # type: ignore[arg-type]  # only read() is called
     except MultiPartParserError as error:
-        raise Refusal("file", "broken_form", f"the form cannot be read: {error}") from error
+        raise ApiError("file", "broken_form", f"the form cannot be read: {error}") from error
     except SuspiciousOperation as error:  # more fields, or longer ones, than Django takes
-        raise Refusal(None, "form_too_large", str(error)) from error
+        raise ApiError(None, "form_too_large", str(error)) from error
     except UnreadablePostError as error:
         raise _cut_short(body.read_bytes, declared) from error
     if handler.refusal:
@@ -114,9 +114,9 @@ def _read_form(request: HttpRequest, handler: _Handler, declared: int) -> tuple[
     found = files.get("file")
     if not isinstance(found, Upload):
         elsewhere = f"; one came as {min(files)!r}" if files else ""
-        raise Refusal("file", "required", f'a file is expected in the field "file"{elsewhere}')
+        raise ApiError("file", "required", f'a file is expected in the field "file"{elsewhere}')
     if not found.size:
-        raise Refusal("file", "empty", "the file is empty")
+        raise ApiError("file", "empty", "the file is empty")
     return fields, found
 
 
@@ -137,7 +137,7 @@ class _Counted:
 class _Handler(FileUploadHandler):
     def __init__(self, request: HttpRequest) -> None:
         super().__init__(request)
-        self.refusal: Refusal | None = None
+        self.refusal: ApiError | None = None
         self._file: Upload | None = None
         self._digest = hashlib.sha256()
         self._began = time.monotonic()
@@ -145,7 +145,7 @@ class _Handler(FileUploadHandler):
     def new_file(self, *args: Any, **kwargs: Any) -> None:
         super().new_file(*args, **kwargs)
         if self._file is not None:
-            self._stop(Refusal("file", "several_files", "one file a submission is expected, the form holds more"))
+            self._stop(ApiError("file", "several_files", "one file a submission is expected, the form holds more"))
         self._file = Upload(self.file_name or "predictions", self.content_type)
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
@@ -155,7 +155,7 @@ class _Handler(FileUploadHandler):
             self._stop(_too_large())
         if _too_slow(self._began, received):
             waited = time.monotonic() - self._began
-            self._stop(Refusal("file", "too_slow", f"{received:,} bytes in {waited:.0f} s is too slow", status=408))
+            self._stop(ApiError("file", "too_slow", f"{received:,} bytes in {waited:.0f} s is too slow", status=408))
         self._digest.update(raw_data)
         self._file.write(raw_data)
 
@@ -171,7 +171,7 @@ class _Handler(FileUploadHandler):
         if self._file is not None:
             self._file.close()
 
-    def _stop(self, refusal: Refusal) -> None:
+    def _stop(self, refusal: ApiError) -> None:
         self.refusal = refusal
         raise StopUpload(connection_reset=True)
 
@@ -185,9 +185,9 @@ def _too_slow(began: float, received: int) -> bool:
     return waited > _PATIENCE_S and received < _SLOWEST_BYTES_PER_S * waited
 
 
-def _too_large() -> Refusal:
-    return Refusal("file", "too_large", f"at most {max_bytes():,} bytes are taken", status=413)
+def _too_large() -> ApiError:
+    return ApiError("file", "too_large", f"at most {max_bytes():,} bytes are taken", status=413)
 
 
-def _cut_short(received: int, declared: int) -> Refusal:
-    return Refusal("file", "cut_short", f"the upload ended after {received:,} of {declared:,} bytes: send it again")
+def _cut_short(received: int, declared: int) -> ApiError:
+    return ApiError("file", "cut_short", f"the upload ended after {received:,} of {declared:,} bytes: send it again")

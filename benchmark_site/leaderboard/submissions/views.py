@@ -14,15 +14,15 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_POST
 
-from benchmark_site.leaderboard.api_errors import Refusal
+from benchmark_site.leaderboard.api_errors import ApiError
 from benchmark_site.leaderboard.boards.views import find_track
 from benchmark_site.leaderboard.models import Evaluation, State, Submission, Team, Track
 from benchmark_site.leaderboard.scoring.disclosed import (
     digits,
-    shown_breakdowns,
-    shown_notes,
-    shown_report,
-    shown_scores,
+    disclosed_breakdowns,
+    disclosed_notes,
+    disclosed_report,
+    disclosed_scores,
 )
 from benchmark_site.leaderboard.submissions import uploads
 from benchmark_site.leaderboard.submissions.forms import UploadForm
@@ -46,7 +46,7 @@ def submit(request: HttpRequest, slug: str, version: str, task: str, split: str)
         return _submit_page(request, track, UploadForm(teams=teams), 200)
     try:
         fields, file = uploads.receive(request)
-    except Refusal as refusal:
+    except ApiError as refusal:
         uploads.drain(request, known=True)
         form = UploadForm({}, teams=teams)
         form.full_clean()
@@ -65,7 +65,7 @@ def _submit_checked(request: HttpRequest, track: Track, form: UploadForm, file: 
         team: Team = form.cleaned_data["team"]
         check_may_submit(team, track, timezone.now())
         submission = create_submission(team, track, request.user, form, file)
-    except Refusal as refusal:
+    except ApiError as refusal:
         if refusal.field not in form.errors:
             form.add_error(refusal.field if refusal.field in form.fields else None, refusal.message)
         return _submit_page(request, track, form, refusal.status)
@@ -100,9 +100,9 @@ def submission(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "submission": found,
         "evaluation": evaluation,
         "own": own,
-        "scores": shown_scores(evaluation),
-        "breakdowns": shown_breakdowns(evaluation),
-        "notes": shown_notes(evaluation),
+        "scores": disclosed_scores(evaluation),
+        "breakdowns": disclosed_breakdowns(evaluation),
+        "notes": disclosed_notes(evaluation),
         "digits": digits(found.track),
     }
     part = request.headers.get("HX-Request") == "true"
@@ -116,7 +116,7 @@ def cancel_submission(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     found = _own_or_404(request, pk)
     try:
         cancel(found)
-    except Refusal as refusal:
+    except ApiError as refusal:
         messages.error(request, refusal.message)
     return redirect(found)
 
@@ -128,7 +128,7 @@ def publish(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     found = _own_or_404(request, pk)
     try:
         set_public(found, request.POST.get("public") == "yes")
-    except Refusal as refusal:
+    except ApiError as refusal:
         messages.error(request, refusal.message)
     return redirect(found)
 
@@ -136,7 +136,7 @@ def publish(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 def report(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """The evaluator's report as JSON; where the truth is hidden, what the track shows of it."""
     found = get_object_or_404(visible_to(request.user), pk=pk)
-    response = JsonResponse(shown_report(_shown_evaluation(found)))
+    response = JsonResponse(disclosed_report(_shown_evaluation(found)))
     response["Content-Disposition"] = f'attachment; filename="{found.pk}.json"'
     return response
 

@@ -6,17 +6,17 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-from benchmark_site.leaderboard.api_errors import Refusal
+from benchmark_site.leaderboard.api_errors import ApiError
 from benchmark_site.leaderboard.models import State, Submission
 
 
 def set_public(submission: Submission, public: bool) -> None:
-    """Show it on the board, or take it back. Raises Refusal for a baseline, and for one that the organiser hides."""
+    """Show it on the board, or take it back. Raises ApiError for a baseline, and for one that the organiser hides."""
     if submission.baseline and not public:
-        raise Refusal("public", "baseline", "baselines are always public", status=409)
+        raise ApiError("public", "baseline", "baselines are always public", status=409)
     # Conditional, because the organiser may hide it after it was read.
     if not Submission.objects.filter(pk=submission.pk, hidden_at__isnull=True).update(public=public):
-        raise Refusal("public", "hidden", "the organiser has hidden it and alone can show it again", status=409)
+        raise ApiError("public", "hidden", "the organiser has hidden it and alone can show it again", status=409)
 
 
 def hide(submissions: QuerySet[Submission], reason: str, organiser: AbstractBaseUser | AnonymousUser) -> int:

@@ -11,8 +11,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from benchmark_site.leaderboard.models import ApiToken, Membership
-from benchmark_site.leaderboard.submissions.forms import TeamForm, TokenForm
 from benchmark_site.leaderboard.teams import tokens
+from benchmark_site.leaderboard.teams.forms import TeamForm, TokenForm
 
 
 @login_required

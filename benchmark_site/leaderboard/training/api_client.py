@@ -24,7 +24,7 @@ _PAUSE_S = 2
 _TIMEOUT_S = 120
 
 
-class DoorClosed(Exception):
+class SubmissionRejected(Exception):
     """A submission of the platform's was not taken; the message says why."""
 
 
@@ -40,7 +40,7 @@ def baseline_token() -> Iterator[str]:
 
 
 def send(token: str, track: Track, system: System, file: Path, alive: Callable[[], bool]) -> None:
-    """Submit a file; one that is already there counts as sent. Raises DoorClosed."""
+    """Submit a file; one that is already there counts as sent. Raises SubmissionRejected."""
     deadline = time.monotonic() + _PATIENCE_S
     while True:
         try:
@@ -51,13 +51,15 @@ def send(token: str, track: Track, system: System, file: Path, alive: Callable[[
         except httpx.TransportError as error:
             trouble = str(error) or type(error).__name__
         if time.monotonic() > deadline or not alive():
-            raise DoorClosed(f"{settings.SITE_URL} does not take {system.method} for {track.path}: {trouble}")
+            raise SubmissionRejected(f"{settings.SITE_URL} does not take {system.method} for {track.path}: {trouble}")
         time.sleep(_PAUSE_S)
     if answer.status_code == httpx.codes.CREATED:
         return
     errors = answer.json().get("errors", [{}])
     if errors[0].get("code") != "duplicate":
-        raise DoorClosed(f"{system.method} for {track.path} was refused: {errors[0].get('message', answer.text[:200])}")
+        raise SubmissionRejected(
+            f"{system.method} for {track.path} was refused: {errors[0].get('message', answer.text[:200])}"
+        )
 
 
 def _post(token: str, track: Track, system: System, file: Path) -> httpx.Response:

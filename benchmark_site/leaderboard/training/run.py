@@ -16,7 +16,7 @@ from benchmark_site.jobs.enqueue import enqueue
 from benchmark_site.jobs.leases import MAX_ATTEMPTS, LeaseLost, acquire, heartbeat, locked
 from benchmark_site.leaderboard.models import State, Track, TrainingRun
 from benchmark_site.leaderboard.task_names import TRAIN
-from benchmark_site.leaderboard.training.api_client import DoorClosed, baseline_token, send
+from benchmark_site.leaderboard.training.api_client import SubmissionRejected, baseline_token, send
 from benchmark_site.leaderboard.training.systems import SYSTEMS, System, train_command
 
 _BAD_INPUT = 2
@@ -50,7 +50,7 @@ def run_training(pk: int) -> None:
             mine.end(State.DONE, log=_log(run))
     except LeaseLost:
         return
-    except (StepFailed, DoorClosed) as trouble:
+    except (StepFailed, SubmissionRejected) as trouble:
         with contextlib.suppress(LeaseLost), locked(run) as mine:
             _stop(mine, trouble)
 
@@ -110,7 +110,7 @@ def _run(
         raise StepFailed(ended.reason(who), ended.log, again=ended.status != _BAD_INPUT)
 
 
-def _stop(run: TrainingRun, trouble: StepFailed | DoorClosed) -> None:
+def _stop(run: TrainingRun, trouble: StepFailed | SubmissionRejected) -> None:
     """Queue another attempt of the locked row, or give up after the third."""
     log = trouble.log if isinstance(trouble, StepFailed) else _log(run)
     final = isinstance(trouble, StepFailed) and not trouble.again

@@ -12,7 +12,7 @@ from adversarial.audit import audit_items
 from adversarial.items import ItemError
 from benchmark_site.jobs.leases import locked
 from benchmark_site.releases.building.match_folds import forget, match_in_folds
-from benchmark_site.releases.errors import Refused
+from benchmark_site.releases.errors import BuildError
 from benchmark_site.releases.models import Item, Negative, Release
 from benchmark_site.releases.quality import checks
 from benchmark_site.releases.split.carry_over import Carried, carried
@@ -22,8 +22,8 @@ REPLACED = 1  # written negatives of three that are replaced (paper, section 4.2
 Row = dict[str, Any]
 
 
-def match(lease: Release) -> None:
-    """Replace one written negative of each question, measure blind accuracy. Raises Refused by the quality gate."""
+def match_negatives(lease: Release) -> None:
+    """Replace one written negative of each question, measure blind accuracy. Raises BuildError by the quality gate."""
     release = Release.objects.get(pk=lease.pk)
     questions = list(release.items.filter(kind=Item.Kind.QA).select_related("video").order_by("public_id"))
     report: Row = {}
@@ -34,7 +34,7 @@ def match(lease: Release) -> None:
         try:
             matched, report = match_in_folds(release, _rows(questions, known), REPLACED)
         except ItemError as error:
-            raise Refused(f"negatives: {error}") from error
+            raise BuildError(f"negatives: {error}") from error
         matched += known.rows
         blind = _blind(matched, release.seed)
         negatives = _apply(questions, matched)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from django.db import connection
 
 from benchmark_site.jobs.leases import MAX_ATTEMPTS, LeaseLost, acquire, heartbeats, still_leased
-from benchmark_site.releases.errors import Refused
+from benchmark_site.releases.errors import BuildError
 from benchmark_site.releases.models import Release
 
 logger = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ def build_release(release_id: int, on_step: Callable[[Release.Step], None] = lam
             _run_steps(lease, on_step)
     except LeaseLost as lost:
         logger.warning("%s", lost)
-    except Refused as refused:
+    except BuildError as refused:
         _let_go(lease, str(refused), final=True)
     except BaseException as error:
         _let_go(lease, f"{type(error).__name__}: {error}", final=False)
@@ -39,15 +39,15 @@ def build_release(release_id: int, on_step: Callable[[Release.Step], None] = lam
 
 
 def _run_steps(lease: Release, on_step: Callable[[Release.Step], None]) -> None:
-    from benchmark_site.releases.building.matching import match
-    from benchmark_site.releases.building.publish import audit, write_and_freeze
-    from benchmark_site.releases.building.snapshot import collect
+    from benchmark_site.releases.building.matching import match_negatives
+    from benchmark_site.releases.building.publish import audit_leaks, publish
+    from benchmark_site.releases.building.snapshot import take_snapshot
 
     steps = {
-        Release.Step.COLLECT: collect,
-        Release.Step.MATCH: match,
-        Release.Step.AUDIT: audit,
-        Release.Step.WRITE: write_and_freeze,
+        Release.Step.COLLECT: take_snapshot,
+        Release.Step.MATCH: match_negatives,
+        Release.Step.AUDIT: audit_leaks,
+        Release.Step.WRITE: publish,
     }
     mine = still_leased(lease).values_list("step", flat=True)
     while step := mine.first():  # none once it is frozen, or taken over

@@ -16,15 +16,15 @@ from pathlib import Path
 from django.utils import timezone
 
 from benchmark_site.jobs.leases import locked
-from benchmark_site.releases.errors import Refused
+from benchmark_site.releases.errors import BuildError
 from benchmark_site.releases.files.writer import PROVENANCE, Written, write_card, write_files, write_manifests
 from benchmark_site.releases.models import Release, ReleaseFile, Split
 
 RECORDED_VERSIONS = ("numpy", "scipy", "scikit-learn", "sentence-transformers", "torch", "safetensors")
 
 
-def audit(lease: Release) -> None:
-    """Attack the files as a participant gets them. Raises Refused where an attack gains something."""
+def audit_leaks(lease: Release) -> None:
+    """Attack the files as a participant gets them. Raises BuildError where an attack gains something."""
     from adversarial.leaks.audit import audit_release
 
     release = Release.objects.get(pk=lease.pk)
@@ -37,19 +37,19 @@ def audit(lease: Release) -> None:
         release.step = Release.Step.AUDIT if release.leaking() else Release.Step.WRITE
         release.save(update_fields=["leaks", "step"])
     if release.leaking():
-        raise Refused(
+        raise BuildError(
             f"leak audit: {', '.join(release.leaking())}: the files give hidden truth away; mend the items, or answer "
             "for it with a reason that everybody reads"
         )
 
 
-def write_and_freeze(lease: Release) -> None:
-    """Move the finished directory into place and freeze the release in one transaction. Raises Refused."""
+def publish(lease: Release) -> None:
+    """Move the finished directory into place and freeze the release in one transaction. Raises BuildError."""
     release = Release.objects.get(pk=lease.pk)
     with _partial_folder(lease) as partial:
         files = write_files(partial, release)
         if files_digest(files) != release.leaks.get("files_sha256"):
-            raise Refused("the files are no longer those that the leak audit saw (did a feature file change?)")
+            raise BuildError("the files are no longer those that the leak audit saw (did a feature file change?)")
         files.append(write_card(partial, release))
         held_out, sha256 = write_manifests(partial, release, files)
         _write_provenance(partial, release)

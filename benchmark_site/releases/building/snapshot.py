@@ -10,21 +10,21 @@ from django.db import connection
 from annotation.models import Clip, Query, Question, Segment
 from annotation.rules import normalise
 from benchmark_site.jobs.leases import locked
-from benchmark_site.releases.errors import Refused
+from benchmark_site.releases.errors import BuildError
 from benchmark_site.releases.models import Item, Release, SplitVideo
 from benchmark_site.releases.quality import checks
 from benchmark_site.releases.split.seal import seal
 from benchmark_site.releases.split.video_split import SplitError, place_videos
 
 
-def collect(lease: Release) -> None:
-    """Write the items of a release, or none. Raises Refused where the quality gate or the split says no."""
+def take_snapshot(lease: Release) -> None:
+    """Write the items of a release, or none. Raises BuildError where the quality gate or the split says no."""
     quality: list[checks.Row] = []
     try:
         with locked(lease) as release:
             items = _accepted(release)
             if not items:
-                raise Refused("nothing has been accepted yet: no query, no question")
+                raise BuildError("nothing has been accepted yet: no query, no question")
             quality += checks.check_accepted(items)
             checks.refuse_blocked(quality)
             for item in items:  # what the gate tolerates
@@ -40,7 +40,7 @@ def collect(lease: Release) -> None:
             release.quality = quality
             release.step = Release.Step.MATCH
             release.save(update_fields=["quality", "step"])
-    except Refused:  # the transaction is gone with all it wrote; the report of the gate stays
+    except BuildError:  # the transaction is gone with all it wrote; the report of the gate stays
         with locked(lease) as release:
             release.quality = quality
             release.save(update_fields=["quality"])
@@ -80,7 +80,7 @@ def _item(release: Release, kind: Item.Kind, row: Query | Question, **fields: ob
 
 
 def _split(release: Release, items: list[Item]) -> None:
-    """Set the split of every item; new videos enter the ledger. Raises Refused."""
+    """Set the split of every item; new videos enter the ledger. Raises BuildError."""
     with connection.cursor() as cursor:
         # Two releases that meet the same new video must not place it twice: one waits, then sees the ledger.
         cursor.execute("LOCK TABLE releases_splitvideo IN SHARE ROW EXCLUSIVE MODE")
@@ -92,7 +92,7 @@ def _split(release: Release, items: list[Item]) -> None:
     try:
         placed = place_videos(loads, ledger)
     except SplitError as error:
-        raise Refused(str(error)) from error
+        raise BuildError(str(error)) from error
     SplitVideo.objects.bulk_create(
         SplitVideo(video=videos[name], split=split, release=release) for name, split in placed.items()
     )

@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from annotation.models import Clip
-from benchmark_site.releases.errors import Refused
+from benchmark_site.releases.errors import BuildError
 from benchmark_site.releases.files.card import card
 from benchmark_site.releases.models import Item, Release, ReleaseFile, SealedClip, Split
 
@@ -61,7 +61,7 @@ def make_place(folder: Path, path: str) -> Path:
 
 
 def write_files(folder: Path, release: Release) -> list[Written]:
-    """Everything but card and manifests, into an empty folder; sorted by path. Raises Refused on unusable features."""
+    """All but card and manifests, into an empty folder; sorted by path. Raises BuildError on unusable features."""
     items = list(release.items.select_related("video").order_by("kind", "public_id"))
     clips = release_clips(items)
     sealed = release.hidden == Release.Hidden.SEALED
@@ -126,12 +126,12 @@ def _write_rows_of_task(folder: Path, kind: Item.Kind, items: Sequence[Item]) ->
 
 
 def release_clips(items: Iterable[Item]) -> list[Clip]:
-    """All clips of the videos that hold a published item, in the order of their names. Raises Refused."""
+    """All clips of the videos that hold a published item, in the order of their names. Raises BuildError."""
     videos = {item.video_id for item in items if item.published}
     clips = sorted(Clip.objects.filter(video__in=videos).select_related("video"), key=lambda clip: clip.name)
     for one, other in pairwise(clips):
         if one.name == other.name:
-            raise Refused(f"two clips are called {one.name}: their times differ by less than a name shows")
+            raise BuildError(f"two clips are called {one.name}: their times differ by less than a name shows")
     return clips
 
 
@@ -185,7 +185,7 @@ def _seconds(value: float) -> str:
 
 
 def _write_features(folder: Path, clips: Sequence[Clip]) -> list[Written]:
-    """`features/<model>.safetensors` for every model that described the clips. Raises Refused."""
+    """`features/<model>.safetensors` for every model that described the clips. Raises BuildError."""
     from annotation.feature_store import save_features
 
     vectors: dict[str, dict[str, NDArray[np.float32]]] = defaultdict(dict)
@@ -195,7 +195,7 @@ def _write_features(folder: Path, clips: Sequence[Clip]) -> list[Written]:
             continue
         model, interval_s, tensor = _read_features(clip)
         if intervals.setdefault(model, interval_s) != interval_s:
-            raise Refused(
+            raise BuildError(
                 f"{clip.name}: features of {model} every {interval_s:g} s, other clips every {intervals[model]:g} s"
             )
         vectors[model][clip.name] = tensor
@@ -203,9 +203,9 @@ def _write_features(folder: Path, clips: Sequence[Clip]) -> list[Written]:
     for model in sorted(vectors):
         lacking = [clip.name for clip in clips if clip.name not in vectors[model]]
         if lacking:
-            raise Refused(f"{len(lacking)} clips have no features of {model}: {', '.join(lacking[:5])}")
+            raise BuildError(f"{len(lacking)} clips have no features of {model}: {', '.join(lacking[:5])}")
         if len({tensor.shape[1] for tensor in vectors[model].values()}) > 1:
-            raise Refused(f"features of {model} are not all of one dimension")
+            raise BuildError(f"features of {model} are not all of one dimension")
         path = f"features/{re.sub(r'[^A-Za-z0-9._-]+', '-', model)}.safetensors"
         (folder / path).parent.mkdir(exist_ok=True)
         save_features(folder / path, vectors[model], model=model, interval_s=intervals[model])
@@ -214,24 +214,24 @@ def _write_features(folder: Path, clips: Sequence[Clip]) -> list[Written]:
 
 
 def _read_features(clip: Clip) -> tuple[str, float, NDArray[np.float32]]:
-    """Model, seconds between frames, float32 [frames, dim]. Raises Refused where the file is not what was ingested."""
+    """Model, seconds between frames, float32 [frames, dim]. Raises BuildError on a file that was not ingested so."""
     from safetensors import SafetensorError, safe_open
 
     path = Path(clip.features.path)
     where = f"{clip.name}: its feature file {clip.features.name}"
     if not path.is_file():
-        raise Refused(f"{where} is missing")
+        raise BuildError(f"{where} is missing")
     if _sha256(path) != clip.features_sha256:
-        raise Refused(f"{where} is not the one that was ingested: its hash differs")
+        raise BuildError(f"{where} is not the one that was ingested: its hash differs")
     try:
         with safe_open(path, framework="numpy") as stored:
             metadata = stored.metadata() or {}
             tensor = stored.get_tensor("features")
             model, interval_s = metadata["model"], float(metadata["interval_s"])
     except (SafetensorError, KeyError, ValueError) as error:
-        raise Refused(f"{where} holds no `features` with metadata model and interval_s: {error}") from error
+        raise BuildError(f"{where} holds no `features` with metadata model and interval_s: {error}") from error
     if tensor.ndim != 2 or tensor.dtype.name != "float32":
-        raise Refused(f"{where} holds {tensor.dtype.name} {list(tensor.shape)}, expected float32 [frames, dim]")
+        raise BuildError(f"{where} holds {tensor.dtype.name} {list(tensor.shape)}, expected float32 [frames, dim]")
     return model, interval_s, tensor
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from adversarial.text import canonical
 from annotation.models import Worker
 from annotation.rules import fold
-from benchmark_site.releases.errors import Refused
+from benchmark_site.releases.errors import BuildError
 from benchmark_site.releases.models import OPTIONS, Item, Negative, Release, Split
 from benchmark_site.releases.split.seal import HIDDEN
 
@@ -128,10 +128,10 @@ def check_matched(
 
 
 def refuse_blocked(rows: Iterable[Row]) -> None:
-    """Raises Refused where a blocking check found something."""
+    """Raises BuildError where a blocking check found something."""
     found = [row for row in rows if row["severity"] == "block" and row["n"]]
     if found:
-        raise Refused(
+        raise BuildError(
             "quality gate: "
             + "; ".join(
                 f"{row['id']} ({row['title']}): {row['n']} of {row['total']}, {', '.join(row['first'][:5])}"

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from django.db import connection
 
 from annotation.models import Clip
-from benchmark_site.releases.errors import Refused
+from benchmark_site.releases.errors import BuildError
 from benchmark_site.releases.models import Item, Release, SealedClip, Split
 from benchmark_site.releases.split.deal import FLOOR, TASKS, deal_videos, too_few
 
@@ -16,7 +16,7 @@ HIDDEN = Split.TEST
 
 
 def seal(release: Release, items: Sequence[Item]) -> list[Item]:
-    """Deal new hidden videos and mark the reserve of a sealed release; the items that stay in it. Raises Refused.
+    """Deal new hidden videos and mark the reserve of a sealed release; the items that stay in it. Raises BuildError.
 
     What was told cannot be hidden again, and what is hidden must not be told: a sealed release leaves out the videos
     that a shared one has shown for both tasks, a shared one the other task's items on videos that are sealed.
@@ -34,13 +34,13 @@ def seal(release: Release, items: Sequence[Item]) -> list[Item]:
     short = too_few(loads, tasks)
     if release.hidden == Release.Hidden.SHARED:
         if all(sum(load[task] for load in loads.values()) for task in TASKS) and not short:
-            raise Refused(
+            raise BuildError(
                 f"shared: the hidden split is large enough to be sealed ({FLOOR} published items of each task or more)"
             )
         return [item for item in items if ledger.get(item.video.public_id, item.kind) == item.kind]
     if short:
         counts = ", ".join(f"{n} {task}" for task, n in short.items())
-        raise Refused(
+        raise BuildError(
             f"sealed: the hidden split would publish only {counts} items, {FLOOR} of each task are needed: collect "
             "more, or build it as shared"
         )

@@ -13,7 +13,7 @@ from django.test import Client
 
 from benchmark_site.leaderboard.models import Membership, State, Submission, Team, Track
 from benchmark_site.leaderboard.teams.tokens import create_token
-from tests.leaderboard.conftest import Door, add_scores, small_file
+from tests.leaderboard.conftest import ApiClient, add_scores, small_file
 
 pytestmark = pytest.mark.django_db
 
@@ -21,7 +21,7 @@ VCMR, SVMR = "VCMR.R@1.tiou0.7.nms0.5", "SVMR.R@1.tiou0.7.nms0.5"
 
 
 @pytest.fixture
-def submit(door: Door, track: Track, membership: Membership, tmp_path: Path) -> Submit:
+def submit(api_client: ApiClient, track: Track, membership: Membership, tmp_path: Path) -> Submit:
     return Submit(track, membership, tmp_path)
 
 
@@ -39,9 +39,9 @@ class Submit:
         row, _ = Team.objects.get_or_create(name=team, defaults={"baseline": baseline})
         membership, _ = Membership.objects.get_or_create(team=row, user=self.user)
         self.count += 1
-        door = Door(create_token(membership))
+        api_client = ApiClient(create_token(membership))
         fields = {"method": method, **({"public": "true"} if public else {})}
-        status, sent = door.post(track or self.track, small_file(self.folder, text=str(self.count)), **fields)
+        status, sent = api_client.post(track or self.track, small_file(self.folder, text=str(self.count)), **fields)
         assert status == 201, sent
         submission = Submission.objects.get(pk=sent["id"])
         add_scores(submission, {key: value}, beats_blind=blind)
@@ -64,12 +64,12 @@ def test_the_best_of_each_team_and_all_baselines_are_ranked(submit: Submit, trac
 
 
 def test_private_unfinished_and_failed_ones_are_not_shown(
-    submit: Submit, track: Track, door: Door, tmp_path: Path
+    submit: Submit, track: Track, api_client: ApiClient, tmp_path: Path
 ) -> None:
     submit("A", "hidden", 50.0, public=False)
     submit("A", "shown", 40.0)
-    door.post(track, small_file(tmp_path, text="waiting"), method="waiting", public="true")
-    failed = door.post(track, small_file(tmp_path, text="failed"), method="failed", public="true")[1]
+    api_client.post(track, small_file(tmp_path, text="waiting"), method="waiting", public="true")
+    failed = api_client.post(track, small_file(tmp_path, text="failed"), method="failed", public="true")[1]
     Submission.objects.get(pk=failed["id"]).evaluation.end(State.FAILED, "why")
     assert methods(track, "?every") == [(1, "shown")]
 

@@ -15,7 +15,7 @@ from benchmark_site.leaderboard.models import Evaluation, Membership, Reveal, St
 from benchmark_site.leaderboard.scoring.score import score_evaluation
 from benchmark_site.leaderboard.teams.tokens import create_token
 from evaluation.release import Release as ReleaseFolder
-from tests.leaderboard.conftest import Door, small_file
+from tests.leaderboard.conftest import ApiClient, small_file
 
 pytestmark = pytest.mark.django_db
 
@@ -37,7 +37,7 @@ def submit(track: Track, tmp_path: Path) -> Callable[..., Submission]:
         user, _ = User.objects.get_or_create(username=f"of {team}")
         membership, _ = Membership.objects.get_or_create(team=Team.objects.get_or_create(name=team)[0], user=user)
         file = small_file(tmp_path, text=f"{team} {value} {method}")
-        status, sent = Door(create_token(membership)).post(track, file, method=method, public="true")
+        status, sent = ApiClient(create_token(membership)).post(track, file, method=method, public="true")
         assert status == 201, sent
         submission = Submission.objects.get(pk=sent["id"])
         finish(submission.evaluation, value)
@@ -69,11 +69,11 @@ def everything_shown(submission: Submission) -> dict[str, str]:
     """Where it is shown -> what a member of its team is told there; the team sees at least what others see."""
     member = Client()
     member.force_login(submission.created_by)
-    door = Door(create_token(Membership.objects.get(user=submission.created_by)))
+    api_client = ApiClient(create_token(Membership.objects.get(user=submission.created_by)))
     board, own = submission.track.get_absolute_url(), submission.get_absolute_url()
     pages = [board, board + "board.csv", board + "board.json", own, own + "report.json"]
     told = {path: member.get(path).content.decode() for path in pages}
-    told["api"] = json.dumps(door.get(f"submissions/{submission.pk}")[1])
+    told["api"] = json.dumps(api_client.get(f"submissions/{submission.pk}")[1])
     return {place: re.sub(r"\d\d:\d\d:\d\d[.\d]*", "", text) for place, text in told.items()}  # no times of day
 
 
@@ -125,8 +125,8 @@ def test_the_organiser_opens_more_and_all_of_it_is_rounded(
         assert (line["n"], line["value"]) == (11, 40)  # of eleven in steps of 20; a group of one is left out
 
 
-def test_val_shows_everything_as_it_is(door: Door, tracks: dict[str, Track], tmp_path: Path) -> None:
-    sent = door.post(tracks["moment/val"], small_file(tmp_path), public="true")[1]
+def test_val_shows_everything_as_it_is(api_client: ApiClient, tracks: dict[str, Track], tmp_path: Path) -> None:
+    sent = api_client.post(tracks["moment/val"], small_file(tmp_path), public="true")[1]
     submission = Submission.objects.get(pk=sent["id"])
     finish(submission.evaluation, 43.75)
     report = Client().get(submission.get_absolute_url() + "report.json").json()
@@ -156,7 +156,7 @@ def test_a_board_led_by_another_metric_shows_it(submit: Callable[..., Submission
 
 
 def test_a_refused_file_does_not_tell_the_videos(
-    door: Door, track: Track, predictions: Callable[..., Path], tmp_path: Path
+    api_client: ApiClient, track: Track, predictions: Callable[..., Path], tmp_path: Path
 ) -> None:
     """Whether the rows of SVMR name the right video is the truth; a refusal that said so would cost no try."""
     truth = ReleaseFolder.open(track.release.folder).moments("test")
@@ -165,16 +165,16 @@ def test_a_refused_file_does_not_tell_the_videos(
     lists["SVMR"] = [
         {"desc_id": desc_id, "desc": "", "predictions": [[guess, 0.0, 1.0, 0.5]]} for desc_id in truth.desc_ids.tolist()
     ]
-    sent = door.post(track, small_file(tmp_path, text=json.dumps(lists)))[1]
+    sent = api_client.post(track, small_file(tmp_path, text=json.dumps(lists)))[1]
     score_evaluation(Evaluation.objects.get().pk)
-    read = door.get(f"submissions/{sent['id']}")[1]
+    read = api_client.get(f"submissions/{sent['id']}")[1]
     assert read["state"] == "failed"
     (problem,) = read["problems"]
     assert "leave SVMR out" in problem["message"]
 
 
 def test_the_baselines_hold_the_full_copy_and_may_send_svmr(
-    door: Door, track: Track, release_folder: Path, tmp_path: Path
+    api_client: ApiClient, track: Track, release_folder: Path, tmp_path: Path
 ) -> None:
     from evaluation.__main__ import main
 
@@ -182,6 +182,6 @@ def test_the_baselines_hold_the_full_copy_and_may_send_svmr(
     out = tmp_path / "random.json"
     main(["baseline", str(release_folder), "--split", "test", "--kind", "random", "--out", str(out)])
     assert "SVMR" in json.loads(out.read_text())
-    door.post(track, out)
+    api_client.post(track, out)
     score_evaluation(Evaluation.objects.get().pk)
     assert Evaluation.objects.get().state == State.DONE

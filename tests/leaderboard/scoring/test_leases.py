@@ -19,15 +19,15 @@ from benchmark_site.jobs import enqueue, leases
 from benchmark_site.leaderboard import tasks
 from benchmark_site.leaderboard.models import Evaluation, State, Submission, Track
 from benchmark_site.leaderboard.submissions.uploads import incoming_folder
-from tests.leaderboard.conftest import Door, small_file
+from tests.leaderboard.conftest import ApiClient, small_file
 
 LONG_AGO = timedelta(minutes=10)
 QUEUE = "score"
 
 
 @pytest.fixture
-def evaluation(door: Door, track: Track, tmp_path: Path) -> Evaluation:
-    door.post(track, small_file(tmp_path))
+def evaluation(api_client: ApiClient, track: Track, tmp_path: Path) -> Evaluation:
+    api_client.post(track, small_file(tmp_path))
     return Evaluation.objects.get()
 
 
@@ -105,10 +105,12 @@ def test_one_evaluation_at_a_time(evaluation: Evaluation) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_message_is_sent_after_the_commit(door: Door, track: Track, tmp_path: Path, queue: redis.Redis) -> None:
-    assert door.post(track, small_file(tmp_path))[0] == 201
+def test_the_message_is_sent_after_the_commit(
+    api_client: ApiClient, track: Track, tmp_path: Path, queue: redis.Redis
+) -> None:
+    assert api_client.post(track, small_file(tmp_path))[0] == 201
     assert queue.llen(QUEUE) == 1
-    assert door.post(track, small_file(tmp_path))[0] == 409  # rolled back: no message
+    assert api_client.post(track, small_file(tmp_path))[0] == 409  # rolled back: no message
     assert queue.llen(QUEUE) == 1
 
 
@@ -159,9 +161,9 @@ def test_the_sweeper_removes_uploads_that_never_ended() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_without_a_broker_a_submission_stands(
-    door: Door, track: Track, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    api_client: ApiClient, track: Track, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(enqueue, "current_app", Celery(broker="redis://127.0.0.1:1/0", set_as_current=False))
-    status, sent = door.post(track, small_file(tmp_path))
+    status, sent = api_client.post(track, small_file(tmp_path))
     assert status == 201
     assert sent["state"] == "queued"

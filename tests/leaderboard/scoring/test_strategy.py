@@ -17,8 +17,8 @@ from benchmark_site.leaderboard.teams.tokens import create_token
 from evaluation import disclosure
 from evaluation.release import Release as ReleaseFolder
 from tests.evaluation.small_release import write_release
-from tests.leaderboard import strategy
-from tests.leaderboard.conftest import REPOSITORY, Door, freeze, small_file
+from tests.leaderboard.conftest import REPOSITORY, ApiClient, freeze, small_file
+from tests.leaderboard.scoring import strategy
 
 N, TEAMS = 20, 20
 
@@ -32,19 +32,19 @@ def test_twenty_teams_of_one_person_learn_what_the_tries_of_one_permit(tmp_path:
     truth = ReleaseFolder.open(release.folder).questions("test")
     cheat = User.objects.create_user("cheat")
     teams = [Team.objects.create(name=f"team {number}") for number in range(TEAMS)]
-    doors = [Door(create_token(Membership.objects.create(team=team, user=cheat))) for team in teams]
+    api_clients = [ApiClient(create_token(Membership.objects.create(team=team, user=cheat))) for team in teams]
 
     tries: strategy.Tries = ()
     shown: strategy.Shown = ()
-    for door in doors:
+    for api_client in api_clients:
         guess = strategy.next_try(tries, shown, N) if len(tries) < disclosure.tries(N) else tuple([0] * N)
         file = small_file(tmp_path, text=json.dumps(dict(zip(map(str, truth.qids.tolist()), guess, strict=True))))
-        status, sent = door.post(track, file)
+        status, sent = api_client.post(track, file)
         if status != 201:
             assert sent["errors"][0]["code"] in {"quota_total", "duplicate"}
             continue
         score_evaluation(Evaluation.objects.get(submission=sent["id"]).pk)
-        (score,) = door.get(f"submissions/{sent['id']}")[1]["scores"]
+        (score,) = api_client.get(f"submissions/{sent['id']}")[1]["scores"]
         tries, shown = (*tries, guess), (*shown, round(score["value"] / disclosure.step(N)))
         assert shown[-1] == strategy.shown_of(int((np.array(guess) == truth.answer).sum()), N)
 

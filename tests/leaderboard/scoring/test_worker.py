@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from benchmark_site.leaderboard import tasks
 from benchmark_site.leaderboard.models import Evaluation, State, Track
-from tests.leaderboard.conftest import REPOSITORY, Door
+from tests.leaderboard.conftest import REPOSITORY, ApiClient
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
@@ -42,10 +42,10 @@ def worker(media: Path, log: Path) -> Iterator[psutil.Process]:
 
 
 def test_a_killed_worker_is_followed(
-    door: Door, track: Track, predictions: Callable[..., Path], settings: Any, tmp_path: Path
+    api_client: ApiClient, track: Track, predictions: Callable[..., Path], settings: Any, tmp_path: Path
 ) -> None:
     log = tmp_path / "worker.log"
-    sent = door.post(track, predictions())[1]
+    sent = api_client.post(track, predictions())[1]
     evaluation = Evaluation.objects.get(submission=sent["id"])
     with worker(settings.MEDIA_ROOT, log) as first:
         scorer = _wait_for_scorer(first, log)

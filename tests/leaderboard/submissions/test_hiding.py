@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from benchmark_site.leaderboard.models import Evaluation, State, Submission, Team, Track
 from benchmark_site.leaderboard.scoring.score import rescore
-from tests.leaderboard.conftest import Door, add_scores, small_file
+from tests.leaderboard.conftest import ApiClient, add_scores, small_file
 
 pytestmark = pytest.mark.django_db
 
@@ -21,9 +21,9 @@ REASON = "trained on the test split"
 
 
 @pytest.fixture
-def sent(door: Door, track: Track, tmp_path: Path) -> Submission:
+def sent(api_client: ApiClient, track: Track, tmp_path: Path) -> Submission:
     """A public submission with a score."""
-    answer = door.post(track, small_file(tmp_path), method="mine", public="true")[1]
+    answer = api_client.post(track, small_file(tmp_path), method="mine", public="true")[1]
     submission = Submission.objects.get(pk=answer["id"])
     add_scores(submission, {track.primary_metric: 30.0})
     return submission
@@ -50,7 +50,7 @@ def shown_anywhere(submission: Submission) -> bool:
 
 
 def test_a_hidden_submission_is_nowhere_but_on_its_teams_page(
-    sent: Submission, act: Callable[..., str], member: Client, door: Door
+    sent: Submission, act: Callable[..., str], member: Client, api_client: ApiClient
 ) -> None:
     assert shown_anywhere(sent)
     act("hide", REASON)
@@ -60,7 +60,7 @@ def test_a_hidden_submission_is_nowhere_but_on_its_teams_page(
     assert REASON in page
     assert "Show it on the board" not in page
     assert "hidden by the organiser" in member.get("/submissions/").content.decode()
-    read = door.get(f"submissions/{sent.pk}")[1]
+    read = api_client.get(f"submissions/{sent.pk}")[1]
     assert (read["hidden_reason"], read["public"]) == (REASON, False)
     assert read["hidden_at"]
     sent.refresh_from_db()
@@ -68,12 +68,12 @@ def test_a_hidden_submission_is_nowhere_but_on_its_teams_page(
 
 
 def test_neither_the_owner_nor_a_new_scoring_shows_it_again(
-    sent: Submission, act: Callable[..., str], member: Client, door: Door
+    sent: Submission, act: Callable[..., str], member: Client, api_client: ApiClient
 ) -> None:
     act("hide", REASON)
     answer = member.post(sent.get_absolute_url() + "public/", {"public": "yes"}, follow=True)
     assert "the organiser has hidden it" in answer.content.decode()
-    status, body = door.send("PATCH", f"submissions/{sent.pk}", {"public": True})
+    status, body = api_client.send("PATCH", f"submissions/{sent.pk}", {"public": True})
     assert (status, body["errors"][0]["code"]) == (409, "hidden")
     Evaluation.objects.update(evaluator_version="0.0.1")
     rescore(sent)
@@ -92,11 +92,13 @@ def test_hiding_demands_a_reason_and_keeps_the_first(sent: Submission, act: Call
     assert sent.hidden_reason == REASON
 
 
-def test_the_organiser_shows_again_what_was_hidden(sent: Submission, act: Callable[..., str], door: Door) -> None:
+def test_the_organiser_shows_again_what_was_hidden(
+    sent: Submission, act: Callable[..., str], api_client: ApiClient
+) -> None:
     act("hide", REASON)
     assert "1 no longer hidden" in act("unhide")
-    assert door.get(f"submissions/{sent.pk}")[1]["hidden_reason"] == ""
-    assert door.send("PATCH", f"submissions/{sent.pk}", {"public": True})[0] == 200
+    assert api_client.get(f"submissions/{sent.pk}")[1]["hidden_reason"] == ""
+    assert api_client.send("PATCH", f"submissions/{sent.pk}", {"public": True})[0] == 200
     assert shown_anywhere(sent)
 
 

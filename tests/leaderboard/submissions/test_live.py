@@ -1,4 +1,4 @@
-"""The door over a real socket: uploads that break off, refusals before the body is read, the documented curl line."""
+"""The API over a real socket: uploads that break off, refusals before the body is read, the documented curl line."""
 
 from __future__ import annotations
 

@@ -17,20 +17,20 @@ from benchmark_site.leaderboard.models import Membership, Submission, Team, Trac
 from benchmark_site.leaderboard.submissions.quota import quota
 from benchmark_site.leaderboard.teams.tokens import create_token
 from benchmark_site.releases.models import Item, Release
-from tests.leaderboard.conftest import Door, small_file
+from tests.leaderboard.conftest import ApiClient, small_file
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def door_of() -> Callable[..., Door]:
-    """`door_of("B", "ada", "eve")`: the API as the first of these members of team B sees it."""
+def api_client_of() -> Callable[..., ApiClient]:
+    """`api_client_of("B", "ada", "eve")`: the API as the first of these members of team B sees it."""
 
-    def make(team: str, *names: str) -> Door:
+    def make(team: str, *names: str) -> ApiClient:
         row, _ = Team.objects.get_or_create(name=team)
         users = [User.objects.get_or_create(username=name)[0] for name in names]
         memberships = [Membership.objects.get_or_create(team=row, user=user)[0] for user in users]
-        return Door(create_token(memberships[0]))
+        return ApiClient(create_token(memberships[0]))
 
     return make
 
@@ -39,7 +39,7 @@ def door_of() -> Callable[..., Door]:
 def send(track: Track, tmp_path: Path) -> Callable[..., tuple[int, Any]]:
     """Each call sends another file."""
     count = iter(range(100))
-    return lambda door: door.post(track, small_file(tmp_path, text=str(next(count))))
+    return lambda api_client: api_client.post(track, small_file(tmp_path, text=str(next(count))))
 
 
 def refusal(answer: tuple[int, Any]) -> dict[str, Any]:
@@ -47,54 +47,54 @@ def refusal(answer: tuple[int, Any]) -> dict[str, Any]:
     return dict(answer[1]["errors"][0])
 
 
-def test_a_person_has_one_quota_over_all_teams(door_of: Any, send: Any) -> None:
+def test_a_person_has_one_quota_over_all_teams(api_client_of: Any, send: Any) -> None:
     Track.objects.update(total=2)
-    first, second, third = (door_of(name, "ada") for name in "ABC")
-    assert [send(door)[0] for door in (first, second)] == [201, 201]
+    first, second, third = (api_client_of(name, "ada") for name in "ABC")
+    assert [send(api_client)[0] for api_client in (first, second)] == [201, 201]
     error = refusal(send(third))
     assert (error["code"], error["person"], error["teams"]) == ("quota_total", "ada", ["A", "B"])
     assert error["message"] == "all 2 submissions of ada, sent for A, B, are used"
-    assert send(door_of("D", "eve"))[0] == 201
+    assert send(api_client_of("D", "eve"))[0] == 201
 
 
-def test_the_day_counts_by_person_too_and_names_the_next_slot(door_of: Any, send: Any) -> None:
+def test_the_day_counts_by_person_too_and_names_the_next_slot(api_client_of: Any, send: Any) -> None:
     Track.objects.update(per_day=2)
     with time_machine.travel("2026-03-01 10:00:00Z", tick=False):
         Track.objects.update(opens_at=timezone.now())
-        send(door_of("A", "ada"))
+        send(api_client_of("A", "ada"))
     with time_machine.travel("2026-03-01 15:00:00Z", tick=False):
-        send(door_of("B", "ada"))
-        error = refusal(send(door_of("C", "ada")))
+        send(api_client_of("B", "ada"))
+        error = refusal(send(api_client_of("C", "ada")))
         assert (error["code"], error["next_slot"]) == ("quota_day", "2026-03-02T10:00:00+00:00")
         assert "2 of 2 submissions of ada, sent for A, B, in 24 hours are used" in error["message"]
     with time_machine.travel("2026-03-02 10:00:00Z", tick=False):
-        assert send(door_of("C", "ada"))[0] == 201
+        assert send(api_client_of("C", "ada"))[0] == 201
 
 
-def test_a_submission_needs_a_free_try_of_every_member(door_of: Any, send: Any) -> None:
+def test_a_submission_needs_a_free_try_of_every_member(api_client_of: Any, send: Any) -> None:
     Track.objects.update(total=1)
-    send(door_of("A", "ada"))
-    error = refusal(send(door_of("Both", "eve", "ada")))
+    send(api_client_of("A", "ada"))
+    error = refusal(send(api_client_of("Both", "eve", "ada")))
     assert (error["person"], error["teams"]) == ("ada", ["A"])
-    assert send(door_of("E", "eve"))[0] == 201  # eve herself has learnt nothing yet
+    assert send(api_client_of("E", "eve"))[0] == 201  # eve herself has learnt nothing yet
 
 
-def test_who_joins_a_team_has_used_its_tries_and_keeps_them_on_leaving(door_of: Any, send: Any) -> None:
+def test_who_joins_a_team_has_used_its_tries_and_keeps_them_on_leaving(api_client_of: Any, send: Any) -> None:
     Track.objects.update(total=1)
-    door = door_of("A", "ada")
-    eve = door_of("E", "eve")
-    send(door)
-    door_of("A", "ada", "eve")
+    api_client = api_client_of("A", "ada")
+    eve = api_client_of("E", "eve")
+    send(api_client)
+    api_client_of("A", "ada", "eve")
     assert refusal(send(eve))["person"] == "eve"
     Membership.objects.filter(team__name="A", user__username="ada").delete()
-    assert refusal(send(door_of("New", "ada")))["person"] == "ada"
+    assert refusal(send(api_client_of("New", "ada")))["person"] == "ada"
     assert set(Submission.objects.get().people.values_list("username", flat=True)) == {"ada"}
 
 
-def test_pages_and_api_tell_the_quota_that_holds(door_of: Any, send: Any, track: Track) -> None:
+def test_pages_and_api_tell_the_quota_that_holds(api_client_of: Any, send: Any, track: Track) -> None:
     Track.objects.update(total=3)
-    send(door_of("A", "ada"))
-    both = door_of("Both", "eve", "ada")
+    send(api_client_of("A", "ada"))
+    both = api_client_of("Both", "eve", "ada")
     told = next(one for one in both.get("tracks")[1] if one["track"] == track.path)["quota"]
     assert (told["left"], told["used_total"], told["person"], told["teams"]) == (2, 1, "ada", ["A"])
     browser = Client()
@@ -106,24 +106,26 @@ def test_pages_and_api_tell_the_quota_that_holds(door_of: Any, send: Any, track:
 
 
 def test_the_same_file_from_teams_that_share_a_person_is_one_submission(
-    door_of: Any, track: Track, tmp_path: Path
+    api_client_of: Any, track: Track, tmp_path: Path
 ) -> None:
     file = small_file(tmp_path)
-    sent = door_of("A", "ada").post(track, file)[1]
-    status, answer = door_of("Both", "eve", "ada").post(track, file)
+    sent = api_client_of("A", "ada").post(track, file)[1]
+    status, answer = api_client_of("Both", "eve", "ada").post(track, file)
     (error,) = answer["errors"]
     assert (status, error["code"], error["submission"]) == (409, "duplicate", sent["id"])
     assert "of A" in error["message"]
-    assert door_of("E", "eve").post(track, file)[0] == 201  # strangers share nothing, and learn nothing of the first
+    assert (
+        api_client_of("E", "eve").post(track, file)[0] == 201
+    )  # strangers share nothing, and learn nothing of the first
 
 
-def test_baselines_have_no_limit_and_use_up_nobodys(door_of: Any, send: Any) -> None:
+def test_baselines_have_no_limit_and_use_up_nobodys(api_client_of: Any, send: Any) -> None:
     Track.objects.update(total=1, per_day=1)
-    base = door_of("Base", "ada")
+    base = api_client_of("Base", "ada")
     Team.objects.update(baseline=True)
     assert [send(base)[0] for _ in range(3)] == [201, 201, 201]
-    assert send(door_of("A", "ada"))[0] == 201
-    assert refusal(send(door_of("A", "ada")))["teams"] == ["A"]
+    assert send(api_client_of("A", "ada"))[0] == 201
+    assert refusal(send(api_client_of("A", "ada")))["teams"] == ["A"]
 
 
 def test_versions_that_publish_the_same_hidden_items_share_the_tries() -> None:

@@ -24,7 +24,7 @@ from benchmark_site.jobs.leases import LeaseLost, acquire, available, locked
 from benchmark_site.releases import tasks
 from benchmark_site.releases.building import matching, publish
 from benchmark_site.releases.building.pipeline import build_release
-from benchmark_site.releases.building.snapshot import collect
+from benchmark_site.releases.building.snapshot import take_snapshot
 from benchmark_site.releases.models import Item, Negative, Release, SplitVideo
 from benchmark_site.releases.services import start_release
 from tests.releases.conftest import ROOT, database_url, small_release
@@ -208,7 +208,7 @@ def test_two_releases_that_meet_the_same_new_videos_agree_on_their_splits(corpus
     corpus(10)
     releases = [small_release("demo", "1.0.0"), small_release("other", "1.0.0")]
     held = [acquire(Release, release.pk) for release in releases]
-    in_threads(*[lambda n=n: collect(held[n]) for n in range(2)])
+    in_threads(*[lambda n=n: take_snapshot(held[n]) for n in range(2)])
     ledger = dict(SplitVideo.objects.values_list("video_id", "split"))
     assert len(ledger) == 10
     for video_id, split in Item.objects.values_list("video_id", "split"):

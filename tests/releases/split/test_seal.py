@@ -12,8 +12,8 @@ from django.db import DatabaseError, transaction
 from annotation.models import Query, Question, Segment, Video
 from benchmark_site.jobs.leases import acquire
 from benchmark_site.releases.building.pipeline import build_release
-from benchmark_site.releases.building.snapshot import collect
-from benchmark_site.releases.errors import Refused
+from benchmark_site.releases.building.snapshot import take_snapshot
+from benchmark_site.releases.errors import BuildError
 from benchmark_site.releases.models import Item, Negative, Release, SealedClip
 from benchmark_site.releases.services import create_release, retry_release, waive
 from benchmark_site.releases.split.seal import HIDDEN
@@ -33,7 +33,7 @@ def videos() -> list[Video]:
 
 def collected(version: str = "1.0.0", **how: str) -> Release:
     release = create_release("demo", version, **how)
-    collect(acquire(Release, release.pk))
+    take_snapshot(acquire(Release, release.pk))
     release.refresh_from_db()
     return release
 
@@ -143,14 +143,14 @@ def test_the_ledger_deals_a_clip_once_and_never_changes(videos):
 
 def test_too_small_a_hidden_split_is_refused_and_may_be_shared():
     make_corpus(12)
-    with pytest.raises(Refused, match=r"sealed: the hidden split would publish only .*10 of each task are needed"):
+    with pytest.raises(BuildError, match=r"sealed: the hidden split would publish only .*10 of each task are needed"):
         collected()
     assert not SealedClip.objects.exists()
     assert collected("1.0.1", hidden="shared").items.filter(published=False).count() == 0
 
 
 def test_a_large_hidden_split_may_not_be_shared(videos):
-    with pytest.raises(Refused, match="large enough to be sealed"):
+    with pytest.raises(BuildError, match="large enough to be sealed"):
         collected(hidden="shared")
 
 
@@ -173,7 +173,7 @@ def test_what_a_shared_release_told_is_not_sealed_later_and_the_other_way_round(
     # too few are left to seal another benchmark's; shared, it still may not publish the sealed clips' other task
     Question.objects.filter(segment__clip__video__in=videos[8:20]).delete()
     shared = create_release("other", "1.0.0", hidden="shared")
-    collect(acquire(Release, shared.pk))
+    take_snapshot(acquire(Release, shared.pk))
     task_of = dict(SealedClip.objects.values_list("clip__video__public_id", "task"))
     for item in shared.items.filter(split=HIDDEN).select_related("video"):
         assert task_of[item.video.public_id] == item.kind
