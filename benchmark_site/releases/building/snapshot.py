@@ -27,7 +27,7 @@ def take_snapshot(lease: Release) -> None:
                 raise BuildError("nothing has been accepted yet: no query, no question")
             quality += checks.check_accepted(items)
             checks.refuse_blocked(quality)
-            for item in items:  # what the gate tolerates
+            for item in items:  # what the checks tolerate
                 item.end = min(item.end, item.duration)
             _split(release, items)
             copies = checks.copied_into_labelled(items)
@@ -40,7 +40,7 @@ def take_snapshot(lease: Release) -> None:
             release.quality = quality
             release.step = Release.Step.MATCH
             release.save(update_fields=["quality", "step"])
-    except BuildError:  # the transaction is gone with all it wrote; the report of the gate stays
+    except BuildError:  # the transaction is gone with all it wrote; the report of the checks stays
         with locked(lease) as release:
             release.quality = quality
             release.save(update_fields=["quality"])

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import redis
+import time_machine
 from celery import Celery
 from django.conf import settings as site
 from django.db import IntegrityError, transaction
@@ -45,6 +46,17 @@ def test_a_live_lease_is_left_alone(evaluation: Evaluation) -> None:
     assert first is not None
     assert leases.acquire(Evaluation, evaluation.pk) is None
     assert leases.heartbeat(first)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("away", [-LONG_AGO, LONG_AGO])
+def test_a_workers_own_clock_counts_for_nothing(evaluation: Evaluation, away: timedelta) -> None:
+    with time_machine.travel(timezone.now() + away):
+        lease = leases.acquire(Evaluation, evaluation.pk)
+        assert leases.acquire(Evaluation, evaluation.pk) is None
+        assert leases.heartbeat(lease)
+        assert Evaluation.forgotten() == []
+    assert leases.acquire(Evaluation, evaluation.pk) is None
 
 
 @pytest.mark.django_db
