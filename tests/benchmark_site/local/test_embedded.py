@@ -18,7 +18,7 @@ import pytest
 
 HOLD = """
 import sys, time
-from benchmark_site import embedded
+from benchmark_site.local import embedded
 with embedded.running():
     import os
     print(os.environ["DATABASE_URL"], os.environ["CELERY_BROKER_URL"], flush=True)
