@@ -14,7 +14,7 @@ dev: .venv/.dev
 
 .venv/.runtime: requirements.lock package.json package-lock.json | .venv/bin/python
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -r requirements.lock
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m benchmark_site.frontend
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m benchmark_site.local.frontend
 	touch $@
 
 .venv/.dev: .venv/.runtime requirements-dev.lock

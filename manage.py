@@ -6,8 +6,8 @@ import sys
 
 from django.core.management import execute_from_command_line
 
-from benchmark_site import embedded
-from benchmark_site.supervisor import site_environment
+from benchmark_site.local import embedded
+from benchmark_site.local.supervisor import site_environment
 
 SUPERVISING = {"up", "demo"}  # start the services themselves, under supervision, and keep them
 

@@ -7,7 +7,7 @@ import os
 from celery import Celery
 from celery.signals import worker_process_init
 
-from benchmark_site.processes import die_with_parent
+from benchmark_site.local.processes import die_with_parent
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "benchmark_site.settings")
 

@@ -22,7 +22,7 @@ import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from benchmark_site import embedded
+from benchmark_site.local import embedded
 
 env = environ.Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -181,7 +181,7 @@ CELERY_TASK_ROUTES = {
 }
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-# kombu looks for messages of a dead worker only every ~100 s by itself; rows carry claims and heartbeats, so a
+# kombu looks for messages of a dead worker only every ~100 s by itself; rows carry leases and heartbeats, so a
 # second delivery of a task that still runs does nothing and the timeout can be short.
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 60,

@@ -90,17 +90,17 @@ def insert(folder: Path) -> None:
 def leave_out_faults() -> None:
     """Delete what the quality gate refuses, and say how much."""
     from annotation.models import Query, Question
-    from benchmark_site.releases import gate
-    from benchmark_site.releases.collect import _accepted
+    from benchmark_site.releases.building.snapshot import _accepted
     from benchmark_site.releases.models import Item, Release
+    from benchmark_site.releases.quality import checks
 
     items = _accepted(Release(slug="probe", version="0.0.0"))
     questions = [item for item in items if item.kind == Item.Kind.QA]
     faults = {
-        "B2": [item for item in items if gate._outside(item)],
-        "B4": [item for item in questions if gate._bad_options(item)],
-        "B6": gate._repeated(items),
-        "B8": [item for item in items if gate._dirty(item)],
+        "B2": [item for item in items if checks._outside(item)],
+        "B4": [item for item in questions if checks._bad_options(item)],
+        "B6": checks._repeated(items),
+        "B8": [item for item in items if checks._dirty(item)],
     }
     print("left out:", {check: len(found) for check, found in faults.items()}, "of", len(items))
     for found in faults.values():
@@ -159,7 +159,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="how2-") as scratch:
         os.chmod(scratch, 0o755)
         os.environ["BENCH_HOME"] = str(options.home or scratch)
-        from benchmark_site import embedded
+        from benchmark_site.local import embedded
 
         with embedded.running():
             os.environ["DJANGO_SETTINGS_MODULE"] = "benchmark_site.settings"
@@ -168,7 +168,7 @@ def main() -> None:
 
             django.setup()
             call_command("migrate", verbosity=0)
-            from benchmark_site.releases.build import build_release
+            from benchmark_site.releases.building.pipeline import build_release
             from benchmark_site.releases.services import create_release
 
             insert(options.data)

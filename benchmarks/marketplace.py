@@ -113,7 +113,7 @@ def main() -> None:
     parser.add_argument("--hits", type=int, default=100, help="HITs (default %(default)s)")
     parser.add_argument("--assignments", type=int, default=3, help="assignments a HIT (default %(default)s)")
     arguments = parser.parse_args()
-    from benchmark_site import embedded
+    from benchmark_site.local import embedded
 
     with embedded.running(), tempfile.TemporaryDirectory() as folder:
         server = os.environ["MARKETPLACE_DATABASE_URL"]

@@ -23,7 +23,7 @@ def _begin() -> None:
     os.environ["BENCH_HOME"] = os.environ["BENCH_TEST_HOME"] = home
     os.environ["OMP_NUM_THREADS"] = "1"
     os.environ["HF_HUB_OFFLINE"] = "1"
-    from benchmark_site import embedded
+    from benchmark_site.local import embedded
 
     _stack.enter_context(embedded.running())
 

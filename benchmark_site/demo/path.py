@@ -26,12 +26,12 @@ from annotation.media.ingest import add_video
 from annotation.models import Assignment, Batch, Hit, Video, Worker
 from annotation.models.crowd import Environment, Kind
 from benchmark_site.demo import operator
-from benchmark_site.demo.films import Film, fetch_films
-from benchmark_site.demo.script import Script, read_script
-from benchmark_site.demo.world import render_world
-from benchmark_site.leaderboard import baselines
+from benchmark_site.demo.world.films import Film, fetch_films
+from benchmark_site.demo.world.generate import render_world
+from benchmark_site.demo.world.script import Script, read_script
 from benchmark_site.leaderboard.models import Evaluation, State, TrainingRun
-from benchmark_site.processes import die_with_parent
+from benchmark_site.leaderboard.training import baselines
+from benchmark_site.local.processes import die_with_parent
 from benchmark_site.releases.models import Release
 from benchmark_site.releases.services import start_release
 

@@ -13,8 +13,8 @@ from rich.table import Table
 from annotation.models import Assignment, Batch, Clip, Query, Question, Segment, Video, Worker
 from annotation.review import ledger
 from benchmark_site.leaderboard.models import Evaluation, State, Track
-from benchmark_site.releases.leak_table import leak_rows
 from benchmark_site.releases.models import Release, SplitVideo
+from benchmark_site.releases.quality.leak_table import leak_rows
 
 HEADLINE = "SVMR.R@1.tiou0.5.raw"
 WORST = 10  # attacks of the leak audit

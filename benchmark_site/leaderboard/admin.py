@@ -11,7 +11,7 @@ from django.db import IntegrityError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from benchmark_site.leaderboard import tokens
+from benchmark_site.leaderboard.boards.tracks import warning
 from benchmark_site.leaderboard.models import (
     ApiToken,
     Evaluation,
@@ -22,10 +22,10 @@ from benchmark_site.leaderboard.models import (
     Track,
     TrainingRun,
 )
-from benchmark_site.leaderboard.score import rescore
+from benchmark_site.leaderboard.scoring.score import rescore
+from benchmark_site.leaderboard.submissions.visibility import hide, unhide
+from benchmark_site.leaderboard.teams import tokens
 from benchmark_site.leaderboard.text import plain_text
-from benchmark_site.leaderboard.tracks import warning
-from benchmark_site.leaderboard.visibility import hide, unhide
 from evaluation.release import ReleaseError
 
 

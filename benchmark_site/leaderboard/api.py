@@ -1,4 +1,4 @@
-"""The HTTP API: the one door for everybody, the platform's own baselines included.
+"""The HTTP API: the same for everybody, the platform's own baselines included.
 
 Every error has one shape: {"errors": [{"field", "code", "message", …}]}.
 """
@@ -15,14 +15,15 @@ from ninja import NinjaAPI, Router, Schema, Status
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.security import HttpBearer
 
-from benchmark_site.leaderboard import tokens, uploads
-from benchmark_site.leaderboard.forms import SubmissionForm
+from benchmark_site.leaderboard.api_errors import ApiError
 from benchmark_site.leaderboard.models import ApiToken, Reveal, Submission, Track
-from benchmark_site.leaderboard.quota import quota
-from benchmark_site.leaderboard.refusals import Refusal
-from benchmark_site.leaderboard.shown import shown_scores
-from benchmark_site.leaderboard.submit import cancel, check_may_submit, check_sha256, create_submission
-from benchmark_site.leaderboard.visibility import set_public
+from benchmark_site.leaderboard.scoring.disclosed import disclosed_scores
+from benchmark_site.leaderboard.submissions import uploads
+from benchmark_site.leaderboard.submissions.forms import SubmissionForm
+from benchmark_site.leaderboard.submissions.quota import quota
+from benchmark_site.leaderboard.submissions.submit import cancel, check_may_submit, check_sha256, create_submission
+from benchmark_site.leaderboard.submissions.visibility import set_public
+from benchmark_site.leaderboard.teams import tokens
 
 
 class TokenAuth(HttpBearer):
@@ -170,27 +171,27 @@ def post_submission(request: HttpRequest, slug: str, version: str, task: str, sp
     with file:
         check_sha256(request.headers.get("X-Content-SHA256", ""), file)
         submission = create_submission(team, track, token.membership.user, SubmissionForm(fields), file)
-    return Status(201, _shown(request, submission))
+    return Status(201, _submission_out(request, submission))
 
 
 @router.get("/submissions", response=list[SubmissionOut])
 def list_submissions(request: HttpRequest) -> list[SubmissionOut]:
     """The newest 100 of your team."""
     found = _own(request).select_related("team", "track__release")
-    return [_shown(request, submission) for submission in found[:100]]
+    return [_submission_out(request, submission) for submission in found[:100]]
 
 
 @router.get("/submissions/{uuid:submission_id}", response=SubmissionOut)
 def get_submission(request: HttpRequest, submission_id: uuid.UUID) -> SubmissionOut:
     """State, scores, problems."""
-    return _shown(request, _find(request, submission_id))
+    return _submission_out(request, _find(request, submission_id))
 
 
 @router.patch("/submissions/{uuid:submission_id}", response=SubmissionOut)
 def patch_submission(request: HttpRequest, submission_id: uuid.UUID, body: Visibility) -> SubmissionOut:
     """Show it on the board, or take it back."""
     set_public(_find(request, submission_id), body.public)
-    return _shown(request, _find(request, submission_id))
+    return _submission_out(request, _find(request, submission_id))
 
 
 @router.post("/submissions/{uuid:submission_id}/cancel", response=SubmissionOut)
@@ -198,14 +199,14 @@ def cancel_submission(request: HttpRequest, submission_id: uuid.UUID) -> Submiss
     """Stop its scoring. It then costs no quota."""
     submission = _find(request, submission_id)
     cancel(submission)
-    return _shown(request, submission)
+    return _submission_out(request, submission)
 
 
 api.add_router("", router)
 
 
-@api.exception_handler(Refusal)
-def _refused(request: HttpRequest, refusal: Refusal) -> HttpResponse:
+@api.exception_handler(ApiError)
+def _api_error(request: HttpRequest, refusal: ApiError) -> HttpResponse:
     if request.method == "POST" and request.content_type == "multipart/form-data":
         uploads.drain(request, known=isinstance(getattr(request, "auth", None), ApiToken))
     return _errors(request, refusal.status, refusal.as_dict())
@@ -220,17 +221,17 @@ def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
 @api.exception_handler(AuthenticationError)
 def _unknown(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
     message = "a live token is expected: Authorization: Bearer hb_…"
-    return _refused(request, Refusal("Authorization", "token", message, status=401))
+    return _api_error(request, ApiError("Authorization", "token", message, status=401))
 
 
 @api.exception_handler(Http404)
 def _missing(request: HttpRequest, error: Http404) -> HttpResponse:
-    return _refused(request, Refusal(None, "not_found", str(error) or "there is nothing here", status=404))
+    return _api_error(request, ApiError(None, "not_found", str(error) or "there is nothing here", status=404))
 
 
 @api.exception_handler(HttpError)
 def _http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
-    return _refused(request, Refusal(None, "http", str(error), status=error.status_code))
+    return _api_error(request, ApiError(None, "http", str(error), status=error.status_code))
 
 
 def _errors(request: HttpRequest, status: int, *errors: dict[str, Any]) -> HttpResponse:
@@ -254,7 +255,7 @@ def _track(slug: str, version: str, task: str, split: str) -> Track:
         .first()
     )
     if track is None:
-        raise Refusal("track", "not_found", f"there is no track {slug}/{version}/{task}/{split}", status=404)
+        raise ApiError("track", "not_found", f"there is no track {slug}/{version}/{task}/{split}", status=404)
     return track
 
 
@@ -265,7 +266,7 @@ def _own(request: HttpRequest) -> Any:
 def _find(request: HttpRequest, submission_id: uuid.UUID) -> Submission:
     found: Submission | None = _own(request).select_related("team", "track__release").filter(pk=submission_id).first()
     if found is None:
-        raise Refusal("submission", "not_found", f"your team has no submission {submission_id}", status=404)
+        raise ApiError("submission", "not_found", f"your team has no submission {submission_id}", status=404)
     return found
 
 
@@ -289,6 +290,6 @@ def _shown(request: HttpRequest, submission: Submission) -> SubmissionOut:
         problems=evaluation.problems,
         evaluator_version=evaluation.evaluator_version,
         release_sha256=evaluation.manifest_sha256,
-        scores=[ScoreOut.from_orm(score) for score in shown_scores(evaluation)],
+        scores=[ScoreOut.from_orm(score) for score in disclosed_scores(evaluation)],
         page=request.build_absolute_uri(submission.get_absolute_url()),
     )

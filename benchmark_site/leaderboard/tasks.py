@@ -6,23 +6,23 @@ import time
 
 from celery import shared_task
 
-from benchmark_site.leaderboard import claims
+from benchmark_site.jobs.enqueue import enqueue
 from benchmark_site.leaderboard.models import Evaluation, TrainingRun
-from benchmark_site.leaderboard.score import score_evaluation
-from benchmark_site.leaderboard.training import run_training
-from benchmark_site.leaderboard.uploads import incoming_folder
-from benchmark_site.leaderboard.wake import SCORE, TRAIN, wake
+from benchmark_site.leaderboard.scoring.score import score_evaluation
+from benchmark_site.leaderboard.submissions.uploads import incoming_folder
+from benchmark_site.leaderboard.task_names import SCORE, TRAIN
+from benchmark_site.leaderboard.training.run import run_training
 
 _DAY_S = 24 * 3600
 
 
-@shared_task(name=SCORE.task)
+@shared_task(name=SCORE)
 def score(evaluation_id: int) -> None:
     """Score one evaluation."""
     score_evaluation(evaluation_id)
 
 
-@shared_task(name=TRAIN.task)
+@shared_task(name=TRAIN)
 def train(run_id: int) -> None:
     """Train HERO on a release and submit it."""
     run_training(run_id)
@@ -30,11 +30,11 @@ def train(run_id: int) -> None:
 
 @shared_task
 def sweep() -> None:
-    """Once a minute: wake what waits without a message or lost its worker, remove uploads that never ended."""
-    for pk in claims.forgotten(Evaluation):
-        wake(SCORE, pk)
-    for pk in claims.forgotten(TrainingRun):
-        wake(TRAIN, pk)
+    """Once a minute: send again what waits without a message or lost its worker, remove uploads that never ended."""
+    for pk in Evaluation.forgotten():
+        enqueue(SCORE, evaluation_id=pk)
+    for pk in TrainingRun.forgotten():
+        enqueue(TRAIN, run_id=pk)
     for left_over in incoming_folder().iterdir():
         if left_over.stat().st_mtime < time.time() - _DAY_S:
             left_over.unlink(missing_ok=True)

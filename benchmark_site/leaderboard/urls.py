@@ -2,8 +2,11 @@
 
 from django.urls import path
 
-from benchmark_site.leaderboard import board_views, submission_views, team_views, training_views
 from benchmark_site.leaderboard.api import api
+from benchmark_site.leaderboard.boards import views as board_views
+from benchmark_site.leaderboard.submissions import views as submission_views
+from benchmark_site.leaderboard.teams import views as team_views
+from benchmark_site.leaderboard.training import views as training_views
 
 _TRACK = "boards/<slug:slug>/<str:version>/<slug:task>/<slug:split>/"
 

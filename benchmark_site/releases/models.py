@@ -17,6 +17,7 @@ from django.db.models import F, Q
 from django.urls import reverse
 
 from annotation.models import Clip, Query, Video
+from benchmark_site.jobs.leases import MAX_ATTEMPTS, Leased
 
 SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 # https://semver.org without build metadata: two releases that differ only there would have the same precedence.
@@ -60,7 +61,7 @@ def draw_seal() -> str:
     return secrets.token_hex(32)
 
 
-class Release(models.Model):
+class Release(Leased):
     """A version of a benchmark, built from everything accepted so far and then frozen."""
 
     class Hidden(models.TextChoices):
@@ -104,8 +105,6 @@ class Release(models.Model):
     step = models.CharField(max_length=7, choices=Step, default=Step.COLLECT)
     reason = models.TextField(blank=True, help_text="why it failed, or what stopped the last attempt")
     claimed_by = models.CharField(max_length=32, blank=True, help_text="token of the worker that builds it")
-    heartbeat = models.DateTimeField(null=True, blank=True)
-    attempt = models.PositiveSmallIntegerField(default=0)
     quality = models.JSONField(default=list, blank=True, help_text="quality gate: one row per check")
     matching = models.JSONField(default=dict, blank=True, help_text="report of the matching")
     blind = models.JSONField(default=dict, blank=True, help_text="audit by blind adversaries: before, after")
@@ -153,6 +152,15 @@ class Release(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("release", args=[self.slug, self.version])
+
+    @staticmethod
+    def unfinished() -> Q:
+        return Q(state=Release.State.BUILDING)
+
+    def give_up(self) -> None:
+        self.state, self.claimed_by = Release.State.FAILED, ""
+        self.reason = f"{MAX_ATTEMPTS} attempts ended without a word: the worker was killed each time (out of memory?)"
+        self.save(update_fields=["state", "claimed_by", "reason"])
 
     @property
     def folder_name(self) -> str:

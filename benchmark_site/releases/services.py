@@ -9,8 +9,9 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from benchmark_site.releases import tasks
+from benchmark_site.jobs.enqueue import enqueue
 from benchmark_site.releases.models import Release, Waiver
+from benchmark_site.releases.task_names import BUILD
 
 LEAST_WORDS = 3
 
@@ -31,7 +32,7 @@ def start_release(
     Raises ValidationError where the name, the version or a setting is malformed or the version exists.
     """
     release = create_release(slug, version, user=user, **how)
-    transaction.on_commit(lambda: tasks.build.delay(release_id=release.pk))
+    enqueue(BUILD, release_id=release.pk)
     return release
 
 
@@ -50,7 +51,7 @@ def retry_release(release_id: int) -> bool:
     with transaction.atomic():
         if not reset_release(release_id):
             return False
-        transaction.on_commit(lambda: tasks.build.delay(release_id=release_id))
+        enqueue(BUILD, release_id=release_id)
     return True
 
 
@@ -94,7 +95,7 @@ def waive(release_id: int, reasons: Mapping[str, str], user: AbstractBaseUser) -
             Release.objects.filter(pk=release_id).update(
                 state=Release.State.BUILDING, step=Release.Step.WRITE, reason="", attempt=0
             )
-            transaction.on_commit(lambda: tasks.build.delay(release_id=release_id))
+            enqueue(BUILD, release_id=release_id)
     return left
 
 

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from benchmark_site.releases.claims import waiting
+from benchmark_site.jobs.leases import available
+from benchmark_site.releases.models import Release
+from benchmark_site.releases.task_names import BUILD, MATCH_FOLD
 
 
-@shared_task
+@shared_task(name=BUILD)
 def build(release_id: int) -> None:
     """Build a release; does nothing where a worker is at it or it is no longer being built."""
-    from benchmark_site.releases.build import build_release
+    from benchmark_site.releases.building.pipeline import build_release
 
     build_release(release_id)
 
 
-@shared_task
+@shared_task(name=MATCH_FOLD)
 def match_fold(release_id: int, fold: int) -> None:
     """Match one fold of a release that is being built; does nothing where that is done."""
-    from benchmark_site.releases.folds import match_one
+    from benchmark_site.releases.building.match_folds import match_one
 
     match_one(release_id, fold)
 
@@ -26,5 +28,5 @@ def match_fold(release_id: int, fold: int) -> None:
 @shared_task
 def sweep() -> None:
     """Wake the releases that wait for a worker or whose worker has died. Run it once a minute."""
-    for pk in waiting().values_list("pk", flat=True):
+    for pk in available(Release).values_list("pk", flat=True):
         build.delay(release_id=pk)

@@ -23,9 +23,9 @@ from annotation.media.clip_files import clip_url
 from annotation.models import Assignment, Batch, Clip, Hit, Query, Segment, Worker
 from annotation.models.crowd import Kind
 from benchmark_site.access import May, Role
+from benchmark_site.leaderboard.boards.tracks import open_boards
 from benchmark_site.leaderboard.models import Evaluation, Membership, Submission, Team, Track, TrainingRun
-from benchmark_site.leaderboard.tokens import create_token
-from benchmark_site.leaderboard.tracks import open_boards
+from benchmark_site.leaderboard.teams.tokens import create_token
 from benchmark_site.releases.models import Release
 from benchmark_site.releases.services import create_release
 from tests.access.held_out import HeldOut
@@ -36,7 +36,7 @@ ORDER = "an order that nobody outside knows of"
 
 
 @dataclass(frozen=True)
-class Door:
+class ApiClient:
     """One address, by the name of its row, and which conditions of the table hold behind it."""
 
     name: str
@@ -50,20 +50,22 @@ class Door:
 class World:
     users: dict[Role, User | None]
     tokens: dict[Role, str]
-    doors: list[Door]
+    api_clients: list[ApiClient]
     release: Release
     hidden: HeldOut  # what the release withholds
     collected: HeldOut  # the same, and what is not released at all
 
     @contextmanager
-    def knock(self, role: Role, door: Door) -> Iterator[Any]:
-        """The answer that this role gets at the door; whatever the knock has changed is undone."""
+    def knock(self, role: Role, api_client: ApiClient) -> Iterator[Any]:
+        """The answer that this role gets at the api_client; whatever the knock has changed is undone."""
         with transaction.atomic():
             client, user = Client(), self.users[role]
             if user is not None:
                 client.force_login(user)
             headers = {"authorization": f"Bearer {self.tokens[role]}"} if role in self.tokens else {}
-            yield client.generic(door.method, door.path, door.body, "application/json", headers=headers)
+            yield client.generic(
+                api_client.method, api_client.path, api_client.body, "application/json", headers=headers
+            )
             transaction.set_rollback(True)
 
 
@@ -82,7 +84,7 @@ def world(request: pytest.FixtureRequest, settings: Any) -> World:
     return World(
         users=users,
         tokens={role: create_token(member) for role, member in members.items()},
-        doors=[
+        api_clients=[
             *_site_doors(),
             *_crowd_doors(late),
             *_release_doors(late),
@@ -110,13 +112,18 @@ def _collect_after_the_freeze() -> Query:
     return Query.objects.create(public_id=2_000_000_011, segment=segment, text=UNRELEASED, type="v")
 
 
-def _site_doors() -> list[Door]:
-    api = [Door("api:openapi-json", "/api/openapi.json"), Door("api:api-root", "/api/")]
-    pages = [Door("home", "/"), Door("health", "/healthz"), Door("login", "/login/"), Door("teams", "/teams/")]
-    return [*pages, *api, Door("logout", "/logout/", method="POST"), Door("admin:", "/admin/")]
+def _site_doors() -> list[ApiClient]:
+    api = [ApiClient("api:openapi-json", "/api/openapi.json"), ApiClient("api:api-root", "/api/")]
+    pages = [
+        ApiClient("home", "/"),
+        ApiClient("health", "/healthz"),
+        ApiClient("login", "/login/"),
+        ApiClient("teams", "/teams/"),
+    ]
+    return [*pages, *api, ApiClient("logout", "/logout/", method="POST"), ApiClient("admin:", "/admin/")]
 
 
-def _crowd_doors(query: Query) -> list[Door]:
+def _crowd_doors(query: Query) -> list[ApiClient]:
     """An open batch with an answer that waits, and a draft; all about a clip of train."""
     clip = query.segment.clip
     clip.file.save("x.mp4", ContentFile(b"film"))
@@ -135,40 +142,40 @@ def _crowd_doors(query: Query) -> list[Door]:
     )
     signed = frozenset({May.SIGNED})
     return [
-        Door("batches", "/batches/"),
-        Door("batch-new", "/batches/new/"),
-        Door("batch", batch.get_absolute_url()),
-        Door("batch-launch", f"/batches/{draft.pk}/launch/", method="POST"),
-        Door("batch-close", f"/batches/{batch.pk}/close/", method="POST"),
-        Door("batch-review", f"/batches/{batch.pk}/review/"),
-        Door("assignment-decide", f"/assignments/{answer.pk}/decide/", method="POST"),
-        *(Door("clip", f"/clips/{pk}/") for pk in Clip.objects.values_list("pk", flat=True)),
-        Door("clip-file", clip_url(clip), signed),
-        Door("clip-file", "/media/clip/1:a:b.mp4"),
-        Door("task", urlsplit(fromstring(external_question(hit)).findtext("{*}ExternalURL") or "").path, signed),
-        Door("task", "/task/1:a:b/"),
+        ApiClient("batches", "/batches/"),
+        ApiClient("batch-new", "/batches/new/"),
+        ApiClient("batch", batch.get_absolute_url()),
+        ApiClient("batch-launch", f"/batches/{draft.pk}/launch/", method="POST"),
+        ApiClient("batch-close", f"/batches/{batch.pk}/close/", method="POST"),
+        ApiClient("batch-review", f"/batches/{batch.pk}/review/"),
+        ApiClient("assignment-decide", f"/assignments/{answer.pk}/decide/", method="POST"),
+        *(ApiClient("clip", f"/clips/{pk}/") for pk in Clip.objects.values_list("pk", flat=True)),
+        ApiClient("clip-file", clip_url(clip), signed),
+        ApiClient("clip-file", "/media/clip/1:a:b.mp4"),
+        ApiClient("task", urlsplit(fromstring(external_question(hit)).findtext("{*}ExternalURL") or "").path, signed),
+        ApiClient("task", "/task/1:a:b/"),
     ]
 
 
-def _release_doors(query: Query) -> list[Door]:
+def _release_doors(query: Query) -> list[ApiClient]:
     """The frozen release, and one whose failure names a hidden item."""
     failed = create_release("demo", "2.0.0")
     Release.objects.filter(pk=failed.pk).update(state="failed", reason=f"quality gate: B8 {query.public_id}")
     frozen_one = frozenset({May.FROZEN})
     files = ("moment/tvr/test_public.jsonl", "qa/value/test_public.jsonl", "MANIFEST.json")
     return [
-        Door("releases", "/releases/"),
-        Door("release-new", "/releases/new/"),
-        Door("release-retry", "/releases/demo/2.0.0/retry/", method="POST"),
-        Door("release-waive", "/releases/demo/2.0.0/waive/", method="POST"),
-        Door("release", "/releases/demo/1.0.0/", frozen_one),
-        Door("release", "/releases/demo/2.0.0/"),
-        Door("release-download", "/releases/demo/1.0.0/download/", frozen_one),
-        *(Door("release-file", f"/releases/demo/1.0.0/files/{file}", frozen_one) for file in files),
+        ApiClient("releases", "/releases/"),
+        ApiClient("release-new", "/releases/new/"),
+        ApiClient("release-retry", "/releases/demo/2.0.0/retry/", method="POST"),
+        ApiClient("release-waive", "/releases/demo/2.0.0/waive/", method="POST"),
+        ApiClient("release", "/releases/demo/1.0.0/", frozen_one),
+        ApiClient("release", "/releases/demo/2.0.0/"),
+        ApiClient("release-download", "/releases/demo/1.0.0/download/", frozen_one),
+        *(ApiClient("release-file", f"/releases/demo/1.0.0/files/{file}", frozen_one) for file in files),
     ]
 
 
-def _board_doors(tracks: dict[str, Track], member: Membership) -> list[Door]:
+def _board_doors(tracks: dict[str, Track], member: Membership) -> list[ApiClient]:
     """The boards; of the own team one submission that is shown, and one that is not and waits."""
     track = tracks["moment/test"]
     shown, private = (_submission(track, member, number, public=number == 1) for number in (1, 2))
@@ -180,30 +187,30 @@ def _board_doors(tracks: dict[str, Track], member: Membership) -> list[Door]:
     token = member.tokens.earliest("pk")
     board, own = track.get_absolute_url(), private.get_absolute_url()
     return [
-        Door("boards", "/boards/"),
-        Door("board", board),
-        Door("board-csv", f"{board}board.csv"),
-        Door("board-json", f"{board}board.json"),
-        Door("submit", f"{board}submit/"),
-        Door("submissions", "/submissions/"),
+        ApiClient("boards", "/boards/"),
+        ApiClient("board", board),
+        ApiClient("board-csv", f"{board}board.csv"),
+        ApiClient("board-json", f"{board}board.json"),
+        ApiClient("submit", f"{board}submit/"),
+        ApiClient("submissions", "/submissions/"),
         *_both("submission", shown.get_absolute_url(), own),
         *_both("submission-report", f"{shown.get_absolute_url()}report.json", f"{own}report.json"),
-        Door("submission-cancel", f"{own}cancel/", method="POST"),
-        Door("submission-public", f"{own}public/", method="POST"),
-        Door("token-new", f"/teams/{member.team_id}/tokens/", method="POST"),
-        Door("token-revoke", f"/tokens/{token.pk}/revoke/", method="POST"),
-        Door("training-run", run.get_absolute_url()),
-        Door("api:list_tracks", "/api/tracks"),
-        Door("api:list_submissions", "/api/submissions"),
-        Door("api:post_submission", f"/api/tracks/{track.path}/submissions", method="POST"),
-        Door("api:get_submission", f"/api/submissions/{private.pk}"),
-        Door("api:patch_submission", f"/api/submissions/{private.pk}", method="PATCH", body='{"public": true}'),
-        Door("api:cancel_submission", f"/api/submissions/{private.pk}/cancel", method="POST"),
+        ApiClient("submission-cancel", f"{own}cancel/", method="POST"),
+        ApiClient("submission-public", f"{own}public/", method="POST"),
+        ApiClient("token-new", f"/teams/{member.team_id}/tokens/", method="POST"),
+        ApiClient("token-revoke", f"/tokens/{token.pk}/revoke/", method="POST"),
+        ApiClient("training-run", run.get_absolute_url()),
+        ApiClient("api:list_tracks", "/api/tracks"),
+        ApiClient("api:list_submissions", "/api/submissions"),
+        ApiClient("api:post_submission", f"/api/tracks/{track.path}/submissions", method="POST"),
+        ApiClient("api:get_submission", f"/api/submissions/{private.pk}"),
+        ApiClient("api:patch_submission", f"/api/submissions/{private.pk}", method="PATCH", body='{"public": true}'),
+        ApiClient("api:cancel_submission", f"/api/submissions/{private.pk}/cancel", method="POST"),
     ]
 
 
-def _both(name: str, shown: str, private: str) -> list[Door]:
-    return [Door(name, shown, frozenset({May.SHOWN})), Door(name, private)]
+def _both(name: str, shown: str, private: str) -> list[ApiClient]:
+    return [ApiClient(name, shown, frozenset({May.SHOWN})), ApiClient(name, private)]
 
 
 def _submission(track: Track, member: Membership, number: int, public: bool) -> Submission:

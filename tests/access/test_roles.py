@@ -12,7 +12,7 @@ from annotation.models import Clip
 from benchmark_site.access import TABLE, May, Role, find_row
 from benchmark_site.urls import urlpatterns as site_urls
 from benchmark_site.views import health
-from tests.access.conftest import ORDER, Door, World
+from tests.access.conftest import ORDER, ApiClient, World
 from tests.access.held_out import readable
 
 pytestmark = pytest.mark.django_db
@@ -25,27 +25,29 @@ def outcome(response: Any) -> str:
     return "refused" if response.status_code in {401, 403, 404, 410} else "open"
 
 
-def expected(world: World, role: Role, door: Door) -> str:
-    row = find_row(door.name)
+def expected(world: World, role: Role, api_client: ApiClient) -> str:
+    row = find_row(api_client.name)
     assert row is not None
     word = row[role]
     if word == May.LOG_IN:
         return "log in"
-    held = {May.YES, May.PERMITTED, *door.holds} | ({May.TOKEN} if role in world.tokens else set())
+    held = {May.YES, May.PERMITTED, *api_client.holds} | ({May.TOKEN} if role in world.tokens else set())
     return "open" if word in held else "refused"
 
 
 def test_the_world_has_a_door_for_every_row(world: World) -> None:
-    assert {door.name for door in world.doors} == TABLE.keys()
+    assert {api_client.name for api_client in world.api_clients} == TABLE.keys()
 
 
 @pytest.mark.parametrize("role", Role)
 def test_each_role_gets_what_the_table_says(world: World, role: Role) -> None:
     wrong = []
-    for door in world.doors:
-        with world.knock(role, door) as response:
-            if outcome(response) != expected(world, role, door):
-                wrong.append((door.method, door.path, response.status_code, expected(world, role, door)))
+    for api_client in world.api_clients:
+        with world.knock(role, api_client) as response:
+            if outcome(response) != expected(world, role, api_client):
+                wrong.append(
+                    (api_client.method, api_client.path, response.status_code, expected(world, role, api_client))
+                )
     assert wrong == []
 
 
@@ -57,12 +59,12 @@ def test_no_answer_tells_what_is_withheld(world: World, role: Role) -> None:
     secrets = world.hidden if role == Role.REVIEWER else world.collected
     assert secrets.moments
     told = {}
-    for door in world.doors:
-        if door.name in {"release-download", "release-file"}:
+    for api_client in world.api_clients:
+        if api_client.name in {"release-download", "release-file"}:
             continue  # the public files, which have audits of their own
-        with world.knock(role, door) as response:
+        with world.knock(role, api_client) as response:
             content = b"".join(response.streaming_content) if response.streaming else response.content
-            told[door.path] = secrets.found_in(readable(content, response["Content-Type"]))
+            told[api_client.path] = secrets.found_in(readable(content, response["Content-Type"]))
     assert {where: what for where, what in told.items() if what} == {}
 
 
@@ -70,13 +72,13 @@ def test_the_search_finds_what_a_requester_may_see(world: World) -> None:
     hidden_clips = Clip.objects.filter(video__split__split="test")
     assert hidden_clips
     for clip in hidden_clips:
-        with world.knock(Role.REQUESTER, Door("clip", f"/clips/{clip.pk}/")) as response:
+        with world.knock(Role.REQUESTER, ApiClient("clip", f"/clips/{clip.pk}/")) as response:
             assert world.hidden.found_in(response.content.decode())
 
 
 def test_the_home_page_shows_the_collection_to_those_who_collect(world: World) -> None:
     for role, shown in ((Role.ANONYMOUS, False), (Role.REVIEWER, False), (Role.REQUESTER, True), (Role.STAFF, True)):
-        with world.knock(role, Door("home", "/")) as response:
+        with world.knock(role, ApiClient("home", "/")) as response:
             page = response.content.decode()
         assert (ORDER in page, "What has been collected" in page, "/releases/demo/2.0.0/" in page) == (shown,) * 3
         assert "/releases/demo/1.0.0/" in page
@@ -84,7 +86,7 @@ def test_the_home_page_shows_the_collection_to_those_who_collect(world: World) -
 
 
 def test_the_list_of_releases_shows_frozen_ones(world: World) -> None:
-    with world.knock(Role.ANONYMOUS, Door("releases", "/releases/")) as response:
+    with world.knock(Role.ANONYMOUS, ApiClient("releases", "/releases/")) as response:
         assert "/releases/demo/2.0.0/" not in response.content.decode()
 
 
@@ -118,6 +120,6 @@ def test_an_inactive_member_of_the_staff_is_nobody(world: World) -> None:
     ],
 )
 def test_what_is_not_for_everybody_stays_out_of_caches(world: World, role: Role, path: str, cache: str | None) -> None:
-    with world.knock(role, Door("", path)) as response:
+    with world.knock(role, ApiClient("", path)) as response:
         said = response.get("Cache-Control")
     assert said is None if cache is None else cache in said

@@ -9,7 +9,7 @@ import time
 import psycopg
 import pytest
 
-from benchmark_site import embedded
+from benchmark_site.local import embedded
 from tests.e2e.conftest import TINY, Demo, running_demo
 
 COUNTS = [

@@ -16,9 +16,9 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
+from benchmark_site.leaderboard.boards.tracks import open_boards
 from benchmark_site.leaderboard.models import Membership, State, Submission, Team, Track
-from benchmark_site.leaderboard.tokens import create_token
-from benchmark_site.leaderboard.tracks import open_boards
+from benchmark_site.leaderboard.teams.tokens import create_token
 from benchmark_site.releases.models import Release
 from tests.evaluation.small_release import write_release
 
@@ -111,12 +111,12 @@ def token(membership: Membership) -> str:
 
 
 @pytest.fixture
-def door(token: str) -> Door:
+def api_client(token: str) -> ApiClient:
     """The API as one team sees it."""
-    return Door(token)
+    return ApiClient(token)
 
 
-class Door:
+class ApiClient:
     """Posts and reads over the API with one token; answers are (status, JSON)."""
 
     def __init__(self, token: str) -> None:

@@ -10,25 +10,25 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from benchmark_site.leaderboard.models import Evaluation, Membership, State, Submission, Team, Track
-from benchmark_site.leaderboard.tokens import create_token
-from tests.leaderboard.conftest import Door, add_scores, small_file
+from benchmark_site.leaderboard.teams.tokens import create_token
+from tests.leaderboard.conftest import ApiClient, add_scores, small_file
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def sent(door: Door, track: Track, tmp_path: Path) -> Submission:
-    return Submission.objects.get(pk=door.post(track, small_file(tmp_path))[1]["id"])
+def sent(api_client: ApiClient, track: Track, tmp_path: Path) -> Submission:
+    return Submission.objects.get(pk=api_client.post(track, small_file(tmp_path))[1]["id"])
 
 
 @pytest.fixture
-def stranger(db: None) -> Door:
+def stranger(db: None) -> ApiClient:
     user = User.objects.create_user("eve")
-    return Door(create_token(Membership.objects.create(team=Team.objects.create(name="Other"), user=user)))
+    return ApiClient(create_token(Membership.objects.create(team=Team.objects.create(name="Other"), user=user)))
 
 
-def test_tracks_are_listed_with_the_teams_quota(door: Door, sent: Submission, stranger: Door) -> None:
-    status, listed = door.get("tracks")
+def test_tracks_are_listed_with_the_teams_quota(api_client: ApiClient, sent: Submission, stranger: ApiClient) -> None:
+    status, listed = api_client.get("tracks")
     assert status == 200
     assert {one["track"] for one in listed} == {
         f"demo/1.0.0/{task}/{split}" for task in ("moment", "qa") for split in ("val", "test")
@@ -40,9 +40,11 @@ def test_tracks_are_listed_with_the_teams_quota(door: Door, sent: Submission, st
     assert theirs["quota"]["used_day"] == 0
 
 
-def test_a_submission_is_read_by_its_own_team_only(door: Door, sent: Submission, stranger: Door) -> None:
-    assert door.get(f"submissions/{sent.pk}")[1]["state"] == "queued"
-    assert [one["id"] for one in door.get("submissions")[1]] == [str(sent.pk)]
+def test_a_submission_is_read_by_its_own_team_only(
+    api_client: ApiClient, sent: Submission, stranger: ApiClient
+) -> None:
+    assert api_client.get(f"submissions/{sent.pk}")[1]["state"] == "queued"
+    assert [one["id"] for one in api_client.get("submissions")[1]] == [str(sent.pk)]
     Submission.objects.update(public=True)
     assert stranger.get(f"submissions/{sent.pk}")[0] == 404
     assert stranger.send("PATCH", f"submissions/{sent.pk}", {"public": False})[0] == 404
@@ -51,9 +53,9 @@ def test_a_submission_is_read_by_its_own_team_only(door: Door, sent: Submission,
     assert Submission.objects.get().public
 
 
-def test_scores_come_with_their_intervals(door: Door, sent: Submission) -> None:
+def test_scores_come_with_their_intervals(api_client: ApiClient, sent: Submission) -> None:
     add_scores(sent, {sent.track.primary_metric: 12.34375})
-    read = door.get(f"submissions/{sent.pk}")[1]
+    read = api_client.get(f"submissions/{sent.pk}")[1]
     assert read["state"] == "done"
     assert read["scores"] == [
         {
@@ -63,18 +65,18 @@ def test_scores_come_with_their_intervals(door: Door, sent: Submission) -> None:
     ]  # fmt: skip
 
 
-def test_cancelling_frees_the_slot_and_ends_the_evaluation(door: Door, sent: Submission) -> None:
-    status, read = door.send("POST", f"submissions/{sent.pk}/cancel")
+def test_cancelling_frees_the_slot_and_ends_the_evaluation(api_client: ApiClient, sent: Submission) -> None:
+    status, read = api_client.send("POST", f"submissions/{sent.pk}/cancel")
     assert (status, read["state"]) == (200, "cancelled")
-    assert door.get("tracks")[1][0]["quota"]["used_total"] == 0
-    status, answer = door.send("POST", f"submissions/{sent.pk}/cancel")
+    assert api_client.get("tracks")[1][0]["quota"]["used_total"] == 0
+    status, answer = api_client.send("POST", f"submissions/{sent.pk}/cancel")
     assert status == 409
     assert answer["errors"][0]["code"] == "finished"
 
 
-def test_a_finished_submission_cannot_be_cancelled_for_its_slot(door: Door, sent: Submission) -> None:
+def test_a_finished_submission_cannot_be_cancelled_for_its_slot(api_client: ApiClient, sent: Submission) -> None:
     add_scores(sent, {"VR.R@1": 1.0})
-    assert door.send("POST", f"submissions/{sent.pk}/cancel")[0] == 409
+    assert api_client.send("POST", f"submissions/{sent.pk}/cancel")[0] == 409
     assert Evaluation.objects.get().state == State.DONE
     assert Submission.objects.get().counts
 
@@ -89,9 +91,9 @@ def test_a_finished_submission_cannot_be_cancelled_for_its_slot(door: Door, sent
     ],
 )
 def test_errors_have_one_shape(
-    door: Door, sent: Submission, method: str, path: str, body: object, status: int, field: str
+    api_client: ApiClient, sent: Submission, method: str, path: str, body: object, status: int, field: str
 ) -> None:
-    found, answer = door.send(method, path.format(sent=sent.pk), body)
+    found, answer = api_client.send(method, path.format(sent=sent.pk), body)
     assert found == status
     (error,) = answer["errors"]
     assert error["field"] == field
@@ -99,9 +101,9 @@ def test_errors_have_one_shape(
     assert error["message"]
 
 
-def test_a_body_that_is_no_json_is_refused_in_the_same_shape(door: Door, sent: Submission) -> None:
-    answer = door.client.patch(
-        f"/api/submissions/{sent.pk}", b"{", content_type="application/json", headers=door.headers
+def test_a_body_that_is_no_json_is_refused_in_the_same_shape(api_client: ApiClient, sent: Submission) -> None:
+    answer = api_client.client.patch(
+        f"/api/submissions/{sent.pk}", b"{", content_type="application/json", headers=api_client.headers
     )
     assert answer.status_code == 400
     assert answer.json()["errors"][0]["message"]

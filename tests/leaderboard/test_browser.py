@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page
 from pytest_django.live_server_helper import LiveServer
 
 from benchmark_site.leaderboard.models import Evaluation, Membership, State, Submission, Track, TrainingRun
-from tests.leaderboard.conftest import REPOSITORY, Door, add_scores, small_file
+from tests.leaderboard.conftest import REPOSITORY, ApiClient, add_scores, small_file
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -45,17 +45,19 @@ def visit(browser: Browser, live_server: LiveServer, membership: Membership) -> 
 
 
 def test_every_page_is_fit_for_a_phone_and_for_everybody(
-    visit: Callable[[str, str], Page], door: Door, track: Track, tmp_path: Path
+    visit: Callable[[str, str], Page], api_client: ApiClient, track: Track, tmp_path: Path
 ) -> None:
-    public = _submission(door, track, tmp_path, "A method with quite a long name, so that the table must scroll", "1")
+    public = _submission(
+        api_client, track, tmp_path, "A method with quite a long name, so that the table must scroll", "1"
+    )
     add_scores(public, {track.primary_metric: 30.0, "SVMR.R@1.tiou0.7.nms0.5": 40.0}, beats_blind=False)
-    refused = _submission(door, track, tmp_path, "refused", "2")
+    refused = _submission(api_client, track, tmp_path, "refused", "2")
     evaluation = refused.evaluation
     evaluation.problems = [
         {"file": "p.json", "task": "VCMR", "id": 17, "row": 3, "column": None, "message": "expected a number"}
     ]
     evaluation.end(State.FAILED, "refused: the file is not a valid submission")
-    waiting = _submission(door, track, tmp_path, "waiting", "3")
+    waiting = _submission(api_client, track, tmp_path, "waiting", "3")
     run = TrainingRun.objects.create(release=track.release, stage="training", progress=0.4, facts={"loss": 1.2})
     User.objects.update(is_staff=True)  # who may see the training
     paths = [
@@ -75,9 +77,9 @@ def test_every_page_is_fit_for_a_phone_and_for_everybody(
 
 
 def test_the_page_of_a_submission_follows_its_scoring(
-    visit: Callable[[str, str], Page], door: Door, track: Track, tmp_path: Path
+    visit: Callable[[str, str], Page], api_client: ApiClient, track: Track, tmp_path: Path
 ) -> None:
-    submission = _submission(door, track, tmp_path, "mine", "1")
+    submission = _submission(api_client, track, tmp_path, "mine", "1")
     page = visit(submission.get_absolute_url(), "light")
     assert page.get_by_text("Scoring: waiting").is_visible()
     Evaluation.objects.update(state=State.RUNNING, claimed_by="w", heartbeat=submission.created_at, attempt=1)
@@ -87,7 +89,7 @@ def test_the_page_of_a_submission_follows_its_scoring(
     assert page.get_by_role("cell", name="30.00").is_visible()
 
 
-def _submission(door: Door, track: Track, folder: Path, method: str, text: str) -> Submission:
-    status, sent = door.post(track, small_file(folder, text=text), method=method, public="true")
+def _submission(api_client: ApiClient, track: Track, folder: Path, method: str, text: str) -> Submission:
+    status, sent = api_client.post(track, small_file(folder, text=text), method=method, public="true")
     assert status == 201
     return Submission.objects.get(pk=sent["id"])

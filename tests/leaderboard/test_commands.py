@@ -9,10 +9,10 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from benchmark_site.leaderboard.baselines import start_baselines
+from benchmark_site.leaderboard.boards.tracks import create_tracks, open_boards
 from benchmark_site.leaderboard.models import Membership, State, Team, Track, TrainingRun
-from benchmark_site.leaderboard.tokens import authenticate
-from benchmark_site.leaderboard.tracks import create_tracks, open_boards
+from benchmark_site.leaderboard.teams.tokens import authenticate
+from benchmark_site.leaderboard.training.baselines import start_baselines
 from benchmark_site.releases.models import Release
 
 pytestmark = pytest.mark.django_db

@@ -20,15 +20,15 @@ from benchmark_site.leaderboard.models import (
     Track,
     TrainingRun,
 )
-from benchmark_site.leaderboard.tokens import authenticate
-from tests.leaderboard.conftest import Door, add_scores, small_file
+from benchmark_site.leaderboard.teams.tokens import authenticate
+from tests.leaderboard.conftest import ApiClient, add_scores, small_file
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def sent(door: Door, track: Track, tmp_path: Path) -> Submission:
-    return Submission.objects.get(pk=door.post(track, small_file(tmp_path), method="mine")[1]["id"])
+def sent(api_client: ApiClient, track: Track, tmp_path: Path) -> Submission:
+    return Submission.objects.get(pk=api_client.post(track, small_file(tmp_path), method="mine")[1]["id"])
 
 
 def form(sender: Team, **changes: object) -> dict[str, object]:

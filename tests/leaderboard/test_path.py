@@ -14,8 +14,8 @@ from django.test import Client
 
 from benchmark_site.celery import app
 from benchmark_site.leaderboard.models import Evaluation, State, Track
-from benchmark_site.leaderboard.score import score_evaluation
-from tests.leaderboard.conftest import Door
+from benchmark_site.leaderboard.scoring.score import score_evaluation
+from tests.leaderboard.conftest import ApiClient
 
 
 @pytest.fixture
@@ -27,13 +27,13 @@ def worker(transactional_db: None) -> Iterator[None]:
 
 
 def test_a_submission_is_scored_by_a_worker_and_stands_on_the_board(
-    worker: None, track: Track, door: Door, predictions: Callable[..., Path]
+    worker: None, track: Track, api_client: ApiClient, predictions: Callable[..., Path]
 ) -> None:
-    status, sent = door.post(track, predictions(kind="prior"), method="prior <b>", public="true")
+    status, sent = api_client.post(track, predictions(kind="prior"), method="prior <b>", public="true")
     assert status == 201, sent
     assert sent["state"] == "queued"
     deadline = time.monotonic() + 60
-    while (read := door.get(f"submissions/{sent['id']}")[1])["state"] in {"queued", "running"}:
+    while (read := api_client.get(f"submissions/{sent['id']}")[1])["state"] in {"queued", "running"}:
         assert time.monotonic() < deadline, "not scored within a minute"
         time.sleep(0.2)
     assert read["state"] == "done", read["error"]
@@ -46,9 +46,9 @@ def test_a_submission_is_scored_by_a_worker_and_stands_on_the_board(
 
 
 def test_two_workers_score_one_evaluation_once(
-    transactional_db: None, track: Track, door: Door, predictions: Callable[..., Path]
+    transactional_db: None, track: Track, api_client: ApiClient, predictions: Callable[..., Path]
 ) -> None:
-    door.post(track, predictions())
+    api_client.post(track, predictions())
     evaluation = Evaluation.objects.get()
 
     def work() -> None:

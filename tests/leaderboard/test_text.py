@@ -9,8 +9,8 @@ from django.core.exceptions import ValidationError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmark_site.leaderboard.submissions.uploads import suffix
 from benchmark_site.leaderboard.text import plain_text
-from benchmark_site.leaderboard.uploads import suffix
 
 
 @given(st.text(st.characters(categories=["L", "M", "N", "P", "S", "Z"]), max_size=40))

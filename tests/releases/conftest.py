@@ -13,10 +13,10 @@ from django.db import connection
 
 from annotation.models import Answer, Clip, Query, Question, Segment, Subtitle, Video
 from annotation.models.items import content_id
-from benchmark_site.releases.claims import claim
-from benchmark_site.releases.collect import collect
-from benchmark_site.releases.files import write_files
-from benchmark_site.releases.freeze import files_digest, write_and_freeze
+from benchmark_site.jobs.leases import acquire
+from benchmark_site.releases.building.publish import files_digest, publish
+from benchmark_site.releases.building.snapshot import take_snapshot
+from benchmark_site.releases.files.writer import write_files
 from benchmark_site.releases.models import Release, SplitVideo
 from benchmark_site.releases.services import create_release
 from evaluation.release.features import save_features
@@ -58,13 +58,13 @@ def sealed(corpus: Corpus) -> Release:
 
 
 def frozen_without_matching(release: Release) -> Release:
-    token = claim(release.pk) or ""
-    collect(release.pk, token)
+    lease = acquire(Release, release.pk)
+    take_snapshot(lease)
     panel = {"answer_only": {"accuracy": 0.512, "low": 0.4, "high": 0.62}}
     blind = {"before": {"panel": panel}, "after": {"panel": {"answer_only": {**panel["answer_only"], "accuracy": 0.3}}}}
     leaks = {"rows": LEAKS, "proofs": {}, "blocked": [], "comparisons": 2, "files_sha256": audited_digest(release)}
     Release.objects.filter(pk=release.pk).update(step=Release.Step.WRITE, blind=blind, leaks=leaks)
-    write_and_freeze(release.pk, token)
+    publish(lease)
     release.refresh_from_db()
     return release
 

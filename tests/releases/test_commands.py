@@ -11,7 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from annotation.models import Segment
-from benchmark_site.releases.claims import claim
+from benchmark_site.jobs.leases import acquire
 from benchmark_site.releases.models import Release
 from evaluation.release import Release as Reader
 from tests.releases.conftest import ROOT, database_url, small_release
@@ -41,7 +41,7 @@ def test_building_a_frozen_version_again_changes_nothing(frozen, capsys):
 
 
 def test_a_build_that_another_worker_holds_is_left_alone():
-    claim(small_release("demo", "1.0.0").pk)
+    acquire(Release, small_release("demo", "1.0.0").pk)
     assert "another worker" in refused("build_release", "demo", "1.0.0")
 
 

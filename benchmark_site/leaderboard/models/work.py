@@ -1,4 +1,4 @@
-"""Work that a worker claims: the truth about it is the row, a Celery message is only a wake-up."""
+"""Work that a worker leases: the truth about it is the row, a Celery message is only a wake-up."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from benchmark_site.jobs.leases import Leased, available, stale
 
-class Work(models.Model):
-    """A row in work carries who claimed it and a heartbeat, so that a second delivery finds a live claim."""
+_SENT_AT_ONCE = 20
+
+
+class Work(Leased):
+    """A row in work carries who leases it and a heartbeat, so that a second delivery finds a live lease."""
 
     class State(models.TextChoices):
         QUEUED = "queued", "waiting"
@@ -17,10 +21,9 @@ class Work(models.Model):
         FAILED = "failed", "failed"
         CANCELLED = "cancelled", "cancelled"
 
+    STARTED = {"state": State.RUNNING}
+
     state = models.CharField(max_length=9, choices=State, default=State.QUEUED)
-    claimed_by = models.CharField(max_length=100, blank=True, help_text="host, process and claim")
-    heartbeat = models.DateTimeField(null=True, blank=True)
-    attempt = models.PositiveSmallIntegerField(default=0)
     error = models.TextField(blank=True, help_text="the reason, in words for the one who waits")
     log = models.TextField(blank=True, help_text="the end of the child's own output, for the operator")
     queued_at = models.DateTimeField(default=timezone.now)
@@ -47,6 +50,29 @@ class Work(models.Model):
     @property
     def is_finished(self) -> bool:
         return self.state not in UNFINISHED
+
+    @staticmethod
+    def unfinished() -> Q:
+        return Q(state__in=UNFINISHED)
+
+    @classmethod
+    def forgotten(cls) -> list[int]:
+        """Keys of rows whose worker has died, and of the oldest that have waited so long that their message is lost.
+
+        Of a long queue only the oldest: their messages are most likely under way, and each time adds one.
+        """
+        rows = available(cls).order_by("queued_at").values_list("pk", flat=True)
+        waiting = rows.filter(state=State.QUEUED, queued_at__lt=stale())
+        return [*rows.filter(state=State.RUNNING), *waiting[:_SENT_AT_ONCE]]
+
+    def give_up(self) -> None:
+        self.end(State.FAILED, f"given up: the worker stopped in the middle of it {self.attempt} times", self.log)
+
+    def requeue(self, error: str, log: str) -> None:
+        """Put the row back into the queue after a failed attempt (the caller holds its lock)."""
+        self.state, self.claimed_by, self.error, self.log = State.QUEUED, "", error, log
+        self.queued_at = timezone.now()
+        self.save()
 
     def end(self, state: State, error: str = "", log: str = "") -> None:
         """Close the row (the caller holds its lock)."""

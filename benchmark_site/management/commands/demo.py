@@ -14,11 +14,11 @@ from django.db import OperationalError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from benchmark_site import embedded
 from benchmark_site.demo.path import DemoError, Plan, walk
 from benchmark_site.demo.summary import print_summary
-from benchmark_site.processes import die_with_parent
-from benchmark_site.supervisor import READY
+from benchmark_site.local import embedded
+from benchmark_site.local.processes import die_with_parent
+from benchmark_site.local.supervisor import READY
 
 START_TIMEOUT_S = 180
 
@@ -84,7 +84,7 @@ def _start_site(console: Console) -> subprocess.Popen[bytes]:
     log_path.parent.mkdir(exist_ok=True)
     with log_path.open("wb") as log:
         site = subprocess.Popen(
-            [sys.executable, "-m", "benchmark_site.supervisor"],
+            [sys.executable, "-m", "benchmark_site.local.supervisor"],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -9,8 +9,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from benchmark_site import embedded
-from benchmark_site.supervisor import Supervisor
+from benchmark_site.local import embedded
+from benchmark_site.local.supervisor import Supervisor
 
 
 class Command(BaseCommand):

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
 from benchmark_site.leaderboard.models import Membership, Team
-from benchmark_site.leaderboard.tokens import create_token
+from benchmark_site.leaderboard.teams.tokens import create_token
 
 
 class Command(BaseCommand):

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 
-from benchmark_site.releases.build import build_release
+from benchmark_site.releases.building.pipeline import build_release
 from benchmark_site.releases.models import Release
 from benchmark_site.releases.services import create_release, reset_release, waive
 

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import Sum
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
-from benchmark_site.releases.export import ExportError, export
+from benchmark_site.releases.files.export import ExportError, export
 from benchmark_site.releases.models import Release, ReleaseFile
 
 

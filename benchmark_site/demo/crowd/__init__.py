@@ -1,0 +1,1 @@
+"""Simulated annotators, who see the marketplace's pages and the world's script alone."""

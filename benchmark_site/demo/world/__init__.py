@@ -1,0 +1,1 @@
+"""Clips to annotate, procedural and real, and the script of what happens in them."""

@@ -1,0 +1,1 @@
+"""Tracks, ranks, and the public boards."""

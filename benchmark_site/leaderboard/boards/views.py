@@ -1,0 +1,61 @@
+"""The public pages: the list of boards, a board, its exports."""
+
+from __future__ import annotations
+
+from django.db.models import Count, Q
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+
+from benchmark_site.leaderboard.boards.board import Board, read_board
+from benchmark_site.leaderboard.boards.export import board_csv, board_json
+from benchmark_site.leaderboard.models import State, Track, TrainingRun
+
+
+def find_track(slug: str, version: str, task: str, split: str) -> Track:
+    """The track of an address, or 404."""
+    return get_object_or_404(
+        Track.objects.select_related("release"), release__slug=slug, release__version=version, task=task, split=split
+    )
+
+
+def boards(request: HttpRequest) -> HttpResponse:
+    """Every track, newest release first."""
+    scored = Q(submissions__public=True, submissions__evaluations__state=State.DONE)
+    tracks = list(
+        Track.objects.select_related("release").annotate(entries=Count("submissions", filter=scored, distinct=True))
+    )
+    now = timezone.now()
+    context = {"tracks": [(track, track.is_open(now)) for track in tracks]}
+    return render(request, "leaderboard/boards.html", context)
+
+
+def board(request: HttpRequest, slug: str, version: str, task: str, split: str) -> HttpResponse:
+    """One board."""
+    track = find_track(slug, version, task, split)
+    every = "every" in request.GET
+    context = {
+        "board": read_board(track, every),
+        "every": every,
+        "open": track.is_open(timezone.now()),
+        "runs": TrainingRun.objects.filter(release=track.release),
+    }
+    return render(request, "leaderboard/board.html", context)
+
+
+def export_csv(request: HttpRequest, slug: str, version: str, task: str, split: str) -> HttpResponse:
+    """The board as CSV; `?every` as on the page."""
+    found = _board(request, slug, version, task, split)
+    response = HttpResponse(board_csv(found), content_type="text/csv; charset=utf-8")
+    name = found.track.path.replace("/", "-")
+    response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
+    return response
+
+
+def export_json(request: HttpRequest, slug: str, version: str, task: str, split: str) -> HttpResponse:
+    """The board as JSON; `?every` as on the page."""
+    return JsonResponse(board_json(_board(request, slug, version, task, split)))
+
+
+def _board(request: HttpRequest, slug: str, version: str, task: str, split: str) -> Board:
+    return read_board(find_track(slug, version, task, split), "every" in request.GET)

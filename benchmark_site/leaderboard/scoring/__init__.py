@@ -1,0 +1,1 @@
+"""From a submission to its scores, and what of them may be told."""

@@ -1,0 +1,121 @@
+"""One scoring: lease the row, run the evaluator in a child process, save results and "done" together."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+from django.db import transaction
+
+import evaluation as evaluator
+from benchmark_site.jobs import child_process
+from benchmark_site.jobs.enqueue import enqueue
+from benchmark_site.jobs.leases import MAX_ATTEMPTS, LeaseLost, acquire, heartbeat, locked
+from benchmark_site.leaderboard.models import Evaluation, Score, State, Submission
+from benchmark_site.leaderboard.scoring.report import Report, ReportError, read_report
+from benchmark_site.leaderboard.task_names import SCORE
+
+LIMITS = child_process.Limits(memory_bytes=4 * 2**30, cpu_s=900, file_bytes=64 * 2**20, open_files=256)
+WALL_S = 1800
+_REFUSED = 2
+_SEED = 0
+
+
+def queue_evaluation(submission: Submission) -> Evaluation:
+    """Create an evaluation by the evaluator of today and tell a worker once this transaction is through."""
+    row = Evaluation.objects.create(
+        submission=submission,
+        evaluator_version=evaluator.__version__,
+        manifest_sha256=submission.track.release.sha256,
+    )
+    enqueue(SCORE, evaluation_id=row.pk)
+    return row
+
+
+def score_evaluation(pk: int) -> None:
+    """Score one evaluation to its end; does nothing where another worker has it or it has ended."""
+    row = acquire(Evaluation, pk)
+    if row is None:
+        return
+    with tempfile.TemporaryDirectory(prefix="score-") as scratch:
+        report, log = Path(scratch) / "report.json", Path(scratch) / "log.txt"
+        try:
+            ended = child_process.run(
+                _command(row.submission, report), log, alive=lambda: heartbeat(row), wall_s=WALL_S, limits=LIMITS
+            )
+            with locked(row) as mine:
+                _finish(mine, ended, report)
+        except LeaseLost:  # cancelled or taken over, perhaps at the last moment: that worker's word counts
+            return
+
+
+def rescore(submission: Submission) -> Evaluation:
+    """Queue another evaluation. Raises IntegrityError where this evaluator has scored it, or one is under way."""
+    with transaction.atomic():
+        Submission.objects.filter(pk=submission.pk).update(counts=True)
+        return queue_evaluation(submission)
+
+
+def _command(submission: Submission, report: Path) -> list[str]:
+    track = submission.track
+    # A check of SVMR lists names every row of a wrong video, and a refused file costs no try.
+    withheld = ["--withheld"] if track.hides_truth and not submission.baseline else []
+    return [
+        sys.executable, "-m", "evaluation", "score", str(track.release.folder), submission.file.path,
+        "--task", track.task, "--split", track.split, "--seed", str(_SEED), "--json", str(report), *withheld,
+    ]  # fmt: skip
+
+
+def _finish(row: Evaluation, ended: child_process.Ended, written: Path) -> None:
+    if ended.status not in (0, _REFUSED) or ended.out_of_time:
+        _fail(row, ended)
+        return
+    try:
+        report, whole = read_report(written)
+    except ReportError as error:
+        # Status 2 without a report: the release, not the submission, could not be read.
+        row.end(State.FAILED, f"the scoring failed: {error}", ended.log)
+        return
+    if report.refused:
+        name = row.submission.file_name
+        row.problems = [{**problem, "file": name} for problem in whole["refused"]]
+        row.end(State.FAILED, "refused: the file is not a valid submission, see its problems")
+        return
+    mismatch = _mismatch(row, report)
+    if mismatch:
+        row.end(State.FAILED, f"the scoring failed: {mismatch}", ended.log)
+        return
+    Score.objects.bulk_create(
+        Score(
+            evaluation=row, key=metric.key, value=metric.value, low=metric.low, high=metric.high, n=metric.n,
+            blind=metric.blind, beats_blind=metric.beats_blind,
+        )
+        for metric in report.metrics
+    )  # fmt: skip
+    row.report, row.evaluator_version = whole, report.evaluator_version
+    row.end(State.DONE)
+
+
+def _fail(row: Evaluation, ended: child_process.Ended) -> None:
+    """A kill from outside may be the machine's fault and is tried again; everything else would only repeat."""
+    reason = ended.reason("the scorer")
+    killed = ended.status == -signal.SIGKILL and not ended.out_of_time
+    if killed and row.attempt < MAX_ATTEMPTS:
+        row.requeue(reason, ended.log)
+        enqueue(SCORE, evaluation_id=row.pk)
+        return
+    times = f", {row.attempt} times" if killed else ""
+    row.end(State.FAILED, f"the scoring failed: {reason}{times}", ended.log)
+
+
+def _mismatch(row: Evaluation, report: Report) -> str:
+    """What was scored must be what was sent, against what was frozen."""
+    if report.predictions_sha256 != row.submission.sha256:
+        return "the stored file is no longer the one that was sent"
+    if report.manifest_sha256 != row.manifest_sha256:
+        return "the release on the disk is not the frozen one"
+    if (report.task, report.split) != (row.submission.track.task, row.submission.track.split):
+        return "the evaluator scored another track"
+    return ""

@@ -1,0 +1,103 @@
+"""What may still be submitted. Results are learnt by people, whatever their teams are called: people are counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.contrib.auth.models import User
+from django.db.models import Q, QuerySet
+
+from benchmark_site.leaderboard.api_errors import ApiError
+from benchmark_site.leaderboard.models import Submission, Team, Track
+
+DAY = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class Quota:
+    """What a team may still submit to a track: as much as the member (`person`) who has the least left.
+
+    `teams` are those whose submissions used it; `next_slot` is None where the total is used up.
+    """
+
+    per_day: int
+    total: int
+    used_day: int
+    used_total: int
+    next_slot: datetime | None
+    person: str = ""
+    teams: tuple[str, ...] = ()
+
+    @property
+    def left(self) -> int:
+        return max(0, min(self.per_day - self.used_day, self.total - self.used_total))
+
+
+def quota(team: Team, track: Track, now: datetime) -> Quota:
+    """Count what counts, over any 24 hours and in all, also on tracks with the same hidden items.
+
+    A submission needs a free try of every member, since all of them learn its result. The team's own submissions are
+    among those of each of its members, so the limit of the team needs no count of its own. A baselines' team has no
+    limit: it holds the full copy of the release, so no score tells it anything.
+    """
+    people = [] if team.baseline else team.members.order_by("pk")
+    quotas = [_quota_of(person, track, now) for person in people]  # type: ignore[arg-type]
+    return max(quotas, key=_scarcity, default=Quota(track.per_day, track.total, 0, 0, now))
+
+
+def check_quota(team: Team, track: Track, now: datetime) -> None:
+    """Raise ApiError where somebody in the team has no try left: whose, which teams used them, when the next opens."""
+    found = quota(team, track, now)
+    if found.left:
+        return
+    where = f"of {found.person}, sent for {', '.join(found.teams)},"
+    facts = {"person": found.person, "teams": list(found.teams)}
+    if found.next_slot is None:
+        message = f"all {found.total} submissions {where} are used"
+        raise ApiError("track", "quota_total", message, status=429, **facts)
+    message = (
+        f"{found.used_day} of {found.per_day} submissions {where} in 24 hours are used; "
+        f"the next slot opens at {found.next_slot:%Y-%m-%d %H:%M:%S} UTC"
+    )
+    raise ApiError("track", "quota_day", message, status=429, next_slot=found.next_slot.isoformat(), **facts)
+
+
+def sent_by(people: Iterable[User], tracks: QuerySet[Track]) -> QuerySet[Submission]:
+    """What these people know the results of: sent by a team that one of them is in now, or was in then."""
+    people = list(people)
+    theirs = Submission.objects.filter(Q(people__in=people) | Q(team__members__in=people))
+    return Submission.objects.filter(pk__in=theirs.values("pk"), track__in=tracks, baseline=False)
+
+
+def lock_people(team: Team) -> Sequence[User]:
+    """The members of a team, locked with it until the transaction ends.
+
+    The race: posts from two teams of one person would both count that person's tries before either inserts; the second
+    waits here for the first. The team comes first, and its full lock keeps memberships (their foreign key) from coming
+    in meanwhile; then the people by key, so that two posts that share several never wait for each other in a circle.
+    """
+    Team.objects.select_for_update().get(pk=team.pk)
+    members = User.objects.filter(memberships__team=team).order_by("pk")
+    return list(members.select_for_update(no_key=True, of=("self",)))
+
+
+def _quota_of(person: User, track: Track, now: datetime) -> Quota:
+    counted = sent_by([person], track.kin()).filter(counts=True).order_by("-created_at")
+    sent = counted.values_list("created_at", "team__name")
+    times = [at for at, _ in sent]
+    recent = [at for at in times if at > now - DAY]
+    next_slot: datetime | None = now
+    if len(times) >= track.total:
+        next_slot = None
+    elif len(recent) >= track.per_day:
+        # With the window full, the slot opens when the per_day-th newest leaves it (a limit may have been lowered).
+        next_slot = recent[track.per_day - 1] + DAY
+    teams = tuple(sorted({name for _, name in sent}))
+    return Quota(track.per_day, track.total, len(recent), len(times), next_slot, person.get_username(), teams)
+
+
+def _scarcity(quota: Quota) -> tuple[bool, float, int]:
+    """The larger, the less is left."""
+    return quota.next_slot is None, quota.next_slot.timestamp() if quota.next_slot else 0.0, -quota.left

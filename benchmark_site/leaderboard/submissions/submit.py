@@ -1,0 +1,115 @@
+"""Submitting: who may submit now, and how a file becomes a submission."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
+from django.core.files.storage import default_storage
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from benchmark_site.leaderboard.api_errors import ApiError
+from benchmark_site.leaderboard.models import Evaluation, State, Submission, Team, Track
+from benchmark_site.leaderboard.quota import DAY, check_quota, lock_people, sent_by
+from benchmark_site.leaderboard.refusals import Refusal
+from benchmark_site.leaderboard.score import queue_evaluation
+from benchmark_site.leaderboard.visibility import check_may_show
+
+# Failed and cancelled submissions eat no quota, but each is a file on the disk and a run of the scorer.
+MOST_ATTEMPTS_A_DAY = 100
+_LONGEST_FILE_NAME = 100
+
+
+def check_may_submit(team: Team, track: Track, now: datetime) -> None:
+    """Raise ApiError where the track is closed or somebody in the team has used up the tries."""
+    if now < track.opens_at:
+        raise ApiError("track", "not_open", f"{track.path} opens at {track.opens_at:%Y-%m-%d %H:%M} UTC", status=403)
+    if not track.is_open(now):
+        raise ApiError("track", "closed", f"{track.path} closed at {track.closes_at:%Y-%m-%d %H:%M} UTC", status=403)
+    check_quota(team, track, now)
+    recent = sent_by(team.members.all(), Track.objects.filter(pk=track.pk)).filter(created_at__gt=now - DAY)  # type: ignore[arg-type]
+    attempts = recent.count()
+    if attempts >= MOST_ATTEMPTS_A_DAY:
+        raise ApiError("track", "attempts", f"{attempts} attempts in 24 hours, failed ones included", status=429)
+
+
+def create_submission(
+    team: Team, track: Track, user: AbstractBaseUser | AnonymousUser, form: SubmissionForm, file: uploads.Upload
+) -> Submission:
+    """Keep the file, create the submission and queue its first evaluation.
+
+    Raises ApiError naming the field: the form's errors, the track's dates and quota, a file that is already there.
+    """
+    check_form(form)
+    submission: Submission = form.save(commit=False)
+    submission.team, submission.track, submission.created_by = team, track, user  # type: ignore[assignment]
+    submission.sha256, submission.size = file.sha256, file.size or 0
+    submission.file_name = _shown_name(file.name or "")
+    if team.baseline:
+        submission.baseline = submission.public = True
+    # The file is put in place before the lock: moving a gigabyte may take a while.
+    place = f"submissions/{track.path.replace('/', '-')}/{submission.pk}{uploads.suffix(file.name or '')}"
+    submission.file.name = default_storage.save(place, file)
+    try:
+        with transaction.atomic():
+            people = lock_people(team)
+            submission.created_at = timezone.now()
+            check_may_submit(team, track, submission.created_at)
+            if submission.public and not submission.baseline:
+                check_may_show(submission)
+            _check_new(submission, people)
+            submission.save(force_insert=True)
+            submission.people.set(people)
+            queue_evaluation(submission)
+    except BaseException:
+        default_storage.delete(submission.file.name)
+        raise
+    return submission
+
+
+def check_form(form: SubmissionForm) -> None:
+    """Raise the form's first error as a ApiError."""
+    for field, errors in form.errors.as_data().items():
+        raise ApiError(field, errors[0].code or "invalid", " ".join(errors[0].messages))
+
+
+def check_sha256(declared: str, file: uploads.Upload) -> None:
+    """Compare what arrived with what the sender says it sent."""
+    if declared and declared.strip().lower() != file.sha256:
+        raise ApiError(
+            "sha256", "sha256_differs", f"{file.size:,} bytes with sha256 {file.sha256} arrived: send the file again"
+        )
+
+
+def cancel(submission: Submission) -> None:
+    """Stop its unfinished evaluation; a running scorer notices at its next heartbeat."""
+    with transaction.atomic():
+        waiting = Evaluation.objects.select_for_update().filter(submission=submission)
+        evaluation = waiting.filter(state__in=[State.QUEUED, State.RUNNING]).first()
+        if evaluation is None:
+            raise ApiError("submission", "finished", "it is finished: there is nothing to cancel", status=409)
+        evaluation.end(State.CANCELLED)
+
+
+def _check_new(submission: Submission, people: Sequence[User]) -> None:
+    """One file is one submission, whichever of a person's teams it comes from: the others would only be more tries."""
+    same = Submission.objects.filter(track=submission.track, sha256=submission.sha256, counts=True)
+    theirs = sent_by(people, Track.objects.filter(pk=submission.track_id)).values("pk")
+    earlier = same.filter(Q(team=submission.team) | Q(pk__in=theirs)).select_related("team").first()
+    if earlier:
+        raise ApiError(
+            "file",
+            "duplicate",
+            f"this file is already submission {earlier.pk} ({earlier.method}) of {earlier.team}",
+            status=409,
+            submission=str(earlier.pk),
+        )
+
+
+def _shown_name(name: str) -> str:
+    visible = "".join(character for character in name if unicodedata.category(character)[0] != "C")
+    return visible[:_LONGEST_FILE_NAME] or "predictions"

@@ -1,0 +1,157 @@
+"""Submitting by form, and the pages of what was submitted."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
+from django.views.decorators.http import require_POST
+
+from benchmark_site.leaderboard import uploads
+from benchmark_site.leaderboard.board_views import find_track
+from benchmark_site.leaderboard.forms import UploadForm
+from benchmark_site.leaderboard.models import Submission, Team, Track
+from benchmark_site.leaderboard.quota import quota
+from benchmark_site.leaderboard.refusals import Refusal
+from benchmark_site.leaderboard.shown import digits, shown_breakdowns, shown_notes, shown_report, shown_scores
+from benchmark_site.leaderboard.submit import cancel, check_form, check_may_submit, create_submission
+from benchmark_site.leaderboard.visibility import set_public, visible_to
+
+_PAGE = 50
+
+
+@csrf_exempt  # the upload must be read by our own handler before the token in its fields can be checked
+@login_required
+def submit(request: HttpRequest, slug: str, version: str, task: str, split: str) -> HttpResponse:
+    """Upload a file of predictions for one of the user's teams."""
+    track = find_track(slug, version, task, split)
+    teams = Team.objects.filter(memberships__user=request.user.pk)
+    if not teams:
+        messages.info(request, "Create a team first: its name stands on the board.")
+        return redirect("teams")
+    if request.method != "POST":
+        return _submit_page(request, track, UploadForm(teams=teams), 200)
+    try:
+        fields, file = uploads.receive(request)
+    except ApiError as refusal:
+        uploads.drain(request, known=True)
+        form = UploadForm({}, teams=teams)
+        form.full_clean()
+        form.errors.clear()
+        form.add_error("file", refusal.message)
+        return _submit_page(request, track, form, refusal.status)
+    request.META["HTTP_X_CSRFTOKEN"] = fields.get("csrfmiddlewaretoken", "")
+    with file:
+        return _submit_checked(request, track, UploadForm(fields, {"file": file}, teams=teams), file)
+
+
+@csrf_protect
+def _submit_checked(request: HttpRequest, track: Track, form: UploadForm, file: uploads.Upload) -> HttpResponse:
+    try:
+        check_form(form)
+        team: Team = form.cleaned_data["team"]
+        check_may_submit(team, track, timezone.now())
+        submission = create_submission(team, track, request.user, form, file)
+    except ApiError as refusal:
+        if refusal.field not in form.errors:
+            form.add_error(refusal.field if refusal.field in form.fields else None, refusal.message)
+        return _submit_page(request, track, form, refusal.status)
+    return redirect(submission)
+
+
+@login_required
+def submissions(request: HttpRequest) -> HttpResponse:
+    """Everything of the user's teams, and what each may still submit."""
+    teams = list(Team.objects.filter(memberships__user=request.user.pk))
+    now = timezone.now()
+    sent = (
+        Submission.objects.filter(team__in=teams)
+        .select_related("team", "track__release")
+        .prefetch_related("evaluations")
+    )
+    tracks = [track for track in Track.objects.select_related("release") if track.is_open(now)]
+    context = {
+        "page": Paginator(sent, _PAGE).get_page(request.GET.get("page")),
+        "quotas": [(track, team, quota(team, track, now)) for track in tracks for team in teams],
+        "teams": teams,
+    }
+    return render(request, "leaderboard/submissions.html", context)
+
+
+def submission(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """State, problems, scores; the page asks again while the scoring is under way."""
+    found = get_object_or_404(visible_to(request.user), pk=pk)
+    evaluation = found.shown_evaluation
+    own = _is_own(request, found)
+    context: dict[str, Any] = {
+        "submission": found,
+        "evaluation": evaluation,
+        "own": own,
+        "scores": disclosed_scores(evaluation),
+        "breakdowns": disclosed_breakdowns(evaluation),
+        "notes": disclosed_notes(evaluation),
+        "digits": digits(found.track),
+    }
+    part = request.headers.get("HX-Request") == "true"
+    return render(request, "leaderboard/_submission_state.html" if part else "leaderboard/submission.html", context)
+
+
+@require_POST
+@login_required
+def cancel_submission(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Stop the scoring of an own submission."""
+    found = _own_or_404(request, pk)
+    try:
+        cancel(found)
+    except ApiError as refusal:
+        messages.error(request, refusal.message)
+    return redirect(found)
+
+
+@require_POST
+@login_required
+def publish(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Show an own submission on the board, or take it back."""
+    found = _own_or_404(request, pk)
+    try:
+        set_public(found, request.POST.get("public") == "yes")
+    except ApiError as refusal:
+        messages.error(request, refusal.message)
+    return redirect(found)
+
+
+def report(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """The evaluator's report as JSON; where the truth is hidden, what the track shows of it."""
+    found = get_object_or_404(visible_to(request.user), pk=pk)
+    response = JsonResponse(shown_report(found.shown_evaluation))
+    response["Content-Disposition"] = f'attachment; filename="{found.pk}.json"'
+    return response
+
+
+def _submit_page(request: HttpRequest, track: Track, form: UploadForm, status: int) -> HttpResponse:
+    now = timezone.now()
+    teams = Team.objects.filter(memberships__user=request.user.pk)
+    context = {
+        "track": track,
+        "form": form,
+        "open": track.is_open(now),
+        "quotas": [(team, quota(team, track, now)) for team in teams],
+        "max_bytes": uploads.max_bytes(),
+    }
+    return render(request, "leaderboard/submit.html", context, status=status)
+
+
+def _is_own(request: HttpRequest, found: Submission) -> bool:
+    member = found.team.memberships.filter(user=request.user.pk).exists()
+    return member or bool(getattr(request.user, "is_staff", False))
+
+
+def _own_or_404(request: HttpRequest, pk: uuid.UUID) -> Submission:
+    return get_object_or_404(Submission, pk=pk, team__memberships__user=request.user.pk)

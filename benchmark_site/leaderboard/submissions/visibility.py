@@ -1,0 +1,58 @@
+"""Who sees a submission: its team shows it or takes it back; what the organiser hides, the team cannot show."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.db.models import F, Q, QuerySet
+from django.utils import timezone
+
+from benchmark_site.leaderboard.api_errors import ApiError
+from benchmark_site.leaderboard.models import State, Submission
+
+
+def set_public(submission: Submission, public: bool) -> None:
+    """Show it on the board, or take it back. Raises ApiError for a baseline, and for one that the organiser hides."""
+    if submission.baseline and not public:
+        raise Refusal("public", "baseline", "baselines are always public", status=409)
+    if public:
+        check_may_show(submission)
+    # Conditional, because the organiser may hide it after it was read.
+    if not Submission.objects.filter(pk=submission.pk, hidden_at__isnull=True).update(public=public):
+        raise ApiError("public", "hidden", "the organiser has hidden it and alone can show it again", status=409)
+
+
+def check_may_show(submission: Submission) -> None:
+    """Raise Refusal while the organiser hides something of the team on this track.
+
+    The same predictions with one more blank are another file, and would undo the hiding.
+    """
+    if Submission.objects.filter(team=submission.team, track=submission.track, hidden_at__isnull=False).exists():
+        raise Refusal(
+            "public",
+            "hidden",
+            "the organiser hides a submission of this team here: ask before showing another",
+            status=409,
+        )
+
+
+def hide(submissions: QuerySet[Submission], reason: str, organiser: AbstractBaseUser | AnonymousUser) -> int:
+    """Take them off every board and page but their own team's, which reads the reason. Returns how many."""
+    return submissions.filter(hidden_at__isnull=True).update(
+        public=False, hidden_reason=reason, hidden_by=organiser.pk, hidden_at=timezone.now()
+    )
+
+
+def unhide(submissions: QuerySet[Submission]) -> int:
+    """Give them back to their teams: private until the team shows them; baselines are public at once."""
+    return submissions.filter(hidden_at__isnull=False).update(
+        public=F("baseline"), hidden_reason="", hidden_by=None, hidden_at=None
+    )
+
+
+def visible_to(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Submission]:
+    """Public ones that have a score, and everything of the user's own teams; staff see all."""
+    submissions = Submission.objects.select_related("team", "track__release")
+    if getattr(user, "is_staff", False):
+        return submissions
+    own = Q(team__memberships__user=user.pk) if user.pk else Q(pk__isnull=True)
+    return submissions.filter(Q(public=True, evaluations__state=State.DONE) | own).distinct()

@@ -1,0 +1,1 @@
+"""The platform's own systems: trained, and submitted like everybody's."""

@@ -1,0 +1,1 @@
+"""Everything that one machine needs: embedded services, and the processes of the site."""

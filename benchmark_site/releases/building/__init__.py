@@ -1,0 +1,1 @@
+"""A build, step by step; workers and commands only (torch)."""

@@ -1,0 +1,81 @@
+"""The matching of a release, fold by fold: every idle worker takes one, and a killed build goes on where it stood.
+
+The builder works through the folds from the first to the last, the tasks it queues begin with the last; a lock on each
+fold's file lets the one wait where another is at work, so each fold is matched once. The folder must be shared by the
+workers (MEDIA_ROOT is); a worker that does not see it does nothing.
+
+Loads torch: workers and commands only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from adversarial.borrow import Settings
+from adversarial.folds import gather, plan, run_fold
+from adversarial.items import read_rows, write_rows
+from benchmark_site.releases import tasks
+from benchmark_site.releases.files import SECRET_FOLDER
+from benchmark_site.releases.models import Release
+from benchmark_site.releases.task_names import MATCH_FOLD
+
+Row = dict[str, Any]
+
+logger = logging.getLogger(__name__)
+
+
+def match_in_folds(release: Release, rows: Sequence[Row], replace: int) -> tuple[list[Row], Row]:
+    """The rows and the report of adversarial.pipeline.match_items. Raises ItemError."""
+    text = json.dumps(list(rows), ensure_ascii=False, sort_keys=True)
+    work = _folder(release.pk) / hashlib.sha256(text.encode()).hexdigest()[:16]
+    _forget_others(work)
+    work.parent.mkdir(SECRET_FOLDER, parents=True, exist_ok=True)  # the right answers of test lie in it
+    work.mkdir(exist_ok=True)
+    questions, folds = work / "questions.jsonl", work / "folds"
+    if not questions.exists():
+        write_rows(questions, rows)
+    count = plan(questions, folds, Settings(replace=replace, seed=release.seed, order_key=_order_key(release)))
+    if count > 1:
+        transaction.on_commit(lambda: _queue(release.pk, count))
+    for fold in range(count):
+        run_fold(folds, fold)
+    report = gather(folds, work / "items.jsonl")
+    return read_rows(work / "items.jsonl"), report
+
+
+def match_one(release_id: int, fold: int) -> None:
+    """Match one fold of a release at work; does nothing where it is done, or not wanted any more."""
+    for planned in _folder(release_id).glob("*/folds/plan.json"):
+        try:
+            run_fold(planned.parent, fold)
+        except FileNotFoundError:  # the builder finished, and forgot the folder, while this one waited for the lock
+            logger.info("release %s: fold %s is done", release_id, fold)
+
+
+def _order_key(release: Release) -> str:
+    """Ids and seed are public; the order of the options must not follow from them."""
+    return hashlib.sha256(f"order of options\n{release.seal}".encode()).hexdigest()
+
+
+def forget(release_id: int) -> None:
+    """Delete what the folds of a release left."""
+    shutil.rmtree(_folder(release_id), ignore_errors=True)
+
+
+def _folder(release_id: int) -> Path:
+    return Path(settings.MEDIA_ROOT) / "matching" / str(release_id)
+
+
+def _forget_others(work: Path) -> None:
+    """Delete the folds of an earlier attempt on other questions."""
+    for left_over in work.parent.glob("*"):
+        if left_over != work:
+            shutil.rmtree(left_over, ignore_errors=True)

@@ -1,0 +1,111 @@
+"""Second step of a build: adversarial negatives inside each split, and the audit before and after.
+
+Loads torch: workers and commands only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from adversarial.audit import audit_items
+from adversarial.cues import suspects
+from adversarial.items import ItemError, parse_rows
+from benchmark_site.releases import gate
+from benchmark_site.releases.carry import Carried, carried
+from benchmark_site.releases.claims import held
+from benchmark_site.releases.errors import Refused
+from benchmark_site.releases.folds import forget, match_in_folds
+from benchmark_site.releases.models import Item, Negative, Release
+from benchmark_site.releases.seal import HIDDEN
+
+REPLACED = 1  # written negatives of three that are replaced (paper, section 4.2)
+
+Row = dict[str, Any]
+
+
+def match_negatives(lease: Release) -> None:
+    """Replace one written negative of each question, measure blind accuracy. Raises BuildError by the quality gate."""
+    release = Release.objects.get(pk=lease.pk)
+    questions = list(release.items.filter(kind=Item.Kind.QA).select_related("video").order_by("public_id"))
+    report: Row = {}
+    blind: Row = {}
+    negatives: list[Negative] = []
+    found: list[Row] = []
+    if questions:
+        sealed = release.hidden == Release.Hidden.SEALED
+        known = carried(release, questions)
+        try:
+            matched, report = match_in_folds(release, _rows(questions, known, sealed=sealed), REPLACED)
+        except ItemError as error:
+            raise BuildError(f"negatives: {error}") from error
+        matched += known.rows
+        blind = _blind(matched, release.seed)
+        found = suspects(parse_rows(matched), matched)
+        negatives = _apply(questions, matched)
+    for item in checks.copied_into_labelled(questions):  # by the options that were borrowed: it can be looked up now
+        item.published = False
+    published = [item for item in questions if item.published]
+    quality = gate.check_matched(release, published, negatives, found)
+    gate.refuse_blocked(quality)
+    with held(release_id, token) as release:
+        Item.objects.bulk_update(questions, ["options", "answer_index", "published"], batch_size=1000)
+        Negative.objects.bulk_create(negatives, batch_size=1000)
+        release.matching, release.blind = report, blind
+        release.quality = sorted([*release.quality, *quality], key=lambda row: row["id"])
+        release.step = Release.Step.AUDIT
+        release.save(update_fields=["matching", "blind", "quality", "step"])
+    forget(lease.pk)
+
+
+def _blind(matched: list[Row], seed: int) -> Row:
+    """The audit of the written and of the matched options; with too few questions, empty panels and the reason.
+
+    Of labelled splits alone, whose exact figures everybody may read; the leak audit tries the hidden one.
+    """
+    labelled = [row for row in matched if row["fold"] != HIDDEN]
+    try:
+        after = audit_items(labelled, seed=seed)
+    except ItemError as error:
+        refused = {"panel": {}, "refused": str(error)}
+        return {"before": refused, "after": refused}
+    return {"before": after.pop("before", after), "after": after}
+
+
+def _rows(questions: Sequence[Item], known: Carried, *, sealed: bool) -> list[Row]:
+    """What is to be matched: without the carried questions and without the reserve that would give something away."""
+    return [
+        {
+            "qid": item.public_id,
+            "video_id": item.video.public_id,
+            "question": item.text,
+            "answers": item.options,
+            "answer_idx": item.answer_index,
+            "fold": item.split,
+            **({"reserve": not item.published} if sealed and item.split == HIDDEN else {}),
+        }
+        for item in questions
+        if known.leaves(item)
+    ]
+
+
+def _apply(questions: Sequence[Item], matched: Sequence[Row]) -> list[Negative]:
+    """Give the items their new options; the unsaved negatives among them."""
+    by_qid = {item.public_id: item for item in questions}
+    negatives = []
+    for row in matched:
+        item = by_qid[row["qid"]]
+        item.options, item.answer_index = row["answers"], row["answer_idx"]
+        negatives += [
+            Negative(
+                item=item,
+                option=place,
+                source=by_qid[option["source_qid"]],
+                relevance=option["relevance"],
+                similarity=option["similarity"],
+                replaced=option["replaced"],
+            )
+            for place, option in enumerate(row["options"])
+            if option["source"] == "matched"
+        ]
+    return negatives

@@ -1,0 +1,104 @@
+"""First step of a build: check what was accepted, give every video its split, snapshot the items."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+
+from django.db import connection
+
+from annotation.models import Clip, Query, Question, Segment
+from annotation.review.text_rules import normalise
+from benchmark_site.releases import gate
+from benchmark_site.releases.claims import held
+from benchmark_site.releases.errors import Refused
+from benchmark_site.releases.models import Item, Release, SplitVideo
+from benchmark_site.releases.quality import checks
+from benchmark_site.releases.split.seal import seal
+from benchmark_site.releases.split.video_split import SplitError, place_videos
+
+
+def take_snapshot(lease: Release) -> None:
+    """Write the items of a release, or none. Raises BuildError where the quality gate or the split says no."""
+    quality: list[checks.Row] = []
+    try:
+        with held(release_id, token) as release:
+            release.items.all().delete()  # of a snapshot that another release's freezing has overtaken
+            items = _accepted(release)
+            if not items:
+                raise BuildError("nothing has been accepted yet: no query, no question")
+            quality += checks.check_accepted(items)
+            checks.refuse_blocked(quality)
+            for item in items:  # what the checks tolerate
+                item.end = min(item.end, item.duration)
+            _split(release, items)
+            copies = checks.copied_into_labelled(items)
+            quality.append(checks.found_copies(copies, items))
+            left_out = set(map(id, copies))
+            items = seal(release, [item for item in items if id(item) not in left_out])
+            quality.append(checks.check_splits(items))
+            checks.refuse_blocked(quality)
+            Item.objects.bulk_create(items, batch_size=1000)
+            release.quality = quality
+            release.frozen_before = Release.objects.filter(state=Release.State.FROZEN).count()
+            release.step = Release.Step.MATCH
+            release.save(update_fields=["quality", "frozen_before", "step"])
+    except Refused:  # the transaction is gone with all it wrote; the report of the gate stays
+        with held(release_id, token) as release:
+            release.quality = quality
+            release.save(update_fields=["quality"])
+        raise
+
+
+def _accepted(release: Release) -> list[Item]:
+    """Unsaved items of everything accepted, in the order of kind and public id."""
+    place = "segment__clip__video"
+    queries = Query.objects.select_related(place).order_by("public_id")
+    questions = Question.objects.select_related(place).prefetch_related("answers").order_by("public_id")
+    items = [_item(release, Item.Kind.MOMENT, query, type=query.type) for query in queries]
+    for question in questions:
+        answers = [(normalise(answer.text), answer.correct) for answer in question.answers.all()]
+        # The form asks for the right answer first; in the order of hashes its place tells nothing.
+        answers.sort(key=lambda answer: hashlib.sha256(f"{question.public_id}\x1f{answer[0]}".encode()).digest())
+        right = [place for place, (_, correct) in enumerate(answers) if correct]
+        options = [text for text, _ in answers]
+        items.append(_item(release, Item.Kind.QA, question, options=options, answer_index=right[0] if right else None))
+    return items
+
+
+def _item(release: Release, kind: Item.Kind, row: Query | Question, **fields: object) -> Item:
+    segment: Segment = row.segment
+    return Item(
+        release=release,
+        kind=kind,
+        public_id=row.public_id,
+        video=segment.clip.video,
+        vid_name=segment.clip.name,
+        duration=round(segment.clip.duration, 3),
+        start=round(segment.start, 3),
+        end=round(segment.end, 3),
+        text=normalise(row.text),
+        **fields,
+    )
+
+
+def _split(release: Release, items: list[Item]) -> None:
+    """Set the split of every item; new videos enter the ledger. Raises BuildError."""
+    with connection.cursor() as cursor:
+        # Two releases that meet the same new video must not place it twice: one waits, then sees the ledger.
+        cursor.execute("LOCK TABLE releases_splitvideo IN SHARE ROW EXCLUSIVE MODE")
+    videos = {item.video.public_id: item.video for item in items}
+    clips = Counter(Clip.objects.filter(video__in=videos.values()).values_list("video__public_id", flat=True))
+    counts = Counter((item.video.public_id, item.kind) for item in items)
+    loads = {name: (clips[name], counts[name, Item.Kind.MOMENT], counts[name, Item.Kind.QA]) for name in videos}
+    ledger = dict(SplitVideo.objects.values_list("video__public_id", "split"))
+    try:
+        placed = place_videos(loads, ledger)
+    except SplitError as error:
+        raise BuildError(str(error)) from error
+    SplitVideo.objects.bulk_create(
+        SplitVideo(video=videos[name], split=split, release=release) for name, split in placed.items()
+    )
+    ledger.update(placed)
+    for item in items:
+        item.split = ledger[item.video.public_id]

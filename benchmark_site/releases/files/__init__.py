@@ -1,0 +1,1 @@
+"""The directory of a release, written and handed out."""

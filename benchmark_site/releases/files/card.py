@@ -1,0 +1,111 @@
+"""README.md of a release: what it holds, in numbers, how far it can be guessed, and how to read it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from annotation.models import Clip
+from benchmark_site.releases.leak_table import LeakRow, proofs, public_rows, waived
+from benchmark_site.releases.models import Item, Release, Split
+from benchmark_site.releases.quality.leak_table import LeakRow, leak_rows, proofs, waived
+
+SEALED = """- The hidden split is **sealed**: a clip of test serves one task. What was collected about it for the other
+  task is never published; the wrong answers that test questions borrow come from there, each once. Published and
+  reserve: {counts}."""
+SHARED = """- The hidden split is **shared**: clips of test serve both tasks, and wrong answers are borrowed inside the
+  split. Who reads the files of both tasks knows more than either tells: see the figures below."""
+
+
+def card(release: Release, items: Sequence[Item], clips: Sequence[Clip]) -> str:
+    """The card in Markdown. It is part of what is hashed: no date, no host."""
+    sources = sorted(
+        {(clip.video.title or clip.video.public_id, clip.video.source, clip.video.licence) for clip in clips}
+    )
+    licences = Counter(licence or "not stated" for _, _, licence in sources)
+    return f"""# {release.slug} {release.version}
+
+Moment queries and multiple-choice questions about short video clips, in the release format `hero-bench-release/2`.
+
+{_counts(items, clips)}
+
+- A video lies in one split, for both tasks and in every release. The shares count what was collected, reserve included.
+- Times are seconds relative to the clip. The truth of the test split is held out; its questions are about full clips.
+{_hidden(release, items)}
+- One of the three wrong answers of a question may be the right answer of another question of its split
+  (adversarial matching); the places of right answers are uniform.
+- `MANIFEST.json` lists size and SHA-256 of every file; its own SHA-256 is the hash of the release. For what is held out
+  it holds one hash that a random number keeps from being tried out.
+
+## Can it be guessed?
+
+{_leaks(release)}
+
+## Licences of the videos
+
+{_licences(licences)}
+"""
+
+
+def _counts(items: Sequence[Item], clips: Sequence[Clip]) -> str:
+    split_of = {item.video_id: item.split for item in items}
+    videos = Counter(split_of[clip.video_id] for clip in {clip.video_id: clip for clip in clips}.values())
+    windows = Counter(split_of[clip.video_id] for clip in clips)
+    counts = Counter((item.kind, item.split) for item in items if item.published)
+    lines = [
+        f"| {split} | {videos[split]} | {windows[split]} "
+        f"| {counts[Item.Kind.MOMENT, split]} | {counts[Item.Kind.QA, split]} |"
+        for split in Split.values
+    ]
+    return "\n".join(["| split | videos | clips | queries | questions |", "|---|---|---|---|---|", *lines])
+
+
+def _hidden(release: Release, items: Sequence[Item]) -> str:
+    if release.hidden == Release.Hidden.SHARED:
+        return SHARED
+    hidden = Counter((item.kind, item.published) for item in items if item.split == Split.TEST)
+    counts = ", ".join(
+        f"{hidden[kind, True]} + {hidden[kind, False]} {name}"
+        for kind, name in ((Item.Kind.MOMENT, "queries"), (Item.Kind.QA, "questions"))
+    )
+    return SEALED.format(counts=counts)
+
+
+def _leaks(release: Release) -> str:
+    """The audit of the whole release as a table, the worst first, in bold where the hidden split is shared."""
+    rows = public_rows(release.leaks)
+    if not rows:
+        return "No attack could be tried: the hidden split has no published item."
+    answered = waived(release)
+    bold = release.hidden == Release.Hidden.SHARED
+    lines = [
+        f"{release.leaks['comparisons']} comparisons of attacks that use nothing but the public files with what can be "
+        "had without them; per cent, rounded to what the size of the split supports. *Leaks* says that an attack gains "
+        "more than its interval over all comparisons. The worst of each kind. "
+        "It never proves that there is no leak.",
+        "",
+        "| attack | task | metric | reaches | without it | verdict |",
+        "|---|---|---|---|---|---|",
+        *(_line(row, answered, bold) for row in rows),
+    ]
+    lines += ["", *(f"- {name}: certain, {n} found" for name, n in proofs(release.leaks).items())]
+    lines += [f"- Waived: {attack}: {reason}" for attack, reason in answered.items()]
+    return "\n".join(lines).rstrip()
+
+
+def _line(row: LeakRow, answered: dict[str, str], bold: bool) -> str:
+    mark = "**" if bold else ""
+    verdict = "leaks, waived" if row.leaks and row.attack in answered else "leaks" if row.leaks else "no gain"
+    reaches = f"{_number(row.value)} [{_number(row.low)}, {_number(row.high)}]"
+    return (
+        f"| {row.attack} ({row.kind}) | {row.task} | {row.metric} | {mark}{reaches}{mark} "
+        f"| {mark}{_number(row.without)}{mark} ({row.without_by}) | {verdict} |"
+    )
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:g}"
+
+
+def _licences(licences: Counter[str]) -> str:
+    return "\n".join(f"- {licence}: {n} {'video' if n == 1 else 'videos'}" for licence, n in sorted(licences.items()))

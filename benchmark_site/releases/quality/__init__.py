@@ -1,0 +1,1 @@
+"""What stops a release, and what everybody may read about its leaks."""

@@ -1,0 +1,113 @@
+"""The scorer's cage, with real processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from benchmark_site.jobs import child_process
+from benchmark_site.jobs.leases import LeaseLost
+
+LIMITS = child_process.Limits(memory_bytes=2**30, cpu_s=1, file_bytes=2**20, open_files=64)
+
+
+def run(code: str, log: Path, **options: object) -> child_process.Ended:
+    options.setdefault("alive", lambda: True)
+    return child_process.run([sys.executable, "-c", code], log, **options)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "log.txt"
+
+
+def test_the_exit_status_and_the_end_of_both_outputs_come_back(log: Path) -> None:
+    ended = run("import sys; print('said'); print('cried', file=sys.stderr); sys.exit(2)", log)
+    assert ended.status == 2
+    assert "said" in ended.log
+    assert "cried" in ended.log
+
+
+def test_a_long_log_is_cut_and_holds_no_nul(log: Path) -> None:
+    ended = run("print('x' * 100_000 + chr(0) + 'end')", log)
+    assert len(ended.log) < 10_000
+    assert ended.log.endswith("end\n")
+    assert "\0" not in ended.log
+
+
+def test_memory_is_limited(log: Path) -> None:
+    ended = run("bytearray(2 * 2**30)", log, limits=LIMITS)
+    assert ended.reason("the scorer") == "the scorer ran out of memory"
+
+
+def test_cpu_time_is_limited_and_is_not_taken_for_a_kill(log: Path) -> None:
+    ended = run("while True: pass", log, limits=LIMITS)
+    assert ended.status == -signal.SIGXCPU
+    assert ended.reason("the scorer") == "the scorer took too long and was stopped"
+
+
+def test_files_are_limited(log: Path, tmp_path: Path) -> None:
+    grown = tmp_path / "grown"
+    ended = run(f"open({str(grown)!r}, 'wb').write(b'x' * 2**22)", log, limits=LIMITS)
+    assert ended.status != 0
+    assert grown.stat().st_size <= 2**20
+
+
+def test_open_files_are_limited(log: Path) -> None:
+    ended = run("import os; [os.open('/dev/null', 0) for _ in range(100)]", log, limits=LIMITS)
+    assert ended.status == 1
+    assert "Too many open files" in ended.log
+
+
+def test_the_wall_clock_is_limited(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child_process, "HEARTBEAT_S", 0.1)
+    began = time.monotonic()
+    ended = run("import time; time.sleep(60)", log, wall_s=0.3)
+    assert ended.out_of_time
+    assert time.monotonic() - began < 10
+
+
+def test_secrets_of_the_worker_do_not_reach_it(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET_KEY", "hush")
+    assert "DATABASE_URL" in os.environ
+    ended = run("import os; print(sorted(os.environ))", log)
+    assert "PATH" in ended.log
+    assert "SECRET_KEY" not in ended.log
+    assert "DATABASE_URL" not in ended.log
+
+
+def test_a_lost_lease_kills_it_and_what_it_started(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child_process, "HEARTBEAT_S", 0.5)
+    code = (
+        "import subprocess, sys, time; "
+        "inner = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']); "
+        "print(inner.pid, flush=True); time.sleep(60)"
+    )
+    with pytest.raises(LeaseLost):
+        run(code, log, alive=lambda: not log.read_text().strip())
+    inner = int(log.read_text())
+    deadline = time.monotonic() + 5
+    while psutil.pid_exists(inner) and psutil.Process(inner).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline, "the grandchild lives on"
+        time.sleep(0.05)
+
+
+def test_an_error_of_the_caller_kills_it(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child_process, "HEARTBEAT_S", 0.1)
+    before = {one.pid for one in psutil.Process().children()}
+    seen: set[int] = set()
+
+    def broken() -> bool:
+        seen.update({one.pid for one in psutil.Process().children()} - before)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run("import time; time.sleep(60)", log, alive=broken)
+    assert seen
+    assert not any(one.pid in seen and one.status() != psutil.STATUS_ZOMBIE for one in psutil.Process().children())

@@ -1,0 +1,72 @@
+"""Limits that follow from the size of a hidden split, and what an organiser is told and refused who changes a track."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from benchmark_site.leaderboard.boards.tracks import create_tracks
+from benchmark_site.leaderboard.models import Track
+from benchmark_site.leaderboard.tracks import create_tracks
+from evaluation.metrics import disclosure
+from tests.evaluation.small_release import write_release
+from tests.leaderboard.conftest import freeze
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def organiser(db: None) -> Client:
+    browser = Client()
+    browser.force_login(User.objects.create_superuser("root"))
+    return browser
+
+
+def save(organiser: Client, track: Track, **changes: Any) -> str:
+    """Post the admin's form with these changes; what the next page says."""
+    form = {
+        "opens_at_0": "2026-01-01", "opens_at_1": "00:00:00", "closes_at_0": "", "closes_at_1": "",
+        "per_day": track.per_day, "total": track.total, "primary_metric": track.primary_metric, "reveal": track.reveal,
+    }  # fmt: skip
+    path = f"/admin/leaderboard/track/{track.pk}/change/"
+    return organiser.post(path, form | changes, follow=True).content.decode()
+
+
+@pytest.mark.parametrize(("videos", "queries", "n"), [(5, 4, 20), (8, 4, 32), (25, 4, 100)])
+def test_a_hidden_track_allows_what_its_published_rows_support(
+    tmp_path: Path, videos: int, queries: int, n: int
+) -> None:
+    release = freeze(write_release(tmp_path / "release", videos=videos, queries=queries))
+    limits = {(track.task, track.split): (track.per_day, track.total) for track in create_tracks(release)}
+    for task in ("moment", "qa"):
+        assert limits[task, "test"] == (2, disclosure.tries(n))
+        assert limits[task, "val"] == (20, 500)
+    assert {track.reveal for track in Track.objects.all()} == {"primary"}
+
+
+def test_the_organiser_who_allows_more_is_told_what_it_lets_out(organiser: Client, tracks: dict[str, Track]) -> None:
+    track = tracks["qa/test"]  # 32 questions, 11 values: 3.46 bits a value, 64 bits of truth
+    assert "let out" not in save(organiser, track)
+    page = save(organiser, track, total=20)
+    assert "20 submissions of a person, each with 1 rounded values of 32 items, let out up to 69 bits" in page
+    assert "32 answers of four options hold 64" in page
+    moments = tracks["moment/test"]
+    assert "each with 58 rounded values" in save(organiser, moments, reveal="metrics")
+    assert "by groups and curves, more" in save(organiser, moments, reveal="report")
+    assert "let out" not in save(organiser, tracks["qa/val"], total=1000)
+
+
+def test_a_release_that_cannot_be_read_is_named(organiser: Client, tracks: dict[str, Track]) -> None:
+    (tracks["qa/test"].release.folder / "MANIFEST.json").unlink()
+    assert "could not be compared" in save(organiser, tracks["qa/test"])
+
+
+@pytest.mark.parametrize("name", ["QA.acuracy", "VCMR.R@1.tiou0.7.nms0.5", "VR.median_rank", ""])
+def test_a_primary_metric_is_one_of_its_tasks_own(organiser: Client, tracks: dict[str, Track], name: str) -> None:
+    page = save(organiser, tracks["qa/val"], primary_metric=name)
+    assert "Please correct the error" in page
+    assert Track.objects.get(pk=tracks["qa/val"].pk).primary_metric == "QA.accuracy"

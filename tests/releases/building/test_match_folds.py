@@ -1,0 +1,125 @@
+"""A release matched fold by fold: the same rows whoever matched which fold, and nothing done twice."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from django.conf import settings
+
+from adversarial.pipeline import match_items
+from benchmark_site.releases.building import match_folds
+from benchmark_site.releases.building.pipeline import build_release
+from benchmark_site.releases.models import Release
+from benchmark_site.releases.task_names import MATCH_FOLD
+from tests.adversarial.conftest import make_rows
+from tests.releases.conftest import small_release
+
+Rows = list[dict[str, Any]]
+
+
+@pytest.fixture
+def rows() -> Rows:
+    return [row | {"fold": "train" if row["qid"] < 60 else "val"} for row in make_rows(100)]
+
+
+@pytest.fixture
+def release(db: None) -> Release:
+    return small_release("demo", "1.0.0", seed=4)
+
+
+def done(media: Path) -> dict[str, int]:
+    """The finished folds and when each was finished."""
+    return {path.name: path.stat().st_mtime_ns for path in media.glob("matching/*/*/folds/fold-00*.json")}
+
+
+def stop_at(monkeypatch: pytest.MonkeyPatch, fold: int, release: Release, rows: Rows) -> None:
+    """A build that ends, as a killed one does, when it comes to this fold."""
+    real = match_folds.run_fold
+
+    def run(work: Path, at: int) -> dict[str, Any]:
+        if at == fold:
+            raise MemoryError
+        return real(work, at)
+
+    monkeypatch.setattr(match_folds, "run_fold", run)
+    with pytest.raises(MemoryError):
+        match_folds.match_in_folds(release, rows, 1)
+    monkeypatch.setattr(match_folds, "run_fold", real)
+
+
+def test_folds_give_what_one_call_gives(release: Release, rows: Rows) -> None:
+    matched, report = match_folds.match_in_folds(release, rows, 1)
+    expected, numbers = match_items(rows, replace=1, seed=4)
+    assert matched == expected
+    assert report["per_round"] == numbers["per_round"]
+
+
+def test_a_killed_build_goes_on_with_the_fold_at_which_it_stood(
+    release: Release, rows: Rows, media: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop_at(monkeypatch, 1, release, rows)
+    before = done(media)
+    assert list(before) == ["fold-00000.json"]
+    matched, _ = match_folds.match_in_folds(release, rows, 1)
+    assert done(media)["fold-00000.json"] == before["fold-00000.json"]
+    assert matched == match_items(rows, replace=1, seed=4)[0]
+
+
+def test_a_fold_that_another_worker_matched_is_taken_as_it_is(
+    release: Release, rows: Rows, media: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop_at(monkeypatch, 0, release, rows)
+    match_folds.match_one(release.pk, 1)
+    before = done(media)
+    assert list(before) == ["fold-00001.json"]
+    match_folds.match_one(release.pk, 1)
+    matched, _ = match_folds.match_in_folds(release, rows, 1)
+    assert done(media)["fold-00001.json"] == before["fold-00001.json"]
+    assert matched == match_items(rows, replace=1, seed=4)[0]
+
+
+def test_tasks_are_queued_for_all_folds_but_the_builders_first(
+    release: Release, rows: Rows, django_capture_on_commit_callbacks: Any
+) -> None:
+    thirds = [row | {"fold": row["qid"] % 3} for row in make_rows(90)]
+    with redis.Redis.from_url(settings.CELERY_BROKER_URL) as broker:
+        broker.delete("match")
+        with django_capture_on_commit_callbacks(execute=True):
+            match_folds.match_in_folds(release, thirds, 1)
+        headers = [json.loads(raw)["headers"] for raw in broker.lrange("match", 0, -1)]
+        broker.delete("match")
+    assert {header["task"] for header in headers} == {MATCH_FOLD}
+    queued = [json.loads(header["kwargsrepr"].replace("'", '"')) for header in reversed(headers)]  # the oldest is last
+    assert queued == [{"release_id": release.pk, "fold": fold} for fold in (2, 1)]
+    with django_capture_on_commit_callbacks() as callbacks:
+        match_folds.match_in_folds(release, make_rows(40), 1)
+    assert not callbacks  # one fold: the builder does it
+
+
+def test_other_questions_begin_anew(release: Release, rows: Rows, media: Path) -> None:
+    match_folds.match_in_folds(release, rows, 1)
+    fewer = rows[:80]
+    assert match_folds.match_in_folds(release, fewer, 1)[0] == match_items(fewer, replace=1, seed=4)[0]
+    assert len(list(media.glob("matching/*/*"))) == 1
+
+
+def test_a_task_that_comes_late_does_nothing(release: Release, rows: Rows, media: Path) -> None:
+    match_folds.match_one(release.pk, 0)
+    match_folds.match_in_folds(release, rows, 1)
+    match_folds.forget(release.pk)
+    match_folds.match_one(release.pk, 0)
+    assert not done(media)
+
+
+@pytest.mark.django_db
+def test_a_finished_build_leaves_no_folds(corpus: Any, media: Path) -> None:
+    corpus(6)
+    release = small_release("demo", "2.0.0")
+    build_release(release.pk)
+    release.refresh_from_db()
+    assert release.state == "frozen", release.reason
+    assert not list(media.glob("matching/*"))
