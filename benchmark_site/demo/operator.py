@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from annotation.models import Assignment, Batch, Worker
 from annotation.models.crowd import Kind
 from annotation.review.verdicts import Verdict, decide
-from benchmark_site.demo.script import Event, Script, overlap
+from benchmark_site.demo.world.script import Event, Script, overlap
 
 HIDDEN_SHARE = 0.3
 SEES_A_MOMENT = 0.3

@@ -270,7 +270,7 @@ def _find(request: HttpRequest, submission_id: uuid.UUID) -> Submission:
     return found
 
 
-def _shown(request: HttpRequest, submission: Submission) -> SubmissionOut:
+def _submission_out(request: HttpRequest, submission: Submission) -> SubmissionOut:
     evaluation = submission.shown_evaluation
     return SubmissionOut(
         id=submission.pk,

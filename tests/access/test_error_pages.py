@@ -41,7 +41,7 @@ def test_a_forged_form_is_refused_in_the_sites_clothes() -> None:
 @pytest.mark.parametrize(
     ("path", "fault", "words"),
     [
-        ("/boards/", "benchmark_site.leaderboard.board_views.render", 'class="brand"'),
+        ("/boards/", "benchmark_site.leaderboard.boards.views.render", 'class="brand"'),
         (
             f"/task/{signing.dumps(1, salt=UNIT_SALT)}/",
             "annotation.pages.task_page._find_hit",

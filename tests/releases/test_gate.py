@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from annotation.models import Video
-from benchmark_site.releases.errors import Refused
-from benchmark_site.releases.gate import (
+from benchmark_site.releases.errors import BuildError
+from benchmark_site.releases.models import Item, Negative, Release
+from benchmark_site.releases.quality.checks import (
     check_accepted,
     check_matched,
     check_splits,
@@ -16,7 +17,6 @@ from benchmark_site.releases.gate import (
     found_copies,
     refuse_blocked,
 )
-from benchmark_site.releases.models import Item, Negative, Release
 
 SHARED, SEALED = (Release(hidden=hidden) for hidden in (Release.Hidden.SHARED, Release.Hidden.SEALED))
 
@@ -154,5 +154,5 @@ def test_w4_hidden_items_that_can_be_looked_up() -> None:
 
 def test_what_blocks_is_told_with_its_names() -> None:
     item = question(1)
-    with pytest.raises(Refused, match=r"quality gate: B7 \(.*\): 1 of 1, qa 1$"):
+    with pytest.raises(BuildError, match=r"quality gate: B7 \(.*\): 1 of 1, qa 1$"):
         refuse_blocked(check_matched(SHARED, [item], [lend(question(2, split="val"), item)], []))

@@ -14,10 +14,11 @@ from django.utils import timezone
 
 from benchmark_site.leaderboard.api_errors import ApiError
 from benchmark_site.leaderboard.models import Evaluation, State, Submission, Team, Track
-from benchmark_site.leaderboard.quota import DAY, check_quota, lock_people, sent_by
-from benchmark_site.leaderboard.refusals import Refusal
-from benchmark_site.leaderboard.score import queue_evaluation
-from benchmark_site.leaderboard.visibility import check_may_show
+from benchmark_site.leaderboard.scoring.score import queue_evaluation
+from benchmark_site.leaderboard.submissions import uploads
+from benchmark_site.leaderboard.submissions.forms import SubmissionForm
+from benchmark_site.leaderboard.submissions.quota import DAY, check_quota, lock_people, sent_by
+from benchmark_site.leaderboard.submissions.visibility import check_may_show
 
 # Failed and cancelled submissions eat no quota, but each is a file on the disk and a run of the scorer.
 MOST_ATTEMPTS_A_DAY = 100

@@ -14,15 +14,21 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_POST
 
-from benchmark_site.leaderboard import uploads
-from benchmark_site.leaderboard.board_views import find_track
-from benchmark_site.leaderboard.forms import UploadForm
+from benchmark_site.leaderboard.api_errors import ApiError
+from benchmark_site.leaderboard.boards.views import find_track
 from benchmark_site.leaderboard.models import Submission, Team, Track
-from benchmark_site.leaderboard.quota import quota
-from benchmark_site.leaderboard.refusals import Refusal
-from benchmark_site.leaderboard.shown import digits, shown_breakdowns, shown_notes, shown_report, shown_scores
-from benchmark_site.leaderboard.submit import cancel, check_form, check_may_submit, create_submission
-from benchmark_site.leaderboard.visibility import set_public, visible_to
+from benchmark_site.leaderboard.scoring.disclosed import (
+    digits,
+    disclosed_breakdowns,
+    disclosed_notes,
+    disclosed_report,
+    disclosed_scores,
+)
+from benchmark_site.leaderboard.submissions import uploads
+from benchmark_site.leaderboard.submissions.forms import UploadForm
+from benchmark_site.leaderboard.submissions.quota import quota
+from benchmark_site.leaderboard.submissions.submit import cancel, check_form, check_may_submit, create_submission
+from benchmark_site.leaderboard.submissions.visibility import set_public, visible_to
 
 _PAGE = 50
 
@@ -130,7 +136,7 @@ def publish(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 def report(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """The evaluator's report as JSON; where the truth is hidden, what the track shows of it."""
     found = get_object_or_404(visible_to(request.user), pk=pk)
-    response = JsonResponse(shown_report(found.shown_evaluation))
+    response = JsonResponse(disclosed_report(found.shown_evaluation))
     response["Content-Disposition"] = f'attachment; filename="{found.pk}.json"'
     return response
 

@@ -13,7 +13,7 @@ from benchmark_site.leaderboard.models import State, Submission
 def set_public(submission: Submission, public: bool) -> None:
     """Show it on the board, or take it back. Raises ApiError for a baseline, and for one that the organiser hides."""
     if submission.baseline and not public:
-        raise Refusal("public", "baseline", "baselines are always public", status=409)
+        raise ApiError("public", "baseline", "baselines are always public", status=409)
     if public:
         check_may_show(submission)
     # Conditional, because the organiser may hide it after it was read.
@@ -22,12 +22,12 @@ def set_public(submission: Submission, public: bool) -> None:
 
 
 def check_may_show(submission: Submission) -> None:
-    """Raise Refusal while the organiser hides something of the team on this track.
+    """Raise ApiError while the organiser hides something of the team on this track.
 
     The same predictions with one more blank are another file, and would undo the hiding.
     """
     if Submission.objects.filter(team=submission.team, track=submission.track, hidden_at__isnull=False).exists():
-        raise Refusal(
+        raise ApiError(
             "public",
             "hidden",
             "the organiser hides a submission of this team here: ask before showing another",

@@ -15,7 +15,8 @@ from django.db import transaction
 
 from benchmark_site.leaderboard.models import ApiToken, Membership, Team, Track
 from benchmark_site.leaderboard.models.teams import BASELINE_TEAM
-from benchmark_site.leaderboard.systems import System
+from benchmark_site.leaderboard.teams import tokens
+from benchmark_site.leaderboard.training.systems import System
 
 _USER = "hero-bench-baselines"
 _PATIENCE_S = 120  # the web server may be restarting

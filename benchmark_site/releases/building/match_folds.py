@@ -22,8 +22,8 @@ from django.conf import settings
 from adversarial.borrow import Settings
 from adversarial.folds import gather, plan, run_fold
 from adversarial.items import read_rows, write_rows
-from benchmark_site.releases import tasks
-from benchmark_site.releases.files import SECRET_FOLDER
+from benchmark_site.jobs.enqueue import enqueue
+from benchmark_site.releases.files.writer import SECRET_FOLDER
 from benchmark_site.releases.models import Release
 from benchmark_site.releases.task_names import MATCH_FOLD
 
@@ -43,8 +43,8 @@ def match_in_folds(release: Release, rows: Sequence[Row], replace: int) -> tuple
     if not questions.exists():
         write_rows(questions, rows)
     count = plan(questions, folds, Settings(replace=replace, seed=release.seed, order_key=_order_key(release)))
-    if count > 1:
-        transaction.on_commit(lambda: _queue(release.pk, count))
+    for fold in reversed(range(1, count)):
+        enqueue(MATCH_FOLD, release_id=release.pk, fold=fold)
     for fold in range(count):
         run_fold(folds, fold)
     report = gather(folds, work / "items.jsonl")

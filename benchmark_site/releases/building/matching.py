@@ -11,13 +11,13 @@ from typing import Any
 from adversarial.audit import audit_items
 from adversarial.cues import suspects
 from adversarial.items import ItemError, parse_rows
-from benchmark_site.releases import gate
-from benchmark_site.releases.carry import Carried, carried
-from benchmark_site.releases.claims import held
-from benchmark_site.releases.errors import Refused
-from benchmark_site.releases.folds import forget, match_in_folds
+from benchmark_site.jobs.leases import locked
+from benchmark_site.releases.building.match_folds import forget, match_in_folds
+from benchmark_site.releases.errors import BuildError
 from benchmark_site.releases.models import Item, Negative, Release
-from benchmark_site.releases.seal import HIDDEN
+from benchmark_site.releases.quality import checks
+from benchmark_site.releases.split.carry_over import Carried, carried
+from benchmark_site.releases.split.seal import HIDDEN
 
 REPLACED = 1  # written negatives of three that are replaced (paper, section 4.2)
 
@@ -46,9 +46,9 @@ def match_negatives(lease: Release) -> None:
     for item in checks.copied_into_labelled(questions):  # by the options that were borrowed: it can be looked up now
         item.published = False
     published = [item for item in questions if item.published]
-    quality = gate.check_matched(release, published, negatives, found)
-    gate.refuse_blocked(quality)
-    with held(release_id, token) as release:
+    quality = checks.check_matched(release, published, negatives, found)
+    checks.refuse_blocked(quality)
+    with locked(lease) as release:
         Item.objects.bulk_update(questions, ["options", "answer_index", "published"], batch_size=1000)
         Negative.objects.bulk_create(negatives, batch_size=1000)
         release.matching, release.blind = report, blind

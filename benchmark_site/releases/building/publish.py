@@ -55,7 +55,7 @@ def publish(lease: Release) -> None:
         held_out, sha256 = write_manifests(partial, release, files)
         _write_provenance(partial, release)
         _read_back(partial)
-        with held(release_id, token) as release, connection.cursor() as cursor:
+        with locked(lease) as release, connection.cursor() as cursor:
             # Two releases that freeze at once must not both think that the other is not there.
             cursor.execute("LOCK TABLE releases_sealedclip IN SHARE ROW EXCLUSIVE MODE")
             if Release.objects.filter(state=Release.State.FROZEN).count() != release.frozen_before:

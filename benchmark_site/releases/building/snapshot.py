@@ -9,9 +9,8 @@ from django.db import connection
 
 from annotation.models import Clip, Query, Question, Segment
 from annotation.review.text_rules import normalise
-from benchmark_site.releases import gate
-from benchmark_site.releases.claims import held
-from benchmark_site.releases.errors import Refused
+from benchmark_site.jobs.leases import locked
+from benchmark_site.releases.errors import BuildError
 from benchmark_site.releases.models import Item, Release, SplitVideo
 from benchmark_site.releases.quality import checks
 from benchmark_site.releases.split.seal import seal
@@ -22,7 +21,7 @@ def take_snapshot(lease: Release) -> None:
     """Write the items of a release, or none. Raises BuildError where the quality gate or the split says no."""
     quality: list[checks.Row] = []
     try:
-        with held(release_id, token) as release:
+        with locked(lease) as release:
             release.items.all().delete()  # of a snapshot that another release's freezing has overtaken
             items = _accepted(release)
             if not items:
@@ -43,8 +42,8 @@ def take_snapshot(lease: Release) -> None:
             release.frozen_before = Release.objects.filter(state=Release.State.FROZEN).count()
             release.step = Release.Step.MATCH
             release.save(update_fields=["quality", "frozen_before", "step"])
-    except Refused:  # the transaction is gone with all it wrote; the report of the gate stays
-        with held(release_id, token) as release:
+    except BuildError:  # the transaction is gone with all it wrote; the report of the gate stays
+        with locked(lease) as release:
             release.quality = quality
             release.save(update_fields=["quality"])
         raise

@@ -6,9 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from annotation.models import Clip
-from benchmark_site.releases.leak_table import LeakRow, proofs, public_rows, waived
 from benchmark_site.releases.models import Item, Release, Split
-from benchmark_site.releases.quality.leak_table import LeakRow, leak_rows, proofs, waived
+from benchmark_site.releases.quality.leak_table import LeakRow, proofs, public_rows, waived
 
 SEALED = """- The hidden split is **sealed**: a clip of test serves one task. What was collected about it for the other
   task is never published; the wrong answers that test questions borrow come from there, each once. Published and

@@ -185,7 +185,7 @@ def _seconds(value: float) -> str:
 
 
 def _write_features(folder: Path, clips: Sequence[Clip]) -> list[Written]:
-    """`features/<model>.safetensors` for every model that described the clips. Raises Refused."""
+    """`features/<model>.safetensors` for every model that described the clips. Raises BuildError."""
     from evaluation.release.features import save_features
 
     vectors: dict[str, dict[str, NDArray[np.float32]]] = defaultdict(dict)

@@ -14,7 +14,7 @@ from typing import Any
 from adversarial.text import canonical
 from annotation.models import Worker
 from annotation.review.text_rules import fold
-from benchmark_site.releases.errors import Refused
+from benchmark_site.releases.errors import BuildError
 from benchmark_site.releases.models import OPTIONS, Item, Negative, Release, Split
 from benchmark_site.releases.split.seal import HIDDEN
 

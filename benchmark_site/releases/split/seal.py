@@ -8,10 +8,9 @@ from collections.abc import Iterable, Sequence
 from django.db import connection
 
 from annotation.models import Clip
-from benchmark_site.releases.deal import FLOOR, QA, TASKS, deal_videos, too_few
-from benchmark_site.releases.errors import Refused
+from benchmark_site.releases.errors import BuildError
 from benchmark_site.releases.models import Item, Release, SealedClip, Split
-from benchmark_site.releases.split.deal import FLOOR, TASKS, deal_videos, too_few
+from benchmark_site.releases.split.deal import FLOOR, QA, TASKS, deal_videos, too_few
 
 HIDDEN = Split.TEST
 

@@ -12,9 +12,9 @@ import pytest
 from django.test import Client
 
 from benchmark_site.leaderboard.models import Evaluation, Membership, State, Submission, Team, Track
-from benchmark_site.leaderboard.score import rescore
-from benchmark_site.leaderboard.tokens import create_token
-from tests.leaderboard.conftest import Door, add_scores, small_file
+from benchmark_site.leaderboard.scoring.score import rescore
+from benchmark_site.leaderboard.teams.tokens import create_token
+from tests.leaderboard.conftest import ApiClient, add_scores, small_file
 
 pytestmark = pytest.mark.django_db
 

@@ -11,7 +11,6 @@ from django.test import Client
 
 from benchmark_site.leaderboard.boards.tracks import create_tracks
 from benchmark_site.leaderboard.models import Track
-from benchmark_site.leaderboard.tracks import create_tracks
 from evaluation.metrics import disclosure
 from tests.evaluation.small_release import write_release
 from tests.leaderboard.conftest import freeze

@@ -12,9 +12,8 @@ from django.contrib.auth.models import User
 
 from benchmark_site.leaderboard.boards.tracks import create_tracks
 from benchmark_site.leaderboard.models import Evaluation, Membership, Submission, Team
-from benchmark_site.leaderboard.score import score_evaluation
-from benchmark_site.leaderboard.tokens import create_token
-from benchmark_site.leaderboard.tracks import create_tracks
+from benchmark_site.leaderboard.scoring.score import score_evaluation
+from benchmark_site.leaderboard.teams.tokens import create_token
 from evaluation.metrics import disclosure
 from evaluation.release import Release as ReleaseFolder
 from tests.evaluation.small_release import write_release

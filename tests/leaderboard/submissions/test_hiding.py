@@ -136,17 +136,17 @@ def test_the_database_wants_reason_author_and_time_together(sent: Submission) ->
 
 
 def test_the_same_predictions_with_a_blank_do_not_undo_the_hiding(
-    sent: Submission, act: Callable[..., str], door: Door, tmp_path: Path
+    sent: Submission, act: Callable[..., str], api_client: ApiClient, tmp_path: Path
 ) -> None:
     act("hide", REASON)
     again = small_file(tmp_path, name="again.json", text="{} ")
-    status, answer = door.post(sent.track, again, method="mine", public="true")
+    status, answer = api_client.post(sent.track, again, method="mine", public="true")
     assert (status, answer["errors"][0]["code"]) == (409, "hidden")
-    status, answer = door.post(sent.track, again, method="mine")
+    status, answer = api_client.post(sent.track, again, method="mine")
     assert status == 201
-    assert door.send("PATCH", f"submissions/{answer['id']}", {"public": True})[0] == 409
+    assert api_client.send("PATCH", f"submissions/{answer['id']}", {"public": True})[0] == 409
     act("unhide")
-    assert door.send("PATCH", f"submissions/{answer['id']}", {"public": True})[0] == 200
+    assert api_client.send("PATCH", f"submissions/{answer['id']}", {"public": True})[0] == 200
 
 
 @pytest.mark.parametrize("name", ["HERO Bench baselines", "hero bench BASELINES", "Hero-Bench  baselines!"])
@@ -156,10 +156,10 @@ def test_nobody_takes_the_name_of_the_baselines(member: Client, name: str) -> No
 
 
 def test_the_hash_of_a_hidden_file_of_predictions_is_its_teams_own(
-    tracks: dict[str, Track], door: Door, member: Client, tmp_path: Path
+    tracks: dict[str, Track], api_client: ApiClient, member: Client, tmp_path: Path
 ) -> None:
     track = tracks["qa/test"]
-    answer = door.post(track, small_file(tmp_path), method="mine", public="true")[1]
+    answer = api_client.post(track, small_file(tmp_path), method="mine", public="true")[1]
     submission = Submission.objects.get(pk=answer["id"])
     add_scores(submission, {track.primary_metric: 30.0})
     board, page = track.get_absolute_url(), submission.get_absolute_url()

@@ -73,21 +73,21 @@ def test_the_day_counts_by_person_too_and_names_the_next_slot(api_client_of: Any
 
 @pytest.mark.parametrize(("per_day", "slot"), [(3, "10:00"), (2, "12:00"), (1, "15:00")])
 def test_the_next_slot_opens_when_enough_of_the_day_has_left_the_window(
-    door_of: Any, send: Any, per_day: int, slot: str
+    api_client_of: Any, send: Any, per_day: int, slot: str
 ) -> None:
     """Three were sent before the limit was lowered: with a limit of one the last of them must be a day old."""
     for hour in ("10", "12", "15"):
         with time_machine.travel(f"2026-03-01 {hour}:00:00Z", tick=False):
             Track.objects.filter(opens_at__gt=timezone.now()).update(opens_at=timezone.now())
-            assert send(door_of("A", "ada"))[0] == 201
+            assert send(api_client_of("A", "ada"))[0] == 201
     Track.objects.update(per_day=per_day)
     with time_machine.travel("2026-03-01 16:00:00Z", tick=False):
-        assert refusal(send(door_of("A", "ada")))["next_slot"] == f"2026-03-02T{slot}:00+00:00"
+        assert refusal(send(api_client_of("A", "ada")))["next_slot"] == f"2026-03-02T{slot}:00+00:00"
     with time_machine.travel(f"2026-03-02 {slot}:00Z", tick=False):
-        assert send(door_of("A", "ada"))[0] == 201
+        assert send(api_client_of("A", "ada"))[0] == 201
 
 
-def test_a_submission_needs_a_free_try_of_every_member(door_of: Any, send: Any) -> None:
+def test_a_submission_needs_a_free_try_of_every_member(api_client_of: Any, send: Any) -> None:
     Track.objects.update(total=1)
     send(api_client_of("A", "ada"))
     error = refusal(send(api_client_of("Both", "eve", "ada")))

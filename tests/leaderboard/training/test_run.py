@@ -25,9 +25,12 @@ from safetensors.numpy import save_file
 from benchmark_site.jobs import child_process
 from benchmark_site.leaderboard.models import ApiToken, State, Submission, Team, Track, TrainingRun
 from benchmark_site.leaderboard.models.teams import BASELINE_TEAM
-from benchmark_site.leaderboard.score import score_evaluation
-from benchmark_site.leaderboard.systems import SYSTEMS
-from benchmark_site.leaderboard.training import last_line, run_training
+from benchmark_site.leaderboard.scoring.score import score_evaluation
+from benchmark_site.leaderboard.training import api_client
+from benchmark_site.leaderboard.training import run as training
+from benchmark_site.leaderboard.training.baselines import start_baselines
+from benchmark_site.leaderboard.training.run import last_line, run_training
+from benchmark_site.leaderboard.training.systems import SYSTEMS
 from benchmark_site.releases.models import Release
 from tests.evaluation.small_release import write_release
 from tests.leaderboard.conftest import freeze

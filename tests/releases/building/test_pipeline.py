@@ -17,8 +17,8 @@ from django.db.models import F, Model
 from safetensors import safe_open
 
 from annotation.models import Answer, Clip, Query, Question, Segment, Worker
-from benchmark_site.releases.build import build_release
-from benchmark_site.releases.files import write_manifests
+from benchmark_site.releases.building.pipeline import build_release
+from benchmark_site.releases.files.writer import write_manifests
 from benchmark_site.releases.models import Negative, Release, SplitVideo
 from benchmark_site.releases.services import reset_release
 from evaluation.release import Release as Reader
@@ -299,7 +299,7 @@ def test_a_written_release_is_read_back_before_it_is_frozen(corpus, monkeypatch)
         return written
 
     corpus(6)
-    monkeypatch.setattr("benchmark_site.releases.freeze.write_manifests", write_and_damage)
+    monkeypatch.setattr("benchmark_site.releases.building.publish.write_manifests", write_and_damage)
     with pytest.raises(ReleaseError, match=r"subtitles\.jsonl: .* bytes"):
         frozen_without_matching(small_release("demo", "1.0.0"))
     assert not Release.objects.get().sha256

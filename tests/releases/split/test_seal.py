@@ -16,12 +16,12 @@ from django.db import DatabaseError, transaction
 from annotation.crowd.launch import external_question, units
 from annotation.models import Batch, Hit, Query, Question, Segment, Video
 from annotation.models.crowd import Kind
-from benchmark_site.releases.build import build_release
-from benchmark_site.releases.claims import claim
-from benchmark_site.releases.collect import collect
-from benchmark_site.releases.errors import Refused
-from benchmark_site.releases.freeze import audit, write_and_freeze
-from benchmark_site.releases.match import match
+from benchmark_site.jobs.leases import acquire
+from benchmark_site.releases.building.matching import match_negatives
+from benchmark_site.releases.building.pipeline import build_release
+from benchmark_site.releases.building.publish import audit_leaks, publish
+from benchmark_site.releases.building.snapshot import take_snapshot
+from benchmark_site.releases.errors import BuildError
 from benchmark_site.releases.models import Item, Negative, Release, SealedClip
 from benchmark_site.releases.services import create_release, retry_release, waive
 from benchmark_site.releases.split.seal import HIDDEN
@@ -293,13 +293,14 @@ def test_questions_alone_are_sealed_without_lending_in_their_hidden_split(videos
 def test_a_release_that_another_overtook_takes_its_snapshot_anew(videos):
     """Two builds that know nothing of each other would publish the same questions with other options."""
     slow = create_release("demo", "1.0.0", seed=1)
-    token = claim(slow.pk) or ""
-    collect(slow.pk, token)
-    match(slow.pk, token)
-    audit(slow.pk, token)
+    lease = acquire(Release, slow.pk)
+    assert lease is not None
+    take_snapshot(lease)
+    match_negatives(lease)
+    audit_leaks(lease)
     fast = create_release("demo", "1.0.1", seed=2)
     build_release(fast.pk)
-    write_and_freeze(slow.pk, token)
+    publish(lease)
     slow.refresh_from_db()
     assert (slow.state, slow.step, slow.leaks) == ("building", "collect", {})
     assert not slow.folder.exists()
