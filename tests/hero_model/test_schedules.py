@@ -17,7 +17,7 @@ from hero_model.data.schedule import epoch_indices
 from hero_model.models.losses import ranking_losses
 from hero_model.models.moment import HeroForMomentRetrieval
 from hero_model.presets import PRESETS, StageConfig
-from hero_model.training.trainer import parameter_groups, rate_at, train_stage
+from hero_model.training.trainer import parameter_groups, rate_factor, train_stage
 from tests.hero_model.tiny_world import tiny_clips, tiny_config
 
 STAGE = StageConfig(steps=100, clips=2, per_clip=1, learning_rate=1e-2, encoder_learning_rate=1e-3)
@@ -32,7 +32,7 @@ PRESET = dataclasses.replace(PRESETS["tiny"], freeze_words=False)
     ],
 )  # fmt: skip
 def test_the_rate_rises_and_falls_in_straight_lines(warmup: float, step: int, share: float) -> None:
-    assert rate_at(step, dataclasses.replace(STAGE, warmup=warmup)) == pytest.approx(share)
+    assert rate_factor(step, dataclasses.replace(STAGE, warmup=warmup)) == pytest.approx(share)
 
 
 class Slope(torch.nn.Module):
@@ -58,7 +58,7 @@ def test_every_step_is_as_long_as_its_rate(tmp_path: Path) -> None:
         seed=0,
         report=lambda step, loss: places.append(float(model.place.detach())),
     )
-    assert -np.diff(places) == pytest.approx([1e-2 * rate_at(step, stage) for step in range(20)], rel=1e-3)
+    assert -np.diff(places) == pytest.approx([1e-2 * rate_factor(step, stage) for step in range(20)], rel=1e-3)
 
 
 def test_biases_and_norms_do_not_decay_and_the_encoder_has_a_rate_of_its_own() -> None:
