@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from adversarial.audit import TRAINED, audit_items
-from adversarial.borrow import LAMBDA, Settings
-from adversarial.figures import blind_accuracy
-from adversarial.items import read_rows, write_rows
-from adversarial.pipeline import Batch
+from adversarial.audit.charts import blind_accuracy
+from adversarial.audit.report import TRAINED, audit_items
+from adversarial.data.schema import read_rows, write_rows
+from adversarial.negatives.match_shard import LAMBDA, Settings
+from adversarial.negatives.pipeline import Batch
 
 LAMBDAS = (0.0, LAMBDA, 0.1, 0.5, 1.0, 5.0)
 

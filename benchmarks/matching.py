@@ -24,13 +24,14 @@ from rich.table import Table
 from scipy.optimize import linear_sum_assignment
 from threadpoolctl import threadpool_limits
 
-from adversarial import encoder, guard
-from adversarial.items import read_rows
-from adversarial.matching import match
-from adversarial.memory import PeakMemory
-from adversarial.pool import Pool
-from adversarial.pricing import BLOCK, dense_rows
-from adversarial.text import canonical
+from adversarial.data.schema import read_rows
+from adversarial.matching.column_generation import match
+from adversarial.matching.pricing import BLOCK, dense_rows
+from adversarial.matching.problem import Pool
+from adversarial.negatives.peak_memory import PeakMemory
+from adversarial.relevance import sentence_encoder
+from adversarial.text import answer_equivalence
+from adversarial.text.normalise import canonical
 
 
 def _words(block: str) -> list[str]:
@@ -82,7 +83,7 @@ def build(rows: list[dict[str, Any]]) -> Pool:
     """The weight of the reference measurement: calibrated MiniLM cosines, lambda 0.5."""
     n = len(rows)
     texts = [row["question"] for row in rows] + [row["answer"] for row in rows]
-    vectors = encoder.encode(texts)
+    vectors = sentence_encoder.encode(texts)
     questions, answers = np.ascontiguousarray(vectors[:n]), np.ascontiguousarray(vectors[n:])
 
     def ids(values: list[str]) -> np.ndarray:
@@ -102,8 +103,8 @@ def build(rows: list[dict[str, Any]]) -> Pool:
         video=ids([row["video"] for row in rows]),
         question_id=ids([canonical(row["question"]) for row in rows]),
         answer_id=ids([canonical(row["answer"]) for row in rows]),
-        asks_for=np.array([guard.asks_for(row["question"]) for row in rows], np.int32),
-        profiles=guard.profiles([row["answer"] for row in rows] + [row["question"] for row in rows]),
+        asks_for=np.array([answer_equivalence.asks_for(row["question"]) for row in rows], np.int32),
+        profiles=answer_equivalence.profiles([row["answer"] for row in rows] + [row["question"] for row in rows]),
         asked=np.arange(n, 2 * n, dtype=np.int32),
         others=np.zeros((n, 0), np.int32),
         taken=np.zeros((n, 0), np.int32),

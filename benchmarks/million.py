@@ -81,8 +81,8 @@ def start_worker(url: str, **environment: str) -> "subprocess.Popen[bytes]":
 def main() -> None:
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from adversarial.borrow import Settings
-    from adversarial.folds import gather, plan
+    from adversarial.negatives.match_shard import Settings
+    from adversarial.negatives.shard_files import gather, plan
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--questions", type=int, default=1_000_000)

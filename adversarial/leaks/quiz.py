@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.special import log_softmax
 
-from adversarial import panel
-from adversarial.audit import TRAINED
-from adversarial.cuts import Cut
-from adversarial.items import Item
+from adversarial.audit import partial_input
+from adversarial.audit.report import TRAINED
+from adversarial.audit.splits import Cut
+from adversarial.data.schema import Item
 from adversarial.leaks.scoring import Attack, Values, score_answers
 from adversarial.leaks.text import SPACES, Texts
 from evaluation.baselines import QA_KINDS, qa_baseline
@@ -87,8 +87,8 @@ class Quiz:
         return [Item(row, *column, split="") for row, column in enumerate(columns)]
 
     @cached_property
-    def read(self) -> panel.Options:
-        return panel.read(self.items)
+    def read(self) -> partial_input.Options:
+        return partial_input.read(self.items)
 
     def learn(self) -> list[tuple[Places, Places]]:
         """(rows learned from, rows judged): val by train, so that weights can be fitted; test by train and val."""
@@ -99,7 +99,7 @@ class Quiz:
         """Scores [n, o] of every blind model, those of val and test filled."""
         nothing = np.zeros(self.shape, bool)
         cuts = [Cut(seen, judged, nothing) for seen, judged in self.learn()]
-        return panel.predict(self.items, cuts, self.seed, self.progress) | {"trees": self._trees()}
+        return partial_input.predict(self.items, cuts, self.seed, self.progress) | {"trees": self._trees()}
 
     def _trees(self) -> Scores:
         from sklearn.ensemble import HistGradientBoostingClassifier
@@ -116,7 +116,7 @@ class Quiz:
 
     def _set_features(self) -> Scores:
         """[n, o, F]: relevance and likeness inside the set of options in both spaces, ranks of these, style."""
-        style = panel.surface(self.read).reshape(*self.shape, -1)
+        style = partial_input.surface(self.read).reshape(*self.shape, -1)
         columns = [style]
         for space in SPACES:
             fit, alike = self._cosines(space)
@@ -146,7 +146,7 @@ class Quiz:
         """Scores [n_test, o] of all item-level models together with attack features [n, o]; weights fitted on val."""
         table = np.concatenate([self.item_features, *(feature[:, :, None] for feature in features)], axis=2)
         flat = sparse.csr_matrix(table.reshape(-1, table.shape[2]))
-        return panel.linear(flat, self.read, Cut(self.val, self.test, np.zeros(self.shape, bool)))
+        return partial_input.linear(flat, self.read, Cut(self.val, self.test, np.zeros(self.shape, bool)))
 
     @cached_property
     def stacked(self) -> Scores:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from adversarial.errors import ItemError
+from adversarial.data.errors import ItemError
 from evaluation.folder import HELD_OUT
 from evaluation.release import FOLDERS, SPLITS, MomentQueries, Questions, Release, Task, split_key
 from evaluation.rows import ReleaseError, SubtitleLine

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from adversarial.text import canonical
+from adversarial.text.normalise import canonical
 from benchmark_site.releases.models import Item, Negative, Release
 from benchmark_site.releases.seal import HIDDEN
 
@@ -68,7 +68,7 @@ def _same(before: Item, now: Item) -> bool:
 
 
 def _row(now: Item, before: Item) -> dict[str, Any]:
-    """The row of an earlier version, as adversarial.pipeline.match_items would give it."""
+    """The row of an earlier version, as adversarial.match_items would give it."""
     options: list[dict[str, Any]] = [{"source": "human"} for _ in before.options]
     options[before.answer_index or 0]["source"] = "correct"
     for negative in before.negatives.all():

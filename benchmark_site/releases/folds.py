@@ -20,9 +20,9 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from adversarial.borrow import Settings
-from adversarial.folds import gather, plan, run_fold
-from adversarial.items import read_rows, write_rows
+from adversarial.data.schema import read_rows, write_rows
+from adversarial.negatives.match_shard import Settings
+from adversarial.negatives.shard_files import gather, plan, run_fold
 from benchmark_site.releases import tasks
 from benchmark_site.releases.models import Release
 
@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 
 def match_in_folds(release: Release, rows: Sequence[Row], replace: int) -> tuple[list[Row], Row]:
-    """The rows and the report of adversarial.pipeline.match_items. Raises ItemError."""
+    """The rows and the report of adversarial.match_items. Raises ItemError."""
     text = json.dumps(list(rows), ensure_ascii=False, sort_keys=True)
     work = _folder(release.pk) / hashlib.sha256(text.encode()).hexdigest()[:16]
     _forget_others(work)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from adversarial.pipeline import match_items
+from adversarial.negatives.pipeline import match_items
 from benchmark_site.releases import folds
 from benchmark_site.releases.build import build_release
 from benchmark_site.releases.models import Release
