@@ -9,7 +9,7 @@ from typing import Any
 
 from celery import Celery, Task
 
-from adversarial.negatives.shard_files import run_fold
+from adversarial.negatives.shard_files import run_shard
 
 app = Celery("folds", broker=os.environ["FOLD_BROKER"], backend=os.environ["FOLD_BROKER"])
 app.conf.update(
@@ -32,4 +32,4 @@ def match_one(task: Task, work: str, fold: int) -> dict[str, Any]:
     def report(stage: str, share: float) -> None:
         task.update_state(state="PROGRESS", meta={"stage": stage, "share": share})
 
-    return run_fold(Path(work), fold, report)
+    return run_shard(Path(work), fold, report)

@@ -1,4 +1,4 @@
-"""Where a guess can come from: the accuracy of one-line rules, and options that may be right after all."""
+"""Annotation artifacts (Gururangan et al. 2018): what one-line rules find, and options that may be right after all."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -11,12 +11,12 @@ from adversarial.matching.kernels import SAME, UNKNOWN
 from adversarial.text import answer_equivalence, lexicon
 from adversarial.text.normalise import canonical, question_type, words
 
-_SUSPECT_SIMILARITY = 0.8  # P_sim from which a borrowed answer is shown to a person
+_SUSPECT_SIMILARITY = 0.8  # P_sim from which a matched answer is shown to a person
 _SUSPECT_OVERLAP = 0.6  # share of common words from which a written one is
 
 
-def cue_accuracies(items: Sequence[Item]) -> dict[str, float]:
-    """How often each rule finds the right option, ties shared; chance where the cue says nothing."""
+def artifact_accuracies(items: Sequence[Item]) -> dict[str, float]:
+    """How often each rule finds the right option, ties shared; chance where the rule says nothing."""
     frequency = Counter(canonical(answer) for item in items for answer in item.answers)
     rules: dict[str, Callable[[Item, str], float]] = {
         "longest": lambda item, answer: len(answer),

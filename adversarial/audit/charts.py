@@ -18,7 +18,7 @@ _NAMES = {
 def blind_accuracy(points: Sequence[dict[str, Any]], x: str, title: str, chance: float, log: bool = False) -> Spec:
     """Accuracy of the trained adversaries against ``x``, mean and range over seeds, with chance as a rule.
 
-    ``points``: ``{x, "seed", "panel": {adversary: accuracy}}``, as the audits of harden_items give them.
+    ``points``: ``{x, "seed", "panel": {adversary: accuracy}}``, as the audits of filter_adversarially give them.
     """
     values = [
         {"x": point[x], "adversary": _NAMES[name], "accuracy": accuracy}

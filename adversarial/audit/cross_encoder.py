@@ -1,6 +1,6 @@
-"""The panel's most expensive member: MiniLM read as a cross-encoder and fine-tuned on the options themselves.
+"""The most expensive partial-input model: MiniLM read as a cross-encoder and fine-tuned on the options themselves.
 
-It starts from the weights that also give the building its embeddings, so it is reported beside the others and never
+It starts from the weights that also give the matching its embeddings, so it is reported beside the others and never
 decides what is replaced or when to stop.
 """
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adversarial.audit.splits import Cut
+from adversarial.audit.splits import AuditSplit
 from adversarial.data.schema import Item
 from adversarial.relevance.sentence_encoder import DEFAULT_MODEL, model_path
 
@@ -24,9 +24,9 @@ _FROZEN = 2  # lower layers (and the word embeddings) that keep their weights: a
 
 
 def cross_encoder(
-    items: Sequence[Item], cut: Cut, seed: int, progress: Callable[[float], None] | None = None
+    items: Sequence[Item], split: AuditSplit, seed: int, progress: Callable[[float], None] | None = None
 ) -> Scores:
-    """Scores [n_test, o] of a model fine-tuned on the cut's training questions, -inf where there is no option."""
+    """Scores [n_test, o] of a model fine-tuned on the split's training questions, -inf where there is no option."""
     import torch
     from torch import nn
     from transformers import AutoModel, AutoTokenizer
@@ -42,7 +42,7 @@ def cross_encoder(
     head = nn.Linear(body.config.hidden_size, 1)
     weights = [weight for weight in (*body.parameters(), *head.parameters()) if weight.requires_grad]
     optimiser = torch.optim.AdamW(weights, lr=_RATE, weight_decay=0.01)
-    most = cut.hidden.shape[1]
+    most = split.hidden.shape[1]
 
     def score(rows: NDArray[np.int64], hidden: NDArray[np.bool_]) -> torch.Tensor:
         places = [(at, option) for at, row in enumerate(rows) for option in range(len(items[row].answers))]
@@ -59,15 +59,15 @@ def cross_encoder(
 
     lengths = np.array([len(item.question) + max(map(len, item.answers)) for item in items])
     order = np.random.default_rng(seed)
-    steps = _EPOCHS * -(-len(cut.train) // _BATCH)
+    steps = _EPOCHS * -(-len(split.train) // _BATCH)
     done = 0
     body.train()
     for _ in range(_EPOCHS):
-        for rows in _batches(cut.train, lengths, order):
+        for rows in _batches(split.train, lengths, order):
             for group in optimiser.param_groups:
                 group["lr"] = _RATE * min(1.0, (done + 1) / (0.1 * steps)) * (1 - done / steps)
             truth = torch.tensor([items[row].answer_idx for row in rows])
-            loss = nn.functional.cross_entropy(score(rows, cut.hidden[rows]), truth)
+            loss = nn.functional.cross_entropy(score(rows, split.hidden[rows]), truth)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -76,7 +76,7 @@ def cross_encoder(
                 progress(done / (steps + 1))
     body.eval()
     with torch.no_grad():
-        blocks = [cut.test[start : start + 64] for start in range(0, len(cut.test), 64)]
+        blocks = [split.test[start : start + 64] for start in range(0, len(split.test), 64)]
         out = torch.cat([score(rows, np.zeros((len(rows), most), bool)) for rows in blocks])
     torch.set_num_threads(threads)
     return out.numpy().astype(np.float64)

@@ -4,29 +4,28 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from adversarial.audit.artifacts import cue_accuracies, suspects
+from adversarial.audit.artifacts import artifact_accuracies, suspects
 from adversarial.audit.cross_encoder import cross_encoder
-from adversarial.audit.partial_input import Scores, predict
-from adversarial.audit.splits import Cut, cuts, sources
-from adversarial.data.schema import Item, ItemError, parse_rows
-from adversarial.negatives.match_shard import Progress
+from adversarial.audit.partial_input import TRAINED, Scores, predict
+from adversarial.audit.splits import AuditSplit, audit_splits
+from adversarial.data.errors import ItemError
+from adversarial.data.options import option_sources, written_row
+from adversarial.data.schema import Item, parse_rows
+from adversarial.progress import Progress, of_stage
 from adversarial.text.normalise import question_type
 
-_PARTS = 5
-_LISTED = 50  # easiest items named in the report
+_FOLDS = 5
+_LISTED = 50  # most guessable items named in the report
 _SUSPECTS = 500
 _REWRITE = 0.8  # mean confidence from which an item should be rewritten or removed
 _MIN_ITEMS = 10
-_MIN_TRAINING = 5  # questions that a panel can be trained on in every cut
-
-TRAINED = ("answer_only", "question_answer", "option_set", "hashed_words")
+_MIN_TRAINING = 5  # questions that the models can be trained on in every split
 
 
 def audit_items(
@@ -40,9 +39,9 @@ def audit_items(
     """Try to answer the questions without the video; see docs/adversarial.md for every field of the report.
 
     ``rows`` as match_items takes or gives them. ``panel`` holds for every adversary ``accuracy``, ``low``, ``high``
-    (95 %, resampled by video). Where answers were borrowed and ``before`` is asked for, the same of the written
+    (95 %, resampled by video). Where negatives were matched and ``before`` is asked for, the same of the written
     negatives that they replaced, once trained on all questions of the other videos and once, under ``same_training``,
-    on the very questions that the panel on the borrowed answers could train on. Raises ItemError for bad rows or
+    on the very questions that the models on the matched negatives could train on. Raises ItemError for bad rows or
     fewer than 10 questions or 2 videos.
     """
     started = time.perf_counter()
@@ -52,69 +51,58 @@ def audit_items(
     order = sorted(range(len(items)), key=lambda index: items[index].sort_key)
     items = [items[index] for index in order]
     rows = [rows[index] for index in order]
-    borrowed = sources(items, rows)
-    cut_list = list(cuts(items, borrowed, _PARTS, seed))
-    fewest = min(len(cut.train) for cut in cut_list)
+    sources = option_sources(items, rows)
+    splits = list(audit_splits(items, sources, _FOLDS, seed))
+    fewest = min(len(split.train) for split in splits)
     if fewest < _MIN_TRAINING:
         raise ItemError(
             f"an audit needs {_MIN_TRAINING} questions to train on beside those that are tested or tied to them by a "
-            f"borrowed answer, but only {fewest} of {len(items)} are left: audit more questions on more videos together"
+            f"matched answer, but only {fewest} of {len(items)} are left: audit more questions on more videos together"
         )
     report = {
         "n": len(items),
-        "trained_on": int(np.mean([len(cut.train) for cut in cut_list])),
+        "trained_on": int(np.mean([len(split.train) for split in splits])),
         "chance": float(np.mean([1 / len(item.answers) for item in items])),
-        **_panel(items, cut_list, seed, thorough, _named(progress, "panel")),
-        "cues": cue_accuracies(items),
+        **_accuracies(items, splits, seed, thorough, of_stage(progress, "panel")),
+        "cues": artifact_accuracies(items),
         "suspects": suspects(items, rows)[:_SUSPECTS],
         "seed": seed,
     }
-    written = [restored(row) for row in rows]
+    written = [written_row(row) for row in rows]
     if before and any(was["answers"] != row["answers"] for was, row in zip(written, rows, strict=True)):
         originals = parse_rows(written)
-        free = list(cuts(originals, np.full_like(borrowed, -1), _PARTS, seed))
-        same = [replace(cut, hidden=np.zeros_like(cut.hidden)) for cut in cut_list]
-        numbers = _panel(originals, free, seed, thorough, _named(progress, "panel before"))
+        free = list(audit_splits(originals, np.full_like(sources, -1), _FOLDS, seed))
+        same = [replace(split, hidden=np.zeros_like(split.hidden)) for split in splits]
+        numbers = _accuracies(originals, free, seed, thorough, of_stage(progress, "panel before"))
         report["before"] = {key: numbers[key] for key in ("panel", "strongest", "by_question_type")}
-        report["before"]["cues"] = cue_accuracies(originals)
-        numbers = _panel(originals, same, seed, False, _named(progress, "panel before, same training"))
+        report["before"]["cues"] = artifact_accuracies(originals)
+        numbers = _accuracies(originals, same, seed, False, of_stage(progress, "panel before, same training"))
         report["before"]["same_training"] = {key: numbers[key] for key in ("panel", "strongest")}
     return report | {"seconds": time.perf_counter() - started}
 
 
-def _named(progress: Progress | None, stage: str) -> Callable[[float], None] | None:
-    return partial(progress, stage) if progress else None
-
-
-def restored(row: dict[str, Any]) -> dict[str, Any]:
-    """The row as it was before matching, its written negatives back in place of the borrowed answers."""
-    options = row.get("options") or [{}] * len(row["answers"])
-    answers = [option.get("replaced", answer) for answer, option in zip(row["answers"], options, strict=True)]
-    return {key: value for key, value in row.items() if key != "options"} | {"answers": answers}
-
-
-def _panel(
+def _accuracies(
     items: Sequence[Item],
-    cut_list: Sequence[Cut],
+    splits: Sequence[AuditSplit],
     seed: int,
     thorough: bool,
     progress: Callable[[float], None] | None,
 ) -> dict[str, Any]:
     right = np.array([item.answer_idx for item in items])
     with threadpool_limits(1):  # one thread for each product: the result stays the same
-        scores = predict(items, cut_list, seed, progress)
+        scores = predict(items, splits, seed, progress)
         if thorough:
             scores["cross_encoder"] = np.full(scores["answer_only"].shape, -np.inf)
-            for number, cut in enumerate(cut_list):
-                scores["cross_encoder"][cut.test] = cross_encoder(items, cut, seed + number, progress)
+            for number, split in enumerate(splits):
+                scores["cross_encoder"][split.test] = cross_encoder(items, split, seed + number, progress)
     credits = {name: _credit(table, right) for name, table in scores.items()}
-    panel = {name: _interval(credit, items, seed) for name, credit in credits.items()}
+    accuracies = {name: _interval(credit, items, seed) for name, credit in credits.items()}
     confidence = np.mean([_confidence(scores[name], right) for name in TRAINED], axis=0)
     return {
-        "panel": panel,
-        "strongest": max(TRAINED, key=lambda name: panel[name]["accuracy"]),
+        "panel": accuracies,
+        "strongest": max(TRAINED, key=lambda name: accuracies[name]["accuracy"]),
         "by_question_type": _by_type(items, credits),
-        "easiest": _easiest(items, confidence),
+        "easiest": _most_guessable(items, confidence),
     }
 
 
@@ -152,8 +140,8 @@ def _by_type(items: Sequence[Item], credits: dict[str, Scores]) -> dict[str, dic
     return table
 
 
-def _easiest(items: Sequence[Item], confidence: Scores) -> list[dict[str, Any]]:
-    """The items that the trained members answer with the highest mean confidence, and whether to rewrite them."""
+def _most_guessable(items: Sequence[Item], confidence: Scores) -> list[dict[str, Any]]:
+    """The items that the trained models answer with the highest mean confidence, and whether to rewrite them."""
     order = np.argsort(-confidence, kind="stable")
     listed = order[: max(_LISTED, int((confidence >= _REWRITE).sum()))]
     return [

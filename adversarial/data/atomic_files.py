@@ -42,7 +42,7 @@ def writable(path: Path) -> Path:
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[BinaryIO]:
+def atomic_file(path: Path) -> Iterator[BinaryIO]:
     """A file to fill; a reader, or a crash, sees the whole of it under ``path`` or nothing.
 
     Raises ItemError naming ``path`` where it cannot be written.
@@ -64,14 +64,14 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         raise ItemError(f"{path}: cannot be written: {reason(error)}") from error
 
 
-def write_whole(path: Path, chunks: Iterable[str]) -> None:
+def write_atomic(path: Path, chunks: Iterable[str]) -> None:
     """Write a text file, whole or not at all."""
-    with whole_file(path) as out:
+    with atomic_file(path) as out:
         out.writelines(chunk.encode() for chunk in chunks)
 
 
 @contextmanager
-def whole_folder(path: Path) -> Iterator[Path]:
+def atomic_folder(path: Path) -> Iterator[Path]:
     """A folder beside ``path`` to fill; it takes the place of ``path`` when the block ends well, else it vanishes."""
     unfinished = path.with_name(path.name + ".part")
     shutil.rmtree(unfinished, ignore_errors=True)

@@ -1,20 +1,16 @@
-"""Multiple-choice items: what comes in and goes out, one JSON object a line."""
+"""Multiple-choice items: the fields of a row, checked once."""
 
-import json
 import math
 import re
 import reprlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
-from adversarial.data.atomic_files import write_whole
 from adversarial.data.errors import ItemError
 
 MIN_OPTIONS, MAX_OPTIONS = 2, 8
-MAX_LINE_BYTES = 1_000_000
 MAX_DEPTH = 50  # lists and objects inside one another, far from where Python's own readers and writers give up
 
 _SOURCES = ("correct", "human", "matched")
@@ -27,7 +23,7 @@ _REPR.maxstring = _REPR.maxother = _REPR.maxlong = 60
 class Item:
     """One question with its options; ``split`` is the row's ``fold`` (matching never leaves it).
 
-    Where a fold has a ``reserve``, it alone lends right answers, and it is neither changed nor given out.
+    Where a split has a ``reserve``, it alone lends right answers, and it is neither changed nor given out.
     """
 
     qid: str | int
@@ -173,51 +169,3 @@ def _refuse_unwritable(value: object, where: str, depth: int = 0) -> None:
             raise ItemError(f"{where}: lists and objects nested more than {MAX_DEPTH} deep")
         for part in chain(value, value.values()) if isinstance(value, Mapping) else value:
             _refuse_unwritable(part, where, depth + 1)
-
-
-def iterate_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(line number, JSON object) of a JSON-lines file; raises ItemError naming file and line."""
-    empty = True
-    with path.open("rb") as lines:
-        number = 0
-        while line := lines.readline(MAX_LINE_BYTES + 1):
-            number += 1
-            if len(line) > MAX_LINE_BYTES:
-                raise ItemError(f"{path}: line {number}: longer than {MAX_LINE_BYTES} bytes")
-            if line.strip():
-                empty = False
-                yield number, _json_object(line, f"{path}: line {number}")
-    if empty:
-        raise ItemError(f"{path}: no questions: expected one JSON object a line")
-
-
-def _json_object(line: bytes, where: str) -> dict[str, Any]:
-    try:
-        row = json.loads(line.rstrip())
-    except json.JSONDecodeError as error:
-        raise ItemError(f"{where}: expected one JSON object: {error.msg} at column {error.colno}") from error
-    except ValueError as error:
-        raise ItemError(f"{where}: expected one JSON object: {error}") from error
-    except RecursionError as error:
-        raise ItemError(f"{where}: lists and objects nested more than {MAX_DEPTH} deep") from error
-    if not isinstance(row, dict):
-        raise ItemError(f"{where}: expected a JSON object, got {type(row).__name__}")
-    return row
-
-
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """The JSON objects of a JSON-lines file; raises ItemError naming file and line."""
-    return [row for _, row in iterate_rows(path)]
-
-
-def read_questions(path: Path, replace: int = 0) -> list[dict[str, Any]]:
-    """The rows of a JSON-lines file of questions, each checked as in checked; messages name file and line."""
-    numbered = list(iterate_rows(path))
-    for _ in checked(numbered, f"{path}: line", replace):
-        pass
-    return [row for _, row in numbered]
-
-
-def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write JSON lines, whole or not at all."""
-    write_whole(path, (json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows))

@@ -1,4 +1,4 @@
-"""Adam with decoupled weight decay (Loshchilov & Hutter 2019) for the few small maps trained here.
+"""AdamW: Adam with decoupled weight decay (Loshchilov & Hutter 2019) for the few small maps trained here.
 
 In numpy, because a blind audit of a few hundred items must not wait for torch and its compiler to be imported.
 """
@@ -13,7 +13,7 @@ Floats = NDArray[np.float32]
 _BETA1, _BETA2, _TINY = 0.9, 0.999, 1e-8
 
 
-class Adam:
+class AdamW:
     """Moves float32 arrays in place; the rate falls in a straight line to 2 % over ``steps``."""
 
     def __init__(self, params: Sequence[Floats], rate: float, decay: Sequence[float], steps: int) -> None:

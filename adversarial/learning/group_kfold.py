@@ -1,4 +1,4 @@
-"""Cross-validation by video: no video stands on both sides of a cut."""
+"""Cross-validation by video: no video stands in two folds."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -11,23 +11,23 @@ from adversarial.data.errors import ItemError
 MAX_SEED = 2**32 - 1001  # what every library takes, after the few steps added to it for folds and networks
 
 
-def video_parts(videos: Sequence[str], parts: int, seed: int) -> NDArray[np.int32]:
-    """The part (0 to parts - 1) of every row, all rows of one video in the same, parts of nearly equal size.
+def video_folds(videos: Sequence[str], folds: int, seed: int) -> NDArray[np.int32]:
+    """The fold (0 to folds - 1) of every row, all rows of one video in the same, folds of nearly equal size.
 
-    With fewer videos than parts there are as many parts as videos. A function of the set of rows and the seed.
+    With fewer videos than folds there are as many folds as videos. A function of the set of rows and the seed.
     Raises ItemError for a seed that is not to be used.
     """
     check_seed(seed)
     counts = Counter(videos)
     names = sorted(counts)
     order = np.random.default_rng(seed).permutation(len(names))
-    load = [0] * min(parts, len(names))
-    place: dict[str, int] = {}
+    load = [0] * min(folds, len(names))
+    fold: dict[str, int] = {}
     for index in order:
         name = names[index]
-        place[name] = load.index(min(load))
-        load[place[name]] += counts[name]
-    return np.array([place[video] for video in videos], np.int32)
+        fold[name] = load.index(min(load))
+        load[fold[name]] += counts[name]
+    return np.array([fold[video] for video in videos], np.int32)
 
 
 def check_seed(seed: int) -> None:

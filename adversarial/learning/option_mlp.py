@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from adversarial.learning.adamw import Adam
+from adversarial.learning.adamw import AdamW
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]
@@ -44,7 +44,7 @@ def fit_predict(
     del sample
     net = _Net(width, training.hidden, rng)
     steps = training.epochs * -(-len(train) // training.batch)
-    adam = Adam(net.params, training.rate, [training.decay] * len(net.params), steps)
+    optimiser = AdamW(net.params, training.rate, [training.decay] * len(net.params), steps)
     for _ in range(training.epochs):
         order = rng.permutation(len(train))
         for start in range(0, len(order), training.batch):
@@ -52,7 +52,7 @@ def fit_predict(
             x, present = _ready(features_of(train[batch]), centre, spread)
             x *= _mask((len(batch), 1, width), training.dropout, rng)
             hidden_mask = _mask((len(batch), options, training.hidden), training.dropout, rng)
-            adam.step(net.gradients(x, present, right[batch], hidden_mask))
+            optimiser.step(net.gradients(x, present, right[batch], hidden_mask))
     blocks = [test[start : start + _BLOCK] for start in range(0, len(test), _BLOCK)]
     return np.concatenate([net.log_chances(*_ready(features_of(rows), centre, spread)) for rows in blocks])
 

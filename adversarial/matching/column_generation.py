@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adversarial.matching.auction import auction
+from adversarial.matching.kernels import Floats, Ints
 from adversarial.matching.pricing import Priced, price
-from adversarial.matching.problem import Ints, Pool
-from adversarial.matching.reserve import assign
+from adversarial.matching.problem import MatchingProblem
+from adversarial.matching.reserve import assign_reserve
 from adversarial.matching.warm_start import SMALLEST, prices_from, sampled_rows
 
 UNMATCHED = -25.0  # nats: what a question without a match costs; a pair that is worth less is none
@@ -27,7 +28,7 @@ _SAMPLE_TOLERANCE = 1e-3  # nats per question: the sample knows the prices no be
 
 @dataclass(frozen=True)
 class Matching:
-    """``columns[i]`` is the answer that question i borrows, or i itself where it stays unmatched.
+    """``columns[i]`` is the answer that question i is given, or i itself where it stays unmatched.
 
     All sums are over the questions that want one, in nats: ``value <= optimum <= upper_bound``.
     """
@@ -46,29 +47,30 @@ class Matching:
         return max(0.0, self.upper_bound - self.value) / max(1, len(self.columns))
 
 
-def match(
-    pool: Pool,
+def solve_matching(
+    problem: MatchingProblem,
     tolerance: float = 5e-5,
     prices: NDArray[np.float64] | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Matching:
     """The best one-to-one matching over all legal pairs, to ``tolerance`` nats per question.
 
-    ``prices`` of an earlier round are a good start for the next. A pool with a reserve is solved densely and exactly.
+    ``prices`` of an earlier round are a good start for the next. One with a reserve is solved densely and exactly.
     """
-    if pool.lenders is not None:
-        columns, weights = assign(pool, UNMATCHED)
-        value = float(weights[pool.borrowers].sum())
-        return Matching(columns, weights, np.zeros(pool.size), value, value, 1, pool.size)
-    prices = _first_prices(pool, tolerance) if prices is None else prices.copy()
-    n = pool.size
+    if problem.lenders is not None:
+        recipients = np.arange(problem.size, dtype=np.int32) if problem.recipients is None else problem.recipients
+        columns, weights = assign_reserve(problem, recipients, problem.lenders, UNMATCHED)
+        value = float(weights[recipients].sum())
+        return Matching(columns, weights, np.zeros(problem.size), value, value, 1, problem.size)
+    prices = _first_prices(problem, tolerance) if prices is None else prices.copy()
+    n = problem.size
     graph = _Graph(n)
     upper, value = np.inf, -np.inf
     columns, weights = np.arange(n, dtype=np.int32), np.full(n, UNMATCHED)
     passes = 0
     while passes < _MAX_PASSES:
         floor, known = graph.priced(prices)
-        priced = price(pool, prices, min(_WIDTH, n), floor, known)
+        priced = price(problem, prices, min(_WIDTH, n), floor, known)
         passes += 1
         best = np.maximum(priced.best, UNMATCHED - prices)
         upper = min(upper, float(best.sum() + prices.sum()))
@@ -85,12 +87,12 @@ def match(
     return Matching(columns, weights, prices, value, upper, passes, len(graph.columns))
 
 
-def _first_prices(pool: Pool, tolerance: float) -> NDArray[np.float64]:
-    if pool.size < SMALLEST or pool.taken.shape[1]:
-        return np.zeros(pool.size)
-    rows = sampled_rows(pool)
-    found = match(pool.part_of(rows), max(tolerance, _SAMPLE_TOLERANCE))
-    return prices_from(pool, rows, found.columns, found.weights, found.prices)
+def _first_prices(problem: MatchingProblem, tolerance: float) -> NDArray[np.float64]:
+    if problem.size < SMALLEST or problem.assigned.shape[1]:
+        return np.zeros(problem.size)
+    rows = sampled_rows(problem)
+    found = solve_matching(problem.subset(rows), max(tolerance, _SAMPLE_TOLERANCE))
+    return prices_from(problem, rows, found.columns, found.weights, found.prices)
 
 
 class _Graph:
@@ -157,7 +159,9 @@ def _epsilons(tolerance: float, cold: bool) -> NDArray[np.float64]:
 
 
 @numba.njit(cache=True, nogil=True)
-def _row_best(indptr, columns, weights, prices, width):  # type: ignore[no-untyped-def]
+def _row_best(
+    indptr: NDArray[np.int64], columns: Ints, weights: Floats, prices: NDArray[np.float64], width: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     n = len(indptr) - 1
     floor, best = np.full(n, -np.inf), np.full(n, -np.inf)
     for row in range(n):

@@ -1,11 +1,17 @@
-"""The compiled inner loops: the guard's comparison of two profiles, and the sifting of a block of pairs.
+"""The compiled inner loops: the comparison of two answers' profiles, and the sifting of a block of pairs.
 
-One file, because the compiler's cache notices a change only in the file that it compiles.
+One file, constants and the arguments' type included, because the compiler's cache notices a change only in the file
+that it compiles.
 """
+
+from typing import NamedTuple
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int32]
 
 UNKNOWN, SAME, DIFFERENT = 0, 1, 2
 ANYTHING, NUMBER, COLOUR = 0, 1, 2
@@ -20,8 +26,33 @@ WIDTH = MEANT + MAX_MEANT
 _TIE_NOISE = 0.02  # nats: identical answers must not crowd each other out of every list
 
 
+class Pairs(NamedTuple):
+    """What weighs a pair of question i and answer j beside the product of their relevance vectors.
+
+    The scalars are float32, so that the kernels round as they always did; shapes and meaning: see MatchingProblem.
+    """
+
+    relevance_slope: np.float32
+    relevance_bias: np.float32
+    similarity_slope: np.float32
+    similarity_bias: np.float32
+    lambda_: np.float32
+    same_answer_cosine: np.float32
+    embeddings: Floats
+    video: Ints
+    question_id: Ints
+    answer_id: Ints
+    asks_for: Ints
+    profiles: NDArray[np.int64]
+    question_profile: Ints
+    kept_negatives: Ints
+    assigned: Ints
+
+
 @numba.njit(cache=True, nogil=True)
-def _within(first, start_a, length_a, second, start_b, length_b):  # type: ignore[no-untyped-def]
+def _within(
+    first: NDArray[np.int64], start_a: int, length_a: int, second: NDArray[np.int64], start_b: int, length_b: int
+) -> bool:
     """Whether every entry of one profile's sorted set is in another's; by index, since slices cost more than this."""
     at = start_b
     for place in range(start_a, start_a + length_a):
@@ -88,7 +119,7 @@ def _log_sigmoid(value: float) -> float:
 
 
 @numba.njit(cache=True, nogil=True, fastmath={"nnan", "nsz", "contract"})
-def _ceilings(products, slope, bias, out):  # type: ignore[no-untyped-def]
+def _ceilings(products: Floats, slope: np.float32, bias: np.float32, out: Floats) -> None:
     """An upper bound of log sigmoid, which is concave: the least of 0, z and three tangents, at -2, 0 and 2."""
     for j in range(len(products)):
         z = slope * products[j] + bias
@@ -98,7 +129,7 @@ def _ceilings(products, slope, bias, out):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
-def _dot(first: NDArray[np.float32], second: NDArray[np.float32]) -> np.float32:
+def _dot(first: Floats, second: Floats) -> np.float32:
     total = np.float32(0)
     for at in range(len(first)):
         total += first[at] * second[at]
@@ -106,84 +137,74 @@ def _dot(first: NDArray[np.float32], second: NDArray[np.float32]) -> np.float32:
 
 
 @numba.njit(cache=True, nogil=True)
-def _clashes(i, j, target, near, embeddings, asks_for, profiles):  # type: ignore[no-untyped-def]
+def _clashes(pairs: Pairs, i: int, j: int, target: int) -> bool:
     """Whether answer j says what ``target`` says, as far as question i is concerned."""
-    verdict = compare(profiles[target], profiles[j])
-    if verdict == SAME or (verdict == UNKNOWN and _dot(embeddings[target], embeddings[j]) >= near):
+    verdict = compare(pairs.profiles[target], pairs.profiles[j])
+    if verdict == SAME or (
+        verdict == UNKNOWN and _dot(pairs.embeddings[target], pairs.embeddings[j]) >= pairs.same_answer_cosine
+    ):
         return True
-    return equal_for(asks_for[i], profiles[target], profiles[j])
+    return equal_for(pairs.asks_for[i], pairs.profiles[target], pairs.profiles[j])
 
 
 @numba.njit(cache=True, nogil=True)
-def _dissimilarity(i, j, constants, embeddings, video, question_id, answer_id, taken):  # type: ignore[no-untyped-def]
-    """lam * log(1 - P_sim) in nats, -inf where the names alone tell that answer j is no negative of question i."""
-    if i == j or video[i] == video[j] or question_id[i] == question_id[j] or answer_id[i] == answer_id[j]:
+def _dissimilarity(pairs: Pairs, i: int, j: int) -> float:
+    """lambda * log(1 - P_sim) in nats, -inf where the names alone tell that answer j is no negative of question i."""
+    if (
+        i == j
+        or pairs.video[i] == pairs.video[j]
+        or pairs.question_id[i] == pairs.question_id[j]
+        or pairs.answer_id[i] == pairs.answer_id[j]
+    ):
         return -np.inf
-    cosine = _dot(embeddings[i], embeddings[j])
-    for place in range(taken.shape[1]):  # by index: a view of the row costs more than the comparison
-        target = taken[i, place]
+    cosine = _dot(pairs.embeddings[i], pairs.embeddings[j])
+    for place in range(pairs.assigned.shape[1]):  # by index: a view of the row costs more than the comparison
+        target = pairs.assigned[i, place]
         if target < 0:
             continue
-        if answer_id[target] == answer_id[j]:
+        if pairs.answer_id[target] == pairs.answer_id[j]:
             return -np.inf
-        cosine = max(cosine, _dot(embeddings[target], embeddings[j]))
-    return constants[4] * _log_sigmoid(-(constants[2] * cosine + constants[3]))
+        cosine = max(cosine, _dot(pairs.embeddings[target], pairs.embeddings[j]))
+    return pairs.lambda_ * _log_sigmoid(-(pairs.similarity_slope * cosine + pairs.similarity_bias))
 
 
 @numba.njit(cache=True, nogil=True)
-def _forbidden(i, j, near, embeddings, asks_for, profiles, asked, others, taken):  # type: ignore[no-untyped-def]
-    """Whether the guard does not let answer j be a negative of question i."""
-    if echoes(profiles[asked[i]], profiles[j]):
+def _forbidden(pairs: Pairs, i: int, j: int) -> bool:
+    """Whether answer j echoes question i, or says what its right answer or one of its other negatives says."""
+    if echoes(pairs.profiles[pairs.question_profile[i]], pairs.profiles[j]):
         return True
-    if _clashes(i, j, i, near, embeddings, asks_for, profiles):
+    if _clashes(pairs, i, j, i):
         return True
-    for place in range(taken.shape[1]):
-        target = taken[i, place]
-        if target >= 0 and _clashes(i, j, target, near, embeddings, asks_for, profiles):
+    for place in range(pairs.assigned.shape[1]):
+        target = pairs.assigned[i, place]
+        if target >= 0 and _clashes(pairs, i, j, target):
             return True
-    for place in range(others.shape[1]):
-        target = others[i, place]
-        if target >= 0 and compare(profiles[target], profiles[j]) == SAME:
+    for place in range(pairs.kept_negatives.shape[1]):
+        target = pairs.kept_negatives[i, place]
+        if target >= 0 and compare(pairs.profiles[target], pairs.profiles[j]) == SAME:
             return True
     return False
 
 
 @numba.njit(cache=True, nogil=True)
-def dense(  # type: ignore[no-untyped-def]
-    products, rows, constants, embeddings, video, question_id, answer_id, asks_for, profiles, asked, others, taken
-):
-    slope, bias, near = constants[0], constants[1], constants[5]
+def dense(pairs: Pairs, products: Floats, rows: Ints) -> Floats:
+    """w_ij of questions ``rows`` with every answer, -inf where the pair is not legal; products and result [b, n]."""
     out = np.empty(products.shape, np.float32)
     for at in range(len(rows)):
         for j in range(products.shape[1]):
             i = rows[at]
-            weight = _log_sigmoid(slope * products[at, j] + bias)
-            weight += _dissimilarity(i, j, constants, embeddings, video, question_id, answer_id, taken)
-            if weight > -np.inf and _forbidden(i, j, near, embeddings, asks_for, profiles, asked, others, taken):
+            weight = _log_sigmoid(pairs.relevance_slope * products[at, j] + pairs.relevance_bias)
+            weight += _dissimilarity(pairs, i, j)
+            if weight > -np.inf and _forbidden(pairs, i, j):
                 weight = -np.inf
             out[at, j] = weight
     return out
 
 
 @numba.njit(cache=True, nogil=True)
-def bid(  # type: ignore[no-untyped-def]
-    products,
-    rows,
-    profits,
-    offers,
-    constants,
-    embeddings,
-    video,
-    question_id,
-    answer_id,
-    asks_for,
-    profiles,
-    asked,
-    others,
-    taken,
-):
-    """Raise every answer's offer to the most that one of these questions would pay: w_ij less its profit."""
-    slope, bias, near = constants[0], constants[1], constants[5]
+def bid(pairs: Pairs, products: Floats, rows: Ints, profits: Floats, offers: Floats) -> None:
+    """Raise every answer's offer [n] to the most that one of these questions would pay: w_ij less its profit [b]."""
+    slope, bias = pairs.relevance_slope, pairs.relevance_bias
     ceilings = np.empty(products.shape[1], np.float32)
     for at in range(len(rows)):
         _ceilings(products[at], slope, bias, ceilings)
@@ -195,8 +216,8 @@ def bid(  # type: ignore[no-untyped-def]
             weight = _log_sigmoid(slope * products[at, j] + bias)
             if weight <= least:
                 continue
-            weight += _dissimilarity(i, j, constants, embeddings, video, question_id, answer_id, taken)
-            if weight <= least or _forbidden(i, j, near, embeddings, asks_for, profiles, asked, others, taken):
+            weight += _dissimilarity(pairs, i, j)
+            if weight <= least or _forbidden(pairs, i, j):
                 continue
             offers[j] = weight - profits[at]
 
@@ -212,7 +233,9 @@ def _noise(i: int, j: int) -> float:
 
 
 @numba.njit(cache=True, nogil=True)
-def _sift(keys, columns, weights, key, column, weight):  # type: ignore[no-untyped-def]
+def _sift(
+    keys: NDArray[np.float64], columns: Ints, weights: Floats, key: float, column: np.int32, weight: np.float32
+) -> None:
     """Replace the smallest entry of a heap and put the new one where it belongs."""
     at = 0
     size = len(keys)
@@ -230,25 +253,17 @@ def _sift(keys, columns, weights, key, column, weight):  # type: ignore[no-untyp
 
 
 @numba.njit(cache=True, nogil=True)
-def select(  # type: ignore[no-untyped-def]
-    products,
-    rows,
-    prices,
-    width,
-    floor,
-    known,
-    constants,
-    embeddings,
-    video,
-    question_id,
-    answer_id,
-    asks_for,
-    profiles,
-    asked,
-    others,
-    taken,
-):
-    slope, bias, near = constants[0], constants[1], constants[5]
+def select(
+    pairs: Pairs,
+    products: Floats,
+    rows: Ints,
+    prices: Floats,
+    width: int,
+    floor: NDArray[np.float64],
+    known: NDArray[np.float64],
+) -> tuple[Ints, Floats, NDArray[np.float64]]:
+    """The ``width`` best answers of every question at these prices, see pricing.price for the arguments."""
+    slope, bias = pairs.relevance_slope, pairs.relevance_bias
     n = products.shape[1]
     columns = np.full((len(rows), width), np.int32(-1), np.int32)
     weights = np.full((len(rows), width), np.float32(-np.inf), np.float32)
@@ -266,8 +281,8 @@ def select(  # type: ignore[no-untyped-def]
             weight = _log_sigmoid(slope * products[at, j] + bias)
             if weight <= least:
                 continue
-            weight += _dissimilarity(i, j, constants, embeddings, video, question_id, answer_id, taken)
-            if weight <= least or _forbidden(i, j, near, embeddings, asks_for, profiles, asked, others, taken):
+            weight += _dissimilarity(pairs, i, j)
+            if weight <= least or _forbidden(pairs, i, j):
                 continue
             value = weight - prices[j]
             if value > best[at]:

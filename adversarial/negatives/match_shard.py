@@ -1,6 +1,7 @@
-"""Borrowing right answers as wrong ones for the questions of one fold: the unit of work.
+"""Right answers of other questions as wrong ones, for the questions of one shard: the unit of work.
 
-Nothing passes between folds, so each can run anywhere, at any time, and with a store it goes on where it was killed.
+Nothing passes between shards, so each can run anywhere, at any time, and with a step cache it goes on where it was
+killed.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,87 +13,43 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from adversarial.data.schema import Item, ItemError
-from adversarial.learning.group_kfold import check_seed, video_parts
-from adversarial.matching.column_generation import Matching, match
+from adversarial.data.errors import ItemError
+from adversarial.data.options import MatchedOption
+from adversarial.data.schema import Item
+from adversarial.learning.group_kfold import video_folds
+from adversarial.matching.column_generation import Matching, solve_matching
 from adversarial.matching.kernels import SAME
-from adversarial.matching.problem import Pool
+from adversarial.matching.problem import MatchingProblem
 from adversarial.negatives import selection
-from adversarial.negatives.step_cache import Arrays, Memory, Store
+from adversarial.negatives.settings import MatchSettings
+from adversarial.negatives.step_cache import Arrays, MemoryStepCache, StepCache
+from adversarial.progress import Progress
 from adversarial.relevance import dual_encoder, sentence_encoder
 from adversarial.text import answer_equivalence
 from adversarial.text.normalise import canonical
 
-Progress = Callable[[str, float], None]
-
-LAMBDA = 0.03  # more makes borrowed answers easier to tell, less lets rewordings of the right one through
-_PARTS = 5
-_RANGES = {  # of the settings; with a negative lam the bound would certify nothing
-    "lam": (0.0, 5.0),
-    "sim_slope": (0.0, 100.0),
-    "sim_bias": (-100.0, 100.0),
-    "near": (0.0, 1.0),
-    "tolerance": (1e-9, 1.0),
-}
+_FOLDS = 5
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What a match depends on beside the rows; the same settings and rows give the same output.
+class ShardMatch:
+    """What matching a shard yields; ``options[i]`` belongs to its item i, fewer where a round found nothing."""
 
-    Raises ItemError that names the setting and what is expected of it.
-    """
-
-    replace: int = 1
-    seed: int = 0
-    lam: float = LAMBDA  # weight of log(1 - P_sim) against log P_rel
-    model: str = sentence_encoder.DEFAULT_MODEL
-    sim_slope: float = 12.0  # P_sim = sigmoid(slope * cosine + bias): one half at cosine 0.6
-    sim_bias: float = -7.2
-    near: float = 0.85  # cosine from which two answers count as one
-    tolerance: float = 5e-5  # nats per question
-
-    def __post_init__(self) -> None:
-        check_seed(self.seed)
-        if not isinstance(self.replace, int) or self.replace < 1:
-            raise ItemError(f"replace: expected a whole number of 1 or more, got {self.replace!r}")
-        if not isinstance(self.model, str) or not self.model.strip():
-            raise ItemError(f"model: expected the name of a sentence-transformers model, got {self.model!r}")
-        for name, (low, high) in _RANGES.items():
-            value = getattr(self, name)
-            if not isinstance(value, int | float) or not low <= value <= high:  # nan is in no range
-                raise ItemError(f"{name}: expected a number from {low:g} to {high:g}, got {value!r}")
-
-
-@dataclass(frozen=True)
-class Pick:
-    """One borrowed answer: which option it replaces, whose right answer it is, and how the pair scored."""
-
-    option: int
-    source: int  # index into the fold's items
-    relevance: float
-    similarity: float
-
-
-@dataclass(frozen=True)
-class FoldMatch:
-    """What matching a fold yields; ``picks[i]`` belongs to the fold's item i, shorter where a round found nothing."""
-
-    picks: list[list[Pick]]
+    options: list[list[MatchedOption]]
     rounds: list[Matching]
 
 
-def match_fold(
+def match_shard(
     items: Sequence[Item],
-    settings: Settings,
+    settings: MatchSettings,
     progress: Progress | None = None,
-    store: Store | Memory | None = None,
+    cache: StepCache | MemoryStepCache | None = None,
     idle: AbstractSet[str | int] = frozenset(),
-) -> FoldMatch:
-    """Borrow ``settings.replace`` answers for every item of a fold; the items stand in the order of their ids.
+) -> ShardMatch:
+    """Match ``settings.replace`` answers to every item of a shard; the items stand in the order of their ids.
 
-    Where the fold has a reserve, its items borrow nothing and they alone lend, each once over all rounds, but for the
-    ``idle`` ones. Raises ItemError where an item has fewer wrong options than are to be replaced.
+    Where the shard has a reserve, its items receive nothing and they alone lend, each once over all rounds, but for
+    the ``idle`` ones. Raises ItemError where an item has fewer wrong options than are to be replaced.
     """
     for item in items:
         if len(item.answers) - 1 < settings.replace:
@@ -100,36 +57,29 @@ def match_fold(
                 f"qid {item.qid!r}: has {len(item.answers) - 1} wrong options, "
                 f"fewer than the {settings.replace} to be replaced"
             )
-    steps = store or Memory()
+    steps, report = cache or MemoryStepCache(), progress or _silent
     with threadpool_limits(1):  # one thread for each product: the sum's order, hence the result, stays the same
-        learnt = steps.remember("learnt", lambda: _learn(items, settings, progress or _silent))
-        pool = _pool(items, learnt, settings)
-        kept = np.array([item.reserve for item in items])
-        if kept.any():
-            lends = kept & [item.qid not in idle for item in items]
-            pool = replace(pool, borrowers=_indices(~kept), lenders=_indices(lends))
+        learned = steps.remember("learned", lambda: _learn(items, settings, report))
+        replaced = learned["replacement_order"][:, : settings.replace]
+        problem = _with_reserve(_problem(items, learned, replaced, settings), items, idle)
         rounds: list[Matching] = []
         for number in range(settings.replace):
             stage = f"match {number + 1} of {settings.replace}"
-            rounds.append(_round(pool, rounds, settings, partial(progress or _silent, stage), steps))
-            pool = pool.after(rounds[-1].columns)
-    picks = _picks(pool, learnt["easiest"][:, : settings.replace])
-    for row, own in enumerate(picks):
+            rounds.append(_round(problem, rounds, settings, partial(report, stage), steps))
+            problem = problem.after(rounds[-1].columns)
+    options = _matched_options(problem, replaced)
+    for row, own in enumerate(options):
         if len(own) < settings.replace:
-            picks[row] = _without_repeats(items[row], own, items)
-    return FoldMatch(picks, rounds)
-
-
-def _indices(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
-    return np.flatnonzero(mask).astype(np.int32)
+            options[row] = _without_repeats(items[row], own, items)
+    return ShardMatch(options, rounds)
 
 
 def _silent(stage: str, share: float) -> None:
     """Nobody watches."""
 
 
-def _learn(items: Sequence[Item], settings: Settings, progress: Progress) -> Arrays:
-    """What the fold's texts teach: embeddings, which negatives go, and the relevance."""
+def _learn(items: Sequence[Item], settings: MatchSettings, progress: Progress) -> Arrays:
+    """What the shard's texts teach: embeddings, which negatives go first, and the relevance."""
     texts = sorted({item.question for item in items} | {answer for item in items for answer in item.answers})
     vectors = sentence_encoder.encode(texts, settings.model, partial(progress, "encode"))
     place = {text: index for index, text in enumerate(texts)}
@@ -137,121 +87,133 @@ def _learn(items: Sequence[Item], settings: Settings, progress: Progress) -> Arr
     options = np.full((len(items), max(len(item.answers) for item in items)), -1, np.int32)
     for row, item in enumerate(items):
         options[row, : len(item.answers)] = [place[answer] for answer in item.answers]
-    part = video_parts([item.video_id for item in items], _PARTS, settings.seed)
-    progress("judge", 0.0)
-    scores = selection.option_scores(items, vectors, asked, options, part, settings.seed)
+    fold = video_folds([item.video_id for item in items], _FOLDS, settings.seed)
+    progress("selection", 0.0)
+    scores = selection.option_scores(items, vectors, asked, options, fold, settings.seed)
     progress("relevance", 0.0)
     answers = vectors[options[np.arange(len(items)), [item.answer_idx for item in items]]]
     names = _ids([canonical(item.correct) for item in items])
-    found = dual_encoder.learn(vectors[asked], answers, names, part, settings.seed)
+    found = dual_encoder.learn(vectors[asked], answers, names, fold, settings.seed)
     return {
         "embeddings": answers,
-        "easiest": selection.easiest(items, scores),
+        "replacement_order": selection.replacement_order(items, scores),
         "questions": found.questions,
         "answers": found.answers,
-        "part": found.part,
+        "fold": found.fold,
         "calibration": np.array([found.slope, found.bias]),
     }
 
 
-def _pool(items: Sequence[Item], learnt: Arrays, settings: Settings) -> Pool:
-    others, profiles, asked = _texts(items, learnt["easiest"][:, : settings.replace])
-    return Pool(
-        questions=learnt["questions"],
-        answers=learnt["answers"],
-        part=learnt["part"],
-        embeddings=learnt["embeddings"],
-        rel_slope=float(learnt["calibration"][0]),
-        rel_bias=float(learnt["calibration"][1]),
-        sim_slope=settings.sim_slope,
-        sim_bias=settings.sim_bias,
-        lam=settings.lam,
-        near=settings.near,
+def _problem(
+    items: Sequence[Item], learned: Arrays, replaced: NDArray[np.int32], settings: MatchSettings
+) -> MatchingProblem:
+    kept_negatives, profiles, question_profile = _profiles(items, replaced)
+    return MatchingProblem(
+        questions=learned["questions"],
+        answers=learned["answers"],
+        fold=learned["fold"],
+        embeddings=learned["embeddings"],
+        relevance_slope=float(learned["calibration"][0]),
+        relevance_bias=float(learned["calibration"][1]),
+        similarity_slope=settings.sim_slope,
+        similarity_bias=settings.sim_bias,
+        lambda_=settings.lam,
+        same_answer_cosine=settings.near,
         video=_ids([item.video_id for item in items]),
         question_id=_ids([canonical(item.question) for item in items]),
         answer_id=_ids([canonical(item.correct) for item in items]),
         asks_for=np.array([answer_equivalence.asks_for(item.question) for item in items], np.int32),
         profiles=profiles,
-        asked=asked,
-        others=others,
-        taken=np.zeros((len(items), 0), np.int32),
+        question_profile=question_profile,
+        kept_negatives=kept_negatives,
+        assigned=np.zeros((len(items), 0), np.int32),
     )
 
 
-def _round(
-    pool: Pool,
-    earlier: Sequence[Matching],
-    settings: Settings,
-    progress: Callable[[float], None],
-    store: Store | Memory,
-) -> Matching:
-    def solve() -> Arrays:
-        progress(0.0)
-        found = match(pool, settings.tolerance, earlier[-1].prices if earlier else None, progress)
-        progress(1.0)
-        sums = np.array([found.value, found.upper_bound, found.passes, found.edges])
-        return {"columns": found.columns, "weights": found.weights, "prices": found.prices, "sums": sums}
+def _with_reserve(problem: MatchingProblem, items: Sequence[Item], idle: AbstractSet[str | int]) -> MatchingProblem:
+    kept = np.array([item.reserve for item in items])
+    if not kept.any():
+        return problem
+    lends = kept & [item.qid not in idle for item in items]
+    return replace(problem, recipients=_indices(~kept), lenders=_indices(lends))
 
-    kept = store.remember(f"round-{len(earlier) + 1}", solve)
-    value, upper_bound, passes, edges = kept["sums"].tolist()
-    return Matching(kept["columns"], kept["weights"], kept["prices"], value, upper_bound, int(passes), int(edges))
+
+def _indices(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
+    return np.flatnonzero(mask).astype(np.int32)
 
 
 def _ids(values: Sequence[str]) -> NDArray[np.int32]:
     return np.unique(np.array(values, dtype=object), return_inverse=True)[1].astype(np.int32)
 
 
-def _texts(
+def _profiles(
     items: Sequence[Item], replaced: NDArray[np.int32]
 ) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int32]]:
-    """What the guard compares: (rows of the kept negatives [n, h], -1 for none; profiles; rows of the questions)."""
+    """What is compared: (rows of the kept negatives [n, h], -1 for none; profiles; rows of the questions)."""
     kept = [
         [answer for option, answer in enumerate(item.answers) if option != item.answer_idx and option not in gone]
         for item, gone in zip(items, replaced.tolist(), strict=True)
     ]
     more = sorted({answer for answers in kept for answer in answers} | {item.question for item in items})
     place = {text: len(items) + index for index, text in enumerate(more)}
-    others = np.full((len(items), max(map(len, kept))), -1, np.int32)
+    kept_negatives = np.full((len(items), max(map(len, kept))), -1, np.int32)
     for row, answers in enumerate(kept):
-        others[row, : len(answers)] = [place[answer] for answer in answers]
-    asked = np.array([place[item.question] for item in items], np.int32)
-    return others, answer_equivalence.profiles([item.correct for item in items] + more), asked
+        kept_negatives[row, : len(answers)] = [place[answer] for answer in answers]
+    question_profile = np.array([place[item.question] for item in items], np.int32)
+    return kept_negatives, answer_equivalence.profiles([item.correct for item in items] + more), question_profile
 
 
-def _picks(pool: Pool, replaced: NDArray[np.int32]) -> list[list[Pick]]:
-    picks: list[list[Pick]] = []
-    for row in range(pool.size):
-        found = []
-        for option, source in zip(replaced[row].tolist(), pool.taken[row].tolist(), strict=True):
-            if source < 0:
-                continue
-            product = float(pool.questions[row] @ pool.answers[pool.part[row], source])
-            cosine = float(pool.embeddings[row] @ pool.embeddings[source])
-            found.append(
-                Pick(
-                    option,
-                    source,
-                    _sigmoid(pool.rel_slope * product + pool.rel_bias),
-                    _sigmoid(pool.sim_slope * cosine + pool.sim_bias),
-                )
-            )
-        picks.append(found)
-    return picks
+def _round(
+    problem: MatchingProblem,
+    earlier: Sequence[Matching],
+    settings: MatchSettings,
+    progress: Callable[[float], None],
+    cache: StepCache | MemoryStepCache,
+) -> Matching:
+    def solve() -> Arrays:
+        progress(0.0)
+        found = solve_matching(problem, settings.tolerance, earlier[-1].prices if earlier else None, progress)
+        progress(1.0)
+        sums = np.array([found.value, found.upper_bound, found.passes, found.edges])
+        return {"columns": found.columns, "weights": found.weights, "prices": found.prices, "sums": sums}
+
+    kept = cache.remember(f"round-{len(earlier) + 1}", solve)
+    value, upper_bound, passes, edges = kept["sums"].tolist()
+    return Matching(kept["columns"], kept["weights"], kept["prices"], value, upper_bound, int(passes), int(edges))
 
 
-def _without_repeats(item: Item, picks: list[Pick], items: Sequence[Item]) -> list[Pick]:
-    """Without the borrowed answers that say what a written one says which had to stay after all."""
+def _matched_options(problem: MatchingProblem, replaced: NDArray[np.int32]) -> list[list[MatchedOption]]:
+    found: list[list[MatchedOption]] = []
+    for row in range(problem.size):
+        given = zip(replaced[row].tolist(), problem.assigned[row].tolist(), strict=True)
+        found.append([_matched_option(problem, row, option, source) for option, source in given if source >= 0])
+    return found
+
+
+def _matched_option(problem: MatchingProblem, row: int, option: int, source: int) -> MatchedOption:
+    product = float(problem.questions[row] @ problem.answers[problem.fold[row], source])
+    cosine = float(problem.embeddings[row] @ problem.embeddings[source])
+    return MatchedOption(
+        option,
+        source,
+        relevance=_sigmoid(problem.relevance_slope * product + problem.relevance_bias),
+        similarity=_sigmoid(problem.similarity_slope * cosine + problem.similarity_bias),
+    )
+
+
+def _without_repeats(item: Item, matched: list[MatchedOption], items: Sequence[Item]) -> list[MatchedOption]:
+    """Without the matched answers that say what a written one says which had to stay after all."""
     while True:
-        gone = {pick.option for pick in picks}
+        gone = {match.option for match in matched}
         kept = [answer for option, answer in enumerate(item.answers) if option not in gone]
         fine = [
-            pick
-            for pick in picks
-            if all(answer_equivalence.compare_texts(items[pick.source].correct, answer) != SAME for answer in kept)
+            match
+            for match in matched
+            if all(answer_equivalence.compare_texts(items[match.source].correct, answer) != SAME for answer in kept)
         ]
-        if len(fine) == len(picks):
-            return picks
-        picks = fine
+        if len(fine) == len(matched):
+            return matched
+        matched = fine
 
 
 def _sigmoid(value: float) -> float:

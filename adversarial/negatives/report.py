@@ -1,76 +1,26 @@
-"""From picks to output rows, and the numbers of the report."""
+"""The numbers of a match: of one shard, and of all together."""
 
-import zlib
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from adversarial.data.schema import Item, ItemError
+from adversarial.data.errors import ItemError
+from adversarial.data.schema import Item
 from adversarial.matching.kernels import SAME
-from adversarial.negatives.match_shard import FoldMatch, Settings
+from adversarial.negatives.match_shard import ShardMatch
+from adversarial.negatives.settings import MatchSettings
 from adversarial.text import answer_equivalence
 from adversarial.text.normalise import canonical
 
 Row = dict[str, Any]
 
 
-def fold_rows(rows: Sequence[Row], items: Sequence[Item], found: FoldMatch, settings: Settings) -> dict[int, Row]:
-    """The output rows of one fold by their place in ``rows``; ``items`` are theirs. The reserve is not given out."""
-    orders = _option_orders([item for item in items if not item.reserve], settings.seed)
-    output: dict[int, Row] = {}
-    for place, (row, item, picks) in enumerate(zip(rows, items, found.picks, strict=True)):
-        if item.reserve:
-            continue
-        options: list[Row] = [{"text": answer, "source": "human"} for answer in item.answers]
-        options[item.answer_idx]["source"] = "correct"
-        for pick in picks:
-            options[pick.option] = {
-                "text": items[pick.source].correct,
-                "source": "matched",
-                "source_qid": items[pick.source].qid,
-                "relevance": round(pick.relevance, 6),
-                "similarity": round(pick.similarity, 6),
-                "replaced": item.answers[pick.option],
-            }
-        order = orders[item.qid]
-        new = {key: value for key, value in row.items() if key != "fallback"}
-        new["answers"] = [options[option]["text"] for option in order]
-        new["answer_idx"] = order.index(item.answer_idx)
-        new["options"] = [{key: value for key, value in options[option].items() if key != "text"} for option in order]
-        if len(picks) < settings.replace:
-            kept = settings.replace - len(picks)
-            new["fallback"] = f"{kept} written negative(s) kept: no legal answer of another question was left"
-        output[place] = new
-    return output
+def shard_numbers(shard: int, items: Sequence[Item], rows: Sequence[Row], found: ShardMatch) -> Row:
+    """One shard's share of the report: per round the certificate, and how often answers were given.
 
-
-def _option_orders(items: Sequence[Item], seed: int) -> dict[str | int, list[int]]:
-    """A new order of every item's options: over a fold the right one stands equally often at every place.
-
-    Where the places do not come out even, which of them stand once more differs from fold to fold.
-    """
-    rng = np.random.default_rng([seed, zlib.crc32("\n".join(str(item.qid) for item in items).encode())])
-    groups: dict[int, list[Item]] = defaultdict(list)
-    for item in items:
-        groups[len(item.answers)].append(item)
-    orders: dict[str | int, list[int]] = {}
-    for count in sorted(groups):
-        members = groups[count]
-        places = rng.permutation((np.arange(len(members)) + rng.integers(count)) % count)
-        for item, place in zip(members, places.tolist(), strict=True):
-            wrong = [position for position in range(count) if position != item.answer_idx]
-            order = [wrong[at] for at in rng.permutation(len(wrong))]
-            order.insert(place, item.answer_idx)
-            orders[item.qid] = order
-    return orders
-
-
-def fold_numbers(fold: int, items: Sequence[Item], rows: Sequence[Row], found: FoldMatch) -> Row:
-    """One fold's share of the report: per round the certificate, and how often answers were borrowed.
-
-    ``items`` are all of the fold's, ``rows`` what fold_rows gave out of them.
+    ``items`` are all of the shard's, ``rows`` what matched_rows gave out of them.
     """
     n = len(rows)
     reserve = [item for item in items if item.reserve]
@@ -85,7 +35,7 @@ def fold_numbers(fold: int, items: Sequence[Item], rows: Sequence[Row], found: F
         "reserve": len(reserve),
         "per_round": [
             {
-                "fold": fold,
+                "fold": shard,
                 "round": number,
                 "n": n,
                 "value": matching.value / max(1, n),
@@ -109,23 +59,23 @@ def _equal_written(row: Row) -> int:
     return sum(answer_equivalence.compare_texts(answer, right) == SAME for answer in written)
 
 
-def whole_report(folds: Sequence[Row], settings: Settings) -> Row:
-    """The report over all folds: values are nats per question and round, the gap is the worst of all rounds."""
-    rounds = [entry for fold in folds for entry in fold["per_round"]]
+def overall_report(shards: Sequence[Row], settings: MatchSettings) -> Row:
+    """The report over all shards: values are nats per question and round, the gap is the worst of all rounds."""
+    rounds = [entry for shard in shards for entry in shard["per_round"]]
     total = sum(entry["n"] for entry in rounds)
     return {
-        "n": sum(fold["n"] for fold in folds),
-        "folds": len(folds),
+        "n": sum(shard["n"] for shard in shards),
+        "folds": len(shards),
         "rounds": settings.replace,
         "value": sum(entry["value"] * entry["n"] for entry in rounds) / total,
         "upper_bound": sum(entry["upper_bound"] * entry["n"] for entry in rounds) / total,
         "certified_gap": max(entry["certified_gap"] for entry in rounds),
-        "replaced": sum(fold["replaced"] for fold in folds),
-        "fallbacks": sum(fold["fallbacks"] for fold in folds),
-        "equal_written": sum(fold["equal_written"] for fold in folds),
-        "most_uses": max(fold["most_uses"] for fold in folds),
-        "fewest_uses": min(fold["fewest_uses"] for fold in folds),
-        "reserve": sum(fold["reserve"] for fold in folds),
+        "replaced": sum(shard["replaced"] for shard in shards),
+        "fallbacks": sum(shard["fallbacks"] for shard in shards),
+        "equal_written": sum(shard["equal_written"] for shard in shards),
+        "most_uses": max(shard["most_uses"] for shard in shards),
+        "fewest_uses": min(shard["fewest_uses"] for shard in shards),
+        "reserve": sum(shard["reserve"] for shard in shards),
         "seed": settings.seed,
         "lam": settings.lam,
         "model": settings.model,
@@ -133,7 +83,7 @@ def whole_report(folds: Sequence[Row], settings: Settings) -> Row:
     }
 
 
-def refuse_nothing(report: Row, items: Sequence[Item]) -> None:
+def require_matches(report: Row, items: Sequence[Item]) -> None:
     """Raises ItemError where not one question could be matched, and says why."""
     if report["replaced"]:
         return

@@ -1,4 +1,7 @@
-"""Which written negatives a blind model finds easiest: judged out of fold by a model that only the building uses."""
+"""Which written negatives are replaced first: the ones that a model without the video finds least plausible.
+
+Every question is read out of fold, by a model that only the matching uses.
+"""
 
 from collections.abc import Sequence
 
@@ -13,13 +16,13 @@ from adversarial.text import answer_equivalence
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
 
-_LEARNT_FROM = 60  # questions: with fewer the cosine of question and option has to do
-_LEARNT_TO = 5_000  # questions: more do not make the judge better, only slower
+_LEARNED_FROM = 60  # questions: with fewer the cosine of question and option has to do
+_LEARNED_TO = 5_000  # questions: more do not make the model better, only slower
 _TRAINING = option_mlp.Training(epochs=20, decay=0.1)
 
 
-def option_scores(items: Sequence[Item], vectors: Floats, asked: Ints, options: Ints, part: Ints, seed: int) -> Floats:
-    """How right every option looks to a blind model that never saw the question's video; [n, o], NaN for none.
+def option_scores(items: Sequence[Item], vectors: Floats, asked: Ints, options: Ints, fold: Ints, seed: int) -> Floats:
+    """How right every option looks to a model without the video, trained on other videos; [n, o], NaN for none.
 
     ``vectors`` [texts, D] are sentence embeddings, ``asked`` [n] and ``options`` [n, o] say whose they are, -1
     where there is no such option.
@@ -36,20 +39,20 @@ def option_scores(items: Sequence[Item], vectors: Floats, asked: Ints, options: 
         return np.concatenate((said, question, fit, odd, far, near), axis=2)
 
     scores = np.full((n, count), np.nan, np.float32)
-    if n < _LEARNT_FROM or part.max() == 0:
+    if n < _LEARNED_FROM or fold.max() == 0:
         for row in range(n):
             scores[row] = vectors[options[row]] @ vectors[asked[row]]
     else:
         right = np.array([item.answer_idx for item in items])
-        for index in range(int(part.max()) + 1):
-            test = np.flatnonzero(part == index)
-            train = np.random.default_rng(seed + index).permutation(np.flatnonzero(part != index))[:_LEARNT_TO]
+        for index in range(int(fold.max()) + 1):
+            test = np.flatnonzero(fold == index)
+            train = np.random.default_rng(seed + index).permutation(np.flatnonzero(fold != index))[:_LEARNED_TO]
             scores[test] = option_mlp.fit_predict(features_of, train, right[train], test, seed + index, _TRAINING)
     scores[options < 0] = np.nan
     return scores
 
 
-def easiest(items: Sequence[Item], scores: Floats) -> Ints:
+def replacement_order(items: Sequence[Item], scores: Floats) -> Ints:
     """Every item's options, the wrong ones first, from the one that looks least right on; [n, o].
 
     Before all of these stand the ones that say the same as the right answer: they are no wrong answers.

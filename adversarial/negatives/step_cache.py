@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adversarial.data.atomic_files import whole_file
+from adversarial.data.atomic_files import atomic_file
 from adversarial.data.errors import refusing
 
 Arrays = dict[str, NDArray[Any]]
 
 
-class Store:
+class StepCache:
     """Named groups of arrays in a folder; a group is there whole or not at all."""
 
     def __init__(self, folder: Path) -> None:
@@ -30,7 +30,7 @@ class Store:
             with refusing(f"{path}: broken, delete it"), np.load(path, allow_pickle=False) as kept:
                 return {key: kept[key] for key in kept.files}
         arrays = compute()
-        with whole_file(path) as out:
+        with atomic_file(path) as out:
             np.savez(out, **arrays)  # type: ignore[arg-type]
         return arrays
 
@@ -41,7 +41,7 @@ class Store:
         self._folder.rmdir()
 
 
-class Memory:
+class MemoryStepCache:
     """The steps of this process alone; ``keep`` names the steps worth their memory."""
 
     def __init__(self, keep: Collection[str] = ()) -> None:

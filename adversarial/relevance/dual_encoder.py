@@ -1,4 +1,4 @@
-"""P_rel(q, a): how well an answer goes with a question, learnt on the corpus itself and applied out of fold.
+"""P_rel(q, a): how well an answer goes with a question, learned on the corpus itself and applied out of fold.
 
 A dual encoder over sentence embeddings: one linear map for questions, one for answers, trained so that a question
 finds its own right answer among those of other questions (InfoNCE in both directions). Question i is read by the
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from adversarial.learning.adamw import Adam
+from adversarial.learning.adamw import AdamW
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
@@ -23,37 +23,37 @@ _BATCH = 256
 _RATE = 2e-3
 _DECAY = 1e-2
 _DROPOUT = 0.4
-_LEARNT_FROM = 100  # questions: below this the plain embeddings generalise better than anything learnt
+_LEARNED_FROM = 100  # questions: below this the plain embeddings generalise better than anything learnt
 _PLAIN_SLOPE, _PLAIN_BIAS = 11.6, -2.67  # logistic calibration of MiniLM's cosine on How2QA
 
 
 @dataclass(frozen=True)
 class Relevance:
-    """``P_rel = sigmoid(slope * questions[i] . answers[part[i], j] + bias)``, see pool.py for the shapes."""
+    """``P_rel = sigmoid(slope * questions[i] . answers[fold[i], j] + bias)``, see MatchingProblem for the shapes."""
 
     questions: Floats
     answers: Floats
-    part: Ints
+    fold: Ints
     slope: float
     bias: float
 
 
-def learn(questions: Floats, answers: Floats, answer_id: Ints, part: Ints, seed: int) -> Relevance:
+def learn(questions: Floats, answers: Floats, answer_id: Ints, fold: Ints, seed: int) -> Relevance:
     """The calibrated relevance of n questions to n right answers; embeddings [n, D] of unit length."""
     n = len(questions)
-    parts = int(part.max()) + 1
-    if n < _LEARNT_FROM or parts < 2:
+    folds = int(fold.max()) + 1
+    if n < _LEARNED_FROM or folds < 2:
         return Relevance(questions, answers[None], np.zeros(n, np.int32), _PLAIN_SLOPE, _PLAIN_BIAS)
     dim = min(_DIM, questions.shape[1])
     read = np.empty((n, dim), np.float32)
-    seen = np.empty((parts, n, dim), np.float32)
-    for index in range(parts):
-        rest = part != index
+    seen = np.empty((folds, n, dim), np.float32)
+    for index in range(folds):
+        rest = fold != index
         encoder = _train(questions[rest], answers[rest], answer_id[rest], seed + index)
         read[~rest] = _apply(questions[~rest], encoder[0], encoder[1])
         seen[index] = _apply(answers, encoder[2], encoder[3])
-    slope, bias = _calibrate(read, seen, part, answer_id, seed)
-    return Relevance(read, seen, part, slope, bias)
+    slope, bias = _calibrate(read, seen, fold, answer_id, seed)
+    return Relevance(read, seen, fold, slope, bias)
 
 
 def _apply(vectors: Floats, weight: Floats, bias: Floats) -> Floats:
@@ -70,13 +70,13 @@ def _train(questions: Floats, answers: Floats, answer_id: Ints, seed: int) -> tu
     maps = (start.copy(), np.zeros(dim, np.float32), start.copy(), np.zeros(dim, np.float32))
     scale = np.full(1, np.log(10.0), np.float32)
     epochs = max(_FEWEST_EPOCHS, min(_EPOCHS, _ENOUGH // n))
-    adam = Adam((*maps, scale), _RATE, [_DECAY] * 4 + [0.0], epochs * -(-n // _BATCH))
+    optimiser = AdamW((*maps, scale), _RATE, [_DECAY] * 4 + [0.0], epochs * -(-n // _BATCH))
     for _ in range(epochs):
         order = rng.permutation(n)
         for at in range(0, n, _BATCH):
             batch = order[at : at + _BATCH]
             asked, said = (_dropped(side[batch], rng) for side in (questions, answers))
-            adam.step(_gradients(asked, said, answer_id[batch], maps, scale))
+            optimiser.step(_gradients(asked, said, answer_id[batch], maps, scale))
     return maps
 
 
@@ -119,14 +119,14 @@ def _softmax(logits: Floats, axis: int) -> Floats:
     return out
 
 
-def _calibrate(read: Floats, seen: Floats, part: Ints, answer_id: Ints, seed: int) -> tuple[float, float]:
+def _calibrate(read: Floats, seen: Floats, fold: Ints, answer_id: Ints, seed: int) -> tuple[float, float]:
     """Logistic slope and bias on true pairs against random pairs, all out of fold, both kinds weighing the same."""
     rng = np.random.default_rng(seed)
     n = len(read)
     own = np.arange(n)
     others = rng.integers(0, n, size=(n, 20))
-    true = np.einsum("ij,ij->i", read, seen[part, own])
-    false = np.stack([np.einsum("ij,ij->i", read, seen[part, column]) for column in others.T], axis=1)
+    true = np.einsum("ij,ij->i", read, seen[fold, own])
+    false = np.stack([np.einsum("ij,ij->i", read, seen[fold, column]) for column in others.T], axis=1)
     false = false[answer_id[:, None] != answer_id[others]]
     scores = np.concatenate([true, false]).astype(np.float64)
     labels = np.concatenate([np.ones(len(true)), np.zeros(len(false))])

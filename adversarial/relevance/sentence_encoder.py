@@ -32,7 +32,7 @@ def model_path(name: str) -> str:
 
 @lru_cache(maxsize=2)
 def load(name: str) -> "SentenceTransformer":
-    """The model, kept in memory: a second fold does not load it again.
+    """The model, kept in memory: a second shard does not load it again.
 
     Raises ItemError, naming the model, where it cannot be loaded.
     """

@@ -1,4 +1,4 @@
-"""The words the value guard knows: numbers, colours, relations, negation, filler, irregular forms, synonyms."""
+"""The words that decide what an answer says: numbers, colours, relations, negation, filler, inflection, synonyms."""
 
 
 def _words(block: str) -> list[str]:

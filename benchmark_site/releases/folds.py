@@ -20,9 +20,9 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from adversarial.data.schema import read_rows, write_rows
-from adversarial.negatives.match_shard import Settings
-from adversarial.negatives.shard_files import gather, plan, run_fold
+from adversarial.data.jsonl import read_rows, write_rows
+from adversarial.negatives.settings import MatchSettings
+from adversarial.negatives.shard_files import gather, plan, run_shard
 from benchmark_site.releases import tasks
 from benchmark_site.releases.models import Release
 
@@ -40,11 +40,11 @@ def match_in_folds(release: Release, rows: Sequence[Row], replace: int) -> tuple
     questions, folds = work / "questions.jsonl", work / "folds"
     if not questions.exists():
         write_rows(questions, rows)
-    count = plan(questions, folds, Settings(replace=replace, seed=release.seed))
+    count = plan(questions, folds, MatchSettings(replace=replace, seed=release.seed))
     if count > 1:
         transaction.on_commit(lambda: _queue(release.pk, count))
     for fold in range(count):
-        run_fold(folds, fold)
+        run_shard(folds, fold)
     report = gather(folds, work / "items.jsonl")
     return read_rows(work / "items.jsonl"), report
 
@@ -53,7 +53,7 @@ def match_one(release_id: int, fold: int) -> None:
     """Match one fold of a release at work; does nothing where it is done, or not wanted any more."""
     for planned in _folder(release_id).glob("*/folds/plan.json"):
         try:
-            run_fold(planned.parent, fold)
+            run_shard(planned.parent, fold)
         except FileNotFoundError:  # the builder finished, and forgot the folder, while this one waited for the lock
             logger.info("release %s: fold %s is done", release_id, fold)
 

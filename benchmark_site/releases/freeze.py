@@ -25,7 +25,7 @@ RECORDED_VERSIONS = ("numpy", "scipy", "scikit-learn", "sentence-transformers", 
 
 def audit(release_id: int, token: str) -> None:
     """Attack the files as a participant gets them. Raises Refused where an attack gains something."""
-    from adversarial.leaks.audit import audit_release
+    from adversarial import audit_release
 
     release = Release.objects.get(pk=release_id)
     with _partial_folder(release, token) as partial:

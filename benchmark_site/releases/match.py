@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from adversarial.audit.report import audit_items
-from adversarial.data.schema import ItemError
+from adversarial import audit_items
+from adversarial.data.errors import ItemError
 from benchmark_site.releases import gate
 from benchmark_site.releases.carry import Carried, carried
 from benchmark_site.releases.claims import held

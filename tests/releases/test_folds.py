@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from adversarial.negatives.pipeline import match_items
+from adversarial import match_items
 from benchmark_site.releases import folds
 from benchmark_site.releases.build import build_release
 from benchmark_site.releases.models import Release
@@ -34,17 +34,17 @@ def done(media: Path) -> dict[str, int]:
 
 def stop_at(monkeypatch: pytest.MonkeyPatch, fold: int, release: Release, rows: Rows) -> None:
     """A build that ends, as a killed one does, when it comes to this fold."""
-    real = folds.run_fold
+    real = folds.run_shard
 
     def run(work: Path, at: int) -> dict[str, Any]:
         if at == fold:
             raise MemoryError
         return real(work, at)
 
-    monkeypatch.setattr(folds, "run_fold", run)
+    monkeypatch.setattr(folds, "run_shard", run)
     with pytest.raises(MemoryError):
         folds.match_in_folds(release, rows, 1)
-    monkeypatch.setattr(folds, "run_fold", real)
+    monkeypatch.setattr(folds, "run_shard", real)
 
 
 def test_folds_give_what_one_call_gives(release: Release, rows: Rows) -> None:

@@ -1,4 +1,4 @@
-"""The panel finds a planted cue, and nothing where there is none."""
+"""The audit finds a planted artifact, and nothing where there is none."""
 
 import random
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from adversarial.audit.report import audit_items
-from adversarial.data.schema import ItemError
+from adversarial.data.errors import ItemError
 from adversarial.negatives.pipeline import match_items
 from tests.adversarial.conftest import make_rows
 

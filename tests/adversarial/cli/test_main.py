@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from adversarial.cli.main import main, panel_lines
-from adversarial.data.schema import read_rows, write_rows
+from adversarial.cli.commands import accuracy_lines
+from adversarial.cli.main import main
+from adversarial.data.jsonl import read_rows, write_rows
 from tests.adversarial.conftest import make_rows
 
 
@@ -104,12 +105,12 @@ def test_matched_rows_are_not_matched_again(tmp_path: Path, capsys: pytest.Captu
 def test_an_adversary_without_a_comparison_is_printed_alone() -> None:
     numbers = {"accuracy": 0.5, "low": 0.4, "high": 0.6}
     panel = {"answer_only": numbers, "cross_encoder": numbers}
-    assert list(panel_lines({"panel": panel})) == [
+    assert list(accuracy_lines({"panel": panel})) == [
         "answer_only      0.500  [0.400, 0.600]",
         "cross_encoder    0.500  [0.400, 0.600]",
     ]
     before = {"panel": panel, "same_training": {"panel": {"answer_only": numbers}}}
-    assert list(panel_lines({"panel": panel, "before": before})) == [
+    assert list(accuracy_lines({"panel": panel, "before": before})) == [
         "answer_only      0.500  [0.400, 0.600]   was 0.500, trained on as few questions 0.500",
         "cross_encoder    0.500  [0.400, 0.600]   was 0.500",
     ]

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from adversarial.cli.main import main
-from adversarial.data.schema import ItemError, write_rows
+from adversarial.data.errors import ItemError
+from adversarial.data.jsonl import write_rows
 from tests.adversarial.conftest import make_rows
 
 

@@ -8,15 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adversarial.data.schema import (
-    MAX_DEPTH,
-    ItemError,
-    iterate_rows,
-    parse_row,
-    parse_rows,
-    read_questions,
-    write_rows,
-)
+from adversarial.data.errors import ItemError
+from adversarial.data.jsonl import iterate_rows, read_questions, write_rows
+from adversarial.data.schema import MAX_DEPTH, parse_row, parse_rows
 from adversarial.negatives.pipeline import match_items
 from tests.adversarial.conftest import make_rows
 

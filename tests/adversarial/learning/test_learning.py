@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adversarial.audit.splits import cuts, sources
+from adversarial.audit.splits import audit_splits
+from adversarial.data.options import option_sources
 from adversarial.data.schema import parse_rows
 from adversarial.learning import option_mlp
-from adversarial.learning.group_kfold import video_parts
+from adversarial.learning.group_kfold import video_folds
 from adversarial.relevance import dual_encoder
 from tests.adversarial.conftest import make_rows
 
@@ -45,9 +46,9 @@ def test_relevance_learns_what_goes_together_out_of_fold() -> None:
         vectors = (centres[topics] + 0.5 * rng.standard_normal((400, 32))).astype(np.float32)
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
-    part = (np.arange(400) % 5).astype(np.int32)
-    found = dual_encoder.learn(noisy(question_of), noisy(answer_of), np.arange(400, dtype=np.int32), part, seed=0)
-    scores = np.einsum("id,ijd->ij", found.questions, found.answers[found.part])
+    fold = (np.arange(400) % 5).astype(np.int32)
+    found = dual_encoder.learn(noisy(question_of), noisy(answer_of), np.arange(400, dtype=np.int32), fold, seed=0)
+    scores = np.einsum("id,ijd->ij", found.questions, found.answers[found.fold])
     same = topics[:, None] == topics[None]
     assert (scores[same].mean() - scores[~same].mean()) * found.slope > 2
     np.fill_diagonal(same, False)
@@ -57,11 +58,11 @@ def test_relevance_learns_what_goes_together_out_of_fold() -> None:
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=60), st.integers(1, 7), st.integers(0, 99))
 def test_parts_keep_videos_whole_and_ignore_order(videos: list[str], parts: int, seed: int) -> None:
-    part = video_parts(videos, parts, seed)
-    assert len(set(zip(videos, part.tolist(), strict=True))) == len(set(videos))
-    assert set(part.tolist()) == set(range(min(parts, len(set(videos)))))
-    again = video_parts(videos[::-1], parts, seed)[::-1]
-    assert np.array_equal(part, again)
+    fold = video_folds(videos, parts, seed)
+    assert len(set(zip(videos, fold.tolist(), strict=True))) == len(set(videos))
+    assert set(fold.tolist()) == set(range(min(parts, len(set(videos)))))
+    again = video_folds(videos[::-1], parts, seed)[::-1]
+    assert np.array_equal(fold, again)
 
 
 @pytest.mark.slow
@@ -73,7 +74,7 @@ def test_cross_encoder_finds_a_planted_cue() -> None:
         place = row["answer_idx"]
         row["answers"] = [f"{answer} indeed" if at == place else answer for at, answer in enumerate(row["answers"])]
     items = parse_rows(rows)
-    cut = next(iter(cuts(items, sources(items, rows), 5, 0)))
-    scores = cross_encoder(items, cut, seed=0)
-    right = np.array([items[row].answer_idx for row in cut.test])
+    split = next(iter(audit_splits(items, option_sources(items, rows), 5, 0)))
+    scores = cross_encoder(items, split, seed=0)
+    right = np.array([items[row].answer_idx for row in split.test])
     assert (scores.argmax(axis=1) == right).mean() > 0.9

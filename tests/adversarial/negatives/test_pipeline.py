@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from adversarial.data.schema import ItemError
+from adversarial.data.errors import ItemError
 from adversarial.matching.kernels import SAME
 from adversarial.negatives.pipeline import match_items
 from adversarial.text.answer_equivalence import compare_texts
@@ -51,7 +51,7 @@ def test_matched_options_come_from_other_videos_and_say_something_else(
     assert seen > 0.9 * 2 * len(rows)
 
 
-def test_no_answer_is_borrowed_more_often_than_rounds(matched: tuple[Rows, dict[str, Any]]) -> None:
+def test_no_answer_is_given_more_often_than_rounds(matched: tuple[Rows, dict[str, Any]]) -> None:
     output, report = matched
     uses = Counter(option["source_qid"] for row in output for option in row["options"] if option["source"] == "matched")
     assert max(uses.values()) <= 2
@@ -114,7 +114,7 @@ def test_right_answer_stands_everywhere_equally_often_over_small_folds() -> None
     assert max(places.values()) < 0.33 * len(rows)  # where every fold began at the first place: 0.4
 
 
-def test_a_borrowed_answer_never_repeats_a_written_one_that_had_to_stay() -> None:
+def test_a_matched_answer_never_repeats_a_written_one_that_had_to_stay() -> None:
     rows = [
         {"qid": 0, "video_id": "a", "question": "what is it?", "answers": ["red cup", "blue plate", "green box"]},
         {"qid": 1, "video_id": "b", "question": "what stands there?", "answers": ["blue plate", "a dog", "a cat"]},

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
-from adversarial.data.schema import ItemError, parse_rows, read_rows, write_rows
-from adversarial.matching.reserve import idle
-from adversarial.negatives.match_shard import Settings
+from adversarial.data.errors import ItemError
+from adversarial.data.jsonl import read_rows, write_rows
+from adversarial.data.schema import parse_rows
 from adversarial.negatives.pipeline import match_items
-from adversarial.negatives.shard_files import run_all
+from adversarial.negatives.reserve import idle_lenders
+from adversarial.negatives.settings import MatchSettings
+from adversarial.negatives.shard_files import match_file
 from adversarial.text.normalise import canonical
 from tests.adversarial.conftest import make_rows
 
@@ -38,7 +40,7 @@ def options_of(rows: list[dict[str, Any]], source: str) -> list[str]:
     ]
 
 
-def test_a_sealed_split_borrows_from_its_reserve_alone_and_each_text_once() -> None:
+def test_a_split_with_a_reserve_takes_from_it_alone_and_each_text_once() -> None:
     rows = sealed_rows()
     reserve = {row["qid"] for row in rows if row["reserve"]}
     output, report = match_items(rows)
@@ -82,7 +84,7 @@ def test_what_stands_in_a_published_option_or_was_lent_before_is_idle() -> None:
     published["answers"][(published["answer_idx"] + 1) % 4] = "The OLD mill!"
     first["answers"][first["answer_idx"]] = "the old mill"
     second["answers"][second["answer_idx"]] = third["answers"][third["answer_idx"]]
-    assert idle(parse_rows(rows)) == {first["qid"], third["qid"]}
+    assert idle_lenders(parse_rows(rows)) == {first["qid"], third["qid"]}
     output, _ = match_items(rows)
     assert options_of(output, "matched").count("the old mill") == 0
 
@@ -101,7 +103,7 @@ def test_a_reserve_in_which_nothing_lends_leaves_the_written_answers() -> None:
 def test_files_fold_by_fold_give_the_same_rows(tmp_path: Path) -> None:
     rows = sealed_rows()
     write_rows(tmp_path / "in.jsonl", rows)
-    report = run_all(tmp_path / "in.jsonl", tmp_path / "out.jsonl", tmp_path / "work", Settings())
+    report = match_file(tmp_path / "in.jsonl", tmp_path / "out.jsonl", tmp_path / "work", MatchSettings())
     expected, expected_report = match_items(rows)
     assert read_rows(tmp_path / "out.jsonl") == expected
     assert {key: report[key] for key in ("n", "reserve", "replaced", "value")} == {
@@ -110,29 +112,29 @@ def test_files_fold_by_fold_give_the_same_rows(tmp_path: Path) -> None:
 
 
 def test_the_lending_is_the_best_there_is() -> None:
-    """Against scipy on the dense weights of the symmetric pool, restricted to the reserve by hand."""
+    """Against scipy on the dense weights of the symmetric problem, restricted to the reserve by hand."""
     import numpy as np
     from scipy.optimize import linear_sum_assignment
 
-    from adversarial.matching.column_generation import UNMATCHED, match
+    from adversarial.matching.column_generation import UNMATCHED, solve_matching
     from adversarial.matching.pricing import blocks, dense_rows
-    from tests.adversarial.matching.test_column_generation import random_pool
+    from tests.adversarial.matching.test_column_generation import random_problem
 
-    pool = random_pool(60, 5, videos=30, answers=50)
+    problem = random_problem(60, 5, videos=30, answers=50)
     lenders = np.arange(35, 60, dtype=np.int32)
-    borrowers = np.arange(35, dtype=np.int32)
+    recipients = np.arange(35, dtype=np.int32)
     worth = np.empty((60, 60), np.float32)
-    for rows in blocks(pool.part):
-        worth[rows] = dense_rows(pool, rows)
+    for rows in blocks(problem.fold):
+        worth[rows] = dense_rows(problem, rows)
     clipped = np.maximum(worth[:35, 35:], UNMATCHED)
     best = clipped[linear_sum_assignment(clipped, maximize=True)].sum() + 10 * UNMATCHED
     from dataclasses import replace
 
-    found = match(replace(pool, borrowers=borrowers, lenders=lenders))
+    found = solve_matching(replace(problem, recipients=recipients, lenders=lenders))
     assert found.value == pytest.approx(best, rel=1e-6)
     assert found.gap == 0
     assert (found.columns[35:] == lenders).all()
-    again = match(replace(pool, borrowers=borrowers, lenders=lenders).after(found.columns))
+    again = solve_matching(replace(problem, recipients=recipients, lenders=lenders).after(found.columns))
     lent = set(found.columns[:35]) - set(range(35))
     assert not lent & (set(again.columns[:35]) - set(range(35)))
 

@@ -7,9 +7,10 @@ import pytest
 
 from adversarial.audit.report import audit_items
 from adversarial.cli.main import main
-from adversarial.data.schema import ItemError, write_rows
-from adversarial.negatives.match_shard import Settings
+from adversarial.data.errors import ItemError
+from adversarial.data.jsonl import write_rows
 from adversarial.negatives.pipeline import match_items
+from adversarial.negatives.settings import MatchSettings
 from adversarial.relevance.sentence_encoder import encode
 from tests.adversarial.conftest import make_rows
 
@@ -32,12 +33,12 @@ NAN, INF = float("nan"), float("inf")
 def test_settings_are_checked(name: str, values: list[Any]) -> None:
     for value in values:
         with pytest.raises(ItemError, match=f"^{name}: expected "):
-            Settings(**{name: value})
+            MatchSettings(**{name: value})
 
 
 def test_settings_at_their_limits() -> None:
-    Settings(replace=7, seed=2**32 - 1001, lam=5, tolerance=1e-9, near=1)
-    Settings(replace=1, seed=0, lam=0)
+    MatchSettings(replace=7, seed=2**32 - 1001, lam=5, tolerance=1e-9, near=1)
+    MatchSettings(replace=1, seed=0, lam=0)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The value guard on hand-made pairs, both ways, and its laws."""
+"""Answer equivalence on hand-made pairs, both ways, and its laws."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adversarial.matching.kernels import DIFFERENT, SAME, UNKNOWN, WIDTH, echoes, equal_for
-from adversarial.text.answer_equivalence import asks_for, compare_texts, profiles, stem
+from adversarial.text.answer_equivalence import asks_for, compare_texts, profiles
+from adversarial.text.stemming import stem
 
 PAIRS = [
     tuple(line.split("\t"))
