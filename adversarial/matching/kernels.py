@@ -136,7 +136,7 @@ def _dot(first: Floats, second: Floats) -> np.float32:
     return total
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, inline="always")  # a call would copy all of Pairs
 def _clashes(pairs: Pairs, i: int, j: int, target: int) -> bool:
     """Whether answer j says what ``target`` says, as far as question i is concerned."""
     verdict = compare(pairs.profiles[target], pairs.profiles[j])
@@ -147,7 +147,7 @@ def _clashes(pairs: Pairs, i: int, j: int, target: int) -> bool:
     return equal_for(pairs.asks_for[i], pairs.profiles[target], pairs.profiles[j])
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, inline="always")  # a call would copy all of Pairs
 def _dissimilarity(pairs: Pairs, i: int, j: int) -> float:
     """lambda * log(1 - P_sim) in nats, -inf where the names alone tell that answer j is no negative of question i."""
     if (
@@ -168,7 +168,7 @@ def _dissimilarity(pairs: Pairs, i: int, j: int) -> float:
     return pairs.lambda_ * _log_sigmoid(-(pairs.similarity_slope * cosine + pairs.similarity_bias))
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, inline="always")  # a call would copy all of Pairs
 def _forbidden(pairs: Pairs, i: int, j: int) -> bool:
     """Whether answer j echoes question i, or says what its right answer or one of its other negatives says."""
     if echoes(pairs.profiles[pairs.question_profile[i]], pairs.profiles[j]):
@@ -189,11 +189,12 @@ def _forbidden(pairs: Pairs, i: int, j: int) -> bool:
 @numba.njit(cache=True, nogil=True)
 def dense(pairs: Pairs, products: Floats, rows: Ints) -> Floats:
     """w_ij of questions ``rows`` with every answer, -inf where the pair is not legal; products and result [b, n]."""
+    slope, bias = pairs.relevance_slope, pairs.relevance_bias
     out = np.empty(products.shape, np.float32)
     for at in range(len(rows)):
         for j in range(products.shape[1]):
             i = rows[at]
-            weight = _log_sigmoid(pairs.relevance_slope * products[at, j] + pairs.relevance_bias)
+            weight = _log_sigmoid(slope * products[at, j] + bias)
             weight += _dissimilarity(pairs, i, j)
             if weight > -np.inf and _forbidden(pairs, i, j):
                 weight = -np.inf
