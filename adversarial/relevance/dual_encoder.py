@@ -23,7 +23,7 @@ _BATCH = 256
 _RATE = 2e-3
 _DECAY = 1e-2
 _DROPOUT = 0.4
-_LEARNED_FROM = 100  # questions: below this the plain embeddings generalise better than anything learnt
+_LEARNED_FROM = 100  # questions: below this the plain embeddings generalise better than anything learned
 _PLAIN_SLOPE, _PLAIN_BIAS = 11.6, -2.67  # logistic calibration of MiniLM's cosine on How2QA
 
 

@@ -58,7 +58,7 @@ def test_finished_folds_and_steps_are_not_done_again(
         with pytest.raises(KeyboardInterrupt):
             run_shard(work, 1)
     assert (work / "fold-00001.steps" / "learned.npz").exists()
-    monkeypatch.setattr(match_shard.sentence_encoder, "encode", _killed)  # what was learnt need not be learnt again
+    monkeypatch.setattr(match_shard.sentence_encoder, "encode", _killed)  # what was learned need not be learned again
     for fold in range(3):
         run_shard(work, fold)
     gather(work, tmp_path / "out.jsonl")
@@ -172,7 +172,7 @@ def test_broken_steps_are_named(source: Path, tmp_path: Path) -> None:
     plan(source, tmp_path, MatchSettings(seed=5), 60)
     (tmp_path / "fold-00000.steps").mkdir()
     (tmp_path / "fold-00000.steps" / "learned.npz").write_bytes(b"broken")
-    with pytest.raises(ItemError, match=r"fold-00000\.steps/learnt\.npz: broken, delete it"):
+    with pytest.raises(ItemError, match=r"fold-00000\.steps/learned\.npz: broken, delete it"):
         run_shard(tmp_path, 0)
 
 
