@@ -174,3 +174,16 @@ def test_nothing_legal_leaves_everybody_unmatched() -> None:
     found = solve_matching(random_problem(20, 0, videos=1, answers=20))
     assert np.array_equal(found.columns, np.arange(20))
     assert found.gap <= 1e-4
+
+
+def test_a_legal_pair_weighs_what_the_formula_says() -> None:
+    problem = random_problem(60, 7, videos=30, answers=60, lam=0.5).after(np.roll(np.arange(60), 1))
+    products = np.einsum("id,ijd->ij", problem.questions, problem.answers[problem.fold])
+    cosines = problem.embeddings @ problem.embeddings.T
+    cosines = np.maximum(cosines, cosines[problem.assigned[:, 0]])
+    related = 1 / (1 + np.exp(-(8.0 * products - 2.0)))
+    similar = 1 / (1 + np.exp(-(12.0 * cosines - 7.2)))
+    found = np.vstack([dense_rows(problem, np.array([row], np.int32)) for row in range(60)])
+    legal = np.isfinite(found)
+    assert legal.sum() > 1000
+    assert found[legal] == pytest.approx((np.log(related) + 0.5 * np.log(1 - similar))[legal], abs=1e-4)
