@@ -16,11 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from adversarial.audit import TRAINED, audit_items
-from adversarial.borrow import LAMBDA, Settings
-from adversarial.figures import blind_accuracy
-from adversarial.items import read_rows, write_rows
-from adversarial.pipeline import Batch
+from adversarial import audit_items
+from adversarial.audit.charts import blind_accuracy
+from adversarial.audit.partial_input import TRAINED
+from adversarial.data.jsonl import read_rows, write_rows
+from adversarial.negatives.pipeline import ItemMatcher
+from adversarial.negatives.settings import LAMBDA, MatchSettings
 
 LAMBDAS = (0.0, LAMBDA, 0.1, 0.5, 1.0, 5.0)
 
@@ -30,15 +31,15 @@ def measure(rows: list[dict[str, Any]], seeds: list[int], most: int, results: Pa
     wanted = [{"seed": seed, "replaced": count, "lam": LAMBDA} for seed in seeds for count in range(most + 1)]
     wanted += [{"seed": seeds[0], "replaced": 1, "lam": lam} for lam in LAMBDAS if lam != LAMBDA]
     for seed, points in groupby(wanted, key=itemgetter("seed")):
-        batch: Batch | None = None
+        batch: ItemMatcher | None = None
         for point in points:
             if _key(point) in done:
                 continue
             started = time.process_time()
             output, certificate = rows, {}
             if point["replaced"]:
-                settings = Settings(seed=seed, replace=int(point["replaced"]), lam=point["lam"])
-                batch = batch or Batch(rows, replace(settings, replace=1))
+                settings = MatchSettings(seed=seed, replace=int(point["replaced"]), lam=point["lam"])
+                batch = batch or ItemMatcher(rows, replace(settings, replace=1))
                 output, certificate = batch.match(settings)
                 if keep:
                     write_rows(keep / f"items-{point['replaced']}-{point['lam']}-{seed}.jsonl", output)

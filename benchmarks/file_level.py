@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from adversarial import match_items
 from adversarial.leaks.quiz import Quiz, flat, without_leaks
 from adversarial.leaks.repeats import file_level
 from adversarial.leaks.scoring import Trial, best_of, compare, video_clusters
 from adversarial.leaks.text import Texts
-from adversarial.parts import video_parts
-from adversarial.pipeline import match_items
+from adversarial.learning.group_kfold import video_folds
 from evaluation.release import Questions
 
 SHARES = {"train": range(0, 6), "val": range(6, 8), "test": range(8, 10)}  # tenths of the videos
@@ -29,7 +29,7 @@ def read_how2qa(path: Path, seed: int) -> list[dict[str, Any]]:
     """Rows for match_items: video, [start:end], three wrong answers, question, right answer."""
     with path.open(newline="", encoding="utf-8") as file:
         lines = [line for line in csv.reader(file) if all(field.strip() for field in line)]
-    tenth = video_parts([line[0] for line in lines], 10, seed)
+    tenth = video_folds([line[0] for line in lines], 10, seed)
     fold_of = {part: split for split, parts in SHARES.items() for part in parts}
     return [
         {

@@ -9,7 +9,7 @@ from typing import Any
 
 from celery import Celery, Task
 
-from adversarial.folds import run_fold
+from adversarial.negatives.shard_files import run_shard
 
 app = Celery("folds", broker=os.environ["FOLD_BROKER"], backend=os.environ["FOLD_BROKER"])
 app.conf.update(
@@ -27,9 +27,9 @@ app.conf.update(
 
 @app.task(bind=True)  # type: ignore[untyped-decorator]
 def match_one(task: Task, work: str, fold: int) -> dict[str, Any]:
-    """The numbers of one fold, see adversarial.folds.run_fold."""
+    """The numbers of one fold, see adversarial.negatives.shard_files.run_shard."""
 
     def report(stage: str, share: float) -> None:
         task.update_state(state="PROGRESS", meta={"stage": stage, "share": share})
 
-    return run_fold(Path(work), fold, report)
+    return run_shard(Path(work), fold, report)

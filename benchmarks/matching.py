@@ -24,13 +24,14 @@ from rich.table import Table
 from scipy.optimize import linear_sum_assignment
 from threadpoolctl import threadpool_limits
 
-from adversarial import encoder, guard
-from adversarial.items import read_rows
-from adversarial.matching import match
-from adversarial.memory import PeakMemory
-from adversarial.pool import Pool
-from adversarial.pricing import BLOCK, dense_rows
-from adversarial.text import canonical
+from adversarial.data.jsonl import read_rows
+from adversarial.matching.column_generation import solve_matching
+from adversarial.matching.pricing import BLOCK, dense_rows
+from adversarial.matching.problem import MatchingProblem
+from adversarial.negatives.peak_memory import PeakMemory
+from adversarial.relevance import sentence_encoder
+from adversarial.text import answer_equivalence
+from adversarial.text.normalise import canonical
 
 
 def _words(block: str) -> list[str]:
@@ -78,51 +79,51 @@ def load(path: Path | None, n: int) -> list[dict[str, Any]]:
     return rows + generated(n - len(rows))
 
 
-def build(rows: list[dict[str, Any]]) -> Pool:
+def build(rows: list[dict[str, Any]]) -> MatchingProblem:
     """The weight of the reference measurement: calibrated MiniLM cosines, lambda 0.5."""
     n = len(rows)
     texts = [row["question"] for row in rows] + [row["answer"] for row in rows]
-    vectors = encoder.encode(texts)
+    vectors = sentence_encoder.encode(texts)
     questions, answers = np.ascontiguousarray(vectors[:n]), np.ascontiguousarray(vectors[n:])
 
     def ids(values: list[str]) -> np.ndarray:
         return np.unique(np.array(values, object), return_inverse=True)[1].astype(np.int32)
 
-    return Pool(
+    return MatchingProblem(
         questions=questions,
         answers=answers[None],
-        part=np.zeros(n, np.int32),
+        fold=np.zeros(n, np.int32),
         embeddings=answers,
-        rel_slope=11.6,
-        rel_bias=-2.67,
-        sim_slope=12.0,
-        sim_bias=-7.2,
-        lam=0.5,
-        near=0.85,
+        relevance_slope=11.6,
+        relevance_bias=-2.67,
+        similarity_slope=12.0,
+        similarity_bias=-7.2,
+        lambda_=0.5,
+        same_answer_cosine=0.85,
         video=ids([row["video"] for row in rows]),
         question_id=ids([canonical(row["question"]) for row in rows]),
         answer_id=ids([canonical(row["answer"]) for row in rows]),
-        asks_for=np.array([guard.asks_for(row["question"]) for row in rows], np.int32),
-        profiles=guard.profiles([row["answer"] for row in rows] + [row["question"] for row in rows]),
-        asked=np.arange(n, 2 * n, dtype=np.int32),
-        others=np.zeros((n, 0), np.int32),
-        taken=np.zeros((n, 0), np.int32),
+        asks_for=np.array([answer_equivalence.asks_for(row["question"]) for row in rows], np.int32),
+        profiles=answer_equivalence.profiles([row["answer"] for row in rows] + [row["question"] for row in rows]),
+        question_profile=np.arange(n, 2 * n, dtype=np.int32),
+        kept_negatives=np.zeros((n, 0), np.int32),
+        assigned=np.zeros((n, 0), np.int32),
     )
 
 
-def gemm_seconds(pool: Pool) -> float:
+def gemm_seconds(problem: MatchingProblem) -> float:
     """CPU seconds of the relevance product of all pairs at the speed of this machine's BLAS."""
-    rows = min(1024, pool.size)
+    rows = min(1024, problem.size)
     started = time.process_time()
-    pool.questions[:rows] @ pool.answers[0].T
-    return (time.process_time() - started) * pool.size / rows
+    problem.questions[:rows] @ problem.answers[0].T
+    return (time.process_time() - started) * problem.size / rows
 
 
-def dense(pool: Pool) -> tuple[float, float, float]:
+def dense(problem: MatchingProblem) -> tuple[float, float, float]:
     """(optimum in nats per question, CPU seconds to build the matrix, CPU seconds to solve it)."""
     started = time.process_time()
-    rows = np.arange(pool.size, dtype=np.int32)
-    matrix = np.vstack([dense_rows(pool, rows[start : start + BLOCK]) for start in range(0, pool.size, BLOCK)])
+    rows = np.arange(problem.size, dtype=np.int32)
+    matrix = np.vstack([dense_rows(problem, rows[start : start + BLOCK]) for start in range(0, problem.size, BLOCK)])
     matrix[~np.isfinite(matrix)] = -1e4
     built = time.process_time()
     row, column = linear_sum_assignment(matrix, maximize=True)
@@ -143,35 +144,35 @@ def main() -> None:
         from ray.util.joblib import register_ray
 
         register_ray()
-    pool = build(load(options.items, options.n))
-    match(build(generated(64)))  # compile before the clock runs
-    table = Table(title=f"n = {pool.size}, {pool.embeddings.shape[1]}-d, one thread")
+    problem = build(load(options.items, options.n))
+    solve_matching(build(generated(64)))  # compile before the clock runs
+    table = Table(title=f"n = {problem.size}, {problem.embeddings.shape[1]}-d, one thread")
     for name in ("what", "nats / question", "certified gap", "passes", "edges", "CPU s", "peak MB", "against dense"):
         table.add_column(name, justify="right" if name != "what" else "left")
     optimum = dense_seconds = None
     workers = joblib.parallel_config(backend=options.backend, n_jobs=options.jobs) if options.backend else nullcontext()
     with threadpool_limits(1), workers:
-        table.add_row("GEMM bound of a pass", "", "", "1", "", f"{gemm_seconds(pool):.2f}", "", "")
+        table.add_row("GEMM bound of a pass", "", "", "1", "", f"{gemm_seconds(problem):.2f}", "", "")
         if not options.no_scipy:
-            optimum, built, solved = dense(pool)
+            optimum, built, solved = dense(problem)
             dense_seconds = built + solved
-            table.add_row("dense matrix", "", "", "", "", f"{built:.1f}", f"{pool.size**2 * 4 / 1e6:.0f}", "")
-            table.add_row("scipy on it", f"{optimum:.6f}", "0", "", f"{pool.size**2}", f"{solved:.1f}", "", "1.0 x")
+            table.add_row("dense matrix", "", "", "", "", f"{built:.1f}", f"{problem.size**2 * 4 / 1e6:.0f}", "")
+            table.add_row("scipy on it", f"{optimum:.6f}", "0", "", f"{problem.size**2}", f"{solved:.1f}", "", "1.0 x")
         prices = None
         for number in range(options.rounds):
             started = time.process_time()
             with PeakMemory() as peak:
-                found = match(pool, options.tolerance, prices)
+                found = solve_matching(problem, options.tolerance, prices)
             seconds = time.process_time() - started
             ratio = f"{dense_seconds / seconds:.1f} x" if dense_seconds and number == 0 else ""
-            value = found.value / pool.size
+            value = found.value / problem.size
             table.add_row(
                 f"round {number + 1}", f"{value:.6f}", f"{found.gap:.1e}", str(found.passes), str(found.edges),
                 f"{seconds:.1f}", f"{peak.bytes / 1e6:.0f}", ratio,
             )  # fmt: skip
             if optimum is not None and number == 0:
                 table.caption = f"round 1 is {optimum - value:.1e} nats per question below scipy's optimum"
-            prices, pool = found.prices, pool.after(found.columns)
+            prices, problem = found.prices, problem.after(found.columns)
     Console(width=120).print(table)
 
 

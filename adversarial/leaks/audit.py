@@ -1,7 +1,6 @@
 """The audit from a folder to a report."""
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
 from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
@@ -9,14 +8,14 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from adversarial.borrow import Progress
-from adversarial.encoder import DEFAULT_MODEL
 from adversarial.leaks import counted, moments, orders, questions, quiz, repeats
 from adversarial.leaks.proofs import proofs
 from adversarial.leaks.scoring import LEVEL, Attack, Trial, best_of, compare, video_clusters
 from adversarial.leaks.text import Texts
 from adversarial.leaks.view import Audited, View, open_audited
-from adversarial.parts import check_seed
+from adversarial.learning.group_kfold import check_seed
+from adversarial.progress import Progress, of_stage
+from adversarial.relevance.sentence_encoder import DEFAULT_MODEL
 from evaluation import __version__
 from evaluation.release import SPLITS
 
@@ -33,7 +32,7 @@ def audit_release(folder: Path, seed: int = 0, progress: Progress | None = None)
     check_seed(seed)
     audited = open_audited(folder)
     with threadpool_limits(1):  # one thread for each product: the result stays the same
-        texts = Texts(_all_texts(audited.view), _named(progress, "texts"))
+        texts = Texts(_all_texts(audited.view), of_stage(progress, "texts"))
         trials, notes = _trials(audited, texts, seed, progress)
         rows = compare(trials, seed)
     certain = proofs(audited)
@@ -70,7 +69,7 @@ def _trials(audited: Audited, texts: Texts, seed: int, progress: Progress | None
         notes.append("qa: blind models need labelled questions in train and in val, skipped")
     else:
         splits = [audited.view.questions[split] for split in SPLITS]
-        asked = quiz.Quiz(splits, audited.questions, texts, seed, _named(progress, "questions item by item"))
+        asked = quiz.Quiz(splits, audited.questions, texts, seed, of_stage(progress, "questions item by item"))
         trials.append(_question_trial(asked, audited.view, progress))
     return trials, notes
 
@@ -78,7 +77,7 @@ def _trials(audited: Audited, texts: Texts, seed: int, progress: Progress | None
 def _moment_trial(search: moments.Search, progress: Progress | None) -> Trial:
     without = best_of(moments.without_leaks(search))
     families = chain(moments.cross_task(search), moments.across_splits(search), orders.bookkeeping(search))
-    attacks = list(_counted(families, _named(progress, "moments")))
+    attacks = list(_counted(families, of_stage(progress, "moments")))
     return Trial(video_clusters(search.truth), without, attacks)
 
 
@@ -90,7 +89,7 @@ def _question_trial(asked: quiz.Quiz, view: View, progress: Progress | None) -> 
         repeats.file_level(asked),
         counted.bookkeeping(asked),
     )
-    attacks = list(_counted(families, _named(progress, "questions")))
+    attacks = list(_counted(families, of_stage(progress, "questions")))
     return Trial(video_clusters(asked.truth), without, attacks)
 
 
@@ -109,7 +108,3 @@ def _all_texts(view: View) -> Iterator[str]:
     for asked in view.questions.values():
         for question, options in zip(asked.q, asked.options, strict=True):
             yield from (question, *options)
-
-
-def _named(progress: Progress | None, stage: str) -> Callable[[float], None] | None:
-    return partial(progress, stage) if progress else None

@@ -27,12 +27,12 @@ def chances(quiz: Quiz, category: Places) -> Scores:
     found = np.zeros(quiz.shape)
     places = np.arange(quiz.shape[1])[None]
     count = int(category.max()) + 1
-    for seen, judged in quiz.learn():
+    for seen, tested in quiz.learn():
         right = (places == quiz.right[seen][:, None]).reshape(-1)
         kind = category[seen].reshape(-1)
         hits = np.bincount(kind, weights=right, minlength=count) + 1
         misses = np.bincount(kind, weights=~right, minlength=count) + quiz.shape[1] - 1
-        found[judged] = np.log(hits / misses)[category[judged]]
+        found[tested] = np.log(hits / misses)[category[tested]]
     return found
 
 

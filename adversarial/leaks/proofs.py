@@ -7,7 +7,7 @@ import numpy as np
 
 from adversarial.leaks import recipes, redraw
 from adversarial.leaks.view import Audited, View
-from adversarial.text import canonical
+from adversarial.text.normalise import canonical
 from evaluation.release import MomentQueries, Questions
 
 _SAME_TIME = 0.05  # seconds

@@ -44,20 +44,20 @@ def across_splits(quiz: Quiz) -> Iterator[Attack]:
     """An option that resembles the right answers of the labelled questions that read most alike."""
     for space in SPACES:
         vote = np.zeros(quiz.shape)
-        for seen, judged in quiz.learn():
-            vote[judged] = _votes(quiz, space, seen, judged)
+        for seen, tested in quiz.learn():
+            vote[tested] = _votes(quiz, space, seen, tested)
         yield from alone_and_stacked(quiz, f"nearest labelled questions, {space}", "across splits", vote)
 
 
-def _votes(quiz: Quiz, space: str, seen: Places, judged: Places) -> Scores:
-    """[judged, o]: likeness to the neighbours' right answers, each weighted by how near its question is."""
-    asked = [quiz.questions[row] for row in judged]
-    found = np.empty((len(judged), quiz.shape[1]))
+def _votes(quiz: Quiz, space: str, seen: Places, tested: Places) -> Scores:
+    """[tested, o]: likeness to the neighbours' right answers, each weighted by how near its question is."""
+    asked = [quiz.questions[row] for row in tested]
+    found = np.empty((len(tested), quiz.shape[1]))
     for part, table in quiz.texts.blocks(space, asked, [quiz.questions[row] for row in seen]):
         for at, cosines in enumerate(table, part.start):
             near = np.argsort(-cosines, kind="stable")[:_NEIGHBOURS]
             lent = [quiz.options[row][quiz.right[row]] for row in seen[near]]
-            likeness = quiz.texts.similarity(space, quiz.options[judged[at]], lent)
+            likeness = quiz.texts.similarity(space, quiz.options[tested[at]], lent)
             found[at] = (likeness * cosines[near] ** 4).max(axis=1)  # a text twice as like counts for much more
     return found
 

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.special import log_softmax
 
-from adversarial import panel
-from adversarial.audit import TRAINED
-from adversarial.cuts import Cut
-from adversarial.items import Item
+from adversarial.audit import option_features, partial_input
+from adversarial.audit.option_features import OptionTable
+from adversarial.audit.partial_input import TRAINED
+from adversarial.audit.splits import AuditSplit
+from adversarial.data.schema import Item
 from adversarial.leaks.scoring import Attack, Values, score_answers
 from adversarial.leaks.text import SPACES, Texts
 from evaluation.metrics.baselines import QA_KINDS, qa_baseline
@@ -87,36 +88,36 @@ class Quiz:
         return [Item(row, *column, split="") for row, column in enumerate(columns)]
 
     @cached_property
-    def read(self) -> panel.Options:
-        return panel.read(self.items)
+    def read(self) -> OptionTable:
+        return option_features.read(self.items)
 
     def learn(self) -> list[tuple[Places, Places]]:
-        """(rows learned from, rows judged): val by train, so that weights can be fitted; test by train and val."""
+        """(rows learned from, rows tested): val by train, so that weights can be fitted; test by train and val."""
         return [(self.train, self.val), (self.labelled, self.test)]
 
     @cached_property
     def members(self) -> dict[str, Scores]:
         """Scores [n, o] of every blind model, those of val and test filled."""
         nothing = np.zeros(self.shape, bool)
-        cuts = [Cut(seen, judged, nothing) for seen, judged in self.learn()]
-        return panel.predict(self.items, cuts, self.seed, self.progress) | {"trees": self._trees()}
+        splits = [AuditSplit(seen, tested, nothing) for seen, tested in self.learn()]
+        return partial_input.predict(self.items, splits, self.seed, self.progress) | {"trees": self._trees()}
 
     def _trees(self) -> Scores:
         from sklearn.ensemble import HistGradientBoostingClassifier
 
         features = self._set_features()
         found = np.full(self.shape, -np.inf)
-        for seen, judged in self.learn():
+        for seen, tested in self.learn():
             labels = np.arange(self.shape[1])[None] == self.right[seen][:, None]
             model = HistGradientBoostingClassifier(random_state=self.seed, early_stopping=False, **_TREES)
             model.fit(features[seen].reshape(labels.size, -1), labels.reshape(-1))
-            chance = model.predict_proba(features[judged].reshape(-1, features.shape[2]))[:, 1]
-            found[judged] = np.log(chance).reshape(len(judged), -1)
+            chance = model.predict_proba(features[tested].reshape(-1, features.shape[2]))[:, 1]
+            found[tested] = np.log(chance).reshape(len(tested), -1)
         return found
 
     def _set_features(self) -> Scores:
         """[n, o, F]: relevance and likeness inside the set of options in both spaces, ranks of these, style."""
-        style = panel.surface(self.read).reshape(*self.shape, -1)
+        style = option_features.surface(self.read).reshape(*self.shape, -1)
         columns = [style]
         for space in SPACES:
             fit, alike = self._cosines(space)
@@ -146,7 +147,7 @@ class Quiz:
         """Scores [n_test, o] of all item-level models together with attack features [n, o]; weights fitted on val."""
         table = np.concatenate([self.item_features, *(feature[:, :, None] for feature in features)], axis=2)
         flat = sparse.csr_matrix(table.reshape(-1, table.shape[2]))
-        return panel.linear(flat, self.read, Cut(self.val, self.test, np.zeros(self.shape, bool)))
+        return partial_input.linear(flat, self.read, AuditSplit(self.val, self.test, np.zeros(self.shape, bool)))
 
     @cached_property
     def stacked(self) -> Scores:

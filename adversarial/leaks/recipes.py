@@ -73,19 +73,19 @@ def reproduced(ids: Sequence[int], rows: Sequence[Row], secrets: Collection[str]
     if len(ids) < _FEWEST or max(ids) - min(ids) < _SPARE * len(ids):
         return None
     sample = list(zip(ids, rows, strict=True))[:: -(-len(ids) // _SAMPLE)]
-    cuts = list(_cuts(max(ids)))
+    shortenings = list(_shortenings(max(ids)))
     first_id, first = sample[0]
     for name, text_of in _texts(tuple(first), secrets):
         raw = text_of(first).encode()
         for hashed, digest in _HASHES.items():
             seen = digest(raw)
-            for cut, number in cuts:
+            for shortening, number in shortenings:
                 if number(seen) == first_id and all(number(digest(text_of(r).encode())) == i for i, r in sample):
-                    return f"{hashed} of {name}; {cut}"
+                    return f"{hashed} of {name}; {shortening}"
     return None
 
 
-def _cuts(highest: int) -> Iterator[tuple[str, Callable[[bytes], int]]]:
+def _shortenings(highest: int) -> Iterator[tuple[str, Callable[[bytes], int]]]:
     """(name, number of a digest) of every usual way whose range fits ids up to `highest`."""
     for digits in _HEX_DIGITS:
         if highest < 16**digits <= highest * _SPARE:

@@ -9,8 +9,8 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from adversarial.assemble import option_orders
-from adversarial.items import Item
+from adversarial.data.options import option_orders
+from adversarial.data.schema import Item
 from evaluation.release import Questions
 
 Places = NDArray[np.int64]

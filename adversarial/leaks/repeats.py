@@ -11,7 +11,7 @@ from adversarial.leaks.counted import chances
 from adversarial.leaks.joint import assign, beliefs
 from adversarial.leaks.quiz import Places, Quiz, Scores, flat
 from adversarial.leaks.scoring import Attack
-from adversarial.text import canonical
+from adversarial.text.normalise import canonical
 
 KIND = "file level"
 _MOST = 6  # places from which on counts are not told apart

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from adversarial.encoder import encode
-from adversarial.text import canonical
+from adversarial.relevance.sentence_encoder import encode
+from adversarial.text.normalise import canonical
 
 Floats = NDArray[np.float32]
 SPACES = ("tf-idf", "MiniLM")

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from adversarial.errors import ItemError
+from adversarial.data.errors import ItemError
 from evaluation.release import (
     FOLDERS,
     HELD_OUT,

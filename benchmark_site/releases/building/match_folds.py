@@ -19,9 +19,9 @@ from typing import Any
 
 from django.conf import settings
 
-from adversarial.borrow import Settings
-from adversarial.folds import gather, plan, run_fold
-from adversarial.items import read_rows, write_rows
+from adversarial.data.jsonl import read_rows, write_rows
+from adversarial.negatives.settings import MatchSettings
+from adversarial.negatives.shard_files import gather, plan, run_shard
 from benchmark_site.jobs.enqueue import enqueue
 from benchmark_site.releases.files.writer import SECRET_FOLDER
 from benchmark_site.releases.models import Release
@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 
 def match_in_folds(release: Release, rows: Sequence[Row], replace: int) -> tuple[list[Row], Row]:
-    """The rows and the report of adversarial.pipeline.match_items. Raises ItemError."""
+    """The rows and the report of adversarial.match_items. Raises ItemError."""
     text = json.dumps(list(rows), ensure_ascii=False, sort_keys=True)
     work = _folder(release.pk) / hashlib.sha256(text.encode()).hexdigest()[:16]
     _forget_others(work)
@@ -42,11 +42,12 @@ def match_in_folds(release: Release, rows: Sequence[Row], replace: int) -> tuple
     questions, folds = work / "questions.jsonl", work / "folds"
     if not questions.exists():
         write_rows(questions, rows)
-    count = plan(questions, folds, Settings(replace=replace, seed=release.seed, order_key=_order_key(release)))
+    settings = MatchSettings(replace=replace, seed=release.seed, order_key=_order_key(release))
+    count = plan(questions, folds, settings)
     for fold in reversed(range(1, count)):
         enqueue(MATCH_FOLD, release_id=release.pk, fold=fold)
     for fold in range(count):
-        run_fold(folds, fold)
+        run_shard(folds, fold)
     report = gather(folds, work / "items.jsonl")
     return read_rows(work / "items.jsonl"), report
 
@@ -55,7 +56,7 @@ def match_one(release_id: int, fold: int) -> None:
     """Match one fold of a release at work; does nothing where it is done, or not wanted any more."""
     for planned in _folder(release_id).glob("*/folds/plan.json"):
         try:
-            run_fold(planned.parent, fold)
+            run_shard(planned.parent, fold)
         except FileNotFoundError:  # the builder finished, and forgot the folder, while this one waited for the lock
             logger.info("release %s: fold %s is done", release_id, fold)
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from adversarial.audit import audit_items
-from adversarial.cues import suspects
-from adversarial.items import ItemError, parse_rows
+from adversarial import audit_items
+from adversarial.audit.artifacts import suspects
+from adversarial.data.errors import ItemError
+from adversarial.data.schema import parse_rows
 from benchmark_site.jobs.leases import locked
 from benchmark_site.releases.building.match_folds import forget, match_in_folds
 from benchmark_site.releases.errors import BuildError

@@ -26,7 +26,7 @@ RECORDED_VERSIONS = ("numpy", "scipy", "scikit-learn", "sentence-transformers", 
 
 def audit_leaks(lease: Release) -> None:
     """Attack the files as a participant gets them. Raises BuildError where an attack gains something."""
-    from adversarial.leaks.audit import audit_release
+    from adversarial import audit_release
 
     release = Release.objects.get(pk=lease.pk)
     with _partial_folder(lease) as partial:

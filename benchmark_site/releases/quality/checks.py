@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from adversarial.text import canonical
+from adversarial.text.normalise import canonical
 from annotation.models import Worker
 from annotation.review.text_rules import fold
 from benchmark_site.releases.errors import BuildError

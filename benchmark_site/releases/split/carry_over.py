@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from adversarial.text import canonical
+from adversarial.text.normalise import canonical
 from benchmark_site.releases.models import Item, Negative, Release
 from benchmark_site.releases.split.seal import HIDDEN
 
@@ -56,7 +56,7 @@ def _same(before: Item, now: Item) -> bool:
 
 
 def _row(now: Item, before: Item, by_qid: Mapping[int, Item]) -> dict[str, Any]:
-    """The row of an earlier version, as adversarial.pipeline.match_items would give it.
+    """The row of an earlier version, as adversarial.match_items would give it.
 
     A lent option stays also where its lender is gone; then it counts as written.
     """

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adversarial.__main__ import main
-from adversarial.errors import ItemError
+from adversarial.cli.main import main
+from adversarial.data.errors import ItemError
 from adversarial.leaks.audit import audit_release
 from adversarial.leaks.view import read_features
 from evaluation.release.features import save_features

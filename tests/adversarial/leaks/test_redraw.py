@@ -9,8 +9,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from adversarial.assemble import option_orders
-from adversarial.items import Item
+from adversarial.data.options import option_orders
+from adversarial.data.schema import Item
 from adversarial.leaks.redraw import redrawn
 from evaluation.release import Questions
 

@@ -10,7 +10,7 @@ import pytest
 import redis
 from django.conf import settings
 
-from adversarial.pipeline import match_items
+from adversarial import match_items
 from benchmark_site.releases.building import match_folds
 from benchmark_site.releases.building.pipeline import build_release
 from benchmark_site.releases.models import Release
@@ -38,17 +38,17 @@ def done(media: Path) -> dict[str, int]:
 
 def stop_at(monkeypatch: pytest.MonkeyPatch, fold: int, release: Release, rows: Rows) -> None:
     """A build that ends, as a killed one does, when it comes to this fold."""
-    real = match_folds.run_fold
+    real = match_folds.run_shard
 
     def run(work: Path, at: int) -> dict[str, Any]:
         if at == fold:
             raise MemoryError
         return real(work, at)
 
-    monkeypatch.setattr(match_folds, "run_fold", run)
+    monkeypatch.setattr(match_folds, "run_shard", run)
     with pytest.raises(MemoryError):
         match_folds.match_in_folds(release, rows, 1)
-    monkeypatch.setattr(match_folds, "run_fold", real)
+    monkeypatch.setattr(match_folds, "run_shard", real)
 
 
 def test_folds_give_what_one_call_gives(release: Release, rows: Rows) -> None:

@@ -1,0 +1,1 @@
+"""The audit: how often models without the video find the right answer, and by what."""

@@ -1,0 +1,154 @@
+"""The audit: how often models that never see the video find the right answer, and by what."""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from adversarial.audit.artifacts import artifact_accuracies, suspects
+from adversarial.audit.cross_encoder import cross_encoder
+from adversarial.audit.partial_input import TRAINED, Scores, predict
+from adversarial.audit.splits import AuditSplit, audit_splits
+from adversarial.data.errors import ItemError
+from adversarial.data.options import option_sources, written_row
+from adversarial.data.schema import Item, parse_rows
+from adversarial.progress import Progress, of_stage
+from adversarial.text.normalise import question_type
+
+_FOLDS = 5
+_LISTED = 50  # most guessable items named in the report
+_SUSPECTS = 500
+_REWRITE = 0.8  # mean confidence from which an item should be rewritten or removed
+_MIN_ITEMS = 10
+_MIN_TRAINING = 5  # questions that the models can be trained on in every split
+
+
+def audit_items(
+    rows: Sequence[dict[str, Any]],
+    *,
+    seed: int = 0,
+    thorough: bool = False,
+    before: bool = True,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Try to answer the questions without the video; see docs/adversarial.md for every field of the report.
+
+    ``rows`` as match_items takes or gives them. ``panel`` holds for every adversary ``accuracy``, ``low``, ``high``
+    (95 %, resampled by video). Where negatives were matched and ``before`` is asked for, the same of the written
+    negatives that they replaced, once trained on all questions of the other videos and once, under ``same_training``,
+    on the very questions that the models on the matched negatives could train on. Raises ItemError for bad rows or
+    fewer than 10 questions or 2 videos.
+    """
+    started = time.perf_counter()
+    items = parse_rows(rows)
+    if len(items) < _MIN_ITEMS or len({item.video_id for item in items}) < 2:
+        raise ItemError(f"an audit needs {_MIN_ITEMS} questions on 2 videos or more, got {len(items)}")
+    order = sorted(range(len(items)), key=lambda index: items[index].sort_key)
+    items = [items[index] for index in order]
+    rows = [rows[index] for index in order]
+    sources = option_sources(items, rows)
+    splits = list(audit_splits(items, sources, _FOLDS, seed))
+    fewest = min(len(split.train) for split in splits)
+    if fewest < _MIN_TRAINING:
+        raise ItemError(
+            f"an audit needs {_MIN_TRAINING} questions to train on beside those that are tested or tied to them by a "
+            f"matched answer, but only {fewest} of {len(items)} are left: audit more questions on more videos together"
+        )
+    report = {
+        "n": len(items),
+        "trained_on": int(np.mean([len(split.train) for split in splits])),
+        "chance": float(np.mean([1 / len(item.answers) for item in items])),
+        **_accuracies(items, splits, seed, thorough, of_stage(progress, "panel")),
+        "cues": artifact_accuracies(items),
+        "suspects": suspects(items, rows)[:_SUSPECTS],
+        "seed": seed,
+    }
+    written = [written_row(row) for row in rows]
+    if before and any(was["answers"] != row["answers"] for was, row in zip(written, rows, strict=True)):
+        originals = parse_rows(written)
+        free = list(audit_splits(originals, np.full_like(sources, -1), _FOLDS, seed))
+        same = [replace(split, hidden=np.zeros_like(split.hidden)) for split in splits]
+        numbers = _accuracies(originals, free, seed, thorough, of_stage(progress, "panel before"))
+        report["before"] = {key: numbers[key] for key in ("panel", "strongest", "by_question_type")}
+        report["before"]["cues"] = artifact_accuracies(originals)
+        numbers = _accuracies(originals, same, seed, False, of_stage(progress, "panel before, same training"))
+        report["before"]["same_training"] = {key: numbers[key] for key in ("panel", "strongest")}
+    return report | {"seconds": time.perf_counter() - started}
+
+
+def _accuracies(
+    items: Sequence[Item],
+    splits: Sequence[AuditSplit],
+    seed: int,
+    thorough: bool,
+    progress: Callable[[float], None] | None,
+) -> dict[str, Any]:
+    right = np.array([item.answer_idx for item in items])
+    with threadpool_limits(1):  # one thread for each product: the result stays the same
+        scores = predict(items, splits, seed, progress)
+        if thorough:
+            scores["cross_encoder"] = np.full(scores["answer_only"].shape, -np.inf)
+            for number, split in enumerate(splits):
+                scores["cross_encoder"][split.test] = cross_encoder(items, split, seed + number, progress)
+    credits = {name: _credit(table, right) for name, table in scores.items()}
+    accuracies = {name: _interval(credit, items, seed) for name, credit in credits.items()}
+    confidence = np.mean([_confidence(scores[name], right) for name in TRAINED], axis=0)
+    return {
+        "panel": accuracies,
+        "strongest": max(TRAINED, key=lambda name: accuracies[name]["accuracy"]),
+        "by_question_type": _by_type(items, credits),
+        "easiest": _most_guessable(items, confidence),
+    }
+
+
+def _credit(scores: Scores, right: NDArray[np.int64]) -> Scores:
+    """[n] 1 where the right option scores highest, shared where options tie."""
+    top = scores == scores.max(axis=1, keepdims=True)
+    rows = np.arange(len(right))
+    return np.where(top[rows, right], 1 / top.sum(axis=1), 0.0)
+
+
+def _confidence(scores: Scores, right: NDArray[np.int64]) -> Scores:
+    shifted = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return shifted[np.arange(len(right)), right] / shifted.sum(axis=1)
+
+
+def _interval(credit: Scores, items: Sequence[Item], seed: int, draws: int = 1000) -> dict[str, float]:
+    """Accuracy with a 95 % interval from resampling whole videos."""
+    index = {video: place for place, video in enumerate(sorted({item.video_id for item in items}))}
+    video = np.array([index[item.video_id] for item in items])
+    hits = np.bincount(video, weights=credit)
+    sizes = np.bincount(video)
+    weights = np.random.default_rng(seed).multinomial(len(hits), np.full(len(hits), 1 / len(hits)), size=draws)
+    means = (weights @ hits) / (weights @ sizes)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return {"accuracy": float(credit.mean()), "low": float(low), "high": float(high)}
+
+
+def _by_type(items: Sequence[Item], credits: dict[str, Scores]) -> dict[str, dict[str, float]]:
+    groups: dict[str, list[int]] = defaultdict(list)
+    for index, item in enumerate(items):
+        groups[question_type(item.question)].append(index)
+    table = {}
+    for kind, members in sorted(groups.items(), key=lambda entry: (-len(entry[1]), entry[0])):
+        table[kind] = {"n": len(members)} | {name: float(credits[name][members].mean()) for name in TRAINED}
+    return table
+
+
+def _most_guessable(items: Sequence[Item], confidence: Scores) -> list[dict[str, Any]]:
+    """The items that the trained models answer with the highest mean confidence, and whether to rewrite them."""
+    order = np.argsort(-confidence, kind="stable")
+    listed = order[: max(_LISTED, int((confidence >= _REWRITE).sum()))]
+    return [
+        {
+            "qid": items[index].qid,
+            "confidence": round(float(confidence[index]), 4),
+            "rewrite": bool(confidence[index] >= _REWRITE),
+        }
+        for index in listed
+    ]

@@ -1,0 +1,1 @@
+"""The commands `match`, `audit` and `leaks`."""

@@ -1,0 +1,116 @@
+"""The commands: arguments in, files and a few lines out. Each returns the exit status; what it needs is loaded then."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from adversarial.cli.progress_bar import ProgressBar
+from adversarial.data.atomic_files import check_paths, writable, write_atomic
+from adversarial.data.errors import ItemError
+from adversarial.data.jsonl import read_questions, write_rows
+
+KEY_BYTES = 16, 4096
+
+
+def match(options: argparse.Namespace) -> int:
+    """Replace written negatives by matched ones."""
+    from adversarial.negatives.adversarial_filtering import filter_adversarially
+    from adversarial.negatives.pipeline import ItemMatcher
+    from adversarial.negatives.settings import MatchSettings
+    from adversarial.negatives.shard_files import match_file
+
+    if options.work and options.rounds > 1:
+        raise ItemError("--work matches once, fold by fold: leave out --rounds, or --work")
+    settings = MatchSettings(
+        replace=options.replace,
+        seed=options.seed,
+        lam=options.lam,
+        model=options.model,
+        order_key=_order_key(options.order_key_file),
+    )
+    check_paths(options.input, [options.output] + ([options.report] if options.report else []))
+    if not settings.order_key:
+        print("warning: without --order-key-file seed and ids tell the places of the right answers", file=sys.stderr)
+    with ProgressBar() as bar:
+        if options.work:
+            report = match_file(options.input, options.output, options.work, settings, options.max_fold, bar.show)
+        else:
+            rows = read_questions(options.input, settings.replace)
+            if options.rounds > 1:
+                output, report = filter_adversarially(
+                    rows,
+                    settings,
+                    rounds=options.rounds,
+                    stop=options.stop,
+                    max_fold=options.max_fold,
+                    progress=bar.show,
+                )
+            else:
+                output, report = ItemMatcher(rows, settings, options.max_fold).match(settings, bar.show)
+            write_rows(options.output, output)
+    _write_report(options.report, report)
+    print(
+        f"{report['replaced']} negatives in {report['n']} questions, {report['fallbacks']} without one; "
+        f"value {report['value']:.6f}, upper bound {report['upper_bound']:.6f}, "
+        f"certified gap {report['certified_gap']:.1e} nats per question"
+    )
+    return 0
+
+
+def _order_key(path: Path | None) -> str:
+    if path is None:
+        return ""
+    key = path.read_bytes()[: KEY_BYTES[1] + 1]
+    if not KEY_BYTES[0] <= len(key) <= KEY_BYTES[1]:
+        raise ItemError(f"{path}: expected {KEY_BYTES[0]} to {KEY_BYTES[1]} bytes of a secret, got {len(key)} or more")
+    return key.hex()
+
+
+def audit(options: argparse.Namespace) -> int:
+    """Answer the questions without the video."""
+    from adversarial.audit.report import audit_items
+
+    check_paths(options.input, [options.report] if options.report else [])
+    rows = read_questions(options.input)
+    with ProgressBar() as bar:
+        report = audit_items(rows, seed=options.seed, thorough=options.thorough, progress=bar.show)
+    _write_report(options.report, report)
+    print("\n".join(accuracy_lines(report)))
+    print(f"{'chance':<16} {report['chance']:.3f}  strongest: {report['strongest']}")
+    rewrite = sum(entry["rewrite"] for entry in report["easiest"])
+    print(f"{rewrite} items to rewrite or remove, {len(report['suspects'])} wrong options that may be right")
+    return 0
+
+
+def leaks(options: argparse.Namespace) -> int:
+    """Attack the hidden truth of a release; status 1 where an attack succeeds."""
+    from adversarial.leaks.audit import audit_release
+    from adversarial.leaks.table import lines
+
+    if options.report:
+        writable(options.report)
+    with ProgressBar() as bar:
+        report = audit_release(options.release, seed=options.seed, progress=bar.show)
+    _write_report(options.report, report)
+    print("\n".join(lines(report, whole=options.all)))
+    return 1 if report["blocked"] else 0
+
+
+def accuracy_lines(report: dict[str, Any]) -> Iterator[str]:
+    """One line for each adversary of an audit: its accuracy now and, where negatives were replaced, before."""
+    before = report.get("before", {"panel": {}, "same_training": {"panel": {}}})
+    for name, numbers in report["panel"].items():
+        line = f"{name:<16} {numbers['accuracy']:.3f}  [{numbers['low']:.3f}, {numbers['high']:.3f}]"
+        if name in before["panel"]:
+            line += f"   was {before['panel'][name]['accuracy']:.3f}"
+        if name in before["same_training"]["panel"]:  # the cross-encoder is too slow to be trained a third time
+            line += f", trained on as few questions {before['same_training']['panel'][name]['accuracy']:.3f}"
+        yield line
+
+
+def _write_report(path: Path | None, report: dict[str, Any]) -> None:
+    if path:
+        write_atomic(path, [json.dumps(report, indent=1, ensure_ascii=False), "\n"])

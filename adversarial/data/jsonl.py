@@ -1,0 +1,60 @@
+"""Rows in files: one JSON object a line, read with limits, written whole or not at all."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from adversarial.data.atomic_files import write_atomic
+from adversarial.data.errors import ItemError
+from adversarial.data.schema import MAX_DEPTH, checked
+
+MAX_LINE_BYTES = 1_000_000
+
+
+def iterate_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(line number, JSON object) of a JSON-lines file; raises ItemError naming file and line."""
+    empty = True
+    with path.open("rb") as lines:
+        number = 0
+        while line := lines.readline(MAX_LINE_BYTES + 1):
+            number += 1
+            if len(line) > MAX_LINE_BYTES:
+                raise ItemError(f"{path}: line {number}: longer than {MAX_LINE_BYTES} bytes")
+            if line.strip():
+                empty = False
+                yield number, _json_object(line, f"{path}: line {number}")
+    if empty:
+        raise ItemError(f"{path}: no questions: expected one JSON object a line")
+
+
+def _json_object(line: bytes, where: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line.rstrip())
+    except json.JSONDecodeError as error:
+        raise ItemError(f"{where}: expected one JSON object: {error.msg} at column {error.colno}") from error
+    except ValueError as error:
+        raise ItemError(f"{where}: expected one JSON object: {error}") from error
+    except RecursionError as error:
+        raise ItemError(f"{where}: lists and objects nested more than {MAX_DEPTH} deep") from error
+    if not isinstance(row, dict):
+        raise ItemError(f"{where}: expected a JSON object, got {type(row).__name__}")
+    return row
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """The JSON objects of a JSON-lines file; raises ItemError naming file and line."""
+    return [row for _, row in iterate_rows(path)]
+
+
+def read_questions(path: Path, replace: int = 0) -> list[dict[str, Any]]:
+    """The rows of a JSON-lines file of questions, each checked as in checked; messages name file and line."""
+    numbered = list(iterate_rows(path))
+    for _ in checked(numbered, f"{path}: line", replace):
+        pass
+    return [row for _, row in numbered]
+
+
+def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write JSON lines, whole or not at all."""
+    write_atomic(path, (json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows))

@@ -1,0 +1,1 @@
+"""Small models in numpy, and cross-validation by video."""

@@ -1,0 +1,104 @@
+"""The numbers of a match: of one shard, and of all together."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from adversarial.data.errors import ItemError
+from adversarial.data.schema import Item
+from adversarial.matching.kernels import SAME
+from adversarial.negatives.match_shard import ShardMatch
+from adversarial.negatives.settings import MatchSettings
+from adversarial.text import answer_equivalence
+from adversarial.text.normalise import canonical
+
+Row = dict[str, Any]
+
+
+def shard_numbers(shard: int, items: Sequence[Item], rows: Sequence[Row], found: ShardMatch) -> Row:
+    """One shard's share of the report: per round the certificate, and how often answers were given.
+
+    ``items`` are all of the shard's, ``rows`` what matched_rows gave out of them.
+    """
+    n = len(rows)
+    reserve = [item for item in items if item.reserve]
+    uses = Counter(option["source_qid"] for row in rows for option in row["options"] if option["source"] == "matched")
+    return {
+        "n": n,
+        "replaced": sum(uses.values()),
+        "fallbacks": sum("fallback" in row for row in rows),
+        "equal_written": sum(map(_equal_written, rows)),
+        "most_uses": max(uses.values(), default=0),
+        "fewest_uses": min(uses[item.qid] for item in reserve or items),
+        "reserve": len(reserve),
+        "per_round": [
+            {
+                "fold": shard,
+                "round": number,
+                "n": n,
+                "value": matching.value / max(1, n),
+                "upper_bound": matching.upper_bound / max(1, n),
+                "certified_gap": matching.gap,
+                "passes": matching.passes,
+                "edges": matching.edges,
+                "unmatched": int((matching.columns == np.arange(len(items))).sum()) - len(reserve),
+            }
+            for number, matching in enumerate(found.rounds, 1)
+        ],
+    }
+
+
+def _equal_written(row: Row) -> int:
+    """How many written wrong answers that stayed say the same as the right one."""
+    right = row["answers"][row["answer_idx"]]
+    written = [
+        answer for answer, option in zip(row["answers"], row["options"], strict=True) if option["source"] == "human"
+    ]
+    return sum(answer_equivalence.compare_texts(answer, right) == SAME for answer in written)
+
+
+def overall_report(shards: Sequence[Row], settings: MatchSettings) -> Row:
+    """The report over all shards: values are nats per question and round, the gap is the worst of all rounds."""
+    rounds = [entry for shard in shards for entry in shard["per_round"]]
+    total = sum(entry["n"] for entry in rounds)
+    return {
+        "n": sum(shard["n"] for shard in shards),
+        "folds": len(shards),
+        "rounds": settings.replace,
+        "value": sum(entry["value"] * entry["n"] for entry in rounds) / total,
+        "upper_bound": sum(entry["upper_bound"] * entry["n"] for entry in rounds) / total,
+        "certified_gap": max(entry["certified_gap"] for entry in rounds),
+        "replaced": sum(shard["replaced"] for shard in shards),
+        "fallbacks": sum(shard["fallbacks"] for shard in shards),
+        "equal_written": sum(shard["equal_written"] for shard in shards),
+        "most_uses": max(shard["most_uses"] for shard in shards),
+        "fewest_uses": min(shard["fewest_uses"] for shard in shards),
+        "reserve": sum(shard["reserve"] for shard in shards),
+        "seed": settings.seed,
+        "lam": settings.lam,
+        "model": settings.model,
+        "per_round": rounds,
+    }
+
+
+def require_matches(report: Row, items: Sequence[Item]) -> None:
+    """Raises ItemError where not one question could be matched, and says why."""
+    if report["replaced"]:
+        return
+    videos = len({item.video_id for item in items})
+    answers = len({canonical(item.correct) for item in items})
+    questions = len({canonical(item.question) for item in items})
+    why = "every other answer says the same, is about the same video, or does not go with the question at all"
+    if len(items) == 1:
+        why = "there is only one question"
+    elif videos == 1:
+        why = "all questions are about one video, and a negative must come from another"
+    elif answers == 1:
+        why = "all right answers are equal"
+    elif questions == 1:
+        why = "all questions are equal, and the right answer to an equal question may be right here"
+    raise ItemError(
+        f"no question can be matched: {why} ({len(items)} questions, {videos} videos, {answers} distinct right answers)"
+    )

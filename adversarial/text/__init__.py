@@ -1,0 +1,1 @@
+"""Texts: one form for comparing them, and whether two answers say the same."""

@@ -1,0 +1,58 @@
+"""The audit finds a planted artifact, and nothing where there is none."""
+
+import random
+from typing import Any
+
+import pytest
+
+from adversarial.audit.report import audit_items
+from adversarial.data.errors import ItemError
+from adversarial.negatives.pipeline import match_items
+from tests.adversarial.conftest import make_rows
+
+
+def test_panel_finds_a_planted_cue() -> None:
+    rows = make_rows(200)
+    for row in rows:
+        row["answers"] = [
+            f"{answer} indeed" if at == row["answer_idx"] else answer for at, answer in enumerate(row["answers"])
+        ]
+    report = audit_items(rows)
+    for name in ("answer_only", "question_answer", "option_set", "hashed_words"):
+        assert report["panel"][name]["accuracy"] > 0.9
+    assert report["panel"]["position"]["accuracy"] < 0.4
+
+
+def test_panel_stays_near_chance_without_a_cue(rows: list[dict[str, Any]]) -> None:
+    report = audit_items(rows)
+    for name, numbers in report["panel"].items():
+        assert numbers["low"] <= numbers["accuracy"] <= numbers["high"], name
+        assert 0.1 < numbers["accuracy"] < 0.4, name
+    assert report["chance"] == 0.25
+    assert len(report["easiest"]) >= 50
+    assert "before" not in report
+
+
+def test_report_does_not_depend_on_row_order(rows: list[dict[str, Any]]) -> None:
+    shuffled = random.Random(2).sample(rows, len(rows))
+    first, second = audit_items(rows), audit_items(shuffled)
+    assert {**first, "seconds": 0} == {**second, "seconds": 0}
+
+
+def test_equal_options_are_suspects() -> None:
+    rows = make_rows(20)
+    rows[4] |= {"answers": ["2", "there are two", "7", "9"], "answer_idx": 0}
+    suspects = audit_items(rows)["suspects"]
+    assert [(entry["qid"], entry["option"]) for entry in suspects[:1]] == [(4, 1)]
+    assert suspects[0]["reason"].startswith("says the same")
+
+
+def test_too_little_to_audit_is_an_error() -> None:
+    with pytest.raises(ItemError, match="needs 10 questions"):
+        audit_items(make_rows(5))
+
+
+def test_too_little_left_to_train_on_is_an_error() -> None:
+    rows = [row | {"video_id": f"v{row['qid'] % 2}"} for row in make_rows(20)]
+    with pytest.raises(ItemError, match="questions to train on"):
+        audit_items(match_items(rows, replace=2)[0])

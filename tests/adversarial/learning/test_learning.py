@@ -1,0 +1,80 @@
+"""The small models: gradients, relevance out of fold, cross-encoder, parts."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from adversarial.audit.splits import audit_splits
+from adversarial.data.options import option_sources
+from adversarial.data.schema import parse_rows
+from adversarial.learning import option_mlp
+from adversarial.learning.group_kfold import video_folds
+from adversarial.relevance import dual_encoder
+from tests.adversarial.conftest import make_rows
+
+
+def test_network_gradients_agree_with_differences() -> None:
+    rng = np.random.default_rng(0)
+    net = option_mlp._Net(5, 4, rng)
+    x = rng.standard_normal((6, 3, 5)).astype(np.float32)
+    present = np.ones((6, 3), bool)
+    present[0, 2] = False
+    right = np.array([0, 1, 2, 0, 1, 2])
+    mask = np.ones((6, 3, 4), np.float32)
+
+    def loss() -> float:
+        return -float(net.log_chances(x, present)[np.arange(6), right].mean())
+
+    for param, gradient in zip(net.params, net.gradients(x, present, right, mask), strict=True):
+        at = tuple(0 for _ in param.shape)
+        for step in (1e-2, -1e-2):
+            param[at] += step
+            after = loss()
+            param[at] -= 2 * step
+            before = loss()
+            param[at] += step
+            assert (after - before) / (2 * step) == pytest.approx(gradient[at], abs=2e-3)
+
+
+def test_relevance_learns_what_goes_together_out_of_fold() -> None:
+    rng = np.random.default_rng(1)
+    topics = rng.integers(0, 8, 400)
+    question_of, answer_of = rng.standard_normal((2, 8, 32))  # no likeness between the two sides but the topic
+
+    def noisy(centres: np.ndarray) -> np.ndarray:
+        vectors = (centres[topics] + 0.5 * rng.standard_normal((400, 32))).astype(np.float32)
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+    fold = (np.arange(400) % 5).astype(np.int32)
+    found = dual_encoder.learn(noisy(question_of), noisy(answer_of), np.arange(400, dtype=np.int32), fold, seed=0)
+    scores = np.einsum("id,ijd->ij", found.questions, found.answers[found.fold])
+    same = topics[:, None] == topics[None]
+    assert (scores[same].mean() - scores[~same].mean()) * found.slope > 2
+    np.fill_diagonal(same, False)
+    assert scores[same].mean() > scores[~same].mean() + 0.2  # also for pairs that are nobody's own
+
+
+@settings(max_examples=40)
+@given(st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=60), st.integers(1, 7), st.integers(0, 99))
+def test_parts_keep_videos_whole_and_ignore_order(videos: list[str], parts: int, seed: int) -> None:
+    fold = video_folds(videos, parts, seed)
+    assert len(set(zip(videos, fold.tolist(), strict=True))) == len(set(videos))
+    assert set(fold.tolist()) == set(range(min(parts, len(set(videos)))))
+    again = video_folds(videos[::-1], parts, seed)[::-1]
+    assert np.array_equal(fold, again)
+
+
+@pytest.mark.slow
+def test_cross_encoder_finds_a_planted_cue() -> None:
+    from adversarial.audit.cross_encoder import cross_encoder
+
+    rows = make_rows(200)
+    for row in rows:
+        place = row["answer_idx"]
+        row["answers"] = [f"{answer} indeed" if at == place else answer for at, answer in enumerate(row["answers"])]
+    items = parse_rows(rows)
+    split = next(iter(audit_splits(items, option_sources(items, rows), 5, 0)))
+    scores = cross_encoder(items, split, seed=0)
+    right = np.array([items[row].answer_idx for row in split.test])
+    assert (scores.argmax(axis=1) == right).mean() > 0.9

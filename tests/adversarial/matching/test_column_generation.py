@@ -1,0 +1,214 @@
+"""The certified matching against scipy's dense optimum, and its laws."""
+
+from dataclasses import replace
+from typing import Any
+
+import joblib
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import linear_sum_assignment
+
+from adversarial.matching import column_generation
+from adversarial.matching.column_generation import UNMATCHED, solve_matching
+from adversarial.matching.pricing import dense_rows, price
+from adversarial.matching.problem import MatchingProblem
+from adversarial.matching.warm_start import prices_from, sampled_rows
+from adversarial.text import answer_equivalence
+
+WORDS = [f"thing{number}" for number in range(600)]
+
+
+def random_problem(n: int, seed: int, videos: int, answers: int, lam: float = 0.5, parts: int = 2) -> MatchingProblem:
+    """Random vectors for ``videos`` videos and ``answers`` distinct answers."""
+    rng = np.random.default_rng(seed)
+
+    def unit(*shape: int) -> Any:
+        vectors = rng.standard_normal(shape).astype(np.float32) + 0.4
+        return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+
+    answer_id = rng.integers(0, answers, n).astype(np.int32)
+    return MatchingProblem(
+        questions=unit(n, 16),
+        answers=unit(parts, n, 16),
+        fold=rng.integers(0, parts, n).astype(np.int32),
+        embeddings=unit(n, 8),
+        relevance_slope=8.0,
+        relevance_bias=-2.0,
+        similarity_slope=12.0,
+        similarity_bias=-7.2,
+        lambda_=lam,
+        same_answer_cosine=0.95,
+        video=rng.integers(0, videos, n).astype(np.int32),
+        question_id=np.arange(n, dtype=np.int32),
+        answer_id=answer_id,
+        asks_for=np.zeros(n, np.int32),
+        profiles=answer_equivalence.profiles([*(WORDS[name] for name in answer_id), "which?"]),
+        question_profile=np.full(n, n, np.int32),
+        kept_negatives=np.zeros((n, 0), np.int32),
+        assigned=np.zeros((n, 0), np.int32),
+    )
+
+
+def dense_rows_of(problem: MatchingProblem) -> Any:
+    """All weights, -inf where a pair is not legal."""
+    rows = [dense_rows(problem, np.array([row], np.int32)) for row in range(problem.size)]
+    return np.vstack(rows).astype(float)
+
+
+def dense(problem: MatchingProblem) -> Any:
+    """All weights; an illegal pair or a question's own answer costs what staying unmatched costs."""
+    matrix = dense_rows_of(problem)
+    illegal = ~np.isfinite(matrix)
+    matrix[illegal] = -1e6
+    np.fill_diagonal(matrix, UNMATCHED)
+    return matrix
+
+
+@settings(max_examples=50)
+@given(
+    st.integers(2, 300),
+    st.integers(0, 10_000),
+    st.integers(1, 40),
+    st.integers(1, 200),
+    st.sampled_from([0.0, 0.1, 2.0]),
+)
+def test_within_the_certified_gap_of_scipys_optimum(n: int, seed: int, videos: int, answers: int, lam: float) -> None:
+    problem = random_problem(n, seed, videos, answers, lam)
+    found = solve_matching(problem, tolerance=5e-5)
+    matrix = dense(problem)
+    row, column = linear_sum_assignment(matrix, maximize=True)
+    optimum = matrix[row, column].sum()
+    assert found.value == pytest.approx(matrix[np.arange(n), found.columns].sum(), abs=1e-4)
+    assert found.value <= optimum + 1e-4
+    assert optimum <= found.upper_bound + 1e-4
+    assert found.gap <= 1e-4
+    assert sorted(found.columns) == list(range(n))
+
+
+@settings(max_examples=20)
+@given(st.integers(40, 300), st.integers(0, 10_000))
+def test_a_start_from_a_sample_reaches_the_same_optimum(n: int, seed: int) -> None:
+    problem = random_problem(n, seed, videos=n // 2, answers=n)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(column_generation, "SMALLEST", 40)
+        found = solve_matching(problem)
+    row, column = linear_sum_assignment(dense(problem), maximize=True)
+    optimum = dense(problem)[row, column].sum()
+    assert found.value <= optimum + 1e-4
+    assert optimum <= found.upper_bound + 1e-4
+    assert found.gap <= 1e-4
+
+
+def test_a_part_weighs_its_pairs_as_the_whole_does() -> None:
+    whole = random_problem(60, 3, videos=30, answers=40)
+    kept = answer_equivalence.profiles(WORDS[:20])
+    others = np.where(np.arange(60)[:, None] % 3, len(whole.profiles) + np.arange(60)[:, None] % 20, -1)
+    whole = replace(
+        whole, profiles=np.concatenate([whole.profiles, kept]), kept_negatives=others.astype(np.int32)
+    )  # one negative stays in two of three questions
+    rows = np.arange(0, 60, 2, dtype=np.int32)
+    assert np.allclose(dense(whole.subset(rows)), dense(whole)[np.ix_(rows, rows)], atol=1e-5)
+    with pytest.raises(ValueError, match="first round"):
+        whole.after(np.roll(np.arange(60), 1)).subset(rows)
+
+
+@settings(max_examples=20)
+@given(st.integers(20, 200), st.integers(0, 1000))
+def test_first_prices_are_the_best_offers_of_the_sample(n: int, seed: int) -> None:
+    problem = random_problem(n, seed, videos=n // 2, answers=n)
+    rows = sampled_rows(problem)
+    found = solve_matching(problem.subset(rows))
+    offers = prices_from(problem, rows, found.columns, found.weights, found.prices)
+    matched = found.columns != np.arange(len(rows))
+    profits = (found.weights - found.prices[found.columns])[matched]
+    weights = dense(problem)
+    weights[np.arange(n), np.arange(n)] = -1e6  # the own answer is nobody's offer
+    best = (weights[rows[matched]] - profits[:, None]).max(axis=0, initial=-np.inf)
+    known = best > -1e5
+    assert offers[known] == pytest.approx(best[known], abs=1e-4)
+    assert np.isfinite(offers).all()
+
+
+@settings(max_examples=25)
+@given(st.integers(30, 120), st.integers(0, 1000))
+def test_three_rounds_use_every_answer_three_times_and_only_legal_pairs(n: int, seed: int) -> None:
+    problem = random_problem(n, seed, videos=n // 2, answers=n)
+    prices = None
+    for _ in range(3):
+        found = solve_matching(problem, prices=prices)
+        matched = found.columns != np.arange(n)
+        legal = dense(problem)[np.arange(n), found.columns]
+        assert (legal[matched] > -1e5).all()
+        problem, prices = problem.after(found.columns), found.prices
+    uses = np.bincount(problem.assigned[problem.assigned >= 0], minlength=n)
+    assert uses.max() <= 3
+    if (problem.assigned >= 0).all():
+        assert (uses == 3).all()
+    for row in range(n):
+        given_answers = problem.answer_id[problem.assigned[row][problem.assigned[row] >= 0]]
+        assert len(set(given_answers)) == len(given_answers)
+        assert problem.answer_id[row] not in given_answers
+
+
+@settings(max_examples=25)
+@given(st.integers(2, 80), st.integers(0, 1000), st.integers(1, 20))
+def test_any_prices_bound_every_legal_matching(n: int, seed: int, width: int) -> None:
+    problem = random_problem(n, seed, videos=10, answers=n)
+    prices = np.random.default_rng(seed).normal(size=n)
+    priced = price(problem, prices, min(width, n), np.full(n, -np.inf), np.full(n, -np.inf))
+    matrix = dense(problem)
+    matrix[np.arange(n), np.arange(n)] = -1e6
+    best = (matrix - prices).max(axis=1)
+    some = best > -1e5
+    assert priced.best[some] == pytest.approx(best[some], abs=1e-4)
+    assert not np.isfinite(priced.best[~some]).any()
+
+
+@pytest.mark.parametrize("jobs", [2, 4])
+def test_threads_do_not_reach_the_result(jobs: int) -> None:
+    problem = random_problem(700, 1, videos=200, answers=500)
+    alone = solve_matching(problem)
+    with joblib.parallel_config(backend="threading", n_jobs=jobs):
+        together = solve_matching(problem)
+    assert np.array_equal(alone.columns, together.columns)
+    assert alone.upper_bound == together.upper_bound
+
+
+def test_a_pair_is_as_similar_as_the_nearest_of_the_answers_that_the_question_has() -> None:
+    """Its right answer, and whatever the earlier rounds gave it: a rewording of one of them is no new answer."""
+    n = 60
+    problem = random_problem(n, 5, videos=30, answers=60)
+    rounds = np.random.default_rng(0).permuted(np.tile(np.arange(n), (2, 1)), axis=1)
+    for columns in rounds:
+        problem = problem.after(columns.astype(np.int32))
+    cosines = problem.embeddings @ problem.embeddings.T
+    relevance = np.einsum("id,ijd->ij", problem.questions, problem.answers[problem.fold])
+    found, legal = dense_rows_of(problem), 0
+    for i, j in np.argwhere(np.isfinite(found)):
+        nearest = max(cosines[k, j] for k in [i, *problem.assigned[i][problem.assigned[i] >= 0]])
+        expected = -np.logaddexp(0, -(problem.relevance_slope * relevance[i, j] + problem.relevance_bias))
+        expected -= problem.lambda_ * np.logaddexp(0, problem.similarity_slope * nearest + problem.similarity_bias)
+        assert found[i, j] == pytest.approx(expected, abs=1e-3)
+        legal += 1
+    assert legal > n
+
+
+def test_nothing_legal_leaves_everybody_unmatched() -> None:
+    found = solve_matching(random_problem(20, 0, videos=1, answers=20))
+    assert np.array_equal(found.columns, np.arange(20))
+    assert found.gap <= 1e-4
+
+
+def test_a_legal_pair_weighs_what_the_formula_says() -> None:
+    problem = random_problem(60, 7, videos=30, answers=60, lam=0.5).after(np.roll(np.arange(60), 1))
+    products = np.einsum("id,ijd->ij", problem.questions, problem.answers[problem.fold])
+    cosines = problem.embeddings @ problem.embeddings.T
+    cosines = np.maximum(cosines, cosines[problem.assigned[:, 0]])
+    related = 1 / (1 + np.exp(-(8.0 * products - 2.0)))
+    similar = 1 / (1 + np.exp(-(12.0 * cosines - 7.2)))
+    found = np.vstack([dense_rows(problem, np.array([row], np.int32)) for row in range(60)])
+    legal = np.isfinite(found)
+    assert legal.sum() > 1000
+    assert found[legal] == pytest.approx((np.log(related) + 0.5 * np.log(1 - similar))[legal], abs=1e-4)

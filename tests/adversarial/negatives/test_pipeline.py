@@ -1,0 +1,168 @@
+"""The whole way from rows to rows."""
+
+import random
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from adversarial.data.errors import ItemError
+from adversarial.matching.kernels import SAME
+from adversarial.negatives.pipeline import match_items
+from adversarial.text.answer_equivalence import compare_texts
+from tests.adversarial.conftest import make_rows
+
+Rows = list[dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def matched(rows: Rows) -> tuple[Rows, dict[str, Any]]:
+    return match_items(rows, replace=2, seed=3)
+
+
+def test_output_keeps_order_ids_and_right_answers(rows: Rows, matched: tuple[Rows, dict[str, Any]]) -> None:
+    output, _ = matched
+    assert [row["qid"] for row in output] == [row["qid"] for row in rows]
+    for before, after in zip(rows, output, strict=True):
+        assert after["answers"][after["answer_idx"]] == before["answers"][before["answer_idx"]]
+        assert after["options"][after["answer_idx"]]["source"] == "correct"
+        assert len(after["answers"]) == len(after["options"]) == len(before["answers"])
+
+
+def test_matched_options_come_from_other_videos_and_say_something_else(
+    rows: Rows, matched: tuple[Rows, dict[str, Any]]
+) -> None:
+    by_id = {row["qid"]: row for row in rows}
+    seen = 0
+    for row in matched[0]:
+        right = row["answers"][row["answer_idx"]]
+        for answer, option in zip(row["answers"], row["options"], strict=True):
+            if option["source"] != "matched":
+                continue
+            seen += 1
+            source = by_id[option["source_qid"]]
+            assert source["video_id"] != row["video_id"]
+            assert source["answers"][source["answer_idx"]] == answer
+            assert option["replaced"] in by_id[row["qid"]]["answers"]
+            assert compare_texts(answer, right) != SAME
+            assert 0 <= option["relevance"] <= 1
+            assert 0 <= option["similarity"] <= 1
+        assert len({answer.casefold() for answer in row["answers"]}) == len(row["answers"])
+    assert seen > 0.9 * 2 * len(rows)
+
+
+def test_no_answer_is_given_more_often_than_rounds(matched: tuple[Rows, dict[str, Any]]) -> None:
+    output, report = matched
+    uses = Counter(option["source_qid"] for row in output for option in row["options"] if option["source"] == "matched")
+    assert max(uses.values()) <= 2
+    assert report["rounds"] == 2
+    assert report["n"] == len(output)
+    assert 0 <= report["certified_gap"] <= 1e-4
+    assert report["value"] <= report["upper_bound"]
+
+
+def test_right_answer_stands_everywhere_equally_often(matched: tuple[Rows, dict[str, Any]]) -> None:
+    places = Counter(row["answer_idx"] for row in matched[0])
+    assert max(places.values()) - min(places.values()) <= 1
+
+
+def test_row_order_does_not_matter(rows: Rows, matched: tuple[Rows, dict[str, Any]]) -> None:
+    shuffled = random.Random(1).sample(rows, len(rows))
+    again, _ = match_items(shuffled, replace=2, seed=3)
+    assert sorted(again, key=lambda row: row["qid"]) == matched[0]
+
+
+def test_matching_stays_inside_a_split() -> None:
+    rows = [row | {"fold": "train" if row["qid"] < 40 else "test"} for row in make_rows(80)]
+    split = {row["qid"]: row["fold"] for row in rows}
+    for row in match_items(rows)[0]:
+        for option in row["options"]:
+            if option["source"] == "matched":
+                assert split[option["source_qid"]] == row["fold"]
+
+
+def test_a_handful_of_questions_keeps_what_cannot_be_matched() -> None:
+    rows = make_rows(3)
+    for row in rows:
+        row["video_id"] = "a" if row["qid"] < 2 else "b"
+    output, report = match_items(rows)
+    assert report["fallbacks"] == sum("fallback" in row for row in output) >= 1
+    for row in output:
+        assert ("fallback" in row) == all(option["source"] != "matched" for option in row["options"])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"video_id": "one"}, "one video"),
+        ({"answers": ["yes", "no"], "answer_idx": 0}, "all right answers are equal"),
+    ],
+)
+def test_infeasible_inputs_say_why(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ItemError, match=message):
+        match_items([row | change for row in make_rows(12)])
+
+
+def test_more_replacements_than_wrong_options_is_an_error() -> None:
+    with pytest.raises(ItemError, match=r"row 1 \(qid 0\): field answers: has 1 wrong options"):
+        match_items(make_rows(12, options=2), replace=2)
+
+
+def test_right_answer_stands_everywhere_equally_often_over_small_folds() -> None:
+    rows = [row | {"fold": f"fold {row['qid'] // 5}"} for row in make_rows(400)]
+    places = Counter(row["answer_idx"] for row in match_items(rows)[0])
+    assert max(places.values()) < 0.33 * len(rows)  # where every fold began at the first place: 0.4
+
+
+def test_a_matched_answer_never_repeats_a_written_one_that_had_to_stay() -> None:
+    rows = [
+        {"qid": 0, "video_id": "a", "question": "what is it?", "answers": ["red cup", "blue plate", "green box"]},
+        {"qid": 1, "video_id": "b", "question": "what stands there?", "answers": ["blue plate", "a dog", "a cat"]},
+    ]
+    output, report = match_items([row | {"answer_idx": 0} for row in rows], replace=2)
+    for row in output:
+        assert len(set(row["answers"])) == 3
+    assert report["fallbacks"] == 2
+
+
+def test_a_written_negative_that_says_the_right_answer_goes_first() -> None:
+    rows = make_rows(120)
+    for row in rows[::3]:
+        wrong = next(at for at in range(4) if at != row["answer_idx"])
+        row["answers"][wrong] = row["answers"][row["answer_idx"]].upper()
+    output, report = match_items(rows)
+    for row in output:
+        assert len({answer.casefold() for answer in row["answers"]}) == 4
+    assert report["equal_written"] == 0
+
+
+def test_a_written_negative_that_says_the_right_answer_and_stays_is_counted() -> None:
+    rows = make_rows(40)
+    right = rows[3]["answers"][rows[3]["answer_idx"]]
+    rows[3]["answers"] = [right, right, right, right]
+    assert match_items(rows)[1]["equal_written"] == 2
+
+
+def test_equal_questions_are_named_as_the_reason() -> None:
+    rows = [row | {"question": "what color is it?"} for row in make_rows(30)]
+    with pytest.raises(ItemError, match="all questions are equal"):
+        match_items(rows)
+
+
+def test_an_old_fallback_is_not_kept() -> None:
+    output, report = match_items([row | {"fallback": "of last year"} for row in make_rows(60)])
+    assert report["fallbacks"] == sum("fallback" in row for row in output) == 0
+
+
+ODD = "photosynthesis in distant galaxies"
+
+
+@pytest.mark.parametrize("count", [40, 200])
+def test_the_written_answer_that_nobody_would_believe_goes_first(count: int) -> None:
+    """Judged by likeness to the question where there are few of them, and by a model that has learnt from others."""
+    rows = make_rows(count)
+    for row in rows:
+        row["answers"][(row["answer_idx"] + 1 + row["qid"] % 3) % 4] = ODD
+    replaced = [o["replaced"] for row in match_items(rows)[0] for o in row["options"] if o["source"] == "matched"]
+    assert len(replaced) > 0.8 * count
+    assert replaced.count(ODD) > 0.8 * len(replaced)

@@ -1,0 +1,147 @@
+"""Lending from a reserve: no published option is right elsewhere, no text is lent twice, the optimum is exact."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adversarial.data.errors import ItemError
+from adversarial.data.jsonl import read_rows, write_rows
+from adversarial.data.schema import parse_rows
+from adversarial.negatives.pipeline import match_items
+from adversarial.negatives.reserve import idle_lenders
+from adversarial.negatives.settings import MatchSettings
+from adversarial.negatives.shard_files import match_file
+from adversarial.text.normalise import canonical
+from tests.adversarial.conftest import make_rows
+
+WORDS = ["oak", "pine", "elm", "ash", "fir", "yew", "box", "bay", "fig", "plum"]
+
+
+def sealed_rows(count: int = 80, seed: int = 0) -> list[dict[str, Any]]:
+    """A labelled split, and a sealed one in which every other video is the reserve; most answers are distinct."""
+    rows = make_rows(count, seed)
+    for number, row in enumerate(rows):
+        row["fold"] = "test" if number >= count // 4 else "train"
+        row["reserve"] = row["fold"] == "test" and number // 2 % 2 == 1
+        right = row["answers"][row["answer_idx"]]
+        row["answers"][row["answer_idx"]] = f"{right} and {WORDS[number % 10]} {WORDS[number // 10]}"
+    return rows
+
+
+def options_of(rows: list[dict[str, Any]], source: str) -> list[str]:
+    return [
+        canonical(answer)
+        for row in rows
+        if row["fold"] == "test"
+        for answer, option in zip(row["answers"], row["options"], strict=True)
+        if option["source"] == source
+    ]
+
+
+def test_a_split_with_a_reserve_takes_from_it_alone_and_each_text_once() -> None:
+    rows = sealed_rows()
+    reserve = {row["qid"] for row in rows if row["reserve"]}
+    output, report = match_items(rows)
+    assert {row["qid"] for row in output} == {row["qid"] for row in rows} - reserve
+    lenders = Counter(
+        option["source_qid"]
+        for row in output
+        if row["fold"] == "test"
+        for option in row["options"]
+        if option["source"] == "matched"
+    )
+    assert lenders
+    assert lenders.keys() <= reserve
+    assert max(lenders.values()) == 1
+    lent = options_of(output, "matched")
+    everything = Counter(lent + options_of(output, "human") + options_of(output, "correct"))
+    assert all(everything[text] == 1 for text in lent)
+    assert report["reserve"] == len(reserve)
+    assert report["n"] == len(output)
+    assert report["replaced"] == sum(option["source"] == "matched" for row in output for option in row["options"])
+
+
+def test_other_splits_lend_among_themselves() -> None:
+    output, _ = match_items(sealed_rows())
+    train = {row["qid"] for row in output if row["fold"] == "train"}
+    lenders = {
+        option["source_qid"]
+        for row in output
+        if row["fold"] == "train"
+        for option in row["options"]
+        if option["source"] == "matched"
+    }
+    assert lenders
+    assert lenders <= train
+
+
+def test_what_stands_in_a_published_option_or_was_lent_before_is_idle() -> None:
+    rows = sealed_rows()
+    published = next(row for row in rows if row["fold"] == "test" and not row["reserve"])
+    first, second, third = [row for row in rows if row["reserve"]][:3]
+    published["answers"][(published["answer_idx"] + 1) % 4] = "The OLD mill!"
+    first["answers"][first["answer_idx"]] = "the old mill"
+    second["answers"][second["answer_idx"]] = third["answers"][third["answer_idx"]]
+    assert idle_lenders(parse_rows(rows)) == {first["qid"], third["qid"]}
+    output, _ = match_items(rows)
+    assert options_of(output, "matched").count("the old mill") == 0
+
+
+def test_a_reserve_in_which_nothing_lends_leaves_the_written_answers() -> None:
+    rows = sealed_rows()
+    published = [row for row in rows if row["fold"] == "test" and not row["reserve"]]
+    for place, row in enumerate(row for row in rows if row["reserve"]):
+        other = published[place % len(published)]
+        row["answers"][row["answer_idx"]] = other["answers"][other["answer_idx"]]
+    output, report = match_items(rows)
+    assert not options_of(output, "matched")
+    assert report["fallbacks"] >= len(published)
+
+
+def test_files_fold_by_fold_give_the_same_rows(tmp_path: Path) -> None:
+    rows = sealed_rows()
+    write_rows(tmp_path / "in.jsonl", rows)
+    report = match_file(tmp_path / "in.jsonl", tmp_path / "out.jsonl", tmp_path / "work", MatchSettings())
+    expected, expected_report = match_items(rows)
+    assert read_rows(tmp_path / "out.jsonl") == expected
+    assert {key: report[key] for key in ("n", "reserve", "replaced", "value")} == {
+        key: expected_report[key] for key in ("n", "reserve", "replaced", "value")
+    }
+
+
+def test_the_lending_is_the_best_there_is() -> None:
+    """Against scipy on the dense weights of the symmetric problem, restricted to the reserve by hand."""
+    import numpy as np
+    from scipy.optimize import linear_sum_assignment
+
+    from adversarial.matching.column_generation import UNMATCHED, solve_matching
+    from adversarial.matching.pricing import blocks, dense_rows
+    from tests.adversarial.matching.test_column_generation import random_problem
+
+    problem = random_problem(60, 5, videos=30, answers=50)
+    lenders = np.arange(35, 60, dtype=np.int32)
+    recipients = np.arange(35, dtype=np.int32)
+    worth = np.empty((60, 60), np.float32)
+    for rows in blocks(problem.fold):
+        worth[rows] = dense_rows(problem, rows)
+    clipped = np.maximum(worth[:35, 35:], UNMATCHED)
+    best = clipped[linear_sum_assignment(clipped, maximize=True)].sum() + 10 * UNMATCHED
+    from dataclasses import replace
+
+    found = solve_matching(replace(problem, recipients=recipients, lenders=lenders))
+    assert found.value == pytest.approx(best, rel=1e-6)
+    assert found.gap == 0
+    assert (found.columns[35:] == lenders).all()
+    again = solve_matching(replace(problem, recipients=recipients, lenders=lenders).after(found.columns))
+    lent = set(found.columns[:35]) - set(range(35))
+    assert not lent & (set(again.columns[:35]) - set(range(35)))
+
+
+@pytest.mark.parametrize("value", ["yes", 1, None])
+def test_reserve_is_true_or_false(value: object) -> None:
+    rows = make_rows(4)
+    rows[2]["reserve"] = value
+    with pytest.raises(ItemError, match=r"row 3 .*field reserve: expected true or false"):
+        parse_rows(rows)
