@@ -50,8 +50,7 @@ full: lint
 	$(BIN)/python -m pytest $(ARGS)
 
 docs: .venv/.docs
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet $(ARGS)
-	@echo "site/index.html"
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build $(ARGS)
 
 # Mutation testing, minutes to hours: `make mutants ARGS=ledger`; see CONTRIBUTING.md.
 mutants: .venv/.mutants

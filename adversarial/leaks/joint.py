@@ -37,8 +37,8 @@ def assign(
 def beliefs(scores: NDArray[np.float64], texts: Sequence[NDArray[np.int64]], odds: Mapping[int, Floats]) -> Floats:
     """[n, o] scores that count what is known of whole texts; sum-product messages, damped, a fixed number of rounds.
 
-    `scores` are log-chances of one right option a row; `texts` hold the flat places of each text, and odds[k] [k + 1]
-    how much likelier than by chance it is that 0 .. k of the k places of a text are right.
+    `scores` are log-chances of one right option a row; `texts` hold the flat places of each text, and `odds[k]` says
+    how much likelier than by chance it is that 0 .. k ([k + 1]) of the k places of a text are right.
     """
     said = np.zeros(scores.size)  # log-odds that its text gives to each place
     by_count = {k: np.array([places for places in texts if len(places) == k]) for k in odds}

@@ -98,7 +98,7 @@ def masked_frame_batch(
 def frame_order_batch(
     clips: Sequence[Clip], chosen: Sequence[Ids], shuffled: Sequence[Ids], config: HeroConfig
 ) -> FrameOrderBatch:
-    """Frame chosen[b][i] of clip b moves to place shuffled[b][i], a permutation of chosen[b]."""
+    """Frame `chosen[b][i]` of clip b moves to place `shuffled[b][i]`, a permutation of `chosen[b]`."""
     batch = clip_batch(clips, config)
     order = torch.arange(batch.mask.shape[1]).repeat(len(clips), 1)
     labels = torch.full_like(order, -1)

@@ -1,5 +1,6 @@
 """The invariants of the split: one split a video, append-only, balanced, blind to the order of the rows."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -101,6 +102,19 @@ def test_what_a_split_lacks_is_weighed_by_its_share(train, val, test, goes_to):
         f"{split}-{n}": split for split, count in zip(TARGETS, (train, val, test), strict=True) for n in range(count)
     }
     assert place_videos(dict.fromkeys([*ledger, "new"], ()), ledger) == {"new": goes_to}
+
+
+def test_the_rule_itself_never_changes():
+    """Who builds a release again from the same rows must get the same files: each of these placements is for ever."""
+    placements = []
+    for videos in (*range(3, 15), 80):
+        for spread in (1, 4, 9):
+            loads = {f"v{n}": (1 + n % 3, n * n % spread, (n + videos) % 5 // spread) for n in range(videos)}
+            first = dict(list(loads.items())[: videos // 2 + 2])
+            ledger = place_videos(first, {})
+            placements.append([ledger, place_videos(loads, ledger)])
+    digest = hashlib.sha256(json.dumps(placements).encode()).hexdigest()
+    assert digest == "750f830f7aba3d28ed1e439b97c70f8dc699baad88354477966fdcff23d6e3b2"
 
 
 def test_hash_seed_of_python_does_not_matter():

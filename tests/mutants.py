@@ -1,0 +1,128 @@
+"""Mutation testing: `make mutants ARGS="ledger split"` changes one operator or number at a time and runs the tests.
+
+A mutant that no test notices survives. It works on a copy of the tree; a run that was cut off goes on where it
+stopped, since its session lies in `mutants/`. One PostgreSQL and one Valkey serve all the runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+SESSIONS = ROOT / "mutants"
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is changed, the tests that must notice, and the seconds after which a run counts as noticed."""
+
+    modules: tuple[str, ...]
+    tests: tuple[str, ...]
+    timeout_s: int = 60
+
+
+TARGETS = {
+    "ledger": Target(("annotation/ledger.py",), ("tests/annotation/test_ledger.py",)),
+    "split": Target(("benchmark_site/releases/split.py",), ("tests/releases/test_split.py",)),
+    "metrics": Target(
+        ("evaluation/temporal.py", "evaluation/retrieval.py", "evaluation/bootstrap.py", "evaluation/baselines.py"),
+        ("tests/evaluation",),
+        timeout_s=300,
+    ),
+    "matching": Target(
+        ("adversarial/matching.py", "adversarial/pricing.py", "adversarial/auction.py", "adversarial/kernels.py"),
+        ("tests/adversarial/test_matching.py", "tests/adversarial/test_guard.py"),
+        timeout_s=300,
+    ),
+}
+
+
+def main() -> None:
+    """Run the named targets one after another and print their scores; exit 1 where a mutant survives."""
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"of {', '.join(TARGETS)}; default: all")
+    names = parser.parse_args().targets or list(TARGETS)
+    unknown = [name for name in names if name not in TARGETS]
+    if unknown:
+        parser.error(f"no target {', '.join(unknown)}, there are: {', '.join(TARGETS)}")
+    from tests import services  # starts them, and tells the runs below that they are there
+
+    SESSIONS.mkdir(exist_ok=True)
+    try:
+        survived = sum(_run(name, TARGETS[name]) for name in names)
+    finally:
+        services.pytest_unconfigure()
+    sys.exit(1 if survived else 0)
+
+
+def _run(name: str, target: Target) -> int:
+    """Finish the session of a target; how many mutants survived."""
+    session = SESSIONS / f"{name}.sqlite"
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+        copy = _copy(Path(folder))
+        (copy / "mutants.toml").write_text(_configuration(target))
+        if not session.exists():
+            _tool(copy, "cosmic-ray", "baseline", "mutants.toml")
+            _tool(copy, "cosmic-ray", "init", "mutants.toml", str(session))
+            _tool(copy, "cr-filter-operators", str(session), "mutants.toml")
+        _tool(copy, "cosmic-ray", "exec", "mutants.toml", str(session))
+        return _report(name, _tool(copy, "cosmic-ray", "dump", str(session)))
+
+
+def _copy(folder: Path) -> Path:
+    """The files that git knows or would, without its history, beside the same environment."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, capture_output=True, check=True, text=True,
+    ).stdout  # fmt: skip
+    for name in filter(None, listed.split("\0")):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, folder / name)
+    for name in (".venv", "node_modules"):
+        (folder / name).symlink_to(ROOT / name)
+    return folder
+
+
+def _configuration(target: Target) -> str:
+    tests = " ".join(target.tests)
+    command = f"{sys.executable} -m pytest -x -q -p no:cacheprovider --reuse-db -m 'not slow' {tests}"
+    return (
+        f"[cosmic-ray]\nmodule-path = {json.dumps(target.modules)}\ntimeout = {target.timeout_s}\n"
+        f"excluded-modules = []\ntest-command = {json.dumps(command)}\n"
+        '[cosmic-ray.distributor]\nname = "local"\n'
+        # The | of a type hint is never evaluated.
+        "[cosmic-ray.filters.operators-filter]\nexclude-operators = ['core/ReplaceBinaryOperator_BitOr_.*']\n"
+    )
+
+
+def _tool(copy: Path, name: str, *arguments: str) -> str:
+    """What one of cosmic-ray's programs prints."""
+    command = [str(Path(sys.executable).with_name(name)), *arguments]
+    done = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{name} {' '.join(arguments)}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+    return done.stdout
+
+
+def _report(name: str, dump: str) -> int:
+    """Print a target's score and every survivor as a diff; how many there are."""
+    results = [result for _, result in map(json.loads, dump.splitlines()) if result]
+    counts = Counter(result["test_outcome"] for result in results)
+    for result in results:
+        if result["test_outcome"] == "survived":
+            print(result["diff"])
+    total = counts["survived"] + counts["killed"]
+    print(f"{name}: {counts['killed']} of {total} mutants noticed, {100 * counts['killed'] / max(total, 1):.0f} %")
+    return counts["survived"]
+
+
+if __name__ == "__main__":
+    main()
