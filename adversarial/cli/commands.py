@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -32,8 +31,6 @@ def match(options: argparse.Namespace) -> int:
         order_key=_order_key(options.order_key_file),
     )
     check_paths(options.input, [options.output] + ([options.report] if options.report else []))
-    if not settings.order_key:
-        print("warning: without --order-key-file seed and ids tell the places of the right answers", file=sys.stderr)
     with ProgressBar() as bar:
         if options.work:
             report = match_file(options.input, options.output, options.work, settings, options.max_fold, bar.show)
@@ -57,6 +54,8 @@ def match(options: argparse.Namespace) -> int:
         f"value {report['value']:.6f}, upper bound {report['upper_bound']:.6f}, "
         f"certified gap {report['certified_gap']:.1e} nats per question"
     )
+    if not settings.order_key:
+        print("without --order-key-file: whoever knows seed and ids can draw the places of the right answers again")
     return 0
 
 

@@ -24,7 +24,8 @@ def sealed_rows(count: int = 80, seed: int = 0) -> list[dict[str, Any]]:
     rows = make_rows(count, seed)
     for number, row in enumerate(rows):
         row["fold"] = "test" if number >= count // 4 else "train"
-        row["reserve"] = row["fold"] == "test" and number // 2 % 2 == 1
+        if row["fold"] == "test":
+            row["reserve"] = number // 2 % 2 == 1
         right = row["answers"][row["answer_idx"]]
         row["answers"][row["answer_idx"]] = f"{right} and {WORDS[number % 10]} {WORDS[number // 10]}"
     return rows
@@ -42,7 +43,7 @@ def options_of(rows: list[dict[str, Any]], source: str) -> list[str]:
 
 def test_a_split_with_a_reserve_takes_from_it_alone_and_each_text_once() -> None:
     rows = sealed_rows()
-    reserve = {row["qid"] for row in rows if row["reserve"]}
+    reserve = {row["qid"] for row in rows if row.get("reserve")}
     output, report = match_items(rows)
     assert {row["qid"] for row in output} == {row["qid"] for row in rows} - reserve
     lenders = Counter(
@@ -79,8 +80,8 @@ def test_other_splits_lend_among_themselves() -> None:
 
 def test_what_stands_in_a_published_option_or_was_lent_before_is_idle() -> None:
     rows = sealed_rows()
-    published = next(row for row in rows if row["fold"] == "test" and not row["reserve"])
-    first, second, third = [row for row in rows if row["reserve"]][:3]
+    published = next(row for row in rows if row["fold"] == "test" and not row.get("reserve"))
+    first, second, third = [row for row in rows if row.get("reserve")][:3]
     published["answers"][(published["answer_idx"] + 1) % 4] = "The OLD mill!"
     first["answers"][first["answer_idx"]] = "the old mill"
     second["answers"][second["answer_idx"]] = third["answers"][third["answer_idx"]]
@@ -91,8 +92,8 @@ def test_what_stands_in_a_published_option_or_was_lent_before_is_idle() -> None:
 
 def test_a_reserve_in_which_nothing_lends_leaves_the_written_answers() -> None:
     rows = sealed_rows()
-    published = [row for row in rows if row["fold"] == "test" and not row["reserve"]]
-    for place, row in enumerate(row for row in rows if row["reserve"]):
+    published = [row for row in rows if row["fold"] == "test" and not row.get("reserve")]
+    for place, row in enumerate(row for row in rows if row.get("reserve")):
         other = published[place % len(published)]
         row["answers"][row["answer_idx"]] = other["answers"][other["answer_idx"]]
     output, report = match_items(rows)

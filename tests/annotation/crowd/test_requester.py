@@ -165,7 +165,7 @@ def test_no_hit_is_extended_to_ten_assignments(
     clip: Clip, annotators: list[WorkerBrowser], asked: int, wanted: int
 ) -> None:
     """After many rejections. The marketplace would refuse, and the decision with it."""
-    batch = launch(make_batch(assignments_per_hit=1))
+    batch = launch_batch(make_batch(assignments_per_hit=1))
     hit = batch.hits.get()
     assert hit.hit_id is not None
     for number in range(asked - 1):
@@ -183,7 +183,7 @@ def test_no_hit_is_extended_to_ten_assignments(
 def pair(clip: Clip, annotators: list[WorkerBrowser]) -> Batch:
     """A launched batch of two HITs with one assignment each."""
     Clip.objects.create(video=clip.video, start=30.0, end=60.0)
-    batch = launch(make_batch(assignments_per_hit=1))
+    batch = launch_batch(make_batch(assignments_per_hit=1))
     assert batch.hits.filter(state=Hit.State.OPEN).count() == 2
     return batch
 
@@ -216,7 +216,7 @@ def test_a_batch_that_is_closed_half_done_pays_one_hit_and_gives_the_other_back(
 def test_answers_are_kept_in_the_order_in_which_they_came(
     clip: Clip, crowd: Site, annotators: list[WorkerBrowser]
 ) -> None:
-    batch = launch(make_batch())
+    batch = launch_batch(make_batch())
     first, second = annotators[3], annotators[0]
     first.do(batch.hit_type_id, answer=json.dumps(GOOD))
     crowd.advance(5)
@@ -226,7 +226,7 @@ def test_answers_are_kept_in_the_order_in_which_they_came(
 
 
 def test_only_a_worker_of_another_group_is_reported(clip: Clip, annotators: list[WorkerBrowser]) -> None:
-    batch = launch(make_batch())
+    batch = launch_batch(make_batch())
     right, other = annotators[0], annotators[3]
     Worker.objects.filter(worker_id=other.id).update(group=Kind.QUERY)
     for worker in (right, other):
@@ -283,7 +283,7 @@ def test_launching_again_after_a_crash_makes_no_second_hit(clip: Clip, crowd: Si
 
 def test_a_launch_resumed_after_its_tokens_died_makes_no_second_hit(clip: Clip, crowd: Site) -> None:
     """Tokens live for a day; from then on only our annotation on the HIT tells that it is there."""
-    batch = launch(make_batch())
+    batch = launch_batch(make_batch())
     before = {hit["HITId"] for hit in every_hit()}
     known = Hit.objects.get().hit_id
     Hit.objects.update(state=Hit.State.WAITING, hit_id=None)
