@@ -28,6 +28,7 @@ def match_items(
     lam: float = LAMBDA,
     model: str = DEFAULT_MODEL,
     max_fold: int = MAX_SHARD,
+    order_key: str = "",
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Replace ``replace`` written negatives of every question by right answers of other questions.
 
@@ -39,7 +40,7 @@ def match_items(
     left keeps its written negative and says so under ``fallback``. Raises ItemError for bad rows, and where not one
     question can be matched. ``progress(stage, share)`` is called as the work goes on.
     """
-    settings = MatchSettings(replace=replace, seed=seed, lam=lam, model=model)
+    settings = MatchSettings(replace=replace, seed=seed, lam=lam, model=model, order_key=order_key)
     return ItemMatcher(rows, settings, max_fold).match(settings, progress)
 
 

@@ -7,8 +7,7 @@ from typing import Any
 from django import forms
 from django.db.models import QuerySet
 
-from benchmark_site.leaderboard.models import ApiToken, Submission, Team
-from benchmark_site.leaderboard.models.teams import not_the_baselines
+from benchmark_site.leaderboard.models import Submission, Team
 
 
 class SubmissionForm(forms.ModelForm):
@@ -41,19 +40,3 @@ class UploadForm(SubmissionForm):
         choice = self.fields["team"]
         assert isinstance(choice, forms.ModelChoiceField)
         choice.queryset = teams
-
-
-class TeamForm(forms.ModelForm):
-    class Meta:
-        model = Team
-        fields = ["name"]
-
-    def clean_name(self) -> str:
-        not_the_baselines(self.cleaned_data["name"])
-        return str(self.cleaned_data["name"])
-
-
-class TokenForm(forms.ModelForm):
-    class Meta:
-        model = ApiToken
-        fields = ["label"]

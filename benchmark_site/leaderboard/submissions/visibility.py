@@ -26,7 +26,8 @@ def check_may_show(submission: Submission) -> None:
 
     The same predictions with one more blank are another file, and would undo the hiding.
     """
-    if Submission.objects.filter(team=submission.team, track=submission.track, hidden_at__isnull=False).exists():
+    others = Submission.objects.filter(team=submission.team, track=submission.track).exclude(pk=submission.pk)
+    if others.filter(hidden_at__isnull=False).exists():
         raise ApiError(
             "public",
             "hidden",

@@ -5,12 +5,17 @@ from __future__ import annotations
 from django import forms
 
 from benchmark_site.leaderboard.models import ApiToken, Team
+from benchmark_site.leaderboard.models.teams import not_the_baselines
 
 
 class TeamForm(forms.ModelForm):
     class Meta:
         model = Team
         fields = ["name"]
+
+    def clean_name(self) -> str:
+        not_the_baselines(self.cleaned_data["name"])
+        return str(self.cleaned_data["name"])
 
 
 class TokenForm(forms.ModelForm):

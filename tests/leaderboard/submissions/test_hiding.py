@@ -163,6 +163,6 @@ def test_the_hash_of_a_hidden_file_of_predictions_is_its_teams_own(
     submission = Submission.objects.get(pk=answer["id"])
     add_scores(submission, {track.primary_metric: 30.0})
     board, page = track.get_absolute_url(), submission.get_absolute_url()
-    for address in (board, board + "board.csv", board + "board.json", page, page + "report.json"):
+    for address in (board, board + "board.csv", board + "board.json", page):
         assert submission.sha256 not in Client().get(address).content.decode()
     assert submission.sha256 in member.get(page).content.decode()

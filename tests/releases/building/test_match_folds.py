@@ -53,7 +53,7 @@ def stop_at(monkeypatch: pytest.MonkeyPatch, fold: int, release: Release, rows: 
 
 def test_folds_give_what_one_call_gives(release: Release, rows: Rows) -> None:
     matched, report = match_folds.match_in_folds(release, rows, 1)
-    expected, numbers = match_items(rows, replace=1, seed=4)
+    expected, numbers = match_items(rows, replace=1, seed=4, order_key=match_folds._order_key(release))
     assert matched == expected
     assert report["per_round"] == numbers["per_round"]
 
@@ -66,7 +66,7 @@ def test_a_killed_build_goes_on_with_the_fold_at_which_it_stood(
     assert list(before) == ["fold-00000.json"]
     matched, _ = match_folds.match_in_folds(release, rows, 1)
     assert done(media)["fold-00000.json"] == before["fold-00000.json"]
-    assert matched == match_items(rows, replace=1, seed=4)[0]
+    assert matched == match_items(rows, replace=1, seed=4, order_key=match_folds._order_key(release))[0]
 
 
 def test_a_fold_that_another_worker_matched_is_taken_as_it_is(
@@ -79,7 +79,7 @@ def test_a_fold_that_another_worker_matched_is_taken_as_it_is(
     match_folds.match_one(release.pk, 1)
     matched, _ = match_folds.match_in_folds(release, rows, 1)
     assert done(media)["fold-00001.json"] == before["fold-00001.json"]
-    assert matched == match_items(rows, replace=1, seed=4)[0]
+    assert matched == match_items(rows, replace=1, seed=4, order_key=match_folds._order_key(release))[0]
 
 
 def test_tasks_are_queued_for_all_folds_but_the_builders_first(
@@ -103,7 +103,10 @@ def test_tasks_are_queued_for_all_folds_but_the_builders_first(
 def test_other_questions_begin_anew(release: Release, rows: Rows, media: Path) -> None:
     match_folds.match_in_folds(release, rows, 1)
     fewer = rows[:80]
-    assert match_folds.match_in_folds(release, fewer, 1)[0] == match_items(fewer, replace=1, seed=4)[0]
+    assert (
+        match_folds.match_in_folds(release, fewer, 1)[0]
+        == match_items(fewer, replace=1, seed=4, order_key=match_folds._order_key(release))[0]
+    )
     assert len(list(media.glob("matching/*/*"))) == 1
 
 
