@@ -30,16 +30,16 @@ class Target:
 
 
 TARGETS = {
-    "ledger": Target(("annotation/ledger.py",), ("tests/annotation/test_ledger.py",)),
-    "split": Target(("benchmark_site/releases/split.py",), ("tests/releases/test_split.py",)),
+    "ledger": Target(("annotation/review/ledger.py",), ("tests/annotation/test_ledger.py",)),
+    "split": Target(("benchmark_site/releases/split/video_split.py",), ("tests/releases/split/test_video_split.py",)),
     "metrics": Target(
-        ("evaluation/temporal.py", "evaluation/retrieval.py", "evaluation/bootstrap.py", "evaluation/baselines.py"),
+        tuple(f"evaluation/metrics/{name}.py" for name in ("iou", "nms", "ranking", "bootstrap", "baselines")),
         ("tests/evaluation",),
         timeout_s=300,
     ),
     "matching": Target(
-        ("adversarial/matching.py", "adversarial/pricing.py", "adversarial/auction.py", "adversarial/kernels.py"),
-        ("tests/adversarial/test_matching.py", "tests/adversarial/test_guard.py"),
+        tuple(f"adversarial/matching/{name}.py" for name in ("column_generation", "pricing", "auction", "kernels")),
+        ("tests/adversarial/matching", "tests/adversarial/text"),
         timeout_s=300,
     ),
 }
