@@ -17,7 +17,7 @@ import json
 from annotation.models import *
 from benchmark_site.leaderboard.models import *
 from benchmark_site.releases.models import Release
-from annotation import ledger
+from annotation.review import ledger
 release = Release.objects.get()
 print(json.dumps({
     "videos": Video.objects.filter(state="ready").count(),
