@@ -65,6 +65,15 @@ def test_scores_come_with_their_intervals(api_client: ApiClient, sent: Submissio
     ]  # fmt: skip
 
 
+def test_a_failed_new_scoring_takes_no_score_away(api_client: ApiClient, sent: Submission) -> None:
+    add_scores(sent, {sent.track.primary_metric: 12.34375})
+    again = Evaluation.objects.create(submission=sent, evaluator_version="next", manifest_sha256="0" * 64)
+    again.end(State.FAILED, "the scorer was out of memory")
+    read = api_client.get(f"submissions/{sent.pk}")[1]
+    assert (read["state"], read["error"]) == ("done", "")
+    assert [score["value"] for score in read["scores"]] == [12.34375]
+
+
 def test_cancelling_frees_the_slot_and_ends_the_evaluation(api_client: ApiClient, sent: Submission) -> None:
     status, read = api_client.send("POST", f"submissions/{sent.pk}/cancel")
     assert (status, read["state"]) == (200, "cancelled")

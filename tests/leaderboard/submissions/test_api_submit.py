@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.contrib.auth.models import User
 from django.core.files.storage import default_storage
 from django.utils import timezone
 
@@ -292,6 +293,12 @@ def test_failures_are_not_unlimited_either(api_client: ApiClient, track: Track, 
         for _ in range(MOST_ATTEMPTS_A_DAY - 1)
     )  # fmt: skip
     refused(api_client.post(track, file), 429, "track", "attempts")
+    # another team of the same person gets no further hundred; somebody else's does
+    second, other = Team.objects.create(name="Second"), Team.objects.create(name="Other")
+    again = Membership.objects.create(team=second, user=User.objects.get(username="ada"))
+    refused(ApiClient(create_token(again)).post(track, file), 429, "track", "attempts")
+    eve = Membership.objects.create(team=other, user=User.objects.create_user("eve"))
+    assert ApiClient(create_token(eve)).post(track, file)[0] == 201
 
 
 def test_a_baselines_team_submits_baselines(api_client: ApiClient, track: Track, file: Path) -> None:

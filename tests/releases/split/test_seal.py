@@ -187,14 +187,14 @@ def test_what_a_shared_release_told_is_not_sealed_later_and_the_other_way_round(
         assert task_of[item.video.public_id] == item.kind
 
 
-def stopped(release: Release) -> Release:
+def stopped(release: Release, attack: str = "one place a text") -> Release:
     """Stopped by its audit, as the step leaves it."""
     Release.objects.filter(pk=release.pk).update(
         state="failed",
         step="audit",
-        reason="leak audit: one place a text",
+        reason=f"leak audit: {attack}",
         claimed_by="",
-        leaks={"rows": LEAKS, "proofs": {}, "blocked": ["one place a text"], "comparisons": 2},
+        leaks={"rows": LEAKS, "proofs": {}, "blocked": [attack], "comparisons": 2},
     )
     release.refresh_from_db()
     return release
@@ -215,6 +215,14 @@ def test_somebody_answers_for_a_leak_by_name(videos, requester):
     assert str(release.waivers.get()) == "one place a text: only a rehearsal of ours (Ada Lovelace)"
     with pytest.raises(ValidationError, match="not stopped by its leak audit"):
         waive(release.pk, {"one place a text": "once more with feeling"}, requester)
+
+
+def test_an_attack_with_a_long_name_can_be_answered_for(videos, requester):
+    """Names of the audit list what an attack puts together; the longest of today has over 200 letters."""
+    attack = "public rows: " + ", ".join(f"part {number}" for number in range(60))
+    release = stopped(collected(), attack)
+    assert waive(release.pk, {attack: "only a rehearsal of ours"}, requester) == []
+    assert release.waivers.get().attack == attack
 
 
 def test_building_anew_forgets_who_answered_for_the_old_build(videos, requester):
@@ -266,6 +274,23 @@ def test_a_hidden_item_that_stands_in_train_is_left_out(videos):
     assert left_out == [[f"moment {query.public_id}", f"qa {question.public_id}"]]
     assert not release.items.filter(public_id__in=[query.public_id, question.public_id]).exists()
     assert release.items.filter(split=HIDDEN).count() == 78
+
+
+def test_a_hidden_question_is_kept_back_when_its_matched_options_stand_in_train(videos):
+    """What people wrote differs, so the snapshot sees no copy; what is published would be one."""
+    Question.objects.filter(segment__clip__video=videos[0]).delete()
+    built()
+    Question.objects.filter(segment__clip__video=videos[1]).delete()
+    item = Negative.objects.filter(item__split=HIDDEN).first().item
+    told = Segment.objects.filter(clip__video=videos[0]).first()
+    copy = Question.objects.create(public_id=1, segment=told, text=item.text)  # nobody in train can lend it an option
+    for place, text in enumerate(item.options):
+        copy.answers.create(position=place, text=text, correct=place == item.answer_index)
+    second = built("1.1.0")
+    assert second.state == "frozen", second.reason
+    assert set(second.items.get(public_id=1).options) == set(item.options)
+    assert not second.items.get(public_id=item.public_id, kind="qa").published
+    assert str(item.public_id) not in (second.folder / "qa/value/test_public.jsonl").read_text()
 
 
 def test_a_lent_option_stays_when_its_lender_is_withdrawn(videos):
