@@ -41,13 +41,16 @@ lint: .venv/.dev
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.deployment
 
+# A file's tests stay together, for what they set up once; each process has a database and a broker of its own.
+SPREAD := --numprocesses auto --maxprocesses 4 --dist loadfile
+
 test: lint
 	$(BIN)/python -m tests.chromium
-	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest $(SPREAD) -m "not slow" $(ARGS)
 
 full: lint
 	$(BIN)/python -m tests.chromium
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(SPREAD) $(ARGS)
 
 docs: .venv/.docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build $(ARGS)
@@ -58,7 +61,7 @@ mutants: .venv/.mutants
 
 # Pins stay where pyproject.toml still allows them: ARGS=--upgrade moves them all, ARGS="-P NAME" one of them.
 # A wheel's local version (torch's +cpu) is dropped: which build fits is for the machine that installs.
-COMPILE = $(BIN)/pip-compile --quiet --no-header --no-annotate --no-emit-options --strip-extras $(ARGS)
+COMPILE = $(BIN)/python -m piptools compile --quiet --no-header --no-annotate --no-emit-options --strip-extras $(ARGS)
 lock: .venv/.dev
 	$(COMPILE) --output-file requirements.lock pyproject.toml
 	sed -i -e '1i # Locked runtime environment: written by `make lock` from pyproject.toml.' -e '/^#/d' -e '/^$$/d' \

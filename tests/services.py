@@ -13,30 +13,28 @@ import pytest
 _stack = ExitStack()
 
 
-def _begin() -> None:
-    if os.environ.get("BENCH_TEST_HOME"):  # a child pytest of this run
-        return
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]:
+    """Before pytest-django, which reads the settings here."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    if os.environ.get("BENCH_TEST_WORKER") != worker:  # else a child pytest of this run
+        os.environ["BENCH_TEST_WORKER"] = worker
+        early_config.add_cleanup(_stack.close)
+        _prepare_home()
+        # Each worker of a parallel run has services of its own: a shared queue would mix their tasks. The process that
+        # deals the tests out runs none.
+        if worker or not getattr(early_config.known_args_namespace, "numprocesses", None):
+            from benchmark_site.local import embedded
+
+            _stack.enter_context(embedded.running())
+    yield
+
+
+def _prepare_home() -> None:
     # Not tmp_path: its folders are of mode 700, which PostgreSQL's unprivileged user cannot enter.
     home = tempfile.mkdtemp(prefix="hero-bench-tests-")
     os.chmod(home, 0o755)
     _stack.callback(shutil.rmtree, home, ignore_errors=True)
-    os.environ["BENCH_HOME"] = os.environ["BENCH_TEST_HOME"] = home
+    os.environ["BENCH_HOME"] = home
     os.environ["OMP_NUM_THREADS"] = "1"
     os.environ["HF_HUB_OFFLINE"] = "1"
-    from benchmark_site.local import embedded
-
-    _stack.enter_context(embedded.running())
-
-
-_begin()
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_unconfigure() -> None:
-    _stack.close()
-
-
-@pytest.fixture(scope="session")
-def bench_home() -> Iterator[str]:
-    """The state folder of the services of this run."""
-    return os.environ["BENCH_HOME"]

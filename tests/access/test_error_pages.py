@@ -48,6 +48,7 @@ def test_a_forged_form_is_refused_in_the_sites_clothes() -> None:
             "Reload the page in a moment",
         ),
     ],
+    ids=["site", "task"],  # a signature has the time in it
 )
 def test_a_fault_of_ours_is_a_page(path: str, fault: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
