@@ -2,7 +2,7 @@
 
     BENCH_SHARED=../shared python -m benchmarks.file_level
 
-Videos are cut into train, val and test; negatives are borrowed inside each, as releases did before they were sealed.
+Videos are cut into train, val and test; negatives are matched inside each, as releases did before they were sealed.
 """
 
 import argparse

@@ -23,7 +23,7 @@ from benchmarks.matching import generated
 
 
 def write_questions(path: Path, count: int) -> None:
-    """Generated questions with three written wrong answers each, borrowed blindly from questions of their kind."""
+    """Generated questions with three written wrong answers each, taken blindly from questions of their kind."""
     with path.open("w", encoding="utf-8") as out:
         for start in range(0, count, 50_000):
             rows = generated(min(50_000, count - start), seed=start)

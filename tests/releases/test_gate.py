@@ -105,7 +105,7 @@ def test_b7_an_answer_that_is_lent_twice() -> None:
     assert matched([first, second], lend(source, first), lend(source, second)) == {"B7": ["qa 1", "qa 2"]}
 
 
-def test_b10_a_sealed_question_borrows_from_the_reserve_alone() -> None:
+def test_b10_a_sealed_question_takes_from_the_reserve_alone() -> None:
     item, published = question(1, split="test"), question(2, split="test")
     reserve = question(3, split="test", published=False)
     assert matched([item], lend(reserve, item), release=SEALED) == {}

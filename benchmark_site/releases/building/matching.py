@@ -44,7 +44,7 @@ def match_negatives(lease: Release) -> None:
         blind = _blind(matched, release.seed)
         found = suspects(parse_rows(matched), matched)
         negatives = _apply(questions, matched)
-    for item in checks.copied_into_labelled(questions):  # by the options that were borrowed: it can be looked up now
+    for item in checks.copied_into_labelled(questions):  # by its matched options: it can be looked up now
         item.published = False
     published = [item for item in questions if item.published]
     quality = checks.check_matched(release, published, negatives, found)

@@ -10,9 +10,9 @@ from benchmark_site.releases.models import Item, Release, Split
 from benchmark_site.releases.quality.leak_table import LeakRow, proofs, public_rows, waived
 
 SEALED = """- The hidden split is **sealed**: a clip of test serves one task. What was collected about it for the other
-  task is never published; the wrong answers that test questions borrow come from there, each once. Published and
+  task is never published; the matched wrong answers of test questions come from there, each once. Published and
   reserve: {counts}."""
-SHARED = """- The hidden split is **shared**: clips of test serve both tasks, and wrong answers are borrowed inside the
+SHARED = """- The hidden split is **shared**: clips of test serve both tasks, and wrong answers are matched inside the
   split. Who reads the files of both tasks knows more than either tells: see the figures below."""
 
 

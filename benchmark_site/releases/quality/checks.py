@@ -242,7 +242,7 @@ def _even(questions: Sequence[Item]) -> bool:
 
 
 def _seen_elsewhere(release: Release, items: Sequence[Item], negatives: Sequence[Negative]) -> list[Item]:
-    """Questions of a sealed split that borrow from a published one, or what stands in another option."""
+    """Questions of a sealed split with a negative from a published one, or one that stands in another option."""
     if release.hidden != Release.Hidden.SEALED:
         return []
     places = Counter(fold(option) for item in items if item.split == HIDDEN for option in item.options)

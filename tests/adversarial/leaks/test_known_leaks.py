@@ -49,7 +49,7 @@ def test_times_in_public_qa_rows(tmp_path: Path) -> None:
 
 
 def test_right_answers_each_lent_once(tmp_path: Path) -> None:
-    """All options but the borrowed one are of the kind that is asked for, so an item alone tells little."""
+    """All options but the lent one are of the kind that is asked for, so an item alone tells little."""
     kinds = [("Where is", "in the yard"), ("When is", "at noon"), ("With whom is", "with a friend")]
     world = only_questions(make_world(clips=20))
     for rows in world.questions.values():

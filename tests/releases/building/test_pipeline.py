@@ -100,15 +100,15 @@ def test_negatives_stay_in_their_split_and_the_right_answer_is_spread(corpus):
         assert n.item.video_id != n.source.video_id
         assert n.item.options[n.option] == n.source.options[n.source.answer_index]
         assert written[n.item.public_id][n.replaced] is False
-    borrowed = defaultdict(set)
+    matched = defaultdict(set)
     for n in negatives:
-        borrowed[n.item_id].add(n.option)
+        matched[n.item_id].add(n.option)
     places = defaultdict(Counter)
     for item in release.items.filter(kind="qa"):
         places[item.split][item.answer_index] += 1
         assert written[item.public_id][item.options[item.answer_index]] is True
         for place, option in enumerate(item.options):
-            if place != item.answer_index and place not in borrowed[item.pk]:
+            if place != item.answer_index and place not in matched[item.pk]:
                 assert written[item.public_id][option] is False
     for split, counts in places.items():
         assert max(counts.values()) - min(counts[n] for n in range(4)) <= 1, split

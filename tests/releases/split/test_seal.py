@@ -96,7 +96,7 @@ def test_the_files_of_a_sealed_release_tell_one_task_nothing_of_the_other(videos
 FOLDERS = {"moment": "moment/tvr", "qa": "qa/value"}
 
 
-def test_hidden_questions_borrow_from_the_reserve_alone_and_nothing_is_right_twice(videos):
+def test_hidden_questions_take_negatives_from_the_reserve_alone_and_nothing_is_right_twice(videos):
     release = built()
     hidden = Negative.objects.filter(item__release=release, item__split=HIDDEN).select_related("item", "source")
     assert hidden
