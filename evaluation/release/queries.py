@@ -1,6 +1,7 @@
 """The queries and questions of one split as columns, read from a release or from the field's own truth files."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.release.files import read_json, read_lines
-from evaluation.release.schema import ManifestFile, MomentRow, QuestionRow, ReleaseError
+from evaluation.release.schema import ManifestFile, MomentRow, QuestionRow, ReleaseError, Task
 from evaluation.release.video_index import VideoIndex
 
 
@@ -64,20 +65,9 @@ def read_moments(
 ) -> MomentQueries:
     """Queries of a TVR-style jsonl; rows without vid_name and ts have their truth withheld."""
     rows: list[MomentRow] = []
-    seen: set[int] = set()
-    for number, row in read_lines(path, kind, entry):
-        where = f"{path}:{number}: desc_id {row.desc_id}"
-        if kind.withheld:
-            _refuse_told(row, where)
-        if row.desc_id in seen:
-            raise ReleaseError(f"{where} a second time")
-        if (row.vid_name is None) != (row.ts is None):
-            raise ReleaseError(f"{where} has only one of vid_name and ts, expected both or neither")
+    for where, row in _moment_rows(path, entry, kind):
         if row.vid_name is not None and row.vid_name not in videos.position:
             raise ReleaseError(f"{where}: vid_name {row.vid_name!r} is not in the video index of this split")
-        if row.ts is not None and not 0 <= row.ts[0] < row.ts[1] < math.inf:
-            raise ReleaseError(f"{where}: ts is {list(row.ts)}, expected 0 <= start < end in seconds")
-        seen.add(row.desc_id)
         rows.append(row)
     if not rows:
         raise ReleaseError(f"{path}: no queries")
@@ -104,18 +94,9 @@ def read_questions(
     A release knows the `videos` that they may be asked about.
     """
     rows: list[QuestionRow] = []
-    seen: set[int] = set()
-    for number, row in read_lines(path, kind, entry):
-        where = f"{path}:{number}: qid {row.qid}"
-        if kind.withheld:
-            _refuse_told(row, where)
-        if row.qid in seen:
-            raise ReleaseError(f"{where} a second time")
-        if row.answer_idx is not None and not 0 <= row.answer_idx <= 3:
-            raise ReleaseError(f"{where}: answer_idx is {row.answer_idx}, expected 0..3")
+    for where, row in _question_rows(path, entry, kind):
         if videos is not None and row.vid_name not in videos.position:
             raise ReleaseError(f"{where}: vid_name {row.vid_name!r} is not in the video index of this split")
-        seen.add(row.qid)
         rows.append(row)
     if not rows:
         raise ReleaseError(f"{path}: no questions")
@@ -127,6 +108,51 @@ def read_questions(
         span=np.array([_parse_span(path, row) for row in rows], np.float64),
         answer=np.array([-1 if row.answer_idx is None else row.answer_idx for row in rows], np.int64),
     )
+
+
+def read_reserve(path: Path, task: Task, entry: ManifestFile) -> list[MomentRow] | list[QuestionRow]:
+    """Rows that are published nowhere, all with their truth, on clips that need not be published either."""
+    if task == "moment":
+        moments = list(_moment_rows(path, entry, MomentRow))
+        _refuse_withheld(where for where, row in moments if row.ts is None)
+        return [row for _, row in moments]
+    questions = list(_question_rows(path, entry, QuestionRow))
+    _refuse_withheld(where for where, row in questions if row.answer_idx is None)
+    return [row for _, row in questions]
+
+
+def _moment_rows(path: Path, entry: ManifestFile | None, kind: type[MomentRow]) -> Iterator[tuple[str, MomentRow]]:
+    """Each row that is sound in itself, with its place for messages."""
+    seen: set[int] = set()
+    for number, row in read_lines(path, kind, entry):
+        where = f"{path}:{number}: desc_id {row.desc_id}"
+        if kind.withheld:
+            _refuse_told(row, where)
+        if row.desc_id in seen:
+            raise ReleaseError(f"{where} a second time")
+        if (row.vid_name is None) != (row.ts is None):
+            raise ReleaseError(f"{where} has only one of vid_name and ts, expected both or neither")
+        if row.ts is not None and not 0 <= row.ts[0] < row.ts[1] < math.inf:
+            raise ReleaseError(f"{where}: ts is {list(row.ts)}, expected 0 <= start < end in seconds")
+        seen.add(row.desc_id)
+        yield where, row
+
+
+def _question_rows(
+    path: Path, entry: ManifestFile | None, kind: type[QuestionRow]
+) -> Iterator[tuple[str, QuestionRow]]:
+    """Each row that is sound in itself, with its place for messages."""
+    seen: set[int] = set()
+    for number, row in read_lines(path, kind, entry):
+        where = f"{path}:{number}: qid {row.qid}"
+        if kind.withheld:
+            _refuse_told(row, where)
+        if row.qid in seen:
+            raise ReleaseError(f"{where} a second time")
+        if row.answer_idx is not None and not 0 <= row.answer_idx <= 3:
+            raise ReleaseError(f"{where}: answer_idx is {row.answer_idx}, expected 0..3")
+        seen.add(row.qid)
+        yield where, row
 
 
 def read_answer_key(path: Path) -> Questions:
@@ -142,6 +168,11 @@ def read_answer_key(path: Path) -> Questions:
         span=np.full((len(raw), 2), math.nan),
         answer=np.array(list(raw.values()), np.int64),
     )
+
+
+def _refuse_withheld(places: Iterator[str]) -> None:
+    for where in places:
+        raise ReleaseError(f"{where} has no truth, which every row of the reserve has")
 
 
 def _refuse_told(row: MomentRow | QuestionRow, where: str) -> None:

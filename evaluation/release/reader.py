@@ -10,7 +10,7 @@ from typing import Literal, overload
 
 from evaluation.release.files import read_lines
 from evaluation.release.manifest import ReleaseFolder
-from evaluation.release.queries import MomentQueries, Questions, read_moments, read_questions
+from evaluation.release.queries import MomentQueries, Questions, read_moments, read_questions, read_reserve
 from evaluation.release.schema import (
     FOLDERS,
     HELD_OUT,
@@ -95,21 +95,18 @@ class Release(ReleaseFolder):
         return read_questions(self.root / entry.path, self.videos(split, "qa"), entry, kind)
 
     @overload
-    def reserve(self, task: Literal["moment"]) -> MomentQueries | None: ...
+    def reserve(self, task: Literal["moment"]) -> list[MomentRow]: ...
     @overload
-    def reserve(self, task: Literal["qa"]) -> Questions | None: ...
-    def reserve(self, task: Task) -> MomentQueries | Questions | None:
-        """Held-out rows of `task` on hidden clips that serve the other one, with truth; None where there are none.
+    def reserve(self, task: Literal["qa"]) -> list[QuestionRow]: ...
+    def reserve(self, task: Task) -> list[MomentRow] | list[QuestionRow]:
+        """Held-out rows of `task` on hidden clips that serve the other one, with truth, as they lie in the file.
 
-        Their videos are all clips of test. Raises ReleaseError in a public copy.
+        A clip on which nothing else was collected is in no index. Raises ReleaseError in a public copy.
         """
         if not self.has_held_out:
             raise ReleaseError(f"{self.root}: the reserve is not in this copy of the release, it needs {HELD_OUT}/")
         entry = self.held_out.get(f"{HELD_OUT}/{FOLDERS[task]}/reserve.jsonl")
-        if entry is None:
-            return None
-        path, videos = self.root / entry.path, self.videos("test")
-        return read_moments(path, videos, entry) if task == "moment" else read_questions(path, videos, entry)
+        return [] if entry is None else read_reserve(self.root / entry.path, task, entry)
 
     def subtitles(self) -> dict[str, list[SubtitleLine]]:
         """vid_name -> subtitle lines (seconds relative to the clip)."""

@@ -7,7 +7,6 @@ import json
 import os
 import platform
 import shutil
-import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -138,8 +137,7 @@ def _write_provenance(folder: Path, release: Release) -> None:
         "built_at": timezone.now().isoformat(timespec="seconds"),
         "requested_at": release.created_at.isoformat(timespec="seconds"),
         "attempt": release.attempt,
-        "host": socket.gethostname(),
-        "platform": platform.platform(),
+        "platform": f"{platform.system()} {platform.machine()}",  # no more: everybody may read it
         "python": platform.python_version(),
         "packages": {name: version(name) for name in RECORDED_VERSIONS},
     }

@@ -62,19 +62,35 @@ def test_each_task_has_clips_of_its_own_and_a_release_has_all_of_them(release: P
 def test_the_reserve_lies_on_clips_of_the_other_task(release: Path, public_release: Path, tmp_path: Path) -> None:
     opened = Release.open(release)
     moments, questions = opened.reserve("moment"), opened.reserve("qa")
-    assert moments is not None
-    assert questions is not None
     assert (len(moments), len(questions)) == (32, 32)
-    assert moments.has_truth
-    assert questions.has_truth
-    assert {moments.videos.names[place] for place in moments.video} == set(opened.videos("test", "qa").names)
-    assert set(questions.video) == set(opened.videos("test", "moment").names)
-    assert not set(moments.desc_ids) & set(opened.moments("test").desc_ids)
+    assert {row.vid_name for row in moments} == set(opened.videos("test", "qa").names)
+    assert {row.vid_name for row in questions} == set(opened.videos("test", "moment").names)
+    assert not {row.desc_id for row in moments} & set(opened.moments("test").desc_ids.tolist())
     with pytest.raises(ReleaseError, match="not in this copy"):
         Release.open(public_release).reserve("qa")
     shared = Release.open(write_release(tmp_path, hidden="shared"))
-    assert (shared.hidden, shared.reserve("moment"), shared.reserve("qa")) == ("shared", None, None)
+    assert (shared.hidden, shared.reserve("moment"), shared.reserve("qa")) == ("shared", [], [])
     assert shared.videos("test", "moment").names == shared.videos("test", "qa").names
+
+
+@pytest.mark.parametrize(("task", "truth"), [("moment", ("ts", "vid_name")), ("qa", ("answer_idx",))])
+def test_the_reserve_has_its_truth_on_clips_of_any_kind(release: Path, tmp_path: Path, task: Any, truth: Any) -> None:
+    root = Path(shutil.copytree(release, tmp_path / "release"))
+    path = root / "held_out" / FOLDERS[task] / "reserve.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    rows[3]["vid_name"] = "elsewhere_0_60"
+    _write_rows(root, path, rows)
+    assert Release.open(root).reserve(task)[3].vid_name == "elsewhere_0_60"
+    for name in truth:
+        del rows[3][name]
+    _write_rows(root, path, rows)
+    with pytest.raises(ReleaseError, match=r"reserve.jsonl:4: \w+ \d+ has no truth"):
+        Release.open(root).reserve(task)
+
+
+def _write_rows(root: Path, path: Path, rows: list[dict[str, Any]]) -> None:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    relist(root)
 
 
 def test_version_1_is_read_as_it_was(tmp_path: Path) -> None:

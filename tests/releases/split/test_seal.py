@@ -26,7 +26,7 @@ from benchmark_site.releases.models import Item, Negative, Release, SealedClip
 from benchmark_site.releases.services import create_release, retry_release, waive
 from benchmark_site.releases.split.seal import HIDDEN
 from evaluation.release import Release as Reader
-from tests.releases.conftest import LEAKS, deal_by_hand, make_corpus
+from tests.releases.conftest import LEAKS, deal_by_hand, frozen_without_matching, make_corpus
 
 pytestmark = pytest.mark.django_db
 
@@ -291,6 +291,14 @@ def test_a_hidden_question_is_kept_back_when_its_matched_options_stand_in_train(
     assert set(second.items.get(public_id=1).options) == set(item.options)
     assert not second.items.get(public_id=item.public_id, kind="qa").published
     assert str(item.public_id) not in (second.folder / "qa/value/test_public.jsonl").read_text()
+
+
+def test_what_is_kept_on_a_clip_without_anything_published_can_be_read_back(videos):
+    """Questions on clips that no query needs are kept as well, to lend; such a clip is in no index."""
+    Query.objects.filter(segment__clip__video__in=videos[4:10]).delete()
+    reader = Reader.open(frozen_without_matching(create_release("demo", "1.0.0")).folder)
+    kept = {row.vid_name for row in reader.reserve("qa")}
+    assert kept - set(reader.videos("test").names)
 
 
 def test_a_lent_option_stays_when_its_lender_is_withdrawn(videos):
