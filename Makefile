@@ -41,8 +41,8 @@ lint: .venv/.dev
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.deployment
 
-# A file's tests stay together, for what they set up once; each process has a database and a broker of its own.
-SPREAD := --numprocesses auto --maxprocesses 4 --dist loadfile
+# Each process has a database and a broker of its own (tests/services.py); tests/conftest.py says which tests go together.
+SPREAD := --numprocesses auto --maxprocesses 4
 
 test: lint
 	$(BIN)/python -m tests.chromium

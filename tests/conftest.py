@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser, sync_playwright
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from tests import chromium
 
@@ -22,6 +24,18 @@ CHROMIUM_FLAGS = [
 # adds its own: the same examples each time, and no database of failures.)
 settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tests")
+
+
+class OneDemo(LoadFileScheduling):
+    """A file's tests stay on one worker, and so do all that look at the running demo: it takes minutes to start."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "tests/e2e" if nodeid.startswith("tests/e2e/") else super()._split_scope(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneDemo:
+    return OneDemo(config, log)
 
 
 @pytest.fixture(scope="module")

@@ -54,7 +54,7 @@ def test_a_killed_worker_is_followed_by_the_next(corpus, media):
     corpus(12)
     with redis.Redis.from_url(django_settings.CELERY_BROKER_URL) as broker:
         broker.delete("match")
-    release = start_release("demo", "1.0.0")
+    release = start_release("demo", "1.0.0", hidden=Release.Hidden.SHARED)
     row = Release.objects.filter(pk=release.pk)
     with worker(media) as first:
         wait_until(lambda: row.filter(step="match").exclude(claimed_by="").exists())
