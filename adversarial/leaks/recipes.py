@@ -3,10 +3,13 @@
 import hashlib
 import json
 import zlib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import permutations, product
-from typing import Literal
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from evaluation.release import MomentQueries, Questions
 
@@ -65,6 +68,30 @@ def question_rows(truth: Questions) -> list[Row]:
     ]
 
 
+class Shortening(NamedTuple):
+    """A usual way from a digest to an id: its first `bits` (None: all of them) as a number, modulo `modulus`."""
+
+    name: str
+    bits: int | None
+    order: Literal["big", "little"]
+    modulus: int
+
+    def numbers(self, digests: NDArray[np.uint8]) -> NDArray[Any]:
+        """Digests [N, bytes] -> ids [N]; Python's whole numbers where more than 64 bits count."""
+        count, width = digests.shape
+        bits = min(self.bits or 8 * width, 8 * width)
+        if bits > 64:
+            raw = digests.tobytes()
+            whole = [int.from_bytes(raw[at : at + width], self.order) for at in range(0, len(raw), width)]
+            return np.array(whole, object) % self.modulus
+        padded = np.zeros((count, 8), np.uint8)
+        kept = -(-bits // 8)
+        padded[:, :kept] = digests[:, :kept]
+        little = self.order == "little"
+        found = padded.view("<u8")[:, 0] if little else padded.view(">u8")[:, 0] >> np.uint64(64 - bits)
+        return found if self.modulus >> 64 else found % np.uint64(self.modulus)
+
+
 def reproduced(ids: Sequence[int], rows: Sequence[Row], secrets: Collection[str]) -> str | None:
     """The first recipe that makes the ids of all sampled rows from fields of which one is secret, in words.
 
@@ -74,38 +101,39 @@ def reproduced(ids: Sequence[int], rows: Sequence[Row], secrets: Collection[str]
         return None
     sample = list(zip(ids, rows, strict=True))[:: -(-len(ids) // _SAMPLE)]
     shortenings = list(_shortenings(max(ids)))
+    texts = list(_texts(tuple(rows[0]), secrets))
     first_id, first = sample[0]
-    for name, text_of in _texts(tuple(first), secrets):
-        raw = text_of(first).encode()
-        for hashed, digest in _HASHES.items():
-            seen = digest(raw)
-            for shortening, number in shortenings:
-                if number(seen) == first_id and all(number(digest(text_of(r).encode())) == i for i, r in sample):
-                    return f"{hashed} of {name}; {shortening}"
+    of_first = [text_of(first).encode() for _, text_of in texts]
+    for hashed, digest in _HASHES.items():
+        digests = _table(map(digest, of_first))
+        for shortening in shortenings:
+            for place in np.flatnonzero(shortening.numbers(digests) == first_id):
+                name, text_of = texts[place]
+                made = shortening.numbers(_table(digest(text_of(row).encode()) for _, row in sample))
+                if made.tolist() == [number for number, _ in sample]:
+                    return f"{hashed} of {name}; {shortening.name}"
     return None
 
 
-def _shortenings(highest: int) -> Iterator[tuple[str, Callable[[bytes], int]]]:
-    """(name, number of a digest) of every usual way whose range fits ids up to `highest`."""
+def _table(digests: Iterable[bytes]) -> NDArray[np.uint8]:
+    """Digests of one length, a row each."""
+    rows = list(digests)
+    return np.frombuffer(b"".join(rows), np.uint8).reshape(len(rows), -1)
+
+
+def _shortenings(highest: int) -> Iterator[Shortening]:
+    """Every usual way whose range fits ids up to `highest`."""
     for digits in _HEX_DIGITS:
         if highest < 16**digits <= highest * _SPARE:
-            yield f"first {digits} hex digits", partial(_hex_digits, digits)
+            yield Shortening(f"first {digits} hex digits", 4 * digits, "big", 16**digits)
             if digits % 2 == 0:
-                yield f"{digits // 2} bytes little-endian", partial(_remainder, digits // 2, "little", 16**digits)
+                yield Shortening(f"{digits // 2} bytes little-endian", 4 * digits, "little", 16**digits)
     for modulus in _MODULI:
         if highest < modulus <= highest * _SPARE:
             for width in (4, 7, 8, None):
                 for order in _ORDERS:
                     name = f"{width or 'all'} bytes {order}-endian modulo {modulus}"
-                    yield name, partial(_remainder, width, order, modulus)
-
-
-def _hex_digits(digits: int, seen: bytes) -> int:
-    return int(seen.hex()[:digits], 16)
-
-
-def _remainder(width: int | None, order: Literal["big", "little"], modulus: int, seen: bytes) -> int:
-    return int.from_bytes(seen[:width], order) % modulus
+                    yield Shortening(name, width and 8 * width, order, modulus)
 
 
 def _texts(fields: Sequence[str], secrets: Collection[str]) -> Iterator[tuple[str, Callable[[Row], str]]]:
