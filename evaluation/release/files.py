@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from evaluation.io.jsonl import decode_json, decode_lines, read_bounded, refusing
+from evaluation.io.errors import opening
+from evaluation.io.jsonl import decode_json, decode_lines, read_bounded
 from evaluation.release.schema import ManifestFile, ReleaseError
 
 MAX_MANIFEST_BYTES = 64 << 20
@@ -22,7 +23,7 @@ def read_lines(path: Path, kind: type[Row], entry: ManifestFile | None = None) -
 
     With an entry nothing is decoded unless the file is the one that the manifest lists.
     """
-    with refusing(path, ReleaseError), io.BytesIO(read_verified(path, entry)) if entry else path.open("rb") as file:
+    with opening(path, ReleaseError), io.BytesIO(read_verified(path, entry)) if entry else path.open("rb") as file:
         yield from decode_lines(file, path, kind, ReleaseError)
 
 
@@ -34,7 +35,7 @@ def read_json(path: Path, kind: type[Row], entry: ManifestFile | None = None) ->
 
 def read_verified(path: Path, entry: ManifestFile) -> bytes:
     """The bytes of a file, once size and sha256 are those of its entry. Raises ReleaseError."""
-    with refusing(path, ReleaseError), path.open("rb") as file:
+    with opening(path, ReleaseError), path.open("rb") as file:
         if os.fstat(file.fileno()).st_size != entry.bytes:  # nothing of such a file is taken into memory
             check_file(file, path, entry)
         raw = file.read()

@@ -6,7 +6,8 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Literal, Self
 
-from evaluation.io.jsonl import decode_json, read_bounded, refusing
+from evaluation.io.errors import opening
+from evaluation.io.jsonl import decode_json, read_bounded
 from evaluation.release.files import MAX_MANIFEST_BYTES, check_file, read_json
 from evaluation.release.schema import (
     FORMATS,
@@ -111,7 +112,7 @@ class ReleaseFolder:
         """The file's path, once size and sha256 were compared; once a file and opened folder. Raises ReleaseError."""
         path = self.root / entry.path
         if entry.path not in self._verified:
-            with refusing(path, ReleaseError), path.open("rb") as file:
+            with opening(path, ReleaseError), path.open("rb") as file:
                 check_file(file, path, entry)
             self._verified.add(entry.path)
         return path

@@ -4,6 +4,8 @@ from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
+from evaluation.io.errors import Refusal
+
 FORMATS = {"hero-bench-release/1": 1, "hero-bench-release/2": 2}
 MANIFEST = "MANIFEST.json"
 PROVENANCE = "PROVENANCE.json"
@@ -16,7 +18,7 @@ SPLITS = ("train", "val", "test")
 TEST_PUBLIC = "test_public"  # what the field calls test inside its files
 
 
-class ReleaseError(Exception):
+class ReleaseError(Refusal):
     """A release, or a ground-truth file, cannot be read; the message names file, line and what was expected."""
 
 

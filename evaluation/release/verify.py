@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from evaluation.io.jsonl import refusing
+from evaluation.io.errors import opening
 from evaluation.release.files import check_file
 from evaluation.release.manifest import ReleaseFolder
 from evaluation.release.schema import HELD_OUT, ManifestFile, ReleaseError
@@ -46,7 +46,7 @@ def _differences(folder: ReleaseFolder, entries: Sequence[ManifestFile], console
         for entry in entries:
             path = folder.root / entry.path
             try:
-                with refusing(path, ReleaseError), progress.open(path, "rb", total=total, task_id=task) as file:
+                with opening(path, ReleaseError), progress.open(path, "rb", total=total, task_id=task) as file:
                     check_file(file, path, entry)
             except ReleaseError as error:
                 yield str(error)
