@@ -9,7 +9,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from evaluation.io.errors import opening
 from evaluation.release.files import check_file
 from evaluation.release.manifest import ReleaseFolder
-from evaluation.release.schema import HELD_OUT, ManifestFile, ReleaseError
+from evaluation.release.names import is_held_out
+from evaluation.release.schema import ManifestFile, ReleaseError
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,8 @@ def verify_folder(folder: ReleaseFolder, console: Console) -> Verification:
     try:
         entries = folder.entries()
         for name in folder.unlisted():
-            withheld = name.startswith(f"{HELD_OUT}/")
-            (problems if withheld else notes).append(f"{folder.root / name}: no manifest lists it, so nothing reads it")
+            unread = f"{folder.root / name}: no manifest lists it, so nothing reads it"
+            (problems if is_held_out(name) else notes).append(unread)
     except ReleaseError as error:  # of the held-out manifest: the public files can be compared without it
         entries = folder.files()
         problems.append(str(error))

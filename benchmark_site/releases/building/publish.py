@@ -18,8 +18,10 @@ from django.utils import timezone
 
 from benchmark_site.jobs.leases import locked
 from benchmark_site.releases.errors import BuildError
-from benchmark_site.releases.files.writer import PROVENANCE, Written, write_card, write_files, write_manifests
+from benchmark_site.releases.files.writer import write_card, write_files, write_manifests
 from benchmark_site.releases.models import Release, ReleaseFile, Split
+from evaluation.release import PROVENANCE
+from evaluation.release import ManifestFile as Written
 
 RECORDED_VERSIONS = ("numpy", "scipy", "scikit-learn", "sentence-transformers", "torch", "safetensors")
 
