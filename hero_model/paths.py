@@ -1,9 +1,6 @@
-"""Paths that a user gives, looked at before the work begins; what is written appears whole or not at all."""
+"""Paths that a user gives, looked at before the work begins."""
 
 import os
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from hero_model.errors import InputError
@@ -31,20 +28,6 @@ def check_new_folder(path: Path) -> None:
     if path.exists():
         raise InputError(f"{path}: exists already; give a new folder")
     _check_parent(path)
-
-
-@contextmanager
-def whole_folder(path: Path) -> Iterator[Path]:
-    """A folder beside `path` to fill; it becomes `path` when the block ends well and vanishes when it does not."""
-    unfinished = path.with_name(path.name + ".part")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True)
-    try:
-        yield unfinished
-        unfinished.rename(path)
-    except BaseException:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        raise
 
 
 def _check_parent(path: Path) -> None:

@@ -119,7 +119,11 @@ def _confidence(scores: Scores, right: NDArray[np.int64]) -> Scores:
 
 
 def _interval(credit: Scores, items: Sequence[Item], seed: int, draws: int = 1000) -> dict[str, float]:
-    """Accuracy with a 95 % interval from resampling whole videos."""
+    """Accuracy with a 95 % interval from resampling whole videos.
+
+    Not evaluation's bootstrap, though the method is the same: it draws other videos from the same seed, and the audits
+    of frozen releases could not be had again to the last digit.
+    """
     index = {video: place for place, video in enumerate(sorted({item.video_id for item in items}))}
     video = np.array([index[item.video_id] for item in items])
     hits = np.bincount(video, weights=credit)

@@ -2,14 +2,14 @@
 
 import argparse
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from adversarial.cli.progress_bar import ProgressBar
-from adversarial.data.atomic_files import check_paths, writable, write_atomic
+from adversarial.cli.tables import accuracy_lines, leak_lines
 from adversarial.data.errors import ItemError
 from adversarial.data.jsonl import read_questions, write_rows
+from adversarial.data.paths import check_paths, writable, write_output
 
 KEY_BYTES = 16, 4096
 
@@ -87,29 +87,16 @@ def audit(options: argparse.Namespace) -> int:
 def leaks(options: argparse.Namespace) -> int:
     """Attack the hidden truth of a release; status 1 where an attack succeeds."""
     from adversarial.leaks.audit import audit_release
-    from adversarial.leaks.table import lines
 
     if options.report:
         writable(options.report)
     with ProgressBar() as bar:
         report = audit_release(options.release, seed=options.seed, progress=bar.show)
     _write_report(options.report, report)
-    print("\n".join(lines(report, whole=options.all)))
+    print("\n".join(leak_lines(report, whole=options.all)))
     return 1 if report["blocked"] else 0
-
-
-def accuracy_lines(report: dict[str, Any]) -> Iterator[str]:
-    """One line for each adversary of an audit: its accuracy now and, where negatives were replaced, before."""
-    before = report.get("before", {"panel": {}, "same_training": {"panel": {}}})
-    for name, numbers in report["panel"].items():
-        line = f"{name:<16} {numbers['accuracy']:.3f}  [{numbers['low']:.3f}, {numbers['high']:.3f}]"
-        if name in before["panel"]:
-            line += f"   was {before['panel'][name]['accuracy']:.3f}"
-        if name in before["same_training"]["panel"]:  # the cross-encoder is too slow to be trained a third time
-            line += f", trained on as few questions {before['same_training']['panel'][name]['accuracy']:.3f}"
-        yield line
 
 
 def _write_report(path: Path | None, report: dict[str, Any]) -> None:
     if path:
-        write_atomic(path, [json.dumps(report, indent=1, ensure_ascii=False), "\n"])
+        write_output(path, [json.dumps(report, indent=1, ensure_ascii=False).encode(), b"\n"])

@@ -18,11 +18,12 @@ import joblib
 
 from adversarial.cli import commands
 from adversarial.cli.arguments import Parser, finite, whole_number
-from adversarial.data.errors import ItemError, reason
+from adversarial.data.errors import ItemError
 from adversarial.learning.group_kfold import MAX_SEED
 from adversarial.negatives.settings import LAMBDA
 from adversarial.negatives.shards import MAX_SHARD, MIN_SHARD
 from adversarial.relevance.sentence_encoder import DEFAULT_MODEL
+from evaluation.io.errors import reason
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

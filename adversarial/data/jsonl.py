@@ -5,25 +5,25 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from adversarial.data.atomic_files import write_atomic
 from adversarial.data.errors import ItemError
+from adversarial.data.paths import write_output
 from adversarial.data.schema import MAX_DEPTH, checked
+from evaluation.io.jsonl import encode_line, numbered_lines
 
 MAX_LINE_BYTES = 1_000_000
 
 
 def iterate_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """(line number, JSON object) of a JSON-lines file; raises ItemError naming file and line."""
+
+    def too_long(number: int) -> ItemError:
+        return ItemError(f"{path}: line {number}: longer than {MAX_LINE_BYTES} bytes")
+
     empty = True
-    with path.open("rb") as lines:
-        number = 0
-        while line := lines.readline(MAX_LINE_BYTES + 1):
-            number += 1
-            if len(line) > MAX_LINE_BYTES:
-                raise ItemError(f"{path}: line {number}: longer than {MAX_LINE_BYTES} bytes")
-            if line.strip():
-                empty = False
-                yield number, _json_object(line, f"{path}: line {number}")
+    with path.open("rb") as file:
+        for number, line in numbered_lines(file, MAX_LINE_BYTES, too_long):
+            empty = False
+            yield number, _json_object(line, f"{path}: line {number}")
     if empty:
         raise ItemError(f"{path}: no questions: expected one JSON object a line")
 
@@ -57,4 +57,4 @@ def read_questions(path: Path, replace: int = 0) -> list[dict[str, Any]]:
 
 def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write JSON lines, whole or not at all."""
-    write_atomic(path, (json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows))
+    write_output(path, map(encode_line, rows))

@@ -5,7 +5,6 @@ The one place that reads release folders: attacks see a `View`, the truth reache
 
 import hashlib
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from numpy.typing import NDArray
 
 from adversarial.data.errors import ItemError
 from evaluation.release import (
-    FOLDERS,
     HELD_OUT,
     SPLITS,
     MomentQueries,
@@ -23,12 +21,10 @@ from evaluation.release import (
     ReleaseError,
     SubtitleLine,
     Task,
-    split_key,
-)
-
-_FORMAT = re.compile(
-    r"MANIFEST\.json|PROVENANCE\.json|README\.md|subtitles\.jsonl|features/[\w.-]+\.safetensors"
-    r"|(moment/tvr|qa/value)/((train|val|test_public)\.jsonl|video2dur_idx\.json)"
+    is_held_out,
+    is_public,
+    rows_name,
+    truth_name,
 )
 
 
@@ -113,11 +109,11 @@ def _strange_files(release: Release) -> list[str]:
     """Listed or not: what lies in the public part and is read by nobody may hold anything, the truth included."""
     public = (path for path in release.root.rglob("*") if path.is_file())
     paths = (path.relative_to(release.root).as_posix() for path in public)
-    return sorted(path for path in paths if not path.startswith(f"{HELD_OUT}/") and not _FORMAT.fullmatch(path))
+    return sorted(path for path in paths if not is_held_out(path) and not is_public(path))
 
 
 def _has_rows(release: Release, task: Task, split: str) -> bool:
-    path = f"{FOLDERS[task]}/{split_key(split)}.jsonl"
+    path = rows_name(task, split)
     return any(entry.path == path and entry.bytes for entry in release.files())
 
 
@@ -130,7 +126,7 @@ def _moment_truth(release: Release, view: View) -> MomentQueries | None:
     if "test" not in view.moments:
         return None
     public, full = view.moments["test"], release.moments("test")
-    order = _aligned(public.desc_ids, full.desc_ids, full.has_truth, release.root / HELD_OUT / FOLDERS["moment"])
+    order = _aligned(public.desc_ids, full.desc_ids, full.has_truth, release.root / truth_name("moment"))
     return MomentQueries(
         desc_ids=public.desc_ids,
         desc=public.desc,
@@ -146,7 +142,7 @@ def _question_truth(release: Release, view: View) -> Questions | None:
     if "test" not in view.questions:
         return None
     public, full = view.questions["test"], release.questions("test")
-    order = _aligned(public.qids, full.qids, full.has_truth, release.root / HELD_OUT / FOLDERS["qa"])
+    order = _aligned(public.qids, full.qids, full.has_truth, release.root / truth_name("qa"))
     return Questions(
         qids=public.qids,
         q=public.q,
@@ -157,10 +153,10 @@ def _question_truth(release: Release, view: View) -> Questions | None:
     )
 
 
-def _aligned(public: NDArray[np.int64], full: NDArray[np.int64], known: bool, folder: Path) -> NDArray[np.int64]:
+def _aligned(public: NDArray[np.int64], full: NDArray[np.int64], known: bool, path: Path) -> NDArray[np.int64]:
     """Places in `full` of the public ids."""
     if not known or sorted(public.tolist()) != sorted(full.tolist()):
-        raise ItemError(f"{folder}/test_public.jsonl: expected the truth of exactly the public test rows")
+        raise ItemError(f"{path}: expected the truth of exactly the public test rows")
     order = np.argsort(full)
     return order[np.searchsorted(full, public, sorter=order)]
 

@@ -7,7 +7,6 @@ match_items gives the same rows. The files and the fields of plan.json call a sh
 """
 
 import fcntl
-import hashlib
 import json
 import time
 from collections import defaultdict
@@ -16,10 +15,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from adversarial.data.atomic_files import atomic_folder, write_atomic
-from adversarial.data.errors import ItemError, refusing
+from adversarial.data.errors import ItemError
 from adversarial.data.jsonl import iterate_rows
 from adversarial.data.options import matched_rows
+from adversarial.data.paths import write_output
 from adversarial.data.schema import Item, checked, parse_row, parse_rows
 from adversarial.negatives.match_shard import match_shard
 from adversarial.negatives.peak_memory import PeakMemory
@@ -29,6 +28,10 @@ from adversarial.negatives.settings import MatchSettings
 from adversarial.negatives.shards import MAX_SHARD, assign_shards
 from adversarial.negatives.step_cache import StepCache
 from adversarial.progress import Progress, within
+from evaluation.io.atomic import atomic_folder
+from evaluation.io.digest import file_sha256
+from evaluation.io.errors import refusing
+from evaluation.io.jsonl import encode_line
 
 _IDLE = "idle.json"  # the ids of the reserve that do not lend, over all shards
 _ROWS = "fold-rows"  # the folder of the shards' input; a killed plan is made anew
@@ -50,7 +53,7 @@ class Plan:
         """Raises ItemError, naming the file, where it was not written here, and FileNotFoundError where none lies."""
         path = work / "plan.json"
         found = _read(path, "no plan of this program")
-        with refusing(f"{path}: no plan of this program"):
+        with refusing(f"{path}: no plan of this program", ItemError):
             plan = cls(found["sha256"], found["max_fold"], MatchSettings(**found["settings"]), found["folds"])
             range(plan.folds)  # raises unless it is a whole number
         return plan
@@ -66,7 +69,7 @@ def plan(source: Path, work: Path, settings: MatchSettings, max_fold: int = MAX_
         raise ItemError(f"{work}: is no folder, expected one to keep the steps in")
     if source.exists() and not source.is_file():
         raise ItemError(f"{source}: is read more than once, expected a regular file")
-    digest = _digest(source)
+    digest = file_sha256(source)
     if (work / "plan.json").exists():
         found = Plan.read(work)
         if found != Plan(digest, max_fold, settings, found.folds):
@@ -81,7 +84,7 @@ def plan(source: Path, work: Path, settings: MatchSettings, max_fold: int = MAX_
     del keys
     work.mkdir(parents=True, exist_ok=True)
     again = checked(iterate_rows(source), f"{source}: line") if reserved else iter(())
-    with atomic_folder(work / _ROWS) as folder:
+    with atomic_folder(work / _ROWS, replace=True) as folder:
         _write(folder / _IDLE, {"qids": list(idle_lenders([item for item in again if item.split in reserved]))})
         _deal(source, place, folder)
     shards = max(place) + 1
@@ -144,7 +147,7 @@ def _match_files(work: Path, shard: int, settings: MatchSettings, done: Path, pr
         )
         numbers = shard_numbers(shard, items, list(new.values()), found)
     lines_of = sorted(((numbered[order[place]][0], row) for place, row in new.items()), key=lambda pair: pair[0])
-    write_atomic(_output(work, shard), (json.dumps(line, ensure_ascii=False) + "\n" for line in lines_of))
+    write_output(_output(work, shard), map(encode_line, lines_of))
     seconds = time.process_time() - started  # of this process: a shard that was killed began with more
     _write(done, numbers | {"cpu_seconds": seconds, "peak_bytes": peak.bytes})
     cache.clear()
@@ -163,7 +166,7 @@ def gather(work: Path, target: Path) -> dict[str, Any]:
     report = overall_report(numbers, found.settings)
     if not report["replaced"]:
         require_matches(report, [item for shard in range(found.folds) for item in _items(work, shard)])
-    write_atomic(target, _in_order(work, found.folds, report["n"] + report["reserve"]))
+    write_output(target, _in_order(work, found.folds, report["n"] + report["reserve"]))
     return report | {
         "cpu_seconds": sum(shard["cpu_seconds"] for shard in numbers),
         "peak_bytes": max(shard["peak_bytes"] for shard in numbers),
@@ -191,11 +194,11 @@ def _items(work: Path, shard: int) -> list[Item]:
         return [parse_row(json.loads(line)[1], f"fold {shard}") for line in lines]
 
 
-def _in_order(work: Path, shards: int, rows: int) -> Iterator[str]:
+def _in_order(work: Path, shards: int, rows: int) -> Iterator[bytes]:
     """The shards' rows in the order of the input: a window of them at a time, one file open at a time."""
     positions = [0] * shards  # bytes of a shard's file that were read
     for start in range(0, rows, _WINDOW):
-        window = [""] * min(_WINDOW, rows - start)
+        window = [b""] * min(_WINDOW, rows - start)
         for shard in range(shards):
             with _output(work, shard).open("rb") as lines:
                 lines.seek(positions[shard])
@@ -203,7 +206,7 @@ def _in_order(work: Path, shards: int, rows: int) -> Iterator[str]:
                     at, row = json.loads(line)
                     if at >= start + len(window):
                         break
-                    window[at - start] = json.dumps(row, ensure_ascii=False) + "\n"
+                    window[at - start] = encode_line(row)
                     positions[shard] += len(line)
         yield from window
 
@@ -225,11 +228,6 @@ def _name(shard: int) -> str:
     return f"fold-{shard:05}.jsonl"
 
 
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _numbers(work: Path, shard: int) -> dict[str, Any]:
     """What a finished shard adds to the report; raises ItemError where that is broken."""
     return _read(_done(work, shard), "broken, delete it to match the fold again")
@@ -237,10 +235,10 @@ def _numbers(work: Path, shard: int) -> dict[str, Any]:
 
 def _read(path: Path, otherwise: str) -> dict[str, Any]:
     content = path.read_bytes()
-    with refusing(f"{path}: {otherwise}"):
+    with refusing(f"{path}: {otherwise}", ItemError):
         found: dict[str, Any] = json.loads(content)
     return found
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
-    write_atomic(path, [json.dumps(content, indent=1), "\n"])
+    write_output(path, [json.dumps(content, indent=1).encode(), b"\n"])

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adversarial.data.atomic_files import atomic_file
-from adversarial.data.errors import refusing
+from adversarial.data.errors import ItemError
+from adversarial.data.paths import output_file
+from evaluation.io.errors import refusing
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -27,10 +28,10 @@ class StepCache:
         """
         path = self._folder / f"{name}.npz"
         if path.exists():
-            with refusing(f"{path}: broken, delete it"), np.load(path, allow_pickle=False) as kept:
+            with refusing(f"{path}: broken, delete it", ItemError), np.load(path, allow_pickle=False) as kept:
                 return {key: kept[key] for key in kept.files}
         arrays = compute()
-        with atomic_file(path) as out:
+        with output_file(path) as temporary, temporary.open("wb") as out:  # numpy would add a suffix to a path
             np.savez(out, **arrays)  # type: ignore[arg-type]
         return arrays
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adversarial.data.errors import refusing
+from adversarial.data.errors import ItemError
+from evaluation.io.errors import refusing
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -43,7 +44,7 @@ def load(name: str) -> "SentenceTransformer":
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # the bar of the work itself is on the screen
-    with refusing(f"model {name!r}: cannot be loaded"):
+    with refusing(f"model {name!r}: cannot be loaded", ItemError):
         return SentenceTransformer(path, device="cpu")
 
 

@@ -18,6 +18,7 @@ from django.urls import reverse
 
 from annotation.models import Clip, Query, Video
 from benchmark_site.jobs.leases import MAX_ATTEMPTS, Leased
+from evaluation.release import HELD_OUT
 
 SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 # https://semver.org without build metadata: two releases that differ only there would have the same precedence.
@@ -308,8 +309,8 @@ class ReleaseFile(models.Model):
             models.UniqueConstraint(fields=["release", "path"], name="release_file_once"),
             models.CheckConstraint(condition=Q(sha256__regex=SHA256), name="release_file_hash_form"),
             models.CheckConstraint(
-                condition=Q(access="held_out", path__startswith="held_out/")
-                | Q(access="public") & ~Q(path__startswith="held_out/"),
+                condition=Q(access="held_out", path__startswith=f"{HELD_OUT}/")
+                | Q(access="public") & ~Q(path__startswith=f"{HELD_OUT}/"),
                 name="release_file_held_out_by_path",
             ),
         ]

@@ -17,9 +17,9 @@ from django.views.generic import CreateView, DetailView, ListView
 from annotation.roles import COLLECT
 from benchmark_site.releases import services
 from benchmark_site.releases.files.export import public_zip
-from benchmark_site.releases.files.writer import HELD_OUT_MANIFEST, MANIFEST
 from benchmark_site.releases.models import Item, Release, ReleaseFile, Split
 from benchmark_site.releases.quality.leak_table import leak_rows, proofs, public_rows, waived
+from evaluation.release import HELD_OUT_MANIFEST, MANIFEST
 
 
 class ReleaseList(ListView):

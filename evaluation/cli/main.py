@@ -11,9 +11,10 @@ from rich.console import Console
 
 from evaluation import __version__
 from evaluation.cli import commands
-from evaluation.metrics.baselines import MOMENT_KINDS, QA_KINDS, BaselineError
+from evaluation.io.errors import Refusal
+from evaluation.metrics.baselines import MOMENT_KINDS, QA_KINDS
 from evaluation.metrics.protocol import NMS_THRESHOLD
-from evaluation.release import SPLITS, ReleaseError
+from evaluation.release import SPLITS
 
 EPILOG = """exit status: 0 done, 2 refused (every problem is named with its file, task, query, row and column)
 
@@ -26,7 +27,7 @@ def main(argv: list[str] | None = None) -> int:
     errors = Console(stderr=True)
     try:
         return int(arguments.run(arguments))
-    except (ReleaseError, BaselineError) as error:
+    except Refusal as error:
         errors.print(f"error: {error}", markup=False, soft_wrap=True)
     except OSError as error:
         errors.print(f"error: {error.filename}: {error.strerror}", markup=False, soft_wrap=True)

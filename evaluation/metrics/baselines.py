@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluation.io.errors import Refusal
 from evaluation.metrics.iou import tiou
 from evaluation.metrics.protocol import ROWS_KEPT
 from evaluation.metrics.ranked_lists import RETRIEVAL_TASKS, RankedLists
@@ -26,7 +27,7 @@ QUERIES_AT_ONCE = 1024
 GRID = 20  # cells a side: shares of the clip in steps of 5 %
 
 
-class BaselineError(Exception):
+class BaselineError(Refusal):
     """The baseline cannot be made from what is at hand; the message says what is missing."""
 
 

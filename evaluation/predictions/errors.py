@@ -2,6 +2,8 @@
 
 from dataclasses import asdict, dataclass, field
 
+from evaluation.io.errors import Refusal
+
 MOST_PROBLEMS = 20
 
 
@@ -33,7 +35,7 @@ class Problem:
         return asdict(self)
 
 
-class PredictionError(Exception):
+class PredictionError(Refusal):
     """The submission gets no score; `problems` holds at most MOST_PROBLEMS, `total` counts all."""
 
     def __init__(self, problems: list[Problem], total: int | None = None) -> None:

@@ -1,11 +1,11 @@
 """The release format (docs/release_format.md), at home here: its names, rows, manifests and feature files."""
 
-from evaluation.release.files import read_lines
+from evaluation.release.files import subtitle_rows
 from evaluation.release.manifest import ReleaseFolder
-from evaluation.release.queries import MomentQueries, Questions, read_answer_key, read_moments, read_questions
-from evaluation.release.reader import Release
-from evaluation.release.schema import (
+from evaluation.release.names import (
+    CARD,
     FOLDERS,
+    FORMAT,
     HELD_OUT,
     HELD_OUT_MANIFEST,
     MANIFEST,
@@ -13,23 +13,35 @@ from evaluation.release.schema import (
     SPLITS,
     SUBTITLES,
     TEST_PUBLIC,
+    is_features,
+    is_held_out,
+    is_public,
+    rows_name,
+    split_key,
+    truth_name,
+)
+from evaluation.release.queries import MomentQueries, Questions, read_answer_key, read_moments, read_questions
+from evaluation.release.reader import Release
+from evaluation.release.schema import (
+    SUBTITLES_FORM,
     ManifestFile,
     ReleaseError,
     SubtitleLine,
-    SubtitleRow,
     Task,
-    split_key,
 )
 from evaluation.release.video_index import VideoIndex, read_video_index
 
 __all__ = [
+    "CARD",
     "FOLDERS",
+    "FORMAT",
     "HELD_OUT",
     "HELD_OUT_MANIFEST",
     "MANIFEST",
     "PROVENANCE",
     "SPLITS",
     "SUBTITLES",
+    "SUBTITLES_FORM",
     "TEST_PUBLIC",
     "ManifestFile",
     "MomentQueries",
@@ -38,13 +50,17 @@ __all__ = [
     "ReleaseError",
     "ReleaseFolder",
     "SubtitleLine",
-    "SubtitleRow",
     "Task",
     "VideoIndex",
+    "is_features",
+    "is_held_out",
+    "is_public",
     "read_answer_key",
-    "read_lines",
     "read_moments",
     "read_questions",
     "read_video_index",
+    "rows_name",
     "split_key",
+    "subtitle_rows",
+    "truth_name",
 ]

@@ -7,6 +7,7 @@ get another hash each time. Here the header is rewritten with sorted keys; any s
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from safetensors.numpy import save
 _ALIGNMENT = 8
 
 
-def save_features(path: Path, tensors: dict[str, NDArray[np.float32]], *, model: str, interval_s: float) -> None:
+def save_features(path: Path, tensors: Mapping[str, NDArray[np.float32]], *, model: str, interval_s: float) -> None:
     """Write float32 [frames, dim] tensors with metadata `model`, `interval_s` (seconds) and `dim`."""
     dim = next(iter(tensors.values())).shape[1]
     blob = save({name: tensors[name] for name in sorted(tensors)})

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from evaluation.io.jsonl import decode_json, decode_lines, read_bounded, refusing
-from evaluation.release.schema import ManifestFile, ReleaseError
+from evaluation.io.errors import opening
+from evaluation.io.jsonl import decode_json, decode_lines, read_bounded
+from evaluation.release.schema import ManifestFile, ReleaseError, SubtitleRow
 
 MAX_MANIFEST_BYTES = 64 << 20
 Row = TypeVar("Row")
@@ -22,8 +23,21 @@ def read_lines(path: Path, kind: type[Row], entry: ManifestFile | None = None) -
 
     With an entry nothing is decoded unless the file is the one that the manifest lists.
     """
-    with refusing(path, ReleaseError), io.BytesIO(read_verified(path, entry)) if entry else path.open("rb") as file:
+    with opening(path, ReleaseError), io.BytesIO(read_verified(path, entry)) if entry else path.open("rb") as file:
         yield from decode_lines(file, path, kind, ReleaseError)
+
+
+def subtitle_rows(path: Path, entry: ManifestFile | None = None) -> Iterator[tuple[int, SubtitleRow]]:
+    """(line number, subtitles of a clip) of a file like a release's; the entry as in `read_lines`.
+
+    Raises ReleaseError, also for a clip that comes twice.
+    """
+    seen: set[str] = set()
+    for number, row in read_lines(path, SubtitleRow, entry):
+        if row.vid_name in seen:
+            raise ReleaseError(f"{path}:{number}: vid_name {row.vid_name!r} a second time")
+        seen.add(row.vid_name)
+        yield number, row
 
 
 def read_json(path: Path, kind: type[Row], entry: ManifestFile | None = None) -> Row:
@@ -34,7 +48,7 @@ def read_json(path: Path, kind: type[Row], entry: ManifestFile | None = None) ->
 
 def read_verified(path: Path, entry: ManifestFile) -> bytes:
     """The bytes of a file, once size and sha256 are those of its entry. Raises ReleaseError."""
-    with refusing(path, ReleaseError), path.open("rb") as file:
+    with opening(path, ReleaseError), path.open("rb") as file:
         if os.fstat(file.fileno()).st_size != entry.bytes:  # nothing of such a file is taken into memory
             check_file(file, path, entry)
         raw = file.read()

@@ -4,21 +4,13 @@ import hashlib
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Literal, Self
+from typing import Self
 
-from evaluation.io.jsonl import decode_json, read_bounded, refusing
+from evaluation.io.errors import opening
+from evaluation.io.jsonl import decode_json, read_bounded
 from evaluation.release.files import MAX_MANIFEST_BYTES, check_file, read_json
-from evaluation.release.schema import (
-    FORMATS,
-    HELD_OUT,
-    HELD_OUT_MANIFEST,
-    MANIFEST,
-    PROVENANCE,
-    HeldOutManifest,
-    Manifest,
-    ManifestFile,
-    ReleaseError,
-)
+from evaluation.release.names import FORMATS, HELD_OUT, HELD_OUT_MANIFEST, MANIFEST, PROVENANCE, is_held_out
+from evaluation.release.schema import Access, HeldOutManifest, Hidden, Manifest, ManifestFile, ReleaseError
 
 UNLISTED = (MANIFEST, PROVENANCE)  # what a release holds beside the files that its manifest lists
 
@@ -64,11 +56,11 @@ class ReleaseFolder:
         return FORMATS[self.manifest.format]
 
     @property
-    def hidden(self) -> Literal["sealed", "shared"]:
+    def hidden(self) -> Hidden:
         """How the hidden split was cut; in version 1 it is shared."""
         return self.manifest.hidden or "shared"
 
-    def files(self, access: str = "public") -> list[ManifestFile]:
+    def files(self, access: Access = "public") -> list[ManifestFile]:
         """Files of MANIFEST.json with this access: "public" or "held_out"."""
         return [entry for entry in self.manifest.files if entry.access == access]
 
@@ -102,7 +94,7 @@ class ReleaseFolder:
 
     def entry(self, path: str) -> ManifestFile:
         """The entry of a file. Raises ReleaseError where no manifest lists it."""
-        entry = self.held_out.get(path) if path.startswith(f"{HELD_OUT}/") else self._listed.get(path)
+        entry = self.held_out.get(path) if is_held_out(path) else self._listed.get(path)
         if entry is None:
             raise ReleaseError(f"{self.root / path}: {MANIFEST} does not list it, so it is not read")
         return entry
@@ -111,7 +103,7 @@ class ReleaseFolder:
         """The file's path, once size and sha256 were compared; once a file and opened folder. Raises ReleaseError."""
         path = self.root / entry.path
         if entry.path not in self._verified:
-            with refusing(path, ReleaseError), path.open("rb") as file:
+            with opening(path, ReleaseError), path.open("rb") as file:
                 check_file(file, path, entry)
             self._verified.add(entry.path)
         return path

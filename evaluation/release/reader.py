@@ -8,14 +8,22 @@ from functools import cached_property, reduce
 from pathlib import PurePosixPath
 from typing import Literal, overload
 
-from evaluation.release.files import read_lines
+from evaluation.release.files import subtitle_rows
 from evaluation.release.manifest import ReleaseFolder
-from evaluation.release.queries import MomentQueries, Questions, read_moments, read_questions, read_reserve
-from evaluation.release.schema import (
+from evaluation.release.names import (
     FOLDERS,
     HELD_OUT,
     SUBTITLES,
     TEST_PUBLIC,
+    index_name,
+    is_features,
+    reserve_name,
+    rows_name,
+    split_key,
+    truth_name,
+)
+from evaluation.release.queries import MomentQueries, Questions, read_moments, read_questions, read_reserve
+from evaluation.release.schema import (
     ManifestFile,
     MomentRow,
     PublicMomentRow,
@@ -23,10 +31,7 @@ from evaluation.release.schema import (
     QuestionRow,
     ReleaseError,
     SubtitleLine,
-    SubtitleRow,
     Task,
-    index_name,
-    split_key,
 )
 from evaluation.release.video_index import VideoIndex, check_agreement, read_video_index, union
 
@@ -105,36 +110,26 @@ class Release(ReleaseFolder):
         """
         if not self.has_held_out:
             raise ReleaseError(f"{self.root}: the reserve is not in this copy of the release, it needs {HELD_OUT}/")
-        entry = self.held_out.get(f"{HELD_OUT}/{FOLDERS[task]}/reserve.jsonl")
+        entry = self.held_out.get(reserve_name(task))
         return [] if entry is None else read_reserve(self.root / entry.path, task, entry)
 
     def subtitles(self) -> dict[str, list[SubtitleLine]]:
         """vid_name -> subtitle lines (seconds relative to the clip)."""
-        path = self.root / SUBTITLES
-        rows: dict[str, list[SubtitleLine]] = {}
-        for number, row in read_lines(path, SubtitleRow, self.entry(SUBTITLES)):
-            if row.vid_name in rows:
-                raise ReleaseError(f"{path}:{number}: vid_name {row.vid_name!r} a second time")
-            rows[row.vid_name] = row.sub
-        return rows
+        rows = subtitle_rows(self.root / SUBTITLES, self.entry(SUBTITLES))
+        return {row.vid_name: row.sub for _, row in rows}
 
     def feature_files(self) -> dict[str, ManifestFile]:
         """Name of a feature set -> its .safetensors file; `verified` compares it and gives its path."""
-        return {
-            PurePosixPath(entry.path).stem: entry
-            for entry in self.files()
-            if entry.path.startswith("features/") and entry.path.endswith(".safetensors")
-        }
+        return {PurePosixPath(entry.path).stem: entry for entry in self.files() if is_features(entry.path)}
 
     def _read_index(self, task: Task) -> dict[str, VideoIndex]:
         name = index_name(task)
         return read_video_index(self.root / name, self.entry(name))
 
     def _rows(self, task: Task, split: str, truth: bool) -> ManifestFile:
-        name = f"{FOLDERS[task]}/{split_key(split)}.jsonl"
-        held_out = f"{HELD_OUT}/{name}"
-        has_truth = truth and split == "test" and held_out in self.held_out and (self.root / held_out).is_file()
-        return self.entry(held_out if has_truth else name)
+        name, full = rows_name(task, split), truth_name(task)
+        has_truth = truth and split == "test" and full in self.held_out and (self.root / full).is_file()
+        return self.entry(full if has_truth else name)
 
     def _is_withheld(self, entry: ManifestFile) -> bool:
         """Whether version 2 lets these rows tell nothing of the truth; version 1 told the times of its questions."""

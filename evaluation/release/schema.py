@@ -1,33 +1,31 @@
-"""What the files of a release are called and what their rows hold: nobody else spells a name of the format."""
+"""What the files of a release hold, as they are read: nobody else spells a field of the format."""
 
+from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
-FORMATS = {"hero-bench-release/1": 1, "hero-bench-release/2": 2}
-MANIFEST = "MANIFEST.json"
-PROVENANCE = "PROVENANCE.json"
-HELD_OUT = "held_out"
-HELD_OUT_MANIFEST = f"{HELD_OUT}/{MANIFEST}"
+from evaluation.io.errors import Refusal
+
 Task = Literal["moment", "qa"]
-FOLDERS: dict[Task, str] = {"moment": "moment/tvr", "qa": "qa/value"}
-SUBTITLES = "subtitles.jsonl"
-SPLITS = ("train", "val", "test")
-TEST_PUBLIC = "test_public"  # what the field calls test inside its files
+Hidden = Literal["sealed", "shared"]
+Access = Literal["public", "held_out"]
+SUBTITLES_FORM = 'one line per video: {"vid_name": …, "sub": [{"text": …, "start": s, "end": s}]}'  # told to users
 
 
-class ReleaseError(Exception):
+class ReleaseError(Refusal):
     """A release, or a ground-truth file, cannot be read; the message names file, line and what was expected."""
 
 
-class ManifestFile(msgspec.Struct, frozen=True):
-    """One file of the release."""
+@dataclass(frozen=True)
+class ManifestFile:
+    """One file of the release, as a manifest lists it."""
 
     path: str
     bytes: int
     sha256: str
     rows: int | None
-    access: Literal["public", "held_out"]
+    access: Access
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -38,7 +36,7 @@ class Manifest(msgspec.Struct, frozen=True):
     version: str
     seed: int
     files: list[ManifestFile]
-    hidden: Literal["sealed", "shared"] | None = None
+    hidden: Hidden | None = None
 
 
 class HeldOutManifest(msgspec.Struct, frozen=True):
@@ -102,15 +100,3 @@ class SubtitleRow(msgspec.Struct, frozen=True):
 
     vid_name: str
     sub: list[SubtitleLine]
-
-
-def split_key(split: str) -> str:
-    """The split's name inside files. Raises ReleaseError for none of SPLITS."""
-    if split not in SPLITS:
-        raise ReleaseError(f"split {split!r} is unknown: expected one of {', '.join(SPLITS)}")
-    return TEST_PUBLIC if split == "test" else split
-
-
-def index_name(task: Task) -> str:
-    """Path of the video index of a task."""
-    return f"{FOLDERS[task]}/video2dur_idx.json"

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from evaluation.io.jsonl import refusing
+from evaluation.io.errors import opening
 from evaluation.release.files import check_file
 from evaluation.release.manifest import ReleaseFolder
-from evaluation.release.schema import HELD_OUT, ManifestFile, ReleaseError
+from evaluation.release.names import is_held_out
+from evaluation.release.schema import ManifestFile, ReleaseError
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,8 @@ def verify_folder(folder: ReleaseFolder, console: Console) -> Verification:
     try:
         entries = folder.entries()
         for name in folder.unlisted():
-            withheld = name.startswith(f"{HELD_OUT}/")
-            (problems if withheld else notes).append(f"{folder.root / name}: no manifest lists it, so nothing reads it")
+            unread = f"{folder.root / name}: no manifest lists it, so nothing reads it"
+            (problems if is_held_out(name) else notes).append(unread)
     except ReleaseError as error:  # of the held-out manifest: the public files can be compared without it
         entries = folder.files()
         problems.append(str(error))
@@ -46,7 +47,7 @@ def _differences(folder: ReleaseFolder, entries: Sequence[ManifestFile], console
         for entry in entries:
             path = folder.root / entry.path
             try:
-                with refusing(path, ReleaseError), progress.open(path, "rb", total=total, task_id=task) as file:
+                with opening(path, ReleaseError), progress.open(path, "rb", total=total, task_id=task) as file:
                     check_file(file, path, entry)
             except ReleaseError as error:
                 yield str(error)

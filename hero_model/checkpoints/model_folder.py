@@ -10,14 +10,16 @@ from safetensors import safe_open
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
+from evaluation.io.atomic import atomic_folder
+from evaluation.io.errors import refusing
 from hero_model.checkpoints.text_encoder import load_tokenizer
 from hero_model.config import HeroConfig
-from hero_model.errors import InputError, refusing
+from hero_model.errors import InputError
 from hero_model.models.hero import HeroPreTrainedModel
 from hero_model.models.moment import HeroForMomentRetrieval
 from hero_model.models.pretraining import HeroForPretraining
 from hero_model.models.qa import HeroForQuestionAnswering
-from hero_model.paths import check_input_file, whole_folder
+from hero_model.paths import check_input_file
 
 Model = TypeVar("Model", bound=HeroPreTrainedModel)
 
@@ -45,7 +47,7 @@ SIZES = (  # of HeroConfig, each at least 1
 
 def save_model(model: HeroPreTrainedModel, tokenizer: PreTrainedTokenizerBase | None, folder: Path) -> None:
     """Weights, configuration and, where there is one, the tokenizer; the folder appears whole or not at all."""
-    with whole_folder(folder) as unfinished:
+    with atomic_folder(folder) as unfinished:
         model.save_pretrained(unfinished)
         if tokenizer is not None:
             tokenizer.save_pretrained(unfinished)
@@ -72,7 +74,7 @@ def load_model(kind: type[Model], folder: Path, new_heads: bool = False) -> tupl
     """
     read_config(folder)
     saved = weight_names(folder / WEIGHTS)
-    with refusing(f"{folder / CONFIG}: no finished model can be loaded with it"):
+    with refusing(f"{folder / CONFIG}: no finished model can be loaded with it", InputError):
         model, report = cast(
             tuple[Model, dict[str, Any]],
             kind.from_pretrained(folder, output_loading_info=True, ignore_mismatched_sizes=True, use_safetensors=True),
@@ -97,11 +99,11 @@ def read_config(folder: Path) -> dict[str, Any]:
     check_input_file(path, "the configuration of a model that `train` or `convert` made")
     if path.stat().st_size > MOST_CONFIG_BYTES:
         raise InputError(f"{path}: larger than {MOST_CONFIG_BYTES} bytes")
-    with refusing(str(path)):
+    with refusing(str(path), InputError):
         found = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
     for name, kind in {**HeroConfig.__annotations__, "architectures": list[str] | None}.items():
         if name in found:
-            with refusing(f"{path}: {name}"):
+            with refusing(f"{path}: {name}", InputError):
                 msgspec.convert(found[name], kind)
     for name in SIZES:
         if found.get(name, 1) < 1:
@@ -112,7 +114,7 @@ def read_config(folder: Path) -> dict[str, Any]:
 def weight_names(path: Path) -> set[str]:
     """Names in a safetensors file. Raises InputError where it is none, or only a part of one."""
     check_input_file(path, "a safetensors file of weights")
-    with refusing(f"{path}: damaged, no finished model"), safe_open(path, "pt") as file:
+    with refusing(f"{path}: damaged, no finished model", InputError), safe_open(path, "pt") as file:
         return set(file.keys())
 
 

@@ -10,10 +10,11 @@ from safetensors.torch import load_file
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
+from evaluation.io.errors import refusing
 from hero_model.checkpoints.model_folder import MODEL_CLASSES, check_finite
 from hero_model.checkpoints.text_encoder import token_fields
 from hero_model.config import HeroConfig
-from hero_model.errors import InputError, refusing
+from hero_model.errors import InputError
 from hero_model.models.hero import HeroPreTrainedModel
 from hero_model.paths import check_input_file
 
@@ -101,7 +102,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     """Tensors by the authors' names; a .pt file is read with weights_only. Raises InputError."""
     check_input_file(path, "a checkpoint, .pt or .safetensors")
     if path.suffix == ".safetensors":
-        with refusing(f"{path}: damaged"):
+        with refusing(f"{path}: damaged", InputError):
             return load_file(path)
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
@@ -131,7 +132,7 @@ def convert(
     """
     weights, left_over = map_keys(official)
     config = config_of(weights, heads, where, tokenizer)
-    with refusing(where):
+    with refusing(where, InputError):
         model = MODEL_CLASSES[task](config)
     expected = model.state_dict()
     used = {name: value for name, value in weights.items() if name in expected}

@@ -1,7 +1,6 @@
 """Where a run of training goes on: weights, optimizer state and step, without pickle."""
 
 import json
-import shutil
 from pathlib import Path
 
 import msgspec
@@ -9,9 +8,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from evaluation.io.atomic import atomic_folder
+from evaluation.io.errors import refusing
 from hero_model.checkpoints.model_folder import check_state
-from hero_model.errors import InputError, refusing
-from hero_model.paths import whole_folder
+from hero_model.errors import InputError
 
 
 def save_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, step: int) -> None:
@@ -22,11 +22,10 @@ def save_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optim
         for name, parameter in model.named_parameters()
         for key, value in optimizer.state[parameter].items()
     }
-    with whole_folder(folder) as unfinished:
+    with atomic_folder(folder, replace=True) as unfinished:
         save_file(weights, unfinished / "model.safetensors")
         save_file(moments, unfinished / "optimizer.safetensors")
         (unfinished / "step.json").write_text(json.dumps({"step": step}))
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def load_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, steps: int) -> int:
@@ -42,7 +41,7 @@ def load_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optim
 def _read_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, steps: int) -> int:
     found = {}
     for name in ("model.safetensors", "optimizer.safetensors"):
-        with refusing(f"{folder / name}: damaged"):
+        with refusing(f"{folder / name}: damaged", InputError):
             found[name] = load_file(folder / name)
     parameters = {name: value for name, value in model.named_parameters() if value.requires_grad}
     moments: dict[str, Tensor] = {}
@@ -52,7 +51,7 @@ def _read_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Opti
             moments |= own
     for name, expected in (("model.safetensors", model.state_dict()), ("optimizer.safetensors", moments)):
         check_state(found[name], expected, str(folder / name))
-    with refusing(f"{folder / 'step.json'}: damaged"):
+    with refusing(f"{folder / 'step.json'}: damaged", InputError):
         step = msgspec.json.decode((folder / "step.json").read_bytes(), type=dict[str, int])["step"]
     if not 0 < step < steps:
         raise InputError(f"{folder / 'step.json'}: step is {step}, expected 1..{steps - 1}")

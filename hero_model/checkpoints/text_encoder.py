@@ -9,8 +9,9 @@ from typing import Any, TypeVar, cast
 import torch
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedTokenizerBase
 
+from evaluation.io.errors import refusing
 from hero_model.config import HeroConfig
-from hero_model.errors import InputError, refusing
+from hero_model.errors import InputError
 from hero_model.models.hero import HeroModel, HeroPreTrainedModel
 
 Model = TypeVar("Model", bound=HeroPreTrainedModel)
@@ -38,7 +39,7 @@ def load_tokenizer(name: str | Path) -> PreTrainedTokenizerBase:
                 "there (`convert --tokenizer NAME_OR_FOLDER` does)"
             )
         where = str(files[0])
-    with refusing(f"{where}: no tokenizer can be loaded from it"):
+    with refusing(f"{where}: no tokenizer can be loaded from it", InputError):
         tokenizer = AutoTokenizer.from_pretrained(name)
     for token in ("cls", "sep", "pad", "mask"):
         if getattr(tokenizer, f"{token}_token_id") is None:
@@ -77,7 +78,7 @@ def from_text_encoder(
     even groups (the released code: 1, 3, 5, 7, 9, 11 of RoBERTa-base). changes: HeroConfig fields. Everything
     else keeps its random start. Raises InputError for an encoder of another family, or one that cannot be loaded.
     """
-    with refusing(f"{name}: no text encoder can be loaded from it"):
+    with refusing(f"{name}: no text encoder can be loaded from it", InputError):
         source_config = AutoConfig.from_pretrained(name)
         if source_config.model_type not in FAMILY:
             raise InputError(f"{name}: is a {source_config.model_type}, expected one of {', '.join(FAMILY)}")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from evaluation.release import SUBTITLES_FORM
 from hero_model.cli.runtime import quiet_transformers
 from hero_model.data.feature_file import FeatureFile
 from hero_model.data.subtitles import read_subtitles
@@ -17,12 +18,7 @@ def add_inputs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--features", type=Path, required=True, metavar="FILE", help="frame features, as `features` writes them"
     )
-    parser.add_argument(
-        "--subtitles",
-        type=Path,
-        metavar="FILE",
-        help='one line per video: {"vid_name": …, "sub": [{"text": …, "start": s, "end": s}]}',
-    )
+    parser.add_argument("--subtitles", type=Path, metavar="FILE", help=SUBTITLES_FORM)
 
 
 def open_search(folder: Path) -> HeroSearch:

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 from safetensors import safe_open
 
+from evaluation.io.errors import refusing
 from evaluation.release import Release
 from hero_model.data.release import reading_release
-from hero_model.errors import InputError, refusing
+from hero_model.errors import InputError
 from hero_model.paths import check_input_file
 
 LARGEST_FEATURE = 1e6  # networks give numbers below a thousand; squares of far larger ones leave float32
@@ -42,7 +43,7 @@ class FeatureFile:
     def open(cls, path: Path, expected: str = "a feature file, as `features` writes them") -> "FeatureFile":
         """Raises InputError where the file is none of ours."""
         check_input_file(path, expected)
-        with refusing(f"{path}: not a readable safetensors file"), safe_open(path, "pt") as file:
+        with refusing(f"{path}: not a readable safetensors file", InputError), safe_open(path, "pt") as file:
             metadata, names = file.metadata() or {}, sorted(file.keys())
         if not names:
             raise InputError(f"{path}: holds nothing, expected {expected}")
@@ -78,7 +79,7 @@ class FeatureFile:
 
 def check_features(features: object, size: int, where: str) -> np.ndarray:
     """float32 [frames, size], at least one frame, each number within LARGEST_FEATURE; all else is an InputError."""
-    with refusing(f"{where}: no array of numbers"), np.errstate(over="ignore"):
+    with refusing(f"{where}: no array of numbers", InputError), np.errstate(over="ignore"):
         array = np.asarray(features, np.float32)
     if array.ndim != 2 or array.shape[1] != size or not len(array):
         raise InputError(f"{where}: has shape {list(array.shape)}, expected [frames, {size}]")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from evaluation.release import ManifestFile, SubtitleLine, SubtitleRow, read_lines
+from evaluation.release import SUBTITLES_FORM, ManifestFile, SubtitleLine, subtitle_rows
 from hero_model.data.release import reading_release
 from hero_model.errors import InputError
 from hero_model.paths import check_input_file
@@ -18,12 +18,10 @@ def read_subtitles(path: Path, entry: ManifestFile | None = None) -> dict[str, l
 
     Raises InputError that names line and field.
     """
-    check_input_file(path, 'one line per video: {"vid_name": …, "sub": [{"text": …, "start": s, "end": s}]}')
+    check_input_file(path, SUBTITLES_FORM)
     found: dict[str, list[SubtitleLine]] = {}
     with reading_release():
-        for number, row in read_lines(path, SubtitleRow, entry):
-            if row.vid_name in found:
-                raise InputError(f"{path}:{number}: vid_name {row.vid_name!r} a second time")
+        for number, row in subtitle_rows(path, entry):
             found[row.vid_name] = [
                 check_subtitle(line, f"{path}:{number}: sub[{place}]") for place, line in enumerate(row.sub)
             ]

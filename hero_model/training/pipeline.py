@@ -8,6 +8,7 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 from evaluation.io.atomic import write_atomic
+from evaluation.io.errors import refusing
 from evaluation.release import Release
 from hero_model.checkpoints.model_folder import MODEL_CLASSES, load_model, save_model
 from hero_model.checkpoints.text_encoder import from_text_encoder, minilm_folder
@@ -15,7 +16,7 @@ from hero_model.config import HeroConfig
 from hero_model.data.dataset import Corpus
 from hero_model.data.feature_file import FeatureFile
 from hero_model.data.schedule import BatchSchedule, moment_batches, pretraining_batches, question_batches
-from hero_model.errors import InputError, refusing
+from hero_model.errors import InputError
 from hero_model.models.hero import HeroPreTrainedModel
 from hero_model.presets import Preset, StageConfig
 from hero_model.training.progress import StageReport
@@ -36,7 +37,7 @@ def check_folder(out: Path, asked: dict[str, object]) -> bool:
     """Whether OUT holds a run that was asked for the same. Raises InputError where it holds anything else."""
     record = out / RECORD
     if record.is_file():
-        with refusing(f"{record}: is no record of `train`"):
+        with refusing(f"{record}: is no record of `train`", InputError):
             earlier = msgspec.json.decode(record.read_bytes(), type=dict[str, Any])
         changed = [name for name, value in asked.items() if name not in earlier or earlier[name] != value]
         if changed:

@@ -8,15 +8,14 @@ from benchmark_site.leaderboard.models import Reveal, Split, Task, Track
 from benchmark_site.leaderboard.models.tracks import METRICS
 from benchmark_site.releases.models import Release
 from evaluation.metrics import disclosure
+from evaluation.release import FOLDERS, rows_name
 from evaluation.release import Release as ReleaseFolder
-from evaluation.release import split_key
 
 PRIMARY_METRIC = {Task.MOMENT: "VCMR.R@1.tiou0.7.nms0.5", Task.QA: "QA.accuracy"}
 # On val, whose truth is public, limits only keep the queue short.
 _VAL_PER_DAY, _VAL_TOTAL = 20, 500
 # The few tries on a hidden split should not be gone in an afternoon.
 _HIDDEN_PER_DAY = 2
-_FOLDER = {Task.MOMENT: "moment/tvr", Task.QA: "qa/value"}
 
 
 def open_boards(release_id: int) -> list[Track]:
@@ -50,9 +49,7 @@ def published_rows(release: Release) -> dict[tuple[Task, Split], int]:
     Raises evaluation.release.ReleaseError where the folder cannot be read.
     """
     rows = {entry.path: entry.rows for entry in ReleaseFolder.open(release.folder).files()}
-    found = {
-        (task, split): rows.get(f"{_FOLDER[task]}/{split_key(split)}.jsonl") or 0 for task in Task for split in Split
-    }
+    found = {(Task(task), split): rows.get(rows_name(task, split)) or 0 for task in FOLDERS for split in Split}
     return {place: n for place, n in found.items() if n}
 
 

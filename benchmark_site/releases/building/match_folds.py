@@ -23,9 +23,9 @@ from adversarial.data.jsonl import read_rows, write_rows
 from adversarial.negatives.settings import MatchSettings
 from adversarial.negatives.shard_files import gather, plan, run_shard
 from benchmark_site.jobs.enqueue import enqueue
-from benchmark_site.releases.files.writer import SECRET_FOLDER
 from benchmark_site.releases.models import Release
 from benchmark_site.releases.task_names import MATCH_FOLD
+from evaluation.release.writer import SECRET_FOLDER
 
 Row = dict[str, Any]
 

@@ -17,8 +17,9 @@ from django.utils import timezone
 
 from benchmark_site.jobs.leases import locked
 from benchmark_site.releases.errors import BuildError
-from benchmark_site.releases.files.writer import PROVENANCE, Written, write_card, write_files, write_manifests
+from benchmark_site.releases.files.writer import write_card, write_files, write_manifests
 from benchmark_site.releases.models import Release, ReleaseFile, Split
+from evaluation.release import PROVENANCE, ManifestFile
 
 RECORDED_VERSIONS = ("numpy", "scipy", "scikit-learn", "sentence-transformers", "torch", "safetensors")
 
@@ -98,7 +99,7 @@ def _partial_folder(lease: Release) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def files_digest(files: Sequence[Written]) -> str:
+def files_digest(files: Sequence[ManifestFile]) -> str:
     """One hash over what the audit saw: every file but card and manifests."""
     return hashlib.sha256(json.dumps([(file.path, file.sha256) for file in files]).encode()).hexdigest()
 

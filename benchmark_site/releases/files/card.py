@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from annotation.models import Clip
 from benchmark_site.releases.models import Item, Release, Split
 from benchmark_site.releases.quality.leak_table import LeakRow, proofs, public_rows, waived
+from evaluation.release import FORMAT, MANIFEST
 
 SEALED = """- The hidden split is **sealed**: a clip of test serves one task. What was collected about it for the other
   task is never published; the matched wrong answers of test questions come from there, each once. Published and
@@ -24,7 +25,7 @@ def card(release: Release, items: Sequence[Item], clips: Sequence[Clip]) -> str:
     licences = Counter(licence or "not stated" for _, _, licence in sources)
     return f"""# {release.slug} {release.version}
 
-Moment queries and multiple-choice questions about short video clips, in the release format `hero-bench-release/2`.
+Moment queries and multiple-choice questions about short video clips, in the release format `{FORMAT}`.
 
 {_counts(items, clips)}
 
@@ -33,7 +34,7 @@ Moment queries and multiple-choice questions about short video clips, in the rel
 {_hidden(release, items)}
 - One of the three wrong answers of a question may be the right answer of another question of its split
   (adversarial matching); the places of right answers are uniform.
-- `MANIFEST.json` lists size and SHA-256 of every file; its own SHA-256 is the hash of the release. For what is held out
+- `{MANIFEST}` lists size and SHA-256 of every file; its own SHA-256 is the hash of the release. For what is held out
   it holds one hash that a random number keeps from being tried out.
 
 ## Can it be guessed?

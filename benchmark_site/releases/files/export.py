@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmark_site.releases.files.writer import MANIFEST, PROVENANCE, make_place
 from benchmark_site.releases.models import Release, ReleaseFile
+from evaluation.release import MANIFEST, PROVENANCE, is_features
+from evaluation.release.writer import make_place
 
 CHUNK = 1 << 20
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the same zip every time
@@ -71,7 +72,7 @@ def public_zip(release: Release) -> Iterator[bytes]:
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in (MANIFEST, PROVENANCE, *public):
             entry = zipfile.ZipInfo(f"{release.folder_name}/{path}", ZIP_EPOCH)
-            entry.compress_type = zipfile.ZIP_STORED if path.endswith(".safetensors") else zipfile.ZIP_DEFLATED
+            entry.compress_type = zipfile.ZIP_STORED if is_features(path) else zipfile.ZIP_DEFLATED
             entry.external_attr = 0o644 << 16
             source = release.folder / path
             entry.file_size = source.stat().st_size  # lets the writer choose zip64 where it is needed

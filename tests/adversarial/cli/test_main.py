@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from adversarial.cli.commands import accuracy_lines
 from adversarial.cli.main import main
+from adversarial.cli.tables import accuracy_lines
 from adversarial.data.jsonl import read_rows, write_rows
 from tests.adversarial.conftest import make_rows
 

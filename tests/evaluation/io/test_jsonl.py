@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from evaluation.io import jsonl
+from evaluation.io.errors import Refusal
 
 
-class OwnError(Exception):
+class OwnError(Refusal):
     pass
 
 

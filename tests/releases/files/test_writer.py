@@ -7,9 +7,10 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmark_site.releases.files.writer import _moment_row, _public_moment_row, _public_question_row, _question_row
+from benchmark_site.releases.files.writer import query_of, question_of
 from benchmark_site.releases.models import Item
 from evaluation.release import read_moments, read_questions, read_video_index
+from evaluation.release.writer import _public_query_row, _public_question_row, _query_row, _question_row
 
 milliseconds = st.integers(0, 10**7)
 texts = st.text(st.characters(codec="utf-8"), min_size=1, max_size=40)
@@ -35,7 +36,7 @@ def questions(draw: st.DrawFn) -> Item:
 def test_a_question_reads_back_as_it_was(tmp_path_factory, item):
     folder = tmp_path_factory.mktemp("rows")
     for make, answer in ((_question_row, item.answer_index), (_public_question_row, -1)):
-        row = make(item)
+        row = make(question_of(item))
         path = folder / "questions.jsonl"
         path.write_text(json.dumps(row, ensure_ascii=False) + "\n", encoding="utf-8")
         read = read_questions(path)
@@ -58,8 +59,8 @@ def test_a_query_reads_back_as_it_was_and_the_public_row_tells_no_truth(tmp_path
     (folder / "idx.json").write_text(json.dumps({"test_public": {item.vid_name: [item.duration, 0]}}))
     videos = read_video_index(folder / "idx.json")["test_public"]
     path = folder / "queries.jsonl"
-    path.write_text(json.dumps(_moment_row(item), ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(_query_row(query_of(item)), ensure_ascii=False) + "\n", encoding="utf-8")
     read = read_moments(path, videos)
     assert (read.desc_ids[0], read.desc[0], read.types[0], read.video[0]) == (item.public_id, item.text, "vt", 0)
     assert (read.start[0], read.end[0]) == (item.start, item.end)
-    assert _public_moment_row(item) == {"desc_id": item.public_id, "desc": item.text, "type": "vt"}
+    assert _public_query_row(query_of(item)) == {"desc_id": item.public_id, "desc": item.text, "type": "vt"}

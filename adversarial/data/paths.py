@@ -1,14 +1,13 @@
-"""Paths that a user gives, looked at before the work begins; what is written appears whole or not at all."""
+"""Paths that a user gives, looked at before the work begins, and written to."""
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
-from adversarial.data.errors import ItemError, reason
+from adversarial.data.errors import ItemError
+from evaluation.io.atomic import atomic_file
+from evaluation.io.errors import reason
 
 
 def check_paths(source: Path, targets: Sequence[Path]) -> None:
@@ -42,47 +41,23 @@ def writable(path: Path) -> Path:
 
 
 @contextmanager
-def atomic_file(path: Path) -> Iterator[BinaryIO]:
-    """A file to fill; a reader, or a crash, sees the whole of it under ``path`` or nothing.
+def output_file(path: Path) -> Iterator[Path]:
+    """A temporary path to write; it becomes the file that ``path`` names, links followed, or vanishes.
 
-    Raises ItemError naming ``path`` where it cannot be written.
+    Raises ItemError naming ``path`` where that cannot be written.
     """
     place = writable(path)
     try:
-        handle, name = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name[:50]}.")
-        try:
-            with os.fdopen(handle, "wb") as out:
-                yield out
-                out.flush()
-                os.fsync(out.fileno())
-            os.chmod(name, 0o644)
-            os.replace(name, place)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        with atomic_file(place) as temporary:
+            yield temporary
     except OSError as error:
         raise ItemError(f"{path}: cannot be written: {reason(error)}") from error
 
 
-def write_atomic(path: Path, chunks: Iterable[str]) -> None:
-    """Write a text file, whole or not at all."""
-    with atomic_file(path) as out:
-        out.writelines(chunk.encode() for chunk in chunks)
-
-
-@contextmanager
-def atomic_folder(path: Path) -> Iterator[Path]:
-    """A folder beside ``path`` to fill; it takes the place of ``path`` when the block ends well, else it vanishes."""
-    unfinished = path.with_name(path.name + ".part")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir()
-    try:
-        yield unfinished
-        shutil.rmtree(path, ignore_errors=True)
-        unfinished.rename(path)
-    except BaseException:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        raise
+def write_output(path: Path, parts: Iterable[bytes]) -> None:
+    """Write the parts, whole or not at all; raises ItemError as output_file does."""
+    with output_file(path) as temporary, temporary.open("wb") as out:
+        out.writelines(parts)
 
 
 def _real(path: Path) -> Path:

@@ -1,0 +1,73 @@
+"""What the files of a release are called: nobody else spells a path of the format."""
+
+import re
+
+from evaluation.release.schema import ReleaseError, Task
+
+FORMAT = "hero-bench-release/2"  # what is written
+FORMATS = {"hero-bench-release/1": 1, FORMAT: 2}  # what is read
+MANIFEST = "MANIFEST.json"
+PROVENANCE = "PROVENANCE.json"
+CARD = "README.md"
+SUBTITLES = "subtitles.jsonl"
+HELD_OUT = "held_out"
+HELD_OUT_MANIFEST = f"{HELD_OUT}/{MANIFEST}"
+FOLDERS: dict[Task, str] = {"moment": "moment/tvr", "qa": "qa/value"}
+SPLITS = ("train", "val", "test")
+TEST_PUBLIC = "test_public"  # what the field calls test inside its files
+
+_FEATURES = re.compile(r"features/[\w.-]+\.safetensors")
+
+
+def split_key(split: str) -> str:
+    """The split's name inside files. Raises ReleaseError for none of SPLITS."""
+    if split not in SPLITS:
+        raise ReleaseError(f"split {split!r} is unknown: expected one of {', '.join(SPLITS)}")
+    return TEST_PUBLIC if split == "test" else split
+
+
+def rows_name(task: Task, split: str) -> str:
+    """Path of the rows that everybody gets. Raises ReleaseError for an unknown split."""
+    return f"{FOLDERS[task]}/{split_key(split)}.jsonl"
+
+
+def truth_name(task: Task) -> str:
+    """Path of the published rows of test with their truth."""
+    return f"{HELD_OUT}/{rows_name(task, 'test')}"
+
+
+def reserve_name(task: Task) -> str:
+    """Path of the rows that are published nowhere."""
+    return f"{HELD_OUT}/{FOLDERS[task]}/reserve.jsonl"
+
+
+def index_name(task: Task) -> str:
+    """Path of the video index of a task."""
+    return f"{FOLDERS[task]}/video2dur_idx.json"
+
+
+def features_name(model: str) -> str:
+    """Path of the features of a model, whose name may hold anything."""
+    return f"features/{re.sub(r'[^A-Za-z0-9._-]+', '-', model)}.safetensors"
+
+
+def is_features(path: str) -> bool:
+    """Whether a path is that of a feature file."""
+    return path.startswith("features/") and path.endswith(".safetensors")
+
+
+def is_held_out(path: str) -> bool:
+    """Whether what lies at a path is never handed out."""
+    return path.startswith(f"{HELD_OUT}/")
+
+
+def is_public(path: str) -> bool:
+    """Whether the format knows a file of this path that is handed out."""
+    return path in _PUBLIC or _FEATURES.fullmatch(path) is not None
+
+
+_PUBLIC = {
+    *(MANIFEST, PROVENANCE, CARD, SUBTITLES),
+    *(index_name(task) for task in FOLDERS),
+    *(rows_name(task, split) for task in FOLDERS for split in SPLITS),
+}

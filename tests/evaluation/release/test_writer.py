@@ -1,0 +1,133 @@
+"""A release written from plain rows, without a database, reads back as it was and hides what it should."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from evaluation.release import (
+    CARD,
+    FOLDERS,
+    HELD_OUT_MANIFEST,
+    MANIFEST,
+    ManifestFile,
+    Release,
+    ReleaseError,
+    SubtitleLine,
+    is_held_out,
+    is_public,
+    truth_name,
+    writer,
+)
+
+SPLIT_OF = ("train", "val", "test", "test")
+NONCE = "5e" * 32
+
+
+def clip(number: int, sealed: bool) -> writer.Clip:
+    """One of four clips; of the two hidden ones each serves one task where the release is sealed."""
+    hidden = SPLIT_OF[number] == "test"
+    tasks = [list(FOLDERS)[number % 2]] if sealed and hidden else list(FOLDERS)
+    said = [SubtitleLine(f"číslo {number}", 0.5, 2.0)]
+    return writer.Clip(
+        name=f"clip-{number}", split=SPLIT_OF[number], duration=30 + number / 7, tasks=tasks, subtitles=said
+    )
+
+
+def write(folder: Path, *, sealed: bool = True, questions: bool = True) -> tuple[list[ManifestFile], str]:
+    """A query and a question on each of four clips: in a sealed release those of the other task are kept."""
+    folder.mkdir()
+    clips = [clip(number, sealed) for number in range(4)]
+    queries = [
+        writer.Query(
+            id=10 + n, split=at.split, published="moment" in at.tasks, clip=at.name, text=f"“query” {n}",
+            start=1.5, end=n + 2.25, duration=30.0, type="vt",
+        )
+        for n, at in enumerate(clips)
+    ]  # fmt: skip
+    asked = [
+        writer.Question(
+            id=20 + n, split=at.split, published="qa" in at.tasks, clip=at.name, text=f"question {n}?",
+            start=0.0, end=1e-3, options=["a", "b", "c", f"d{n}"], answer=n,
+        )
+        for n, at in enumerate(clips)
+    ]  # fmt: skip
+    vectors = {at.name: np.full((2, 3), n, np.float32) for n, at in enumerate(clips)}
+    seen = [writer.FeatureSet(model="some net/2", interval_s=1.5, vectors=vectors)]
+    files = writer.write_files(folder, queries, asked if questions else [], clips, seen)
+    files.append(writer.write_file(folder, CARD, b"# card\n"))
+    held_out, sha256 = writer.write_manifests(
+        folder, files, name="demo", version="1.0.0", seed=3, hidden="sealed" if sealed else "shared", nonce=NONCE
+    )
+    return [*files, held_out], sha256
+
+
+@pytest.mark.parametrize("sealed", [True, False])
+def test_what_was_written_reads_back(sealed: bool, tmp_path: Path) -> None:
+    files, sha256 = write(tmp_path / "release", sealed=sealed)
+    release = Release.open(tmp_path / "release")
+    release.verify()
+    assert (release.manifest_sha256, release.name, release.version, release.manifest.seed) == (
+        sha256, "demo", "1.0.0", 3,
+    )  # fmt: skip
+    assert release.hidden == ("sealed" if sealed else "shared")
+    assert list(release.unlisted()) == []
+    assert sorted(file.path for file in files) == sorted(
+        entry.path for entry in [*release.files(), *release.held_out.values()]
+    )
+    train = release.moments("train")
+    assert (train.desc, train.types.tolist(), train.start.tolist(), train.end.tolist()) == (
+        ["“query” 0"], ["vt"], [1.5], [2.25],
+    )  # fmt: skip
+    val = release.questions("val")
+    assert (val.qids.tolist(), val.answer.tolist(), val.span.tolist()) == ([21], [1], [[0.0, 0.001]])
+    assert val.options == [("a", "b", "c", "d1")]
+    assert release.subtitles()["clip-3"] == [SubtitleLine("číslo 3", 0.5, 2.0)]
+    assert list(release.feature_files()) == ["some-net-2"]
+    assert release.videos("test").durations.tolist() == [30.286, 30.429]
+
+
+@pytest.mark.parametrize("sealed", [True, False])
+def test_the_truth_of_test_lies_in_the_held_out_part_alone(sealed: bool, tmp_path: Path) -> None:
+    files, _ = write(tmp_path / "release", sealed=sealed)
+    release = Release.open(tmp_path / "release")
+    assert not release.moments("test", truth=False).has_truth
+    assert not release.questions("test", truth=False).has_truth
+    assert release.moments("test").has_truth
+    assert release.questions("test").has_truth
+    kept = [row.desc_id for row in release.reserve("moment")], [row.qid for row in release.reserve("qa")]
+    assert kept == (([13], [22]) if sealed else ([], []))
+    for file in files:
+        assert (file.access == "held_out") == is_held_out(file.path) == (not is_public(file.path))
+        secret = is_held_out(file.path)
+        path = tmp_path / "release" / file.path
+        assert path.stat().st_mode & 0o77 == 0 if secret else path.stat().st_mode & 0o600 == 0o600
+        assert not secret or path.parent.stat().st_mode & 0o777 == writer.SECRET_FOLDER
+    assert {file.path for file in files if file.access == "held_out"} > {HELD_OUT_MANIFEST, truth_name("qa")}
+    assert [entry.path for entry in release.files("held_out")] == [HELD_OUT_MANIFEST]
+
+
+def test_same_rows_give_same_bytes_and_another_nonce_another_release(tmp_path: Path) -> None:
+    assert write(tmp_path / "one") == write(tmp_path / "two")
+    manifest = (tmp_path / "one" / MANIFEST).read_bytes()
+    canonical = json.dumps(json.loads(manifest), sort_keys=True, separators=(",", ":")) + "\n"
+    assert manifest == canonical.encode()
+
+
+def test_a_task_without_published_rows_has_no_folder(tmp_path: Path) -> None:
+    write(tmp_path / "release", questions=False)
+    assert Release.open(tmp_path / "release").tasks == ["moment"]
+    assert not (tmp_path / "release" / FOLDERS["qa"]).exists()
+
+
+def test_no_file_is_written_over_another_and_no_split_is_made_up(tmp_path: Path) -> None:
+    writer.write_file(tmp_path, CARD, b"1")
+    with pytest.raises(FileExistsError):
+        writer.write_file(tmp_path, CARD, b"2")
+    made_up = writer.Clip(name="c", split="dev", duration=2.0, tasks=["moment"], subtitles=[])
+    query = writer.Query(
+        id=1, split="train", published=True, clip="c", text="t", start=0.0, end=1.0, duration=2.0, type="v"
+    )
+    with pytest.raises(ReleaseError, match="split 'dev' is unknown"):
+        writer.write_files(tmp_path, [query], [], [made_up], [])
