@@ -16,6 +16,8 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests import services
+
 ROOT = Path(__file__).resolve().parents[1]
 SESSIONS = ROOT / "mutants"
 
@@ -53,13 +55,9 @@ def main() -> None:
     unknown = [name for name in names if name not in TARGETS]
     if unknown:
         parser.error(f"no target {', '.join(unknown)}, there are: {', '.join(TARGETS)}")
-    from tests import services  # starts them, and tells the runs below that they are there
-
     SESSIONS.mkdir(exist_ok=True)
-    try:
+    with services.running():
         survived = sum(_run(name, TARGETS[name]) for name in names)
-    finally:
-        services.pytest_unconfigure()
     sys.exit(1 if survived else 0)
 
 

@@ -6,35 +6,40 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
-_stack = ExitStack()
+WORKER = "PYTEST_XDIST_WORKER"
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]:
     """Before pytest-django, which reads the settings here."""
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
-    if os.environ.get("BENCH_TEST_WORKER") != worker:  # else a child pytest of this run
-        os.environ["BENCH_TEST_WORKER"] = worker
-        early_config.add_cleanup(_stack.close)
-        _prepare_home()
+    if os.environ.get("BENCH_TEST_WORKER") != os.environ.get(WORKER, ""):  # else a child of a run that has them
+        spread = getattr(early_config.known_args_namespace, "numprocesses", None)
+        stack = ExitStack()
+        early_config.add_cleanup(stack.close)
         # Each worker of a parallel run has services of its own: a shared queue would mix their tasks. The process that
         # deals the tests out runs none.
-        if worker or not getattr(early_config.known_args_namespace, "numprocesses", None):
-            from benchmark_site.local import embedded
-
-            _stack.enter_context(embedded.running())
+        stack.enter_context(running(services=WORKER in os.environ or not spread))
     yield
 
 
-def _prepare_home() -> None:
+@contextmanager
+def running(*, services: bool = True) -> Iterator[None]:
+    """A state folder, gone at the end, with its services or without; child processes find it in the environment."""
     # Not tmp_path: its folders are of mode 700, which PostgreSQL's unprivileged user cannot enter.
     home = tempfile.mkdtemp(prefix="hero-bench-tests-")
     os.chmod(home, 0o755)
-    _stack.callback(shutil.rmtree, home, ignore_errors=True)
     os.environ["BENCH_HOME"] = home
+    os.environ["BENCH_TEST_WORKER"] = os.environ.get(WORKER, "")
     os.environ["OMP_NUM_THREADS"] = "1"
     os.environ["HF_HUB_OFFLINE"] = "1"
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, home, ignore_errors=True)
+        if services:
+            from benchmark_site.local import embedded
+
+            stack.enter_context(embedded.running())
+        yield
