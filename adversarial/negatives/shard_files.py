@@ -19,11 +19,10 @@ from typing import Any
 from adversarial.data.atomic_files import atomic_folder, write_atomic
 from adversarial.data.errors import ItemError, refusing
 from adversarial.data.jsonl import iterate_rows
-from adversarial.data.options import matched_rows
-from adversarial.data.schema import Item, checked, parse_row, parse_rows
-from adversarial.negatives.match_shard import match_shard
+from adversarial.data.schema import Item, checked, parse_row, parse_rows, row_of
 from adversarial.negatives.peak_memory import PeakMemory
-from adversarial.negatives.report import overall_report, require_matches, shard_numbers
+from adversarial.negatives.pipeline import match_items_of_shard
+from adversarial.negatives.report import overall_report, require_matches
 from adversarial.negatives.reserve import idle_lenders
 from adversarial.negatives.settings import MatchSettings
 from adversarial.negatives.shards import MAX_SHARD, assign_shards
@@ -137,13 +136,9 @@ def _match_files(work: Path, shard: int, settings: MatchSettings, done: Path, pr
         items = [items[index] for index in order]
         cache = StepCache(work / f"fold-{shard:05}.steps")
         idle_ids = frozenset(_read(work / _ROWS / _IDLE, "broken, name another folder")["qids"])
-        found = match_shard(items, settings, progress, cache, idle_ids)
-        rows = [numbered[index][1] for index in order]
-        new = matched_rows(
-            rows, items, found.options, replace=settings.replace, seed=settings.seed, order_key=settings.order_key
-        )
-        numbers = shard_numbers(shard, items, list(new.values()), found)
-    lines_of = sorted(((numbered[order[place]][0], row) for place, row in new.items()), key=lambda pair: pair[0])
+        new, numbers = match_items_of_shard(shard, items, settings, progress, cache, idle_ids)
+    placed = ((numbered[order[place]][0], row_of(item)) for place, item in new.items())
+    lines_of = sorted(placed, key=lambda pair: pair[0])
     write_atomic(_output(work, shard), (json.dumps(line, ensure_ascii=False) + "\n" for line in lines_of))
     seconds = time.process_time() - started  # of this process: a shard that was killed began with more
     _write(done, numbers | {"cpu_seconds": seconds, "peak_bytes": peak.bytes})

@@ -19,7 +19,8 @@ from typing import Any
 
 from django.conf import settings
 
-from adversarial.data.jsonl import read_rows, write_rows
+from adversarial.data.item_files import read_items, write_items
+from adversarial.data.schema import Item, row_of
 from adversarial.negatives.settings import MatchSettings
 from adversarial.negatives.shard_files import gather, plan, run_shard
 from benchmark_site.jobs.enqueue import enqueue
@@ -27,21 +28,19 @@ from benchmark_site.releases.files.writer import SECRET_FOLDER
 from benchmark_site.releases.models import Release
 from benchmark_site.releases.task_names import MATCH_FOLD
 
-Row = dict[str, Any]
-
 logger = logging.getLogger(__name__)
 
 
-def match_in_folds(release: Release, rows: Sequence[Row], replace: int) -> tuple[list[Row], Row]:
-    """The rows and the report of adversarial.match_items. Raises ItemError."""
-    text = json.dumps(list(rows), ensure_ascii=False, sort_keys=True)
+def match_in_folds(release: Release, items: Sequence[Item], replace: int) -> tuple[list[Item], dict[str, Any]]:
+    """The questions with their matched options, in their old order, and the report. Raises ItemError."""
+    text = json.dumps([row_of(item) for item in items], ensure_ascii=False, sort_keys=True)
     work = _folder(release.pk) / hashlib.sha256(text.encode()).hexdigest()[:16]
     _forget_others(work)
     work.parent.mkdir(SECRET_FOLDER, parents=True, exist_ok=True)  # the right answers of test lie in it
     work.mkdir(exist_ok=True)
     questions, folds = work / "questions.jsonl", work / "folds"
     if not questions.exists():
-        write_rows(questions, rows)
+        write_items(questions, items)
     settings = MatchSettings(replace=replace, seed=release.seed, order_key=_order_key(release))
     count = plan(questions, folds, settings)
     for fold in reversed(range(1, count)):
@@ -49,7 +48,7 @@ def match_in_folds(release: Release, rows: Sequence[Row], replace: int) -> tuple
     for fold in range(count):
         run_shard(folds, fold)
     report = gather(folds, work / "items.jsonl")
-    return read_rows(work / "items.jsonl"), report
+    return read_items(work / "items.jsonl"), report
 
 
 def match_one(release_id: int, fold: int) -> None:
