@@ -42,7 +42,7 @@ def as_rows(items: list[Item]) -> Rows:
 
 def done(media: Path) -> dict[str, int]:
     """The finished folds and when each was finished."""
-    return {path.name: path.stat().st_mtime_ns for path in media.glob("matching/*/*/folds/fold-00*.json")}
+    return {path.name: path.stat().st_mtime_ns for path in media.glob("matching/*/*/fold-00*.json")}
 
 
 def stop_at(monkeypatch: pytest.MonkeyPatch, fold: int, release: Release, rows: Rows) -> None:
