@@ -16,17 +16,19 @@ from typing import Any
 
 import numpy as np
 
-from adversarial import audit_items
 from adversarial.audit.charts import blind_accuracy
 from adversarial.audit.partial_input import TRAINED
-from adversarial.data.jsonl import read_rows, write_rows
+from adversarial.audit.report import blind_report
+from adversarial.data.item_files import read_items, write_items
+from adversarial.data.jsonl import read_rows
+from adversarial.data.schema import Item
 from adversarial.negatives.pipeline import ItemMatcher
 from adversarial.negatives.settings import LAMBDA, MatchSettings
 
 LAMBDAS = (0.0, LAMBDA, 0.1, 0.5, 1.0, 5.0)
 
 
-def measure(rows: list[dict[str, Any]], seeds: list[int], most: int, results: Path, keep: Path | None) -> None:
+def measure(items: list[Item], seeds: list[int], most: int, results: Path, keep: Path | None) -> None:
     done = {_key(point) for point in _points(results)}
     wanted = [{"seed": seed, "replaced": count, "lam": LAMBDA} for seed in seeds for count in range(most + 1)]
     wanted += [{"seed": seeds[0], "replaced": 1, "lam": lam} for lam in LAMBDAS if lam != LAMBDA]
@@ -36,14 +38,14 @@ def measure(rows: list[dict[str, Any]], seeds: list[int], most: int, results: Pa
             if _key(point) in done:
                 continue
             started = time.process_time()
-            output, certificate = rows, {}
+            output, certificate = items, {}
             if point["replaced"]:
                 settings = MatchSettings(seed=seed, replace=int(point["replaced"]), lam=point["lam"])
-                batch = batch or ItemMatcher(rows, replace(settings, replace=1))
+                batch = batch or ItemMatcher(items, replace(settings, replace=1))
                 output, certificate = batch.match(settings)
                 if keep:
-                    write_rows(keep / f"items-{point['replaced']}-{point['lam']}-{seed}.jsonl", output)
-            audit = audit_items(output, seed=seed)
+                    write_items(keep / f"items-{point['replaced']}-{point['lam']}-{seed}.jsonl", output)
+            audit = blind_report(output, seed=seed)
             same = audit.get("before", {}).get("same_training", audit)
             line = point | {
                 "panel": _accuracies(audit),
@@ -107,10 +109,10 @@ def main() -> None:
     parser.add_argument("--plots", type=Path, help="folder for the SVG files")
     parser.add_argument("--keep", type=Path, help="folder for the matched items")
     options = parser.parse_args()
-    rows = read_rows(options.items)
-    measure(rows, options.seeds, options.most, options.results, options.keep)
+    items = read_items(options.items, replace=1)
+    measure(items, options.seeds, options.most, options.results, options.keep)
     points = _points(options.results)
-    chance = float(np.mean([1 / len(row["answers"]) for row in rows]))
+    chance = float(np.mean([1 / len(item.answers) for item in items]))
     print(table(points, chance))
     if options.plots:
         options.plots.mkdir(parents=True, exist_ok=True)

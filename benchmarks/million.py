@@ -82,7 +82,8 @@ def main() -> None:
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     from adversarial.negatives.settings import MatchSettings
-    from adversarial.negatives.shard_files import gather, plan
+    from adversarial.negatives.shard_files import gather
+    from adversarial.negatives.shard_plan import QuestionFile, plan
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--questions", type=int, default=1_000_000)
@@ -97,7 +98,7 @@ def main() -> None:
         write_questions(source.with_suffix(".part"), options.questions)
         source.with_suffix(".part").replace(source)
     started = time.monotonic()
-    folds = plan(source, options.work / "folds", MatchSettings(tolerance=5e-4), options.max_fold)
+    folds = plan(QuestionFile(source), options.work / "folds", MatchSettings(tolerance=5e-4), options.max_fold)
     with valkey(options.work / "valkey") as url:
         os.environ["FOLD_BROKER"] = url
         from benchmarks.fold_worker import app, match_one

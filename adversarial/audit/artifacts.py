@@ -1,11 +1,12 @@
 """Annotation artifacts (Gururangan et al. 2018): what one-line rules find, and options that may be right after all."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from adversarial.data.options import origins_of
 from adversarial.data.schema import Item
 from adversarial.matching.kernels import SAME, UNKNOWN
 from adversarial.text import answer_equivalence, lexicon
@@ -55,26 +56,34 @@ def fits(question: str, answer: str) -> bool:
     return not said <= (lexicon.YES | lexicon.NO)
 
 
-def suspects(items: Sequence[Item], rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Wrong options that may be right after all, most suspect first, for a person to look at."""
-    found = []
-    for item, row in zip(items, rows, strict=True):
-        entries = row.get("options") or [{}] * len(item.answers)
-        for option, (answer, entry) in enumerate(zip(item.answers, entries, strict=False)):
-            if option == item.answer_idx:
-                continue
-            verdict = answer_equivalence.compare_texts(answer, item.correct)
-            own, right = set(words(answer)), set(words(item.correct))
-            overlap = len(own & right) / max(1, len(own | right))
-            similarity = float(entry.get("similarity", 0.0))
-            if verdict == SAME:
-                found.append((2.0, item, option, "says the same as the right answer, or contains it"))
-            elif verdict == UNKNOWN and similarity >= _SUSPECT_SIMILARITY:
-                found.append((1 + similarity, item, option, "means nearly the same as the right answer"))
-            elif verdict == UNKNOWN and overlap >= _SUSPECT_OVERLAP:
-                found.append((overlap, item, option, "shares most words with the right answer"))
+def suspects(items: Sequence[Item]) -> list[dict[str, Any]]:
+    """Wrong options that may be right after all, most suspect first, for a person to look at.
+
+    Each is ``{"qid", "option", "reason", "score"}``: its place among the answers, and how suspect it is, 0.6 to 2.
+    """
+    found = [
+        (score, item, option, reason)
+        for item in items
+        for option, origin in enumerate(origins_of(item))
+        if option != item.answer_idx
+        for score, reason in _suspicion(item, option, origin.similarity or 0.0)
+    ]
     found.sort(key=lambda entry: (-entry[0], entry[1].sort_key, entry[2]))
     return [
         {"qid": item.qid, "option": option, "reason": reason, "score": round(score, 4)}
         for score, item, option, reason in found
     ]
+
+
+def _suspicion(item: Item, option: int, similarity: float) -> Iterator[tuple[float, str]]:
+    """(score, reason) where a wrong option may be right."""
+    answer = item.answers[option]
+    verdict = answer_equivalence.compare_texts(answer, item.correct)
+    own, right = set(words(answer)), set(words(item.correct))
+    overlap = len(own & right) / max(1, len(own | right))
+    if verdict == SAME:
+        yield 2.0, "says the same as the right answer, or contains it"
+    elif verdict == UNKNOWN and similarity >= _SUSPECT_SIMILARITY:
+        yield 1 + similarity, "means nearly the same as the right answer"
+    elif verdict == UNKNOWN and overlap >= _SUSPECT_OVERLAP:
+        yield overlap, "shares most words with the right answer"

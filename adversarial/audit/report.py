@@ -15,7 +15,7 @@ from adversarial.audit.cross_encoder import cross_encoder
 from adversarial.audit.partial_input import TRAINED, Scores, predict
 from adversarial.audit.splits import AuditSplit, audit_splits
 from adversarial.data.errors import ItemError
-from adversarial.data.options import option_sources, written_row
+from adversarial.data.options import option_sources, written_item
 from adversarial.data.schema import Item, parse_rows
 from adversarial.progress import Progress, of_stage
 from adversarial.text.normalise import question_type
@@ -36,49 +36,71 @@ def audit_items(
     before: bool = True,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
+    """As blind_report, for ``rows`` as match_items takes or gives them: they are checked and made items here.
+
+    Raises ItemError for bad rows or fewer than 10 questions or 2 videos.
+    """
+    return blind_report(parse_rows(rows), seed=seed, thorough=thorough, before=before, progress=progress)
+
+
+def blind_report(
+    items: Sequence[Item],
+    *,
+    seed: int = 0,
+    thorough: bool = False,
+    before: bool = True,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
     """Try to answer the questions without the video; see docs/adversarial.md for every field of the report.
 
-    ``rows`` as match_items takes or gives them. ``panel`` holds for every adversary ``accuracy``, ``low``, ``high``
-    (95 %, resampled by video). Where negatives were matched and ``before`` is asked for, the same of the written
-    negatives that they replaced, once trained on all questions of the other videos and once, under ``same_training``,
-    on the very questions that the models on the matched negatives could train on. Raises ItemError for bad rows or
-    fewer than 10 questions or 2 videos.
+    ``panel`` holds for every adversary ``accuracy``, ``low``, ``high`` (95 %, resampled by video). Where negatives were
+    matched and ``before`` is asked for, the same of the written negatives that they replaced, once trained on all
+    questions of the other videos and once, under ``same_training``, on the very questions that the models on the
+    matched negatives could train on. Raises ItemError for fewer than 10 questions or 2 videos.
     """
     started = time.perf_counter()
-    items = parse_rows(rows)
     if len(items) < _MIN_ITEMS or len({item.video_id for item in items}) < 2:
         raise ItemError(f"an audit needs {_MIN_ITEMS} questions on 2 videos or more, got {len(items)}")
-    order = sorted(range(len(items)), key=lambda index: items[index].sort_key)
-    items = [items[index] for index in order]
-    rows = [rows[index] for index in order]
-    sources = option_sources(items, rows)
-    splits = list(audit_splits(items, sources, _FOLDS, seed))
-    fewest = min(len(split.train) for split in splits)
-    if fewest < _MIN_TRAINING:
-        raise ItemError(
-            f"an audit needs {_MIN_TRAINING} questions to train on beside those that are tested or tied to them by a "
-            f"matched answer, but only {fewest} of {len(items)} are left: audit more questions on more videos together"
-        )
+    items = sorted(items, key=lambda item: item.sort_key)
+    splits = _splits(items, seed)
     report = {
         "n": len(items),
         "trained_on": int(np.mean([len(split.train) for split in splits])),
         "chance": float(np.mean([1 / len(item.answers) for item in items])),
         **_accuracies(items, splits, seed, thorough, of_stage(progress, "panel")),
         "cues": artifact_accuracies(items),
-        "suspects": suspects(items, rows)[:_SUSPECTS],
+        "suspects": suspects(items)[:_SUSPECTS],
         "seed": seed,
     }
-    written = [written_row(row) for row in rows]
-    if before and any(was["answers"] != row["answers"] for was, row in zip(written, rows, strict=True)):
-        originals = parse_rows(written)
-        free = list(audit_splits(originals, np.full_like(sources, -1), _FOLDS, seed))
-        same = [replace(split, hidden=np.zeros_like(split.hidden)) for split in splits]
-        numbers = _accuracies(originals, free, seed, thorough, of_stage(progress, "panel before"))
-        report["before"] = {key: numbers[key] for key in ("panel", "strongest", "by_question_type")}
-        report["before"]["cues"] = artifact_accuracies(originals)
-        numbers = _accuracies(originals, same, seed, False, of_stage(progress, "panel before, same training"))
-        report["before"]["same_training"] = {key: numbers[key] for key in ("panel", "strongest")}
+    written = [written_item(item) for item in items]
+    if before and any(was.answers != item.answers for was, item in zip(written, items, strict=True)):
+        report["before"] = _before(written, splits, seed, thorough, progress)
     return report | {"seconds": time.perf_counter() - started}
+
+
+def _splits(items: Sequence[Item], seed: int) -> list[AuditSplit]:
+    """Raises ItemError where one of them has too little to train on."""
+    splits = list(audit_splits(items, option_sources(items), _FOLDS, seed))
+    fewest = min(len(split.train) for split in splits)
+    if fewest < _MIN_TRAINING:
+        raise ItemError(
+            f"an audit needs {_MIN_TRAINING} questions to train on beside those that are tested or tied to them by a "
+            f"matched answer, but only {fewest} of {len(items)} are left: audit more questions on more videos together"
+        )
+    return splits
+
+
+def _before(
+    written: Sequence[Item], splits: Sequence[AuditSplit], seed: int, thorough: bool, progress: Progress | None
+) -> dict[str, Any]:
+    """The numbers of the written negatives, ``splits`` being those of the matched ones."""
+    free = list(audit_splits(written, option_sources(written), _FOLDS, seed))
+    same = [replace(split, hidden=np.zeros_like(split.hidden)) for split in splits]
+    numbers = _accuracies(written, free, seed, thorough, of_stage(progress, "panel before"))
+    report = {key: numbers[key] for key in ("panel", "strongest", "by_question_type")}
+    report["cues"] = artifact_accuracies(written)
+    numbers = _accuracies(written, same, seed, False, of_stage(progress, "panel before, same training"))
+    return report | {"same_training": {key: numbers[key] for key in ("panel", "strongest")}}
 
 
 def _accuracies(

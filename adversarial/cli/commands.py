@@ -8,7 +8,7 @@ from typing import Any
 from adversarial.cli.progress_bar import ProgressBar
 from adversarial.cli.tables import accuracy_lines, leak_lines
 from adversarial.data.errors import ItemError
-from adversarial.data.jsonl import read_questions, write_rows
+from adversarial.data.item_files import read_items, write_items
 from adversarial.data.paths import check_paths, writable, write_output
 
 KEY_BYTES = 16, 4096
@@ -35,10 +35,10 @@ def match(options: argparse.Namespace) -> int:
         if options.work:
             report = match_file(options.input, options.output, options.work, settings, options.max_fold, bar.show)
         else:
-            rows = read_questions(options.input, settings.replace)
+            items = read_items(options.input, settings.replace)
             if options.rounds > 1:
                 output, report = filter_adversarially(
-                    rows,
+                    items,
                     settings,
                     rounds=options.rounds,
                     stop=options.stop,
@@ -46,8 +46,8 @@ def match(options: argparse.Namespace) -> int:
                     progress=bar.show,
                 )
             else:
-                output, report = ItemMatcher(rows, settings, options.max_fold).match(settings, bar.show)
-            write_rows(options.output, output)
+                output, report = ItemMatcher(items, settings, options.max_fold).match(settings, bar.show)
+            write_items(options.output, output)
     _write_report(options.report, report)
     print(
         f"{report['replaced']} negatives in {report['n']} questions, {report['fallbacks']} without one; "
@@ -70,12 +70,12 @@ def _order_key(path: Path | None) -> str:
 
 def audit(options: argparse.Namespace) -> int:
     """Answer the questions without the video."""
-    from adversarial.audit.report import audit_items
+    from adversarial.audit.report import blind_report
 
     check_paths(options.input, [options.report] if options.report else [])
-    rows = read_questions(options.input)
+    items = read_items(options.input)
     with ProgressBar() as bar:
-        report = audit_items(rows, seed=options.seed, thorough=options.thorough, progress=bar.show)
+        report = blind_report(items, seed=options.seed, thorough=options.thorough, progress=bar.show)
     _write_report(options.report, report)
     print("\n".join(accuracy_lines(report)))
     print(f"{'chance':<16} {report['chance']:.3f}  strongest: {report['strongest']}")

@@ -7,7 +7,7 @@ from typing import Any
 
 from adversarial.data.errors import ItemError
 from adversarial.data.paths import write_output
-from adversarial.data.schema import MAX_DEPTH, checked
+from adversarial.data.schema import MAX_DEPTH
 from evaluation.io.jsonl import encode_line, numbered_lines
 
 MAX_LINE_BYTES = 1_000_000
@@ -45,14 +45,6 @@ def _json_object(line: bytes, where: str) -> dict[str, Any]:
 def read_rows(path: Path) -> list[dict[str, Any]]:
     """The JSON objects of a JSON-lines file; raises ItemError naming file and line."""
     return [row for _, row in iterate_rows(path)]
-
-
-def read_questions(path: Path, replace: int = 0) -> list[dict[str, Any]]:
-    """The rows of a JSON-lines file of questions, each checked as in checked; messages name file and line."""
-    numbered = list(iterate_rows(path))
-    for _ in checked(numbered, f"{path}: line", replace):
-        pass
-    return [row for _, row in numbered]
 
 
 def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:

@@ -1,21 +1,18 @@
-"""The field ``options`` of a row: written when negatives are matched, read back by the audit.
+"""The options of items: given when negatives are matched, taken back or traced to their lenders by the audit."""
 
-Every option says its ``source``: ``correct``, ``human`` (a written negative) or ``matched`` (the right answer of the
-question ``source_qid``, in the place of the written negative ``replaced``).
-"""
-
+import dataclasses
 import hmac
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from adversarial.data.schema import Item
+from adversarial.data.errors import ItemError
+from adversarial.data.schema import Item, Origin
 
-Row = dict[str, Any]
+_CORRECT, _HUMAN, _UNKNOWN = Origin("correct"), Origin("human"), Origin()
 
 
 @dataclass(frozen=True)
@@ -28,51 +25,43 @@ class MatchedOption:
     similarity: float
 
 
-def matched_rows(
-    rows: Sequence[Row],
+def matched_items(
     items: Sequence[Item],
     matches: Sequence[Sequence[MatchedOption]],
     *,
     replace: int,
     seed: int,
     order_key: str,
-) -> dict[int, Row]:
-    """The output rows of one shard by their place in ``rows``; ``items`` and ``matches`` are theirs.
+) -> dict[int, Item]:
+    """The items of one shard with their new options, by their place in ``items``; ``matches`` are theirs.
 
-    The reserve is not given out. A row with fewer than ``replace`` matched negatives says so under ``fallback``.
+    The reserve is not given out. An item with fewer than ``replace`` matched negatives says so under ``fallback``.
     """
     orders = option_orders([item for item in items if not item.reserve], seed, order_key)
-    output: dict[int, Row] = {}
-    for place, (row, item, matched) in enumerate(zip(rows, items, matches, strict=True)):
-        if item.reserve:
-            continue
-        options = _options(item, items, matched)
-        order = orders[item.qid]
-        new = {key: value for key, value in row.items() if key != "fallback"}
-        new["answers"] = [options[option]["text"] for option in order]
-        new["answer_idx"] = order.index(item.answer_idx)
-        new["options"] = [{key: value for key, value in options[option].items() if key != "text"} for option in order]
-        if len(matched) < replace:
-            kept = replace - len(matched)
-            new["fallback"] = f"{kept} written negative(s) kept: no legal answer of another question was left"
-        output[place] = new
-    return output
+    return {
+        place: _matched(item, items, matched, orders[item.qid], replace - len(matched))
+        for place, (item, matched) in enumerate(zip(items, matches, strict=True))
+        if not item.reserve
+    }
 
 
-def _options(item: Item, items: Sequence[Item], matched: Sequence[MatchedOption]) -> list[Row]:
-    """The item's options in their old order, each with its text."""
-    options: list[Row] = [{"text": answer, "source": "human"} for answer in item.answers]
-    options[item.answer_idx]["source"] = "correct"
+def _matched(
+    item: Item, items: Sequence[Item], matched: Sequence[MatchedOption], order: Sequence[int], kept: int
+) -> Item:
+    """The item with its matched options, all in the new order; ``kept`` were to be replaced and were not."""
+    answers, origins = list(item.answers), [_HUMAN] * len(item.answers)
+    origins[item.answer_idx] = _CORRECT
     for match in matched:
-        options[match.option] = {
-            "text": items[match.source].correct,
-            "source": "matched",
-            "source_qid": items[match.source].qid,
-            "relevance": round(match.relevance, 6),
-            "similarity": round(match.similarity, 6),
-            "replaced": item.answers[match.option],
-        }
-    return options
+        lender, scores = items[match.source], (round(match.relevance, 6), round(match.similarity, 6))
+        answers[match.option] = lender.correct
+        origins[match.option] = Origin("matched", lender.qid, *scores, replaced=item.answers[match.option])
+    return dataclasses.replace(
+        item,
+        answers=tuple(answers[option] for option in order),
+        answer_idx=order.index(item.answer_idx),
+        origins=tuple(origins[option] for option in order),
+        fallback=f"{kept} written negative(s) kept: no legal answer of another question was left" if kept > 0 else "",
+    )
 
 
 def option_orders(items: Sequence[Item], seed: int, key: str) -> dict[str | int, list[int]]:
@@ -99,24 +88,35 @@ def option_orders(items: Sequence[Item], seed: int, key: str) -> dict[str | int,
     return orders
 
 
-def written_row(row: Row) -> Row:
-    """The row as it was before matching, its written negatives back in place of the matched ones."""
-    options = row.get("options") or [{}] * len(row["answers"])
-    answers = [option.get("replaced", answer) for option, answer in zip(options, row["answers"], strict=True)]
-    return {key: value for key, value in row.items() if key != "options"} | {"answers": answers}
+def origins_of(item: Item) -> Sequence[Origin]:
+    """One for each of the answers, also where nothing is known of them."""
+    return item.origins or [_UNKNOWN] * len(item.answers)
 
 
-def option_sources(items: Sequence[Item], rows: Sequence[Row]) -> NDArray[np.int64]:
+def written_item(item: Item) -> Item:
+    """The item as it was before matching, its written negatives back in place of the matched ones."""
+    pairs = zip(item.answers, origins_of(item), strict=True)
+    answers = tuple(answer if origin.replaced is None else origin.replaced for answer, origin in pairs)
+    return dataclasses.replace(item, answers=answers, origins=())
+
+
+def option_sources(items: Sequence[Item]) -> NDArray[np.int64]:
     """[n, o]: the index of the item whose right answer an option is; -1 for written ones.
 
     An item that is not there (removed since, or left out of a sample) gets an index from n on: what it lent ties
-    together the questions that have it all the same.
+    together the questions that have it all the same. Raises ItemError where a matched option names no lender.
     """
     place = {item.qid: index for index, item in enumerate(items)}
-    most = max(len(item.answers) for item in items)
-    found = np.full((len(items), most), -1, np.int64)
-    for index, row in enumerate(rows):
-        for option, entry in enumerate(row.get("options") or []):
-            if isinstance(entry, dict) and entry.get("source") == "matched":
-                found[index, option] = place.setdefault(entry["source_qid"], len(place))
+    found = np.full((len(items), max(len(item.answers) for item in items)), -1, np.int64)
+    for index, item in enumerate(items):
+        for option, origin in enumerate(item.origins):
+            if origin.source == "matched":
+                found[index, option] = place.setdefault(_lender(item, option), len(place))
     return found
+
+
+def _lender(item: Item, option: int) -> str | int:
+    qid = item.origins[option].source_qid
+    if qid is None:
+        raise ItemError(f"qid {item.qid!r}: field options[{option}].source_qid: missing, expected who lent the answer")
+    return qid

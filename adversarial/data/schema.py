@@ -1,5 +1,9 @@
-"""Multiple-choice items: the fields of a row, checked once."""
+"""Multiple-choice items: a row checked once and made an item, and an item made a row again.
 
+Between the two, everything in this package takes and gives items.
+"""
+
+import dataclasses
 import math
 import re
 import reprlib
@@ -20,6 +24,17 @@ _REPR.maxstring = _REPR.maxother = _REPR.maxlong = 60
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Where an option comes from; None is what nobody said. The fields are those of ``options`` in a row."""
+
+    source: str | None = None  # correct, human (written) or matched (the right answer of another question)
+    source_qid: str | int | None = None  # whose right answer a matched one is
+    relevance: float | None = None  # P_rel(question, option), 0 to 1
+    similarity: float | None = None  # P_sim(right answer, option), 0 to 1
+    replaced: str | None = None  # the written answer that stood there
+
+
+@dataclass(frozen=True)
 class Item:
     """One question with its options; ``split`` is the row's ``fold`` (matching never leaves it).
 
@@ -34,6 +49,9 @@ class Item:
     answer_idx: int
     split: str
     reserve: bool | None = None
+    origins: tuple[Origin, ...] = ()  # one for each of answers; none before anything is known of them
+    fallback: str = ""  # why a written negative stayed that was to be replaced
+    row: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False, compare=False)  # as it was read, if so
 
     @property
     def correct(self) -> str:
@@ -44,6 +62,51 @@ class Item:
         """A total order over mixed int and str ids, so that the order of the input never matters."""
         number = self.qid if isinstance(self.qid, int) else 0
         return isinstance(self.qid, str), number, str(self.qid)
+
+
+def item_of(row: Mapping[str, Any]) -> Item:
+    """The item of a row that was checked before."""
+    fallback = row.get("fallback")  # of an earlier match, or a field of the caller's
+    return Item(
+        qid=row["qid"],
+        video_id=row["video_id"],
+        question=row["question"],
+        answers=tuple(row["answers"]),
+        answer_idx=row["answer_idx"],
+        split=str(row.get("fold", "")),
+        reserve=row.get("reserve"),
+        origins=tuple(_origin(entry) for entry in row.get("options") or ()),
+        fallback=fallback if isinstance(fallback, str) else "",
+        row=row,
+    )
+
+
+def _origin(entry: Mapping[str, Any]) -> Origin:
+    return Origin(*(entry.get(name) for name in ("source", "source_qid", "relevance", "similarity", "replaced")))
+
+
+def row_of(item: Item) -> dict[str, Any]:
+    """The row of an item: fields that were read beside it stay, and all stand in the order in which they were read."""
+    row = {key: value for key, value in (item.row or _new_row(item)).items() if key != "fallback"}
+    row["answers"], row["answer_idx"] = list(item.answers), item.answer_idx
+    if item.origins:
+        row["options"] = [_entry(origin) for origin in item.origins]
+    if item.fallback:
+        row["fallback"] = item.fallback
+    return row
+
+
+def _new_row(item: Item) -> dict[str, Any]:
+    row = {name: getattr(item, name) for name in ("qid", "video_id", "question", "answers", "answer_idx")}
+    if item.split:
+        row["fold"] = item.split
+    if item.reserve is not None:
+        row["reserve"] = item.reserve
+    return row
+
+
+def _entry(origin: Origin) -> dict[str, Any]:
+    return {name: value for name, value in vars(origin).items() if value is not None}
 
 
 def parse_rows(rows: Sequence[Mapping[str, Any]], where: str = "row", replace: int = 0) -> list[Item]:
@@ -74,7 +137,7 @@ def checked(numbered: Iterable[tuple[int, Mapping[str, Any]]], where: str, repla
         elif labelled != ("fold" in row):
             missing = "missing, though the rows before have" if labelled else "given, though the rows before lack"
             raise ItemError(f"{place}: field fold: {missing} it: expected in every row or in none")
-        if replace and any(entry.get("source") == "matched" for entry in row.get("options") or []):
+        if replace and any(origin.source == "matched" for origin in item.origins):
             raise ItemError(f"{place}: field options: already matched; match the written questions")
         if len(item.answers) - 1 < replace:
             wrong = len(item.answers) - 1
@@ -91,11 +154,24 @@ def parse_row(row: Mapping[str, Any], where: str) -> Item:
         raise ItemError(f"{where}: expected a JSON object, got {type(row).__name__}")
     qid = _qid(row.get("qid"), f"{where}: field qid")
     where = f"{where} (qid {_brief(qid)})"
+    for check in (_check_writable, _check_texts, _check_answers, _check_options, _check_fold):
+        check(row, where)
+    return item_of(row)
+
+
+def _check_writable(row: Mapping[str, Any], where: str) -> None:
     for field, value in row.items():
         name = field if isinstance(field, str) and field.isidentifier() else _brief(field)
         for part in (field, value):
             _refuse_unwritable(part, f"{where}: field {name}")
-    video_id, question = (_text(row.get(field), f"{where}: field {field}") for field in ("video_id", "question"))
+
+
+def _check_texts(row: Mapping[str, Any], where: str) -> None:
+    for field in ("video_id", "question"):
+        _text(row.get(field), f"{where}: field {field}")
+
+
+def _check_answers(row: Mapping[str, Any], where: str) -> None:
     answers = row.get("answers")
     if not isinstance(answers, list | tuple) or not MIN_OPTIONS <= len(answers) <= MAX_OPTIONS:
         got = f"{len(answers)} options" if isinstance(answers, list | tuple) else _brief(answers)
@@ -105,19 +181,25 @@ def parse_row(row: Mapping[str, Any], where: str) -> Item:
     index = row.get("answer_idx")
     if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index < len(answers):
         raise ItemError(f"{where}: field answer_idx: expected 0 to {len(answers) - 1}, got {_brief(index)}")
-    entries = row.get("options")
-    if entries is not None:
-        if not isinstance(entries, list) or len(entries) != len(answers):
-            raise ItemError(f"{where}: field options: expected one object for each of the {len(answers)} answers")
-        for position, entry in enumerate(entries):
-            _check_option(entry, position == index, f"{where}: field options[{position}]")
+
+
+def _check_options(row: Mapping[str, Any], where: str) -> None:
+    """After _check_answers."""
+    entries, count = row.get("options"), len(row["answers"])
+    if entries is None:
+        return
+    if not isinstance(entries, list) or len(entries) != count:
+        raise ItemError(f"{where}: field options: expected one object for each of the {count} answers")
+    for position, entry in enumerate(entries):
+        _check_option(entry, position == row["answer_idx"], f"{where}: field options[{position}]")
+
+
+def _check_fold(row: Mapping[str, Any], where: str) -> None:
     split = row.get("fold", "")
     if isinstance(split, bool) or not isinstance(split, str | int):
         raise ItemError(f"{where}: field fold: expected a string or an integer, got {_brief(split)}")
-    reserve = row.get("reserve")
-    if "reserve" in row and not isinstance(reserve, bool):
-        raise ItemError(f"{where}: field reserve: expected true or false, got {_brief(reserve)}")
-    return Item(qid, video_id, question, tuple(answers), index, str(split), reserve)
+    if "reserve" in row and not isinstance(row["reserve"], bool):
+        raise ItemError(f"{where}: field reserve: expected true or false, got {_brief(row['reserve'])}")
 
 
 def _check_option(entry: object, correct: bool, where: str) -> None:

@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from adversarial.audit.partial_input import TRAINED
-from adversarial.audit.report import audit_items
+from adversarial.audit.report import blind_report
 from adversarial.data.errors import ItemError
+from adversarial.data.schema import Item
 from adversarial.negatives.pipeline import ItemMatcher
 from adversarial.negatives.settings import MatchSettings
 from adversarial.negatives.shards import MAX_SHARD
@@ -16,25 +17,25 @@ from adversarial.progress import Progress, within
 
 
 def filter_adversarially(
-    rows: Sequence[dict[str, Any]],
+    items: Sequence[Item],
     settings: MatchSettings,
     *,
     rounds: int,
     stop: float = 0.005,
     max_fold: int = MAX_SHARD,
     progress: Progress | None = None,
-) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+) -> tuple[list[Item], dict[str, Any]]:
     """Match with ``settings.replace`` negatives replaced, then with one more, for at most ``rounds`` rounds.
 
     A round's ``fall`` is how much worse the strongest adversary does than on the written answers when trained on the
     same questions (each round ties more questions together, so each audit trains on fewer). Stops when the fall grows
-    by less than ``stop`` or the written negatives run out, and returns the rows of the deepest fall as match_items
+    by less than ``stop`` or the written negatives run out, and returns the items of the deepest fall as ItemMatcher
     does; the report also holds ``audits`` (one a round), ``stopped`` and ``rewrite``, the items that are still
     answered with confidence.
     """
     if rounds < 1:
         raise ItemError(f"rounds: expected 1 or more, got {rounds}")
-    matcher = ItemMatcher(rows, settings, max_fold)
+    matcher = ItemMatcher(items, settings, max_fold)
     wrong = min(len(item.answers) for item in matcher.items) - 1
     audits: list[dict[str, Any]] = []
     best = None
@@ -45,7 +46,7 @@ def filter_adversarially(
             stopped = f"the written negatives ran out: some questions have {wrong}"
             break
         output, report = matcher.match(replace(settings, replace=count), within(progress, f"round {number}"))
-        audit = audit_items(output, seed=settings.seed, progress=within(progress, f"audit {number}"))
+        audit = blind_report(output, seed=settings.seed, progress=within(progress, f"audit {number}"))
         deepest = max((entry["fall"] for entry in audits), default=0.0)
         audits.append(_summary(count, audit))
         gain = audits[-1]["fall"] - deepest

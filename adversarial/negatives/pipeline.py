@@ -1,20 +1,21 @@
-"""From rows to rows, in memory: match every shard and write the answers given into the options."""
+"""From items to items, in memory: match every shard and give the answers found to the options."""
 
 import time
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import numpy as np
 
-from adversarial.data.options import matched_rows
-from adversarial.data.schema import parse_rows
+from adversarial.data.options import matched_items
+from adversarial.data.schema import Item, parse_rows, row_of
 from adversarial.negatives.match_shard import match_shard
 from adversarial.negatives.peak_memory import PeakMemory
 from adversarial.negatives.report import overall_report, require_matches, shard_numbers
 from adversarial.negatives.reserve import idle_lenders
 from adversarial.negatives.settings import LAMBDA, MatchSettings
 from adversarial.negatives.shards import MAX_SHARD, assign_shards
-from adversarial.negatives.step_cache import MemoryStepCache
+from adversarial.negatives.step_cache import MemoryStepCache, StepCache
 from adversarial.progress import Progress, within
 from adversarial.relevance.sentence_encoder import DEFAULT_MODEL
 
@@ -41,15 +42,16 @@ def match_items(
     question can be matched. ``progress(stage, share)`` is called as the work goes on.
     """
     settings = MatchSettings(replace=replace, seed=seed, lam=lam, model=model, order_key=order_key)
-    return ItemMatcher(rows, settings, max_fold).match(settings, progress)
+    items, report = ItemMatcher(parse_rows(rows, replace=replace), settings, max_fold).match(settings, progress)
+    return [row_of(item) for item in items], report
 
 
 class ItemMatcher:
-    """Rows checked and cut into shards; what a shard's texts taught is kept from one match to the next."""
+    """Items cut into shards; what a shard's texts taught is kept from one match to the next."""
 
-    def __init__(self, rows: Sequence[dict[str, Any]], settings: MatchSettings, max_fold: int = MAX_SHARD) -> None:
-        self.rows = rows
-        self.items = parse_rows(rows, replace=settings.replace)
+    def __init__(self, items: Sequence[Item], settings: MatchSettings, max_fold: int = MAX_SHARD) -> None:
+        """``settings.seed`` cuts them. Raises ItemError for a ``max_fold`` that leaves no choice."""
+        self.items = items
         self._idle = idle_lenders(self.items)
         reserved = {item.split for item in self.items if item.reserve is not None}
         place = assign_shards([(item.split, item.video_id) for item in self.items], max_fold, settings.seed, reserved)
@@ -59,31 +61,38 @@ class ItemMatcher:
         ]
         self._steps = [MemoryStepCache(keep={"learned"}) for _ in self._shards]
 
-    def match(
-        self, settings: MatchSettings, progress: Progress | None = None
-    ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-        """As match_items."""
+    def match(self, settings: MatchSettings, progress: Progress | None = None) -> tuple[list[Item], dict[str, Any]]:
+        """The items with their new options, in their old order, and the report; raises ItemError as match_items."""
         started = time.perf_counter()
-        output: dict[int, dict[str, Any]] = {}
+        output: dict[int, Item] = {}
         numbers = []
         with PeakMemory() as peak:
             for shard, (members, steps) in enumerate(zip(self._shards, self._steps, strict=True)):
                 name = f"fold {shard + 1} of {len(self._shards)}"
                 items = [self.items[index] for index in members]
-                found = match_shard(items, settings, within(progress, name), steps, self._idle)
-                rows = [self.rows[index] for index in members]
-                new = matched_rows(
-                    rows,
-                    items,
-                    found.options,
-                    replace=settings.replace,
-                    seed=settings.seed,
-                    order_key=settings.order_key,
-                )
-                for place, row in new.items():
-                    output[members[place]] = row
-                numbers.append(shard_numbers(shard, items, list(new.values()), found))
+                new, own = match_items_of_shard(shard, items, settings, within(progress, name), steps, self._idle)
+                output |= {members[place]: item for place, item in new.items()}
+                numbers.append(own)
             report = overall_report(numbers, settings)
             require_matches(report, self.items)
         report |= {"seconds": time.perf_counter() - started, "peak_bytes": peak.bytes}
         return [output[index] for index in sorted(output)], report
+
+
+def match_items_of_shard(
+    shard: int,
+    items: Sequence[Item],
+    settings: MatchSettings,
+    progress: Progress | None,
+    steps: StepCache | MemoryStepCache,
+    idle: AbstractSet[str | int],
+) -> tuple[dict[int, Item], dict[str, Any]]:
+    """The items of one shard with their new options, by their place in ``items``, and the shard's numbers.
+
+    Arguments and errors as match_shard's.
+    """
+    found = match_shard(items, settings, progress, steps, idle)
+    new = matched_items(
+        items, found.options, replace=settings.replace, seed=settings.seed, order_key=settings.order_key
+    )
+    return new, shard_numbers(shard, items, list(new.values()), found)

@@ -17,19 +17,19 @@ from adversarial.text.normalise import canonical
 Row = dict[str, Any]
 
 
-def shard_numbers(shard: int, items: Sequence[Item], rows: Sequence[Row], found: ShardMatch) -> Row:
+def shard_numbers(shard: int, items: Sequence[Item], matched: Sequence[Item], found: ShardMatch) -> Row:
     """One shard's share of the report: per round the certificate, and how often answers were given.
 
-    ``items`` are all of the shard's, ``rows`` what matched_rows gave out of them.
+    ``items`` are all of the shard's, ``matched`` what matched_items gave out of them.
     """
-    n = len(rows)
+    n = len(matched)
     reserve = [item for item in items if item.reserve]
-    uses = Counter(option["source_qid"] for row in rows for option in row["options"] if option["source"] == "matched")
+    uses = Counter(origin.source_qid for item in matched for origin in item.origins if origin.source == "matched")
     return {
         "n": n,
         "replaced": sum(uses.values()),
-        "fallbacks": sum("fallback" in row for row in rows),
-        "equal_written": sum(map(_equal_written, rows)),
+        "fallbacks": sum(bool(item.fallback) for item in matched),
+        "equal_written": sum(map(_equal_written, matched)),
         "most_uses": max(uses.values(), default=0),
         "fewest_uses": min(uses[item.qid] for item in reserve or items),
         "reserve": len(reserve),
@@ -50,13 +50,11 @@ def shard_numbers(shard: int, items: Sequence[Item], rows: Sequence[Row], found:
     }
 
 
-def _equal_written(row: Row) -> int:
+def _equal_written(item: Item) -> int:
     """How many written wrong answers that stayed say the same as the right one."""
-    right = row["answers"][row["answer_idx"]]
-    written = [
-        answer for answer, option in zip(row["answers"], row["options"], strict=True) if option["source"] == "human"
-    ]
-    return sum(answer_equivalence.compare_texts(answer, right) == SAME for answer in written)
+    pairs = zip(item.answers, item.origins, strict=True)
+    written = [answer for answer, origin in pairs if origin.source == "human"]
+    return sum(answer_equivalence.compare_texts(answer, item.correct) == SAME for answer in written)
 
 
 def overall_report(shards: Sequence[Row], settings: MatchSettings) -> Row:

@@ -13,10 +13,11 @@ from django.urls import reverse
 from annotation.crowd.client import Crowd
 from annotation.crowd.collect import collect
 from annotation.crowd.enrolment import GROUP_NUMBER, group_qualification
-from annotation.enqueue import CLOSE_BATCH, LAUNCH_BATCH, enqueue
 from annotation.models import Assignment, Batch, Clip, Hit, Segment, Video
 from annotation.models.crowd import Kind
 from annotation.review import ledger
+from annotation.task_names import CLOSE_BATCH, LAUNCH_BATCH
+from benchmark_site.jobs.enqueue import enqueue
 
 UNIT_SALT = "annotation.unit"
 EXTERNAL_QUESTION = "http://mechanicalturk.amazonaws.com/AWSMechanicalTurkDataSchemas/2006-07-14/ExternalQuestion.xsd"

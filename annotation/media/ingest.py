@@ -16,11 +16,12 @@ from django.core.files import File
 from django.core.files.storage import default_storage
 from django.db import transaction
 
-from annotation.enqueue import INGEST_VIDEO, enqueue
 from annotation.media.cutting import ClipWriter
 from annotation.media.subtitles import SubtitleError, read_subtitles
 from annotation.models import Clip, Subtitle, Video
 from annotation.models.footage import MAX_CLIP_S
+from annotation.task_names import INGEST_VIDEO
+from benchmark_site.jobs.enqueue import enqueue
 from evaluation.release.features import save_features
 from hero_model.features.frame_encoder import FrameEncoder
 from hero_model.features.video import FrameSampler, VideoError, decode

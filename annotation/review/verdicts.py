@@ -8,9 +8,10 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from annotation.enqueue import PUSH_DECISION, enqueue
 from annotation.models import Assignment
 from annotation.review.answer_forms import ANSWER_FORMS
+from annotation.task_names import PUSH_DECISION
+from benchmark_site.jobs.enqueue import enqueue
 
 
 class Verdict(StrEnum):

@@ -10,7 +10,6 @@ Loads torch: workers and commands only.
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import shutil
 from collections.abc import Sequence
@@ -19,42 +18,36 @@ from typing import Any
 
 from django.conf import settings
 
-from adversarial.data.jsonl import read_rows, write_rows
+from adversarial.data.schema import Item
 from adversarial.negatives.settings import MatchSettings
-from adversarial.negatives.shard_files import gather, plan, run_shard
+from adversarial.negatives.shard_files import gather_items, run_shard
+from adversarial.negatives.shard_plan import QuestionTable, plan
 from benchmark_site.jobs.enqueue import enqueue
 from benchmark_site.releases.models import Release
 from benchmark_site.releases.task_names import MATCH_FOLD
 from evaluation.release.writer import SECRET_FOLDER
 
-Row = dict[str, Any]
-
 logger = logging.getLogger(__name__)
 
 
-def match_in_folds(release: Release, rows: Sequence[Row], replace: int) -> tuple[list[Row], Row]:
-    """The rows and the report of adversarial.match_items. Raises ItemError."""
-    text = json.dumps(list(rows), ensure_ascii=False, sort_keys=True)
-    work = _folder(release.pk) / hashlib.sha256(text.encode()).hexdigest()[:16]
+def match_in_folds(release: Release, questions: Sequence[Item], replace: int) -> tuple[list[Item], dict[str, Any]]:
+    """The questions with their matched options, in their old order, and the report. Raises ItemError."""
+    table = QuestionTable(questions)
+    work = _folder(release.pk) / table.sha256()[:16]
     _forget_others(work)
     work.parent.mkdir(SECRET_FOLDER, parents=True, exist_ok=True)  # the right answers of test lie in it
-    work.mkdir(exist_ok=True)
-    questions, folds = work / "questions.jsonl", work / "folds"
-    if not questions.exists():
-        write_rows(questions, rows)
     settings = MatchSettings(replace=replace, seed=release.seed, order_key=_order_key(release))
-    count = plan(questions, folds, settings)
+    count = plan(table, work, settings)
     for fold in reversed(range(1, count)):
         enqueue(MATCH_FOLD, release_id=release.pk, fold=fold)
     for fold in range(count):
-        run_shard(folds, fold)
-    report = gather(folds, work / "items.jsonl")
-    return read_rows(work / "items.jsonl"), report
+        run_shard(work, fold)
+    return gather_items(work)
 
 
 def match_one(release_id: int, fold: int) -> None:
     """Match one fold of a release at work; does nothing where it is done, or not wanted any more."""
-    for planned in _folder(release_id).glob("*/folds/plan.json"):
+    for planned in _folder(release_id).glob("*/plan.json"):
         try:
             run_shard(planned.parent, fold)
         except FileNotFoundError:  # the builder finished, and forgot the folder, while this one waited for the lock

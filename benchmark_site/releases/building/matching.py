@@ -5,19 +5,20 @@ Loads torch: workers and commands only.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from adversarial import audit_items
 from adversarial.audit.artifacts import suspects
+from adversarial.audit.report import blind_report
 from adversarial.data.errors import ItemError
-from adversarial.data.schema import parse_rows
+from adversarial.data.schema import Item as Question
+from adversarial.data.schema import Origin
 from benchmark_site.jobs.leases import locked
 from benchmark_site.releases.building.match_folds import forget, match_in_folds
 from benchmark_site.releases.errors import BuildError
 from benchmark_site.releases.models import Item, Negative, Release
 from benchmark_site.releases.quality import checks
-from benchmark_site.releases.split.carry_over import Carried, carried
+from benchmark_site.releases.split.carry_over import Carried, asked, carried
 from benchmark_site.releases.split.seal import HIDDEN
 
 REPLACED = 1  # written negatives of three that are replaced (paper, section 4.2)
@@ -37,12 +38,12 @@ def match_negatives(lease: Release) -> None:
         sealed = release.hidden == Release.Hidden.SEALED
         known = carried(release, questions)
         try:
-            matched, report = match_in_folds(release, _rows(questions, known, sealed=sealed), REPLACED)
+            matched, report = match_in_folds(release, _to_match(questions, known, sealed=sealed), REPLACED)
         except ItemError as error:
             raise BuildError(f"negatives: {error}") from error
-        matched += known.rows
+        matched += known.questions
         blind = _blind(matched, release.seed)
-        found = suspects(parse_rows(matched), matched)
+        found = suspects(matched)
         negatives = _apply(questions, matched)
     for item in checks.copied_into_labelled(questions):  # by its matched options: it can be looked up now
         item.published = False
@@ -59,54 +60,53 @@ def match_negatives(lease: Release) -> None:
     forget(lease.pk)
 
 
-def _blind(matched: list[Row], seed: int) -> Row:
+def _blind(matched: Sequence[Question], seed: int) -> Row:
     """The audit of the written and of the matched options; with too few questions, empty panels and the reason.
 
     Of labelled splits alone, whose exact figures everybody may read; the leak audit tries the hidden one.
     """
-    labelled = [row for row in matched if row["fold"] != HIDDEN]
+    labelled = [question for question in matched if question.split != HIDDEN]
     try:
-        after = audit_items(labelled, seed=seed)
+        after = blind_report(labelled, seed=seed)
     except ItemError as error:
         refused = {"panel": {}, "refused": str(error)}
         return {"before": refused, "after": refused}
     return {"before": after.pop("before", after), "after": after}
 
 
-def _rows(questions: Sequence[Item], known: Carried, *, sealed: bool) -> list[Row]:
+def _to_match(questions: Sequence[Item], known: Carried, *, sealed: bool) -> list[Question]:
     """What is to be matched: without the carried questions and without the reserve that would give something away."""
     return [
-        {
-            "qid": item.public_id,
-            "video_id": item.video.public_id,
-            "question": item.text,
-            "answers": item.options,
-            "answer_idx": item.answer_index,
-            "fold": item.split,
-            **({"reserve": not item.published} if sealed and item.split == HIDDEN else {}),
-        }
+        asked(item, reserve=not item.published if sealed and item.split == HIDDEN else None)
         for item in questions
         if known.leaves(item)
     ]
 
 
-def _apply(questions: Sequence[Item], matched: Sequence[Row]) -> list[Negative]:
+def _apply(questions: Sequence[Item], matched: Sequence[Question]) -> list[Negative]:
     """Give the items their new options; the unsaved negatives among them."""
-    by_qid = {item.public_id: item for item in questions}
+    by_qid: dict[object, Item] = {item.public_id: item for item in questions}
     negatives = []
-    for row in matched:
-        item = by_qid[row["qid"]]
-        item.options, item.answer_index = row["answers"], row["answer_idx"]
+    for new in matched:
+        item = by_qid[new.qid]
+        item.options, item.answer_index = list(new.answers), new.answer_idx
         negatives += [
-            Negative(
-                item=item,
-                option=place,
-                source=by_qid[option["source_qid"]],
-                relevance=option["relevance"],
-                similarity=option["similarity"],
-                replaced=option["replaced"],
-            )
-            for place, option in enumerate(row["options"])
-            if option["source"] == "matched"
+            _negative(item, place, origin, by_qid)
+            for place, origin in enumerate(new.origins)
+            if origin.source == "matched"
         ]
     return negatives
+
+
+def _negative(item: Item, place: int, origin: Origin, by_qid: Mapping[object, Item]) -> Negative:
+    assert origin.relevance is not None  # the matching says all of this of what it matched
+    assert origin.similarity is not None
+    assert origin.replaced is not None
+    return Negative(
+        item=item,
+        option=place,
+        source=by_qid[origin.source_qid],
+        relevance=origin.relevance,
+        similarity=origin.similarity,
+        replaced=origin.replaced,
+    )

@@ -6,10 +6,11 @@ another question in the next version that it was right in neither.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
+from adversarial.data.schema import Item as Question
+from adversarial.data.schema import Origin
 from adversarial.text.normalise import canonical
 from benchmark_site.releases.models import Item, Negative, Release
 from benchmark_site.releases.split.seal import HIDDEN
@@ -17,9 +18,9 @@ from benchmark_site.releases.split.seal import HIDDEN
 
 @dataclass
 class Carried:
-    """Rows as the matching gives them, and what they use up."""
+    """Questions as the matching gives them, and what they use up."""
 
-    rows: list[dict[str, Any]] = field(default_factory=list)
+    questions: list[Question] = field(default_factory=list)
     qids: set[int] = field(default_factory=set)  # the carried questions
     lent: set[int] = field(default_factory=set)  # questions whose right answer was lent in an earlier version
     texts: set[str] = field(default_factory=set)  # canonical options of the carried questions
@@ -45,7 +46,7 @@ def carried(release: Release, questions: Sequence[Item]) -> Carried:
         for item in earlier.prefetch_related("negatives__source").order_by("release__frozen_at")
         if _same(item, by_qid[item.public_id])
     }
-    found.rows = [_row(by_qid[qid], before, by_qid) for qid, before in latest.items()]
+    found.questions = [_as_before(by_qid[qid], before, by_qid) for qid, before in latest.items()]
     found.qids = set(latest)
     found.texts = {canonical(option) for before in latest.values() for option in before.options}
     return found
@@ -55,30 +56,37 @@ def _same(before: Item, now: Item) -> bool:
     return (before.text, before.options[before.answer_index or 0]) == (now.text, now.options[now.answer_index or 0])
 
 
-def _row(now: Item, before: Item, by_qid: Mapping[int, Item]) -> dict[str, Any]:
-    """The row of an earlier version, as adversarial.match_items would give it.
+def asked(item: Item, reserve: bool | None = None) -> Question:
+    """The question of a row of the database, for matching and audit; the quality gate has looked at it."""
+    assert item.answer_index is not None
+    return Question(
+        qid=item.public_id,
+        video_id=item.video.public_id,
+        question=item.text,
+        answers=tuple(item.options),
+        answer_idx=item.answer_index,
+        split=item.split,
+        reserve=reserve,
+    )
+
+
+def _as_before(now: Item, before: Item, by_qid: Mapping[int, Item]) -> Question:
+    """The question with the options of an earlier version, as the matching would give it.
 
     A lent option stays also where its lender is gone; then it counts as written.
     """
-    options: list[dict[str, Any]] = [{"source": "human"} for _ in before.options]
-    options[before.answer_index or 0]["source"] = "correct"
+    assert before.answer_index is not None
+    origins = [Origin("human")] * len(before.options)
+    origins[before.answer_index] = Origin("correct")
+    for negative in _still_lent(before, by_qid):
+        qid, scores = negative.source.public_id, (negative.relevance, negative.similarity)
+        origins[negative.option] = Origin("matched", qid, *scores, replaced=negative.replaced)
+    options = tuple(before.options)
+    return replace(asked(now), answers=options, answer_idx=before.answer_index, origins=tuple(origins))
+
+
+def _still_lent(before: Item, by_qid: Mapping[int, Item]) -> Iterator[Negative]:
     for negative in before.negatives.all():
         lender = by_qid.get(negative.source.public_id)
-        if lender is None or not _same(negative.source, lender):
-            continue
-        options[negative.option] = {
-            "source": "matched",
-            "source_qid": negative.source.public_id,
-            "relevance": negative.relevance,
-            "similarity": negative.similarity,
-            "replaced": negative.replaced,
-        }
-    return {
-        "qid": now.public_id,
-        "video_id": now.video.public_id,
-        "question": now.text,
-        "answers": before.options,
-        "answer_idx": before.answer_index,
-        "fold": now.split,
-        "options": options,
-    }
+        if lender is not None and _same(negative.source, lender):
+            yield negative

@@ -30,7 +30,7 @@ def matched_rows(count: int, seed: int) -> list[dict[str, Any]]:
 def test_an_item_that_was_removed_still_ties_those_that_have_its_answer(count: int, seed: int) -> None:
     rows = matched_rows(count, seed)[: count * 2 // 3]
     items = parse_rows(rows)
-    sources = option_sources(items, rows)
+    sources = option_sources(items)
     lenders = [[option.get("source_qid") for option in row["options"]] for row in rows]
     for split in audit_splits(items, sources, 5, seed):
         tested = {qid for row in split.test for qid in lenders[row]} - {None}
@@ -44,7 +44,7 @@ def test_an_item_that_was_removed_still_ties_those_that_have_its_answer(count: i
 def test_no_tested_text_is_trained_on_from_the_other_side(count: int, seed: int) -> None:
     rows = matched_rows(count, seed)
     items = parse_rows(rows)
-    sources = option_sources(items, rows)
+    sources = option_sources(items)
     tested = []
     for split in audit_splits(items, sources, 5, seed):
         tested += split.test.tolist()

@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adversarial.data.errors import ItemError
-from adversarial.data.jsonl import iterate_rows, read_questions, write_rows
-from adversarial.data.schema import MAX_DEPTH, parse_row, parse_rows
+from adversarial.data.item_files import read_items
+from adversarial.data.jsonl import iterate_rows, write_rows
+from adversarial.data.options import option_sources
+from adversarial.data.schema import MAX_DEPTH, Item, item_of, parse_row, parse_rows, row_of
 from adversarial.negatives.pipeline import match_items
 from tests.adversarial.conftest import make_rows
 
@@ -70,6 +72,28 @@ def test_what_cannot_be_used_or_written_names_its_field(change: dict[str, Any], 
 def test_matched_rows_and_extra_fields_are_read() -> None:
     parse_row(ROW | {"options": MATCHED, "note": deep(MAX_DEPTH)}, "row 1")
     parse_row(ROW | {"options": None}, "row 1")
+
+
+def test_an_item_is_written_as_it_was_read() -> None:
+    row = {"note": 7, "options": MATCHED, "fold": 3, **ROW, "reserve": False, "fallback": "one stayed"}
+    again = row_of(item_of(row))
+    assert json.dumps(again) == json.dumps(row)  # in the same order
+    assert row_of(item_of(ROW | {"fallback": 7})) == ROW  # a field of somebody else's
+
+
+def test_an_item_that_was_never_a_row_is_written_as_one() -> None:
+    item = Item(7, "v1", "what is it?", ("a cat", "a dog"), 1, "test", reserve=True)
+    assert parse_row(row_of(item), "row 1") == item
+    assert row_of(item) == {
+        "qid": 7, "video_id": "v1", "question": "what is it?", "answers": ["a cat", "a dog"], "answer_idx": 1,
+        "fold": "test", "reserve": True,
+    }  # fmt: skip
+
+
+def test_a_matched_option_without_its_lender_cannot_be_traced() -> None:
+    entries = [*MATCHED[:2], {"source": "matched"}, MATCHED[3]]
+    with pytest.raises(ItemError, match=r"^qid 0: field options\[2\]\.source_qid: missing"):
+        option_sources(parse_rows([ROW | {"options": entries}]))
 
 
 @pytest.mark.parametrize("field", ["qid", "question", "answers", "answer_idx", "fold", "video_id"])
@@ -141,17 +165,17 @@ def test_rows_are_held_to_one_another_by_their_lines(tmp_path: Path) -> None:
     ]:
         path = write_lines(tmp_path / "in.jsonl", "", first, "", second | change)
         with pytest.raises(ItemError) as refused:
-            read_questions(path, replace)
+            read_items(path, replace)
         assert str(refused.value).startswith(f"{path}: {message.format(path=path)}")
     path = write_lines(tmp_path / "in.jsonl", first | {"fold": 1}, second)
     with pytest.raises(ItemError, match=r"line 2 \(qid 1\): field fold: missing, though the rows before have it"):
-        read_questions(path)
+        read_items(path)
 
 
 def test_a_file_of_blank_lines_is_named(tmp_path: Path) -> None:
     path = write_lines(tmp_path / "in.jsonl", "", "  ")
     with pytest.raises(ItemError, match=r"in\.jsonl: no questions"):
-        read_questions(path)
+        read_items(path)
 
 
 def test_rows_from_python_go_by_their_number() -> None:

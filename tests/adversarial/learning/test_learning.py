@@ -74,7 +74,7 @@ def test_cross_encoder_finds_a_planted_cue() -> None:
         place = row["answer_idx"]
         row["answers"] = [f"{answer} indeed" if at == place else answer for at, answer in enumerate(row["answers"])]
     items = parse_rows(rows)
-    split = next(iter(audit_splits(items, option_sources(items, rows), 5, 0)))
+    split = next(iter(audit_splits(items, option_sources(items), 5, 0)))
     scores = cross_encoder(items, split, seed=0)
     right = np.array([items[row].answer_idx for row in split.test])
     assert (scores.argmax(axis=1) == right).mean() > 0.9

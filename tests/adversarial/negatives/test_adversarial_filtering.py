@@ -6,6 +6,7 @@ import pytest
 
 from adversarial.audit.partial_input import TRAINED
 from adversarial.data.errors import ItemError
+from adversarial.data.schema import Item, parse_rows
 from adversarial.negatives import adversarial_filtering
 from adversarial.negatives.adversarial_filtering import filter_adversarially
 from adversarial.negatives.settings import MatchSettings
@@ -13,36 +14,36 @@ from tests.adversarial.conftest import make_rows
 
 
 def test_rounds_end_with_the_written_negatives() -> None:
-    output, report = filter_adversarially(make_rows(80, options=3), MatchSettings(), rounds=5, stop=-1.0)
+    output, report = filter_adversarially(parse_rows(make_rows(80, options=3)), MatchSettings(), rounds=5, stop=-1.0)
     assert [audit["replaced"] for audit in report["audits"]] == [1, 2]
     assert "ran out" in report["stopped"]
     best = max(report["audits"], key=lambda audit: audit["fall"])
     assert report["rounds"] == best["replaced"]
-    assert sum(option["source"] == "matched" for option in output[0]["options"]) <= best["replaced"]
+    assert sum(origin.source == "matched" for origin in output[0].origins) <= best["replaced"]
 
 
 def test_rounds_stop_where_the_panel_gains_nothing() -> None:
-    _, report = filter_adversarially(make_rows(80), MatchSettings(), rounds=3, stop=1.0)
+    _, report = filter_adversarially(parse_rows(make_rows(80)), MatchSettings(), rounds=3, stop=1.0)
     assert len(report["audits"]) == 1
     assert "less than 1.0" in report["stopped"]
 
 
 def test_no_rounds_is_an_error() -> None:
     with pytest.raises(ItemError, match="rounds"):
-        filter_adversarially(make_rows(20), MatchSettings(), rounds=0)
+        filter_adversarially(parse_rows(make_rows(20)), MatchSettings(), rounds=0)
 
 
 def test_the_deepest_fall_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """The audits are made up: what is tested is which stage is returned."""
     falls = iter([0.10, 0.30, 0.05])
 
-    def audit(rows: list[dict[str, Any]], **_: Any) -> dict[str, Any]:
+    def audit(items: list[Item], **_: Any) -> dict[str, Any]:
         accuracies = {name: {"accuracy": 0.6} for name in TRAINED}
         fallen = {name: {"accuracy": 0.6 - fall} for fall in [next(falls)] for name in TRAINED}
         before = {"same_training": {"panel": accuracies}}
         return {"panel": fallen, "strongest": TRAINED[0], "before": before, "trained_on": 9, "easiest": []}
 
-    monkeypatch.setattr(adversarial_filtering, "audit_items", audit)
-    _, report = filter_adversarially(make_rows(60), MatchSettings(), rounds=3, stop=-1.0)
+    monkeypatch.setattr(adversarial_filtering, "blind_report", audit)
+    _, report = filter_adversarially(parse_rows(make_rows(60)), MatchSettings(), rounds=3, stop=-1.0)
     assert [round(entry["fall"], 2) for entry in report["audits"]] == [0.10, 0.30, 0.05]
     assert report["rounds"] == 2

@@ -16,10 +16,12 @@ import pytest
 
 from adversarial.data.errors import ItemError
 from adversarial.data.jsonl import read_rows, write_rows
-from adversarial.negatives import match_shard, shard_files
+from adversarial.data.schema import parse_rows, row_of
+from adversarial.negatives import match_shard, shard_files, shard_plan
 from adversarial.negatives.pipeline import match_items
 from adversarial.negatives.settings import MatchSettings
-from adversarial.negatives.shard_files import gather, match_file, plan, run_shard
+from adversarial.negatives.shard_files import gather, gather_items, match_file, run_shard
+from adversarial.negatives.shard_plan import QuestionFile, QuestionTable, plan
 from tests.adversarial.conftest import make_rows
 
 Rows = list[dict[str, Any]]
@@ -44,11 +46,21 @@ def test_files_give_the_rows_that_memory_gives(source: Path, expected: Rows, tmp
     assert report["peak_bytes"] >= 0
 
 
+def test_questions_in_memory_are_matched_like_a_file(expected: Rows, tmp_path: Path) -> None:
+    for fold in range(plan(QuestionTable(parse_rows(make_rows(160))), tmp_path, MatchSettings(seed=5), 60)):
+        run_shard(tmp_path, fold)
+    items, report = gather_items(tmp_path)
+    assert [row_of(item) for item in items] == expected
+    assert report == gather(tmp_path, tmp_path / "out.jsonl")
+    with pytest.raises(ItemError, match="no questions"):
+        QuestionTable([])
+
+
 def test_finished_folds_and_steps_are_not_done_again(
     source: Path, expected: Rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     work = tmp_path / "work"
-    assert plan(source, work, MatchSettings(seed=5), 60) == 3
+    assert plan(QuestionFile(source), work, MatchSettings(seed=5), 60) == 3
     for fold in (2, 0):
         run_shard(work, fold)
     with pytest.raises(ItemError, match=r"1 of 3 folds are not done: \[1\]"):
@@ -70,9 +82,9 @@ def _killed(*_: object, **__: object) -> None:
 
 
 def test_a_folder_of_another_plan_is_refused(source: Path, tmp_path: Path) -> None:
-    plan(source, tmp_path / "work", MatchSettings(seed=5), 60)
+    plan(QuestionFile(source), tmp_path / "work", MatchSettings(seed=5), 60)
     with pytest.raises(ItemError, match="another input or other settings"):
-        plan(source, tmp_path / "work", MatchSettings(seed=6), 60)
+        plan(QuestionFile(source), tmp_path / "work", MatchSettings(seed=6), 60)
 
 
 def test_more_folds_than_files_may_be_open(tmp_path: Path) -> None:
@@ -80,7 +92,7 @@ def test_more_folds_than_files_may_be_open(tmp_path: Path) -> None:
     source, work, target = tmp_path / "in.jsonl", tmp_path / "work", tmp_path / "out.jsonl"
     write_rows(source, rows)
     with few_files(20):
-        assert plan(source, work, MatchSettings(), 2) == 40
+        assert plan(QuestionFile(source), work, MatchSettings(), 2) == 40
     for fold in range(40):
         run_shard(work, fold)
     with few_files(20):
@@ -104,10 +116,10 @@ def few_files(more: int) -> Iterator[None]:
 def test_rows_and_windows_in_small_pieces_give_the_same_files(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan(source, tmp_path / "whole", MatchSettings(seed=5), 60)
-    monkeypatch.setattr(shard_files, "_HELD", 1000)
+    plan(QuestionFile(source), tmp_path / "whole", MatchSettings(seed=5), 60)
+    monkeypatch.setattr(shard_plan, "_HELD", 1000)
     monkeypatch.setattr(shard_files, "_WINDOW", 7)
-    plan(source, tmp_path / "pieces", MatchSettings(seed=5), 60)
+    plan(QuestionFile(source), tmp_path / "pieces", MatchSettings(seed=5), 60)
     names = sorted(path.name for path in (tmp_path / "whole" / "fold-rows").iterdir())
     assert len(names) == 3 + 1  # and the ids that do not lend
     for name in names:
@@ -125,18 +137,18 @@ def test_a_plan_that_fails_leaves_nothing_half_written(
     bad = tmp_path / "bad.jsonl"
     write_rows(bad, [*make_rows(3), make_rows(1)[0]])
     with pytest.raises(ItemError, match=r"bad\.jsonl: line 4 \(qid 0\): field qid"):
-        plan(bad, work, MatchSettings())
+        plan(QuestionFile(bad), work, MatchSettings())
     assert not work.exists()
     with monkeypatch.context() as broken:
         broken.setattr(json, "dumps", _killed)
         with pytest.raises(KeyboardInterrupt):
-            plan(source, work, MatchSettings(seed=5), 60)
+            plan(QuestionFile(source), work, MatchSettings(seed=5), 60)
     assert not list(work.iterdir())
     (work / "fold-rows.part").mkdir()  # what kill -9 leaves
     (work / "fold-rows.part" / "fold-00000.jsonl").write_text("half")
     (work / "fold-rows").mkdir()
     (work / "input").mkdir()  # not ours, so not touched
-    assert plan(source, work, MatchSettings(seed=5), 60) == 3
+    assert plan(QuestionFile(source), work, MatchSettings(seed=5), 60) == 3
     (work / "input").rmdir()
     assert sorted(path.name for path in work.iterdir()) == ["fold-rows", "plan.json"]
 
@@ -145,7 +157,7 @@ def test_a_plan_that_fails_leaves_nothing_half_written(
 def test_a_broken_plan_is_named(content: str, source: Path, tmp_path: Path) -> None:
     (tmp_path / "plan.json").write_text(content)
     for call in (
-        lambda: plan(source, tmp_path, MatchSettings()),
+        lambda: plan(QuestionFile(source), tmp_path, MatchSettings()),
         lambda: run_shard(tmp_path, 0),
         lambda: gather(tmp_path, tmp_path / "out.jsonl"),
     ):
@@ -160,7 +172,7 @@ def test_a_folder_that_is_gone_is_told_from_a_broken_one(tmp_path: Path) -> None
 
 
 def test_a_broken_fold_is_named(source: Path, tmp_path: Path) -> None:
-    for fold in range(plan(source, tmp_path, MatchSettings(seed=5), 60)):
+    for fold in range(plan(QuestionFile(source), tmp_path, MatchSettings(seed=5), 60)):
         (tmp_path / f"fold-{fold:05}.json").write_text("{")
     with pytest.raises(ItemError, match=r"fold-00000\.json: "):
         gather(tmp_path, tmp_path / "out.jsonl")
@@ -168,8 +180,17 @@ def test_a_broken_fold_is_named(source: Path, tmp_path: Path) -> None:
         run_shard(tmp_path, 0)
 
 
+def test_broken_rows_of_a_fold_are_named(source: Path, tmp_path: Path) -> None:
+    plan(QuestionFile(source), tmp_path, MatchSettings(seed=5), 60)
+    rows = tmp_path / "fold-rows" / "fold-00000.jsonl"
+    for broken in ("{", "[0, {}]", "7"):
+        rows.write_text(broken)
+        with pytest.raises(ItemError, match=r"fold-00000\.jsonl: broken, name another folder"):
+            run_shard(tmp_path, 0)
+
+
 def test_broken_steps_are_named(source: Path, tmp_path: Path) -> None:
-    plan(source, tmp_path, MatchSettings(seed=5), 60)
+    plan(QuestionFile(source), tmp_path, MatchSettings(seed=5), 60)
     (tmp_path / "fold-00000.steps").mkdir()
     (tmp_path / "fold-00000.steps" / "learned.npz").write_bytes(b"broken")
     with pytest.raises(ItemError, match=r"fold-00000\.steps/learned\.npz: broken, delete it"):
@@ -179,19 +200,19 @@ def test_broken_steps_are_named(source: Path, tmp_path: Path) -> None:
 def test_folds_without_their_plan_are_not_taken_over(source: Path, tmp_path: Path) -> None:
     (tmp_path / "fold-00000.json").write_text("{}")
     with pytest.raises(ItemError, match="folds without their plan"):
-        plan(source, tmp_path, MatchSettings())
+        plan(QuestionFile(source), tmp_path, MatchSettings())
 
 
 def test_a_file_is_no_folder_of_steps_and_a_pipe_no_input(source: Path, tmp_path: Path) -> None:
     with pytest.raises(ItemError, match=r"in\.jsonl: is no folder"):
-        plan(source, source, MatchSettings())
+        plan(QuestionFile(source), source, MatchSettings())
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(ItemError, match="pipe: is read more than once"):
-        plan(tmp_path / "pipe", tmp_path / "work", MatchSettings())
+        plan(QuestionFile(tmp_path / "pipe"), tmp_path / "work", MatchSettings())
 
 
 def test_a_fold_that_is_not_there_is_an_error(source: Path, tmp_path: Path) -> None:
-    plan(source, tmp_path, MatchSettings(seed=5), 60)
+    plan(QuestionFile(source), tmp_path, MatchSettings(seed=5), 60)
     for fold in (3, -1):
         with pytest.raises(ItemError, match=f"fold {fold}: expected 0 to 2"):
             run_shard(tmp_path, fold)
@@ -202,7 +223,7 @@ def test_worker_killed_in_a_fold_changes_nothing(source: Path, expected: Rows, t
     from benchmarks.million import start_worker, valkey
 
     work = tmp_path / "work"
-    count = plan(source, work, MatchSettings(seed=5), 60)
+    count = plan(QuestionFile(source), work, MatchSettings(seed=5), 60)
     with valkey(tmp_path / "valkey") as url:
         variables = os.environ | {"FOLD_BROKER": url, "FOLD_VISIBILITY_S": "4", "WORK": str(work)}
         send = "import os; from benchmarks.fold_worker import match_one as m; "

@@ -313,6 +313,6 @@ def test_a_build_killed_while_it_checks_and_while_it_writes_ends_with_the_same_f
 def test_a_build_killed_while_it_matches_ends_with_the_same_files(corpus, media):
     corpus(8)
     release = small_release("demo", "1.0.0")
-    kill_in("match", "matching", "audit_items", release, media)
+    kill_in("match", "matching", "blind_report", release, media)
     kill_in("match", "matching", "_apply", release, media)
     assert ends_like_an_undisturbed_build(release)

@@ -11,6 +11,7 @@ import redis
 from django.conf import settings
 
 from adversarial import match_items
+from adversarial.data.schema import Item, parse_rows, row_of
 from benchmark_site.releases.building import match_folds
 from benchmark_site.releases.building.pipeline import build_release
 from benchmark_site.releases.models import Release
@@ -31,9 +32,17 @@ def release(db: None) -> Release:
     return small_release("demo", "1.0.0", seed=4)
 
 
+def match(release: Release, rows: Rows) -> Rows:
+    return as_rows(match_folds.match_in_folds(release, parse_rows(rows), 1)[0])
+
+
+def as_rows(items: list[Item]) -> Rows:
+    return [row_of(item) for item in items]
+
+
 def done(media: Path) -> dict[str, int]:
     """The finished folds and when each was finished."""
-    return {path.name: path.stat().st_mtime_ns for path in media.glob("matching/*/*/folds/fold-00*.json")}
+    return {path.name: path.stat().st_mtime_ns for path in media.glob("matching/*/*/fold-00*.json")}
 
 
 def stop_at(monkeypatch: pytest.MonkeyPatch, fold: int, release: Release, rows: Rows) -> None:
@@ -47,14 +56,14 @@ def stop_at(monkeypatch: pytest.MonkeyPatch, fold: int, release: Release, rows: 
 
     monkeypatch.setattr(match_folds, "run_shard", run)
     with pytest.raises(MemoryError):
-        match_folds.match_in_folds(release, rows, 1)
+        match(release, rows)
     monkeypatch.setattr(match_folds, "run_shard", real)
 
 
 def test_folds_give_what_one_call_gives(release: Release, rows: Rows) -> None:
-    matched, report = match_folds.match_in_folds(release, rows, 1)
+    matched, report = match_folds.match_in_folds(release, parse_rows(rows), 1)
     expected, numbers = match_items(rows, replace=1, seed=4, order_key=match_folds._order_key(release))
-    assert matched == expected
+    assert as_rows(matched) == expected
     assert report["per_round"] == numbers["per_round"]
 
 
@@ -64,7 +73,7 @@ def test_a_killed_build_goes_on_with_the_fold_at_which_it_stood(
     stop_at(monkeypatch, 1, release, rows)
     before = done(media)
     assert list(before) == ["fold-00000.json"]
-    matched, _ = match_folds.match_in_folds(release, rows, 1)
+    matched = match(release, rows)
     assert done(media)["fold-00000.json"] == before["fold-00000.json"]
     assert matched == match_items(rows, replace=1, seed=4, order_key=match_folds._order_key(release))[0]
 
@@ -77,7 +86,7 @@ def test_a_fold_that_another_worker_matched_is_taken_as_it_is(
     before = done(media)
     assert list(before) == ["fold-00001.json"]
     match_folds.match_one(release.pk, 1)
-    matched, _ = match_folds.match_in_folds(release, rows, 1)
+    matched = match(release, rows)
     assert done(media)["fold-00001.json"] == before["fold-00001.json"]
     assert matched == match_items(rows, replace=1, seed=4, order_key=match_folds._order_key(release))[0]
 
@@ -89,30 +98,27 @@ def test_tasks_are_queued_for_all_folds_but_the_builders_first(
     with redis.Redis.from_url(settings.CELERY_BROKER_URL) as broker:
         broker.delete("match")
         with django_capture_on_commit_callbacks(execute=True):
-            match_folds.match_in_folds(release, thirds, 1)
+            match(release, thirds)
         headers = [json.loads(raw)["headers"] for raw in broker.lrange("match", 0, -1)]
         broker.delete("match")
     assert {header["task"] for header in headers} == {MATCH_FOLD}
     queued = [json.loads(header["kwargsrepr"].replace("'", '"')) for header in reversed(headers)]  # the oldest is last
     assert queued == [{"release_id": release.pk, "fold": fold} for fold in (2, 1)]
     with django_capture_on_commit_callbacks() as callbacks:
-        match_folds.match_in_folds(release, make_rows(40), 1)
+        match(release, make_rows(40))
     assert not callbacks  # one fold: the builder does it
 
 
 def test_other_questions_begin_anew(release: Release, rows: Rows, media: Path) -> None:
-    match_folds.match_in_folds(release, rows, 1)
+    match(release, rows)
     fewer = rows[:80]
-    assert (
-        match_folds.match_in_folds(release, fewer, 1)[0]
-        == match_items(fewer, replace=1, seed=4, order_key=match_folds._order_key(release))[0]
-    )
+    assert match(release, fewer) == match_items(fewer, replace=1, seed=4, order_key=match_folds._order_key(release))[0]
     assert len(list(media.glob("matching/*/*"))) == 1
 
 
 def test_a_task_that_comes_late_does_nothing(release: Release, rows: Rows, media: Path) -> None:
     match_folds.match_one(release.pk, 0)
-    match_folds.match_in_folds(release, rows, 1)
+    match(release, rows)
     match_folds.forget(release.pk)
     match_folds.match_one(release.pk, 0)
     assert not done(media)

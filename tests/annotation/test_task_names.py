@@ -10,7 +10,7 @@ import redis
 from celery import current_app
 from django.conf import settings
 
-from annotation import enqueue, tasks
+from annotation import task_names, tasks
 from annotation.crowd.launch import request_close
 from annotation.models import Hit
 from annotation.models.crowd import Kind
@@ -21,10 +21,10 @@ assert tasks, "importing them registers them"
 @pytest.mark.parametrize(
     ("task", "id_name"),
     [
-        (enqueue.INGEST_VIDEO, "video_id"),
-        (enqueue.LAUNCH_BATCH, "batch_id"),
-        (enqueue.CLOSE_BATCH, "batch_id"),
-        (enqueue.PUSH_DECISION, "assignment_id"),
+        (task_names.INGEST_VIDEO, "video_id"),
+        (task_names.LAUNCH_BATCH, "batch_id"),
+        (task_names.CLOSE_BATCH, "batch_id"),
+        (task_names.PUSH_DECISION, "assignment_id"),
     ],
 )
 def test_every_name_is_a_task_that_takes_the_id(task: str, id_name: str) -> None:
