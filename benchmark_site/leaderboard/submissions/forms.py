@@ -23,6 +23,7 @@ class SubmissionForm(forms.ModelForm):
         help_texts = {
             "method": "the name on the board, at most 80 characters",
             "description": "what it is, what it was trained on",
+            "public": "can be changed later",
         }
         widgets = {"description": forms.Textarea(attrs={"rows": 3})}
 
