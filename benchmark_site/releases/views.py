@@ -54,7 +54,7 @@ class ReleaseDetail(DetailView):
             splits=split_table(release),
             reserve=release.items.filter(published=False).exists(),
             blind=blind_table(release.blind),
-            leaks=(leak_rows if self.request.user.has_perm(COLLECT) else public_rows)(release.leaks),
+            leaks=leak_rows(release.leaks) if self.request.user.has_perm(COLLECT) else public_rows(release),
             proofs=proofs(release.leaks),
             waived=waived(release),
             leaking=release.leaking() if release.state == Release.State.FAILED else [],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -21,6 +22,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ["--no-films", "--clips", "12", "--annotators", "9", "--preset", "tiny"]
 START_S = 400
+SECRET_KEY = secrets.token_hex(32)  # of every demo of a run: their releases are compared by hash
 STAYS_UP = "The site stays up"
 
 
@@ -90,7 +92,12 @@ def running_demo(*arguments: str) -> Iterator[Demo]:
         for name, value in os.environ.items()
         if name not in ours and not name.startswith(("MARKETPLACE_", "MTURK_", "BENCH_", "DJANGO_"))
     }
-    environment |= {"BENCH_HOME": str(home), "PORT": str(_free_port()), "MARKETPLACE_PORT": str(_free_port())}
+    environment |= {
+        "SECRET_KEY": SECRET_KEY,
+        "BENCH_HOME": str(home),
+        "PORT": str(_free_port()),
+        "MARKETPLACE_PORT": str(_free_port()),
+    }
     log = home / "demo.log"
     with log.open("wb") as output:
         process = subprocess.Popen(

@@ -25,7 +25,7 @@ class Submission(models.Model):
     people = models.ManyToManyField(
         settings.AUTH_USER_MODEL,
         related_name="+",
-        help_text="members of the team when it was sent: each of them has learnt its result and used up a try",
+        help_text="members of the team then or since: each of them has learnt its result and used up a try",
     )
     method = models.CharField(max_length=80, validators=[plain_text])
     description = models.TextField(blank=True, max_length=2000, validators=[plain_text])

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Q
 from django.db.models.functions import Lower
 
@@ -62,6 +63,13 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} in {self.team}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Who joins reads what the team has sent, and keeps having learnt it after leaving."""
+        with transaction.atomic():
+            super().save(*args, **kwargs)
+            for submission in self.team.submissions.all():
+                submission.people.add(self.user)
 
 
 class ApiToken(models.Model):

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from benchmark_site.leaderboard.api_errors import ApiError
 from benchmark_site.leaderboard.models import State, Submission
+from benchmark_site.leaderboard.submissions.quota import sent_by
 
 
 def set_public(submission: Submission, public: bool) -> None:
@@ -22,16 +23,18 @@ def set_public(submission: Submission, public: bool) -> None:
 
 
 def check_may_show(submission: Submission) -> None:
-    """Raise ApiError while the organiser hides something of the team on this track.
+    """Raise ApiError while the organiser hides something that a member of the team has sent for any team.
 
-    The same predictions with one more blank are another file, and would undo the hiding.
+    The same predictions with one more blank are another file, and a new team another name; on a track with the same
+    hidden items they would undo the hiding as well.
     """
-    others = Submission.objects.filter(team=submission.team, track=submission.track).exclude(pk=submission.pk)
+    people = [*submission.team.members.all(), *submission.people.all()]
+    others = sent_by(people, submission.track.kin()).exclude(pk=submission.pk)
     if others.filter(hidden_at__isnull=False).exists():
         raise ApiError(
             "public",
             "hidden",
-            "the organiser hides a submission of this team here: ask before showing another",
+            "the organiser hides a submission of a member of this team here: ask before showing another",
             status=409,
         )
 

@@ -13,6 +13,7 @@ from benchmark_site.jobs.leases import locked
 from benchmark_site.releases.errors import BuildError
 from benchmark_site.releases.models import Item, Release, SplitVideo
 from benchmark_site.releases.quality import checks
+from benchmark_site.releases.split import carry_over
 from benchmark_site.releases.split.seal import seal
 from benchmark_site.releases.split.video_split import SplitError, place_videos
 
@@ -33,7 +34,9 @@ def take_snapshot(lease: Release) -> None:
             _split(release, items)
             copies = checks.copied_into_labelled(items)
             quality.append(checks.found_copies(copies, items))
-            left_out = set(map(id, copies))
+            corrected = carry_over.corrected(items)
+            quality.append(checks.found_corrected(corrected, items))
+            left_out = {id(item) for item in [*copies, *corrected]}
             items = seal(release, [item for item in items if id(item) not in left_out])
             quality.append(checks.check_splits(items))
             checks.refuse_blocked(quality)

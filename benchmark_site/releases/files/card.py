@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from annotation.models import Clip
 from benchmark_site.releases.models import Item, Release, Split
-from benchmark_site.releases.quality.leak_table import LeakRow, proofs, public_rows, waived
+from benchmark_site.releases.quality.leak_table import FEWEST_FOR_FIGURES, LeakRow, proofs, public_rows, waived
 from evaluation.release import FORMAT, MANIFEST
 
 SEALED = """- The hidden split is **sealed**: a clip of test serves one task. What was collected about it for the other
@@ -73,7 +73,7 @@ def _hidden(release: Release, items: Sequence[Item]) -> str:
 
 def _leaks(release: Release) -> str:
     """The audit of the whole release as a table, the worst first, in bold where the hidden split is shared."""
-    rows = public_rows(release.leaks)
+    rows = public_rows(release)
     if not rows:
         return "No attack could be tried: the hidden split has no published item."
     answered = waived(release)
@@ -81,8 +81,9 @@ def _leaks(release: Release) -> str:
     lines = [
         f"{release.leaks['comparisons']} comparisons of attacks that use nothing but the public files with what can be "
         "had without them; per cent, rounded to what the size of the split supports. *Leaks* says that an attack gains "
-        "more than its interval over all comparisons. The worst of each kind. "
-        "It never proves that there is no leak.",
+        "more than its interval over all comparisons. The worst of each kind, or of a "
+        f"sealed split with fewer than {FEWEST_FOR_FIGURES} items of a task the verdict alone: figures would help to "
+        "guess. It never proves that there is no leak.",
         "",
         "| attack | task | metric | reaches | without it | verdict |",
         "|---|---|---|---|---|---|",
@@ -96,6 +97,8 @@ def _leaks(release: Release) -> str:
 def _line(row: LeakRow, answered: dict[str, str], bold: bool) -> str:
     mark = "**" if bold else ""
     verdict = "leaks, waived" if row.leaks and row.attack in answered else "leaks" if row.leaks else "no gain"
+    if row.value is None:
+        return f"| {row.attack} ({row.kind}) | {row.task} | {row.metric or '–'} | – | – | {mark}{verdict}{mark} |"
     reaches = f"{_number(row.value)} [{_number(row.low)}, {_number(row.high)}]"
     return (
         f"| {row.attack} ({row.kind}) | {row.task} | {row.metric} | {mark}{reaches}{mark} "

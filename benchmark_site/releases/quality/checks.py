@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from adversarial.text.normalise import canonical
@@ -81,6 +81,32 @@ def copied_into_labelled(items: Sequence[Item]) -> list[Item]:
 def found_copies(copies: Sequence[Item], items: Sequence[Item]) -> Row:
     """The row that says how many there were."""
     return _row("W4", "no hidden item stands in train or val as well (left out)", copies, items, severity="warn")
+
+
+def found_corrected(corrected: Sequence[Item], items: Sequence[Item]) -> Row:
+    """The row that says how many there were."""
+    title = "no hidden question was corrected after a release had published it (left out)"
+    return _row("W5", title, corrected, items, severity="warn")
+
+
+def hold_lent_texts(items: Sequence[Item], negatives: Sequence[Negative], carried: Collection[int]) -> list[Item]:
+    """New hidden questions with an option that one of the `carried` ones (public ids) was lent and has to keep.
+
+    Published together they would tell that the text is wrong in one of two places.
+    """
+    lent = {fold(row.item.options[row.option]) for row in negatives if row.item.public_id in carried}
+    return [
+        item
+        for item in items
+        if item.split == HIDDEN and item.published and item.public_id not in carried
+        and not lent.isdisjoint(map(fold, item.options))
+    ]  # fmt: skip
+
+
+def found_lent_texts(found: Sequence[Item], items: Sequence[Item]) -> Row:
+    """The row that says how many there were."""
+    title = "no new hidden question holds a text that a published one was lent (left out)"
+    return _row("W6", title, found, items, severity="warn")
 
 
 def _asked(item: Item) -> tuple[str, frozenset[str]]:

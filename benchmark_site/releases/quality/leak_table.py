@@ -22,6 +22,12 @@ METRIC_NAMES = {
 }
 
 
+FEWEST_FOR_FIGURES = 500
+"""Hidden items of a task below which a sealed release prints verdicts alone. Which of eighty attacks is the worst of
+its kind, what it reaches and which blind model comes next are some forty bits, by which anybody may choose among
+truths: of 16 hidden answers 13 were found so; of 500 they are a twentieth."""
+
+
 @dataclass(frozen=True)
 class LeakRow:
     """One attack at the metric on which it gains most; percent, None where the split is too small to say anything."""
@@ -46,16 +52,20 @@ def leak_rows(leaks: dict[str, Any]) -> list[LeakRow]:
     return [_row(row, exact=True) for row in worst.values()]
 
 
-def public_rows(leaks: dict[str, Any]) -> list[LeakRow]:
-    """What leaks, and else the worst attack of each kind on each task, rounded, by name.
+def public_rows(release: Release) -> list[LeakRow]:
+    """What leaks, and else one row for each kind on each task: the worst attack, rounded, or the verdict alone.
 
     No more of them, nor in the order of their exact values: a vote of a hundred attacks weighed by what each reaches
     answers better than any of them.
     """
     found: dict[tuple[str, str], dict[str, Any]] = {}
-    for row in leaks.get("rows", []):
+    for row in release.leaks.get("rows", []):
         found.setdefault((row["task"], row["attack"] if row["blocks"] else row["kind"]), row)
-    return sorted((_row(row, exact=False) for row in found.values()), key=lambda row: (row.task, row.kind, row.attack))
+    sealed = release.hidden == Release.Hidden.SEALED
+    rows = [
+        _verdict(row) if sealed and row["n"] < FEWEST_FOR_FIGURES else _row(row, exact=False) for row in found.values()
+    ]
+    return sorted(rows, key=lambda row: (row.task, row.kind, row.attack))
 
 
 def proofs(leaks: dict[str, Any]) -> dict[str, int]:
@@ -84,5 +94,21 @@ def _row(row: dict[str, Any], *, exact: bool) -> LeakRow:
         high=high,
         without=without,
         without_by=row["without_by"],
+        leaks=row["blocks"],
+    )
+
+
+def _verdict(row: dict[str, Any]) -> LeakRow:
+    """A leak by name, anything else by its kind."""
+    return LeakRow(
+        attack=row["attack"] if row["blocks"] else "all attacks of this kind",
+        kind=row["kind"],
+        task=row["task"],
+        metric="",
+        value=None,
+        low=None,
+        high=None,
+        without=None,
+        without_by="",
         leaks=row["blocks"],
     )

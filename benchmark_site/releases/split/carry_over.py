@@ -52,6 +52,17 @@ def carried(release: Release, questions: Sequence[Item]) -> Carried:
     return found
 
 
+def corrected(items: Sequence[Item]) -> list[Item]:
+    """Hidden questions that a frozen release has published otherwise.
+
+    Published again they would tell by comparison: what stands in both versions was written, what changed was right.
+    """
+    now = {item.public_id: item for item in items if item.kind == Item.Kind.QA and item.split == HIDDEN}
+    frozen = Item.objects.filter(release__state=Release.State.FROZEN, kind=Item.Kind.QA, split=HIDDEN, published=True)
+    changed = {item.public_id for item in frozen.filter(public_id__in=now) if not _same(item, now[item.public_id])}
+    return [now[public_id] for public_id in sorted(changed)]
+
+
 def _same(before: Item, now: Item) -> bool:
     return (before.text, before.options[before.answer_index or 0]) == (now.text, now.options[now.answer_index or 0])
 

@@ -11,8 +11,11 @@ from django.db import IntegrityError, transaction
 from django.test import Client
 from django.utils import timezone
 
-from benchmark_site.leaderboard.models import Evaluation, State, Submission, Team, Track
+from benchmark_site.leaderboard.api_errors import ApiError
+from benchmark_site.leaderboard.models import Evaluation, Membership, State, Submission, Team, Track
 from benchmark_site.leaderboard.scoring.score import rescore
+from benchmark_site.leaderboard.submissions.visibility import set_public
+from benchmark_site.leaderboard.teams.tokens import create_token
 from tests.leaderboard.conftest import ApiClient, add_scores, small_file
 
 pytestmark = pytest.mark.django_db
@@ -147,6 +150,24 @@ def test_the_same_predictions_with_a_blank_do_not_undo_the_hiding(
     assert api_client.send("PATCH", f"submissions/{answer['id']}", {"public": True})[0] == 409
     act("unhide")
     assert api_client.send("PATCH", f"submissions/{answer['id']}", {"public": True})[0] == 200
+
+
+def test_a_new_team_of_the_same_person_does_not_undo_the_hiding(
+    sent: Submission, act: Callable[..., str], member: Client, tmp_path: Path
+) -> None:
+    act("hide", REASON)
+    team = Team.objects.create(name="Another name")
+    membership = Membership.objects.create(team=team, user=User.objects.get(username="ada"))
+    other = ApiClient(create_token(membership))
+    again = small_file(tmp_path, name="again.json", text="{} ")
+    status, answer = other.post(sent.track, again, method="mine", public="true")
+    assert (status, answer["errors"][0]["code"]) == (409, "hidden")
+    # nor does a team that the person leaves after sending
+    answer = other.post(sent.track, again, method="mine")[1]
+    Membership.objects.create(team=team, user=User.objects.create_user("eve"))
+    membership.delete()
+    with pytest.raises(ApiError, match="the organiser hides"):
+        set_public(Submission.objects.get(pk=answer["id"]), True)
 
 
 @pytest.mark.parametrize("name", ["HERO Bench baselines", "hero bench BASELINES", "Hero-Bench  baselines!"])

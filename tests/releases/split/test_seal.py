@@ -123,14 +123,29 @@ def test_a_hidden_question_keeps_its_options_in_the_next_version(videos):
     assert not lent & set(new.values_list("source__public_id", flat=True))
 
 
-def test_a_question_whose_right_answer_was_corrected_is_matched_anew(videos):
-    first = built()
+def test_a_question_that_was_corrected_after_it_was_published_is_left_out(videos):
+    """Published anew, it would have one option with a twin in the other version: the right one."""
+    first = frozen_without_matching(create_release("demo", "1.0.0"))
     item = published_questions(first)[0]
     Question.objects.get(public_id=item.public_id).answers.filter(correct=True).update(text="a corrected answer")
-    second = built("1.0.1")
+    second = collected("1.0.1")
+    assert not second.items.filter(public_id=item.public_id, kind="qa").exists()
+    assert [row["first"] for row in second.quality if row["id"] == "W5"] == [[f"qa {item.public_id}"]]
+
+
+def test_a_new_question_that_holds_a_lent_text_is_left_out(videos):
+    """The one that was lent the text has to keep it, and the same text may not stand in another published option."""
+    built()
+    negative = Negative.objects.filter(item__split=HIDDEN).first()
+    lent = negative.item.options[negative.option]
+    place = Segment.objects.filter(clip__video=published_questions(Release.objects.get(slug="demo"))[-1].video).first()
+    late = Question.objects.create(public_id=7, segment=place, text="What is new here?")
+    for position, text in enumerate(("nothing at all", lent, "a late film", "an old hat")):
+        late.answers.create(position=position, text=text, correct=position == 0)
+    second = built("1.1.0")
     assert second.state == "frozen", second.reason
-    now = second.items.get(public_id=item.public_id, kind="qa")
-    assert now.options[now.answer_index] == "a corrected answer"
+    assert not second.items.get(public_id=7, kind="qa").published
+    assert [row["first"] for row in second.quality if row["id"] == "W6"] == [["qa 7"]]
 
 
 def published_questions(release: Release) -> list[Item]:
