@@ -39,8 +39,7 @@ def _evidence(one: Shown, other: Shown, kept: int) -> int:
     """0: nothing repeated; 1: a repeat that might be spoken; 2: one that only a scrolling screen makes."""
     if not kept:
         return 0
-    flash = min(one.end - one.start, other.end - other.start) <= FLASH_S
-    if flash or one.timed or other.timed or kept >= SPOKEN_TWICE:
+    if _is_flash(one, other) or one.timed or other.timed or kept >= SPOKEN_TWICE:
         return _SURE
     return 1 if kept > 1 or kept == len(one.words) else 0
 
@@ -54,7 +53,13 @@ def _join(shown: Sequence[Shown], words: bool) -> list[Shown]:
         fresh = other.words[kept:]
         if fresh:
             joined.append(replace(other, lines=(" ".join(fresh),)) if kept else other)
+        elif one.lines == other.lines and not _is_flash(one, other):  # a converter cut one sentence into several cues
+            joined[-1] = replace(joined[-1], end=max(joined[-1].end, other.end))
     return joined
+
+
+def _is_flash(one: Shown, other: Shown) -> bool:
+    return min(one.end - one.start, other.end - other.start) <= FLASH_S
 
 
 def _kept_lines(one: Shown, other: Shown) -> int:

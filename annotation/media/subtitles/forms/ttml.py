@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from xml.sax import SAXException
 from xml.sax.handler import ContentHandler
+from xml.sax.xmlreader import Locator
 
 from defusedxml import sax
 from defusedxml.common import DefusedXmlException
@@ -67,19 +68,21 @@ class _Reader(ContentHandler):
     def __init__(self, draft: Draft) -> None:
         super().__init__()
         self.draft, self.rates = draft, _Rates()
+        self.locator: Locator | None = None
         self.offsets: list[float] = [0.0]
         self.root = ""
         self.open: _Paragraph | None = None
+
+    def setDocumentLocator(self, locator: Locator) -> None:
+        self.locator = locator
 
     def startElement(self, name: str, attrs: Any) -> None:
         """Elements and attributes are known by their names without prefix."""
         kind = _local(name)
         attributes = {_local(key): value for key, value in attrs.items()}
-        where = f"line {self._locator.getLineNumber()}"
+        where = f"line {self.locator.getLineNumber()}" if self.locator is not None else ""
         if not self.root:
-            self.root, self.rates = kind, _Rates.of(attributes)
-            if kind != "tt":
-                raise SubtitleError(f"{where}: XML of the kind {kind[:40]!r}, expected TTML, whose root is tt")
+            self._begin_document(kind, attributes, where)
         begin = self.offsets[-1]
         if kind == "p" and self.open is None:
             self.open = _Paragraph(where, attributes, begin)
@@ -88,6 +91,11 @@ class _Reader(ContentHandler):
         elif kind in _TIMED and "begin" in attributes:
             begin += self._time(attributes["begin"], where)
         self.offsets.append(begin)
+
+    def _begin_document(self, kind: str, attributes: dict[str, str], where: str) -> None:
+        if kind != "tt":
+            raise SubtitleError(f"{where}: XML of the kind {kind[:40]!r}, expected TTML, whose root is tt")
+        self.root, self.rates = kind, _Rates.of(attributes)
 
     def characters(self, content: str) -> None:
         if self.open is not None and len(self.open.lines[-1]) < LONGEST_LINE:

@@ -85,6 +85,11 @@ def test_a_caption_that_grows_word_by_word_is_joined() -> None:
     assert [one.lines for one in join_rolling(shown)] == [("to",), ("the show",), ("of shows",)]
 
 
+def test_a_sentence_that_was_cut_into_cues_is_one_again() -> None:
+    shown = [Shown("", float(n), n + 1.0, ("one long sentence",)) for n in range(4)]
+    assert [(one.start, one.end) for one in join_rolling(shown)] == [(0.0, 4.0)]
+
+
 def test_what_people_say_twice_stays(tmp_path: Path) -> None:
     spoken = [
         (0, 1, "No."),
