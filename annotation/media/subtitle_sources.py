@@ -22,11 +22,15 @@ _OTHER = 2  # rank of a file in another language
 
 @dataclass(frozen=True)
 class Source:
-    """A file for the video of this id; `left_out` says why it is not to be read."""
+    """A file for the video of this id; `left_out` says why it is not to be read.
+
+    `guessed`: the id is only the file's name, so that a file which names its videos itself is believed instead.
+    """
 
     video: str
     path: Path
     left_out: str = ""
+    guessed: bool = False
 
 
 def beside(film: Path) -> Path | None:
@@ -84,7 +88,7 @@ def _chosen(video: str, paths: list[Path]) -> Iterator[Source]:
         elif place:
             yield Source(video, path, f"{ranked[0].name} is read")
         else:
-            yield Source(video, path)
+            yield Source(video, path, guessed=True)
 
 
 def _files(folder: Path) -> list[Path]:

@@ -43,7 +43,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             sources = list(_sources(options["source"], options["file"]))
-        except SubtitleError as error:
+        except (SubtitleError, OSError) as error:
             raise CommandError(str(error), returncode=2) from error
         counts: Counter[str] = Counter()
         for source in sources:
@@ -63,7 +63,7 @@ class Command(BaseCommand):
             for name, track in _tracks(source, options["encoding"]):
                 yield self._attach(name, source.path.name, _marked(track, options["asr"]), options["english_only"])
         except SubtitleError as error:
-            yield self._refused(source.video or source.path.name, error)
+            yield self._refused(source.video, error)
 
     def _attach(self, name: str, file: str, track: Track, english_only: bool) -> str:
         try:
@@ -102,7 +102,7 @@ def _sources(source: str, file: Path | None) -> list[Source]:
     if path.is_dir():
         found = in_folder(path)
     elif path.is_file():
-        found = in_table(path) if is_source_table(path) else [Source("", path)]
+        found = in_table(path) if is_source_table(path) else [Source(path.name.partition(".")[0], path, guessed=True)]
     else:
         raise SubtitleError(f"{source}: no such file or folder; for one video: import_subtitles VIDEO FILE")
     if not found:
@@ -111,12 +111,12 @@ def _sources(source: str, file: Path | None) -> list[Source]:
 
 
 def _tracks(source: Source, encoding: str) -> Iterator[tuple[str, Track]]:
-    """(id of a video, its sentences); a file that no video is named after may be a set's. Raises SubtitleError."""
-    if source.video and Video.objects.filter(public_id=source.video).exists():
+    """(id of a video, its sentences); a file named after no known video may be a set's. Raises SubtitleError."""
+    if not source.guessed or Video.objects.filter(public_id=source.video).exists():
         yield source.video, read_subtitles(source.path, video=source.video, encoding=encoding)
         return
     for name, track in read_collection(source.path, encoding=encoding):
-        yield name or source.video or source.path.name.partition(".")[0], track
+        yield name or source.video, track
 
 
 def _marked(track: Track, automatic: bool) -> Track:

@@ -114,6 +114,11 @@ def test_a_sets_own_file_names_its_videos(form: str, folder: Path) -> None:
     assert status == 1
     assert (said("first"), said("second")) == (["first"], ["second"])
     assert "stranger: refused: set.jsonl: no video has this id" in told
+    Subtitle.objects.all().delete()
+    assert run("second", path)[0] == 0
+    assert (said("first"), said("second")) == ([], ["second"])
+    status, told = run("ghost", path)
+    assert (status, "ghost: refused: set.jsonl: holds subtitles of 3 videos" in told) == (1, True)
 
 
 def test_howto100ms_table_of_one_video(folder: Path) -> None:
