@@ -31,6 +31,13 @@ class VideoAdmin(admin.ModelAdmin):
     readonly_fields = ["sha256", "duration", "fps", "width", "height", "state", "error"]
 
 
+@admin.register(models.SubtitleTrack)
+class SubtitleTrackAdmin(ReadOnly):
+    list_display = ["video", "name", "form", "automatic", "english_share", "imported_at"]
+    list_filter = ["automatic", "form"]
+    search_fields = ["video__public_id"]
+
+
 @admin.register(models.Worker)
 class WorkerAdmin(admin.ModelAdmin):
     list_display = ["worker_id", "environment", "group", "blocked"]

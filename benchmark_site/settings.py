@@ -8,6 +8,7 @@
 | MEDIA_ROOT | clips, features, releases, submissions | $BENCH_HOME/media |
 | X_ACCEL_PREFIX | nginx location (internal) of MEDIA_ROOT, where nginx serves the clips | none: the platform does |
 | SUBMISSION_MAX_BYTES | largest file of predictions taken | 1 GiB |
+| SUBTITLES_ENGLISH_ONLY | refuse films whose subtitles are not English, as the paper does | false |
 | MARKETPLACE_URL | public origin of the marketplace whose frames show our tasks | http://127.0.0.1:8001 |
 | MTURK_ENDPOINT_URL | where boto3 finds the crowd of environment `local` | $MARKETPLACE_URL/api |
 | MTURK_ACCESS_KEY, MTURK_SECRET | this requester's keys there | generated, where the services are embedded |
@@ -132,6 +133,8 @@ STORAGES = {
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20
 SUBMISSION_MAX_BYTES: int = env.int("SUBMISSION_MAX_BYTES", default=2**30)
+
+SUBTITLES_ENGLISH_ONLY: bool = env.bool("SUBTITLES_ENGLISH_ONLY", default=False)
 
 # Cookies: the marketplace may be served from another port of this host, and ports do not separate cookies.
 SESSION_COOKIE_NAME = "bench_session"

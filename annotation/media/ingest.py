@@ -16,9 +16,10 @@ from django.core.files import File
 from django.core.files.storage import default_storage
 from django.db import transaction
 
+from annotation.media.attach import attach, read_for_video, settle
 from annotation.media.cutting import ClipWriter
-from annotation.media.subtitles import SubtitleError, read_subtitles
-from annotation.models import Clip, Subtitle, Video
+from annotation.media.subtitles import SubtitleError
+from annotation.models import Clip, Video
 from annotation.models.footage import MAX_CLIP_S
 from annotation.task_names import INGEST_VIDEO
 from benchmark_site.jobs.enqueue import enqueue
@@ -47,21 +48,21 @@ def add_video(
 ) -> Video:
     """Store a file and queue its ingest; a video of this id that is known already is returned as it is.
 
-    Raises SubtitleError where the subtitle file cannot be read (then nothing is stored).
+    Single cues that cannot be used are listed with the video's subtitle track. Raises SubtitleError where nothing of
+    the subtitle file can be read (then nothing is stored).
     """
     known = Video.objects.filter(public_id=public_id).first()
     if known is not None:
         return known
-    sentences = read_subtitles(subtitles) if subtitles is not None else []
+    track = read_for_video(subtitles, video=public_id) if subtitles is not None else None
     with transaction.atomic():
         video = Video(public_id=public_id, title=title, source=source, licence=licence)
         video.full_clean()
         with path.open("rb") as handle:
             video.file.save(f"{public_id}{path.suffix.lower()}", File(handle), save=False)
         video.save()
-        Subtitle.objects.bulk_create(
-            Subtitle(video=video, start=round(start, 3), end=round(end, 3), text=text) for start, end, text in sentences
-        )
+        if track is not None and subtitles is not None:
+            attach(video, track, subtitles.name)
         enqueue(INGEST_VIDEO, video_id=video.pk)
     return video
 
@@ -169,6 +170,7 @@ def _store(video: Video, probe: Probe, windows: list[tuple[float, float]], made:
         locked.width, locked.height = probe.width, probe.height
         locked.state, locked.error = Video.State.READY, ""
         locked.save()
+        settle(locked)
 
 
 def _keep(path: Path, folder: str) -> str:

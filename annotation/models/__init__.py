@@ -4,6 +4,7 @@ from annotation.models.crowd import Assignment, Batch, GroupQualification, Hit, 
 from annotation.models.footage import Clip, Subtitle, Video
 from annotation.models.items import Answer, Query, Question, Segment
 from annotation.models.ledger import LedgerEntry
+from annotation.models.subtitle_track import SubtitleTrack
 
 __all__ = [
     "Answer",
@@ -18,6 +19,7 @@ __all__ = [
     "Receipt",
     "Segment",
     "Subtitle",
+    "SubtitleTrack",
     "Video",
     "Worker",
 ]

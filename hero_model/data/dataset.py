@@ -11,7 +11,7 @@ from hero_model.data.alignment import span_of_seconds
 from hero_model.data.examples import Query, Question, make_clip, warn_of_long_clips, word_ids
 from hero_model.data.feature_file import FeatureFile
 from hero_model.data.release import reading_release
-from hero_model.data.subtitles import read_subtitles
+from hero_model.data.subtitles import check_times, read_subtitles
 from hero_model.errors import InputError
 
 
@@ -40,6 +40,7 @@ class Corpus:
         if not self.durations:
             raise InputError(f"{release.root}: no clips in {', '.join(splits)}")
         subtitles = read_subtitles(release.root / SUBTITLES, spoken)
+        check_times(subtitles, self.durations, str(release.root / SUBTITLES))
         arrays = features.read(list(self.durations))
         warn_of_long_clips({name: len(array) for name, array in arrays.items()}, config)
         self.clips = {

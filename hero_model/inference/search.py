@@ -25,7 +25,7 @@ from hero_model.config import HeroConfig
 from hero_model.data.collate import question_batch_of
 from hero_model.data.examples import Clip, Question, make_clip, warn_of_long_clips, word_ids
 from hero_model.data.feature_file import FeatureFile, check_features
-from hero_model.data.subtitles import check_subtitle
+from hero_model.data.subtitles import check_subtitle, check_times
 from hero_model.errors import InputError
 from hero_model.inference.index import FrameIndex, encode_queries, index_clips
 from hero_model.inference.retrieval import find_moments
@@ -105,6 +105,8 @@ class HeroSearch:
         size = self.config.feature_size
         arrays = {name: check_features(given, size, f"video {name!r}") for name, given in video_features.items()}
         spoken = {name: subtitle_lines(given, f"video {name!r}") for name, given in subtitles.items()}
+        seconds = {name: len(array) * self.config.frame_interval for name, array in arrays.items()}
+        check_times(spoken, seconds, "subtitles")
         warn_of_long_clips({name: len(array) for name, array in arrays.items()}, self.config)
         clips = {
             name: make_clip(name, array, spoken.get(name, []), self.tokenizer, self.config)

@@ -7,8 +7,9 @@ from transformers import AutoModel, AutoTokenizer
 
 from evaluation.metrics.protocol import ROWS_KEPT
 from evaluation.metrics.ranked_lists import RankedLists
-from evaluation.release import MomentQueries, Release
+from evaluation.release import SUBTITLES, MomentQueries, Release
 from hero_model.checkpoints.text_encoder import minilm_folder
+from hero_model.data.subtitles import check_times
 
 TEXT_BATCH_SIZE = 64
 
@@ -19,8 +20,10 @@ class SubtitleRanker:
     def __init__(self, release: Release, queries: MomentQueries) -> None:
         subtitles = release.subtitles()
         videos = queries.videos
+        durations = dict(zip(videos.names, videos.durations.tolist(), strict=True))
+        check_times(subtitles, durations, str(release.root / SUBTITLES))
         rows: list[tuple[int, str, float, float]] = []
-        for place, (name, duration) in enumerate(zip(videos.names, videos.durations.tolist(), strict=True)):
+        for place, (name, duration) in enumerate(durations.items()):
             seen = [
                 (place, line.text, max(0.0, line.start), min(line.end, duration))
                 for line in subtitles.get(name, [])

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from annotation.models import Segment
+from annotation.media.attach import attach
+from annotation.media.subtitles import Cue, SubtitleError, Track
+from annotation.models import Segment, Subtitle, Video
 from benchmark_site.jobs.leases import acquire
 from benchmark_site.releases.models import Release
 from evaluation.release import Release as Reader
@@ -118,3 +120,14 @@ def test_a_mistake_on_the_command_line_ends_with_2_and_no_traceback(tmp_path):
     assert result.stderr.strip().endswith("there is no release demo 1.0.0; there are: none")
     assert "Traceback" not in result.stderr
     assert not (tmp_path / "copy").exists()
+
+
+def test_a_frozen_releases_videos_keep_their_subtitles(frozen):
+    """annotation knows no release: its own rule on collected work holds for each video of a frozen one."""
+    before = list(Subtitle.objects.values())
+    videos = Video.objects.filter(split__release=frozen)
+    for video in videos:
+        with pytest.raises(SubtitleError, match="stays as it is"):
+            attach(video, Track((Cue(0.0, 1.0, "other words"),)), "other.srt")
+    assert videos
+    assert list(Subtitle.objects.values()) == before
