@@ -81,6 +81,7 @@ TABLE: dict[str, Row] = {
     "clip": COLLECTED,
     "task": SIGNED,
     "clip-file": SIGNED,
+    "clip-still": SIGNED,
     # what is released
     "releases": PUBLIC,
     "release": FROZEN,

@@ -8,6 +8,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from django.conf import settings
 from django.core import signing
 from django.db import transaction
+from django.db.models import F
 from django.urls import reverse
 
 from annotation.crowd.client import Crowd
@@ -16,6 +17,7 @@ from annotation.crowd.enrolment import GROUP_NUMBER, group_qualification
 from annotation.models import Assignment, Batch, Clip, Hit, Segment, Video
 from annotation.models.crowd import Kind
 from annotation.review import ledger
+from annotation.review.text_rules import MIN_SEGMENT_S
 from annotation.task_names import CLOSE_BATCH, LAUNCH_BATCH
 from benchmark_site.jobs.enqueue import enqueue
 
@@ -39,6 +41,7 @@ def units(batch: Batch) -> list[Clip] | list[Segment]:
     """
     if batch.kind == Kind.SEGMENT:
         clips = Clip.objects.filter(video__state=Video.State.READY, imported=False, sealed=None).select_related("video")
+        clips = clips.filter(end__gte=F("start") + MIN_SEGMENT_S)  # in a shorter one every answer would be refused
         return sorted(clips, key=lambda clip: (clip.video.public_id, clip.start))
     segments = Segment.objects.filter(clip__imported=False, clip__sealed=None).select_related("clip__video")
     return sorted(segments, key=lambda row: (row.clip.video.public_id, row.clip.start, row.start, row.end))

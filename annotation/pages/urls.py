@@ -16,5 +16,6 @@ urlpatterns = [
     path("assignments/<int:pk>/decide/", views.decide, name="assignment-decide"),
     path("clips/<int:pk>/", views.ClipDetail.as_view(), name="clip"),
     path("media/clip/<str:token>.mp4", clip_file, name="clip-file"),
+    path("media/clip/<str:token>.jpg", clip_file, name="clip-still"),
     path("task/<str:unit>/", TaskPage.as_view(), name="task"),
 ]

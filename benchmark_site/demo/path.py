@@ -22,7 +22,7 @@ from rich.progress import Progress
 
 from annotation.crowd import collect, enrolment, launch
 from annotation.crowd.client import CrowdError
-from annotation.media.ingest import add_video
+from annotation.media.videos import add_video
 from annotation.models import Assignment, Batch, Hit, Video, Worker
 from annotation.models.crowd import Environment, Kind
 from benchmark_site.demo import operator

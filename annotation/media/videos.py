@@ -1,0 +1,118 @@
+"""Films in the platform's storage: taken in once, under their hash; cancelled and tried again by people.
+
+Loads no decoder, so the web process may use it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.files import File
+from django.core.files.storage import default_storage
+from django.db import IntegrityError, transaction
+
+from annotation.models import Subtitle, Video
+from annotation.task_names import INGEST_VIDEO
+from benchmark_site.jobs.enqueue import enqueue
+
+LONGEST_SUFFIX = 8
+
+
+class VideoRefused(ValueError):
+    """The film is not taken in, or not cancelled or tried again; the message says why."""
+
+
+def add_video(
+    path: Path,
+    *,
+    public_id: str,
+    title: str = "",
+    source: str = "",
+    licence: str = "",
+    language: str = "",
+    subtitles: Path | None = None,
+) -> Video:
+    """Store a film and queue its ingest; one whose content is known already is returned as it is, under its own id.
+
+    Raises VideoRefused, and SubtitleError where the subtitle file cannot be read; then nothing is stored.
+    """
+    digest = sha256(path)
+    known = _known(public_id, digest)
+    if known is not None:
+        return known
+    if path.stat().st_size > settings.INGEST_MAX_BYTES:
+        raise VideoRefused(f"{path.name} is larger than {settings.INGEST_MAX_BYTES / 2**30:g} GiB (INGEST_MAX_BYTES)")
+    sentences = _sentences(subtitles)
+    video = Video(
+        public_id=public_id, title=title, source=source, licence=licence, language=language, sha256=digest
+    )  # fmt: skip
+    try:
+        video.full_clean()
+        with transaction.atomic():
+            video.file.name = put(path, f"videos/{public_id}-{digest[:8]}{path.suffix.lower()[:LONGEST_SUFFIX]}")
+            video.save()
+            Subtitle.objects.bulk_create(Subtitle(video=video, start=a, end=b, text=text) for a, b, text in sentences)
+            enqueue(INGEST_VIDEO, video_id=video.pk)
+    except ValidationError as error:
+        raise VideoRefused("; ".join(f"{field}: {' '.join(told)}" for field, told in error.message_dict.items())) from error
+    except IntegrityError:  # somebody else has just brought the same film, or one of the same id
+        known = _known(public_id, digest)
+        if known is None:
+            raise
+        return known
+    return video
+
+
+def cancel(pk: int, who: str) -> None:
+    """Stop an ingest that waits or runs. Raises VideoRefused where there is none."""
+    waiting = Video.objects.filter(Video.unfinished(), pk=pk)
+    if not waiting.update(state=Video.State.FAILED, error=f"cancelled by {who}", claimed_by=""):
+        raise VideoRefused("its ingest is over")
+
+
+def retry(pk: int) -> None:
+    """Ingest a failed film again. Raises VideoRefused where it has not failed."""
+    failed = Video.objects.filter(pk=pk, state=Video.State.FAILED).exclude(file="")
+    with transaction.atomic():
+        if not failed.update(state=Video.State.WAITING, error="", notes="", claimed_by="", attempt=0, progress=0.0):
+            raise VideoRefused("only a film whose ingest has failed is tried again")
+        enqueue(INGEST_VIDEO, video_id=pk)
+
+
+def put(path: Path, name: str) -> str:
+    """Store a file whole under this name; one of the same size that is there already is taken for it."""
+    if default_storage.exists(name):
+        if default_storage.size(name) == path.stat().st_size:
+            return name
+        default_storage.delete(name)  # a worker died while it wrote this one
+    with path.open("rb") as handle:
+        return default_storage.save(name, File(handle))
+
+
+def put_by_content(path: Path, folder: str) -> str:
+    """Store a file under the hash of its content, once; return its name in storage."""
+    return put(path, f"{folder}/{sha256(path)}{path.suffix}")
+
+
+def sha256(path: Path) -> str:
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def _known(public_id: str, digest: str) -> Video | None:
+    """The video of this content. Raises VideoRefused where another one has the id."""
+    found = Video.objects.filter(sha256=digest).first() or Video.objects.filter(public_id=public_id).first()
+    if found is not None and found.sha256 != digest:
+        raise VideoRefused(f"the id “{public_id}” is taken by another film")
+    return found
+
+
+def _sentences(subtitles: Path | None) -> list[tuple[float, float, str]]:
+    if subtitles is None:
+        return []
+    from annotation.media.subtitles import read_subtitles  # loads the decoders' library
+
+    return [(round(start, 3), round(end, 3), text) for start, end, text in read_subtitles(subtitles)]
