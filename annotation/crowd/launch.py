@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from django.conf import settings
 from django.core import signing
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.urls import reverse
 
 from annotation.crowd.client import Crowd
@@ -40,11 +40,15 @@ def units(batch: Batch) -> list[Clip] | list[Segment]:
     Not about clips that a sealed release hides: workers would be shown where its moments are.
     """
     if batch.kind == Kind.SEGMENT:
-        clips = Clip.objects.filter(video__state=Video.State.READY, imported=False, sealed=None).select_related("video")
-        clips = clips.filter(end__gte=F("start") + MIN_SEGMENT_S)  # in a shorter one every answer would be refused
-        return sorted(clips, key=lambda clip: (clip.video.public_id, clip.start))
+        return sorted(askable_clips(), key=lambda clip: (clip.video.public_id, clip.start))
     segments = Segment.objects.filter(clip__imported=False, clip__sealed=None).select_related("clip__video")
     return sorted(segments, key=lambda row: (row.clip.video.public_id, row.clip.start, row.start, row.end))
+
+
+def askable_clips() -> QuerySet[Clip]:
+    """Clips that a segment batch may ask about; in one shorter than a segment every answer would be refused."""
+    ready = Clip.objects.filter(video__state=Video.State.READY, imported=False, sealed=None)
+    return ready.filter(end__gte=F("start") + MIN_SEGMENT_S).select_related("video")
 
 
 def request_launch(batch_id: int) -> None:

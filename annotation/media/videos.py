@@ -14,6 +14,7 @@ from django.core.files import File
 from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
 
+from annotation.media.import_list import Wanted
 from annotation.models import Subtitle, Video
 from annotation.task_names import INGEST_VIDEO
 from benchmark_site.jobs.enqueue import enqueue
@@ -25,30 +26,27 @@ class VideoRefused(ValueError):
     """The film is not taken in, or not cancelled or tried again; the message says why."""
 
 
-def add_video(
-    path: Path,
-    *,
-    public_id: str,
-    title: str = "",
-    source: str = "",
-    licence: str = "",
-    language: str = "",
-    subtitles: Path | None = None,
-) -> Video:
-    """Store a film and queue its ingest; one whose content is known already is returned as it is, under its own id.
+def take(film: Wanted, *, source: str = "", licence: str = "", language: str = "") -> tuple[Video, bool]:
+    """Store a film and queue its ingest: (video, True). One whose content is known stays as it is: (video, False).
 
-    Raises VideoRefused, and SubtitleError where the subtitle file cannot be read; then nothing is stored.
+    `source`, `licence` and `language` count where the film itself does not say. Raises VideoRefused, and SubtitleError
+    where the subtitle file cannot be read; then nothing is stored.
     """
-    digest = sha256(path)
+    path, public_id, digest = film.file, film.public_id, sha256(film.file)
     known = _known(public_id, digest)
     if known is not None:
-        return known
+        return known, False
     if path.stat().st_size > settings.INGEST_MAX_BYTES:
         raise VideoRefused(f"{path.name} is larger than {settings.INGEST_MAX_BYTES / 2**30:g} GiB (INGEST_MAX_BYTES)")
-    sentences = _sentences(subtitles)
+    sentences = _sentences(film.subtitles)
     video = Video(
-        public_id=public_id, title=title, source=source, licence=licence, language=language, sha256=digest
-    )  # fmt: skip
+        public_id=public_id,
+        title=film.title,
+        source=film.source or source,
+        licence=film.licence or licence,
+        language=film.language or language,
+        sha256=digest,
+    )
     try:
         video.full_clean()
         with transaction.atomic():
@@ -57,13 +55,15 @@ def add_video(
             Subtitle.objects.bulk_create(Subtitle(video=video, start=a, end=b, text=text) for a, b, text in sentences)
             enqueue(INGEST_VIDEO, video_id=video.pk)
     except ValidationError as error:
-        raise VideoRefused("; ".join(f"{field}: {' '.join(told)}" for field, told in error.message_dict.items())) from error
+        raise VideoRefused(
+            "; ".join(f"{field}: {' '.join(told)}" for field, told in error.message_dict.items())
+        ) from error
     except IntegrityError:  # somebody else has just brought the same film, or one of the same id
         known = _known(public_id, digest)
         if known is None:
             raise
-        return known
-    return video
+        return known, False
+    return video, True
 
 
 def cancel(pk: int, who: str) -> None:

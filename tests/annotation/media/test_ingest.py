@@ -12,9 +12,10 @@ from safetensors import safe_open
 from annotation.crowd.launch import units
 from annotation.media import ingest as ingesting
 from annotation.media import videos
+from annotation.media.import_list import Wanted
 from annotation.media.ingest import ingest
 from annotation.media.subtitles import SubtitleError, read_subtitles
-from annotation.media.videos import VideoRefused, add_video
+from annotation.media.videos import VideoRefused, take
 from annotation.models import Batch, Clip, Video
 from benchmark_site.jobs import leases
 from tests.annotation.media.normal_form.films import Recipe, make_film, read_stamp
@@ -23,6 +24,10 @@ from tests.annotation.media.normal_form.test_make import NORMAL, spoil
 pytestmark = pytest.mark.django_db
 
 VTT = "WEBVTT\n\n00:01.000 --> 00:02.500\nLook, <b>a ball</b> &amp; a box\n\n00:03.000 --> 00:04.000\nIt rolls\n"
+
+
+def add_video(path: Path, *, public_id: str, **about: Any) -> Video:
+    return take(Wanted(path, public_id, **about))[0]
 
 
 def ingested(path: Path, public_id: str = "film", **about: Any) -> Video:
