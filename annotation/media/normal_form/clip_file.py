@@ -18,10 +18,11 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 
 from annotation.media.normal_form.sound import RATE, Samples
-from annotation.media.normal_form.streams import SLACK_S, Film
+from annotation.media.normal_form.streams import SLACK_S, Film, open_film
 
 KEY_FRAME_S = 1.0
 AAC_FRAME = 1024
+COLOURS = ("color_primaries", "color_trc", "colorspace", "color_range")
 _FASTSTART = {"movflags": "faststart"}
 
 
@@ -37,6 +38,9 @@ class PictureWriter:
         self._stream.width, self._stream.height, self._stream.pix_fmt = film.width, film.height, "yuv420p"
 
     def add(self, picture: VideoFrame) -> None:
+        if self.count == 0:  # else a browser guesses by the size which colours are meant
+            for tag in COLOURS:
+                setattr(self._stream.codec_context, tag, getattr(picture, tag))
         picture.pts, picture.time_base = self.count, 1 / self._rate
         self._container.mux(self._stream.encode(picture))
         self.count += 1
@@ -48,7 +52,7 @@ class PictureWriter:
 
 def copy_with_sound(pictures: Path, out: Path, samples: Samples | None, layout: str = "stereo") -> None:
     """The pictures of a file, packet for packet, and beside them the samples, or nothing, as sound."""
-    with av.open(str(pictures)) as source, av.open(str(out), "w", format="mp4", options=_FASTSTART) as target:
+    with open_film(pictures) as source, av.open(str(out), "w", format="mp4", options=_FASTSTART) as target:
         shown = source.streams.video[0]
         streams = [(source.demux(shown), target.add_stream_from_template(shown))]
         if samples is not None:
@@ -77,7 +81,7 @@ def _encode(stream: av.audio.stream.AudioStream, samples: Samples, layout: str) 
 
 def is_normal(film: Film) -> bool:
     """Whether the file as it is has the normal form (that it decodes without a fault is for the decoder to say)."""
-    with av.open(str(film.path)) as container:
+    with open_film(film.path) as container:
         stream = container.streams[film.picture]
         context = stream.codec_context
         looks = (

@@ -9,8 +9,9 @@ import av
 from av.error import FFmpegError
 from av.filter import Graph
 from av.video.frame import PictureType, VideoFrame
+from av.video.reformatter import ColorRange
 
-from annotation.media.normal_form.streams import LONGEST_STILL_S, Film
+from annotation.media.normal_form.streams import LONGEST_STILL_S, Film, open_film
 
 BRIDGED_S = 0.5  # a fault this short is bridged by the last good picture; at a longer one the film ends
 BACKWARDS_S = 1.0  # time that runs back by more than this is a fault of the time stamps
@@ -49,7 +50,7 @@ class Pictures:
     def _decode(self) -> Generator[tuple[float, VideoFrame]]:
         """Good frames in order of time, as (second, frame)."""
         last, length, damaged = None, float(1 / self._film.rate), False
-        with av.open(str(self._film.path)) as container, closing(self._packets(container)) as packets:
+        with open_film(self._film.path) as container, closing(self._packets(container)) as packets:
             for frames in packets:
                 damaged |= frames is None
                 for frame in frames or []:
@@ -132,7 +133,11 @@ class Upright:
     def _turn(self, frame: VideoFrame) -> VideoFrame:
         turn = round(frame.rotation / 90) * 90 % 360
         width, height = self._size if turn % 180 == 0 else self._size[::-1]
-        picture = frame.reformat(width=width, height=height, format="yuv420p", threads=1)
+        full = (
+            frame.color_range == ColorRange.JPEG
+        )  # as cameras and MJPEG have it; the form has the range of television
+        ranges = {"src_color_range": ColorRange.JPEG, "dst_color_range": ColorRange.MPEG} if full else {}
+        picture = frame.reformat(width=width, height=height, format="yuv420p", threads=1, **ranges)
         if turn:
             graph = self._graph(turn, picture)
             graph.vpush(picture)

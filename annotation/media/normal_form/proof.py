@@ -16,6 +16,7 @@ from av.error import FFmpegError
 from numpy.typing import NDArray
 
 from annotation.media.normal_form.sound import RATE, Samples
+from annotation.media.normal_form.streams import open_film
 
 LOOKS = 8  # pictures compared in a clip
 GRID = 16
@@ -34,7 +35,7 @@ def prove(file: Path, rate: Fraction, count: int, kept: NDArray[np.uint8], inter
     `kept` is uint8 [N, size, size, 3], one for each `interval_s` seconds. Raises NotProven.
     """
     try:
-        with av.open(str(file)) as clip:
+        with open_film(file) as clip:
             _prove_times(clip, rate, count)
             for index in np.unique(np.linspace(0, len(kept) - 1, LOOKS).round().astype(int)):
                 number = nearest(rate, count, (index + 0.5) * interval_s)
@@ -52,7 +53,7 @@ def prove_sound(file: Path, seconds: float, samples: Samples | None) -> None:
     Raises NotProven.
     """
     try:
-        with av.open(str(file)) as clip:
+        with open_film(file) as clip:
             if samples is None:
                 if clip.streams.audio:
                     raise NotProven("the clip sounds, the film is silent")

@@ -110,10 +110,15 @@ class Film:
     only_these: bool
 
 
+def open_film(path: Path) -> InputContainer:
+    """The film's container, whatever bytes stand in its texts. Raises FFmpegError."""
+    return av.open(str(path), metadata_errors="replace")
+
+
 def measure(path: Path, tallest: int) -> Film:
     """Read all packets of the film; `tallest` is the number of lines it is scaled down to. Raises FilmError."""
     try:
-        with av.open(str(path)) as container:
+        with open_film(path) as container:
             tallies = _tally(container)
             picture = _best_picture(container, tallies, path)
             sound = _best_sound(container, tallies)
@@ -125,6 +130,8 @@ def measure(path: Path, tallest: int) -> Film:
 def _tally(container: InputContainer) -> dict[int, Tally]:
     wanted = [*container.streams.video, *container.streams.audio]
     tallies = {stream.index: Tally(stream.time_base or Fraction(1, 1000)) for stream in wanted}
+    if not wanted:
+        return tallies
     try:
         for packet in container.demux(wanted):
             tallies[packet.stream_index].add(packet)
@@ -233,7 +240,7 @@ def upright_size(stream: VideoStream, rotation: int, tallest: int) -> tuple[int,
 
 def _rotation(path: Path, index: int) -> int:
     """Degrees, counter-clockwise, by which a player turns the picture: only a decoded frame tells. Raises FilmError."""
-    with av.open(str(path)) as container:
+    with open_film(path) as container:
         for packet in container.demux(container.streams[index]):
             try:
                 frames = packet.decode()
