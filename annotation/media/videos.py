@@ -38,7 +38,6 @@ def take(film: Wanted, *, source: str = "", licence: str = "", language: str = "
         return known, False
     if path.stat().st_size > settings.INGEST_MAX_BYTES:
         raise VideoRefused(f"{path.name} is larger than {settings.INGEST_MAX_BYTES / 2**30:g} GiB (INGEST_MAX_BYTES)")
-    sentences = _sentences(film.subtitles)
     video = Video(
         public_id=public_id,
         title=film.title,
@@ -48,16 +47,7 @@ def take(film: Wanted, *, source: str = "", licence: str = "", language: str = "
         sha256=digest,
     )
     try:
-        video.full_clean()
-        with transaction.atomic():
-            video.file.name = put(path, f"videos/{public_id}-{digest[:8]}{path.suffix.lower()[:LONGEST_SUFFIX]}")
-            video.save()
-            Subtitle.objects.bulk_create(Subtitle(video=video, start=a, end=b, text=text) for a, b, text in sentences)
-            enqueue(INGEST_VIDEO, video_id=video.pk)
-    except ValidationError as error:
-        raise VideoRefused(
-            "; ".join(f"{field}: {' '.join(told)}" for field, told in error.message_dict.items())
-        ) from error
+        _save(video, path, _sentences(film.subtitles))
     except IntegrityError:  # somebody else has just brought the same film, or one of the same id
         known = _known(public_id, digest)
         if known is None:
@@ -110,9 +100,28 @@ def _known(public_id: str, digest: str) -> Video | None:
     return found
 
 
+def _save(video: Video, path: Path, sentences: list[tuple[float, float, str]]) -> None:
+    """File, rows and message together. Raises VideoRefused, IntegrityError."""
+    try:
+        video.full_clean()
+    except ValidationError as error:
+        told = (f"{field}: {' '.join(words)}" for field, words in error.message_dict.items())
+        raise VideoRefused("; ".join(told)) from error
+    name = f"videos/{video.public_id}-{(video.sha256 or '')[:8]}{path.suffix.lower()[:LONGEST_SUFFIX]}"
+    with transaction.atomic():
+        video.file.name = put(path, name)
+        video.save()
+        Subtitle.objects.bulk_create(Subtitle(video=video, start=a, end=b, text=text) for a, b, text in sentences)
+        enqueue(INGEST_VIDEO, video_id=video.pk)
+
+
 def _sentences(subtitles: Path | None) -> list[tuple[float, float, str]]:
     if subtitles is None:
         return []
     from annotation.media.subtitles import read_subtitles  # loads the decoders' library
 
-    return [(round(start, 3), round(end, 3), text) for start, end, text in read_subtitles(subtitles)]
+    sentences = [(round(start, 3), round(end, 3), text) for start, end, text in read_subtitles(subtitles)]
+    for start, end, text in sentences:
+        if not 0 <= start < end:
+            raise VideoRefused(f"{subtitles.name}: “{text[:40]}” is said from {start} to {end} s")
+    return sentences

@@ -16,6 +16,7 @@ import av
 import numpy as np
 from av.packet import Packet
 from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 
 from annotation.media.normal_form.sound import RATE, Samples
 from annotation.media.normal_form.streams import SLACK_S, Film, open_film
@@ -83,6 +84,7 @@ def is_normal(film: Film) -> bool:
     """Whether the file as it is has the normal form (that it decodes without a fault is for the decoder to say)."""
     with open_film(film.path) as container:
         stream = container.streams[film.picture]
+        assert isinstance(stream, VideoStream)
         context = stream.codec_context
         looks = (
             context.name == "h264"
@@ -95,7 +97,7 @@ def is_normal(film: Film) -> bool:
             sound = container.streams[film.sound].codec_context
             looks = looks and sound.name == "aac" and sound.channels <= 2
             looks = looks and film.sound_end < film.picture_end + 5 * SLACK_S
-        rate_fits = bool(stream.average_rate) and abs(float(film.rate / stream.average_rate) - 1) < 1e-3
+        rate_fits = abs(float((stream.average_rate or 0) / film.rate) - 1) < 1e-3
     timed = film.constant and rate_fits and abs(film.origin) < 1e-3
     seekable = film.longest_without_key <= KEY_FRAME_S + float(1 / film.rate) / 2
     return looks and timed and seekable and film.only_these and index_is_in_front(film.path)

@@ -16,6 +16,7 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from av.packet import Packet
 from av.stream import Disposition, Stream
+from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 REORDERED = 32  # packets within which decoding order and time order may differ
@@ -168,14 +169,8 @@ def _film(
     tallies: dict[int, Tally],
     tallest: int,
 ) -> Film:
-    tally = tallies[picture.index]
-    first = tally.seconds(tally.first or 0)
-    origin, sound_end = first, 0.0
-    if sound is not None:
-        heard = tallies[sound.index]
-        starts = heard.seconds(heard.first or 0)
-        origin = starts if starts < first - SLACK_S else first
-        sound_end = heard.seconds(heard.end) - origin
+    tally, heard = tallies[picture.index], None if sound is None else tallies[sound.index]
+    origin = _origin(tally, heard)
     rate = base_rate(picture, tally)
     rotation = _rotation(path, picture.index)
     width, height = upright_size(picture, rotation, tallest)
@@ -185,7 +180,7 @@ def _film(
         sound=None if sound is None else sound.index,
         origin=origin,
         picture_end=max(tally.seconds(tally.end), tally.seconds(tally.last) + float(1 / rate)) - origin,
-        sound_end=sound_end,
+        sound_end=0.0 if heard is None else heard.seconds(heard.end) - origin,
         seconds=tally.moving() + float(1 / rate),
         rate=rate,
         width=width,
@@ -196,6 +191,13 @@ def _film(
         promised=None if container.duration is None else container.duration / av.time_base,
         only_these=len(container.streams) == 1 + (sound is not None),
     )
+
+
+def _origin(seen: Tally, heard: Tally | None) -> float:
+    """Second 0 of the film on the clock of its container."""
+    first = seen.seconds(seen.first or 0)
+    starts = first if heard is None else heard.seconds(heard.first or 0)
+    return starts if SLACK_S < first - starts < LONGEST_STILL_S else first
 
 
 def base_rate(stream: VideoStream, tally: Tally) -> Fraction:
@@ -247,5 +249,6 @@ def _rotation(path: Path, index: int) -> int:
             except FFmpegError:
                 continue
             for frame in frames:
+                assert isinstance(frame, VideoFrame)
                 return round(frame.rotation / 90) * 90 % 360
     raise FilmError(f"{path.name}: no picture of it can be decoded")

@@ -9,6 +9,7 @@ from django.db.models.functions import Now
 from django.test import Client
 from safetensors import safe_open
 
+from annotation import tasks
 from annotation.crowd.launch import units
 from annotation.media import ingest as ingesting
 from annotation.media import videos
@@ -260,3 +261,25 @@ def test_a_broken_subtitle_file_stores_nothing(make_video_file: Callable[..., Pa
     with pytest.raises(SubtitleError, match=r"broken\.vtt"):
         add_video(make_video_file(), public_id="film", subtitles=broken)
     assert not Video.objects.exists()
+
+
+def test_a_cue_that_ends_before_it_begins_is_refused_by_name_and_leaves_no_file(
+    make_video_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    srt = tmp_path / "film.srt"
+    srt.write_text("1\n00:00:05,000 --> 00:00:02,000\nBackwards\n\n")
+    with pytest.raises((SubtitleError, VideoRefused), match=r"film\.srt"):
+        add_video(make_video_file(), public_id="film", subtitles=srt)
+    assert not Video.objects.exists()
+    assert not (Path(live.MEDIA_ROOT) / "videos").exists()
+
+
+def test_the_sweep_wakes_a_few_of_those_that_wait_and_none_that_is_worked_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind a long film each minute added a message for each film that waits."""
+    woken: list[int] = []
+    monkeypatch.setattr(tasks.ingest_video, "delay", lambda video_id: woken.append(video_id))
+    films = [Video.objects.create(public_id=f"f{n}", file=f"videos/{n}.mp4") for n in range(8)]
+    Video.objects.filter(pk=films[0].pk).update(claimed_by="w", heartbeat=Now())
+    Video.objects.create(public_id="only-a-name")
+    tasks.sweep()
+    assert woken == [film.pk for film in films[1 : 1 + tasks.INGESTS_A_SWEEP]]
