@@ -28,7 +28,8 @@ class VideoAdmin(admin.ModelAdmin):
     list_display = ["public_id", "title", "duration", "state", "licence"]
     list_filter = ["state"]
     search_fields = ["public_id", "title"]
-    readonly_fields = ["sha256", "duration", "fps", "width", "height", "state", "error"]
+    readonly_fields = ["sha256", "duration", "fps", "width", "height", "state", "error", "notes", "progress"]
+    exclude = ["claimed_by", "heartbeat", "attempt"]
 
 
 @admin.register(models.SubtitleTrack)

@@ -8,7 +8,9 @@ from django.db import InterfaceError, OperationalError
 from annotation.crowd import collect, decisions, enrolment, launch
 from annotation.crowd.client import CrowdError
 from annotation.models import Assignment, Batch, Video
+from benchmark_site.jobs.leases import available
 
+INGESTS_A_SWEEP = 4  # behind a long film thousands may wait, each of which has its message already
 RETRY = {
     "autoretry_for": (OperationalError, InterfaceError, *CrowdError),
     "retry_backoff": True,
@@ -19,7 +21,7 @@ RETRY = {
 
 @shared_task(**RETRY)
 def ingest_video(video_id: int) -> None:
-    """Measure a video, cut it, extract features."""
+    """Measure a video, cut it, extract features; whatever stops it is written on the video."""
     from annotation.media import ingest  # decodes video and loads torch: workers only
 
     ingest.ingest(video_id)
@@ -61,8 +63,8 @@ def collect_batch(batch_id: int, every_hit: bool = False) -> None:
 @shared_task
 def sweep() -> None:
     """Wake whatever waits: a lost message costs a minute, never a row."""
-    for video in Video.objects.filter(state=Video.State.WAITING).exclude(file=""):
-        ingest_video.delay(video_id=video.pk)
+    for pk in available(Video).order_by("pk").values_list("pk", flat=True)[:INGESTS_A_SWEEP]:
+        ingest_video.delay(video_id=pk)
     for batch in Batch.objects.filter(state=Batch.State.LAUNCHING):
         launch_batch.delay(batch_id=batch.pk)
     for batch in Batch.objects.filter(state=Batch.State.OPEN):

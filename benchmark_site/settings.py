@@ -9,6 +9,11 @@
 | X_ACCEL_PREFIX | nginx location (internal) of MEDIA_ROOT, where nginx serves the clips | none: the platform does |
 | SUBMISSION_MAX_BYTES | largest file of predictions taken | 1 GiB |
 | SUBTITLES_ENGLISH_ONLY | refuse films whose subtitles are not English, as the paper does | false |
+| INGEST_TALLEST | lines to which clips are scaled down | 720 |
+| INGEST_MAX_MINUTES | longest film taken | 240 |
+| INGEST_MAX_BYTES | largest film taken | 16 GiB |
+| INGEST_BYTES_PER_MINUTE | largest film taken, for a minute of it (64 MiB are free) | 1 GiB |
+| INGEST_CPU_S_PER_MINUTE | seconds of CPU for a minute of film (60 are free) | 300 |
 | MARKETPLACE_URL | public origin of the marketplace whose frames show our tasks | http://127.0.0.1:8001 |
 | MTURK_ENDPOINT_URL | where boto3 finds the crowd of environment `local` | $MARKETPLACE_URL/api |
 | MTURK_ACCESS_KEY, MTURK_SECRET | this requester's keys there | generated, where the services are embedded |
@@ -133,6 +138,11 @@ STORAGES = {
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20
 SUBMISSION_MAX_BYTES: int = env.int("SUBMISSION_MAX_BYTES", default=2**30)
+INGEST_TALLEST: int = env.int("INGEST_TALLEST", default=720)
+INGEST_MAX_MINUTES: int = env.int("INGEST_MAX_MINUTES", default=240)
+INGEST_MAX_BYTES: int = env.int("INGEST_MAX_BYTES", default=2**34)
+INGEST_BYTES_PER_MINUTE: int = env.int("INGEST_BYTES_PER_MINUTE", default=2**30)
+INGEST_CPU_S_PER_MINUTE: int = env.int("INGEST_CPU_S_PER_MINUTE", default=300)
 
 SUBTITLES_ENGLISH_ONLY: bool = env.bool("SUBTITLES_ENGLISH_ONLY", default=False)
 
@@ -177,6 +187,7 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {
+    "annotation.tasks.ingest_video": {"queue": "ingest"},
     "benchmark_site.releases.tasks.build": {"queue": "match"},
     "benchmark_site.releases.tasks.match_fold": {"queue": "match"},
     "benchmark_site.leaderboard.tasks.score": {"queue": "score"},

@@ -8,6 +8,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from django.conf import settings
 from django.core import signing
 from django.db import transaction
+from django.db.models import F, QuerySet
 from django.urls import reverse
 
 from annotation.crowd.client import Crowd
@@ -16,6 +17,7 @@ from annotation.crowd.enrolment import GROUP_NUMBER, group_qualification
 from annotation.models import Assignment, Batch, Clip, Hit, Segment, Video
 from annotation.models.crowd import Kind
 from annotation.review import ledger
+from annotation.review.text_rules import MIN_SEGMENT_S
 from annotation.task_names import CLOSE_BATCH, LAUNCH_BATCH
 from benchmark_site.jobs.enqueue import enqueue
 
@@ -38,10 +40,15 @@ def units(batch: Batch) -> list[Clip] | list[Segment]:
     Not about clips that a sealed release hides: workers would be shown where its moments are.
     """
     if batch.kind == Kind.SEGMENT:
-        clips = Clip.objects.filter(video__state=Video.State.READY, imported=False, sealed=None).select_related("video")
-        return sorted(clips, key=lambda clip: (clip.video.public_id, clip.start))
+        return sorted(askable_clips(), key=lambda clip: (clip.video.public_id, clip.start))
     segments = Segment.objects.filter(clip__imported=False, clip__sealed=None).select_related("clip__video")
     return sorted(segments, key=lambda row: (row.clip.video.public_id, row.clip.start, row.start, row.end))
+
+
+def askable_clips() -> QuerySet[Clip]:
+    """Clips that a segment batch may ask about; in one shorter than a segment every answer would be refused."""
+    ready = Clip.objects.filter(video__state=Video.State.READY, imported=False, sealed=None)
+    return ready.filter(end__gte=F("start") + MIN_SEGMENT_S).select_related("video")
 
 
 def request_launch(batch_id: int) -> None:

@@ -1,14 +1,19 @@
-"""Serving clip files: signed addresses that end, and the byte ranges without which a browser cannot seek."""
+"""Serving clip files: signed addresses that end, and the byte ranges without which a browser cannot seek.
+
+An address names one file of the clip: who has that of the silent one cannot make that of the one with sound from it.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from enum import StrEnum
 from typing import IO
 
 from django.conf import settings
 from django.core import signing
+from django.db.models.fields.files import FieldFile
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.urls import reverse
 
@@ -20,39 +25,59 @@ CHUNK = 64 * 1024
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)$")
 
 
-def clip_url(clip: Clip) -> str:
-    """An address of the clip's file that works for a day."""
-    return reverse("clip-file", args=[signing.dumps(clip.pk, salt=SALT)])
+class Part(StrEnum):
+    """The files of a clip that a browser may be given."""
+
+    FILE = "file"
+    SILENT = "silent"  # without the narration: no track of sound is in it
+    POSTER = "poster"
+    STRIP = "strip"
+
+
+TYPES = {Part.FILE: "video/mp4", Part.SILENT: "video/mp4", Part.POSTER: "image/jpeg", Part.STRIP: "image/jpeg"}
+
+
+def clip_url(clip: Clip, part: Part = Part.FILE) -> str:
+    """An address of one of the clip's files that works for a day."""
+    token = signing.dumps([clip.pk, part], salt=SALT)
+    return reverse("clip-still" if part in {Part.POSTER, Part.STRIP} else "clip-file", args=[token])
 
 
 def clip_file(request: HttpRequest, token: str) -> HttpResponseBase:
-    """The clip, whole (200) or the range asked for (206)."""
-    try:
-        pk = signing.loads(token, salt=SALT, max_age=LIFETIME)
-    except signing.BadSignature as error:
-        raise Http404("this address of a clip is over or not ours") from error
-    clip = Clip.objects.filter(pk=pk).exclude(file="").first()
-    if clip is None:
-        raise Http404("no such clip")
+    """A file of a clip, whole (200) or the range asked for (206)."""
+    stored, kind = _find(token)
     if settings.X_ACCEL_PREFIX:  # nginx reads the file, and knows ranges by itself
         return HttpResponse(
-            headers={"X-Accel-Redirect": f"{settings.X_ACCEL_PREFIX}/{clip.file.name}", "Content-Type": "video/mp4"}
+            headers={"X-Accel-Redirect": f"{settings.X_ACCEL_PREFIX}/{stored.name}", "Content-Type": kind}
         )
-    handle, size = clip.file.open("rb").file, clip.file.size
+    handle, size = stored.open("rb").file, stored.size
     wanted = _RANGE.match(request.headers.get("Range", ""))
     response: HttpResponseBase
     if wanted is None or wanted.groups() == ("", ""):
-        response = FileResponse(handle, content_type="video/mp4")
+        response = FileResponse(handle, content_type=kind)
     else:
         first, last = _bounds(wanted.group(1), wanted.group(2), size)
         if first > last:
             return HttpResponse(status=416, headers={"Content-Range": f"bytes */{size}"})
-        response = StreamingHttpResponse(_read(handle, first, last - first + 1), status=206, content_type="video/mp4")
+        response = StreamingHttpResponse(_read(handle, first, last - first + 1), status=206, content_type=kind)
         response["Content-Range"] = f"bytes {first}-{last}/{size}"
         response["Content-Length"] = str(last - first + 1)
     response["Accept-Ranges"] = "bytes"
     response["Cache-Control"] = "private, max-age=86400"
     return response
+
+
+def _find(token: str) -> tuple[FieldFile, str]:
+    """The file that the token names, and its type. Raises Http404."""
+    try:
+        pk, part = signing.loads(token, salt=SALT, max_age=LIFETIME)
+    except (signing.BadSignature, TypeError) as error:
+        raise Http404("this address of a clip is over or not ours") from error
+    clip = Clip.objects.filter(pk=pk).first()
+    stored = getattr(clip, Part(part), None)
+    if not stored:
+        raise Http404("no such file of a clip")
+    return stored, TYPES[Part(part)]
 
 
 def _bounds(first: str, last: str, size: int) -> tuple[int, int]:

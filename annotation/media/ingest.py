@@ -1,191 +1,202 @@
-"""Ingest: a video file is decoded once and becomes measured clips with frame features.
+"""Ingest: a film becomes proven clips with frame features. Loads torch, so workers and commands use it, no page.
 
-Decodes video and loads torch, so this module belongs to workers and commands, never to the web process.
+Decoding and cutting happen in a child process with limits (`normal_form`), so that no film can stop a worker. Whatever
+goes wrong ends as a reason on the video; only a lost database, a lost machine or a killed worker is tried again.
 """
 
 from __future__ import annotations
 
-import hashlib
-import tempfile
-from dataclasses import dataclass
+import json
+import logging
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-import av
-from django.core.files import File
-from django.core.files.storage import default_storage
-from django.db import transaction
+import msgspec
+import numpy as np
+from django.conf import settings
+from django.db import InterfaceError, OperationalError
 
-from annotation.media.attach import attach, read_for_video, settle
-from annotation.media.cutting import ClipWriter
-from annotation.media.subtitles import SubtitleError
+from annotation.media.attach import settle
+from annotation.media.normal_form.make import FEATURE_INTERVAL_S, Made, MadeClip
+from annotation.media.videos import put_by_content, sha256
 from annotation.models import Clip, Video
-from annotation.models.footage import MAX_CLIP_S
 from annotation.task_names import INGEST_VIDEO
+from benchmark_site.jobs import child_process
 from benchmark_site.jobs.enqueue import enqueue
+from benchmark_site.jobs.leases import MAX_ATTEMPTS, LeaseLost, acquire, heartbeat, locked, still_leased
 from evaluation.release.features import save_features
 from hero_model.features.frame_encoder import FrameEncoder
-from hero_model.features.video import FrameSampler, VideoError, decode
 
-FEATURE_INTERVAL_S = 1.5  # paper, section 4.3: one frame per 1.5 s
-SHORTEST_CLIP_S = 2.0
-PLAYABLE = {("mov,mp4,m4a,3gp,3g2,mj2", "h264"), ("matroska,webm", "vp8"), ("matroska,webm", "vp9")}
-
-
-@dataclass(frozen=True)
-class Probe:
-    """What a container says of itself. `duration` in seconds."""
-
-    duration: float
-    fps: float
-    width: int
-    height: int
-    playable: bool
+FREE_CPU_S, FREE_WALL_S = 60, 120  # for any film, beside what its minutes allow
+FREE_BYTES = 64 * 2**20
+MEMORY_BYTES = 4 * 2**30
+CUTTING = 0.8  # share of the work that the child process does
+logger = logging.getLogger(__name__)
 
 
-def add_video(
-    path: Path, *, public_id: str, title: str = "", source: str = "", licence: str = "", subtitles: Path | None = None
-) -> Video:
-    """Store a file and queue its ingest; a video of this id that is known already is returned as it is.
+class IngestError(Exception):
+    """The video cannot be ingested; the message says why."""
 
-    Single cues that cannot be used are listed with the video's subtitle track. Raises SubtitleError where nothing of
-    the subtitle file can be read (then nothing is stored).
-    """
-    known = Video.objects.filter(public_id=public_id).first()
-    if known is not None:
-        return known
-    track = read_for_video(subtitles, video=public_id) if subtitles is not None else None
-    with transaction.atomic():
-        video = Video(public_id=public_id, title=title, source=source, licence=licence)
-        video.full_clean()
-        with path.open("rb") as handle:
-            video.file.save(f"{public_id}{path.suffix.lower()}", File(handle), save=False)
-        video.save()
-        if track is not None and subtitles is not None:
-            attach(video, track, subtitles.name)
-        enqueue(INGEST_VIDEO, video_id=video.pk)
-    return video
+
+class WorkerKilled(Exception):
+    """The child was killed from outside: the machine's fault, perhaps, and worth another try."""
 
 
 def ingest(video_id: int) -> None:
-    """Measure, cut and describe one waiting video. A repeat after a crash starts it afresh and leaves no double."""
-    video = Video.objects.get(pk=video_id)
-    if video.state != Video.State.WAITING:
+    """Ingest one video that waits, to its end; does nothing where another worker has it or it has ended."""
+    lease = acquire(Video, video_id)
+    if lease is None:
         return
-    path = Path(video.file.path)
     try:
-        probe = probe_video(path)
-        windows = clip_windows(probe.duration)
-        with tempfile.TemporaryDirectory() as scratch:
-            cut = len(windows) > 1 or not probe.playable
-            made = _one_pass(path, probe, windows, Path(scratch), cut)
-            _store(video, probe, windows, made if cut else [(path, made[0][1])])
-    except (VideoError, OSError) as error:
-        Video.objects.filter(pk=video_id).update(state=Video.State.FAILED, error=str(error))
+        with _scratch(lease) as folder:
+            made = _make(lease, folder)
+            _store(lease, made, _features(lease, made, folder))
+    except LeaseLost:  # cancelled or taken over: that word counts
+        return
+    except (OperationalError, InterfaceError):  # the database is away: Celery and the sweeper come back to it
+        raise
+    except WorkerKilled as error:
+        _again(lease, str(error))
+    except Exception as error:  # noqa: BLE001  whatever a film does to us is said on the film, and is its end
+        if not isinstance(error, IngestError):
+            logger.error("video %s: %s: %s", lease.public_id, type(error).__name__, error)
+        _fail(lease, str(error) or type(error).__name__)
 
 
-def probe_video(path: Path) -> Probe:
-    """Read the header. Raises VideoError where there is no video stream, rate or size."""
+@contextmanager
+def _scratch(lease: Video) -> Iterator[Path]:
+    """A folder of this attempt; what killed attempts left goes with it."""
+    root = Path(settings.MEDIA_ROOT) / "scratch"
+    for left in root.glob(f"{lease.pk}-*"):
+        shutil.rmtree(left, ignore_errors=True)
+    folder = root / f"{lease.pk}-{lease.attempt}"
+    folder.mkdir(parents=True)
     try:
-        with av.open(str(path)) as container:
-            stream = next(iter(container.streams.video), None)
-            if stream is None or not stream.average_rate or not stream.width or container.duration is None:
-                raise VideoError(f"{path.name}: no video stream with a rate, a size and a duration")
-            pixels = stream.codec_context.pix_fmt
-            return Probe(
-                duration=round(container.duration / av.time_base, 3),
-                fps=float(stream.average_rate),
-                width=stream.width,
-                height=stream.height,
-                playable=(container.format.name, stream.codec_context.name) in PLAYABLE and pixels == "yuv420p",
-            )
-    except av.FFmpegError as error:
-        raise VideoError(f"{path.name}: cannot be opened as video: {error.strerror}") from error
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-def clip_windows(duration: float) -> list[tuple[float, float]]:
-    """Windows of at most 60 s, each starting at a multiple of 60 (paper, section 4.2); a tail under 2 s is left out."""
-    starts = range(0, max(1, -(-int(duration * 1000) // 60_000)) * 60, 60)
-    windows = [(float(start), min(float(start) + MAX_CLIP_S, duration)) for start in starts]
-    return [w for w in windows if w[1] - w[0] >= SHORTEST_CLIP_S] or windows[:1]
+def _make(lease: Video, folder: Path) -> Made:
+    """Have the child cut the film. Raises IngestError, WorkerKilled, LeaseLost."""
+    watch = _Watch(lease, folder / "progress.json")
+    log = folder / "log.txt"
+    try:
+        ended = child_process.run(_command(lease, folder), log, alive=watch.alive, limits=_limits())
+    except LeaseLost:
+        if not watch.too_slow:
+            raise
+        raise IngestError("decoding and cutting took too long and was stopped") from None
+    refused, made = folder / "refused.txt", folder / "made.json"
+    if ended.status == 0 and refused.exists():
+        raise IngestError(refused.read_text())
+    if ended.status == 0 and made.exists():
+        return msgspec.json.decode(made.read_bytes(), type=Made)
+    reason = ended.reason("decoding and cutting")
+    if ended.status == -signal.SIGKILL:
+        raise WorkerKilled(reason)
+    logger.error("video %s: %s: %s", lease.public_id, reason, ended.log.strip().rsplit("\n", 1)[-1])
+    raise IngestError(reason)
 
 
-def _one_pass(
-    path: Path, probe: Probe, windows: list[tuple[float, float]], scratch: Path, cut: bool
-) -> list[tuple[Path, Path]]:
-    """(clip file, feature file) of each window from one decoding of the video; no clip files where not `cut`."""
-    made: list[tuple[Path, Path]] = []
-    remaining = list(windows)
-    sampler: FrameSampler | None = None
-    writer: ClipWriter | None = None
-
-    def finish() -> None:
-        if sampler is None:
-            return
-        if writer is not None:
-            writer.close()
-        features = scratch / f"{len(made)}.safetensors"
-        encoder = _encoder()
-        vectors = {"features": encoder.encode(sampler.frames())}
-        save_features(features, vectors, model=encoder.name, interval_s=FEATURE_INTERVAL_S)
-        made.append((scratch / f"{len(made)}.mp4", features))
-
-    end = -1.0
-    for time, frame in decode(path):
-        if time >= end and remaining:
-            finish()
-            start, end = remaining.pop(0)
-            sampler = FrameSampler(FEATURE_INTERVAL_S)
-            if cut:
-                out = scratch / f"{len(made)}.mp4"
-                writer = ClipWriter(path, out, start, end, probe.fps, probe.width, probe.height)
-        if time < end and sampler is not None:
-            sampler.offer(time - start, frame)
-            if writer is not None:
-                writer.offer(time, frame)
-    finish()
-    if len(made) < len(windows):
-        raise VideoError(f"{path.name}: its header promises {probe.duration:g} s, its frames end before")
-    return made
+def _command(lease: Video, folder: Path) -> list[str]:
+    return [
+        sys.executable, "-m", "annotation.media.normal_form", lease.file.path, str(folder),
+        "--tallest", str(settings.INGEST_TALLEST), "--longest-s", str(60 * settings.INGEST_MAX_MINUTES),
+        "--cpu-s", str(FREE_CPU_S), "--cpu-s-per-minute", str(settings.INGEST_CPU_S_PER_MINUTE),
+        "--bytes", str(FREE_BYTES), "--bytes-per-minute", str(settings.INGEST_BYTES_PER_MINUTE),
+    ]  # fmt: skip
 
 
-def _store(video: Video, probe: Probe, windows: list[tuple[float, float]], made: list[tuple[Path, Path]]) -> None:
-    """Put clips and features into storage under names of their content, then the rows, in one transaction."""
-    with Path(video.file.path).open("rb") as handle:
-        digest = hashlib.file_digest(handle, "sha256").hexdigest()
-    twin = Video.objects.filter(sha256=digest).exclude(pk=video.pk).first()
+def _limits() -> child_process.Limits:
+    """For the longest film; the child draws the limit of CPU time in once it has measured its own."""
+    cpu_s = FREE_CPU_S + settings.INGEST_CPU_S_PER_MINUTE * settings.INGEST_MAX_MINUTES
+    return child_process.Limits(memory_bytes=MEMORY_BYTES, cpu_s=cpu_s, file_bytes=2**30, open_files=128)
+
+
+class _Watch:
+    """Reads how far the child is, tells the row, and notices when it takes too long for the film's length."""
+
+    def __init__(self, lease: Video, file: Path) -> None:
+        self.too_slow = False
+        self._lease, self._file = lease, file
+        self._started = time.monotonic()
+
+    def alive(self) -> bool:
+        done, total = self._read()
+        allowed = FREE_WALL_S + 2 * settings.INGEST_CPU_S_PER_MINUTE * (total or 60 * settings.INGEST_MAX_MINUTES) / 60
+        self.too_slow = time.monotonic() - self._started > allowed
+        share = min(done / total, 1.0) if total else 0.0
+        return heartbeat(self._lease, progress=CUTTING * share) and not self.too_slow
+
+    def _read(self) -> tuple[float, float]:
+        if not self._file.exists():
+            return 0.0, 0.0
+        told = json.loads(self._file.read_text())
+        return told["done"], told["total"]
+
+
+def _features(lease: Video, made: Made, folder: Path) -> list[Path]:
+    """A feature file for each clip. Raises LeaseLost."""
+    files, encoder = [], _encoder()
+    for number, clip in enumerate(made.clips):
+        if not heartbeat(lease, progress=CUTTING + (1 - CUTTING) * number / len(made.clips)):
+            raise LeaseLost(f"{lease} is no longer ours")
+        files.append(folder / f"{number}.safetensors")
+        vectors = {"features": encoder.encode(np.load(clip.frames))}
+        save_features(files[-1], vectors, model=encoder.name, interval_s=FEATURE_INTERVAL_S)
+    return files
+
+
+def _store(lease: Video, made: Made, features: list[Path]) -> None:
+    """Files under names of their content, then the rows, in one transaction. Raises IngestError, LeaseLost."""
+    digest = lease.sha256 or sha256(Path(lease.file.path))
+    twin = Video.objects.filter(sha256=digest).exclude(pk=lease.pk).first()
     if twin is not None:
-        raise VideoError(f"the same file as the video “{twin.public_id}”")
-    with transaction.atomic():
-        locked = Video.objects.select_for_update().get(pk=video.pk)
-        if locked.state != Video.State.WAITING:
-            return
-        for (start, end), (clip_path, feature_path) in zip(windows, made, strict=True):
-            clip = Clip(video=video, start=start, end=end)
-            clip.file.name = _keep(clip_path, "clips")
-            clip.features.name = _keep(feature_path, "features")
-            clip.features_sha256 = Path(clip.features.name).stem
+        raise IngestError(f"the same file as the video “{twin.public_id}”")
+    clips = [_kept(lease, clip, path) for clip, path in zip(made.clips, features, strict=True)]
+    with locked(lease) as video:
+        for clip in clips:
             clip.save()
-        locked.sha256, locked.duration, locked.fps = digest, probe.duration, probe.fps
-        locked.width, locked.height = probe.width, probe.height
-        locked.state, locked.error = Video.State.READY, ""
-        locked.save()
-        settle(locked)
+        video.sha256, video.duration, video.fps = digest, round(made.seconds, 3), made.rate
+        video.width, video.height = made.width, made.height
+        video.state, video.error, video.notes = Video.State.READY, "", "\n".join(made.notes)
+        video.progress = 1.0
+        video.save()
+        settle(video)
 
 
-def _keep(path: Path, folder: str) -> str:
-    """Store a file under the hash of its content, once; return its name in storage."""
-    with path.open("rb") as handle:
-        name = f"{folder}/{hashlib.file_digest(handle, 'sha256').hexdigest()}{path.suffix}"
-        if not default_storage.exists(name):
-            handle.seek(0)
-            default_storage.save(name, File(handle))
-    return name
+def _kept(video: Video, made: MadeClip, features: Path) -> Clip:
+    """The row of a clip, not saved, whose files are stored. Raises LeaseLost."""
+    if not heartbeat(video):
+        raise LeaseLost(f"{video} is no longer ours")
+    clip = Clip(video=video, start=made.start, end=made.end)
+    clip.file.name = put_by_content(Path(made.file), "clips")
+    clip.silent.name = put_by_content(Path(made.silent), "clips")
+    clip.poster.name = put_by_content(Path(made.poster), "stills")
+    clip.strip.name = put_by_content(Path(made.strip), "stills")
+    clip.features.name = put_by_content(features, "features")
+    clip.features_sha256 = Path(clip.features.name).stem
+    return clip
+
+
+def _fail(lease: Video, reason: str) -> None:
+    still_leased(lease).update(state=Video.State.FAILED, error=reason.replace("\0", "�"), claimed_by="")
+
+
+def _again(lease: Video, reason: str) -> None:
+    if lease.attempt >= MAX_ATTEMPTS:
+        _fail(lease, f"{reason}, {lease.attempt} times")
+    elif still_leased(lease).update(claimed_by="", progress=0.0):
+        enqueue(INGEST_VIDEO, video_id=lease.pk)
 
 
 @cache
 def _encoder() -> FrameEncoder:
     return FrameEncoder()
-
-
-__all__ = ["Probe", "SubtitleError", "add_video", "clip_windows", "ingest", "probe_video"]

@@ -6,11 +6,16 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q
 
+from benchmark_site.jobs.leases import MAX_ATTEMPTS, Leased
+
 MAX_CLIP_S = 60.0
 
 
-class Video(models.Model):
-    """A video file, or a video known only by the name that imported annotations give it (then without a file)."""
+class Video(Leased):
+    """A video file, or a video known only by the name that imported annotations give it (then without a file).
+
+    One worker at a time ingests it; a retry by a person starts counting attempts anew.
+    """
 
     class State(models.TextChoices):
         WAITING = "waiting", "waiting to be ingested"
@@ -26,6 +31,12 @@ class Video(models.Model):
     title = models.CharField(max_length=200, blank=True)
     source = models.CharField(max_length=500, blank=True, help_text="where it comes from")
     licence = models.CharField(max_length=200, blank=True)
+    language = models.CharField(
+        max_length=35,
+        blank=True,
+        validators=[RegexValidator(r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$", "a language tag such as en or pt-BR")],
+        help_text="what is spoken, as a language tag: en, pt-BR",
+    )
     file = models.FileField(upload_to="videos/", blank=True)
     sha256 = models.CharField(max_length=64, unique=True, null=True, blank=True)
     duration = models.FloatField(null=True, blank=True, help_text="seconds")
@@ -33,7 +44,9 @@ class Video(models.Model):
     width = models.PositiveIntegerField(null=True, blank=True)
     height = models.PositiveIntegerField(null=True, blank=True)
     state = models.CharField(max_length=8, choices=State, default=State.WAITING)
-    error = models.TextField(blank=True)
+    error = models.TextField(blank=True, help_text="why it is not ready")
+    notes = models.TextField(blank=True, help_text="what was wrong with the file, and how it was taken all the same")
+    progress = models.FloatField(default=0.0, help_text="share of the ingest that is done")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -44,10 +57,20 @@ class Video(models.Model):
                 name="video_ready_is_measured",
                 violation_error_message="a ready video with a file has its hash and duration",
             ),
+            models.CheckConstraint(condition=~Q(state="failed") | ~Q(error=""), name="video_failed_has_reason"),
+            models.CheckConstraint(condition=Q(progress__gte=0, progress__lte=1), name="video_progress_is_a_share"),
         ]
 
     def __str__(self) -> str:
         return self.title or self.public_id
+
+    @staticmethod
+    def unfinished() -> Q:
+        return Q(state="waiting") & ~Q(file="")
+
+    def give_up(self) -> None:
+        self.state, self.error = self.State.FAILED, f"its worker died {MAX_ATTEMPTS} times, the last one without a word"
+        self.save(update_fields=["state", "error"])
 
 
 class Clip(models.Model):
@@ -58,6 +81,9 @@ class Clip(models.Model):
     end = models.FloatField()
     imported = models.BooleanField(default=False, help_text="kept at the length its source gave it")
     file = models.FileField(upload_to="clips/", blank=True)
+    silent = models.FileField(upload_to="clips/", blank=True, help_text="the file without its sound")
+    poster = models.FileField(upload_to="stills/", blank=True)
+    strip = models.FileField(upload_to="stills/", blank=True, help_text="a thumbnail of every third second")
     features = models.FileField(upload_to="features/", blank=True, help_text="safetensors: features [frames, dim]")
     features_sha256 = models.CharField(max_length=64, blank=True)
 

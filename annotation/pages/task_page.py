@@ -25,7 +25,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from annotation.crowd.client import TIME_ON_TASK
 from annotation.crowd.launch import UNIT_SALT, WORDING
-from annotation.media.clip_files import clip_url
+from annotation.media.clip_files import Part, clip_url
 from annotation.models import Batch, Hit, Receipt
 from annotation.models.crowd import Kind
 from annotation.review.answer_forms import ANSWER_FORMS, AnswerForm
@@ -108,7 +108,9 @@ class TaskPage(View):
         context = {
             "hit": hit,
             "clip": clip,
-            "clip_url": clip_url(clip),
+            # Without narration the file itself is silent: what a page only mutes, a worker unmutes.
+            "clip_url": clip_url(clip, Part.SILENT if hit.narration_hidden else Part.FILE),
+            "poster_url": clip_url(clip, Part.POSTER) if clip.poster else "",
             "subtitles": [] if hit.narration_hidden else clip.subtitles(),
             "form": form,
             "token": token,

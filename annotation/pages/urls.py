@@ -3,7 +3,7 @@
 from django.urls import path
 
 from annotation.media.clip_files import clip_file
-from annotation.pages import views
+from annotation.pages import footage, views
 from annotation.pages.task_page import TaskPage
 
 urlpatterns = [
@@ -14,7 +14,13 @@ urlpatterns = [
     path("batches/<int:pk>/close/", views.close, name="batch-close"),
     path("batches/<int:pk>/review/", views.BatchReview.as_view(), name="batch-review"),
     path("assignments/<int:pk>/decide/", views.decide, name="assignment-decide"),
+    path("videos/", footage.VideoList.as_view(), name="videos"),
+    path("videos/upload/", footage.upload, name="video-upload"),
+    path("videos/<int:pk>/cancel/", footage.cancel, name="video-cancel"),
+    path("videos/<int:pk>/retry/", footage.retry, name="video-retry"),
+    path("clips/", footage.ClipList.as_view(), name="clips"),
     path("clips/<int:pk>/", views.ClipDetail.as_view(), name="clip"),
     path("media/clip/<str:token>.mp4", clip_file, name="clip-file"),
+    path("media/clip/<str:token>.jpg", clip_file, name="clip-still"),
     path("task/<str:unit>/", TaskPage.as_view(), name="task"),
 ]

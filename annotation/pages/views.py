@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 from django.views.generic import CreateView, DetailView, ListView
 
 from annotation.crowd.launch import LaunchError, request_close, request_launch, units
-from annotation.media.clip_files import clip_url
+from annotation.media.clip_files import Part, clip_url
 from annotation.models import Assignment, Batch, Clip, Hit
 from annotation.pages.forms import BatchForm
 from annotation.review import ledger, verdicts
@@ -113,7 +113,12 @@ class BatchReview(ListView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context = super().get_context_data(batch=get_object_or_404(Batch, pk=self.kwargs["pk"]), **kwargs)
         context["rows"] = [
-            {"assignment": row, "clip_url": clip_url(row.hit.shown_clip)} for row in context["object_list"]
+            {
+                "assignment": row,
+                "clip_url": clip_url(row.hit.shown_clip),
+                "poster": clip_url(row.hit.shown_clip, Part.POSTER) if row.hit.shown_clip.poster else "",
+            }
+            for row in context["object_list"]
         ]
         return context
 
@@ -143,4 +148,7 @@ class ClipDetail(DetailView):
         return Clip.objects.select_related("video").prefetch_related("segments__queries", "segments__questions")
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(clip_url=clip_url(self.object), subtitles=self.object.subtitles(), **kwargs)
+        stills = {part.value: clip_url(self.object, part) for part in (Part.POSTER, Part.STRIP) if self.object.poster}
+        return super().get_context_data(
+            clip_url=clip_url(self.object), stills=stills, subtitles=self.object.subtitles(), **kwargs
+        )

@@ -22,11 +22,12 @@ from rich.progress import Progress
 
 from annotation.crowd import collect, enrolment, launch
 from annotation.crowd.client import CrowdError
-from annotation.media.ingest import add_video
+from annotation.media.import_list import Wanted
+from annotation.media.videos import take
 from annotation.models import Assignment, Batch, Hit, Video, Worker
 from annotation.models.crowd import Environment, Kind
 from benchmark_site.demo import operator
-from benchmark_site.demo.world.films import Film, fetch_films
+from benchmark_site.demo.world.films import fetch_films
 from benchmark_site.demo.world.generate import render_world
 from benchmark_site.demo.world.script import Script, read_script
 from benchmark_site.leaderboard.models import Evaluation, State, TrainingRun
@@ -73,18 +74,16 @@ def footage(plan: Plan, progress: Progress, say: Callable[[str], None]) -> list[
         render_world(world, plan.clips, plan.seed, lambda done, total: update(done, total))
     scripts = [read_script(world / "script.json")]
     for clip in scripts[0].clips:
-        add_video(
-            world / clip.file,
-            public_id=clip.name,
-            title=clip.name,
+        subtitles = world / f"{clip.name}.vtt" if clip.subtitles else None
+        take(
+            Wanted(world / clip.file, clip.name, clip.name, subtitles=subtitles),
             source="procedural world",
             licence="Apache-2.0",
-            subtitles=world / f"{clip.name}.vtt" if clip.subtitles else None,
         )
     if plan.films:
         films = fetch_films(plan.folder / "films", say)
         for film in films:
-            _add_film(film)
+            take(Wanted(film.path, film.name, film.title, film.source, film.licence))
         scripts.append(read_script(plan.folder / "films" / "script.json"))
     total = Video.objects.exclude(file="").count()
     _wait(progress, "decode, cut, extract features", lambda: (_ingested(), total), patience_s=600)
@@ -140,16 +139,6 @@ def train_and_score(plan: Plan, release: Release, progress: Progress) -> None:
         return ours.filter(state=State.DONE).count(), ours.count()
 
     _wait(progress, "score submissions", scored, patience_s=600)
-
-
-def _add_film(film: Film) -> None:
-    add_video(
-        film.path,
-        public_id=film.name,
-        title=film.title,
-        source=film.source,
-        licence=film.licence,
-    )
 
 
 def _ingested() -> int:

@@ -197,7 +197,7 @@ def site_programs() -> list[Program]:
     gunicorn = [python, "-m", "gunicorn", "--workers", "1", "--threads", "4", "--timeout", "120", "--keep-alive", "75"]
     gunicorn += ["--no-control-socket"]
     celery = [python, "-m", "celery", "-A", "benchmark_site.celery"]
-    # Training has a worker of its own, so that it never blocks scoring.
+    # Footage and training have workers of their own, so that a long film or run delays nobody else.
     return [
         Program("web", [*gunicorn, "--bind", f"127.0.0.1:{port}", "benchmark_site.wsgi"]),
         Program(
@@ -210,6 +210,7 @@ def site_programs() -> list[Program]:
             "worker",
             [*celery, "worker", "-n", "worker@%h", "-Q", "default,score,match", "-c", "2", "--loglevel", "INFO"],
         ),
+        Program("ingest", [*celery, "worker", "-n", "ingest@%h", "-Q", "ingest", "-c", "2", "--loglevel", "INFO"]),
         Program("trainer", [*celery, "worker", "-n", "trainer@%h", "-Q", "train", "-c", "1", "--loglevel", "INFO"]),
         Program("beat", [*celery, "beat", "--loglevel", "WARNING", "--pidfile="]),
     ]

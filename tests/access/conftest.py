@@ -19,7 +19,7 @@ from django.test import Client
 from django.utils import timezone
 
 from annotation.crowd.launch import external_question
-from annotation.media.clip_files import clip_url
+from annotation.media.clip_files import Part, clip_url
 from annotation.models import Assignment, Batch, Clip, Hit, Query, Segment, Worker
 from annotation.models.crowd import Kind
 from benchmark_site.access import May, Role
@@ -127,6 +127,7 @@ def _crowd_doors(query: Query) -> list[ApiClient]:
     """An open batch with an answer that waits, and a draft; all about a clip of train."""
     clip = query.segment.clip
     clip.file.save("x.mp4", ContentFile(b"film"))
+    clip.poster.save("x.jpg", ContentFile(b"still"))
     order: Callable[..., Batch] = lambda name, **fields: Batch.objects.create(  # noqa: E731
         name=name, kind=Kind.QUERY, reward=Decimal("0.12"), budget=Decimal("1000"), **fields
     )
@@ -150,7 +151,13 @@ def _crowd_doors(query: Query) -> list[ApiClient]:
         ApiClient("batch-review", f"/batches/{batch.pk}/review/"),
         ApiClient("assignment-decide", f"/assignments/{answer.pk}/decide/", method="POST"),
         *(ApiClient("clip", f"/clips/{pk}/") for pk in Clip.objects.values_list("pk", flat=True)),
+        ApiClient("clips", "/clips/"),
+        ApiClient("videos", "/videos/"),
+        ApiClient("video-upload", "/videos/upload/", method="POST"),
+        ApiClient("video-cancel", f"/videos/{clip.video_id}/cancel/", method="POST"),
+        ApiClient("video-retry", f"/videos/{clip.video_id}/retry/", method="POST"),
         ApiClient("clip-file", clip_url(clip), signed),
+        ApiClient("clip-still", clip_url(clip, Part.POSTER), signed),
         ApiClient("clip-file", "/media/clip/1:a:b.mp4"),
         ApiClient("task", urlsplit(fromstring(external_question(hit)).findtext("{*}ExternalURL") or "").path, signed),
         ApiClient("task", "/task/1:a:b/"),

@@ -33,7 +33,7 @@ def ours(compose: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def test_the_services_of_the_design_are_there(compose: dict[str, Any]) -> None:
     services = compose["services"]
-    assert {"web", "worker", "trainer", "beat", "marketplace", "clock", "nginx"} <= set(services)
+    assert {"web", "worker", "ingest", "trainer", "beat", "marketplace", "clock", "nginx"} <= set(services)
     assert services["postgres"]["image"] == "postgres:18"
     assert services["valkey"]["image"].endswith("valkey:9")
 
@@ -66,7 +66,7 @@ def test_postgres_18_keeps_its_data_where_the_image_puts_it(compose: dict[str, A
 def test_every_queue_has_a_worker(compose: dict[str, Any]) -> None:
     commands = " ".join(str(service.get("command", "")) for service in compose["services"].values())
     queues = {queue for listed in re.findall(r"-Q ([\w,]+)", commands) for queue in listed.split(",")}
-    assert queues == {"default", "score", "match", "train"}
+    assert queues == {"default", "score", "match", "ingest", "train"}
 
 
 def test_nginx_reads_the_clips_that_the_platform_points_to(compose: dict[str, Any]) -> None:

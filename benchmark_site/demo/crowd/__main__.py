@@ -2,7 +2,7 @@
 
     python -m benchmark_site.demo.crowd --marketplace http://127.0.0.1:8001 --script world/script.json
 
-They see what the pages show and recognise a clip by watching it (its sha256 stands in a script of events). They take
+They see what the pages show and recognise a clip by watching it (a script of events tells of its film). They take
 turns in a fixed order, so that a run from scratch gives the same answers again.
 """
 
@@ -107,14 +107,14 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    clips: dict[str, Clip] = {}
+    films: dict[Path, Clip] = {}
     try:
         for file in options.script:
-            clips |= {clip.sha256: clip for clip in read_script(file).clips}
+            films |= {file.parent / clip.file: clip for clip in read_script(file).clips}
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    library = Library(clips)
+    library = Library(films)
     annotators = [Annotator(number, options.seed) for number in range(1, options.workers + 1)]
     workers = [MarketplaceWorker(annotator, options.marketplace, library) for annotator in annotators]
     try:

@@ -1,6 +1,5 @@
 """Pages and forms of a web site, used over HTTP as a person's browser does."""
 
-import hashlib
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -101,21 +100,20 @@ class Browser:
         except httpx.TransportError as error:
             raise Lost(f"{action}: {error}") from error
 
-    def content_sha256(self, url: str) -> str:
-        """Watch a video: the sha256 of its bytes."""
-        return self._patiently(lambda: self._hash(url))
+    def watch(self, url: str) -> bytes:
+        """Watch a video: its bytes."""
+        return self._patiently(lambda: self._content(url))
 
-    def _hash(self, url: str) -> str:
-        digest, read = hashlib.sha256(), 0
+    def _content(self, url: str) -> bytes:
+        content = bytearray()
         with self._client.stream("GET", url) as response:
             if response.status_code >= 400:
                 _refused(response)
             for part in response.iter_bytes():
-                read += len(part)
-                if read > LARGEST_VIDEO:
+                content += part
+                if len(content) > LARGEST_VIDEO:
                     raise SiteError(f"{url} is larger than {LARGEST_VIDEO} bytes")
-                digest.update(part)
-        return digest.hexdigest()
+        return bytes(content)
 
     @staticmethod
     def _page(response: httpx.Response) -> Page:

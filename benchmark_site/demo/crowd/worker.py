@@ -1,11 +1,18 @@
 """A simulated annotator at the marketplace: signs up, joins a group, takes tasks and answers them."""
 
+import hashlib
 from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+import numpy as np
+from numpy.typing import NDArray
+
 from benchmark_site.demo.crowd.annotator import Annotator, Task
 from benchmark_site.demo.crowd.browser import Browser, Lost, Page, SiteError
+from benchmark_site.demo.crowd.sight import look, most_alike
 from benchmark_site.demo.world.script import Clip
 
 ACCEPT = "//form[@data-action='accept']"
@@ -13,21 +20,34 @@ ASKED_TO_LOG_IN = "//input[@type='password']"
 
 
 class Library:
-    """The clips that annotators know, by the sha256 of the file they watch."""
+    """The clips that annotators know: by the sha256 of the file they watch, else by how it looks."""
 
-    def __init__(self, clips: Mapping[str, Clip]) -> None:
-        self._clips = clips
-        self._watched: dict[str, str] = {}  # path of a URL -> sha256
+    def __init__(self, films: Mapping[Path, Clip]) -> None:
+        self._films = films
+        self._clips = {clip.sha256: clip for clip in films.values()}
+        self._watched: dict[str, Clip] = {}  # by path of a URL
 
     def recognise(self, browser: Browser, url: str) -> Clip:
         """The clip behind ``url``, which is downloaded once; raises SiteError when no script tells of it."""
         path = urlsplit(url).path
         if path not in self._watched:
-            self._watched[path] = browser.content_sha256(url)
-        clip = self._clips.get(self._watched[path])
-        if clip is None:
-            raise SiteError(f"the video at {path} (sha256 {self._watched[path]}) is in none of the scripts")
-        return clip
+            content = browser.watch(url)
+            clip = self._clips.get(hashlib.sha256(content).hexdigest()) or self._by_look(content)
+            if clip is None:
+                raise SiteError(f"the video at {path} is in none of the scripts")
+            self._watched[path] = clip
+        return self._watched[path]
+
+    def _by_look(self, content: bytes) -> Clip | None:
+        try:
+            best = most_alike(look(content), self._looks)
+        except ValueError:
+            return None
+        return None if best is None else self._clips[best]
+
+    @cached_property
+    def _looks(self) -> dict[str, NDArray[np.float32]]:
+        return {clip.sha256: look(file) for file, clip in self._films.items() if file.exists()}
 
 
 class MarketplaceWorker:

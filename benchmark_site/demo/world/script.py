@@ -1,7 +1,7 @@
 """What happens in a clip of the demo, and when: the format of ``script.json``.
 
-The renderer draws a clip from its script, and the simulated annotators know a clip by looking its file's
-sha256 up in the same script: to them it is what a person would see and hear. All times are seconds from the
+The renderer draws a clip from its script, and the simulated annotators know a clip by finding its film in the
+same script: to them it is what a person would see and hear. All times are seconds from the
 start of the clip.
 """
 

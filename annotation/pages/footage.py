@@ -1,0 +1,181 @@
+"""The pages of footage: films with their ingest, the door for new ones, and the browser of clips."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePath
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_POST
+from django.views.generic import ListView
+
+from annotation.media import videos
+from annotation.media.clip_files import Part, clip_url
+from annotation.media.import_list import FILMS, SUBTITLES, Wanted, public_id, subtitles_beside
+from annotation.media.videos import VideoRefused
+from annotation.models import Clip, Hit, Subtitle, Video
+
+
+class UploadForm(forms.Form):
+    """What is true of all films of one upload."""
+
+    source = forms.CharField(max_length=500, required=False, help_text="where they come from")
+    licence = forms.CharField(max_length=200, required=False)
+    language = forms.CharField(max_length=35, required=False, help_text="what is spoken: en, pt-BR")
+
+
+class VideoList(ListView):
+    """Every film, how far its ingest is, and what was wrong with it."""
+
+    paginate_by = 50
+
+    def get_template_names(self) -> list[str]:
+        partial = bool(getattr(self.request, "htmx", False))
+        return ["annotation/video_table.html" if partial else "annotation/video_list.html"]
+
+    def get_queryset(self) -> QuerySet[Video]:
+        rows = Video.objects.annotate(clip_count=Count("clips")).order_by("-created_at", "-pk")
+        state = self.request.GET.get("state", "")
+        return rows.filter(state=state) if state in Video.State.values else rows
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        counts = dict(Video.objects.values_list("state").order_by("state").annotate(Count("id")))
+        return super().get_context_data(
+            states=[(state, counts.get(state.value, 0)) for state in Video.State],
+            form=UploadForm(),
+            accept=",".join([*sorted(FILMS), *SUBTITLES]),
+            **kwargs,
+        )
+
+
+@require_POST
+def upload(request: HttpRequest) -> HttpResponseBase:
+    """Take films in, each with the subtitles of its name that came along; a script is answered in JSON."""
+    form = UploadForm(request.POST)
+    files = request.FILES.getlist("files")
+    if not form.is_valid() or not files:
+        told = [{"name": "", "word": "refused", "reason": form.errors.as_text() or "No file came with it."}]
+    else:
+        told = list(_taken(files, form.cleaned_data))
+    if request.accepts("application/json") and not request.accepts("text/html"):
+        return JsonResponse({"films": told})
+    for film in told:
+        level = messages.ERROR if film["word"] == "refused" else messages.SUCCESS
+        messages.add_message(request, level, f"{film['name']}: {film['word']} {film['reason']}".strip())
+    return redirect("videos")
+
+
+@require_POST
+def cancel(request: HttpRequest, pk: int) -> HttpResponse:
+    """Stop an ingest."""
+    return _do(request, lambda: videos.cancel(pk, request.user.get_username()), "Cancelled.")
+
+
+@require_POST
+def retry(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ingest a failed film again."""
+    return _do(request, lambda: videos.retry(pk), "It waits for a worker again.")
+
+
+class ClipFilter(forms.Form):
+    """Which clips to show."""
+
+    q = forms.CharField(label="Search", required=False, help_text="title, id, or words that are said")
+    subtitles = forms.ChoiceField(
+        choices=[("", "with or without"), ("with", "with"), ("without", "without")], required=False
+    )
+    batches = forms.ChoiceField(
+        label="Batches", choices=[("", "asked about or not"), ("used", "asked about"), ("unused", "never asked about")],
+        required=False,
+    )  # fmt: skip
+    split = forms.ChoiceField(
+        choices=[("", "any"), ("none", "in no release"), ("train", "train"), ("val", "val"), ("test", "test")],
+        required=False,
+    )
+
+
+class ClipList(ListView):
+    """Clips as pictures, searched and filtered."""
+
+    template_name = "annotation/clip_list.html"
+    paginate_by = 48
+
+    def get_queryset(self) -> QuerySet[Clip]:
+        self.form = ClipFilter(self.request.GET)
+        wanted = self.form.cleaned_data if self.form.is_valid() else {}
+        return find_clips(**{name: wanted.get(name, "") for name in self.form.fields})
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context = super().get_context_data(form=self.form, **kwargs)
+        context["cards"] = [
+            {"clip": clip, "poster": clip_url(clip, Part.POSTER) if clip.poster else ""}
+            for clip in context["object_list"]
+        ]
+        return context
+
+
+def find_clips(q: str, subtitles: str, batches: str, split: str) -> QuerySet[Clip]:
+    """Clips of ready videos: words searched in title, id and what is said in the clip; empty means any."""
+    said = Subtitle.objects.filter(video=OuterRef("video"), end__gt=OuterRef("start"), start__lt=OuterRef("end"))
+    asked = Hit.objects.filter(Q(clip=OuterRef("pk")) | Q(segment__clip=OuterRef("pk")))
+    clips = Clip.objects.filter(video__state=Video.State.READY).select_related("video", "video__split")
+    if q:
+        named = Q(video__title__icontains=q) | Q(video__public_id__icontains=q)
+        clips = clips.filter(named | Exists(said.filter(text__icontains=q)))
+    if subtitles:
+        clips = clips.filter(Exists(said) if subtitles == "with" else ~Exists(said))
+    if batches:
+        clips = clips.filter(Exists(asked) if batches == "used" else ~Exists(asked))
+    if split:
+        clips = clips.filter(video__split=None) if split == "none" else clips.filter(video__split__split=split)
+    return clips
+
+
+def _taken(files: list[UploadedFile], about: dict[str, str]) -> Iterator[dict[str, str]]:
+    with tempfile.TemporaryDirectory() as scratch:
+        stored = [_stored(file, Path(scratch)) for file in files]
+        films = [path for path in stored if path.suffix.lower() not in SUBTITLES]
+        pairs = [(film, subtitles_beside(film, stored)) for film in films]
+        for film, subtitles in pairs:
+            yield _take(Wanted(film, public_id(film.stem), subtitles=subtitles), about)
+        for left in set(stored) - set(films) - {subtitles for _, subtitles in pairs}:
+            yield {"name": left.name, "word": "refused", "reason": "no film of this name came with it"}
+
+
+def _stored(file: UploadedFile, folder: Path) -> Path:
+    """The upload under its own name; a large one lies on the disk already."""
+    path = folder / PurePath(file.name or "film").name
+    if isinstance(file, TemporaryUploadedFile):
+        path.symlink_to(file.temporary_file_path())
+    else:
+        path.write_bytes(file.read())
+    return path
+
+
+def _take(film: Wanted, about: dict[str, str]) -> dict[str, str]:
+    from annotation.media.subtitles import SubtitleError  # loads the decoders' library
+
+    name = film.file.name
+    if film.file.suffix.lower() not in FILMS:
+        return {"name": name, "word": "refused", "reason": "not a film by its name"}
+    try:
+        video, new = videos.take(film, **about)
+    except (VideoRefused, SubtitleError) as error:
+        return {"name": name, "word": "refused", "reason": str(error)}
+    return {"name": name, "word": "taken" if new else "known", "reason": f"as “{video.public_id}”"}
+
+
+def _do(request: HttpRequest, act: Callable[[], None], done: str) -> HttpResponse:
+    try:
+        act()
+        messages.success(request, done)
+    except VideoRefused as error:
+        messages.error(request, f"Not done: {error}.")
+    return redirect("videos")
