@@ -116,4 +116,3 @@ def _save(video: Video, path: Path, subtitles: Path | None) -> None:
         if track is not None and subtitles is not None:
             attach(video, track, subtitles.name)
         enqueue(INGEST_VIDEO, video_id=video.pk)
-

@@ -15,7 +15,7 @@ from annotation.media import ingest as ingesting
 from annotation.media import videos
 from annotation.media.import_list import Wanted
 from annotation.media.ingest import ingest
-from annotation.media.subtitles import SubtitleError, read_subtitles
+from annotation.media.subtitles import SubtitleError
 from annotation.media.videos import VideoRefused, take
 from annotation.models import Batch, Clip, Video
 from benchmark_site.jobs import leases
@@ -247,12 +247,6 @@ def test_subtitles_come_from_a_file(make_video_file: Callable[..., Path], tmp_pa
         {"text": "Look, a ball & a box", "start": 1.0, "end": 2.5},
         {"text": "It rolls", "start": 3.0, "end": 4.0},
     ]
-
-
-def test_subrip_is_read_too(tmp_path: Path) -> None:
-    srt = tmp_path / "film.srt"
-    srt.write_text("1\n00:00:01,000 --> 00:00:02,500\n<i>Look</i>\n\n")
-    assert read_subtitles(srt) == [(1.0, 2.5, "Look")]
 
 
 def test_a_broken_subtitle_file_stores_nothing(make_video_file: Callable[..., Path], tmp_path: Path) -> None:
