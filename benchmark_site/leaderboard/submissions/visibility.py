@@ -29,7 +29,7 @@ def check_may_show(submission: Submission) -> None:
     hidden items they would undo the hiding as well.
     """
     people = [*submission.team.members.all(), *submission.people.all()]
-    others = sent_by(people, submission.track.kin()).exclude(pk=submission.pk)
+    others = sent_by(people, submission.track.kin()).exclude(pk=submission.pk)  # type: ignore[arg-type]
     if others.filter(hidden_at__isnull=False).exists():
         raise ApiError(
             "public",
