@@ -18,8 +18,8 @@ from adversarial import match_items
 from adversarial.leaks.quiz import Quiz, flat, without_leaks
 from adversarial.leaks.repeats import file_level
 from adversarial.leaks.scoring import Trial, best_of, compare, video_clusters
-from adversarial.leaks.text import Texts
 from adversarial.learning.group_kfold import video_folds
+from adversarial.relevance.likeness import Texts
 from evaluation.release import Questions
 
 SHARES = {"train": range(0, 6), "val": range(6, 8), "test": range(8, 10)}  # tenths of the videos

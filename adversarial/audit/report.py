@@ -12,7 +12,8 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from adversarial.audit.artifacts import artifact_accuracies, suspects
 from adversarial.audit.cross_encoder import cross_encoder
-from adversarial.audit.partial_input import TRAINED, Scores, predict
+from adversarial.audit.option_features import read
+from adversarial.audit.partial_input import TRAINED, Scores, ensembles, predict
 from adversarial.audit.splits import AuditSplit, audit_splits
 from adversarial.data.errors import ItemError
 from adversarial.data.options import option_sources, written_item
@@ -113,16 +114,19 @@ def _accuracies(
     right = np.array([item.answer_idx for item in items])
     with threadpool_limits(1):  # one thread for each product: the result stays the same
         scores = predict(items, splits, seed, progress)
+        members = TRAINED
         if thorough:
+            members = (*TRAINED, "cross_encoder")
             scores["cross_encoder"] = np.full(scores["answer_only"].shape, -np.inf)
             for number, split in enumerate(splits):
                 scores["cross_encoder"][split.test] = cross_encoder(items, split, seed + number, progress)
+        scores |= ensembles(scores, members, read(items), splits)
     credits = {name: _credit(table, right) for name, table in scores.items()}
     accuracies = {name: _interval(credit, items, seed) for name, credit in credits.items()}
-    confidence = np.mean([_confidence(scores[name], right) for name in TRAINED], axis=0)
+    confidence = np.mean([_confidence(scores[name], right) for name in members], axis=0)
     return {
         "panel": accuracies,
-        "strongest": max(TRAINED, key=lambda name: accuracies[name]["accuracy"]),
+        "strongest": max(accuracies, key=lambda name: accuracies[name]["accuracy"]),
         "by_question_type": _by_type(items, credits),
         "easiest": _most_guessable(items, confidence),
     }
