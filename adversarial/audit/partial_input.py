@@ -14,7 +14,7 @@ from scipy import sparse
 from scipy.optimize import minimize
 from scipy.special import log_softmax
 
-from adversarial.audit.option_features import OptionTable, answer_words, crossed_words, read, surface, topics
+from adversarial.audit.option_features import OptionTable, answer_words, crossed_words, latent, read, surface
 from adversarial.audit.set_features import Features, rules, set_features
 from adversarial.audit.splits import AuditSplit
 from adversarial.data.schema import Item
@@ -105,7 +105,7 @@ def predict(
 def _models(options: OptionTable, texts: Texts, seed: int) -> Mapping[str, Callable[[AuditSplit], Scores]]:
     """The members that learn, the traits that are tried alone, and the rules that nobody trains."""
     only, crossed, plain = answer_words(options), crossed_words(options), set_features(options, texts)
-    pair, whole = _network_features(options, *topics(options, seed))
+    pair, whole = _network_features(options, *latent(options, seed))
     _, sentences = _network_features(options, *_meanings(options, texts))
     learned: dict[str, Callable[[AuditSplit], Scores]] = {
         "answer_only": lambda split: linear(only, options, split),

