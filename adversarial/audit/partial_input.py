@@ -7,6 +7,7 @@ was not invited may read what the matching reads, and a set of options gives awa
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,9 @@ from adversarial.audit.splits import AuditSplit
 from adversarial.data.schema import Item
 from adversarial.learning import option_mlp
 from adversarial.relevance.likeness import Texts
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import HistGradientBoostingClassifier
 
 Floats = NDArray[np.float32]
 Scores = NDArray[np.float64]
@@ -70,14 +74,18 @@ def network(features: Floats, options: OptionTable, split: AuditSplit, seed: int
 
 def trees(features: Features, options: OptionTable, split: AuditSplit, seed: int) -> Scores:
     """Log-chances [n_test, o] of gradient-boosted trees that see one option at a time; ``features`` [n, o, F]."""
-    from sklearn.ensemble import HistGradientBoostingClassifier
-
     seen = (options.present & ~split.hidden)[split.train]
     right = np.arange(seen.shape[1]) == options.right[split.train][:, None]
-    model = HistGradientBoostingClassifier(random_state=seed, early_stopping=False, **_TREES)
-    model.fit(features[split.train][seen], right[seen])
+    model = boosted(features[split.train][seen], right[seen], seed)
     chance = model.predict_proba(features[split.test].reshape(-1, features.shape[2]))[:, 1]
     return np.where(options.present[split.test], np.log(chance).reshape(len(split.test), -1), -np.inf)
+
+
+def boosted(features: Features, labels: NDArray[np.bool_], seed: int) -> "HistGradientBoostingClassifier":
+    """Trees fitted to features [m, F] and labels [m]."""
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    return HistGradientBoostingClassifier(random_state=seed, early_stopping=False, **_TREES).fit(features, labels)
 
 
 def predict(

@@ -1,14 +1,18 @@
 """The panel finds what only the set of options gives away: borrowed answers that go with the question too well."""
 
 import random
+from dataclasses import replace
 
 import numpy as np
 
+from adversarial.audit.lent_answers import lent_auc
 from adversarial.audit.option_features import read
 from adversarial.audit.partial_input import TRAINED, ensembles, predict
 from adversarial.audit.report import blind_report
+from adversarial.audit.set_features import set_features
 from adversarial.audit.splits import AuditSplit
-from adversarial.data.schema import Item
+from adversarial.data.schema import Item, Origin
+from adversarial.relevance.likeness import Texts
 
 THINGS = [
     "cup",
@@ -78,3 +82,27 @@ def test_fewer_options_than_others_are_read() -> None:
     ]
     panel = blind_report(short)["panel"]
     assert all(0 <= numbers["accuracy"] <= 1 for numbers in panel.values())
+
+
+def test_lent_answers_that_are_too_good_are_told_from_right_ones() -> None:
+    rng = random.Random(4)
+    marked = [Origin("matched", source_qid=f"lender {number}") for number in range(3)]
+    items = [
+        replace(
+            item,
+            origins=tuple(
+                Origin("correct") if place == item.answer_idx else marked[place % 3]
+                for place in range(len(item.answers))
+            ),
+        )
+        for item in too_good(120, 0, rng)
+    ]
+    options = read(items)
+    hidden = np.zeros((120, 4), bool)
+    halves = np.arange(60), np.arange(60, 120)
+    splits = [AuditSplit(train, test, hidden) for train, test in (halves, halves[::-1])]
+    features = set_features(options, Texts(text for item in items for text in (item.question, *item.answers)))
+    found = lent_auc(options, features, splits, 0)
+    assert found is not None
+    assert found > 0.9
+    assert lent_auc(read(too_good(120, 0, rng)), features, splits, 0) is None
