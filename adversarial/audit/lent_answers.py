@@ -23,7 +23,8 @@ def lent_auc(options: OptionTable, features: Features, splits: Sequence[AuditSpl
     right = np.arange(lent.shape[1]) == options.right[:, None]
     areas = []
     for split in splits:
-        seen, tested = ((lent | right)[split.train] & ~split.hidden[split.train], (lent | right)[split.test])
+        seen = (lent | right)[split.train] & ~split.hidden[split.train]
+        tested = (lent | right)[split.test]
         said = right[split.train][seen], right[split.test][tested]
         if all(labels.any() and not labels.all() for labels in said):
             model = boosted(features[split.train][seen], said[0], seed)

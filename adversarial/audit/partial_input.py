@@ -128,8 +128,12 @@ def _models(options: OptionTable, texts: Texts, seed: int) -> Mapping[str, Calla
     for name, trait in traits.items():
         learned[name] = partial(linear, sparse.csr_matrix(trait[options.present]), options)
     for name, rule in rules(plain).items():
-        learned[name] = lambda split, rule=rule: rule[split.test]
+        learned[name] = partial(_tested, rule)
     return learned
+
+
+def _tested(guess: Scores, split: AuditSplit) -> Scores:
+    return guess[split.test]
 
 
 def _meanings(options: OptionTable, texts: Texts) -> tuple[Floats, Floats]:

@@ -124,7 +124,7 @@ def _accuracies(
     right = np.array([item.answer_idx for item in items])
     with threadpool_limits(1):  # one thread for each product: the result stays the same
         scores = predict(items, splits, seed, progress, texts)
-        members = TRAINED
+        members: tuple[str, ...] = TRAINED
         if thorough:
             members = (*TRAINED, "cross_encoder")
             scores["cross_encoder"] = np.full(scores["answer_only"].shape, -np.inf)

@@ -16,8 +16,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adversarial.data.schema import Item
+from adversarial.text.normalise import canonical
 
 Ints = NDArray[np.int32]
+
+
+def why_nobody_lends(items: Sequence[Item]) -> str:
+    """Why no answer can be lent among these items, seen from the rows alone; empty where one may."""
+    if len(items) == 1:
+        return "there is only one question"
+    if len({item.video_id for item in items}) == 1:
+        return "all questions are about one video, and a negative must come from another"
+    if len({canonical(item.correct) for item in items}) == 1:
+        return "all right answers are equal"
+    if len({canonical(item.question) for item in items}) == 1:
+        return "all questions are equal, and the right answer to an equal question may be right here"
+    return ""
 
 
 class Round(NamedTuple):

@@ -21,7 +21,7 @@ from adversarial.matching.column_generation import Matching, solve_matching
 from adversarial.matching.kernels import SAME
 from adversarial.matching.problem import MatchingProblem, aligned
 from adversarial.negatives import selection
-from adversarial.negatives.lending import Lending, plan_lending
+from adversarial.negatives.lending import Lending, plan_lending, why_nobody_lends
 from adversarial.negatives.settings import MatchSettings
 from adversarial.negatives.step_cache import Arrays, MemoryStepCache, StepCache
 from adversarial.progress import Progress
@@ -59,6 +59,8 @@ def match_shard(
                 f"qid {item.qid!r}: has {len(item.answers) - 1} wrong options, "
                 f"fewer than the {settings.replace} to be replaced"
             )
+    if why_nobody_lends(items):  # known before anything is learned
+        return ShardMatch([[] for _ in items], Lending(np.ones(len(items), np.int32), []), [])
     steps, report = cache or MemoryStepCache(), progress or _silent
     with threadpool_limits(1):  # one thread for each product: the sum's order, hence the result, stays the same
         learned = steps.remember("learned", lambda: _learn(items, settings, report))

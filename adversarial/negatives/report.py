@@ -10,6 +10,7 @@ from adversarial.data.errors import ItemError
 from adversarial.data.schema import Item
 from adversarial.matching.kernels import SAME
 from adversarial.negatives import selection
+from adversarial.negatives.lending import why_nobody_lends
 from adversarial.negatives.match_shard import ShardMatch
 from adversarial.negatives.settings import MatchSettings
 from adversarial.text import answer_equivalence
@@ -90,16 +91,8 @@ def require_matches(report: Row, items: Sequence[Item]) -> None:
         return
     videos = len({item.video_id for item in items})
     answers = len({canonical(item.correct) for item in items})
-    questions = len({canonical(item.question) for item in items})
-    why = "every other answer says the same, is about the same video, or does not go with the question at all"
-    if len(items) == 1:
-        why = "there is only one question"
-    elif videos == 1:
-        why = "all questions are about one video, and a negative must come from another"
-    elif answers == 1:
-        why = "all right answers are equal"
-    elif questions == 1:
-        why = "all questions are equal, and the right answer to an equal question may be right here"
+    why = why_nobody_lends(items)
+    why = why or "every other answer says the same, is about the same video, or does not go with the question at all"
     raise ItemError(
         f"no question can be matched: {why} ({len(items)} questions, {videos} videos, {answers} distinct right answers)"
     )

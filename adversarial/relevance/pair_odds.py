@@ -61,8 +61,8 @@ def learn(
     """
     n = len(texts)
     if n < _LEARNED_FROM or fold.max() == 0:
-        scaled = questions * np.float32(_PLAIN_SLOPE)
-        return PairOdds(scaled, answers[None], np.zeros((n, 0), np.float32), np.zeros(n, np.int32), _PLAIN_BIAS)
+        read = questions * np.float32(_PLAIN_SLOPE)
+        return PairOdds(read, answers[None], np.zeros((n, 0), np.float32), np.zeros(n, np.int32), _PLAIN_BIAS)
     encoder = _View(*dual_encoder.learn(questions, answers, answer_id, fold, seed))
     plain = [_cosine(questions, answers), _topics(texts, seed)]
     habits, ones = _habits(texts, fold)

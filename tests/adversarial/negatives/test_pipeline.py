@@ -8,6 +8,7 @@ import pytest
 
 from adversarial.data.errors import ItemError
 from adversarial.matching.kernels import SAME
+from adversarial.negatives import match_shard
 from adversarial.negatives.pipeline import match_items
 from adversarial.text.answer_equivalence import compare_texts
 from tests.adversarial.conftest import make_rows
@@ -102,6 +103,12 @@ def test_a_handful_of_questions_keeps_what_cannot_be_matched() -> None:
 def test_infeasible_inputs_say_why(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ItemError, match=message):
         match_items([row | change for row in make_rows(12)])
+
+
+def test_what_the_rows_show_is_refused_before_anything_is_learned(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(match_shard, "_learn", None)
+    with pytest.raises(ItemError, match="all right answers are equal"):
+        match_items([row | {"answers": ["yes", "no"], "answer_idx": 0} for row in make_rows(5000)])
 
 
 def test_more_replacements_than_wrong_options_is_an_error() -> None:
