@@ -80,7 +80,7 @@ def load(path: Path | None, n: int) -> list[dict[str, Any]]:
 
 
 def build(rows: list[dict[str, Any]]) -> MatchingProblem:
-    """The weight of the reference measurement: calibrated MiniLM cosines, lambda 0.5."""
+    """The weight of the reference measurement: calibrated MiniLM cosines, lambda 0.5, no draw."""
     n = len(rows)
     texts = [row["question"] for row in rows] + [row["answer"] for row in rows]
     vectors = sentence_encoder.encode(texts)
@@ -90,12 +90,13 @@ def build(rows: list[dict[str, Any]]) -> MatchingProblem:
         return np.unique(np.array(values, object), return_inverse=True)[1].astype(np.int32)
 
     return MatchingProblem(
-        questions=questions,
+        questions=np.float32(11.6) * questions,
         answers=answers[None],
+        traits=np.zeros((n, 0), np.float32),
         fold=np.zeros(n, np.int32),
         embeddings=answers,
-        relevance_slope=11.6,
-        relevance_bias=-2.67,
+        bias=-2.67,
+        temperature=0.0,
         similarity_slope=12.0,
         similarity_bias=-7.2,
         lambda_=0.5,
@@ -104,10 +105,14 @@ def build(rows: list[dict[str, Any]]) -> MatchingProblem:
         question_id=ids([canonical(row["question"]) for row in rows]),
         answer_id=ids([canonical(row["answer"]) for row in rows]),
         asks_for=np.array([answer_equivalence.asks_for(row["question"]) for row in rows], np.int32),
+        accepts=np.ones(n, np.int32),
+        kind=np.zeros(n, np.int32),
         profiles=answer_equivalence.profiles([row["answer"] for row in rows] + [row["question"] for row in rows]),
         question_profile=np.arange(n, 2 * n, dtype=np.int32),
         kept_negatives=np.zeros((n, 0), np.int32),
         assigned=np.zeros((n, 0), np.int32),
+        recipients=np.arange(n, dtype=np.int32),
+        lenders=np.arange(n, dtype=np.int32),
     )
 
 

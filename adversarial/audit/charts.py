@@ -11,7 +11,10 @@ _NAMES = {
     "question_answer": "question + answer, network",
     "option_set": "all options, network",
     "hashed_words": "question x answer words",
+    "sentence_set": "all options, sentence embeddings",
+    "trees": "boosted trees on the set",
     "cross_encoder": "cross-encoder",
+    "stacked": "all together",
 }
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from adversarial.data.schema import Item
+from adversarial.relevance.topics import topics
 from adversarial.text.normalise import canonical, question_type, words
 
 Floats = NDArray[np.float32]
@@ -107,26 +108,8 @@ def _used_columns(features: sparse.csr_matrix) -> sparse.csr_matrix:
     return features[:, np.unique(features.indices)]
 
 
-def topics(options: OptionTable, seed: int) -> tuple[Floats, Floats]:
-    """Embeddings of the audit's own, unit length: questions [n, t], options [n, o, t] (0 where absent).
-
-    Latent semantic analysis of words and character n-grams over all texts; no label enters.
-    """
-    from sklearn.decomposition import TruncatedSVD
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    texts = [canonical(item.question) for item in options.items] + options.texts
-    distinct = sorted(set(texts))
-    size = min(_TOPICS, len(distinct) - 1)
-    counted = sparse.hstack(
-        [
-            TfidfVectorizer(token_pattern=_WORDS, sublinear_tf=True).fit_transform(distinct),
-            TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), max_features=30_000).fit_transform(distinct),
-        ]
-    ).tocsr()
-    found = TruncatedSVD(max(1, size), random_state=seed, n_iter=3).fit_transform(counted)
-    found /= np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-9)
-    place = {text: index for index, text in enumerate(distinct)}
-    vectors = found[[place[text] for text in texts]].astype(np.float32)
+def latent(options: OptionTable, seed: int) -> tuple[Floats, Floats]:
+    """Embeddings of the audit's own, see topics: questions [n, t], options [n, o, t] (0 where absent)."""
     n = len(options.items)
+    vectors = topics([item.question for item in options.items] + options.texts, _TOPICS, seed)
     return vectors[:n], np.where(options.present[:, :, None], vectors[n:][np.maximum(options.flat, 0)], 0)

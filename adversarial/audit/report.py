@@ -12,12 +12,16 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from adversarial.audit.artifacts import artifact_accuracies, suspects
 from adversarial.audit.cross_encoder import cross_encoder
-from adversarial.audit.partial_input import TRAINED, Scores, predict
+from adversarial.audit.lent_answers import lent_auc
+from adversarial.audit.option_features import read
+from adversarial.audit.partial_input import TRAINED, Scores, ensembles, predict
+from adversarial.audit.set_features import set_features
 from adversarial.audit.splits import AuditSplit, audit_splits
 from adversarial.data.errors import ItemError
 from adversarial.data.options import option_sources, written_item
 from adversarial.data.schema import Item, parse_rows
 from adversarial.progress import Progress, of_stage
+from adversarial.relevance.likeness import Texts
 from adversarial.text.normalise import question_type
 
 _FOLDS = 5
@@ -53,21 +57,27 @@ def blind_report(
 ) -> dict[str, Any]:
     """Try to answer the questions without the video; see docs/adversarial.md for every field of the report.
 
-    ``panel`` holds for every adversary ``accuracy``, ``low``, ``high`` (95 %, resampled by video). Where negatives were
-    matched and ``before`` is asked for, the same of the written negatives that they replaced, once trained on all
-    questions of the other videos and once, under ``same_training``, on the very questions that the models on the
-    matched negatives could train on. Raises ItemError for fewer than 10 questions or 2 videos.
+    ``panel`` holds for every adversary ``accuracy``, ``low``, ``high`` (95 %, resampled by video), ``difficulty`` the
+    members' mean probability of the right answer by id, ``lent_auc`` how well lent answers are told from right ones
+    (one half: not at all). Where negatives were matched and ``before`` is asked for, the same of the written negatives
+    that they replaced, once trained on all questions of the other videos and once, under ``same_training``, on the
+    very questions that the models on the matched negatives could train on. Raises ItemError for fewer than 10
+    questions or 2 videos.
     """
     started = time.perf_counter()
     if len(items) < _MIN_ITEMS or len({item.video_id for item in items}) < 2:
         raise ItemError(f"an audit needs {_MIN_ITEMS} questions on 2 videos or more, got {len(items)}")
     items = sorted(items, key=lambda item: item.sort_key)
     splits = _splits(items, seed)
+    texts = Texts(text for item in items for text in (item.question, *item.answers))
+    with threadpool_limits(1):
+        told = lent_auc(read(items), set_features(read(items), texts), splits, seed)
     report = {
         "n": len(items),
         "trained_on": int(np.mean([len(split.train) for split in splits])),
         "chance": float(np.mean([1 / len(item.answers) for item in items])),
-        **_accuracies(items, splits, seed, thorough, of_stage(progress, "panel")),
+        **_accuracies(items, splits, seed, thorough, of_stage(progress, "panel"), texts),
+        "lent_auc": told,
         "cues": artifact_accuracies(items),
         "suspects": suspects(items)[:_SUSPECTS],
         "seed": seed,
@@ -109,21 +119,26 @@ def _accuracies(
     seed: int,
     thorough: bool,
     progress: Callable[[float], None] | None,
+    texts: Texts | None = None,
 ) -> dict[str, Any]:
     right = np.array([item.answer_idx for item in items])
     with threadpool_limits(1):  # one thread for each product: the result stays the same
-        scores = predict(items, splits, seed, progress)
+        scores = predict(items, splits, seed, progress, texts)
+        members: tuple[str, ...] = TRAINED
         if thorough:
+            members = (*TRAINED, "cross_encoder")
             scores["cross_encoder"] = np.full(scores["answer_only"].shape, -np.inf)
             for number, split in enumerate(splits):
                 scores["cross_encoder"][split.test] = cross_encoder(items, split, seed + number, progress)
+        scores |= ensembles(scores, members, read(items), splits)
     credits = {name: _credit(table, right) for name, table in scores.items()}
     accuracies = {name: _interval(credit, items, seed) for name, credit in credits.items()}
-    confidence = np.mean([_confidence(scores[name], right) for name in TRAINED], axis=0)
+    confidence = np.mean([_confidence(scores[name], right) for name in members], axis=0)
     return {
         "panel": accuracies,
-        "strongest": max(TRAINED, key=lambda name: accuracies[name]["accuracy"]),
+        "strongest": max(accuracies, key=lambda name: accuracies[name]["accuracy"]),
         "by_question_type": _by_type(items, credits),
+        "difficulty": {str(item.qid): round(float(sure), 4) for item, sure in zip(items, confidence, strict=True)},
         "easiest": _most_guessable(items, confidence),
     }
 

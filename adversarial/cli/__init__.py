@@ -1,1 +1,1 @@
-"""The commands `match`, `audit` and `leaks`."""
+"""The commands `match`, `audit`, `filter` and `leaks`."""

@@ -79,8 +79,30 @@ def audit(options: argparse.Namespace) -> int:
     _write_report(options.report, report)
     print("\n".join(accuracy_lines(report)))
     print(f"{'chance':<16} {report['chance']:.3f}  strongest: {report['strongest']}")
+    if report["lent_auc"] is not None:
+        print(f"lent answers told from right ones: AUC {report['lent_auc']:.3f} (0.5: not at all)")
     rewrite = sum(entry["rewrite"] for entry in report["easiest"])
     print(f"{rewrite} items to rewrite or remove, {len(report['suspects'])} wrong options that may be right")
+    return 0
+
+
+def drop_predictable(options: argparse.Namespace) -> int:
+    """Leave out the share of items that the panel answers most surely."""
+    from adversarial.audit.report import blind_report
+
+    check_paths(options.input, [options.output] + ([options.report] if options.report else []))
+    items = read_items(options.input)
+    with ProgressBar() as bar:
+        report = blind_report(items, seed=options.seed, before=False, progress=bar.show)
+    sure = report["difficulty"]
+    order = sorted(items, key=lambda item: (-sure[str(item.qid)], item.sort_key))
+    gone = {item.qid for item in order[: round(options.drop * len(items))]}
+    write_items(options.output, [item for item in items if item.qid not in gone])
+    _write_report(options.report, {"dropped": sorted(map(str, gone)), "difficulty": sure})
+    print(
+        f"{len(gone)} of {len(items)} items left out; the surest of those kept: "
+        f"{max((sure[str(item.qid)] for item in items if item.qid not in gone), default=0):.3f}"
+    )
     return 0
 
 

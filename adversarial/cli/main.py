@@ -3,6 +3,7 @@
 Examples:
   python -m adversarial match questions.jsonl items.jsonl --replace 2 --report match.json
   python -m adversarial audit items.jsonl --report audit.json
+  python -m adversarial filter items.jsonl hard.jsonl --drop 0.1
   python -m adversarial leaks releases/demo-1.0.0 --report leaks.json
 """
 
@@ -17,7 +18,7 @@ from typing import Any
 import joblib
 
 from adversarial.cli import commands
-from adversarial.cli.arguments import Parser, finite, whole_number
+from adversarial.cli.arguments import Parser, finite, share, whole_number
 from adversarial.data.errors import ItemError
 from adversarial.learning.group_kfold import MAX_SEED
 from adversarial.negatives.settings import LAMBDA
@@ -43,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="python -m adversarial", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    subparsers = parser.add_subparsers(required=True, metavar="match|audit|leaks")
+    subparsers = parser.add_subparsers(required=True, metavar="match|audit|filter|leaks")
     seeded = Parser(add_help=False)
     seeded.add_argument("--report", type=Path, metavar="FILE.json", help="write the numbers here")
     seeded.add_argument(
@@ -100,6 +101,11 @@ def _parser() -> argparse.ArgumentParser:
     audit = subparsers.add_parser("audit", parents=[shared], help="answer the questions without the video")
     audit.add_argument("--thorough", action="store_true", help="also fine-tune a cross-encoder (minutes)")
     audit.set_defaults(run=commands.audit)
+
+    drop = subparsers.add_parser("filter", parents=[shared], help="leave out the items that models guess most surely")
+    drop.add_argument("output", type=Path, metavar="OUT.jsonl", help="the items that stay, as they were")
+    drop.add_argument("--drop", type=share, default=0.1, help="share of the items to leave out (default 0.1)")
+    drop.set_defaults(run=commands.drop_predictable)
 
     leaks = subparsers.add_parser(
         "leaks",

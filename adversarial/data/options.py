@@ -29,17 +29,17 @@ def matched_items(
     items: Sequence[Item],
     matches: Sequence[Sequence[MatchedOption]],
     *,
-    replace: int,
+    wanted: Sequence[int],
     seed: int,
     order_key: str,
 ) -> dict[int, Item]:
     """The items of one shard with their new options, by their place in ``items``; ``matches`` are theirs.
 
-    The reserve is not given out. An item with fewer than ``replace`` matched negatives says so under ``fallback``.
+    The reserve is not given out. An item with fewer matched negatives than were ``wanted`` says so under ``fallback``.
     """
     orders = option_orders([item for item in items if not item.reserve], seed, order_key)
     return {
-        place: _matched(item, items, matched, orders[item.qid], replace - len(matched))
+        place: _matched(item, items, matched, orders[item.qid], wanted[place] - len(matched))
         for place, (item, matched) in enumerate(zip(items, matches, strict=True))
         if not item.reserve
     }

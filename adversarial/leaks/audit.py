@@ -11,10 +11,10 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from adversarial.leaks import counted, moments, orders, questions, quiz, repeats
 from adversarial.leaks.proofs import proofs
 from adversarial.leaks.scoring import LEVEL, Attack, Trial, best_of, compare, video_clusters
-from adversarial.leaks.text import Texts
 from adversarial.leaks.view import Audited, View, open_audited
 from adversarial.learning.group_kfold import check_seed
 from adversarial.progress import Progress, of_stage
+from adversarial.relevance.likeness import Texts
 from adversarial.relevance.sentence_encoder import DEFAULT_MODEL
 from evaluation import __version__
 from evaluation.release import SPLITS

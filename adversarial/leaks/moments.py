@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adversarial.leaks.scoring import Attack, Guess, Values, moment_values, score_moments
-from adversarial.leaks.text import SPACES, Floats, Texts
 from adversarial.leaks.view import ClipFeatures, View
+from adversarial.relevance.likeness import SPACES, Floats, Texts
 from evaluation.metrics.baselines import MOMENT_KINDS, NEEDS_TRAIN, fit_best_span, moment_baseline
 from evaluation.release import MomentQueries, VideoIndex
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from adversarial.leaks.joint import assign, follow, ranks
 from adversarial.leaks.moments import Places, Search, Spans
 from adversarial.leaks.scoring import Attack, Guess
-from adversarial.leaks.text import SPACES
+from adversarial.relevance.likeness import SPACES
 
 KIND = "bookkeeping"
 _WINDOW = 0.05  # shares of train on both sides of a rank whose mean is the guess

@@ -6,8 +6,8 @@ import numpy as np
 
 from adversarial.leaks.quiz import Places, Quiz, Scores
 from adversarial.leaks.scoring import Attack
-from adversarial.leaks.text import SPACES, Floats
 from adversarial.leaks.view import View
+from adversarial.relevance.likeness import SPACES, Floats
 from evaluation.release import SPLITS
 
 _NEIGHBOURS = 5  # labelled questions that vote

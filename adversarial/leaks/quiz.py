@@ -16,14 +16,12 @@ from adversarial.audit.partial_input import TRAINED
 from adversarial.audit.splits import AuditSplit
 from adversarial.data.schema import Item
 from adversarial.leaks.scoring import Attack, Values, score_answers
-from adversarial.leaks.text import SPACES, Texts
+from adversarial.relevance.likeness import Texts
 from evaluation.metrics.baselines import QA_KINDS, qa_baseline
 from evaluation.release import Questions
 
 Scores = NDArray[np.float64]
 Places = NDArray[np.int64]
-
-_TREES = {"max_iter": 100, "learning_rate": 0.06, "max_leaf_nodes": 15, "min_samples_leaf": 20}
 
 
 @dataclass(frozen=True)
@@ -100,46 +98,14 @@ class Quiz:
         """Scores [n, o] of every blind model, those of val and test filled."""
         nothing = np.zeros(self.shape, bool)
         splits = [AuditSplit(seen, tested, nothing) for seen, tested in self.learn()]
-        return partial_input.predict(self.items, splits, self.seed, self.progress) | {"trees": self._trees()}
-
-    def _trees(self) -> Scores:
-        from sklearn.ensemble import HistGradientBoostingClassifier
-
-        features = self._set_features()
-        found = np.full(self.shape, -np.inf)
-        for seen, tested in self.learn():
-            labels = np.arange(self.shape[1])[None] == self.right[seen][:, None]
-            model = HistGradientBoostingClassifier(random_state=self.seed, early_stopping=False, **_TREES)
-            model.fit(features[seen].reshape(labels.size, -1), labels.reshape(-1))
-            chance = model.predict_proba(features[tested].reshape(-1, features.shape[2]))[:, 1]
-            found[tested] = np.log(chance).reshape(len(tested), -1)
-        return found
-
-    def _set_features(self) -> Scores:
-        """[n, o, F]: relevance and likeness inside the set of options in both spaces, ranks of these, style."""
-        style = option_features.surface(self.read).reshape(*self.shape, -1)
-        columns = [style]
-        for space in SPACES:
-            fit, alike = self._cosines(space)
-            others = np.sort(alike, axis=2)[:, :, :-1]  # without the 1 with itself
-            for feature in (fit, others.mean(axis=2), others.max(axis=2), others.min(axis=2)):
-                rank = (feature[:, :, None] > feature[:, None, :]).sum(axis=2)
-                columns += [feature[:, :, None], rank[:, :, None]]
-        return np.concatenate(columns, axis=2)
-
-    def _cosines(self, space: str) -> tuple[Scores, Scores]:
-        """Question with option [n, o], option with option [n, o, o]."""
-        columns = list(zip(*self.options, strict=True))
-        fit = [self.texts.paired(space, self.questions, column) for column in columns]
-        alike = [[self.texts.paired(space, one, other) for other in columns] for one in columns]
-        return np.stack(fit, axis=-1).astype(float), np.moveaxis(np.array(alike, float), -1, 0)
+        return partial_input.predict(self.items, splits, self.seed, self.progress, self.texts)
 
     @cached_property
     def item_features(self) -> Scores:
         """[n, o, members] log-chances of the trained models; 0 in the rows of train."""
         known = np.concatenate([self.val, self.test])
-        found = np.zeros((*self.shape, len(TRAINED) + 1))
-        for index, name in enumerate((*TRAINED, "trees")):
+        found = np.zeros((*self.shape, len(TRAINED)))
+        for index, name in enumerate(TRAINED):
             found[known, :, index] = log_softmax(self.members[name][known], axis=1)
         return found
 
@@ -165,7 +131,10 @@ class Quiz:
 
 def without_leaks(quiz: Quiz) -> dict[str, Values]:
     """Every item-level model, all of them together, and the evaluator's baselines."""
-    scores = {name: table[quiz.test] for name, table in quiz.members.items()} | {"all models": quiz.stacked}
+    scores = {name: table[quiz.test] for name, table in quiz.members.items()} | {
+        "all models": quiz.stacked,
+        "mean of all models": quiz.item_features[quiz.test].mean(axis=2),
+    }
     answers = {name: quiz.choose(table) for name, table in scores.items()}
     train = quiz.splits[0]
     answers |= {kind: qa_baseline(kind, quiz.truth, train, quiz.seed) for kind in QA_KINDS}

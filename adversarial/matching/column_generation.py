@@ -28,14 +28,15 @@ _SAMPLE_TOLERANCE = 1e-3  # nats per question: the sample knows the prices no be
 
 @dataclass(frozen=True)
 class Matching:
-    """``columns[i]`` is the answer that question i is given, or i itself where it stays unmatched.
+    """``columns[i]`` is the answer that question i is given, or i itself where it stays unmatched or wants none.
 
     All sums are over the questions that want one, in nats: ``value <= optimum <= upper_bound``.
     """
 
     columns: Ints  # [n]
-    weights: NDArray[np.float64]  # [n], UNMATCHED where the question stays unmatched
-    prices: NDArray[np.float64]  # [n] the duals of the last solve
+    weights: NDArray[np.float64]  # [n], UNMATCHED where the question has none
+    prices: NDArray[np.float64]  # [n] the duals of the last solve, 0 for answers that were not to be had
+    wanted: int  # questions that want one
     value: float
     upper_bound: float
     passes: int
@@ -44,7 +45,7 @@ class Matching:
     @property
     def gap(self) -> float:
         """The certificate: nats per question that a better matching could gain at the very most."""
-        return max(0.0, self.upper_bound - self.value) / max(1, len(self.columns))
+        return max(0.0, self.upper_bound - self.value) / max(1, self.wanted)
 
 
 def solve_matching(
@@ -55,18 +56,50 @@ def solve_matching(
 ) -> Matching:
     """The best one-to-one matching over all legal pairs, to ``tolerance`` nats per question.
 
-    ``prices`` of an earlier round are a good start for the next. One with a reserve is solved densely and exactly.
+    ``prices`` [n] of an earlier round are a good start for the next. Where there are not as many lenders as
+    recipients, it is solved densely and exactly.
     """
-    if problem.lenders is not None:
-        recipients = np.arange(problem.size, dtype=np.int32) if problem.recipients is None else problem.recipients
-        columns, weights = assign_reserve(problem, recipients, problem.lenders, UNMATCHED)
-        value = float(weights[recipients].sum())
-        return Matching(columns, weights, np.zeros(problem.size), value, value, 1, problem.size)
-    prices = _first_prices(problem, tolerance) if prices is None else prices.copy()
+    if len(problem.lenders) != problem.size:
+        columns, weights = assign_reserve(problem, UNMATCHED)
+        value = float(weights[problem.recipients].sum())
+        return Matching(columns, weights, np.zeros(len(columns)), problem.size, value, value, 1, problem.size)
+    start = _first_prices(problem, tolerance) if prices is None else prices[problem.lenders]
+    return _global(problem, _solve(problem, tolerance, start, progress))
+
+
+@dataclass(frozen=True)
+class _Local:
+    """A Matching by places among recipients and lenders: ``columns[k]`` is -1 where recipient k stays unmatched."""
+
+    columns: Ints
+    weights: NDArray[np.float64]
+    prices: NDArray[np.float64]
+    upper: float
+    passes: int
+    edges: int
+
+
+def _global(problem: MatchingProblem, found: _Local) -> Matching:
+    n = len(problem.fold)
+    columns, weights, prices = np.arange(n, dtype=np.int32), np.full(n, UNMATCHED), np.zeros(n)
+    matched = found.columns >= 0
+    columns[problem.recipients[matched]] = problem.lenders[found.columns[matched]]
+    weights[problem.recipients] = found.weights
+    prices[problem.lenders] = found.prices
+    value = float(found.weights.sum())
+    return Matching(columns, weights, prices, problem.size, value, found.upper, found.passes, found.edges)
+
+
+def _solve(
+    problem: MatchingProblem,
+    tolerance: float,
+    prices: NDArray[np.float64],
+    progress: Callable[[float], None] | None = None,
+) -> _Local:
     n = problem.size
     graph = _Graph(n)
     upper, value = np.inf, -np.inf
-    columns, weights = np.arange(n, dtype=np.int32), np.full(n, UNMATCHED)
+    columns, weights = np.full(n, -1, np.int32), np.full(n, UNMATCHED)
     passes = 0
     while passes < _MAX_PASSES:
         floor, known = graph.priced(prices)
@@ -84,19 +117,21 @@ def solve_matching(
         columns_now, weights_now = graph.solve(prices, cap, tolerance)
         if weights_now.sum() > value:
             columns, weights, value = columns_now, weights_now, float(weights_now.sum())
-    return Matching(columns, weights, prices, value, upper, passes, len(graph.columns))
+    return _Local(columns, weights, prices, upper, passes, len(graph.columns))
 
 
 def _first_prices(problem: MatchingProblem, tolerance: float) -> NDArray[np.float64]:
-    if problem.size < SMALLEST or problem.assigned.shape[1]:
+    if problem.size < SMALLEST:
         return np.zeros(problem.size)
-    rows = sampled_rows(problem)
-    found = solve_matching(problem.subset(rows), max(tolerance, _SAMPLE_TOLERANCE))
-    return prices_from(problem, rows, found.columns, found.weights, found.prices)
+    places = sampled_rows(problem)
+    found = _solve(problem.subset(places), max(tolerance, _SAMPLE_TOLERANCE), np.zeros(len(places)))
+    matched = found.columns >= 0
+    profits = found.weights[matched] - found.prices[found.columns[matched]]
+    return prices_from(problem, places[matched], profits)
 
 
 class _Graph:
-    """The edges found so far, in rows, plus every row's edge to its own column: staying unmatched."""
+    """The edges found so far, in rows, plus every row's edge to the column at its own place: staying unmatched."""
 
     def __init__(self, n: int) -> None:
         self.n = n
@@ -127,7 +162,7 @@ class _Graph:
         return found
 
     def solve(self, prices: NDArray[np.float64], cap: float, tolerance: float) -> tuple[Ints, NDArray[np.float64]]:
-        """The best assignment on these edges, with its true weights; moves ``prices`` to its duals."""
+        """The best assignment on these edges (-1: unmatched), with its true weights; moves ``prices`` to its duals."""
         n = self.n
         counts = np.diff(self.indptr)
         best = np.full(n, -np.inf)
@@ -145,10 +180,10 @@ class _Graph:
         assigned = auction(indptr, columns, weights, prices, _epsilons(tolerance, cold=not prices.any()))
         keys = np.arange(n, dtype=np.int64) * n + assigned
         at = np.minimum(np.searchsorted(self.keys, keys), max(0, len(self.keys) - 1))
-        matched = assigned != np.arange(n)
+        matched = self.keys[at] == keys if len(self.keys) else np.zeros(n, bool)
         true = np.full(n, UNMATCHED)
         true[matched] = self.weights[at[matched]]
-        return assigned, true
+        return np.where(matched, assigned, -1).astype(np.int32), true
 
 
 def _epsilons(tolerance: float, cold: bool) -> NDArray[np.float64]:

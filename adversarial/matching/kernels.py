@@ -16,24 +16,24 @@ Ints = NDArray[np.int32]
 UNKNOWN, SAME, DIFFERENT = 0, 1, 2
 ANYTHING, NUMBER, COLOUR = 0, 1, 2
 
-# Columns of a profile, an int64 row: flags, bit masks, then three small sets padded with 0.
-NEGATED, POLARITY, COLOURS, RELATIONS, NUMBERS_LEN, CONTENT_LEN, MEANT_LEN = range(7)
-NUMBERS, MAX_NUMBERS = 7, 6
+# Columns of a profile, an int64 row: flags, bit masks, codes of a quantity and of a sign, then three small sets padded
+# with 0.
+NEGATED, POLARITY, COLOURS, RELATIONS, QUANTITY, SIGN, NUMBERS_LEN, CONTENT_LEN, MEANT_LEN = range(9)
+NUMBERS, MAX_NUMBERS = 9, 6
 CONTENT, MAX_CONTENT = NUMBERS + MAX_NUMBERS, 24
 MEANT, MAX_MEANT = CONTENT + MAX_CONTENT, 40  # the content and the wider words that it may go by
 WIDTH = MEANT + MAX_MEANT
 
-_TIE_NOISE = 0.02  # nats: identical answers must not crowd each other out of every list
+_QUANTILES = 2**14
+_GUMBEL = -np.log(-np.log((np.arange(_QUANTILES) + 0.5) / _QUANTILES)).astype(np.float32)
 
 
 class Pairs(NamedTuple):
-    """What weighs a pair of question i and answer j beside the product of their relevance vectors.
+    """What weighs a pair of question i and answer j beside the product of their vectors; see MatchingProblem."""
 
-    The scalars are float32, so that the kernels round as they always did; shapes and meaning: see MatchingProblem.
-    """
-
-    relevance_slope: np.float32
-    relevance_bias: np.float32
+    bias: np.float32
+    temperature: np.float32
+    draw: np.int64
     similarity_slope: np.float32
     similarity_bias: np.float32
     lambda_: np.float32
@@ -43,6 +43,8 @@ class Pairs(NamedTuple):
     question_id: Ints
     answer_id: Ints
     asks_for: Ints
+    accepts: Ints
+    kind: Ints
     profiles: NDArray[np.int64]
     question_profile: Ints
     kept_negatives: Ints
@@ -70,6 +72,10 @@ def compare(first: NDArray[np.int64], second: NDArray[np.int64]) -> int:
         return DIFFERENT
     if first[NEGATED] != second[NEGATED] and not (first[POLARITY] == 2 or second[POLARITY] == 2):
         return DIFFERENT
+    if first[SIGN] != second[SIGN] and first[SIGN] and second[SIGN]:
+        return DIFFERENT
+    if first[QUANTITY] and second[QUANTITY]:
+        return SAME if first[QUANTITY] == second[QUANTITY] else DIFFERENT
     numbers_a, numbers_b = first[NUMBERS_LEN], second[NUMBERS_LEN]
     a_in_b = _within(first, NUMBERS, numbers_a, second, NUMBERS, numbers_b)
     b_in_a = _within(second, NUMBERS, numbers_b, first, NUMBERS, numbers_a)
@@ -97,6 +103,8 @@ def equal_for(asked: int, first: NDArray[np.int64], second: NDArray[np.int64]) -
     if asked == COLOUR:
         return first[COLOURS] & second[COLOURS] != 0
     count = first[NUMBERS_LEN]
+    if first[QUANTITY] and second[QUANTITY]:
+        return asked == NUMBER and first[QUANTITY] == second[QUANTITY]
     if asked != NUMBER or count == 0 or count != second[NUMBERS_LEN]:
         return False
     return _within(first, NUMBERS, count, second, NUMBERS, count)
@@ -118,14 +126,24 @@ def _log_sigmoid(value: float) -> float:
     return value - np.log1p(np.exp(value))
 
 
-@numba.njit(cache=True, nogil=True, fastmath={"nnan", "nsz", "contract"})
-def _ceilings(products: Floats, slope: np.float32, bias: np.float32, out: Floats) -> None:
-    """An upper bound of log sigmoid, which is concave: the least of 0, z and three tangents, at -2, 0 and 2."""
-    for j in range(len(products)):
-        z = slope * products[j] + bias
-        lower = min(z, np.float32(0.8807971) * z - np.float32(0.3653338))
-        upper = min(np.float32(0), np.float32(0.1192029) * z - np.float32(0.3653338))
-        out[j] = min(min(lower, upper), np.float32(0.5) * z - np.float32(0.6931471)) + np.float32(1e-5)
+@numba.njit(cache=True, nogil=True, inline="always")
+def _gumbel(draw: int, i: int, j: int) -> np.float32:
+    """A repeatable draw from the Gumbel distribution for a pair."""
+    mixed = (
+        np.uint64(i) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(j) * np.uint64(0xC2B2AE3D27D4EB4F) + np.uint64(draw)
+    )
+    mixed ^= mixed >> np.uint64(29)
+    mixed *= np.uint64(0xBF58476D1CE4E5B9)
+    mixed ^= mixed >> np.uint64(32)
+    mixed *= np.uint64(0x94D049BB133111EB)
+    return _GUMBEL[mixed >> np.uint64(50)]
+
+
+@numba.njit(cache=True, nogil=True)
+def _ceilings(pairs: Pairs, products: Floats, i: int, lenders: Ints, out: Floats) -> None:
+    """[m] what the answers of ``lenders`` are worth to question i before their similarity, which only takes away."""
+    for at in range(len(lenders)):
+        out[at] = products[at] + pairs.bias + pairs.temperature * _gumbel(pairs.draw, i, lenders[at])
 
 
 @numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
@@ -155,6 +173,7 @@ def _dissimilarity(pairs: Pairs, i: int, j: int) -> float:
         or pairs.video[i] == pairs.video[j]
         or pairs.question_id[i] == pairs.question_id[j]
         or pairs.answer_id[i] == pairs.answer_id[j]
+        or not pairs.accepts[i] >> pairs.kind[j] & 1
     ):
         return -np.inf
     cosine = _dot(pairs.embeddings[i], pairs.embeddings[j])
@@ -187,50 +206,36 @@ def _forbidden(pairs: Pairs, i: int, j: int) -> bool:
 
 
 @numba.njit(cache=True, nogil=True)
-def dense(pairs: Pairs, products: Floats, rows: Ints) -> Floats:
-    """w_ij of questions ``rows`` with every answer, -inf where the pair is not legal; products and result [b, n]."""
-    slope, bias = pairs.relevance_slope, pairs.relevance_bias
+def dense(pairs: Pairs, products: Floats, rows: Ints, lenders: Ints) -> Floats:
+    """w_ij of questions ``rows`` with the answers of ``lenders``, -inf where the pair is not legal; [b, m] both."""
     out = np.empty(products.shape, np.float32)
     for at in range(len(rows)):
-        for j in range(products.shape[1]):
-            i = rows[at]
-            weight = _log_sigmoid(slope * products[at, j] + bias)
-            weight += _dissimilarity(pairs, i, j)
-            if weight > -np.inf and _forbidden(pairs, i, j):
-                weight = -np.inf
-            out[at, j] = weight
+        i = rows[at]
+        _ceilings(pairs, products[at], i, lenders, out[at])
+        for place in range(len(lenders)):
+            j = lenders[place]
+            out[at, place] += _dissimilarity(pairs, i, j)
+            if out[at, place] > -np.inf and _forbidden(pairs, i, j):
+                out[at, place] = -np.inf
     return out
 
 
 @numba.njit(cache=True, nogil=True)
-def bid(pairs: Pairs, products: Floats, rows: Ints, profits: Floats, offers: Floats) -> None:
-    """Raise every answer's offer [n] to the most that one of these questions would pay: w_ij less its profit [b]."""
-    slope, bias = pairs.relevance_slope, pairs.relevance_bias
-    ceilings = np.empty(products.shape[1], np.float32)
+def bid(pairs: Pairs, products: Floats, rows: Ints, lenders: Ints, profits: Floats, offers: Floats) -> None:
+    """Raise every answer's offer [m] to the most that one of these questions would pay: w_ij less its profit [b]."""
+    ceilings = np.empty(len(lenders), np.float32)
     for at in range(len(rows)):
-        _ceilings(products[at], slope, bias, ceilings)
-        for j in range(products.shape[1]):
-            least = offers[j] + profits[at]
-            if ceilings[j] <= least:
+        i = rows[at]
+        _ceilings(pairs, products[at], i, lenders, ceilings)
+        for place in range(len(lenders)):
+            least = offers[place] + profits[at]
+            if ceilings[place] <= least:
                 continue
-            i = rows[at]
-            weight = _log_sigmoid(slope * products[at, j] + bias)
-            if weight <= least:
-                continue
-            weight += _dissimilarity(pairs, i, j)
+            j = lenders[place]
+            weight = ceilings[place] + _dissimilarity(pairs, i, j)
             if weight <= least or _forbidden(pairs, i, j):
                 continue
-            offers[j] = weight - profits[at]
-
-
-@numba.njit(cache=True, nogil=True)
-def _noise(i: int, j: int) -> float:
-    """A repeatable number in [0, _TIE_NOISE) for a pair."""
-    mixed = np.uint64(i) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(j) * np.uint64(0xC2B2AE3D27D4EB4F)
-    mixed ^= mixed >> np.uint64(29)
-    mixed *= np.uint64(0xBF58476D1CE4E5B9)
-    mixed ^= mixed >> np.uint64(32)
-    return _TIE_NOISE * np.float64(mixed >> np.uint64(11)) / 9007199254740992.0
+            offers[place] = weight - profits[at]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -258,37 +263,31 @@ def select(
     pairs: Pairs,
     products: Floats,
     rows: Ints,
+    lenders: Ints,
     prices: Floats,
     width: int,
     floor: NDArray[np.float64],
     known: NDArray[np.float64],
 ) -> tuple[Ints, Floats, NDArray[np.float64]]:
-    """The ``width`` best answers of every question at these prices, see pricing.price for the arguments."""
-    slope, bias = pairs.relevance_slope, pairs.relevance_bias
-    n = products.shape[1]
+    """The places in ``lenders`` of the ``width`` best answers of every question at these prices, see pricing.price."""
     columns = np.full((len(rows), width), np.int32(-1), np.int32)
     weights = np.full((len(rows), width), np.float32(-np.inf), np.float32)
     best = known.copy()
-    ceilings = np.empty(n, np.float32)
+    ceilings = np.empty(len(lenders), np.float32)
     for at in range(len(rows)):
         i = rows[at]
         keys = np.full(width, floor[at])
-        _ceilings(products[at], slope, bias, ceilings)
-        for j in range(n):
-            if ceilings[j] - prices[j] <= keys[0] - _TIE_NOISE:  # the similarity only takes away: most pairs end here
+        _ceilings(pairs, products[at], i, lenders, ceilings)
+        for place in range(len(lenders)):
+            least = min(keys[0], best[at])
+            if ceilings[place] - prices[place] <= least:
                 continue
-            noise = _noise(i, j)  # among thousands of equal answers few have the luck to enter
-            least = prices[j] + min(keys[0] - noise, best[at])
-            weight = _log_sigmoid(slope * products[at, j] + bias)
-            if weight <= least:
+            j = lenders[place]
+            weight = ceilings[place] + _dissimilarity(pairs, i, j)
+            value = weight - prices[place]
+            if value <= least or _forbidden(pairs, i, j):
                 continue
-            weight += _dissimilarity(pairs, i, j)
-            if weight <= least or _forbidden(pairs, i, j):
-                continue
-            value = weight - prices[j]
-            if value > best[at]:
-                best[at] = value
-            key = value + noise
-            if key > keys[0]:
-                _sift(keys, columns[at], weights[at], key, np.int32(j), np.float32(weight))
+            best[at] = max(best[at], value)
+            if value > keys[0]:
+                _sift(keys, columns[at], weights[at], value, np.int32(place), np.float32(weight))
     return columns, weights, best

@@ -1,7 +1,7 @@
 """Column generation's pricing pass: for every question the best answers at the present prices, over all legal pairs.
 
-One blocked pass costs one matrix product of the relevance vectors; the similarity, the comparison of the answers and
-the logarithms are computed only for pairs whose upper bound can still enter a question's list.
+One blocked pass costs one matrix product; the similarity and the comparison of the answers are
+computed only for pairs that could enter a question's list without them.
 """
 
 from collections.abc import Iterator
@@ -21,11 +21,11 @@ ILLEGAL = np.float32(-np.inf)
 
 @dataclass(frozen=True)
 class Priced:
-    """The lists of a pass: ``columns[i]`` are good answers for question i, unordered, -1 where there are fewer."""
+    """The lists of a pass: ``columns[i]`` are good answers for recipient i, unordered, -1 where there are fewer."""
 
-    columns: Ints  # [n, K]
-    weights: Floats  # [n, K] w_ij, without the prices
-    best: NDArray[np.float64]  # [n] max over all legal j of w_ij - p_j; -inf where no answer is legal
+    columns: Ints  # [m, K] places among the lenders
+    weights: Floats  # [m, K] w_ij, without the prices
+    best: NDArray[np.float64]  # [m] max over all legal j of w_ij - p_j; -inf where no answer is legal
 
 
 def price(
@@ -44,7 +44,7 @@ def price(
     columns = np.full((n, width), -1, np.int32)
     weights = np.full((n, width), ILLEGAL, np.float32)
     best = np.full(n, -np.inf)
-    by_fold = list(blocks(problem.fold))
+    by_fold = list(blocks(problem.fold[problem.recipients]))
     for rows, block in zip(
         by_fold,
         joblib.Parallel()(
@@ -71,13 +71,15 @@ def price_block(
     floor: NDArray[np.float64],
     known: NDArray[np.float64],
 ) -> tuple[Ints, Floats, NDArray[np.float64]]:
-    """The lists of some questions of one fold: ([b, K] columns, [b, K] weights, [b] best priced value)."""
+    """The lists of some recipients of one fold: ([b, K] columns, [b, K] weights, [b] best priced value)."""
+    asked = problem.recipients[rows]
+    products, cheap = problem.products(asked), prices.astype(np.float32)
     found: tuple[Ints, Floats, NDArray[np.float64]]
-    found = select(problem.pairs, problem.products(rows), rows, prices.astype(np.float32), width, floor, known)
+    found = select(problem.pairs, products, asked, problem.lenders, cheap, width, floor, known)
     return found
 
 
 def dense_rows(problem: MatchingProblem, rows: Ints) -> Floats:
-    """w_ij of some questions of one fold with every answer, -inf where the pair is not legal; [b, n]."""
-    out: Floats = dense(problem.pairs, problem.products(rows), rows)
+    """w_ij of some questions of one fold with the answers of the lenders, -inf where it is not legal; [b, m]."""
+    out: Floats = dense(problem.pairs, problem.products(rows), rows, problem.lenders)
     return out

@@ -17,20 +17,17 @@ SMALLEST = 4_000  # questions: below this a few passes more cost less than the s
 
 
 def sampled_rows(problem: MatchingProblem) -> Ints:
-    """A tenth of the questions, ascending, the same for every problem of that size."""
+    """The places of a tenth of the recipients, ascending, the same for every problem of that size."""
     drawn = np.random.default_rng(0).permutation(problem.size)[: problem.size // SHARE]
     return np.sort(drawn).astype(np.int32)
 
 
-def prices_from(
-    problem: MatchingProblem, rows: Ints, columns: Ints, weights: NDArray[np.float64], prices: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """[n] prices for all answers from a matching of ``rows`` among themselves (its columns, weights and prices)."""
-    matched = columns != np.arange(len(rows))
-    rows, profits = rows[matched], (weights - prices[columns])[matched]
+def prices_from(problem: MatchingProblem, places: Ints, profits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """[m] prices for all lenders from what the match of the recipients at ``places`` [s] is worth to them [s]."""
+    asked = problem.recipients[places]
     offers = np.full(problem.size, -np.inf, np.float32)
-    for block in blocks(problem.fold[rows]):
-        asked = rows[block]
-        bid(problem.pairs, problem.products(asked), asked, profits[block].astype(np.float32), offers)
+    for block in blocks(problem.fold[asked]):
+        rows = asked[block]
+        bid(problem.pairs, problem.products(rows), rows, problem.lenders, profits[block].astype(np.float32), offers)
     known = np.isfinite(offers)
     return np.where(known, offers, offers[known].min() if known.any() else 0.0).astype(np.float64)

@@ -6,7 +6,7 @@ killed.
 
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -19,13 +19,14 @@ from adversarial.data.schema import Item
 from adversarial.learning.group_kfold import video_folds
 from adversarial.matching.column_generation import Matching, solve_matching
 from adversarial.matching.kernels import SAME
-from adversarial.matching.problem import MatchingProblem
+from adversarial.matching.problem import MatchingProblem, aligned
 from adversarial.negatives import selection
+from adversarial.negatives.lending import Lending, plan_lending, why_nobody_lends
 from adversarial.negatives.settings import MatchSettings
 from adversarial.negatives.step_cache import Arrays, MemoryStepCache, StepCache
 from adversarial.progress import Progress
-from adversarial.relevance import dual_encoder, sentence_encoder
-from adversarial.text import answer_equivalence
+from adversarial.relevance import pair_odds, sentence_encoder
+from adversarial.text import answer_equivalence, answer_types
 from adversarial.text.normalise import canonical
 
 _FOLDS = 5
@@ -33,9 +34,10 @@ _FOLDS = 5
 
 @dataclass(frozen=True)
 class ShardMatch:
-    """What matching a shard yields; ``options[i]`` belongs to its item i, fewer where a round found nothing."""
+    """What matching a shard yields; ``options[i]`` belongs to its item i, fewer than wanted where none was left."""
 
     options: list[list[MatchedOption]]
+    lending: Lending
     rounds: list[Matching]
 
 
@@ -46,7 +48,7 @@ def match_shard(
     cache: StepCache | MemoryStepCache | None = None,
     idle: AbstractSet[str | int] = frozenset(),
 ) -> ShardMatch:
-    """Match ``settings.replace`` answers to every item of a shard; the items stand in the order of their ids.
+    """Match ``settings.replace`` answers an item on average; the items stand in the order of their ids.
 
     Where the shard is sealed, its reserve receives nothing and alone lends, each item once over all rounds, but for
     the ``idle`` ones. Raises ItemError where an item has fewer wrong options than are to be replaced.
@@ -57,21 +59,40 @@ def match_shard(
                 f"qid {item.qid!r}: has {len(item.answers) - 1} wrong options, "
                 f"fewer than the {settings.replace} to be replaced"
             )
+    if why_nobody_lends(items):  # known before anything is learned
+        return ShardMatch([[] for _ in items], Lending(np.ones(len(items), np.int32), []), [])
     steps, report = cache or MemoryStepCache(), progress or _silent
     with threadpool_limits(1):  # one thread for each product: the sum's order, hence the result, stays the same
         learned = steps.remember("learned", lambda: _learn(items, settings, report))
-        replaced = learned["replacement_order"][:, : settings.replace]
-        problem = _with_reserve(_problem(items, learned, replaced, settings), items, idle)
-        rounds: list[Matching] = []
-        for number in range(settings.replace):
-            stage = f"match {number + 1} of {settings.replace}"
-            rounds.append(_round(problem, rounds, settings, partial(report, stage), steps))
-            problem = problem.after(rounds[-1].columns)
-    options = _matched_options(problem, replaced)
-    for row, own in enumerate(options):
-        if len(own) < settings.replace:
-            options[row] = _without_repeats(items[row], own, items)
-    return ShardMatch(options, rounds)
+        found = _lend(items, learned, settings, idle, report, steps)
+    for row, own in enumerate(found.options):
+        if len(own) < found.lending.counts[row]:
+            found.options[row] = _without_repeats(items[row], own, items)
+    return found
+
+
+def _lend(
+    items: Sequence[Item],
+    learned: Arrays,
+    settings: MatchSettings,
+    idle: AbstractSet[str | int],
+    progress: Progress,
+    steps: StepCache | MemoryStepCache,
+) -> ShardMatch:
+    order = selection.replacement_order(items, learned["scores"])
+    ease = selection.ease(items, learned["scores"])
+    lending = plan_lending(items, ease, settings.replace, settings.seed, idle)
+    gone = np.where(np.arange(order.shape[1]) < lending.counts[:, None], order, -1)
+    problem = _problem(items, learned, gone, settings)
+    rounds: list[Matching] = []
+    for number, (asked, lenders, reserve) in enumerate(lending.rounds):
+        stage = f"match {number + 1} of {len(lending.rounds)}"
+        free = np.setdiff1d(lenders, problem.assigned).astype(np.int32) if reserve else lenders
+        pair = (asked, free) if reserve else aligned(asked, free)
+        draw = problem.between(*pair, draw=settings.seed * 64 + number)
+        rounds.append(_round(draw, rounds, settings, partial(progress, stage), steps))
+        problem = problem.after(rounds[-1].columns)
+    return ShardMatch(_matched_options(problem, order), lending, rounds)
 
 
 def _silent(stage: str, share: float) -> None:
@@ -93,28 +114,32 @@ def _learn(items: Sequence[Item], settings: MatchSettings, progress: Progress) -
     progress("relevance", 0.0)
     answers = vectors[options[np.arange(len(items)), [item.answer_idx for item in items]]]
     names = _ids([canonical(item.correct) for item in items])
-    found = dual_encoder.learn(vectors[asked], answers, names, fold, settings.seed)
+    pairs = [(item.question, item.correct) for item in items]
+    found = pair_odds.learn(pairs, vectors[asked], answers, names, fold, settings.seed)
     return {
         "embeddings": answers,
-        "replacement_order": selection.replacement_order(items, scores),
+        "scores": scores,
         "questions": found.questions,
         "answers": found.answers,
+        "traits": found.traits,
         "fold": found.fold,
-        "calibration": np.array([found.slope, found.bias]),
+        "bias": np.array(found.bias),
     }
 
 
 def _problem(
-    items: Sequence[Item], learned: Arrays, replaced: NDArray[np.int32], settings: MatchSettings
+    items: Sequence[Item], learned: Arrays, gone: NDArray[np.int32], settings: MatchSettings
 ) -> MatchingProblem:
-    kept_negatives, profiles, question_profile = _profiles(items, replaced)
+    kept_negatives, profiles, question_profile = _profiles(items, gone)
+    everybody = np.arange(len(items), dtype=np.int32)
     return MatchingProblem(
         questions=learned["questions"],
         answers=learned["answers"],
+        traits=learned["traits"],
         fold=learned["fold"],
         embeddings=learned["embeddings"],
-        relevance_slope=float(learned["calibration"][0]),
-        relevance_bias=float(learned["calibration"][1]),
+        bias=float(learned["bias"]),
+        temperature=settings.temperature,
         similarity_slope=settings.sim_slope,
         similarity_bias=settings.sim_bias,
         lambda_=settings.lam,
@@ -123,23 +148,15 @@ def _problem(
         question_id=_ids([canonical(item.question) for item in items]),
         answer_id=_ids([canonical(item.correct) for item in items]),
         asks_for=np.array([answer_equivalence.asks_for(item.question) for item in items], np.int32),
+        accepts=np.array([answer_types.accepted_kinds(item.question) for item in items], np.int32),
+        kind=np.array([answer_types.answer_kind(item.correct) for item in items], np.int32),
         profiles=profiles,
         question_profile=question_profile,
         kept_negatives=kept_negatives,
         assigned=np.zeros((len(items), 0), np.int32),
+        recipients=everybody,
+        lenders=everybody,
     )
-
-
-def _with_reserve(problem: MatchingProblem, items: Sequence[Item], idle: AbstractSet[str | int]) -> MatchingProblem:
-    if all(item.reserve is None for item in items):
-        return problem
-    kept = np.array([bool(item.reserve) for item in items])
-    lends = kept & [item.qid not in idle for item in items]
-    return replace(problem, recipients=_indices(~kept), lenders=_indices(lends))
-
-
-def _indices(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
-    return np.flatnonzero(mask).astype(np.int32)
 
 
 def _ids(values: Sequence[str]) -> NDArray[np.int32]:
@@ -147,12 +164,12 @@ def _ids(values: Sequence[str]) -> NDArray[np.int32]:
 
 
 def _profiles(
-    items: Sequence[Item], replaced: NDArray[np.int32]
+    items: Sequence[Item], gone: NDArray[np.int32]
 ) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int32]]:
     """What is compared: (rows of the kept negatives [n, h], -1 for none; profiles; rows of the questions)."""
     kept = [
-        [answer for option, answer in enumerate(item.answers) if option != item.answer_idx and option not in gone]
-        for item, gone in zip(items, replaced.tolist(), strict=True)
+        [answer for option, answer in enumerate(item.answers) if option != item.answer_idx and option not in lost]
+        for item, lost in zip(items, gone.tolist(), strict=True)
     ]
     more = sorted({answer for answers in kept for answer in answers} | {item.question for item in items})
     place = {text: len(items) + index for index, text in enumerate(more)}
@@ -174,29 +191,32 @@ def _round(
         progress(0.0)
         found = solve_matching(problem, settings.tolerance, earlier[-1].prices if earlier else None, progress)
         progress(1.0)
-        sums = np.array([found.value, found.upper_bound, found.passes, found.edges])
+        sums = np.array([found.wanted, found.value, found.upper_bound, found.passes, found.edges])
         return {"columns": found.columns, "weights": found.weights, "prices": found.prices, "sums": sums}
 
     kept = cache.remember(f"round-{len(earlier) + 1}", solve)
-    value, upper_bound, passes, edges = kept["sums"].tolist()
-    return Matching(kept["columns"], kept["weights"], kept["prices"], value, upper_bound, int(passes), int(edges))
+    wanted, value, upper, passes, edges = kept["sums"].tolist()
+    return Matching(
+        kept["columns"], kept["weights"], kept["prices"], int(wanted), value, upper, int(passes), int(edges)
+    )
 
 
-def _matched_options(problem: MatchingProblem, replaced: NDArray[np.int32]) -> list[list[MatchedOption]]:
+def _matched_options(problem: MatchingProblem, order: NDArray[np.int32]) -> list[list[MatchedOption]]:
+    """The answers each item was given, in place of its options in ``order``."""
     found: list[list[MatchedOption]] = []
-    for row in range(problem.size):
-        given = zip(replaced[row].tolist(), problem.assigned[row].tolist(), strict=True)
-        found.append([_matched_option(problem, row, option, source) for option, source in given if source >= 0])
+    for row, assigned in enumerate(problem.assigned):
+        given = assigned[assigned >= 0].tolist()
+        found.append([_matched_option(problem, row, *pair) for pair in zip(order[row].tolist(), given, strict=False)])
     return found
 
 
 def _matched_option(problem: MatchingProblem, row: int, option: int, source: int) -> MatchedOption:
-    product = float(problem.questions[row] @ problem.answers[problem.fold[row], source])
+    answer = np.concatenate([problem.answers[problem.fold[row], source], problem.traits[source]])
     cosine = float(problem.embeddings[row] @ problem.embeddings[source])
     return MatchedOption(
         option,
         source,
-        relevance=_sigmoid(problem.relevance_slope * product + problem.relevance_bias),
+        relevance=_sigmoid(float(problem.questions[row] @ answer) + problem.bias),
         similarity=_sigmoid(problem.similarity_slope * cosine + problem.similarity_bias),
     )
 

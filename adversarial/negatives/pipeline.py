@@ -93,6 +93,6 @@ def match_items_of_shard(
     """
     found = match_shard(items, settings, progress, steps, idle)
     new = matched_items(
-        items, found.options, replace=settings.replace, seed=settings.seed, order_key=settings.order_key
+        items, found.options, wanted=found.lending.counts.tolist(), seed=settings.seed, order_key=settings.order_key
     )
     return new, shard_numbers(shard, items, list(new.values()), found)

@@ -9,6 +9,8 @@ import numpy as np
 from adversarial.data.errors import ItemError
 from adversarial.data.schema import Item
 from adversarial.matching.kernels import SAME
+from adversarial.negatives import selection
+from adversarial.negatives.lending import why_nobody_lends
 from adversarial.negatives.match_shard import ShardMatch
 from adversarial.negatives.settings import MatchSettings
 from adversarial.text import answer_equivalence
@@ -30,20 +32,21 @@ def shard_numbers(shard: int, items: Sequence[Item], matched: Sequence[Item], fo
         "replaced": sum(uses.values()),
         "fallbacks": sum(bool(item.fallback) for item in matched),
         "equal_written": sum(map(_equal_written, matched)),
+        "equal_ids": [item.qid for item in items if selection.equal_written(item)],
         "most_uses": max(uses.values(), default=0),
-        "fewest_uses": min(uses[item.qid] for item in reserve or items),
+        "fewest_uses": min(uses.values(), default=0),
         "reserve": len(reserve),
         "per_round": [
             {
                 "fold": shard,
                 "round": number,
-                "n": n,
-                "value": matching.value / max(1, n),
-                "upper_bound": matching.upper_bound / max(1, n),
+                "n": matching.wanted,
+                "value": matching.value / max(1, matching.wanted),
+                "upper_bound": matching.upper_bound / max(1, matching.wanted),
                 "certified_gap": matching.gap,
                 "passes": matching.passes,
                 "edges": matching.edges,
-                "unmatched": int((matching.columns == np.arange(len(items))).sum()) - len(reserve),
+                "unmatched": matching.wanted - int((matching.columns != np.arange(len(items))).sum()),
             }
             for number, matching in enumerate(found.rounds, 1)
         ],
@@ -60,17 +63,18 @@ def _equal_written(item: Item) -> int:
 def overall_report(shards: Sequence[Row], settings: MatchSettings) -> Row:
     """The report over all shards: values are nats per question and round, the gap is the worst of all rounds."""
     rounds = [entry for shard in shards for entry in shard["per_round"]]
-    total = sum(entry["n"] for entry in rounds)
+    total = max(1, sum(entry["n"] for entry in rounds))
     return {
         "n": sum(shard["n"] for shard in shards),
         "folds": len(shards),
         "rounds": settings.replace,
         "value": sum(entry["value"] * entry["n"] for entry in rounds) / total,
         "upper_bound": sum(entry["upper_bound"] * entry["n"] for entry in rounds) / total,
-        "certified_gap": max(entry["certified_gap"] for entry in rounds),
+        "certified_gap": max((entry["certified_gap"] for entry in rounds), default=0.0),
         "replaced": sum(shard["replaced"] for shard in shards),
         "fallbacks": sum(shard["fallbacks"] for shard in shards),
         "equal_written": sum(shard["equal_written"] for shard in shards),
+        "equal_ids": [qid for shard in shards for qid in shard["equal_ids"]],
         "most_uses": max(shard["most_uses"] for shard in shards),
         "fewest_uses": min(shard["fewest_uses"] for shard in shards),
         "reserve": sum(shard["reserve"] for shard in shards),
@@ -87,16 +91,8 @@ def require_matches(report: Row, items: Sequence[Item]) -> None:
         return
     videos = len({item.video_id for item in items})
     answers = len({canonical(item.correct) for item in items})
-    questions = len({canonical(item.question) for item in items})
-    why = "every other answer says the same, is about the same video, or does not go with the question at all"
-    if len(items) == 1:
-        why = "there is only one question"
-    elif videos == 1:
-        why = "all questions are about one video, and a negative must come from another"
-    elif answers == 1:
-        why = "all right answers are equal"
-    elif questions == 1:
-        why = "all questions are equal, and the right answer to an equal question may be right here"
+    why = why_nobody_lends(items)
+    why = why or "every other answer says the same, is about the same video, or does not go with the question at all"
     raise ItemError(
         f"no question can be matched: {why} ({len(items)} questions, {videos} videos, {answers} distinct right answers)"
     )

@@ -1,6 +1,6 @@
 """Which written negatives are replaced first: the ones that a model without the video finds least plausible.
 
-Every question is read out of fold, by a model that only the matching uses.
+Every question is read out of fold.
 """
 
 from collections.abc import Sequence
@@ -52,6 +52,22 @@ def option_scores(items: Sequence[Item], vectors: Floats, asked: Ints, options: 
     return scores
 
 
+def equal_written(item: Item) -> list[int]:
+    """The written wrong options that say the same as the right one."""
+    return [
+        option
+        for option, answer in enumerate(item.answers)
+        if option != item.answer_idx and answer_equivalence.compare_texts(answer, item.correct) == SAME
+    ]
+
+
+def ease(items: Sequence[Item], scores: Floats) -> NDArray[np.float64]:
+    """[n] how easy each item is without the video; first of all those whose wrong answers say the same as the right."""
+    found = np.array([scores[row, item.answer_idx] for row, item in enumerate(items)], np.float64)
+    top = np.nanmax(np.append(found, 0.0))
+    return np.nan_to_num(found, nan=0.0) + (top + 100) * np.array([len(equal_written(item)) for item in items])
+
+
 def replacement_order(items: Sequence[Item], scores: Floats) -> Ints:
     """Every item's options, the wrong ones first, from the one that looks least right on; [n, o].
 
@@ -59,9 +75,7 @@ def replacement_order(items: Sequence[Item], scores: Floats) -> Ints:
     """
     wrong = scores.copy()
     for row, item in enumerate(items):
-        for option, answer in enumerate(item.answers):
-            if answer_equivalence.compare_texts(answer, item.correct) == SAME:
-                wrong[row, option] = -np.inf
+        wrong[row, equal_written(item)] = -np.inf
     wrong[np.arange(len(items)), [item.answer_idx for item in items]] = np.inf
     wrong[np.isnan(wrong)] = np.inf
     return np.argsort(wrong, axis=1, kind="stable").astype(np.int32)

@@ -7,12 +7,14 @@ from adversarial.learning.group_kfold import check_seed
 from adversarial.relevance.sentence_encoder import DEFAULT_MODEL
 
 LAMBDA = 0.03  # more makes matched answers easier to tell, less lets rewordings of the right one through
+TEMPERATURE = 0.35  # found on outside judges; at 0 the likeliest matching, which goes with the questions too well
 _RANGES = {  # with a negative lam the bound would certify nothing
     "lam": (0.0, 5.0),
     "sim_slope": (0.0, 100.0),
     "sim_bias": (-100.0, 100.0),
     "near": (0.0, 1.0),
     "tolerance": (1e-9, 1.0),
+    "temperature": (0.0, 10.0),
 }
 
 
@@ -23,9 +25,10 @@ class MatchSettings:
     Raises ItemError that names the setting and what is expected of it.
     """
 
-    replace: int = 1
+    replace: int = 1  # written negatives that go, a question on average
     seed: int = 0
-    lam: float = LAMBDA  # weight of log(1 - P_sim) against log P_rel
+    lam: float = LAMBDA  # weight of log(1 - P_sim) against the log-odds
+    temperature: float = TEMPERATURE  # of the draw among matchings
     model: str = DEFAULT_MODEL
     sim_slope: float = 12.0  # P_sim = sigmoid(slope * cosine + bias): one half at cosine 0.6
     sim_bias: float = -7.2

@@ -1,15 +1,12 @@
-"""P_rel(q, a): how well an answer goes with a question, learned on the corpus itself and applied out of fold.
+"""How well an answer goes with a question by meaning, learned on the corpus itself and applied out of fold.
 
 A dual encoder over sentence embeddings: one linear map for questions, one for answers, trained so that a question
 finds its own right answer among those of other questions (InfoNCE in both directions). Question i is read by the
 encoder that never saw its video, so its own right answer has told it nothing.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 from adversarial.learning.adamw import AdamW
 
@@ -23,28 +20,15 @@ _BATCH = 256
 _RATE = 2e-3
 _DECAY = 1e-2
 _DROPOUT = 0.4
-_LEARNED_FROM = 100  # questions: below this the plain embeddings generalise better than anything learned
-_PLAIN_SLOPE, _PLAIN_BIAS = 11.6, -2.67  # logistic calibration of MiniLM's cosine on How2QA
 
 
-@dataclass(frozen=True)
-class Relevance:
-    """``P_rel = sigmoid(slope * questions[i] . answers[fold[i], j] + bias)``, see MatchingProblem for the shapes."""
+def learn(questions: Floats, answers: Floats, answer_id: Ints, fold: Ints, seed: int) -> tuple[Floats, Floats]:
+    """Questions [n, d] as the encoder without their fold reads them, answers [k, n, d] as each fold's encoder does.
 
-    questions: Floats
-    answers: Floats
-    fold: Ints
-    slope: float
-    bias: float
-
-
-def learn(questions: Floats, answers: Floats, answer_id: Ints, fold: Ints, seed: int) -> Relevance:
-    """The calibrated relevance of n questions to n right answers; embeddings [n, D] of unit length."""
-    n = len(questions)
+    Of unit length, as the embeddings [n, D] that they are made of.
+    """
+    n, dim = len(questions), min(_DIM, questions.shape[1])
     folds = int(fold.max()) + 1
-    if n < _LEARNED_FROM or folds < 2:
-        return Relevance(questions, answers[None], np.zeros(n, np.int32), _PLAIN_SLOPE, _PLAIN_BIAS)
-    dim = min(_DIM, questions.shape[1])
     read = np.empty((n, dim), np.float32)
     seen = np.empty((folds, n, dim), np.float32)
     for index in range(folds):
@@ -52,8 +36,7 @@ def learn(questions: Floats, answers: Floats, answer_id: Ints, fold: Ints, seed:
         encoder = _train(questions[rest], answers[rest], answer_id[rest], seed + index)
         read[~rest] = _apply(questions[~rest], encoder[0], encoder[1])
         seen[index] = _apply(answers, encoder[2], encoder[3])
-    slope, bias = _calibrate(read, seen, fold, answer_id, seed)
-    return Relevance(read, seen, fold, slope, bias)
+    return read, seen
 
 
 def _apply(vectors: Floats, weight: Floats, bias: Floats) -> Floats:
@@ -117,25 +100,3 @@ def _softmax(logits: Floats, axis: int) -> Floats:
     shifted = np.exp(logits - logits.max(axis=axis, keepdims=True))
     out: Floats = shifted / shifted.sum(axis=axis, keepdims=True)
     return out
-
-
-def _calibrate(read: Floats, seen: Floats, fold: Ints, answer_id: Ints, seed: int) -> tuple[float, float]:
-    """Logistic slope and bias on true pairs against random pairs, all out of fold, both kinds weighing the same."""
-    rng = np.random.default_rng(seed)
-    n = len(read)
-    own = np.arange(n)
-    others = rng.integers(0, n, size=(n, 20))
-    true = np.einsum("ij,ij->i", read, seen[fold, own])
-    false = np.stack([np.einsum("ij,ij->i", read, seen[fold, column]) for column in others.T], axis=1)
-    false = false[answer_id[:, None] != answer_id[others]]
-    scores = np.concatenate([true, false]).astype(np.float64)
-    labels = np.concatenate([np.ones(len(true)), np.zeros(len(false))])
-    mass = np.where(labels == 1, 1 / len(true), 1 / max(1, len(false)))
-
-    def loss(params: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        z = params[0] * scores + params[1]
-        slack = mass * (1 / (1 + np.exp(-z)) - labels)
-        return float(mass @ (np.logaddexp(0, z) - labels * z)), np.array([slack @ scores, slack.sum()])
-
-    slope, bias = minimize(loss, np.array([5.0, 0.0]), jac=True, method="L-BFGS-B", bounds=[(0.1, 50), (-30, 30)]).x
-    return float(slope), float(bias)

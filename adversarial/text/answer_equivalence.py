@@ -28,17 +28,21 @@ from adversarial.matching.kernels import (
     NUMBERS,
     NUMBERS_LEN,
     POLARITY,
+    QUANTITY,
     RELATIONS,
+    SIGN,
     WIDTH,
     compare,
 )
 from adversarial.text import lexicon
 from adversarial.text.numbers import Number, read_numbers
+from adversarial.text.quantities import quantity
 from adversarial.text.stemming import stem
 
 _TOKEN = re.compile(
-    r"(?<![\w)])[-\u2212]?\d+(?:[.,]\d+)*(?:/\d+)?|\d+(?:[.,]\d+)*(?:/\d+)?|[^\W\d_]+|%|[\u00bc-\u00be]"
+    r"(?<![\w)])[-\u2212]?\d+(?:[.,]\d+)*(?:/\d+)?|\d+(?:[.,]\d+)*(?:/\d+)?|[^\W\d_]+|[%$\u20ac\u00bc-\u00be]"
 )
+_SIGN = re.compile(r"\b([^\W\d_])(\+{1,2}|#|-|\u2212)(?![\w-])")  # a mark, a language, a key: F+, C++, C#
 _NUMBER_ASKED = re.compile(
     r"\bhow (?:many|much|long|old|often|far|tall|big)\b|\bnumber of\b|\bwhat number\b",
 )
@@ -59,8 +63,8 @@ def profiles(texts: Sequence[str]) -> NDArray[np.int64]:
 
 def _profile(text: str) -> NDArray[np.int64]:
     row = np.zeros(WIDTH, np.int64)
-    tokens = _tokens(text)
-    numbers, rest = read_numbers(tokens)
+    said = tokens(text)
+    numbers, rest = read_numbers(said)
     content: set[int] = set()
     for position, token in enumerate(rest):
         if position == 0 and token in lexicon.YES:
@@ -72,6 +76,9 @@ def _profile(text: str) -> NDArray[np.int64]:
         if token in lexicon.NEGATIONS:
             row[NEGATED] = 1
             continue
+        if token in lexicon.OPPOSITES:
+            row[NEGATED] ^= 1
+            token = lexicon.OPPOSITES[token]
         colour = lexicon.COLOUR_ALIASES.get(token, token)
         if colour in _COLOUR_BIT:
             row[COLOURS] |= _COLOUR_BIT[colour]
@@ -81,11 +88,15 @@ def _profile(text: str) -> NDArray[np.int64]:
             content.add(_code(stem(token)))
     if row[POLARITY] == 2:
         row[NEGATED] = 0
+    if amount := quantity(text, said):
+        row[QUANTITY] = _code(f"{amount.dimension} {amount.value}")
+    if sign := _SIGN.search(text.casefold()):
+        row[SIGN] = _code("".join(sign.groups()))
     kept_numbers = sorted({_number_code(number) for number in numbers})[:MAX_NUMBERS]
     kept_content = sorted(content)[:MAX_CONTENT]
     meant = sorted(content.union(*(_WIDER.get(code, ()) for code in content)))[:MAX_MEANT]
     if not (kept_numbers or kept_content or row[:4].any()):  # only filler: the words themselves are the value
-        kept_content = sorted({_code(token) for token in tokens})[:MAX_CONTENT]
+        kept_content = sorted({_code(token) for token in said})[:MAX_CONTENT]
         meant = kept_content
     row[NUMBERS_LEN], row[CONTENT_LEN], row[MEANT_LEN] = len(kept_numbers), len(kept_content), len(meant)
     row[NUMBERS : NUMBERS + len(kept_numbers)] = kept_numbers
@@ -94,7 +105,8 @@ def _profile(text: str) -> NDArray[np.int64]:
     return row
 
 
-def _tokens(text: str) -> list[str]:
+def tokens(text: str) -> list[str]:
+    """The words, numbers and signs of a text that profiles are made of, in small letters and in order."""
     folded = unicodedata.normalize("NFC", text).casefold().replace("\u2019", "'")
     folded = re.sub(r"\bcan't\b", "can not", folded)
     folded = re.sub(r"n't\b", " not", folded)

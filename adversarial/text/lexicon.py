@@ -56,6 +56,21 @@ NEGATIONS |= {"cant", "wont", "didnt", "wasnt", "werent", "havent", "hasnt", "co
 YES = {"yes", "yeah", "yep", "yup"}
 NO = {"no", "nope", "nah"}
 
+# Said with a prefix, the opposite of a word: "unhappy" is "not happy".
+OPPOSITES = {
+    f"un{word}": word
+    for word in _words(
+        """
+        happy cooked ripe safe clean covered locked peeled opened finished painted married healthy sweetened salted
+        washed cut used able seen known fair lucky comfortable tidy baked wrapped dressed folded plugged important
+        usual even real true friendly
+        """
+    )
+}
+OPPOSITES |= {"impossible": "possible", "incorrect": "correct", "invisible": "visible", "incomplete": "complete"}
+OPPOSITES |= {"inexpensive": "expensive", "dishonest": "honest", "impatient": "patient", "imperfect": "perfect"}
+OPPOSITES |= {"illegal": "legal", "irregular": "regular", "dissatisfied": "satisfied", "disconnected": "connected"}
+
 FILLER = set(
     _words(
         """
@@ -154,3 +169,38 @@ KINDS = {
     "speak": "talk explain say tell describe",
     "move": "walk run jump dance",
 }
+
+# Words that tell the kind of an answer.
+AUXILIARY = set(_words("is are was were does do did has have had can could will would should"))
+PEOPLE = set(
+    _words(
+        """
+        man men woman women boy boys girl girls child children kid kids baby person people lady ladies guy guys male
+        gentleman female mother mom father dad daughter son sister brother family couple chef cook host teacher vet
+        student doctor nurse worker farmer speaker narrator friend friends wife husband grandmother grandfather player
+        team coach dancer singer actor barber customer crowd toddler adult adults he she they him her
+        """
+    )
+)
+TIMES = set(
+    _words(
+        """
+        second seconds sec secs minute minutes min mins hour hours hr hrs day days week weeks month months year years
+        night overnight morning afternoon evening noon midnight today tomorrow yesterday spring summer autumn fall
+        winter monday tuesday wednesday thursday friday saturday sunday january february march april may june july
+        august september october november december early late always never daily weekly christmas halloween
+        """
+    )
+)
+PLACES = set(
+    _words(
+        """
+        kitchen garden room bathroom bedroom garage office street shop store restaurant park beach forest field farm
+        yard backyard house home table counter floor ground wall oven fridge refrigerator freezer stove sink shelf
+        cupboard outside outdoors indoors inside studio school hospital stage road lake river pool barn workshop
+        basement bar salon
+        """
+    )
+)
+PLACE_WORDS = set(_words("in on at under behind beside near inside outside above below between by into onto over"))
+MEASURES = TIMES | set(_words("cm mm inch inches foot feet meter meters kg g gram grams cup cups tbsp tsp oz lb lbs"))

@@ -3,13 +3,17 @@
 import re
 import unicodedata
 
-_NOT_WORD = re.compile(r"[^\w]+", re.UNICODE)
+# signs that tell what would else be one text: -5 and 5, F+ and F-, C++ and C#, $5 and 5 %
+_SIGNED = r"[%$\u20ac\u00a3]|(?<![\w)])-(?=\d)|(?<=\b[^\W\d_])(?:\+{1,2}|#|-)(?![\w-])"
+_NOT_WORD = re.compile(rf"(?:(?!{_SIGNED}|(?<=\+)\+)[^\w])+", re.UNICODE)
+_BLANK_BEFORE_PERCENT = re.compile(r"\s+(?=%)")
 _WH_WORDS = ("what", "how", "where", "which", "why", "when", "who", "whose", "whom")
 
 
 def canonical(text: str) -> str:
     """NFKC, case, punctuation and blanks folded: two texts with one canonical form are the same text."""
     folded = unicodedata.normalize("NFKC", text).casefold().replace("'", "").replace("\u2019", "")
+    folded = _BLANK_BEFORE_PERCENT.sub("", folded.replace("\u2212", "-"))
     plain = _NOT_WORD.sub(" ", folded).strip()
     return plain or folded.strip()
 

@@ -24,7 +24,7 @@ def read_numbers(tokens: Sequence[str]) -> tuple[set[Number], list[str]]:
     rest: list[str] = []
     position = 0
     while position < len(tokens):
-        value, length, ordinal = _number_at(tokens, position)
+        value, length, ordinal = number_at(tokens, position)
         if value is None:
             rest.append(tokens[position])
             position += 1
@@ -34,7 +34,7 @@ def read_numbers(tokens: Sequence[str]) -> tuple[set[Number], list[str]]:
     return found, rest
 
 
-def _number_at(tokens: Sequence[str], start: int) -> tuple[Fraction | None, int, bool]:
+def number_at(tokens: Sequence[str], start: int) -> tuple[Fraction | None, int, bool]:
     """The number that begins at ``start``: (value, tokens it takes, whether it is an ordinal)."""
     total, current, position, said = Fraction(0), Fraction(0), start, False
     while position < len(tokens):

@@ -100,17 +100,19 @@ def test_b7_a_negative_that_says_the_right_answer() -> None:
     assert matched([item], lend(question(2, options=["ANSWER 1", "x", "y", "z"]), item))["B7"] == ["qa 1"]
 
 
-def test_b7_an_answer_that_is_lent_twice() -> None:
-    first, second, source = question(1), question(2), question(3)
-    assert matched([first, second], lend(source, first), lend(source, second)) == {"B7": ["qa 1", "qa 2"]}
+def test_b7_an_answer_that_is_lent_too_often() -> None:
+    items, source = [question(number) for number in range(1, 5)], question(5)
+    assert matched(items[:3], *(lend(source, item) for item in items[:3])) == {}
+    assert matched(items, *(lend(source, item) for item in items))["B7"] == [f"qa {number}" for number in range(1, 5)]
+    source.published = False
+    assert matched(items[:2], *(lend(source, item) for item in items[:2])) == {"B7": ["qa 1", "qa 2"]}
 
 
-def test_b10_a_sealed_question_takes_from_the_reserve_alone() -> None:
+def test_b10_a_sealed_question_takes_from_the_reserve_or_in_balance() -> None:
     item, published = question(1, split="test"), question(2, split="test")
     reserve = question(3, split="test", published=False)
     assert matched([item], lend(reserve, item), release=SEALED) == {}
-    assert matched([item], lend(published, item), release=SEALED) == {"B10": ["qa 1"]}
-    assert matched([item], lend(published, item), release=SHARED) == {}
+    assert matched([item, published], lend(published, item), release=SEALED) == {}
 
 
 def test_b10_what_is_lent_stands_in_no_other_published_option() -> None:

@@ -143,13 +143,14 @@ def check_matched(
         },
         _row(
             "B7",
-            "matched negatives come from another video of the same split, each used once",
-            (n.item for n in negatives if _ill_matched(n) or lent[n.source_id] > 1),
+            f"matched negatives come from another video of the same split, each used once or, if published, "
+            f"{OPTIONS - 1} times at most",
+            (n.item for n in negatives if _ill_matched(n) or lent[n.source_id] > _most_uses(n)),
             negatives,
         ),
         _row(
             "B10",
-            "no answer lent to the sealed split stands in another published option of it",
+            "no answer of the reserve that is lent to the sealed split stands in another published option of it",
             _seen_elsewhere(release, items, negatives),
             negatives,
         ),
@@ -268,7 +269,7 @@ def _even(questions: Sequence[Item]) -> bool:
 
 
 def _seen_elsewhere(release: Release, items: Sequence[Item], negatives: Sequence[Negative]) -> list[Item]:
-    """Questions of a sealed split with a negative from a published one, or one that stands in another option."""
+    """Questions of a sealed split with a negative from the reserve that stands in another option."""
     if release.hidden != Release.Hidden.SEALED:
         return []
     places = Counter(fold(option) for item in items if item.split == HIDDEN for option in item.options)
@@ -276,8 +277,14 @@ def _seen_elsewhere(release: Release, items: Sequence[Item], negatives: Sequence
         negative.item
         for negative in negatives
         if negative.item.split == HIDDEN
-        and (negative.source.published or places[fold(negative.item.options[negative.option])] > 1)
+        and not negative.source.published
+        and places[fold(negative.item.options[negative.option])] > 1
     ]
+
+
+def _most_uses(negative: Negative) -> int:
+    """In balance a published right answer stands in as many wrong places as its question has wrong options."""
+    return OPTIONS - 1 if negative.source.published else 1
 
 
 def _ill_matched(negative: Negative) -> bool:

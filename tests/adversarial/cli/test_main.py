@@ -139,3 +139,22 @@ def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
     assert "--replace" in text
     assert "--rounds" in text
     assert "--work" in text
+
+
+def test_filter_leaves_out_the_most_predictable(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = make_rows(60)
+    for row in rows[:30]:
+        row["answers"][row["answer_idx"]] += " indeed"
+    source, output, report = tmp_path / "in.jsonl", tmp_path / "out.jsonl", tmp_path / "filter.json"
+    write_rows(source, rows)
+    assert main(["filter", str(source), str(output), "--drop", "0.25", "--report", str(report)]) == 0
+    kept = read_rows(output)
+    assert len(kept) == 45
+    assert [row for row in rows if row in kept] == kept
+    gone = {row["qid"] for row in rows} - {row["qid"] for row in kept}
+    assert sum(qid < 30 for qid in gone) > 10
+    numbers = json.loads(report.read_text())
+    assert set(numbers["dropped"]) == set(map(str, gone))
+    assert len(numbers["difficulty"]) == 60
+    assert "15 of 60 items left out" in capsys.readouterr().out
+    assert main(["filter", str(source), str(output), "--drop", "1.5"]) == 2

@@ -10,7 +10,7 @@ from adversarial.data.options import option_sources
 from adversarial.data.schema import parse_rows
 from adversarial.learning import option_mlp
 from adversarial.learning.group_kfold import video_folds
-from adversarial.relevance import dual_encoder
+from adversarial.relevance import pair_odds
 from tests.adversarial.conftest import make_rows
 
 
@@ -47,10 +47,15 @@ def test_relevance_learns_what_goes_together_out_of_fold() -> None:
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
     fold = (np.arange(400) % 5).astype(np.int32)
-    found = dual_encoder.learn(noisy(question_of), noisy(answer_of), np.arange(400, dtype=np.int32), fold, seed=0)
-    scores = np.einsum("id,ijd->ij", found.questions, found.answers[found.fold])
+    texts = [(f"question {number}?", f"answer {number}") for number in range(400)]
+    names = np.arange(400, dtype=np.int32)
+    found = pair_odds.learn(texts, noisy(question_of), noisy(answer_of), names, fold, seed=0)
+    answers = np.concatenate(
+        [found.answers, np.broadcast_to(found.traits, (len(found.answers), *found.traits.shape))], 2
+    )
+    scores = np.einsum("id,ijd->ij", found.questions, answers[found.fold])
     same = topics[:, None] == topics[None]
-    assert (scores[same].mean() - scores[~same].mean()) * found.slope > 2
+    assert scores[same].mean() - scores[~same].mean() > 2
     np.fill_diagonal(same, False)
     assert scores[same].mean() > scores[~same].mean() + 0.2  # also for pairs that are nobody's own
 

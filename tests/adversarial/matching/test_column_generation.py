@@ -13,16 +13,18 @@ from scipy.optimize import linear_sum_assignment
 from adversarial.matching import column_generation
 from adversarial.matching.column_generation import UNMATCHED, solve_matching
 from adversarial.matching.pricing import dense_rows, price
-from adversarial.matching.problem import MatchingProblem
+from adversarial.matching.problem import MatchingProblem, aligned
 from adversarial.matching.warm_start import prices_from, sampled_rows
 from adversarial.text import answer_equivalence
 
 WORDS = [f"thing{number}" for number in range(600)]
 
 
-def random_problem(n: int, seed: int, videos: int, answers: int, lam: float = 0.5, parts: int = 2) -> MatchingProblem:
+def random_problem(
+    n: int, seed: int, videos: int, answers: int, lam: float = 0.5, temperature: float = 0.3
+) -> MatchingProblem:
     """Random vectors for ``videos`` videos and ``answers`` distinct answers."""
-    rng = np.random.default_rng(seed)
+    rng, parts = np.random.default_rng(seed), 2
 
     def unit(*shape: int) -> Any:
         vectors = rng.standard_normal(shape).astype(np.float32) + 0.4
@@ -30,12 +32,13 @@ def random_problem(n: int, seed: int, videos: int, answers: int, lam: float = 0.
 
     answer_id = rng.integers(0, answers, n).astype(np.int32)
     return MatchingProblem(
-        questions=unit(n, 16),
+        questions=np.hstack([8 * unit(n, 16), unit(n, 4)]),
         answers=unit(parts, n, 16),
+        traits=unit(n, 4),
         fold=rng.integers(0, parts, n).astype(np.int32),
         embeddings=unit(n, 8),
-        relevance_slope=8.0,
-        relevance_bias=-2.0,
+        bias=-2.0,
+        temperature=temperature,
         similarity_slope=12.0,
         similarity_bias=-7.2,
         lambda_=lam,
@@ -44,17 +47,27 @@ def random_problem(n: int, seed: int, videos: int, answers: int, lam: float = 0.
         question_id=np.arange(n, dtype=np.int32),
         answer_id=answer_id,
         asks_for=np.zeros(n, np.int32),
+        accepts=np.ones(n, np.int32),
+        kind=np.zeros(n, np.int32),
         profiles=answer_equivalence.profiles([*(WORDS[name] for name in answer_id), "which?"]),
         question_profile=np.full(n, n, np.int32),
         kept_negatives=np.zeros((n, 0), np.int32),
         assigned=np.zeros((n, 0), np.int32),
+        recipients=np.arange(n, dtype=np.int32),
+        lenders=np.arange(n, dtype=np.int32),
     )
 
 
 def dense_rows_of(problem: MatchingProblem) -> Any:
-    """All weights, -inf where a pair is not legal."""
-    rows = [dense_rows(problem, np.array([row], np.int32)) for row in range(problem.size)]
+    """All weights of recipients and lenders, -inf where a pair is not legal."""
+    rows = [dense_rows(problem, np.array([row], np.int32)) for row in problem.recipients]
     return np.vstack(rows).astype(float)
+
+
+def relevance_of(problem: MatchingProblem) -> Any:
+    """The products of all pairs."""
+    learned = np.einsum("id,ijd->ij", problem.questions[:, :16], problem.answers[problem.fold])
+    return learned + problem.questions[:, 16:] @ problem.traits.T
 
 
 def dense(problem: MatchingProblem) -> Any:
@@ -101,34 +114,52 @@ def test_a_start_from_a_sample_reaches_the_same_optimum(n: int, seed: int) -> No
     assert found.gap <= 1e-4
 
 
-def test_a_part_weighs_its_pairs_as_the_whole_does() -> None:
-    whole = random_problem(60, 3, videos=30, answers=40)
-    kept = answer_equivalence.profiles(WORDS[:20])
-    others = np.where(np.arange(60)[:, None] % 3, len(whole.profiles) + np.arange(60)[:, None] % 20, -1)
-    whole = replace(
-        whole, profiles=np.concatenate([whole.profiles, kept]), kept_negatives=others.astype(np.int32)
-    )  # one negative stays in two of three questions
-    rows = np.arange(0, 60, 2, dtype=np.int32)
-    assert np.allclose(dense(whole.subset(rows)), dense(whole)[np.ix_(rows, rows)], atol=1e-5)
-    with pytest.raises(ValueError, match="first round"):
-        whole.after(np.roll(np.arange(60), 1)).subset(rows)
-
-
 @settings(max_examples=20)
 @given(st.integers(20, 200), st.integers(0, 1000))
 def test_first_prices_are_the_best_offers_of_the_sample(n: int, seed: int) -> None:
     problem = random_problem(n, seed, videos=n // 2, answers=n)
-    rows = sampled_rows(problem)
-    found = solve_matching(problem.subset(rows))
-    offers = prices_from(problem, rows, found.columns, found.weights, found.prices)
-    matched = found.columns != np.arange(len(rows))
-    profits = (found.weights - found.prices[found.columns])[matched]
-    weights = dense(problem)
-    weights[np.arange(n), np.arange(n)] = -1e6  # the own answer is nobody's offer
-    best = (weights[rows[matched]] - profits[:, None]).max(axis=0, initial=-np.inf)
-    known = best > -1e5
+    places = sampled_rows(problem)
+    profits = np.random.default_rng(seed).normal(size=len(places))
+    offers = prices_from(problem, places, profits)
+    weights = dense_rows_of(problem)[places] - profits[:, None]
+    best = weights.max(axis=0, initial=-np.inf)
+    known = np.isfinite(best)
     assert offers[known] == pytest.approx(best[known], abs=1e-4)
     assert np.isfinite(offers).all()
+
+
+@settings(max_examples=30)
+@given(st.integers(6, 200), st.integers(0, 1000), st.integers(1, 5))
+def test_some_lend_to_some_others(n: int, seed: int, share: int) -> None:
+    """As many lenders as recipients, drawn apart: certified, each lender used once, nobody else touched."""
+    rng = np.random.default_rng(seed)
+    m = max(1, n // share)
+    asked, lent = aligned(*(np.sort(rng.choice(n, m, replace=False)).astype(np.int32) for _ in range(2)))
+    problem = random_problem(n, seed, videos=n // 2, answers=n).between(asked, lent, draw=seed)
+    found = solve_matching(problem)
+    matched = found.columns != np.arange(n)
+    assert set(np.flatnonzero(matched)) <= set(asked)
+    assert set(found.columns[matched]) <= set(lent)
+    assert len(set(found.columns[matched])) == matched.sum()
+    weights = np.nan_to_num(dense_rows_of(problem), neginf=-1e6)
+    np.fill_diagonal(weights, np.maximum(np.diag(weights), UNMATCHED))
+    best = weights[linear_sum_assignment(weights, maximize=True)].sum()
+    assert best - 1e-3 <= found.upper_bound
+    assert found.value <= best + 1e-3
+    assert found.gap <= 1e-4
+
+
+def test_another_draw_is_another_matching_of_the_same_odds() -> None:
+    problem = random_problem(200, 3, videos=100, answers=200, temperature=1.0)
+    everybody = problem.recipients
+    first, again, other = (solve_matching(problem.between(everybody, everybody, draw)) for draw in (1, 1, 2))
+    assert np.array_equal(first.columns, again.columns)
+    assert (first.columns != other.columns).mean() > 0.3
+    drawn, plain = (dense_rows_of(replace(problem, temperature=scale)) for scale in (1.0, 0.0))
+    legal = np.isfinite(plain)
+    noise = drawn[legal] - plain[legal]
+    assert noise.mean() == pytest.approx(0.5772, abs=0.03)  # Euler's constant
+    assert noise.var() == pytest.approx(np.pi**2 / 6, rel=0.05)
 
 
 @settings(max_examples=25)
@@ -179,17 +210,20 @@ def test_threads_do_not_reach_the_result(jobs: int) -> None:
 def test_a_pair_is_as_similar_as_the_nearest_of_the_answers_that_the_question_has() -> None:
     """Its right answer, and whatever the earlier rounds gave it: a rewording of one of them is no new answer."""
     n = 60
-    problem = random_problem(n, 5, videos=30, answers=60)
+    problem = random_problem(n, 5, videos=30, answers=60, temperature=0.0)
     rounds = np.random.default_rng(0).permuted(np.tile(np.arange(n), (2, 1)), axis=1)
     for columns in rounds:
         problem = problem.after(columns.astype(np.int32))
     cosines = problem.embeddings @ problem.embeddings.T
-    relevance = np.einsum("id,ijd->ij", problem.questions, problem.answers[problem.fold])
+    relevance = relevance_of(problem)
     found, legal = dense_rows_of(problem), 0
     for i, j in np.argwhere(np.isfinite(found)):
         nearest = max(cosines[k, j] for k in [i, *problem.assigned[i][problem.assigned[i] >= 0]])
-        expected = -np.logaddexp(0, -(problem.relevance_slope * relevance[i, j] + problem.relevance_bias))
-        expected -= problem.lambda_ * np.logaddexp(0, problem.similarity_slope * nearest + problem.similarity_bias)
+        expected = (
+            relevance[i, j]
+            + problem.bias
+            - problem.lambda_ * np.logaddexp(0, problem.similarity_slope * nearest + problem.similarity_bias)
+        )
         assert found[i, j] == pytest.approx(expected, abs=1e-3)
         legal += 1
     assert legal > n
@@ -202,13 +236,11 @@ def test_nothing_legal_leaves_everybody_unmatched() -> None:
 
 
 def test_a_legal_pair_weighs_what_the_formula_says() -> None:
-    problem = random_problem(60, 7, videos=30, answers=60, lam=0.5).after(np.roll(np.arange(60), 1))
-    products = np.einsum("id,ijd->ij", problem.questions, problem.answers[problem.fold])
+    problem = random_problem(60, 7, videos=30, answers=60, temperature=0.0).after(np.roll(np.arange(60), 1))
     cosines = problem.embeddings @ problem.embeddings.T
     cosines = np.maximum(cosines, cosines[problem.assigned[:, 0]])
-    related = 1 / (1 + np.exp(-(8.0 * products - 2.0)))
     similar = 1 / (1 + np.exp(-(12.0 * cosines - 7.2)))
     found = np.vstack([dense_rows(problem, np.array([row], np.int32)) for row in range(60)])
     legal = np.isfinite(found)
     assert legal.sum() > 1000
-    assert found[legal] == pytest.approx((np.log(related) + 0.5 * np.log(1 - similar))[legal], abs=1e-4)
+    assert found[legal] == pytest.approx((relevance_of(problem) - 2 + 0.5 * np.log(1 - similar))[legal], abs=1e-4)

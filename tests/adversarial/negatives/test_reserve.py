@@ -90,15 +90,16 @@ def test_what_stands_in_a_published_option_or_was_lent_before_is_idle() -> None:
     assert options_of(output, "matched").count("the old mill") == 0
 
 
-def test_a_reserve_in_which_nothing_lends_leaves_the_written_answers() -> None:
+def test_a_reserve_in_which_nothing_lends_leaves_the_split_to_lend_in_balance() -> None:
     rows = sealed_rows()
     published = [row for row in rows if row["fold"] == "test" and not row.get("reserve")]
     for place, row in enumerate(row for row in rows if row.get("reserve")):
         other = published[place % len(published)]
         row["answers"][row["answer_idx"]] = other["answers"][other["answer_idx"]]
-    output, report = match_items(rows)
-    assert not options_of(output, "matched")
-    assert report["fallbacks"] >= len(published)
+    output, _ = match_items(rows)
+    places = Counter(options_of(output, "matched"))
+    assert 0 < len(places) <= len(published) / 3
+    assert max(places.values()) <= 3
 
 
 def test_files_fold_by_fold_give_the_same_rows(tmp_path: Path) -> None:
@@ -135,9 +136,6 @@ def test_the_lending_is_the_best_there_is() -> None:
     assert found.value == pytest.approx(best, rel=1e-6)
     assert found.gap == 0
     assert (found.columns[35:] == lenders).all()
-    again = solve_matching(replace(problem, recipients=recipients, lenders=lenders).after(found.columns))
-    lent = set(found.columns[:35]) - set(range(35))
-    assert not lent & (set(again.columns[:35]) - set(range(35)))
 
 
 @pytest.mark.parametrize("value", ["yes", 1, None])

@@ -25,6 +25,10 @@ class Texts:
         self.place = {text: index for index, text in enumerate(self.distinct)}
         self._meaning = encode(self.distinct, progress=progress)
 
+    def vectors(self, texts: Sequence[str]) -> Floats:
+        """Sentence embeddings [len(texts), D]."""
+        return self._meaning[self._rows(texts)]
+
     @cached_property
     def _words(self) -> sparse.csr_matrix:
         from sklearn.feature_extraction.text import TfidfVectorizer

@@ -1,0 +1,80 @@
+"""What kind of answer a question asks for and an answer is: number, person, place, time, ...; English only.
+
+Coarse on purpose: a lent answer of another kind than the question's is what a reader sees first. Where the words do
+not tell, the kind is OBJECT for an answer and ANY for a question, which goes with everything.
+"""
+
+import re
+
+from adversarial.text import lexicon
+from adversarial.text.answer_equivalence import tokens
+from adversarial.text.normalise import words
+from adversarial.text.numbers import read_numbers
+
+ANY, NUMBER, PERSON, PLACE, TIME, COLOUR, YES_NO, REASON, ACTION, OBJECT = range(10)
+
+_GOES_WITH = {  # beside OBJECT, which the words of many an answer do not go beyond
+    ANY: (NUMBER, PERSON, PLACE, TIME, COLOUR, ACTION),
+    NUMBER: (NUMBER, TIME),
+    PERSON: (PERSON,),
+    PLACE: (PLACE,),
+    TIME: (TIME, NUMBER, ACTION, PLACE),
+    COLOUR: (COLOUR,),
+    YES_NO: (YES_NO,),
+    REASON: (REASON, ACTION),
+    ACTION: (ACTION, PERSON),
+}
+
+_DURATION = re.compile(r"\bhow (?:long|often|old)\b|\bwhat (?:time|year|day|month|season|date)\b|^when\b|\bwhen\b")
+_QUANTITY = re.compile(
+    r"\bhow (?:many|much|far|tall|big|deep|thick|hot|high|wide|heavy)\b|\bnumber of\b|\bwhat number\b"
+)
+_DEED = re.compile(r"\bwhat (?:is|are|was|were|does|do|did|will|has|should|can)\b.*\b(?:doing|do|done|happen\w*)\b")
+
+
+def asked_kind(question: str) -> int:
+    """The kind that a question asks for, ANY where its words do not tell."""
+    text = " ".join(words(question))
+    said = text.split() or [""]
+    wh = next((word for word in said if word in ("what", "how", "where", "which", "why", "when", "who", "whose")), "")
+    if re.search(r"\bcolou?rs?\b", text):
+        return COLOUR
+    if _DURATION.search(text):
+        return TIME
+    if _QUANTITY.search(text):
+        return NUMBER
+    if wh in ("where", "why", "who", "whose"):
+        return {"where": PLACE, "why": REASON, "who": PERSON, "whose": PERSON}[wh]
+    if said[0] in lexicon.AUXILIARY and " or " not in text:
+        return YES_NO
+    return ACTION if _DEED.search(text) else ANY
+
+
+def accepted_kinds(question: str) -> int:
+    """A bit mask of the kinds of answer that may be lent to a question."""
+    kinds = (OBJECT, *_GOES_WITH[asked_kind(question)])
+    return sum(1 << kind for kind in kinds)
+
+
+def answer_kind(answer: str) -> int:
+    """The kind of an answer by its words, OBJECT where nothing else shows."""
+    said = tokens(answer) or [""]
+    numbers, rest = read_numbers(said)
+    found = set(said)
+    if said[0] in lexicon.YES | lexicon.NO:
+        return YES_NO
+    if said[0] in ("because", "so", "since") or said[:2] == ["due", "to"] or said[:3] == ["in", "order", "to"]:
+        return REASON
+    if found & lexicon.TIMES and (numbers or len(said) <= 4):
+        return TIME
+    if numbers and (len(rest) <= 2 or found & lexicon.MEASURES):
+        return NUMBER
+    if found & set(lexicon.COLOURS) or found & lexicon.COLOUR_ALIASES.keys():
+        return COLOUR if len(said) <= 4 else OBJECT
+    if said[0] == "to":
+        return REASON
+    if said[0] in lexicon.PLACE_WORDS or (found & lexicon.PLACES and len(said) <= 3):
+        return PLACE
+    if any(word.endswith("ing") and len(word) > 4 and word not in lexicon.IRREGULAR for word in said[:3]):
+        return ACTION
+    return PERSON if found & lexicon.PEOPLE and len(said) <= 5 else OBJECT

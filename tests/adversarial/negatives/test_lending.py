@@ -1,0 +1,59 @@
+"""Who lends to whom: counts, rounds and the laws that keep a whole file from telling lent answers from right ones."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adversarial.data.schema import Item
+from adversarial.negatives.lending import plan_lending
+
+
+def items_of(options: list[int], reserve: bool | None = None) -> list[Item]:
+    return [
+        Item(number, f"v{number}", f"q{number}?", tuple(f"{number} {at}" for at in range(count)), 0, "", reserve)
+        for number, count in enumerate(options)
+    ]
+
+
+@given(st.lists(st.integers(3, 6), min_size=2, max_size=60), st.integers(1, 2), st.integers(0, 99))
+def test_every_lender_lends_once_a_round_and_no_question_twice(options: list[int], replace: int, seed: int) -> None:
+    items = items_of(options)
+    found = plan_lending(items, np.random.default_rng(seed).random(len(items)), replace, seed, set())
+    lent = np.zeros(len(items), int)
+    asked = np.zeros(len(items), int)
+    for recipients, lenders, _ in found.rounds:
+        assert len(set(recipients.tolist())) == len(recipients) <= len(lenders)
+        lent[lenders] += 1
+        asked[recipients] += 1
+    wrong = np.array(options) - 1
+    assert set(lent[lent > 0] - wrong[lent > 0]) <= {0}
+    assert (asked == found.counts).all()
+    assert (found.counts <= wrong).all()
+
+
+def test_the_easiest_give_most_away_and_a_third_of_all_goes() -> None:
+    items = items_of([4] * 600)
+    ease = np.arange(600.0)
+    found = plan_lending(items, ease, 1, 0, set())
+    assert found.counts.sum() == 600
+    assert (np.diff(found.counts) >= 0).all()
+    shares = np.bincount(found.counts, minlength=4) / 600
+    assert shares == pytest.approx([8 / 27, 12 / 27, 6 / 27, 1 / 27], abs=0.04)  # binomial, as if drawn one by one
+
+
+def test_all_go_where_all_are_asked_for() -> None:
+    found = plan_lending(items_of([4] * 20), np.zeros(20), 3, 0, set())
+    assert (found.counts == 3).all()
+    assert all(len(recipients) == 20 for recipients, _, _ in found.rounds)
+
+
+def test_what_a_reserve_is_short_of_is_lent_in_balance() -> None:
+    items = items_of([4] * 30, reserve=False)
+    items += [Item(100 + at, "r", "?", ("a", "b", "c", "d"), 0, "", True) for at in range(16)]
+    found = plan_lending(items, np.zeros(46), 1, 0, {100})
+    own, lent = ([one for one in found.rounds if one.reserve == kind] for kind in (False, True))
+    assert sum(len(one.asked) for one in lent) == 15
+    assert [len(one.lenders) for one in own] == [len(one.asked) for one in own] == [5, 5, 5]
+    assert set(lent[0].lenders) == set(range(31, 46))
+    assert not found.counts[30:].any()

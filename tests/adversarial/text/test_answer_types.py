@@ -1,0 +1,73 @@
+"""Kinds of questions and answers, and which lend to which."""
+
+import pytest
+
+from adversarial.text.answer_types import (
+    ACTION,
+    ANY,
+    COLOUR,
+    NUMBER,
+    OBJECT,
+    PERSON,
+    PLACE,
+    REASON,
+    TIME,
+    YES_NO,
+    accepted_kinds,
+    answer_kind,
+    asked_kind,
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "kind"),
+    [
+        ("How many plates are there?", NUMBER),
+        ("how much flour is added", NUMBER),
+        ("How long does it bake?", TIME),
+        ("When does he stir the soup?", TIME),
+        ("What color is the wall?", COLOUR),
+        ("Where is the dog?", PLACE),
+        ("Who paints the door?", PERSON),
+        ("why does she laugh?", REASON),
+        ("Is the door open?", YES_NO),
+        ("What is the man doing?", ACTION),
+        ("What is in the jar?", ANY),
+    ],
+)
+def test_what_a_question_asks_for(question: str, kind: int) -> None:
+    assert asked_kind(question) == kind
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        ("3", NUMBER),
+        ("three plates", NUMBER),
+        ("10 minutes", TIME),
+        ("dark blue", COLOUR),
+        ("in the kitchen", PLACE),
+        ("a young woman", PERSON),
+        ("because it is cold", REASON),
+        ("to keep it fresh", REASON),
+        ("yes", YES_NO),
+        ("washing the car", ACTION),
+        ("a hammer", OBJECT),
+    ],
+)
+def test_what_an_answer_is(answer: str, kind: int) -> None:
+    assert answer_kind(answer) == kind
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "fits"),
+    [
+        ("How many plates are there?", "seven", True),
+        ("How many plates are there?", "in the garden", False),
+        ("Where is the dog?", "lights", True),  # an object may be a place, the odds decide
+        ("Where is the dog?", "blue", False),
+        ("What is in the jar?", "no", False),
+    ],
+)
+def test_what_may_be_lent(question: str, answer: str, fits: bool) -> None:
+    assert bool(accepted_kinds(question) >> answer_kind(answer) & 1) == fits
