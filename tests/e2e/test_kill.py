@@ -61,7 +61,7 @@ def test_worker_web_server_and_postgresql_killed_in_the_middle(demo: Demo) -> No
     with running_demo(*TINY) as second:
         second.wait_for("render the world")
         wait_until(second, "SELECT count(*) > 2 FROM annotation_video WHERE state = 'ready'")
-        kill(second, "worker@")
+        kill(second, "ingest@")
         wait_until(second, "SELECT count(*) > 3 FROM annotation_receipt")
         kill(second, "benchmark_site.wsgi")
         wait_until(second, "SELECT count(*) > 10 FROM annotation_receipt")
@@ -71,5 +71,5 @@ def test_worker_web_server_and_postgresql_killed_in_the_middle(demo: Demo) -> No
         wait_until(second, "SELECT count(*) = 1 FROM releases_release WHERE state = 'frozen'", 600)
         assert [ask(second, sql) for sql in COUNTS] == undisturbed
         supervisor = (second.home / "logs" / "supervisor.log").read_text()
-        for name in ("worker", "web", "postgres"):
+        for name in ("ingest", "worker", "web", "postgres"):
             assert f"{name} ended with status -9: starting it again" in supervisor
