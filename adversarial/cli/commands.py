@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from adversarial.cli.tables import accuracy_lines, leak_lines
 from adversarial.data.errors import ItemError
 from adversarial.data.item_files import read_items, write_items
 from adversarial.data.paths import check_paths, writable, write_output
+from adversarial.text.language import FEWEST
 
 KEY_BYTES = 16, 4096
 
@@ -54,6 +56,12 @@ def match(options: argparse.Namespace) -> int:
         f"value {report['value']:.6f}, upper bound {report['upper_bound']:.6f}, "
         f"certified gap {report['certified_gap']:.1e} nats per question"
     )
+    if report["english"] < FEWEST:
+        print(
+            f"only {report['english']:.0%} of the questions look English: types, habits and equal answers in "
+            "other words are not seen, so wrong options may be right; name a multilingual model with --model",
+            file=sys.stderr,
+        )
     if not settings.order_key:
         print("without --order-key-file: whoever knows seed and ids can draw the places of the right answers again")
     return 0

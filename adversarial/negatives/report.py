@@ -14,6 +14,7 @@ from adversarial.negatives.lending import why_nobody_lends
 from adversarial.negatives.match_shard import ShardMatch
 from adversarial.negatives.settings import MatchSettings
 from adversarial.text import answer_equivalence
+from adversarial.text.language import english_share
 from adversarial.text.normalise import canonical
 
 Row = dict[str, Any]
@@ -36,6 +37,7 @@ def shard_numbers(shard: int, items: Sequence[Item], matched: Sequence[Item], fo
         "most_uses": max(uses.values(), default=0),
         "fewest_uses": min(uses.values(), default=0),
         "reserve": len(reserve),
+        "english": english_share([item.question for item in items]),
         "per_round": [
             {
                 "fold": shard,
@@ -78,6 +80,7 @@ def overall_report(shards: Sequence[Row], settings: MatchSettings) -> Row:
         "most_uses": max(shard["most_uses"] for shard in shards),
         "fewest_uses": min(shard["fewest_uses"] for shard in shards),
         "reserve": sum(shard["reserve"] for shard in shards),
+        "english": sum(shard["english"] * shard["n"] for shard in shards) / max(1, sum(shard["n"] for shard in shards)),
         "seed": settings.seed,
         "lam": settings.lam,
         "model": settings.model,
