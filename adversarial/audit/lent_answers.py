@@ -20,7 +20,7 @@ def lent_auc(options: OptionTable, features: Features, splits: Sequence[AuditSpl
     lent = np.zeros(options.present.shape, bool)
     for row, item in enumerate(options.items):
         lent[row, : len(item.answers)] = [origin.source == "matched" for origin in origins_of(item)]
-    right = np.arange(options.present.shape[1]) == options.right[:, None]
+    right = np.indices(lent.shape)[1] == options.right[:, None]
     areas = []
     for split in splits:
         seen = (lent | right)[split.train] & ~split.hidden[split.train]
