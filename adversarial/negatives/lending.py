@@ -3,8 +3,8 @@
 *Balanced* lending: a question with n options lends its right answer n - 1 times or not at all, so of the n places of
 a lent text one is right, as chance has it; and a right answer lends with the probability with which a written wrong
 one is replaced, so neither the number of places of a text nor the pattern of repeated texts in a question says
-anything. Where a reserve lends, each of its answers stands in one place and is right nowhere; what it is short of is
-lent in balance.
+anything. A sealed split lends from its reserve alone: each of its answers stands in one place and is right nowhere.
+What the reserve is short of stays written.
 """
 
 from collections.abc import Sequence
@@ -62,7 +62,8 @@ def plan_lending(
     wrong = np.array([len(item.answers) - 1 for item in items]) * asks
     spare = np.flatnonzero(~asks & [item.qid not in idle for item in items]).astype(np.int32)
     taken = min(len(spare), replace * int(asks.sum()))
-    lends = _lenders(wrong, replace - taken / max(1, asks.sum()), rng)
+    sealed = any(item.reserve is not None for item in items)
+    lends = _lenders(wrong, 0 if sealed else replace, rng)
     turns = int(wrong.max(initial=0))
     pools = [np.flatnonzero(lends & (wrong > number)).astype(np.int32) for number in range(turns)]
     quotas = [len(pool) for pool in pools] + [len(part) for part in np.array_split(np.arange(taken), max(1, turns))]

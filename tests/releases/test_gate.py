@@ -108,11 +108,12 @@ def test_b7_an_answer_that_is_lent_too_often() -> None:
     assert matched(items[:2], *(lend(source, item) for item in items[:2])) == {"B7": ["qa 1", "qa 2"]}
 
 
-def test_b10_a_sealed_question_takes_from_the_reserve_or_in_balance() -> None:
+def test_b10_a_sealed_question_takes_from_the_reserve_alone() -> None:
     item, published = question(1, split="test"), question(2, split="test")
     reserve = question(3, split="test", published=False)
     assert matched([item], lend(reserve, item), release=SEALED) == {}
-    assert matched([item, published], lend(published, item), release=SEALED) == {}
+    assert matched([item], lend(published, item), release=SEALED) == {"B10": ["qa 1"]}
+    assert matched([item], lend(published, item), release=SHARED) == {}
 
 
 def test_b10_what_is_lent_stands_in_no_other_published_option() -> None:

@@ -150,7 +150,7 @@ def check_matched(
         ),
         _row(
             "B10",
-            "no answer of the reserve that is lent to the sealed split stands in another published option of it",
+            "no answer lent to the sealed split stands in another published option of it",
             _seen_elsewhere(release, items, negatives),
             negatives,
         ),
@@ -269,7 +269,7 @@ def _even(questions: Sequence[Item]) -> bool:
 
 
 def _seen_elsewhere(release: Release, items: Sequence[Item], negatives: Sequence[Negative]) -> list[Item]:
-    """Questions of a sealed split with a negative from the reserve that stands in another option."""
+    """Questions of a sealed split with a negative from a published one, or one that stands in another option."""
     if release.hidden != Release.Hidden.SEALED:
         return []
     places = Counter(fold(option) for item in items if item.split == HIDDEN for option in item.options)
@@ -277,8 +277,7 @@ def _seen_elsewhere(release: Release, items: Sequence[Item], negatives: Sequence
         negative.item
         for negative in negatives
         if negative.item.split == HIDDEN
-        and not negative.source.published
-        and places[fold(negative.item.options[negative.option])] > 1
+        and (negative.source.published or places[fold(negative.item.options[negative.option])] > 1)
     ]
 
 

@@ -9,8 +9,10 @@ import pytest
 from django.db import IntegrityError
 
 from annotation.media.attach import Attached, attach, settle
-from annotation.media.ingest import add_video, ingest
+from annotation.media.import_list import Wanted
+from annotation.media.ingest import ingest
 from annotation.media.subtitles import Cue, SubtitleError, Track
+from annotation.media.videos import take
 from annotation.models import Clip, Hit, Segment, Subtitle, SubtitleTrack, Video
 from annotation.models.crowd import Kind
 from tests.annotation.media.subtitles.files import ass, srt, youtube
@@ -22,6 +24,10 @@ SPOKEN = [(1.0, 2.5, "Look at this"), (3.0, 4.0, "It rolls")]
 
 def track(*cues: tuple[float, float, str]) -> Track:
     return Track(tuple(Cue(*cue) for cue in cues), form="srt")
+
+
+def add_video(path: Path, *, public_id: str, subtitles: Path) -> Video:
+    return take(Wanted(path, public_id, subtitles=subtitles))[0]
 
 
 def said() -> list[tuple[float, float, str]]:

@@ -97,7 +97,7 @@ def test_negatives_stay_in_their_split_and_the_right_answer_is_spread(corpus):
     negatives = Negative.objects.select_related("item", "source").filter(item__release=release)
     assert len(negatives) >= 16  # in train at least, where other videos lend
     lent = Counter(n.source_id for n in negatives)
-    assert max(lent.values()) == 1
+    assert max(lent.values()) <= 3  # in balance: as many places as there are wrong options
     for n in negatives:
         assert n.item.split == n.source.split
         assert n.item.video_id != n.source.video_id
