@@ -194,3 +194,14 @@ def test_the_admin_shows_a_frozen_release_and_changes_nothing(client, frozen):
         assert client.post(f"/admin/releases/{name}/{row.pk}/delete/", {"post": "yes"}).status_code == 403
         assert client.get(f"/admin/releases/{name}/add/").status_code == 403
     assert client.get("/admin/releases/negative/").status_code == 200
+
+
+def test_a_small_sealed_split_prints_verdicts_alone(sealed, client):
+    """Which attack is the worst, what it reaches and what comes next would let anybody choose among possible truths."""
+    page = client.get(sealed.get_absolute_url()).content.decode()
+    card = (sealed.folder / "README.md").read_text()
+    for text in (page, card):
+        assert "all attacks of this kind" in text
+        assert "one place a text" in text  # it leaks
+        for told in ("row number", "trees", "71.4", "36.1"):
+            assert told not in text
