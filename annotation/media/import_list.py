@@ -5,15 +5,16 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
+
+from annotation.media.subtitle_sources import beside
 
 FILMS = {
     ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".flv", ".wmv", ".3gp",
     ".ogv", ".vob",
 }  # fmt: skip
-SUBTITLES = (".srt", ".vtt", ".ass", ".ssa", ".ttml", ".json3", ".json")
 LONGEST_ID = 64
 
 
@@ -64,25 +65,13 @@ def public_id(name: str) -> str:
     return re.sub(r"[^\w-]+", "-", name).strip("-")[:LONGEST_ID] or "film"
 
 
-def subtitles_beside(film: Path, among: Iterable[Path] | None = None) -> Path | None:
-    """`name.srt`, else `name.en.vtt` and the like; of several languages the first by name."""
-    there = sorted(film.parent.iterdir()) if among is None else sorted(among)
-    whole = [path for path in there if path.suffix.lower() in SUBTITLES and path.stem == film.stem]
-    tagged = [
-        path
-        for path in there
-        if path.suffix.lower() in SUBTITLES and re.fullmatch(re.escape(film.stem) + r"\.[A-Za-z-]{2,12}", path.stem)
-    ]
-    return next(iter(whole + tagged), None)
-
-
 def _folder(place: Path) -> list[Wanted]:
     films = sorted(path for path in place.rglob("*") if path.is_file() and path.suffix.lower() in FILMS)
     if not films:
         raise ListError(f"{place}: no films in it ({', '.join(sorted(FILMS))})")
     stems = [public_id(film.stem) for film in films]
     return [
-        Wanted(film, _id_in(place, film) if stems.count(stem) > 1 else stem, subtitles=subtitles_beside(film))
+        Wanted(film, _id_in(place, film) if stems.count(stem) > 1 else stem, subtitles=beside(film))
         for film, stem in zip(films, stems, strict=True)
     ]
 
@@ -124,5 +113,5 @@ def _wanted(place: Path, number: int, row: dict[str, object]) -> Wanted:
     if not file.is_file():
         raise ListError(f"{place}, line {number}: there is no file {file}")
     named = texts.pop("subtitles", "")
-    subtitles = place.parent / named if named else subtitles_beside(file)
+    subtitles = place.parent / named if named else beside(file)
     return Wanted(file, subtitles=subtitles, **texts)

@@ -18,7 +18,8 @@ from django.views.generic import ListView
 
 from annotation.media import videos
 from annotation.media.clip_files import Part, clip_url
-from annotation.media.import_list import FILMS, SUBTITLES, Wanted, public_id, subtitles_beside
+from annotation.media.import_list import FILMS, Wanted, public_id
+from annotation.media.subtitle_sources import SUFFIXES, beside
 from annotation.media.videos import VideoRefused
 from annotation.models import Clip, Hit, Subtitle, Video
 
@@ -50,7 +51,7 @@ class VideoList(ListView):
         return super().get_context_data(
             states=[(state, counts.get(state.value, 0)) for state in Video.State],
             form=UploadForm(),
-            accept=",".join([*sorted(FILMS), *SUBTITLES]),
+            accept=",".join([*sorted(FILMS), *SUFFIXES]),
             **kwargs,
         )
 
@@ -141,12 +142,14 @@ def find_clips(q: str, subtitles: str, batches: str, split: str) -> QuerySet[Cli
 def _taken(files: list[UploadedFile], about: dict[str, str]) -> Iterator[dict[str, str]]:
     with tempfile.TemporaryDirectory() as scratch:
         stored = [_stored(file, Path(scratch)) for file in files]
-        films = [path for path in stored if path.suffix.lower() not in SUBTITLES]
-        pairs = [(film, subtitles_beside(film, stored)) for film in films]
+        films = [path for path in stored if path.suffix.lower() not in SUFFIXES]
+        pairs = [(film, beside(film)) for film in films]
         for film, subtitles in pairs:
             yield _take(Wanted(film, public_id(film.stem), subtitles=subtitles), about)
-        for left in set(stored) - set(films) - {subtitles for _, subtitles in pairs}:
-            yield {"name": left.name, "word": "refused", "reason": "no film of this name came with it"}
+        for left in sorted(set(stored) - set(films) - {subtitles for _, subtitles in pairs}):
+            known = any(left.name.startswith(f"{film.stem}.") for film in films)
+            reason = "not those that are read (docs/subtitles.md)" if known else "no film of this name came with it"
+            yield {"name": left.name, "word": "refused", "reason": reason}
 
 
 def _stored(file: UploadedFile, folder: Path) -> Path:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 from evaluation.release.files import read_json, read_lines
 from evaluation.release.schema import ManifestFile, MomentRow, QuestionRow, ReleaseError, Task
 from evaluation.release.video_index import VideoIndex
+
+Row = TypeVar("Row", MomentRow, QuestionRow)
 
 
 @dataclass(frozen=True)
@@ -123,18 +126,11 @@ def read_reserve(path: Path, task: Task, entry: ManifestFile) -> list[MomentRow]
 
 def _moment_rows(path: Path, entry: ManifestFile | None, kind: type[MomentRow]) -> Iterator[tuple[str, MomentRow]]:
     """Each row that is sound in itself, with its place for messages."""
-    seen: set[int] = set()
-    for number, row in read_lines(path, kind, entry):
-        where = f"{path}:{number}: desc_id {row.desc_id}"
-        if kind.withheld:
-            _refuse_told(row, where)
-        if row.desc_id in seen:
-            raise ReleaseError(f"{where} a second time")
+    for where, row in _rows(path, entry, kind, "desc_id"):
         if (row.vid_name is None) != (row.ts is None):
             raise ReleaseError(f"{where} has only one of vid_name and ts, expected both or neither")
         if row.ts is not None and not 0 <= row.ts[0] < row.ts[1] < math.inf:
             raise ReleaseError(f"{where}: ts is {list(row.ts)}, expected 0 <= start < end in seconds")
-        seen.add(row.desc_id)
         yield where, row
 
 
@@ -142,16 +138,23 @@ def _question_rows(
     path: Path, entry: ManifestFile | None, kind: type[QuestionRow]
 ) -> Iterator[tuple[str, QuestionRow]]:
     """Each row that is sound in itself, with its place for messages."""
-    seen: set[int] = set()
-    for number, row in read_lines(path, kind, entry):
-        where = f"{path}:{number}: qid {row.qid}"
-        if kind.withheld:
-            _refuse_told(row, where)
-        if row.qid in seen:
-            raise ReleaseError(f"{where} a second time")
+    for where, row in _rows(path, entry, kind, "qid"):
         if row.answer_idx is not None and not 0 <= row.answer_idx <= 3:
             raise ReleaseError(f"{where}: answer_idx is {row.answer_idx}, expected 0..3")
-        seen.add(row.qid)
+        yield where, row
+
+
+def _rows(path: Path, entry: ManifestFile | None, kind: type[Row], key: str) -> Iterator[tuple[str, Row]]:
+    """The rows of a file, no id (the field `key`) twice, none telling what its kind withholds."""
+    seen: set[int] = set()
+    for number, row in read_lines(path, kind, entry):
+        identity = getattr(row, key)
+        where = f"{path}:{number}: {key} {identity}"
+        if kind.withheld:
+            _refuse_told(row, where)
+        if identity in seen:
+            raise ReleaseError(f"{where} a second time")
+        seen.add(identity)
         yield where, row
 
 

@@ -15,7 +15,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from annotation.media.import_list import ListError, Wanted, public_id, read_list, subtitles_beside
+from annotation.media.import_list import ListError, Wanted, public_id, read_list
 from annotation.models import Clip, Video
 from tests.annotation.media.normal_form.films import Recipe, make_film
 from tests.annotation.media.normal_form.test_make import NORMAL
@@ -92,10 +92,7 @@ def test_a_table_that_cannot_be_used_says_where(folder: Path, name: str, text: s
         read_list(folder / name)
 
 
-def test_subtitles_of_other_films_are_not_taken() -> None:
-    there = [Path("film-2.srt"), Path("film.part2.x.srt"), Path("film.de.vtt"), Path("film.txt")]
-    assert subtitles_beside(Path("film.mp4"), there) == Path("film.de.vtt")
-    assert subtitles_beside(Path("film.mp4"), there[:2]) is None
+def test_an_id_is_made_of_any_name() -> None:
     assert public_id("…") == "film"
 
 

@@ -173,7 +173,7 @@ def test_what_is_not_there_ends_with_status_2(folder: Path) -> None:
 def test_subtitles_beside_a_film(folder: Path) -> None:
     film = folder / "my.film.mp4"
     assert beside(film) is None
-    for name in ("my.film.de.srt", "my.srt", "other.srt"):
+    for name in ("my.film.de.srt", "my.srt", "other.srt", "my.film-2.srt", "my.film.part2.x.srt", "my.film.txt"):
         (folder / name).write_text(srt(SPOKEN))
     assert beside(film) is None
     (folder / "my.film.srt").write_text(srt(SPOKEN))

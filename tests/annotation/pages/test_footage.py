@@ -41,6 +41,7 @@ def test_films_come_in_with_the_subtitles_of_their_name(
         requester,
         SimpleUploadedFile("A walk.mp4", film),
         SimpleUploadedFile("A walk.en.srt", SRT),
+        SimpleUploadedFile("A walk.de.srt", SRT),
         SimpleUploadedFile("lonely.srt", SRT),
         SimpleUploadedFile("page.pdf", b"%PDF"),
         licence="CC0-1.0",
@@ -48,6 +49,7 @@ def test_films_come_in_with_the_subtitles_of_their_name(
     assert told == [
         {"name": "A walk.mp4", "word": "taken", "reason": "as “A-walk”"},
         {"name": "page.pdf", "word": "refused", "reason": "not a film by its name"},
+        {"name": "A walk.de.srt", "word": "refused", "reason": "not those that are read (docs/subtitles.md)"},
         {"name": "lonely.srt", "word": "refused", "reason": "no film of this name came with it"},
     ]
     video = Video.objects.get()
