@@ -42,7 +42,7 @@ lint: .venv/.dev
 	$(BIN)/python -m tests.deployment
 
 # Each process has a database and a broker of its own (tests/services.py); tests/conftest.py says which tests go together.
-SPREAD := --numprocesses auto --maxprocesses 4
+SPREAD := --numprocesses auto --maxprocesses 4 --no-loadscope-reorder
 
 test: lint
 	$(BIN)/python -m tests.chromium

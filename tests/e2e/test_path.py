@@ -6,9 +6,10 @@ import json
 import re
 
 import pytest
+from django.utils.crypto import salted_hmac
 from playwright.sync_api import Browser, ConsoleMessage, Page
 
-from tests.e2e.conftest import Demo
+from tests.e2e.conftest import SECRET_KEY, Demo
 
 pytestmark = pytest.mark.timeout(900)  # the first test waits for the demo
 PASSWORD = "correct-horse-battery"
@@ -26,7 +27,7 @@ print(json.dumps({
     "groups": sorted(set(Worker.objects.values_list("group", flat=True))),
     "rewards": str(ledger.totals()["reward"]), "held": str(ledger.totals()["held"]),
     "paid": Assignment.objects.filter(state="approved").count(),
-    "release": release.state, "sha256": release.sha256,
+    "release": release.state, "sha256": release.sha256, "seal": release.seal,
     "methods": sorted(set(Submission.objects.values_list("method", flat=True))),
     "scored": Evaluation.objects.filter(state="done").count(), "tracks": Track.objects.count(),
     "submissions": Submission.objects.count(),
@@ -47,6 +48,8 @@ def test_every_stage_did_its_work(demo: Demo) -> None:
     assert counts["tracks"] == 4
     assert counts["scored"] == counts["submissions"] >= 10
     assert any("HERO" in method for method in counts["methods"])
+    # from the seed alone anybody could draw the order of the options again
+    assert counts["seal"] == salted_hmac("demo release", "0", secret=SECRET_KEY, algorithm="sha256").hexdigest()
 
 
 def test_the_summary_names_what_a_person_wants_to_know(demo: Demo) -> None:
