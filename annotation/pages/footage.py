@@ -88,7 +88,7 @@ def retry(request: HttpRequest, pk: int) -> HttpResponse:
 class ClipFilter(forms.Form):
     """Which clips to show."""
 
-    q = forms.CharField(label="Search", required=False, help_text="title, id, or words that are said")
+    q = forms.CharField(label="Title, id, or words that are said", required=False)
     subtitles = forms.ChoiceField(
         choices=[("", "with or without"), ("with", "with"), ("without", "without")], required=False
     )

@@ -47,6 +47,7 @@ class ReleaseDetail(DetailView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         release = self.object
         files = release.files.all()
+        leaks = leak_rows(release.leaks) if self.request.user.has_perm(COLLECT) else public_rows(release)
         return super().get_context_data(
             **kwargs,
             steps=_steps(release),
@@ -54,7 +55,8 @@ class ReleaseDetail(DetailView):
             splits=split_table(release),
             reserve=release.items.filter(published=False).exists(),
             blind=blind_table(release.blind),
-            leaks=leak_rows(release.leaks) if self.request.user.has_perm(COLLECT) else public_rows(release),
+            leaks=leaks,
+            leak_figures=any(row.value is not None for row in leaks),
             proofs=proofs(release.leaks),
             waived=waived(release),
             leaking=release.leaking() if release.state == Release.State.FAILED else [],
