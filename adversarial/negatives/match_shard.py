@@ -25,7 +25,8 @@ from adversarial.negatives.lending import Lending, plan_lending, why_nobody_lend
 from adversarial.negatives.settings import MatchSettings
 from adversarial.negatives.step_cache import Arrays, MemoryStepCache, StepCache
 from adversarial.progress import Progress
-from adversarial.relevance import pair_odds, sentence_encoder
+from adversarial.relevance import pair_odds
+from adversarial.relevance.likeness import Texts
 from adversarial.text import answer_equivalence, answer_types
 from adversarial.text.normalise import canonical
 
@@ -101,21 +102,16 @@ def _silent(stage: str, share: float) -> None:
 
 def _learn(items: Sequence[Item], settings: MatchSettings, progress: Progress) -> Arrays:
     """What the shard's texts teach: embeddings, which negatives go first, and the relevance."""
-    texts = sorted({item.question for item in items} | {answer for item in items for answer in item.answers})
-    vectors = sentence_encoder.encode(texts, settings.model, partial(progress, "encode"))
-    place = {text: index for index, text in enumerate(texts)}
-    asked = np.array([place[item.question] for item in items], np.int32)
-    options = np.full((len(items), max(len(item.answers) for item in items)), -1, np.int32)
-    for row, item in enumerate(items):
-        options[row, : len(item.answers)] = [place[answer] for answer in item.answers]
+    said = (text for item in items for text in (item.question, *item.answers))
+    texts = Texts(said, partial(progress, "encode"), settings.model)
     fold = video_folds([item.video_id for item in items], _FOLDS, settings.seed)
     progress("selection", 0.0)
-    scores = selection.option_scores(items, vectors, asked, options, fold, settings.seed)
+    scores = selection.option_scores(items, texts, settings.seed)
     progress("relevance", 0.0)
-    answers = vectors[options[np.arange(len(items)), [item.answer_idx for item in items]]]
+    questions, answers = (texts.vectors([getattr(item, side) for item in items]) for side in ("question", "correct"))
     names = _ids([canonical(item.correct) for item in items])
     pairs = [(item.question, item.correct) for item in items]
-    found = pair_odds.learn(pairs, vectors[asked], answers, names, fold, settings.seed)
+    found = pair_odds.learn(pairs, questions, answers, names, fold, settings.seed)
     return {
         "embeddings": answers,
         "scores": scores,

@@ -1,55 +1,57 @@
-"""Which written negatives are replaced first: the ones that a model without the video finds least plausible.
+"""Which written negatives are replaced first: the ones that models without the video find least plausible.
 
-Every question is read out of fold.
+Every question is read out of fold, by all partial-input models together: what one of them answers easily, another
+misses, and who attacks a release may use any.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import log_softmax
 
+from adversarial.audit.option_features import read
+from adversarial.audit.partial_input import TRAINED, ensembles, predict
+from adversarial.audit.splits import audit_splits
 from adversarial.data.schema import Item
-from adversarial.learning import option_mlp
+from adversarial.learning.group_kfold import video_folds
 from adversarial.matching.kernels import SAME
+from adversarial.relevance.likeness import Texts
 from adversarial.text import answer_equivalence
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
 
 _LEARNED_FROM = 60  # questions: with fewer the cosine of question and option has to do
-_LEARNED_TO = 5_000  # questions: more do not make the model better, only slower
-_TRAINING = option_mlp.Training(epochs=20, decay=0.1)
+_LEARNED_TO = 5_000  # questions that learn from each other: more do not make the models better, only slower
+_FOLDS = 5
 
 
-def option_scores(items: Sequence[Item], vectors: Floats, asked: Ints, options: Ints, fold: Ints, seed: int) -> Floats:
-    """How right every option looks to a model without the video, trained on other videos; [n, o], NaN for none.
-
-    ``vectors`` [texts, D] are sentence embeddings, ``asked`` [n] and ``options`` [n, o] say whose they are, -1
-    where there is no such option.
-    """
-    n, count = options.shape
-
-    def features_of(rows: NDArray[np.int64]) -> Floats:
-        said = np.where(options[rows][:, :, None] >= 0, vectors[options[rows]], np.nan).astype(np.float32)
-        question = np.repeat(vectors[asked[rows]][:, None], count, axis=1)
-        odd = said - np.nanmean(said, axis=1, keepdims=True)  # how an option differs from the set
-        fit = question * said
-        far = np.linalg.norm(odd, axis=2, keepdims=True)
-        near = fit.sum(axis=2, keepdims=True)
-        return np.concatenate((said, question, fit, odd, far, near), axis=2)
-
-    scores = np.full((n, count), np.nan, np.float32)
-    if n < _LEARNED_FROM or fold.max() == 0:
-        for row in range(n):
-            scores[row] = vectors[options[row]] @ vectors[asked[row]]
-    else:
-        right = np.array([item.answer_idx for item in items])
-        for index in range(int(fold.max()) + 1):
-            test = np.flatnonzero(fold == index)
-            train = np.random.default_rng(seed + index).permutation(np.flatnonzero(fold != index))[:_LEARNED_TO]
-            scores[test] = option_mlp.fit_predict(features_of, train, right[train], test, seed + index, _TRAINING)
-    scores[options < 0] = np.nan
+def option_scores(items: Sequence[Item], texts: Texts, seed: int) -> Floats:
+    """How right every option looks to the partial-input models, trained on other videos; [n, o], NaN for none."""
+    scores = np.full((len(items), max(len(item.answers) for item in items)), np.nan, np.float32)
+    videos = [item.video_id for item in items]
+    if len(items) < _LEARNED_FROM or len(set(videos)) == 1:
+        for row, item in enumerate(items):
+            asked = [item.question] * len(item.answers)
+            scores[row, : len(item.answers)] = texts.paired("MiniLM", asked, item.answers)
+        return scores
+    part = video_folds(videos, -(-len(items) // _LEARNED_TO), seed)
+    for index in np.unique(part):
+        rows = np.flatnonzero(part == index)
+        known = _log_chances([items[row] for row in rows.tolist()], texts, seed)
+        scores[rows, : known.shape[1]] = known
+    scores[np.isinf(scores)] = np.nan
     return scores
+
+
+def _log_chances(items: Sequence[Item], texts: Texts, seed: int) -> Floats:
+    """[n, o] of the stacked models, -inf where there is no option."""
+    options = read(items)
+    splits = list(audit_splits(items, np.full(options.present.shape, -1), _FOLDS, seed))
+    scores = predict(items, splits, seed, texts=texts)
+    together = ensembles(scores, TRAINED, options, splits)["stacked"]
+    return log_softmax(np.where(options.present, together, -np.inf), axis=1).astype(np.float32)
 
 
 def equal_written(item: Item) -> list[int]:

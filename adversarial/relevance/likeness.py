@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from adversarial.relevance.sentence_encoder import encode
+from adversarial.relevance.sentence_encoder import DEFAULT_MODEL, encode
 from adversarial.text.normalise import canonical
 
 Floats = NDArray[np.float32]
@@ -20,10 +20,12 @@ _BLOCK = 512  # rows of a similarity table in memory at once, where only its max
 class Texts:
     """Unit vectors of every text of a release, in each of SPACES."""
 
-    def __init__(self, texts: Iterable[str], progress: Callable[[float], None] | None = None) -> None:
+    def __init__(
+        self, texts: Iterable[str], progress: Callable[[float], None] | None = None, model: str = DEFAULT_MODEL
+    ) -> None:
         self.distinct = sorted(set(texts))
         self.place = {text: index for index, text in enumerate(self.distinct)}
-        self._meaning = encode(self.distinct, progress=progress)
+        self._meaning = encode(self.distinct, model, progress)
 
     def vectors(self, texts: Sequence[str]) -> Floats:
         """Sentence embeddings [len(texts), D]."""

@@ -27,19 +27,38 @@ def test_every_lender_lends_once_a_round_and_no_question_twice(options: list[int
         lent[lenders] += 1
         asked[recipients] += 1
     wrong = np.array(options) - 1
-    assert set(lent[lent > 0] - wrong[lent > 0]) <= {0}
+    assert (lent <= wrong).all()
+    if min(np.bincount(options)[3:], key=lambda n: n or 99) >= 12:  # of very few some texts find no place
+        assert set(lent[lent > 0] - wrong[lent > 0]) <= {0}
     assert (asked == found.counts).all()
     assert (found.counts <= wrong).all()
 
 
-def test_the_easiest_give_most_away_and_a_third_of_all_goes() -> None:
-    items = items_of([4] * 600)
-    ease = np.arange(600.0)
-    found = plan_lending(items, ease, 1, 0, set())
-    assert found.counts.sum() == 600
-    assert (np.diff(found.counts) >= 0).all()
-    shares = np.bincount(found.counts, minlength=4) / 600
-    assert shares == pytest.approx([8 / 27, 12 / 27, 6 / 27, 1 / 27], abs=0.04)  # binomial, as if drawn one by one
+@pytest.mark.parametrize("replace", [1, 2])
+def test_the_easiest_give_away_and_the_hardest_keep_what_was_written(replace: int) -> None:
+    ease = np.random.default_rng(0).permutation(600).astype(float)
+    counts = plan_lending(items_of([4] * 600), ease, replace, 0, set()).counts[np.argsort(-ease)]
+    assert counts.sum() == 600 * replace  # of 1,800
+    open_rows = {1: 270, 2: 400}[replace]  # 800 places of 4 lent texts fill 400 questions, more than the 45 % that must
+    assert (counts[:open_rows] > 0).all()
+    assert not counts[open_rows:].any()
+
+
+@pytest.mark.parametrize("replace", [1, 2, 3])
+def test_of_the_lent_texts_in_a_question_the_right_one_is_one_by_lot_however_easy_it_is(replace: int) -> None:
+    items = items_of([4] * 4000)
+    ease = np.random.default_rng(1).random(4000)
+    found = plan_lending(items, ease, replace, 0, set())
+    lends = np.isin(np.arange(4000), found.rounds[0].lenders)
+    places = found.counts + lends
+    assert (found.counts + lends).sum() == 4 * lends.sum()
+    for count in range(5):
+        rows = np.flatnonzero(places == count)
+        if len(rows) < 100:
+            continue
+        assert lends[rows].mean() == pytest.approx(count / 4, abs=0.01)
+        easy = ease[rows] > np.median(ease[rows])
+        assert lends[rows[easy]].mean() == pytest.approx(count / 4, abs=0.07)
 
 
 def test_all_go_where_all_are_asked_for() -> None:

@@ -70,7 +70,7 @@ def test_finished_folds_and_steps_are_not_done_again(
         with pytest.raises(KeyboardInterrupt):
             run_shard(work, 1)
     assert (work / "fold-00001.steps" / "learned.npz").exists()
-    monkeypatch.setattr(match_shard.sentence_encoder, "encode", _killed)  # what was learned need not be learned again
+    monkeypatch.setattr(match_shard, "Texts", _killed)  # what was learned need not be learned again
     for fold in range(3):
         run_shard(work, fold)
     gather(work, tmp_path / "out.jsonl")
