@@ -17,6 +17,16 @@ from safetensors.numpy import save
 _ALIGNMENT = 8
 
 
+def rate_fault(frames: int, interval_s: float, duration: float) -> str:
+    """Why so many frames, one each `interval_s` seconds, cannot be those of `duration` seconds; empty where they can.
+
+    Rounding the number up or down is fine, and half a frame of slack: else every time that is told by them is wrong.
+    """
+    if abs(frames * interval_s - duration) <= 1.5 * interval_s:
+        return ""
+    return f"{frames} frames, one each {interval_s:g} s, make {frames * interval_s:g} s, but it lasts {duration:g} s"
+
+
 def save_features(path: Path, tensors: Mapping[str, NDArray[np.float32]], *, model: str, interval_s: float) -> None:
     """Write float32 [frames, dim] tensors with metadata `model`, `interval_s` (seconds) and `dim`."""
     dim = next(iter(tensors.values())).shape[1]

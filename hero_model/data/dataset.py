@@ -9,7 +9,7 @@ from evaluation.release import SUBTITLES, Release, Task
 from hero_model.config import HeroConfig
 from hero_model.data.alignment import span_of_seconds
 from hero_model.data.examples import Query, Question, make_clip, warn_of_long_clips, word_ids
-from hero_model.data.feature_file import FeatureFile
+from hero_model.data.feature_file import FeatureFile, check_rate
 from hero_model.data.release import reading_release
 from hero_model.data.subtitles import check_times, read_subtitles
 from hero_model.errors import InputError
@@ -42,6 +42,7 @@ class Corpus:
         subtitles = read_subtitles(release.root / SUBTITLES, spoken)
         check_times(subtitles, self.durations, str(release.root / SUBTITLES))
         arrays = features.read(list(self.durations))
+        check_rate(arrays, self.durations, features.interval, str(features.path))
         warn_of_long_clips({name: len(array) for name, array in arrays.items()}, config)
         self.clips = {
             name: make_clip(name, arrays[name], subtitles.get(name, []), tokenizer, config) for name in self.durations

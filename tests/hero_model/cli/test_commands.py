@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from evaluation.cli.main import main as evaluation_main
 from evaluation.release import Release
@@ -242,6 +243,12 @@ def test_refusals_name_what_is_wrong(
     (broken / "features/tiny.safetensors").write_bytes(b"nonsense")
     refused(["train", str(broken), str(tmp_path / "d")], "tiny.safetensors: 8 bytes", "the manifest lists")
     refused(["train", str(relist(broken)), str(tmp_path / "d")], "tiny.safetensors", "not a readable")
+    halved = {name: array[::2] for name, array in load_file(release / "features/tiny.safetensors").items()}
+    with safe_open(release / "features/tiny.safetensors", "numpy") as file:
+        metadata = file.metadata()
+    halved = {name: array.clone() for name, array in halved.items()}
+    save_file(halved, broken / "features/tiny.safetensors", metadata)
+    refused(["train", str(relist(broken)), str(tmp_path / "d")], "clips, first 'tiny-", "but it lasts 12 s")
     where = ["--task", "moment", "--split", "val", "--out", str(tmp_path / "p.json")]
     refused(["predict", str(nowhere), str(release), *where], "no finished model")
     assert not (tmp_path / "p.json").exists()

@@ -4,13 +4,19 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from safetensors import safe_open
+from transformers import ViTConfig, ViTImageProcessor, ViTModel
 
 from hero_model.__main__ import main
-from hero_model.features.frame_encoder import FrameEncoder
+from hero_model.errors import InputError
+from hero_model.features import feature_run
+from hero_model.features.feature_run import write_features
+from hero_model.features.frame_encoder import FrameEncoder, encode_video, load_encoder
+from hero_model.features.video import FrameSampler, decode
 from tests.hero_model.features.test_video import write_video
 
 
@@ -48,9 +54,45 @@ def test_another_form_of_frames_is_refused(encoder: FrameEncoder, frames: np.nda
         encoder.encode(frames)
 
 
-def test_an_unknown_encoder_is_named() -> None:
-    with pytest.raises(ValueError, match="resnet-9000"):
-        FrameEncoder("resnet-9000")
+def test_an_unknown_encoder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="nowhere: no image model"):
+        load_encoder(str(tmp_path / "nowhere"))
+
+
+@pytest.fixture(scope="module")
+def vit(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a tiny image model, as `save_pretrained` writes it."""
+    folder = tmp_path_factory.mktemp("models") / "tiny-vit"
+    config = ViTConfig(
+        hidden_size=24, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32, image_size=32, patch_size=8
+    )
+    ViTModel(config).save_pretrained(folder)
+    ViTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
+    return folder
+
+
+def test_any_image_model_of_transformers_encodes_frames(vit: Path, tmp_path: Path) -> None:
+    encoder = load_encoder(str(vit))
+    frames = np.random.default_rng(0).integers(0, 256, (11, 64, 64, 3), dtype=np.uint8)
+    together = encoder.encode(frames)
+    assert (together.shape, together.dtype, encoder.dim) == ((11, 24), np.float32, 24)
+    assert np.array_equal(encoder.encode(frames[4:5])[0], together[4])
+    assert len(np.unique(together, axis=0)) == 11
+    video, out = write_video(tmp_path / "a.mp4", [40] * 25), tmp_path / "out.safetensors"
+    assert main(["features", str(video), "--out", str(out), "--encoder", str(vit)]) == 0
+    with safe_open(out, "numpy") as file:
+        assert file.metadata() == {"model": "tiny-vit", "interval_s": "1.5", "dim": "24"}
+
+
+def test_a_long_film_is_encoded_as_it_is_decoded(encoder: FrameEncoder, tmp_path: Path) -> None:
+    """In portions of 64 frames; the same vectors as at once."""
+    video = write_video(tmp_path / "a.mp4", [index % 250 for index in range(0, 300, 2)])  # 150 frames, 15 s
+    sampler = FrameSampler(0.1)
+    for time_s, frame in decode(video):
+        sampler.offer(time_s, frame)
+    whole = encoder.encode(sampler.frames())
+    assert len(whole) == 150
+    assert np.array_equal(encode_video(video, encoder, 0.1), whole)
 
 
 def test_command_writes_features_with_their_metadata(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -72,6 +114,49 @@ def test_command_names_the_broken_file_and_writes_nothing(tmp_path: Path, capsys
     assert main(["features", str(good), str(broken), "--out", str(out)]) == 2
     assert "broken.mp4" in capsys.readouterr().err
     assert not out.exists()
+    assert main(["features", str(good), str(broken), "--out", str(out), "--skip-broken"]) == 0
+    assert "broken.mp4" in capsys.readouterr().out
+    with safe_open(out, "numpy") as file:
+        assert sorted(file.keys()) == ["good"]
+    assert main(["features", str(broken), "--out", str(tmp_path / "none"), "--skip-broken"]) == 2
+    assert not (tmp_path / "none").exists()
+
+
+def test_what_was_done_is_not_done_again(
+    encoder: FrameEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    films = {name: write_video(tmp_path / f"{name}.mp4", [grey] * 25) for name, grey in [("a", 40), ("b", 200)]}
+    out, encoded = tmp_path / "features.safetensors", []
+
+    def killed_at_the_second(path: Path, *arguments: Any) -> Any:
+        encoded.append(path.stem)
+        if len(encoded) == 2:
+            raise KeyboardInterrupt
+        return encode_video(path, *arguments)
+
+    monkeypatch.setattr(feature_run, "encode_video", killed_at_the_second)
+    with pytest.raises(KeyboardInterrupt):
+        write_features(films, encoder, 0.7, out)
+    assert not out.exists()
+    write_features(films, encoder, 0.7, out)
+    assert encoded == ["a", "b", "b"]
+    undisturbed = tmp_path / "undisturbed.safetensors"
+    write_features(films, encoder, 0.7, undisturbed)
+    assert out.read_bytes() == undisturbed.read_bytes()
+    assert encoded == ["a", "b", "b", "a", "b"]
+    assert not list(tmp_path.glob("*.parts"))
+
+
+def test_a_film_that_changed_or_another_rate_is_described_anew(encoder: FrameEncoder, tmp_path: Path) -> None:
+    film, broken = write_video(tmp_path / "a.mp4", [40] * 25), tmp_path / "b.mp4"
+    broken.write_bytes(b"nonsense")
+    out = tmp_path / "out.safetensors"
+    with pytest.raises(InputError, match=r"b\.mp4"):
+        write_features({"a": film, "b": broken}, encoder, 0.7, out)
+    write_video(film, [200] * 50)
+    write_features({"a": film, "b": broken}, encoder, 0.5, out, skip_broken=True)
+    with safe_open(out, "numpy") as file:
+        assert np.array_equal(file.get_tensor("a"), encode_video(film, encoder, 0.5))
 
 
 def test_decoding_needs_no_torch() -> None:

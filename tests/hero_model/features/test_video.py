@@ -58,6 +58,12 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         list(decode(tmp_path / "nowhere.mp4"))
 
 
+def test_time_stamps_that_jump_are_refused(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "jump.mkv", [10, 20, 30], [0, 100, 20_000_000])
+    with pytest.raises(VideoError, match=r"jump\.mkv: its time stamps jump from 0\.1 to 20000 s"):
+        list(decode(path))
+
+
 def test_sound_without_pictures_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "sound.wav"
     with av.open(str(path), "w") as container:

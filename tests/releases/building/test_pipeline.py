@@ -214,9 +214,17 @@ def test_features_that_are_not_what_was_ingested_are_refused(corpus, change, rea
 
 
 @pytest.mark.django_db
+def test_features_at_half_the_rate_that_they_say_are_refused(corpus):
+    corpus(6, questions=False)
+    clip = Clip.objects.first()
+    attach_features(clip, np.zeros((round(clip.duration / 3), 8), np.float32), interval_s=1.5)
+    refused(build(), f"{clip.name}: features of .* but it lasts {clip.duration:g} s")
+
+
+@pytest.mark.django_db
 def test_features_of_two_rates_are_refused(corpus):
     corpus(6, questions=False)
-    attach_features(Clip.objects.first(), np.zeros((20, 8), np.float32), interval_s=0.5)
+    attach_features(Clip.objects.first(), np.zeros((60, 8), np.float32), interval_s=0.5)
     refused(build(), "every 0.5 s, other clips every 1.5 s|every 1.5 s, other clips every 0.5 s")
 
 
