@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import shutil
 import subprocess
@@ -59,6 +60,7 @@ def main() -> None:
     if unknown:
         parser.error(f"no target {', '.join(unknown)}, there are: {', '.join(TARGETS)}")
     SESSIONS.mkdir(exist_ok=True)
+    os.environ.setdefault("BENCH_SHARED", str(ROOT.parent / "shared"))  # the copy has other neighbours
     with services.running():
         survived = sum(_run(name, TARGETS[name], options.sample) for name in names)
     sys.exit(1 if survived else 0)

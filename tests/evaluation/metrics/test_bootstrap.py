@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
-from evaluation.metrics.bootstrap import VideoBootstrap
+from evaluation.metrics.bootstrap import VideoBootstrap, question_clusters
 from evaluation.metrics.compare import compare
 from evaluation.metrics.definitions import Metric
+from evaluation.release import Questions
 
 
 def metric(values: np.ndarray, name: str = "R@1") -> Metric:
@@ -76,3 +77,14 @@ def test_the_sign_flip_keeps_its_level() -> None:
     gaps = [(rng.random(120) < 0.5).astype(float) - (rng.random(120) < 0.5) for _ in range(300)]
     share = np.mean(np.array(bootstrap.sign_flip(gaps)) < 0.05)
     assert 0.015 <= share <= 0.09
+
+
+def test_questions_of_one_video_are_one_cluster_and_a_bare_key_has_none() -> None:
+    def clusters(videos: list[str]) -> list[int]:
+        nothing = np.full((3, 2), np.nan)
+        return question_clusters(
+            Questions(np.arange(3), ["?"] * 3, [], videos, nothing, np.zeros(3, np.int64))
+        ).tolist()
+
+    assert clusters(["b", "a", "b"]) == [1, 0, 1]
+    assert clusters([]) == [0, 1, 2]
