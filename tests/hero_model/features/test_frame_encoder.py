@@ -1,6 +1,7 @@
 """The frame encoder and its command line."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -147,14 +148,30 @@ def test_what_was_done_is_not_done_again(
     assert not list(tmp_path.glob("*.parts"))
 
 
-def test_a_film_that_changed_or_another_rate_is_described_anew(encoder: FrameEncoder, tmp_path: Path) -> None:
+def test_a_film_that_changed_or_another_rate_is_described_anew(
+    encoder: FrameEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     film, broken = write_video(tmp_path / "a.mp4", [40] * 25), tmp_path / "b.mp4"
     broken.write_bytes(b"nonsense")
-    out = tmp_path / "out.safetensors"
-    with pytest.raises(InputError, match=r"b\.mp4"):
-        write_features({"a": film, "b": broken}, encoder, 0.7, out)
+    out, encoded = tmp_path / "out.safetensors", []
+
+    def counted(path: Path, *arguments: Any) -> Any:
+        vectors = encode_video(path, *arguments)
+        encoded.append(path.stem)
+        return vectors
+
+    def run(interval_s: float) -> int:
+        with pytest.raises(InputError, match=r"b\.mp4"):
+            write_features({"a": film, "b": broken}, encoder, interval_s, out)
+        return len(encoded)
+
+    monkeypatch.setattr(feature_run, "encode_video", counted)
+    assert [run(0.7), run(0.7), run(0.5)] == [1, 1, 2]
+    os.utime(film, (1, 1))  # as long as before, but written again
+    assert [run(0.5), run(0.5)] == [3, 3]
+    broken.unlink()
     write_video(film, [200] * 50)
-    write_features({"a": film, "b": broken}, encoder, 0.5, out, skip_broken=True)
+    assert write_features({"a": film, "b": broken}, encoder, 0.5, out, skip_broken=True)[0].name == "b"
     with safe_open(out, "numpy") as file:
         assert np.array_equal(file.get_tensor("a"), encode_video(film, encoder, 0.5))
 
