@@ -43,7 +43,7 @@ TARGETS = {
     ),
     "matching": Target(
         tuple(f"adversarial/matching/{name}.py" for name in ("column_generation", "pricing", "auction", "kernels")),
-        ("tests/adversarial/matching",),
+        ("tests/adversarial/matching", "tests/adversarial/text"),
         timeout_s=300,
     ),
 }
