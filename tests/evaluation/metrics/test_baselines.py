@@ -74,3 +74,8 @@ def test_blind_answers_are_the_commonest_place_the_longest_option_or_a_draw() ->
     assert set(qa_baseline("random", bare, None, 0).tolist()) == set(range(4))
     with pytest.raises(BaselineError, match="needs the text"):
         qa_baseline("longest", bare, None, 0)
+
+
+def test_a_moment_without_length_fills_the_cell_that_it_stands_in() -> None:
+    assert fit_histogram(train_of([(0.5, 0.5)])).shares.tolist() == [[0.5, 0.55]]
+    assert fit_histogram(train_of([(1.0, 1.0)])).shares.tolist() == [[0.95, 1.0]]
