@@ -95,7 +95,7 @@ class Site:
             row = connection.execute(
                 "INSERT INTO marketplace_requester (public_id, name, access_key, secret, active, available, on_hold,"
                 " created_at) VALUES (%s, %s, %s, %s, true, %s, 0, now()) RETURNING id",
-                [f"A{key}", f"Video lab {key[-5:]}", key, secret, balance],
+                [f"A{key}", f"Video lab {key}", key, secret, balance],
             ).fetchone()
             assert row is not None
             connection.execute(
