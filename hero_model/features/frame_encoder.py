@@ -1,7 +1,6 @@
 """Frame features: one vector per sampled frame, by default from a network whose weights pip carries."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -55,39 +54,41 @@ class FrameEncoder:
 
     def encode(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Features float32 [N, 1280] of frames uint8 [N, H, W, 3] in RGB; ValueError on another form."""
-        check_frames(frames)
-        with one_thread():
-            vectors = [self._encode_batch(frames[first : first + BATCH]) for first in range(0, len(frames), BATCH)]
-        return np.concatenate(vectors) if vectors else np.empty((0, self.dim), np.float32)
+        return in_batches(frames, self._encode_batch) if len(frames) else np.empty((0, self.dim), np.float32)
 
     def _encode_batch(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
         import torch
 
-        batch = np.zeros((BATCH, *frames.shape[1:]), np.uint8)
-        batch[: len(frames)] = frames
-        pixels = torch.from_numpy(batch).permute(0, 3, 1, 2)  # [B, 3, H, W], channels last
+        pixels = torch.from_numpy(frames).permute(0, 3, 1, 2)  # [B, 3, H, W], channels last
         maps = self._network.extract_features((pixels.float() - PIXEL_MEAN) / PIXEL_SCALE)
-        return maps.mean((2, 3))[: len(frames)].numpy()
+        return maps.mean((2, 3)).numpy()
 
 
-def check_frames(frames: NDArray[np.uint8]) -> None:
-    """Raises ValueError unless they are uint8 [N, H, W, 3]."""
-    if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3:
-        raise ValueError(f"frames must be uint8 [N, H, W, 3], got {frames.dtype} {list(frames.shape)}")
+def in_batches(
+    frames: NDArray[np.uint8], encode_batch: Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+) -> NDArray[np.float32]:
+    """Vectors [N, dim] of N frames, one or more, BATCH at a time (the last filled up), by inference on one thread.
 
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Inference on one thread: another number of threads sums in another order."""
+    Another number of frames or threads sums in another order. Raises ValueError unless they are uint8 [N, H, W, 3].
+    """
     import torch
 
+    _check(frames)
+    spare = -len(frames) % BATCH
+    filled = np.concatenate([frames, np.zeros((spare, *frames.shape[1:]), np.uint8)])
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         with torch.inference_mode():
-            yield
+            vectors = [encode_batch(filled[first : first + BATCH]) for first in range(0, len(filled), BATCH)]
     finally:
         torch.set_num_threads(threads)
+    return np.concatenate(vectors)[: len(frames)]
+
+
+def _check(frames: NDArray[np.uint8]) -> None:
+    if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3:
+        raise ValueError(f"frames must be uint8 [N, H, W, 3], got {frames.dtype} {list(frames.shape)}")
 
 
 def encode_video(path: Path, encoder: Encoder, interval_s: float) -> NDArray[np.float32]:

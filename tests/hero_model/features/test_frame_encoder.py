@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from safetensors import safe_open
+from safetensors.torch import load_file
 from transformers import ViTConfig, ViTImageProcessor, ViTModel
 
 from hero_model.__main__ import main
@@ -83,6 +86,15 @@ def test_any_image_model_of_transformers_encodes_frames(vit: Path, tmp_path: Pat
     assert main(["features", str(video), "--out", str(out), "--encoder", str(vit)]) == 0
     with safe_open(out, "numpy") as file:
         assert file.metadata() == {"model": "tiny-vit", "interval_s": "1.5", "dim": "24"}
+
+
+def test_weights_in_a_pickle_are_refused(vit: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "pickled"
+    shutil.copytree(vit, folder)
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(InputError, match="pickled: no image model"):
+        load_encoder(str(folder))
 
 
 def test_a_long_film_is_encoded_as_it_is_decoded(encoder: FrameEncoder, tmp_path: Path) -> None:
