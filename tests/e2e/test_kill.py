@@ -36,7 +36,8 @@ def ask(demo: Demo, sql: str) -> object:
                 row = connection.execute(sql).fetchone()  # type: ignore[call-overload]
                 return row[0] if row else None
         except psycopg.OperationalError:
-            assert time.monotonic() < deadline
+            assert demo.process.poll() is None, demo.output()
+            assert time.monotonic() < deadline, demo.output()
             time.sleep(0.2)
 
 
