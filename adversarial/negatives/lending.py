@@ -3,12 +3,13 @@
 *Balanced* lending: a question with n options lends its right answer n - 1 times or not at all, so of the n places of
 a lent text one is right, as chance has it. Of the options of a question that stand in several places the right one is
 one by lot, so neither the number of places of a text nor the pattern of repeated texts in a question says anything.
-A sealed split lends from its reserve alone: each of its answers stands in one place and is right nowhere.
+A sealed split takes from its reserve alone, each question of which lends once. Who is published and who is reserve was
+cut by lot, so what is lent and what is right are samples of the same answers, and how often a text stands in the file
+says nothing. (Were texts that stand in a published option kept from lending, whatever people say often would be right.)
 What the reserve is short of stays written.
 """
 
 from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -52,9 +53,7 @@ class Lending:
     rounds: list[Round]
 
 
-def plan_lending(
-    items: Sequence[Item], first: NDArray[np.float64], replace: int, seed: int, idle: AbstractSet[str | int]
-) -> Lending:
+def plan_lending(items: Sequence[Item], first: NDArray[np.float64], replace: int, seed: int) -> Lending:
     """``replace`` negatives a question on average, from those that are easiest to answer by ``first`` [n], falling.
 
     A question is dealt a number of places for texts that are lent here. Which of its options stand there, the right
@@ -64,7 +63,7 @@ def plan_lending(
     asks = np.array([not item.reserve for item in items])
     wrong = np.array([len(item.answers) - 1 for item in items]) * asks
     if any(item.reserve is not None for item in items):
-        spare = np.flatnonzero(~asks & [item.qid not in idle for item in items]).astype(np.int32)
+        spare = np.flatnonzero(~asks).astype(np.int32)
         counts = _dealt(wrong, min(len(spare), replace * int(asks.sum())), first)
         turns = [len(part) for part in np.array_split(np.arange(counts.sum()), max(1, wrong.max()))]
         rounds = [Round(rows, spare, reserve=True) for rows in _rounds(counts, turns)]

@@ -5,7 +5,6 @@ killed.
 """
 
 from collections.abc import Callable, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import partial
 
@@ -47,12 +46,11 @@ def match_shard(
     settings: MatchSettings,
     progress: Progress | None = None,
     cache: StepCache | MemoryStepCache | None = None,
-    idle: AbstractSet[str | int] = frozenset(),
 ) -> ShardMatch:
     """Match ``settings.replace`` answers an item on average; the items stand in the order of their ids.
 
-    Where the shard is sealed, its reserve receives nothing and alone lends, each item once over all rounds, but for
-    the ``idle`` ones. Raises ItemError where an item has fewer wrong options than are to be replaced.
+    Where the shard is sealed, its reserve receives nothing and alone lends, each item once over all rounds.
+    Raises ItemError where an item has fewer wrong options than are to be replaced.
     """
     for item in items:
         if len(item.answers) - 1 < settings.replace:
@@ -65,7 +63,7 @@ def match_shard(
     steps, report = cache or MemoryStepCache(), progress or _silent
     with threadpool_limits(1):  # one thread for each product: the sum's order, hence the result, stays the same
         learned = steps.remember("learned", lambda: _learn(items, settings, report))
-        found = _lend(items, learned, settings, idle, report, steps)
+        found = _lend(items, learned, settings, report, steps)
     for row, own in enumerate(found.options):
         if len(own) < found.lending.counts[row]:
             found.options[row] = _without_repeats(items[row], own, items)
@@ -76,13 +74,12 @@ def _lend(
     items: Sequence[Item],
     learned: Arrays,
     settings: MatchSettings,
-    idle: AbstractSet[str | int],
     progress: Progress,
     steps: StepCache | MemoryStepCache,
 ) -> ShardMatch:
     order = selection.replacement_order(items, learned["scores"])
     ease = selection.ease(items, learned["scores"])
-    lending = plan_lending(items, ease, settings.replace, settings.seed, idle)
+    lending = plan_lending(items, ease, settings.replace, settings.seed)
     gone = np.where(np.arange(order.shape[1]) < lending.counts[:, None], order, -1)
     problem = _problem(items, learned, gone, settings)
     rounds: list[Matching] = []

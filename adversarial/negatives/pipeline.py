@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,6 @@ from adversarial.data.schema import Item, parse_rows, row_of
 from adversarial.negatives.match_shard import match_shard
 from adversarial.negatives.peak_memory import PeakMemory
 from adversarial.negatives.report import overall_report, require_matches, shard_numbers
-from adversarial.negatives.reserve import idle_lenders
 from adversarial.negatives.settings import LAMBDA, MatchSettings
 from adversarial.negatives.shards import MAX_SHARD, assign_shards
 from adversarial.negatives.step_cache import MemoryStepCache, StepCache
@@ -52,7 +50,6 @@ class ItemMatcher:
     def __init__(self, items: Sequence[Item], settings: MatchSettings, max_fold: int = MAX_SHARD) -> None:
         """``settings.seed`` cuts them. Raises ItemError for a ``max_fold`` that leaves no choice."""
         self.items = items
-        self._idle = idle_lenders(self.items)
         reserved = {item.split for item in self.items if item.reserve is not None}
         place = assign_shards([(item.split, item.video_id) for item in self.items], max_fold, settings.seed, reserved)
         self._shards = [
@@ -70,7 +67,7 @@ class ItemMatcher:
             for shard, (members, steps) in enumerate(zip(self._shards, self._steps, strict=True)):
                 name = f"fold {shard + 1} of {len(self._shards)}"
                 items = [self.items[index] for index in members]
-                new, own = match_items_of_shard(shard, items, settings, within(progress, name), steps, self._idle)
+                new, own = match_items_of_shard(shard, items, settings, within(progress, name), steps)
                 output |= {members[place]: item for place, item in new.items()}
                 numbers.append(own)
             report = overall_report(numbers, settings)
@@ -85,13 +82,12 @@ def match_items_of_shard(
     settings: MatchSettings,
     progress: Progress | None,
     steps: StepCache | MemoryStepCache,
-    idle: AbstractSet[str | int],
 ) -> tuple[dict[int, Item], dict[str, Any]]:
     """The items of one shard with their new options, by their place in ``items``, and the shard's numbers.
 
     Arguments and errors as match_shard's.
     """
-    found = match_shard(items, settings, progress, steps, idle)
+    found = match_shard(items, settings, progress, steps)
     new = matched_items(
         items, found.options, wanted=found.lending.counts.tolist(), seed=settings.seed, order_key=settings.order_key
     )

@@ -52,9 +52,8 @@ def _match_files(work: Path, shard: int, settings: MatchSettings, progress: Prog
         read = shard_folder.read_items(rows / shard_folder.input_name(shard))
         placed = sorted(read, key=lambda pair: pair[1].sort_key)
         steps = StepCache(work / f"fold-{shard:05}.steps")
-        idle = shard_folder.read_object(rows / shard_folder.IDLE, "broken, name another folder")["qids"]
         items = [item for _, item in placed]
-        new, numbers = match_items_of_shard(shard, items, settings, progress, steps, frozenset(idle))
+        new, numbers = match_items_of_shard(shard, items, settings, progress, steps)
     matched = sorted(((placed[index][0], item) for index, item in new.items()), key=itemgetter(0))
     shard_folder.write_items(shard_folder.output(work, shard), matched)
     seconds = time.process_time() - started  # of this process: a shard that was killed began with more

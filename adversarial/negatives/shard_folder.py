@@ -15,7 +15,6 @@ from adversarial.data.schema import Item, item_of, row_of
 from evaluation.io.errors import refusing
 
 ROWS = "fold-rows"  # the folder of the shards' input; a killed plan is made anew
-IDLE = "idle.json"  # in it: the ids of the reserve that do not lend, over all shards
 
 
 def input_name(shard: int) -> str:

@@ -11,7 +11,6 @@ from adversarial.data.errors import ItemError
 from adversarial.data.jsonl import iterate_rows
 from adversarial.data.schema import Item, checked, item_of
 from adversarial.negatives import shard_folder
-from adversarial.negatives.reserve import idle_lenders
 from adversarial.negatives.settings import MatchSettings
 from adversarial.negatives.shards import MAX_SHARD, assign_shards
 from evaluation.io.atomic import atomic_folder
@@ -122,8 +121,6 @@ def _cut(questions: QuestionFile | QuestionTable, work: Path, settings: MatchSet
     del keys
     work.mkdir(parents=True, exist_ok=True)
     with atomic_folder(work / shard_folder.ROWS, replace=True) as folder:
-        sealed = [item for item in questions.items() if item.split in reserved] if reserved else []
-        shard_folder.write_object(folder / shard_folder.IDLE, {"qids": list(idle_lenders(sealed))})
         _deal(questions.texts(), place, folder)
     return max(place) + 1
 

@@ -116,12 +116,6 @@ def test_b10_a_sealed_question_takes_from_the_reserve_alone() -> None:
     assert matched([item], lend(published, item), release=SHARED) == {}
 
 
-def test_b10_what_is_lent_stands_in_no_other_published_option() -> None:
-    item, other = question(1, split="test"), question(2, split="test", options=["a", "b", "answer 3", "d"])
-    negative = lend(question(3, split="test", published=False), item)
-    assert matched([item, other], negative, release=SEALED) == {"B10": ["qa 1"]}
-
-
 def test_w8_suspects_of_the_audit_are_named_and_do_not_block() -> None:
     assert matched([question(1), question(2)], suspects=[{"qid": 2}]) == {"W8": ["qa 2"]}
     refuse_blocked(check_matched(SHARED, [question(1)], [], [{"qid": 1}]))

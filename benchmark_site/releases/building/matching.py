@@ -47,14 +47,8 @@ def match_negatives(lease: Release) -> None:
         negatives = _apply(questions, matched)
     for item in checks.copied_into_labelled(questions):  # by its matched options: it can be looked up now
         item.published = False
-    late = checks.hold_lent_texts(questions, negatives, known.qids)
-    for item in late:
-        item.published = False
     published = [item for item in questions if item.published]
-    quality = [
-        checks.found_lent_texts(late, questions),
-        *checks.check_matched(release, published, negatives, found),
-    ]
+    quality = checks.check_matched(release, published, negatives, found)
     checks.refuse_blocked(quality)
     with locked(lease) as release:
         Item.objects.bulk_update(questions, ["options", "answer_index", "published"], batch_size=1000)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from adversarial.text.normalise import canonical
@@ -89,26 +89,6 @@ def found_corrected(corrected: Sequence[Item], items: Sequence[Item]) -> Row:
     return _row("W5", title, corrected, items, severity="warn")
 
 
-def hold_lent_texts(items: Sequence[Item], negatives: Sequence[Negative], carried: Collection[int]) -> list[Item]:
-    """New hidden questions with an option that one of the `carried` ones (public ids) was lent and has to keep.
-
-    Published together they would tell that the text is wrong in one of two places.
-    """
-    lent = {fold(row.item.options[row.option]) for row in negatives if row.item.public_id in carried}
-    return [
-        item
-        for item in items
-        if item.split == HIDDEN and item.published and item.public_id not in carried
-        and not lent.isdisjoint(map(fold, item.options))
-    ]  # fmt: skip
-
-
-def found_lent_texts(found: Sequence[Item], items: Sequence[Item]) -> Row:
-    """The row that says how many there were."""
-    title = "no new hidden question holds a text that a published one was lent (left out)"
-    return _row("W6", title, found, items, severity="warn")
-
-
 def _asked(item: Item) -> tuple[str, frozenset[str]]:
     """What makes a question the same: its text and its options, in any order."""
     return canonical(item.text), frozenset(map(canonical, item.options))
@@ -150,8 +130,8 @@ def check_matched(
         ),
         _row(
             "B10",
-            "no answer lent to the sealed split stands in another published option of it",
-            _seen_elsewhere(release, items, negatives),
+            "no published question lends to the sealed split",
+            _lent_by_published(release, negatives),
             negatives,
         ),
         _row(
@@ -268,17 +248,10 @@ def _even(questions: Sequence[Item]) -> bool:
     return bool(chisquare([places[place] for place in range(OPTIONS)]).pvalue > RAREST_CHANCE)
 
 
-def _seen_elsewhere(release: Release, items: Sequence[Item], negatives: Sequence[Negative]) -> list[Item]:
-    """Questions of a sealed split with a negative from a published one, or one that stands in another option."""
-    if release.hidden != Release.Hidden.SEALED:
-        return []
-    places = Counter(fold(option) for item in items if item.split == HIDDEN for option in item.options)
-    return [
-        negative.item
-        for negative in negatives
-        if negative.item.split == HIDDEN
-        and (negative.source.published or places[fold(negative.item.options[negative.option])] > 1)
-    ]
+def _lent_by_published(release: Release, negatives: Sequence[Negative]) -> list[Item]:
+    """Questions of a sealed split with a negative that is right in another question of the file."""
+    sealed = release.hidden == Release.Hidden.SEALED
+    return [row.item for row in negatives if sealed and row.item.split == HIDDEN and row.source.published]
 
 
 def _most_uses(negative: Negative) -> int:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 
 from adversarial.data.schema import Item as Question
 from adversarial.data.schema import Origin
-from adversarial.text.normalise import canonical
 from benchmark_site.releases.models import Item, Negative, Release
 from benchmark_site.releases.split.seal import HIDDEN
 
@@ -23,7 +22,6 @@ class Carried:
     questions: list[Question] = field(default_factory=list)
     qids: set[int] = field(default_factory=set)  # the carried questions
     lent: set[int] = field(default_factory=set)  # questions whose right answer was lent in an earlier version
-    texts: set[str] = field(default_factory=set)  # canonical options of the carried questions
 
     def leaves(self, item: Item) -> bool:
         """Whether the matching may still use this question."""
@@ -31,7 +29,7 @@ class Carried:
             return True
         if item.published:
             return item.public_id not in self.qids
-        return item.public_id not in self.lent and canonical(item.options[item.answer_index or 0]) not in self.texts
+        return item.public_id not in self.lent
 
 
 def carried(release: Release, questions: Sequence[Item]) -> Carried:
@@ -48,7 +46,6 @@ def carried(release: Release, questions: Sequence[Item]) -> Carried:
     }
     found.questions = [_as_before(by_qid[qid], before, by_qid) for qid, before in latest.items()]
     found.qids = set(latest)
-    found.texts = {canonical(option) for before in latest.values() for option in before.options}
     return found
 
 

@@ -1,4 +1,4 @@
-"""Lending from a reserve: no published option is right elsewhere, no text is lent twice, the optimum is exact."""
+"""Lending from a reserve: it alone lends, each question once, as often as people say it; the optimum is exact."""
 
 from collections import Counter
 from pathlib import Path
@@ -10,7 +10,6 @@ from adversarial.data.errors import ItemError
 from adversarial.data.jsonl import read_rows, write_rows
 from adversarial.data.schema import parse_rows
 from adversarial.negatives.pipeline import match_items
-from adversarial.negatives.reserve import idle_lenders
 from adversarial.negatives.settings import MatchSettings
 from adversarial.negatives.shard_files import match_file
 from adversarial.text.normalise import canonical
@@ -41,7 +40,7 @@ def options_of(rows: list[dict[str, Any]], source: str) -> list[str]:
     ]
 
 
-def test_a_split_with_a_reserve_takes_from_it_alone_and_each_text_once() -> None:
+def test_a_split_with_a_reserve_takes_from_it_alone_each_question_once() -> None:
     rows = sealed_rows()
     reserve = {row["qid"] for row in rows if row.get("reserve")}
     output, report = match_items(rows)
@@ -56,9 +55,6 @@ def test_a_split_with_a_reserve_takes_from_it_alone_and_each_text_once() -> None
     assert lenders
     assert lenders.keys() <= reserve
     assert max(lenders.values()) == 1
-    lent = options_of(output, "matched")
-    everything = Counter(lent + options_of(output, "human") + options_of(output, "correct"))
-    assert all(everything[text] == 1 for text in lent)
     assert report["reserve"] == len(reserve)
     assert report["n"] == len(output)
     assert report["replaced"] == sum(option["source"] == "matched" for row in output for option in row["options"])
@@ -78,26 +74,29 @@ def test_other_splits_lend_among_themselves() -> None:
     assert lenders <= train
 
 
-def test_what_stands_in_a_published_option_or_was_lent_before_is_idle() -> None:
-    rows = sealed_rows()
-    published = next(row for row in rows if row["fold"] == "test" and not row.get("reserve"))
-    first, second, third = [row for row in rows if row.get("reserve")][:3]
-    published["answers"][(published["answer_idx"] + 1) % 4] = "The OLD mill!"
-    first["answers"][first["answer_idx"]] = "the old mill"
-    second["answers"][second["answer_idx"]] = third["answers"][third["answer_idx"]]
-    assert idle_lenders(parse_rows(rows)) == {first["qid"], third["qid"]}
-    output, _ = match_items(rows)
-    assert options_of(output, "matched").count("the old mill") == 0
+def test_what_is_often_right_is_often_lent() -> None:
+    """Were frequent texts kept from lending, whatever stands often in the file would be right."""
+    rows = sealed_rows(96)
+    for number, row in enumerate(rows):
+        row["question"] = f"what does she take from shelf {number}?"
+        if row["fold"] == "test" and number // 4 % 3 == 0:  # of published and reserve alike
+            row["answers"][row["answer_idx"]] = "a wooden spoon"
+    output, _ = match_items(rows, replace=3)
+    frequent = options_of(output, "correct").count("a wooden spoon")
+    assert frequent > 10
+    assert frequent / 2 < options_of(output, "matched").count("a wooden spoon") <= frequent
 
 
-def test_a_reserve_in_which_nothing_lends_leaves_the_split_as_it_was_written() -> None:
+def test_a_question_takes_no_text_that_is_right_in_it() -> None:
     rows = sealed_rows()
     published = [row for row in rows if row["fold"] == "test" and not row.get("reserve")]
-    for place, row in enumerate(row for row in rows if row.get("reserve")):
-        other = published[place % len(published)]
-        row["answers"][row["answer_idx"]] = other["answers"][other["answer_idx"]]
+    for row in rows:
+        if row.get("reserve"):
+            row["answers"][row["answer_idx"]] = published[0]["answers"][published[0]["answer_idx"]]
     output, _ = match_items(rows)
-    assert not options_of(output, "matched")
+    first = next(row for row in output if row["qid"] == published[0]["qid"])
+    assert "matched" not in {option["source"] for option in first["options"]}
+    assert max(Counter(map(canonical, row["answers"])).most_common(1)[0][1] for row in output) == 1
 
 
 def test_files_fold_by_fold_give_the_same_rows(tmp_path: Path) -> None:
