@@ -2,7 +2,7 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -65,9 +65,7 @@ def blind_report(
     questions or 2 videos.
     """
     started = time.perf_counter()
-    if len(items) < _MIN_ITEMS or len({item.video_id for item in items}) < 2:
-        raise ItemError(f"an audit needs {_MIN_ITEMS} questions on 2 videos or more, got {len(items)}")
-    items = sorted(items, key=lambda item: item.sort_key)
+    items = _audited(items)
     splits = _splits(items, seed)
     texts = Texts(text for item in items for text in (item.question, *item.answers))
     with threadpool_limits(1):
@@ -86,6 +84,26 @@ def blind_report(
     if before and any(was.answers != item.answers for was, item in zip(written, items, strict=True)):
         report["before"] = _before(written, splits, seed, thorough, progress)
     return report | {"seconds": time.perf_counter() - started}
+
+
+def blind_chances(items: Sequence[Item], *, seed: int = 0) -> dict[str | int, float]:
+    """By id: the trained members' mean probability of the right answer, from models that never saw the video.
+
+    Raises ItemError as blind_report.
+    """
+    items = _audited(items)
+    splits = _splits(items, seed)
+    with threadpool_limits(1):
+        scores = predict(items, splits, seed)
+    chances = _confidence_of(items, scores, TRAINED)
+    return {item.qid: round(float(chance), 4) for item, chance in zip(items, chances, strict=True)}
+
+
+def _audited(items: Sequence[Item]) -> list[Item]:
+    """In the order of their ids. Raises ItemError for too few."""
+    if len(items) < _MIN_ITEMS or len({item.video_id for item in items}) < 2:
+        raise ItemError(f"an audit needs {_MIN_ITEMS} questions on 2 videos or more, got {len(items)}")
+    return sorted(items, key=lambda item: item.sort_key)
 
 
 def _splits(items: Sequence[Item], seed: int) -> list[AuditSplit]:
@@ -133,7 +151,7 @@ def _accuracies(
         scores |= ensembles(scores, members, read(items), splits)
     credits = {name: _credit(table, right) for name, table in scores.items()}
     accuracies = {name: _interval(credit, items, seed) for name, credit in credits.items()}
-    confidence = np.mean([_confidence(scores[name], right) for name in members], axis=0)
+    confidence = _confidence_of(items, scores, members)
     return {
         "panel": accuracies,
         "strongest": max(accuracies, key=lambda name: accuracies[name]["accuracy"]),
@@ -148,6 +166,12 @@ def _credit(scores: Scores, right: NDArray[np.int64]) -> Scores:
     top = scores == scores.max(axis=1, keepdims=True)
     rows = np.arange(len(right))
     return np.where(top[rows, right], 1 / top.sum(axis=1), 0.0)
+
+
+def _confidence_of(items: Sequence[Item], scores: Mapping[str, Scores], members: Sequence[str]) -> Scores:
+    """[n] the members' mean probability of the right option."""
+    right = np.array([item.answer_idx for item in items])
+    return np.asarray(np.mean([_confidence(scores[name], right) for name in members], axis=0))
 
 
 def _confidence(scores: Scores, right: NDArray[np.int64]) -> Scores:

@@ -1,7 +1,8 @@
 """What kind of answer a question asks for and an answer is: number, person, place, time, ...; English only.
 
 Coarse on purpose: a lent answer of another kind than the question's is what a reader sees first. Where the words do
-not tell, the kind is OBJECT for an answer and ANY for a question, which goes with everything.
+not tell, the kind is OBJECT for an answer and ANY for a question. A guard that is tighter than people are would give the
+right answer away, as the only one of its kind: left out is what fewer than one right answer in twenty is.
 """
 
 import re
@@ -13,21 +14,22 @@ from adversarial.text.numbers import read_numbers
 
 ANY, NUMBER, PERSON, PLACE, TIME, COLOUR, YES_NO, REASON, ACTION, OBJECT = range(10)
 
-_GOES_WITH = {  # beside OBJECT, which the words of many an answer do not go beyond
-    ANY: (NUMBER, PERSON, PLACE, TIME, COLOUR, ACTION),
+_GOES_WITH = {
+    ANY: (PERSON, COLOUR, ACTION, OBJECT),
     NUMBER: (NUMBER, TIME),
-    PERSON: (PERSON,),
-    PLACE: (PLACE,),
-    TIME: (TIME, NUMBER, ACTION, PLACE),
+    PERSON: (PERSON, OBJECT),
+    PLACE: (PLACE, OBJECT),
+    TIME: (TIME, NUMBER, ACTION, PLACE, OBJECT),
     COLOUR: (COLOUR,),
     YES_NO: (YES_NO,),
-    REASON: (REASON, ACTION),
-    ACTION: (ACTION, PERSON),
+    REASON: (REASON, ACTION, OBJECT),
+    ACTION: (ACTION, PERSON, OBJECT),
 }
 
-_DURATION = re.compile(r"\bhow (?:long|often|old)\b|\bwhat (?:time|year|day|month|season|date)\b|^when\b|\bwhen\b")
+_DURATION = re.compile(r"\bhow (?:long|often|old)\b|\b(?:what|which) (?:time|year|day|month|season|date)\b")
 _QUANTITY = re.compile(
-    r"\bhow (?:many|much|far|tall|big|deep|thick|hot|high|wide|heavy)\b|\bnumber of\b|\bwhat number\b"
+    r"\bhow ?(?:many|may|much|far|tall|big|deep|thick|hot|high|wide|heavy)\b"
+    r"|\bnumber of\b|\b(?:what|which)(?: is)?(?: the)? (?:\w+ )?(?:number|size|price|temperature)\b"
 )
 _DEED = re.compile(r"\bwhat (?:is|are|was|were|does|do|did|will|has|should|can)\b.*\b(?:doing|do|done|happen\w*)\b")
 
@@ -43,6 +45,8 @@ def asked_kind(question: str) -> int:
         return TIME
     if _QUANTITY.search(text):
         return NUMBER
+    if wh == "when" and {"what", "how", "which"}.isdisjoint(said):  # else it says when the thing asked for happens
+        return TIME
     if wh in ("where", "why", "who", "whose"):
         return {"where": PLACE, "why": REASON, "who": PERSON, "whose": PERSON}[wh]
     if said[0] in lexicon.AUXILIARY and " or " not in text:
@@ -52,8 +56,7 @@ def asked_kind(question: str) -> int:
 
 def accepted_kinds(question: str) -> int:
     """A bit mask of the kinds of answer that may be lent to a question."""
-    kinds = (OBJECT, *_GOES_WITH[asked_kind(question)])
-    return sum(1 << kind for kind in kinds)
+    return sum(1 << kind for kind in _GOES_WITH[asked_kind(question)])
 
 
 def answer_kind(answer: str) -> int:

@@ -53,7 +53,7 @@ RELATIONS = {
 
 NEGATIONS = {"not", "never", "no", "cannot", "neither", "nor", "without", "nt", "dont", "doesnt", "isnt", "arent"}
 NEGATIONS |= {"cant", "wont", "didnt", "wasnt", "werent", "havent", "hasnt", "couldnt", "shouldnt", "wouldnt"}
-YES = {"yes", "yeah", "yep", "yup"}
+YES = {"yes", "yea", "yeah", "yep", "yup"}
 NO = {"no", "nope", "nah"}
 
 # Said with a prefix, the opposite of a word: "unhappy" is "not happy".

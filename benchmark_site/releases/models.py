@@ -241,6 +241,9 @@ class Item(models.Model):
         models.TextField(), default=list, blank=True, help_text="as released; until matched, as written"
     )
     answer_index = models.PositiveSmallIntegerField(null=True, blank=True)
+    blind_chance = models.FloatField(
+        null=True, blank=True, help_text="chance, 0 to 1, that models without the video give the right answer"
+    )
 
     class Meta:
         ordering = ["release", "kind", "public_id"]
@@ -250,6 +253,10 @@ class Item(models.Model):
             models.CheckConstraint(
                 condition=Q(start__gte=0) & Q(start__lt=F("end")) & Q(end__lte=F("duration")),
                 name="item_segment_inside_clip",
+            ),
+            models.CheckConstraint(
+                condition=Q(blind_chance__isnull=True) | Q(kind="qa", blind_chance__range=(0, 1)),
+                name="item_blind_chance_is_one",
             ),
             models.CheckConstraint(
                 condition=Q(kind="moment", answer_index__isnull=True, options=[]) & ~Q(type="")

@@ -13,6 +13,7 @@ SUBTITLES = "subtitles.jsonl"
 HELD_OUT = "held_out"
 HELD_OUT_MANIFEST = f"{HELD_OUT}/{MANIFEST}"
 FOLDERS: dict[Task, str] = {"moment": "moment/tvr", "qa": "qa/value"}
+DIFFICULTY = f"{HELD_OUT}/{FOLDERS['qa']}/difficulty.jsonl"
 SPLITS = ("train", "val", "test")
 TEST_PUBLIC = "test_public"  # what the field calls test inside its files
 

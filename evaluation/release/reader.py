@@ -8,9 +8,10 @@ from functools import cached_property, reduce
 from pathlib import PurePosixPath
 from typing import Literal, overload
 
-from evaluation.release.files import subtitle_rows
+from evaluation.release.files import read_lines, subtitle_rows
 from evaluation.release.manifest import ReleaseFolder
 from evaluation.release.names import (
+    DIFFICULTY,
     FOLDERS,
     HELD_OUT,
     SUBTITLES,
@@ -24,6 +25,7 @@ from evaluation.release.names import (
 )
 from evaluation.release.queries import MomentQueries, Questions, read_moments, read_questions, read_reserve
 from evaluation.release.schema import (
+    DifficultyRow,
     ManifestFile,
     MomentRow,
     PublicMomentRow,
@@ -108,10 +110,19 @@ class Release(ReleaseFolder):
 
         A clip on which nothing else was collected is in no index. Raises ReleaseError in a public copy.
         """
-        if not self.has_held_out:
-            raise ReleaseError(f"{self.root}: the reserve is not in this copy of the release, it needs {HELD_OUT}/")
+        self._require_held_out("the reserve")
         entry = self.held_out.get(reserve_name(task))
         return [] if entry is None else read_reserve(self.root / entry.path, task, entry)
+
+    def difficulty(self) -> dict[int, float]:
+        """qid -> the chance, 0 to 1, that models without the video find the right answer; empty where not measured.
+
+        Raises ReleaseError in a public copy.
+        """
+        self._require_held_out("the difficulty of its questions")
+        entry = self.held_out.get(DIFFICULTY)
+        rows = [] if entry is None else [row for _, row in read_lines(self.root / entry.path, DifficultyRow, entry)]
+        return {row.qid: row.blind_chance for row in rows}
 
     def subtitles(self) -> dict[str, list[SubtitleLine]]:
         """vid_name -> subtitle lines (seconds relative to the clip)."""
@@ -121,6 +132,10 @@ class Release(ReleaseFolder):
     def feature_files(self) -> dict[str, ManifestFile]:
         """Name of a feature set -> its .safetensors file; `verified` compares it and gives its path."""
         return {PurePosixPath(entry.path).stem: entry for entry in self.files() if is_features(entry.path)}
+
+    def _require_held_out(self, what: str) -> None:
+        if not self.has_held_out:
+            raise ReleaseError(f"{self.root}: {what} is not in this copy of the release, it needs {HELD_OUT}/")
 
     def _read_index(self, task: Task) -> dict[str, VideoIndex]:
         name = index_name(task)

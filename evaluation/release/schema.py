@@ -87,6 +87,13 @@ class PublicQuestionRow(QuestionRow, frozen=True, forbid_unknown_fields=True):
     withheld = ("ts", "answer_idx")
 
 
+class DifficultyRow(msgspec.Struct, frozen=True):
+    """One line of the held-out difficulty.jsonl: how likely models without the video find the right answer, 0 to 1."""
+
+    qid: int
+    blind_chance: Annotated[float, msgspec.Meta(ge=0, le=1)]
+
+
 class SubtitleLine(msgspec.Struct, frozen=True):
     """One subtitle; times in seconds relative to the clip."""
 

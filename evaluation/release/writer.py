@@ -18,6 +18,7 @@ from evaluation.io.digest import file_sha256
 from evaluation.io.jsonl import encode_line
 from evaluation.release.features import save_features
 from evaluation.release.names import (
+    DIFFICULTY,
     FORMAT,
     HELD_OUT_MANIFEST,
     MANIFEST,
@@ -74,10 +75,14 @@ class Query(Item):
 
 @dataclass(frozen=True, kw_only=True)
 class Question(Item):
-    """A question with four options and the place of the right one among them."""
+    """A question with four options and the place of the right one among them.
+
+    `blind_chance`: the chance, 0 to 1, that models without the video give the right one; None: not measured.
+    """
 
     options: Sequence[str]
     answer: int
+    blind_chance: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +134,7 @@ def write_files(
     files = [
         *_write_task(folder, "moment", queries, (_query_row, _public_query_row), clips),
         *_write_task(folder, "qa", questions, (_question_row, _public_question_row), clips),
+        *_write_difficulty(folder, questions),
         _write_rows(folder, SUBTITLES, map(_subtitle_row, clips)),
         *(_write_features(folder, found) for found in features),
     ]
@@ -180,6 +186,16 @@ def _write_task(
     if reserve := [item for item in items if not item.published]:
         files.append(_write_rows(folder, reserve_name(task), map(full, reserve)))
     return [*files, write_file(folder, index_name(task), _canonical(_video_index(task, clips)))]
+
+
+def _write_difficulty(folder: Path, questions: Sequence[Question]) -> list[ManifestFile]:
+    """Beside the truth: which hidden questions are easy helps whoever guesses."""
+    rows = [
+        {"qid": question.id, "blind_chance": question.blind_chance}
+        for question in questions
+        if question.published and question.blind_chance is not None
+    ]
+    return [_write_rows(folder, DIFFICULTY, rows)] if rows else []
 
 
 def _query_row(query: Query) -> Row:

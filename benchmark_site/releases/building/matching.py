@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from adversarial.audit.artifacts import suspects
-from adversarial.audit.report import blind_report
+from adversarial.audit.report import blind_chances, blind_report
 from adversarial.data.errors import ItemError
 from adversarial.data.schema import Item as Question
 from adversarial.data.schema import Origin
@@ -45,13 +45,14 @@ def match_negatives(lease: Release) -> None:
         blind = _blind(matched, release.seed)
         found = suspects(matched)
         negatives = _apply(questions, matched)
+        _rate(questions, matched, release.seed)
     for item in checks.copied_into_labelled(questions):  # by its matched options: it can be looked up now
         item.published = False
     published = [item for item in questions if item.published]
     quality = checks.check_matched(release, published, negatives, found)
     checks.refuse_blocked(quality)
     with locked(lease) as release:
-        Item.objects.bulk_update(questions, ["options", "answer_index", "published"], batch_size=1000)
+        Item.objects.bulk_update(questions, ["options", "answer_index", "published", "blind_chance"], batch_size=1000)
         Negative.objects.bulk_create(negatives, batch_size=1000)
         release.matching, release.blind = report, blind
         release.quality = sorted([*release.quality, *quality], key=lambda row: row["id"])
@@ -72,6 +73,16 @@ def _blind(matched: Sequence[Question], seed: int) -> Row:
         refused = {"panel": {}, "refused": str(error)}
         return {"before": refused, "after": refused}
     return {"before": after.pop("before", after), "after": after}
+
+
+def _rate(questions: Sequence[Item], matched: Sequence[Question], seed: int) -> None:
+    """How easy each published question is without its video; too few questions stay unrated."""
+    try:
+        chances = blind_chances(matched, seed=seed)
+    except ItemError:  # the audit of the same questions has said so on the release's page
+        return
+    for item in questions:
+        item.blind_chance = chances.get(item.public_id)
 
 
 def _to_match(questions: Sequence[Item], known: Carried, *, sealed: bool) -> list[Question]:

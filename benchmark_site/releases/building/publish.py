@@ -131,6 +131,7 @@ def _read_back(folder: Path) -> None:
                 read(split, truth=False)
     for task in reader.tasks:
         reader.reserve(task)
+    reader.difficulty()
 
 
 def _write_provenance(folder: Path, release: Release) -> None:

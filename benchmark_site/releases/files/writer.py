@@ -97,6 +97,7 @@ def question_of(item: Item) -> writer.Question:
         end=item.end,
         options=item.options,
         answer=item.answer_index,
+        blind_chance=item.blind_chance,
     )
 
 

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from adversarial.audit.report import audit_items
+from adversarial.audit.report import audit_items, blind_chances
 from adversarial.data.errors import ItemError
+from adversarial.data.schema import parse_rows
 from adversarial.negatives.pipeline import match_items
 from tests.adversarial.conftest import make_rows
 
@@ -21,6 +22,19 @@ def test_panel_finds_a_planted_cue() -> None:
     for name in ("answer_only", "question_answer", "option_set", "hashed_words"):
         assert report["panel"][name]["accuracy"] > 0.9
     assert report["panel"]["position"]["accuracy"] < 0.4
+
+
+def test_a_question_that_gives_itself_away_is_known_by_its_chance() -> None:
+    rows = make_rows(200)
+    for row in rows[::2]:
+        row["answers"][row["answer_idx"]] += " indeed"
+    chances = blind_chances(parse_rows(rows))
+    assert chances.keys() == {row["qid"] for row in rows}
+    easy, hard = ([chances[row["qid"]] for row in part] for part in (rows[::2], rows[1::2]))
+    assert min(easy) > 0.5
+    assert sum(hard) / len(hard) < 0.4
+    with pytest.raises(ItemError, match="an audit needs 10 questions"):
+        blind_chances(parse_rows(rows[:4]))
 
 
 def test_panel_stays_near_chance_without_a_cue(rows: list[dict[str, Any]]) -> None:

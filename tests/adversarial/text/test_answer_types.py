@@ -33,6 +33,11 @@ from adversarial.text.answer_types import (
         ("Is the door open?", YES_NO),
         ("What is the man doing?", ACTION),
         ("What is in the jar?", ANY),
+        ("howmany plates are there", NUMBER),
+        ("How may plates are shown?", NUMBER),
+        ("What is the room number?", NUMBER),
+        ("what year was it built?", TIME),
+        ("What does he hold when the bell rings?", ANY),
     ],
 )
 def test_what_a_question_asks_for(question: str, kind: int) -> None:
@@ -67,6 +72,14 @@ def test_what_an_answer_is(answer: str, kind: int) -> None:
         ("Where is the dog?", "lights", True),  # an object may be a place, the odds decide
         ("Where is the dog?", "blue", False),
         ("What is in the jar?", "no", False),
+        ("What is in the jar?", "2", False),
+        ("What is in the jar?", "in the kitchen", False),
+        ("What is in the jar?", "red paint", True),
+        ("How many plates are there?", "a hammer", False),
+        ("What color is the wall?", "a hammer", False),
+        ("Is the door open?", "a hammer", False),
+        ("Is the door open?", "yea a little", True),
+        ("How long does it bake?", "two", True),
     ],
 )
 def test_what_may_be_lent(question: str, answer: str, fits: bool) -> None:

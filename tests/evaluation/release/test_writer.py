@@ -1,6 +1,7 @@
 """A release written from plain rows, without a database, reads back as it was and hides what it should."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,7 @@ def write(folder: Path, *, sealed: bool = True, questions: bool = True) -> tuple
         writer.Question(
             id=20 + n, split=at.split, published="qa" in at.tasks, clip=at.name, text=f"question {n}?",
             start=0.0, end=1e-3, options=["a", "b", "c", f"d{n}"], answer=n,
+            blind_chance=None if n == 1 else n / 4,
         )
         for n, at in enumerate(clips)
     ]  # fmt: skip
@@ -106,6 +108,17 @@ def test_the_truth_of_test_lies_in_the_held_out_part_alone(sealed: bool, tmp_pat
         assert not secret or path.parent.stat().st_mode & 0o777 == writer.SECRET_FOLDER
     assert {file.path for file in files if file.access == "held_out"} > {HELD_OUT_MANIFEST, truth_name("qa")}
     assert [entry.path for entry in release.files("held_out")] == [HELD_OUT_MANIFEST]
+
+
+def test_how_easy_a_question_is_stands_in_the_held_out_part_alone(tmp_path: Path) -> None:
+    """Not of what was not measured, nor of the reserve; a copy without the held-out part has none."""
+    write(tmp_path / "release", sealed=True)
+    assert Release.open(tmp_path / "release").difficulty() == {20: 0.0, 23: 0.75}
+    public = [path for path in (tmp_path / "release").rglob("*.json*") if HELD_OUT not in path.parts]
+    assert not any("blind_chance" in path.read_text() for path in public)
+    shutil.rmtree(tmp_path / "release" / HELD_OUT)
+    with pytest.raises(ReleaseError, match="difficulty of its questions is not in this copy"):
+        Release.open(tmp_path / "release").difficulty()
 
 
 def test_same_rows_give_same_bytes_and_another_nonce_another_release(tmp_path: Path) -> None:

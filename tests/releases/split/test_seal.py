@@ -91,6 +91,9 @@ def test_the_files_of_a_sealed_release_tell_one_task_nothing_of_the_other(videos
     for row in kept["moment"]:
         assert row["desc"] not in texts
     assert not {row["qid"] for row in kept["qa"]} & {row["qid"] for row in public}
+    labelled = [row for split in ("train", "val") for row in rows(folder, f"qa/value/{split}.jsonl")]
+    assert reader.difficulty().keys() == {row["qid"] for row in [*labelled, *public]}
+    assert len(set(reader.difficulty().values())) > 20
 
 
 FOLDERS = {"moment": "moment/tvr", "qa": "qa/value"}
