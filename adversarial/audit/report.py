@@ -4,6 +4,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from adversarial.audit.artifacts import artifact_accuracies, suspects
 from adversarial.audit.cross_encoder import cross_encoder
+from adversarial.audit.installed_members import installed_members, member_scores
 from adversarial.audit.lent_answers import lent_auc
 from adversarial.audit.option_features import read
 from adversarial.audit.partial_input import TRAINED, Scores, ensembles, predict
@@ -142,12 +144,12 @@ def _accuracies(
     right = np.array([item.answer_idx for item in items])
     with threadpool_limits(1):  # one thread for each product: the result stays the same
         scores = predict(items, splits, seed, progress, texts)
-        members: tuple[str, ...] = TRAINED
+        judges = installed_members()
         if thorough:
-            members = (*TRAINED, "cross_encoder")
-            scores["cross_encoder"] = np.full(scores["answer_only"].shape, -np.inf)
-            for number, split in enumerate(splits):
-                scores["cross_encoder"][split.test] = cross_encoder(items, split, seed + number, progress)
+            judges["cross_encoder"] = partial(cross_encoder, progress=progress)
+        most = scores["answer_only"].shape[1]
+        scores |= {name: member_scores(name, judge, items, splits, most, seed) for name, judge in judges.items()}
+        members = (*TRAINED, *judges)
         scores |= ensembles(scores, members, read(items), splits)
     credits = {name: _credit(table, right) for name, table in scores.items()}
     accuracies = {name: _interval(credit, items, seed) for name, credit in credits.items()}

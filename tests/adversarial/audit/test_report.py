@@ -1,6 +1,9 @@
 """The audit finds a planted artifact, and nothing where there is none."""
 
 import random
+import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +25,40 @@ def test_panel_finds_a_planted_cue() -> None:
     for name in ("answer_only", "question_answer", "option_set", "hashed_words"):
         assert report["panel"][name]["accuracy"] > 0.9
     assert report["panel"]["position"]["accuracy"] < 0.4
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """A package that brings a blind model: its entry point, and the function's body."""
+
+    def install(body: str) -> None:
+        (tmp_path / "peeker.py").write_text(f"def scores(items, split, seed):\n    {body}\n")
+        info = tmp_path / "peeker-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: peeker\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text("[adversarial.blind_models]\npeeker = peeker:scores\n")
+        monkeypatch.syspath_prepend(tmp_path)
+        monkeypatch.delitem(sys.modules, "peeker", raising=False)
+
+    return install
+
+
+def test_a_model_of_another_package_judges_with_the_panel(
+    rows: list[dict[str, Any]], installed: Callable[[str], None]
+) -> None:
+    known = "[[float(at == items[row].answer_idx) * 9 for at in range(4)] for row in split.test]"
+    installed(f"return {known}")
+    report = audit_items(rows)
+    assert report["strongest"] in ("peeker", "stacked")
+    assert report["panel"]["peeker"]["accuracy"] == 1
+
+
+def test_a_model_that_answers_something_else_is_named(
+    rows: list[dict[str, Any]], installed: Callable[[str], None]
+) -> None:
+    installed("return [[0.0] * 4] * (len(split.test) - 1)")
+    with pytest.raises(ItemError, match=r"blind model 'peeker': gave scores of shape .*, expected finite ones"):
+        audit_items(rows)
 
 
 def test_a_question_that_gives_itself_away_is_known_by_its_chance() -> None:

@@ -10,6 +10,7 @@ import pytest
 from evaluation.release import (
     CARD,
     FOLDERS,
+    HELD_OUT,
     HELD_OUT_MANIFEST,
     MANIFEST,
     ManifestFile,
