@@ -38,7 +38,7 @@ def masked_frames(n_frames: int, config: HeroConfig, rng: np.random.Generator) -
 
 
 def shuffled_frames(n_frames: int, config: HeroConfig, rng: np.random.Generator) -> tuple[Ids, Ids]:
-    """Frames that are moved, and the place of each afterwards: a permutation among themselves, at least two."""
+    """At least two frames, and the place of each afterwards: a permutation among themselves, which may move none."""
     chosen = np.flatnonzero(rng.random(n_frames) < config.mask_share)
     if len(chosen) < 2:
         chosen = np.sort(rng.permutation(n_frames)[:2])

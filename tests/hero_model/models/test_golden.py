@@ -24,18 +24,24 @@ from tests.hero_model.golden_data import Places
 
 pytestmark = golden.needs_golden
 
+_ROUNDING = 4  # sums in another order round elsewhere, not more
+
 both_dtypes = pytest.mark.parametrize("dtype", ["float32", "float64"])
 both_sources = pytest.mark.parametrize("batches", [recorded_batches, collated_batches], ids=["tensors", "collation"])
 
 
 def agree(ours: Tensor, key: str, dtype: str, where: Tensor | None = None) -> None:
-    recorded, tolerance = golden.outputs(dtype)[key], golden.DTYPES[dtype][1]
-    assert ours.shape == recorded.shape
+    """With the float64 record in either precision: the authors' float32 is as far from it as ours may be, times 4."""
+    exact, rounded = (golden.outputs(kind)[key].double() for kind in ("float64", "float32"))
+    assert ours.shape == exact.shape
     if where is not None:
-        ours, recorded = ours[where], recorded[where]
+        ours, exact, rounded = ours[where], exact[where], rounded[where]
         assert len(ours)
+    tolerance = golden.DTYPES[dtype][1]
+    if dtype == "float32":
+        tolerance = max(tolerance, _ROUNDING * float((rounded - exact).abs().max()))
     torch.testing.assert_close(
-        ours.detach(), recorded.to(ours.dtype), atol=tolerance, rtol=tolerance, msg=lambda m: f"{key}: {m}"
+        ours.detach().double(), exact, atol=tolerance, rtol=tolerance, msg=lambda m: f"{key}: {m}"
     )
 
 
@@ -276,6 +282,7 @@ def test_gradient_norms(task: str, batches: ModuleType) -> None:
     model = golden.question_model(kind) if task == "tvqa" else golden.pretraining_model(kind, use_all_negatives=True)
     ours = gradient_norms(model, model(made[task]().to(kind)).loss)
     recorded = json.loads((golden.GOLDEN / "grad_norms.json").read_text())[task]
+    largest = max(norm or 0.0 for norm in recorded.values())
     compared = set()
     for official, norm in recorded.items():
         name = our_key(official)
@@ -283,7 +290,7 @@ def test_gradient_norms(task: str, batches: ModuleType) -> None:
             assert not norm, f"{official} gets a gradient in the authors' code and has no place in ours"
             continue
         compared.add(name)
-        assert (ours[name] or 0.0) == pytest.approx(norm or 0.0, rel=1e-4, abs=1e-6), official
+        assert (ours[name] or 0.0) == pytest.approx(norm or 0.0, rel=1e-4, abs=1e-5 * max(1, largest)), official
     assert compared == {name for name in ours if name in compared or ours[name]}
     assert isinstance(model, HeroForPretraining) == (task != "tvqa")
     assert np.isfinite([norm for norm in ours.values() if norm is not None]).all()
