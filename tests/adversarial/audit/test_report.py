@@ -104,6 +104,15 @@ def test_too_little_to_audit_is_an_error() -> None:
 
 
 def test_too_little_left_to_train_on_is_an_error() -> None:
-    rows = [row | {"video_id": f"v{row['qid'] % 2}"} for row in make_rows(20)]
+    rows = [
+        {
+            "qid": at,
+            "video_id": f"v{at % 2}",
+            "question": f"what lies in box {at}?",
+            "answers": [f"a {letter * 4} plank", "fir", "yew", "elm"],
+            "answer_idx": 0,
+        }
+        for at, letter in enumerate("abcdefghijklmnopqrst")
+    ]
     with pytest.raises(ItemError, match="questions to train on"):
         audit_items(match_items(rows, replace=2)[0])
