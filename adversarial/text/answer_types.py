@@ -33,6 +33,8 @@ _QUANTITY = re.compile(
 )
 _DEED = re.compile(r"\bwhat (?:is|are|was|were|does|do|did|will|has|should|can)\b.*\b(?:doing|do|done|happen\w*)\b")
 
+_NO_DEED = {*lexicon.IRREGULAR, "thing", "nothing", "something", "anything", "everything"}
+
 
 def asked_kind(question: str) -> int:
     """The kind that a question asks for, ANY where its words do not tell."""
@@ -63,6 +65,8 @@ def answer_kind(answer: str) -> int:
     """The kind of an answer by its words, OBJECT where nothing else shows."""
     said = tokens(answer) or [""]
     numbers, rest = read_numbers(said)
+    if rest and said[0] in ("pair", "nothing", "none", "nobody"):  # "a pair of tongs" counts nothing, "a pair" does
+        numbers = set()
     found = set(said)
     if said[0] in lexicon.YES | lexicon.NO:
         return YES_NO
@@ -78,6 +82,6 @@ def answer_kind(answer: str) -> int:
         return REASON
     if said[0] in lexicon.PLACE_WORDS or (found & lexicon.PLACES and len(said) <= 3):
         return PLACE
-    if any(word.endswith("ing") and len(word) > 4 and word not in lexicon.IRREGULAR for word in said[:3]):
+    if any(word.endswith("ing") and len(word) > 4 and word not in _NO_DEED for word in said[:3]):
         return ACTION
     return PERSON if found & lexicon.PEOPLE and len(said) <= 5 else OBJECT
