@@ -27,12 +27,12 @@ def collect(batch_id: int, every_hit: bool = False) -> int:
     for hit in hits.select_related("batch", "clip__video", "segment__clip__video"):
         assert hit.hit_id is not None
         answers = sorted(crowd.assignments(hit.hit_id), key=lambda row: (row.submitted_at, row.assignment_id))
-        new += sum(_store(hit, answer) for answer in answers)
+        new += sum(store(hit, answer) for answer in answers)
     return new
 
 
 @transaction.atomic
-def _store(hit: Hit, answer: Submitted) -> bool:
+def store(hit: Hit, answer: Submitted) -> bool:
     """Keep one answer; False where it is known already (then nothing of it changes)."""
     worker, _ = Worker.objects.get_or_create(environment=hit.batch.environment, worker_id=answer.worker_id)
     assignment, created = Assignment.objects.get_or_create(
@@ -49,5 +49,18 @@ def _store(hit: Hit, answer: Submitted) -> bool:
         assignment.evidence = [f"not a valid answer: {error}"]
     if worker.group and worker.group != hit.batch.kind:
         assignment.evidence.append(f"the worker belongs to the group “{worker.group}”: pay, do not use")
+    if worker.blocked:
+        assignment.evidence.append("the worker is blocked: it cannot be used")
+    if over_cap(hit, answer.worker_id):
+        assignment.evidence.append(f"more than {hit.batch.per_worker} units of this batch by one worker")
     assignment.save(update_fields=["payload", "evidence"])
     return True
+
+
+def over_cap(hit: Hit, worker_id: str) -> bool:
+    """Whether the worker has sent as many other units of the batch as one worker may, or more."""
+    cap = hit.batch.per_worker
+    if cap is None:
+        return False
+    others = Assignment.objects.filter(hit__batch=hit.batch, worker__worker_id=worker_id).exclude(hit=hit)
+    return others.count() >= cap
