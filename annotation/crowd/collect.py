@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import transaction
+from django.db.models import Q
 
 from annotation.crowd.answer_xml import AnswerError, read_payload
 from annotation.crowd.client import Crowd, Submitted
@@ -62,5 +63,5 @@ def over_cap(hit: Hit, worker_id: str) -> bool:
     cap = hit.batch.per_worker
     if cap is None:
         return False
-    others = Assignment.objects.filter(hit__batch=hit.batch, worker__worker_id=worker_id).exclude(hit=hit)
-    return others.count() >= cap
+    sent = Q(receipts__worker_id=worker_id) | Q(assignments__worker__worker_id=worker_id)
+    return hit.batch.hits.filter(sent).exclude(pk=hit.pk).distinct().count() >= cap

@@ -9,7 +9,8 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from django.conf import settings
 from django.core import signing
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, TextField, Value
+from django.db.models import CharField, Exists, F, OuterRef, Q, QuerySet, Value
+from django.db.models.expressions import Combinable
 from django.db.models.functions import MD5, Cast, Concat
 from django.urls import reverse
 from django.utils import timezone
@@ -46,15 +47,12 @@ def units(batch: Batch) -> QuerySet[Clip] | QuerySet[Segment]:
     """
     found: QuerySet[Any]
     if batch.kind == Kind.SEGMENT:
-        found, video, name = (
-            askable_clips(),
-            "video",
-            Concat("video__public_id", Value("_"), Cast("start", TextField())),
-        )
+        found, video = askable_clips(), "video"
+        name: Combinable = Concat("video__public_id", Value("_"), _text("start"))
         order = ("video__public_id", "start", "pk")
     else:
         found = Segment.objects.filter(clip__imported=False, clip__sealed=None).select_related("clip__video")
-        video, name = "clip__video", Cast("public_id", TextField())
+        video, name = "clip__video", _text("public_id")
         order = ("clip__video__public_id", "clip__start", "start", "end", "pk")
         if batch.without_query:
             found = found.filter(queries=None)
@@ -62,8 +60,12 @@ def units(batch: Batch) -> QuerySet[Clip] | QuerySet[Segment]:
         found = found.filter(**{f"{video}__tags__contains": [batch.tag]})
     if batch.sample is None:
         return found.order_by(*order)
-    place = MD5(Concat(Value(f"{batch.seed}|"), name, output_field=TextField()))
+    place = MD5(Concat(Value(f"{batch.seed}|"), name))
     return found.annotate(place=place).order_by("place", "pk")[: batch.sample]
+
+
+def _text(field: str) -> Cast:
+    return Cast(field, CharField())
 
 
 def askable_clips() -> QuerySet[Clip]:

@@ -43,6 +43,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 def crowd(lab: Lab, settings: Any) -> Iterator[Site]:
     """The marketplace, with the platform's settings pointing to it; faults and clock are set back at the end."""
     settings.MTURK_ENDPOINT_URL = lab.site.url + "/api"
+    settings.CROWD_ORIGINS = [lab.site.url]
     settings.MTURK_ACCESS_KEY, settings.MTURK_SECRET = lab.key, lab.secret
     yield lab.site
     lab.site.faults(clear=True, reset_clock=True)
