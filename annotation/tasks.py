@@ -38,7 +38,7 @@ def launch_batch(batch_id: int) -> None:
     except launch.LaunchError as error:
         Batch.objects.filter(pk=batch_id).update(error=str(error))
     except CrowdError as error:
-        Batch.objects.filter(pk=batch_id).update(error=f"the marketplace does not do it: {error}")
+        Batch.objects.filter(pk=batch_id).update(error=f"{launch.TROUBLE}: {error}")
         raise
 
 

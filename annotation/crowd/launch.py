@@ -27,6 +27,7 @@ from benchmark_site.jobs.enqueue import enqueue
 UNIT_SALT = "annotation.unit"
 PAGE_OF_UNITS = 200  # launched by one task: seconds, where messages of tasks come again after a minute
 ROWS_AT_ONCE = 1000
+TROUBLE = "the marketplace did not do it, and is asked again"
 EXTERNAL_QUESTION = "http://mechanicalturk.amazonaws.com/AWSMechanicalTurkDataSchemas/2006-07-14/ExternalQuestion.xsd"
 WORDING = {
     Kind.SEGMENT: ("Mark an interesting moment of a short video", "Watch up to a minute, set start and end."),
@@ -46,6 +47,7 @@ def units(batch: Batch) -> QuerySet[Clip] | QuerySet[Segment]:
     public name alone. Not about clips that a sealed release hides: workers would be shown where its moments are.
     """
     found: QuerySet[Any]
+    order: tuple[str, ...]
     if batch.kind == Kind.SEGMENT:
         found, video = askable_clips(), "video"
         name: Combinable = Concat("video__public_id", Value("_"), _text("start"))
