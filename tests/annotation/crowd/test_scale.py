@@ -17,7 +17,7 @@ from annotation.models import Assignment, Clip
 from tests.annotation.crowd.orders import GOOD, launch_batch, make_batch
 from tests.marketplace.site import Site, WorkerBrowser
 
-pytestmark = [pytest.mark.django_db, pytest.mark.slow]
+pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.timeout(1200)]
 HITS = 30_000
 SAME = "question, annotation, created_at, expires_at, dispose_at, expiry_done, max_assignments, pending, submitted,"
 SAME += "approved, rejected, freed_ids, held, reviewing, hit_policy_done, hit_type_id, requester_id"
