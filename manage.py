@@ -7,7 +7,7 @@ import sys
 from django.core.management import execute_from_command_line
 
 from benchmark_site.local import embedded
-from benchmark_site.local.supervisor import site_environment
+from benchmark_site.local.supervisor import MARKETPLACE_SETTINGS, site_environment
 
 SUPERVISING = {"up", "demo"}  # start the services themselves, under supervision, and keep them
 
@@ -18,6 +18,8 @@ def main() -> None:
         os.environ.update(site_environment())
         execute_from_command_line(sys.argv)
     else:
+        if MARKETPLACE_SETTINGS in sys.argv or f"--settings={MARKETPLACE_SETTINGS}" in sys.argv:
+            os.environ.update(site_environment())  # the address and key of the marketplace that `make up` runs
         with embedded.running():
             execute_from_command_line(sys.argv)
 

@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from annotation import models
+from annotation.crowd import blocks
 
 
 class ReadOnly(admin.ModelAdmin):
@@ -44,7 +45,14 @@ class WorkerAdmin(admin.ModelAdmin):
     list_display = ["worker_id", "environment", "group", "blocked"]
     list_filter = ["environment", "group", "blocked"]
     search_fields = ["worker_id"]
-    readonly_fields = ["environment", "worker_id", "group"]
+    readonly_fields = ["environment", "worker_id", "group", "blocked_at", "blocked_there"]
+
+    def save_model(self, request: HttpRequest, obj: models.Worker, form: Any, change: bool) -> None:
+        """By the one way in which workers are blocked, so that the marketplace hears of it."""
+        blocks.set_blocked(obj.pk, blocked=obj.blocked, reason=obj.block_reason)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
 
 
 @admin.register(models.Assignment)
@@ -58,6 +66,22 @@ class AssignmentAdmin(ReadOnly):
 class LedgerAdmin(ReadOnly):
     list_display = ["created_at", "batch", "kind", "amount", "assignment"]
     list_filter = ["kind", "batch"]
+
+
+@admin.register(models.Finding)
+class FindingAdmin(ReadOnly):
+    """What reconciling left for people. Whoever has seen to a line deletes it."""
+
+    list_display = ["found_at", "environment", "batch", "subject", "text"]
+    list_filter = ["environment", "batch"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(request.user.has_perm("annotation.delete_finding"))
+
+
+@admin.register(models.Reconciliation)
+class ReconciliationAdmin(ReadOnly):
+    list_display = ["created_at", "environment", "state", "checked", "mended", "error"]
 
 
 for model in (models.Batch, models.Clip, models.Hit, models.Segment, models.Query, models.Question, models.Receipt):

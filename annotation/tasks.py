@@ -5,11 +5,14 @@ from __future__ import annotations
 from celery import shared_task
 from django.db import InterfaceError, OperationalError
 
-from annotation.crowd import collect, decisions, enrolment, launch
+from annotation.crowd import blocks, collect, decisions, enrolment, launch, reconcile, steering
 from annotation.crowd.client import CrowdError
-from annotation.models import Assignment, Batch, Video
+from annotation.models import Assignment, Batch, GroupQualification, Reconciliation, Video
+from annotation.models.crowd import Environment
 from benchmark_site.jobs.leases import available
 
+SWEEP_S = 60
+AT_REST = [Batch.State.DRAFT, Batch.State.CLOSED]
 INGESTS_A_SWEEP = 4  # behind a long film thousands may wait, each of which has its message already
 RETRY = {
     "autoretry_for": (OperationalError, InterfaceError, *CrowdError),
@@ -29,17 +32,57 @@ def ingest_video(video_id: int) -> None:
 
 @shared_task(**RETRY)
 def launch_batch(batch_id: int) -> None:
-    """Put the batch before the crowd; what stops it is written on the batch."""
+    """Put the next units of the batch before the crowd; what stops it is written on the batch."""
     try:
         launch.launch(batch_id)
     except launch.LaunchError as error:
         Batch.objects.filter(pk=batch_id).update(error=str(error))
+    except CrowdError as error:
+        Batch.objects.filter(pk=batch_id).update(error=f"{launch.TROUBLE}: {error}")
+        raise
+
+
+@shared_task(**RETRY)
+def steer_batch(batch_id: int) -> None:
+    """Tell the marketplace how long the HITs of a batch may be accepted."""
+    steering.steer(batch_id)
 
 
 @shared_task(**RETRY)
 def close_batch(batch_id: int) -> None:
     """Stop asking for the rest of a batch."""
-    launch.close(batch_id)
+    steering.close(batch_id)
+
+
+@shared_task(**RETRY)
+def push_block(worker_id: int) -> None:
+    """Tell the marketplace that a worker is blocked, or no longer."""
+    blocks.push_block(worker_id)
+
+
+@shared_task
+def follow_crowd(environment: str) -> None:
+    """The minute's pass over what has changed at the marketplace; the next one comes in a minute anyway."""
+    reconcile.follow(environment)
+
+
+@shared_task(**RETRY)
+def reconcile_everything(pass_id: int) -> None:
+    """A complete pass."""
+    reconcile.complete(pass_id)
+
+
+@shared_task
+def reconcile_nightly() -> None:
+    """Begin a complete pass over every environment where we have had work done."""
+    for environment in worked_in():
+        reconcile_everything.delay(pass_id=Reconciliation.objects.create(environment=environment).pk)
+
+
+def worked_in() -> list[str]:
+    """Environments in which a HIT of ours was made: a draft makes nobody call anybody."""
+    launched = Batch.objects.exclude(hit_type_id="").exclude(state=Batch.State.DRAFT)
+    return list(launched.order_by().values_list("environment", flat=True).distinct())
 
 
 @shared_task(**RETRY)
@@ -67,12 +110,26 @@ def sweep() -> None:
         ingest_video.delay(video_id=pk)
     for batch in Batch.objects.filter(state=Batch.State.LAUNCHING):
         launch_batch.delay(batch_id=batch.pk)
-    for batch in Batch.objects.filter(state=Batch.State.OPEN):
-        collect_batch.delay(batch_id=batch.pk, every_hit=True)
+    running = Batch.objects.filter(state__in=[Batch.State.OPEN, Batch.State.PAUSED])
+    for batch in running:
+        if steering.untold(batch).exists():
+            steer_batch.delay(batch_id=batch.pk)
     for batch in Batch.objects.filter(state=Batch.State.CLOSING):
         close_batch.delay(batch_id=batch.pk)
     undecided = Assignment.objects.filter(state__in=[Assignment.State.APPROVING, Assignment.State.REJECTING])
     for pk in undecided.values_list("pk", flat=True):
         push_decision.delay(assignment_id=pk)
-    for environment in Batch.objects.exclude(state=Batch.State.CLOSED).values_list("environment", flat=True).distinct():
+    for pk in blocks.untold().values_list("pk", flat=True):
+        push_block.delay(worker_id=pk)
+    for pk in available(Reconciliation).values_list("pk", flat=True):
+        reconcile_everything.delay(pass_id=pk)
+    for environment in worked_in():
+        if Batch.objects.filter(environment=environment).exclude(state__in=AT_REST).exists():
+            # Where a pass has not begun before the next is due, one of the two is enough.
+            follow_crowd.apply_async(kwargs={"environment": environment}, expires=SWEEP_S)
+    # In our own marketplace people may enrol before there is work: somebody has opened enrolment there.
+    enrolling = set(worked_in()) | set(
+        GroupQualification.objects.filter(environment=Environment.LOCAL).values_list("environment", flat=True)
+    )
+    for environment in sorted(enrolling):
         admit_workers.delay(environment=environment)

@@ -25,6 +25,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import environ
+from celery.schedules import crontab
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
@@ -205,6 +206,10 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_BEAT_SCHEDULE = {
     name: {"task": f"{name}.tasks.sweep", "schedule": 60.0}
     for name in ("annotation", "benchmark_site.releases", "benchmark_site.leaderboard")
+}
+CELERY_BEAT_SCHEDULE["reconcile"] = {
+    "task": "annotation.tasks.reconcile_nightly",
+    "schedule": crontab(hour="3", minute="0"),
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(embedded.bench_home() / "celerybeat-schedule")
 

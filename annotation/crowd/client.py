@@ -28,6 +28,10 @@ AMAZON = {
 HIT_LIFETIME = timedelta(days=14)
 TIME_ON_TASK = timedelta(minutes=30)
 AUTO_APPROVAL = timedelta(days=7)
+SHORTEST_LIFETIME_S = 30  # by the protocol
+PAGE = 100  # the most that a list of the protocol gives at once
+
+NOW = datetime(2000, 1, 1, tzinfo=UTC)  # a date long past is how a requester says "at once", whatever the clocks say
 
 CrowdError = (BotoCoreError, ClientError)
 
@@ -41,6 +45,49 @@ class Submitted:
     answer: str
     submitted_at: datetime
     status: str
+    feedback: str = ""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A HIT as the marketplace counts it. Ids and counters are the protocol's; `status` is its HITStatus."""
+
+    hit_id: str
+    hit_type_id: str
+    annotation: str
+    status: str
+    wanted: int
+    pending: int
+    available: int
+    decided: int
+
+    @property
+    def submitted(self) -> int:
+        """Answers that wait for a verdict there."""
+        return max(self.wanted - self.pending - self.available - self.decided, 0)
+
+    @property
+    def open(self) -> int:
+        """Assignments that may still cost something: worked on, waiting, and free while somebody may accept them."""
+        if self.status == "Disposed":
+            return 0
+        return self.pending + self.submitted + (self.available if self.status == "Assignable" else 0)
+
+    @property
+    def counts(self) -> str:
+        """Changes whenever there is something new to read, and not when somebody only accepts or returns."""
+        return f"{self.submitted} {self.decided} of {self.wanted}{'' if self.open else ' over'}"
+
+
+@dataclass(frozen=True)
+class Bonus:
+    """One bonus that was paid for an assignment, by us or by another client of this account."""
+
+    assignment_id: str
+    worker_id: str
+    amount: Decimal
+    reason: str
+    granted_at: datetime
 
 
 @dataclass(frozen=True)
@@ -109,7 +156,9 @@ class Crowd:
         )
         return str(made["HITTypeId"])
 
-    def create_hit(self, *, hit_type_id: str, question: str, token: str, annotation: str, assignments: int) -> str:
+    def create_hit(
+        self, *, hit_type_id: str, question: str, token: str, annotation: str, assignments: int, lifetime: timedelta
+    ) -> str:
         """Put one unit before the crowd and return its HIT id; a repeat with the token returns the first one's."""
         try:
             made = self.client.create_hit_with_hit_type(
@@ -118,7 +167,7 @@ class Crowd:
                 UniqueRequestToken=token,
                 RequesterAnnotation=annotation,
                 MaxAssignments=assignments,
-                LifetimeInSeconds=int(HIT_LIFETIME.total_seconds()),
+                LifetimeInSeconds=max(int(lifetime.total_seconds()), SHORTEST_LIFETIME_S),
             )
         except ClientError as error:
             if _turk_code(error) != "AWS.MechanicalTurk.HitAlreadyExists":
@@ -129,13 +178,35 @@ class Crowd:
 
     def hits_by_annotation(self) -> dict[str, str]:
         """HIT ids of everything we have there, by our own annotation: how a launch is found again after a crash."""
-        pages = self.client.get_paginator("list_hits").paginate(PaginationConfig={"PageSize": 100})
-        return {
-            hit["RequesterAnnotation"]: hit["HITId"]
-            for page in pages
-            for hit in page["HITs"]
-            if hit.get("RequesterAnnotation")
-        }
+        found: dict[str, str] = {}
+        token: str | None = ""
+        while token is not None:
+            hits, token = self.hit_page(token)
+            found |= {hit.annotation: hit.hit_id for hit in hits if hit.annotation}
+        return found
+
+    def hit_page(self, token: str) -> tuple[list[Standing], str | None]:
+        """Up to 100 of our HITs, newest first, and the token of the next page, None behind the last one.
+
+        A token that the marketplace does not know (any more) gives the first page.
+        """
+        try:
+            answer = self.client.list_hits(MaxResults=PAGE, **({"NextToken": token} if token else {}))
+        except ClientError as error:
+            if not token or not _turk_code(error).endswith("InvalidNextToken"):
+                raise
+            answer = self.client.list_hits(MaxResults=PAGE)
+        full = len(answer["HITs"]) == PAGE  # a short page is the last one, whatever its token promises
+        return [_standing(hit) for hit in answer["HITs"]], answer.get("NextToken") if full else None
+
+    def standing(self, hit_id: str) -> Standing | None:
+        """How a HIT stands now; None where the marketplace knows it no more."""
+        try:
+            return _standing(self.client.get_hit(HITId=hit_id)["HIT"])
+        except ClientError as error:
+            if not _turk_code(error).endswith("HITDoesNotExist"):
+                raise
+            return None
 
     def reviewable(self, hit_type_id: str) -> set[str]:
         """Ids of the HITs of this type whose assignments have all been submitted, or whose time is over."""
@@ -146,18 +217,38 @@ class Crowd:
 
     def assignments(self, hit_id: str) -> Iterator[Submitted]:
         """Every submitted assignment of a HIT, decided ones included."""
-        pages = self.client.get_paginator("list_assignments_for_hit").paginate(
-            HITId=hit_id, PaginationConfig={"PageSize": 100}
-        )
-        for page in pages:
-            for row in page["Assignments"]:
-                yield Submitted(
-                    row["AssignmentId"],
-                    row["WorkerId"],
-                    row.get("Answer", ""),
-                    row["SubmitTime"],
-                    row["AssignmentStatus"],
-                )
+        for row in self._rows("list_assignments_for_hit", "Assignments", HITId=hit_id):
+            yield Submitted(
+                row["AssignmentId"],
+                row["WorkerId"],
+                row.get("Answer", ""),
+                row["SubmitTime"],
+                row["AssignmentStatus"],
+                row.get("RequesterFeedback", ""),
+            )
+
+    def bonuses(self, hit_id: str) -> Iterator[Bonus]:
+        """Every bonus paid for assignments of a HIT."""
+        for row in self._rows("list_bonus_payments", "BonusPayments", HITId=hit_id):
+            yield Bonus(
+                row["AssignmentId"],
+                row["WorkerId"],
+                Decimal(row["BonusAmount"]),
+                row.get("Reason", ""),
+                row["GrantTime"],
+            )
+
+    def blocks(self) -> dict[str, str]:
+        """Reasons by the ids of the workers whom this account has blocked."""
+        rows = self._rows("list_worker_blocks", "WorkerBlocks")
+        return {row["WorkerId"]: row.get("Reason", "") for row in rows}
+
+    def block(self, worker_id: str, reason: str) -> None:
+        """Keep a worker from everything this account offers."""
+        self.client.create_worker_block(WorkerId=worker_id, Reason=reason)
+
+    def unblock(self, worker_id: str) -> None:
+        self.client.delete_worker_block(WorkerId=worker_id)
 
     def approve(self, assignment_id: str) -> str:
         """Approve, and return the state the assignment is in now (`Approved`, or `Rejected` where somebody did)."""
@@ -182,7 +273,25 @@ class Crowd:
 
     def expire(self, hit_id: str) -> None:
         """Let nobody accept the HIT any more; who has accepted may still submit."""
-        self.client.update_expiration_for_hit(HITId=hit_id, ExpireAt=datetime(2000, 1, 1, tzinfo=UTC))
+        self.set_end(hit_id, NOW)
+
+    def set_end(self, hit_id: str, at: datetime) -> None:
+        """Let workers accept the HIT until then; one that is gone stays gone."""
+        try:
+            self.client.update_expiration_for_hit(HITId=hit_id, ExpireAt=at)
+        except ClientError as error:
+            if not _turk_code(error).endswith(("InvalidHITState", "HITDoesNotExist")):
+                raise
+
+    def _rows(self, operation: str, name: str, **members: Any) -> Iterator[dict[str, Any]]:
+        """The rows of a list, page by page; a page that is not full is the last."""
+        token: dict[str, str] = {}
+        while True:
+            answer = getattr(self.client, operation)(MaxResults=PAGE, **members, **token)
+            yield from answer[name]
+            if len(answer[name]) < PAGE or not answer.get("NextToken"):
+                return
+            token = {"NextToken": answer["NextToken"]}
 
     def _decide(self, assignment_id: str, wanted: str, call: Any, extra: dict[str, str]) -> str:
         try:
@@ -193,6 +302,29 @@ class Crowd:
             # Decided before: by our first try whose answer was lost, by auto-approval, or by hand.
             return str(self.client.get_assignment(AssignmentId=assignment_id)["Assignment"]["AssignmentStatus"])
         return wanted
+
+
+def missing_keys(environment: str) -> str:
+    """Why this environment cannot be asked for anything, or nothing. No call leaves the machine's network."""
+    if environment == Environment.LOCAL or boto3.Session().get_credentials() is not None:
+        return ""
+    return (
+        f"there are no keys for {Environment(environment).label}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY "
+        "for the platform's processes"
+    )
+
+
+def _standing(hit: dict[str, Any]) -> Standing:
+    return Standing(
+        hit["HITId"],
+        hit["HITTypeId"],
+        hit.get("RequesterAnnotation", ""),
+        hit["HITStatus"],
+        hit["MaxAssignments"],
+        hit["NumberOfAssignmentsPending"],
+        hit["NumberOfAssignmentsAvailable"],
+        hit["NumberOfAssignmentsCompleted"],
+    )
 
 
 def _client(environment: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import transaction
+from django.db.models import Q
 
 from annotation.crowd.answer_xml import AnswerError, read_payload
 from annotation.crowd.client import Crowd, Submitted
@@ -27,12 +28,12 @@ def collect(batch_id: int, every_hit: bool = False) -> int:
     for hit in hits.select_related("batch", "clip__video", "segment__clip__video"):
         assert hit.hit_id is not None
         answers = sorted(crowd.assignments(hit.hit_id), key=lambda row: (row.submitted_at, row.assignment_id))
-        new += sum(_store(hit, answer) for answer in answers)
+        new += sum(store(hit, answer) for answer in answers)
     return new
 
 
 @transaction.atomic
-def _store(hit: Hit, answer: Submitted) -> bool:
+def store(hit: Hit, answer: Submitted) -> bool:
     """Keep one answer; False where it is known already (then nothing of it changes)."""
     worker, _ = Worker.objects.get_or_create(environment=hit.batch.environment, worker_id=answer.worker_id)
     assignment, created = Assignment.objects.get_or_create(
@@ -49,5 +50,18 @@ def _store(hit: Hit, answer: Submitted) -> bool:
         assignment.evidence = [f"not a valid answer: {error}"]
     if worker.group and worker.group != hit.batch.kind:
         assignment.evidence.append(f"the worker belongs to the group “{worker.group}”: pay, do not use")
+    if worker.blocked:
+        assignment.evidence.append("the worker is blocked: it cannot be used")
+    if over_cap(hit, answer.worker_id):
+        assignment.evidence.append(f"more than {hit.batch.per_worker} units of this batch by one worker")
     assignment.save(update_fields=["payload", "evidence"])
     return True
+
+
+def over_cap(hit: Hit, worker_id: str) -> bool:
+    """Whether the worker has sent as many other units of the batch as one worker may, or more."""
+    cap = hit.batch.per_worker
+    if cap is None:
+        return False
+    sent = Q(receipts__worker_id=worker_id) | Q(assignments__worker__worker_id=worker_id)
+    return hit.batch.hits.filter(sent).exclude(pk=hit.pk).distinct().count() >= cap

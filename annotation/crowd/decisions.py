@@ -6,22 +6,25 @@ import hashlib
 
 from django.db import transaction
 from django.db.models import F
+from django.utils import timezone
 
 from annotation.crowd.client import Crowd
-from annotation.models import Assignment, Batch, Hit
+from annotation.models import Assignment, Batch, Finding, Hit
 from annotation.review import ledger
 
 
 def push_decision(assignment_id: int) -> None:
     """Tell the marketplace what was decided and book what it paid. Safe to repeat: it asks before it believes."""
     with transaction.atomic():
+        # The HIT first, everywhere: what is held for it and how many answers it has must not change meanwhile.
+        hit = Hit.objects.select_for_update().filter(assignments=assignment_id).first()
         assignment = (
             Assignment.objects.select_for_update(of=("self",))
             .select_related("hit__batch")
             .filter(pk=assignment_id, state__in=[Assignment.State.APPROVING, Assignment.State.REJECTING])
             .first()
         )
-        if assignment is None:
+        if hit is None or assignment is None:
             return
         crowd = Crowd(assignment.hit.batch.environment)
         if assignment.state == Assignment.State.APPROVING:
@@ -30,11 +33,44 @@ def push_decision(assignment_id: int) -> None:
             now = crowd.reject(assignment.assignment_id, assignment.feedback)
             if now == "Rejected":
                 _ask_again(crowd, assignment)
-        if now == "Approved":
-            ledger.pay(assignment)
-        assignment.state = Assignment.State.APPROVED if now == "Approved" else Assignment.State.REJECTED
-        assignment.save(update_fields=["state"])
-        _finish(assignment.hit)
+        record(assignment, now)
+        finish(assignment.hit)
+
+
+def record(assignment: Assignment, now: str, feedback: str = "") -> bool:
+    """Take over what the marketplace says of an answer: its word is final. False where we knew.
+
+    The caller holds the locks of HIT and assignment. What contradicts a verdict becomes a finding: nobody's rejection
+    turns into a payment, and no accepted item loses its pay, without a line on the batch's page.
+    """
+    before = assignment.state
+    if now == "Approved":
+        ledger.pay(assignment)
+        assignment.state = Assignment.State.APPROVED
+        if before in {Assignment.State.REJECTING, Assignment.State.REJECTED}:
+            note(assignment, "rejected too late: the marketplace had approved and paid it. It is not used")
+    elif now == "Rejected" and before != Assignment.State.REJECTED:
+        assignment.state = Assignment.State.REJECTED
+        if before == Assignment.State.SUBMITTED:
+            assignment.feedback, assignment.reviewed_at = feedback, timezone.now()
+            note(assignment, "rejected at the marketplace, not by a reviewer here")
+        elif before != Assignment.State.REJECTING:
+            used = "; what it says is in the data" if assignment.used else ""
+            note(assignment, f"accepted here and rejected at the marketplace: its worker is not paid{used}")
+    elif now == "Submitted" and before == Assignment.State.APPROVED:
+        assignment.state = Assignment.State.APPROVING  # it has forgotten our verdict, or we its clock: tell it again
+    elif now == "Submitted" and before == Assignment.State.REJECTED:
+        assignment.state = Assignment.State.REJECTING
+    assignment.save(update_fields=["state", "feedback", "reviewed_at"])
+    return assignment.state != before
+
+
+def note(assignment: Assignment, text: str) -> None:
+    """Leave a finding about an answer on the page of its batch, once."""
+    batch = assignment.hit.batch
+    Finding.objects.get_or_create(
+        environment=batch.environment, subject=assignment.assignment_id, text=text, defaults={"batch": batch}
+    )
 
 
 def _ask_again(crowd: Crowd, assignment: Assignment) -> None:
@@ -47,14 +83,21 @@ def _ask_again(crowd: Crowd, assignment: Assignment) -> None:
     Hit.objects.filter(pk=hit.pk).update(wanted=F("wanted") + 1)
 
 
-def _finish(hit: Hit) -> None:
+def finish(hit: Hit) -> None:
     """Close the HIT when as many answers as ordered are paid, and the batch when all its HITs are closed.
 
     Locked, because two payments of one HIT that do not see each other would both leave it open.
     """
-    Batch.objects.select_for_update().get(pk=hit.batch_id)
+    batch = Batch.objects.select_for_update().get(pk=hit.batch_id)
     paid = hit.assignments.filter(state=Assignment.State.APPROVED).count()
-    if paid >= hit.batch.assignments_per_hit:
+    if paid >= batch.assignments_per_hit:
         Hit.objects.filter(pk=hit.pk).update(state=Hit.State.DONE)
-        if not hit.batch.hits.exclude(state=Hit.State.DONE).exists():
-            Batch.objects.filter(pk=hit.batch_id).update(state=Batch.State.CLOSED)
+    if not batch.hits.filter(state__in=[Hit.State.WAITING, Hit.State.OPEN]).exists() and not unsettled(batch):
+        running = [Batch.State.OPEN, Batch.State.PAUSED, Batch.State.CLOSING]
+        Batch.objects.filter(pk=batch.pk, state__in=running).update(state=Batch.State.CLOSED)
+
+
+def unsettled(batch: Batch) -> bool:
+    """Whether an answer waits for a verdict, or the marketplace for ours."""
+    settled = [Assignment.State.APPROVED, Assignment.State.REJECTED]
+    return Assignment.objects.filter(hit__batch=batch).exclude(state__in=settled).exists()

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from django.conf import settings
 from django.core import signing
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import CharField, Exists, F, OuterRef, Q, QuerySet, Value
+from django.db.models.expressions import Combinable
+from django.db.models.functions import MD5, Cast, Concat
 from django.urls import reverse
+from django.utils import timezone
 
-from annotation.crowd.client import Crowd
-from annotation.crowd.collect import collect
+from annotation.crowd.client import HIT_LIFETIME, Crowd, missing_keys
 from annotation.crowd.enrolment import GROUP_NUMBER, group_qualification
-from annotation.models import Assignment, Batch, Clip, Hit, Segment, Video
-from annotation.models.crowd import Kind
+from annotation.models import Batch, Clip, Hit, Segment, Video
+from annotation.models.crowd import Environment, Kind
 from annotation.review import ledger
 from annotation.review.text_rules import MIN_SEGMENT_S
 from annotation.task_names import CLOSE_BATCH, LAUNCH_BATCH
 from benchmark_site.jobs.enqueue import enqueue
 
 UNIT_SALT = "annotation.unit"
+PAGE_OF_UNITS = 200  # launched by one task: seconds, where messages of tasks come again after a minute
+ROWS_AT_ONCE = 1000
+TROUBLE = "the marketplace did not do it, and is asked again"
 EXTERNAL_QUESTION = "http://mechanicalturk.amazonaws.com/AWSMechanicalTurkDataSchemas/2006-07-14/ExternalQuestion.xsd"
 WORDING = {
     Kind.SEGMENT: ("Mark an interesting moment of a short video", "Watch up to a minute, set start and end."),
@@ -34,15 +40,34 @@ class LaunchError(Exception):
     """A batch cannot be launched; the message tells the requester what to change."""
 
 
-def units(batch: Batch) -> list[Clip] | list[Segment]:
-    """What the batch will ask about: playable clips, or the segments accepted so far, in a fixed order.
+def units(batch: Batch) -> QuerySet[Clip] | QuerySet[Segment]:
+    """What the batch will ask about: playable clips, or the segments accepted so far, as its fields choose them.
 
-    Not about clips that a sealed release hides: workers would be shown where its moments are.
+    In a fixed order: by place in the video, or by the draw of the sample, which depends on the seed and the unit's
+    public name alone. Not about clips that a sealed release hides: workers would be shown where its moments are.
     """
+    found: QuerySet[Any]
+    order: tuple[str, ...]
     if batch.kind == Kind.SEGMENT:
-        return sorted(askable_clips(), key=lambda clip: (clip.video.public_id, clip.start))
-    segments = Segment.objects.filter(clip__imported=False, clip__sealed=None).select_related("clip__video")
-    return sorted(segments, key=lambda row: (row.clip.video.public_id, row.clip.start, row.start, row.end))
+        found, video = askable_clips(), "video"
+        name: Combinable = Concat("video__public_id", Value("_"), _text("start"))
+        order = ("video__public_id", "start", "pk")
+    else:
+        found = Segment.objects.filter(clip__imported=False, clip__sealed=None).select_related("clip__video")
+        video, name = "clip__video", _text("public_id")
+        order = ("clip__video__public_id", "clip__start", "start", "end", "pk")
+        if batch.without_query:
+            found = found.filter(queries=None)
+    if batch.tag:
+        found = found.filter(**{f"{video}__tags__contains": [batch.tag]})
+    if batch.sample is None:
+        return found.order_by(*order)
+    place = MD5(Concat(Value(f"{batch.seed}|"), name))
+    return found.annotate(place=place).order_by("place", "pk")[: batch.sample]
+
+
+def _text(field: str) -> Cast:
+    return Cast(field, CharField())
 
 
 def askable_clips() -> QuerySet[Clip]:
@@ -51,98 +76,141 @@ def askable_clips() -> QuerySet[Clip]:
     return ready.filter(end__gte=F("start") + MIN_SEGMENT_S).select_related("video")
 
 
-def request_launch(batch_id: int) -> None:
-    """Check the price, create the HIT rows, hold the money and wake the launcher: one transaction.
+def request_launch(batch_id: int, typed: str = "") -> None:
+    """Check the price and wake the launcher. `typed`: the amount a person typed, needed where it is real money.
 
-    Raises LaunchError where there is nothing to ask or the worst case exceeds the budget.
+    Raises LaunchError where there is nothing to ask, where keys are missing, where the worst case exceeds the budget.
     """
     with transaction.atomic():
         batch = Batch.objects.select_for_update().get(pk=batch_id)
         if batch.state != Batch.State.DRAFT:
             raise LaunchError(f"“{batch}” is {batch.get_state_display()}: only a draft can be launched")
-        todo = units(batch)
+        todo = units(batch).count()
         if not todo:
             what = "clip of an ingested video" if batch.kind == Kind.SEGMENT else "accepted segment"
             raise LaunchError(f"there is no {what} to ask about yet")
-        cost = ledger.worst_case(batch, len(todo))
+        if problem := missing_keys(batch.environment):
+            raise LaunchError(problem)
+        cost = ledger.worst_case(batch, todo)
         if cost > batch.budget:
-            raise LaunchError(f"{len(todo)} units cost up to ${cost}, the budget is ${batch.budget}")
-        for unit in todo:
-            hit = Hit.objects.create(
-                batch=batch,
-                clip=unit if isinstance(unit, Clip) else None,
-                segment=unit if isinstance(unit, Segment) else None,
-                narration_hidden=_narration_hidden(batch, unit),
-                request_token=hashlib.sha256(f"{batch.environment}|{batch.name}|{unit.pk}".encode()).hexdigest(),
-                wanted=batch.assignments_per_hit,
-            )
-            ledger.hold(hit)
-        batch.state = Batch.State.LAUNCHING
-        batch.error = ""
-        batch.save(update_fields=["state", "error"])
-        enqueue(LAUNCH_BATCH, batch_id=batch_id)
+            raise LaunchError(f"{todo} units cost up to ${cost}, the budget is ${batch.budget}")
+        if batch.environment == Environment.LIVE and typed.strip().lstrip("$") != str(cost):
+            raise LaunchError(f"this spends real money: type the amount, {cost}, to launch it")
+        _start(batch)
+
+
+def request_relaunch(batch_id: int) -> int:
+    """Ask again about the units that are over with answers missing, in new HITs; return how many there are.
+
+    Raises LaunchError where there are none or the budget does not allow it.
+    """
+    with transaction.atomic():
+        batch = Batch.objects.select_for_update().get(pk=batch_id)
+        if batch.state not in {Batch.State.OPEN, Batch.State.CLOSED}:
+            raise LaunchError(f"“{batch}” is {batch.get_state_display()}: an open or closed batch can ask again")
+        todo = list(expired(batch).select_related("batch"))
+        if not todo:
+            raise LaunchError("no unit of this batch is over with answers missing")
+        spent = ledger.totals(batch)
+        cost = ledger.worst_case(batch, len(todo))
+        if spent["spent"] + spent["held"] + cost > batch.budget:
+            left = batch.budget - spent["spent"] - spent["held"]
+            raise LaunchError(f"{len(todo)} units cost up to ${cost}, ${left} of the budget is left")
+        _make_hits(batch, [(hit.clip_id, hit.segment_id, hit.narration_hidden, hit.attempt + 1) for hit in todo])
+        _start(batch)
+    return len(todo)
+
+
+def expired(batch: Batch) -> QuerySet[Hit]:
+    """The last attempts at units of the batch that are over without all answers."""
+    same = Q(clip=OuterRef("clip")) | Q(segment=OuterRef("segment"))
+    later = Hit.objects.filter(same, batch=batch, attempt__gt=OuterRef("attempt"))
+    return batch.hits.filter(~Exists(later), state=Hit.State.EXPIRED)
 
 
 def launch(batch_id: int) -> None:
-    """Put every waiting HIT of the batch before the crowd. Safe to repeat after a crash at any point."""
+    """Put waiting HITs of the batch before the crowd, a page of them; then wake the next page. Safe to repeat."""
     batch = Batch.objects.get(pk=batch_id)
     if batch.state != Batch.State.LAUNCHING:
         return
+    _make_first_hits(batch)
     crowd = Crowd(batch.environment)
-    _check_balance(crowd, batch)
-    # Tokens die after a day, so a resumed launch looks for what it did before by our own annotation.
-    known = crowd.hits_by_annotation() if batch.hit_type_id else {}
     if not batch.hit_type_id:
         batch.hit_type_id = _hit_type(crowd, batch)
         batch.save(update_fields=["hit_type_id"])
-    for hit in batch.hits.filter(state=Hit.State.WAITING).order_by("pk"):
-        annotation = hit.request_token
-        hit.hit_id = known.get(annotation) or crowd.create_hit(
+    page = list(batch.hits.filter(state=Hit.State.WAITING).order_by("pk").select_related("batch")[:PAGE_OF_UNITS])
+    # Tokens die after a day, so what was asked for before is looked for by our own annotation.
+    asked_before = any(hit.asked_at for hit in page)
+    known = crowd.hits_by_annotation() if asked_before else {}
+    _check_balance(crowd, batch, [hit for hit in page if hit.request_token not in known])
+    Hit.objects.filter(pk__in=[hit.pk for hit in page]).update(asked_at=timezone.now())
+    ends_at = batch.ends_at or timezone.now() + HIT_LIFETIME
+    for hit in page:
+        hit_id = known.get(hit.request_token) or crowd.create_hit(
             hit_type_id=batch.hit_type_id,
             question=external_question(hit),
             token=hit.request_token,
-            annotation=annotation,
+            annotation=hit.request_token,
             assignments=batch.assignments_per_hit,
+            lifetime=ends_at - timezone.now(),
         )
-        hit.state = Hit.State.OPEN
-        hit.save(update_fields=["hit_id", "state"])
-    Batch.objects.filter(pk=batch_id, state=Batch.State.LAUNCHING).update(state=Batch.State.OPEN, error="")
-
-
-def request_close(batch_id: int) -> None:
-    """Stop asking: no new work is accepted, what is submitted is still reviewed and paid. Raises LaunchError."""
+        # A HIT that was stopped meanwhile is open for a moment; whoever stops the batch finds it.
+        Hit.objects.filter(pk=hit.pk, hit_id=None).update(hit_id=hit_id, state=Hit.State.OPEN, ends_at=ends_at)
     with transaction.atomic():
         batch = Batch.objects.select_for_update().get(pk=batch_id)
-        if batch.state != Batch.State.OPEN:
-            raise LaunchError(f"“{batch}” is {batch.get_state_display()}: only an open batch can be closed")
-        batch.state = Batch.State.CLOSING
-        batch.save(update_fields=["state"])
-        enqueue(CLOSE_BATCH, batch_id=batch_id)
+        if batch.state != Batch.State.LAUNCHING:  # stopped meanwhile, perhaps before these HITs were there
+            Batch.objects.filter(pk=batch_id, state=Batch.State.CLOSED).update(state=Batch.State.CLOSING)
+            enqueue(CLOSE_BATCH, batch_id=batch_id)
+        elif batch.hits.filter(state=Hit.State.WAITING).exists():
+            enqueue(LAUNCH_BATCH, batch_id=batch_id)
+        else:
+            Batch.objects.filter(pk=batch_id).update(state=Batch.State.OPEN, error="")
 
 
-def close(batch_id: int) -> bool:
-    """Expire what is open and give back what it held, once nothing of the batch waits for a verdict.
+def _start(batch: Batch) -> None:
+    batch.state, batch.error, batch.ends_at = Batch.State.LAUNCHING, "", timezone.now() + HIT_LIFETIME
+    batch.save(update_fields=["state", "error", "ends_at"])
+    enqueue(LAUNCH_BATCH, batch_id=batch.pk)
 
-    False where something still waits: the sweeper calls again. Safe to repeat.
-    """
-    batch = Batch.objects.get(pk=batch_id)
-    if batch.state != Batch.State.CLOSING:
-        return True
-    crowd = Crowd(batch.environment)
-    still_open = batch.hits.filter(state=Hit.State.OPEN)
-    for hit in still_open:
-        assert hit.hit_id is not None
-        crowd.expire(hit.hit_id)
-    collect(batch_id, every_hit=True)
-    settled = [Assignment.State.APPROVED, Assignment.State.REJECTED]
-    if Assignment.objects.filter(hit__batch=batch).exclude(state__in=settled).exists():
-        return False
-    with transaction.atomic():
-        for hit in still_open.select_for_update():
-            ledger.release_rest(hit)
-        still_open.update(state=Hit.State.DONE)
-        Batch.objects.filter(pk=batch_id, state=Batch.State.CLOSING).update(state=Batch.State.CLOSED)
-    return True
+
+@transaction.atomic
+def _make_first_hits(batch: Batch) -> None:
+    """Choose the units, once: rows of the first attempt with the money that they hold."""
+    Batch.objects.select_for_update().get(pk=batch.pk)
+    if batch.hits.exists():
+        return
+    todo = [(unit, unit.clip if isinstance(unit, Segment) else unit) for unit in units(batch)]
+    cost = ledger.worst_case(batch, len(todo))
+    if cost > batch.budget:  # more was ingested or accepted since somebody pressed the button
+        raise LaunchError(f"{len(todo)} units cost up to ${cost} by now, the budget is ${batch.budget}")
+    rows: list[tuple[int | None, int | None, bool, int]] = []
+    for unit, clip in todo:
+        ids = (None, unit.pk) if isinstance(unit, Segment) else (unit.pk, None)
+        rows.append((*ids, _narration_hidden(batch, clip), 1))
+    _make_hits(batch, rows)
+
+
+def _make_hits(batch: Batch, rows: list[tuple[int | None, int | None, bool, int]]) -> None:
+    """HIT rows (clip, segment, narration hidden, attempt) and their holds."""
+    for first in range(0, len(rows), ROWS_AT_ONCE):
+        made = Hit.objects.bulk_create(
+            Hit(
+                batch=batch,
+                clip_id=clip,
+                segment_id=segment,
+                narration_hidden=hidden,
+                attempt=attempt,
+                request_token=_token(batch, clip or segment, attempt),
+                wanted=batch.assignments_per_hit,
+            )
+            for clip, segment, hidden, attempt in rows[first : first + ROWS_AT_ONCE]
+        )
+        ledger.hold(made)
+
+
+def _token(batch: Batch, unit: int | None, attempt: int) -> str:
+    parts = [batch.environment, batch.name, str(unit), *([str(attempt)] if attempt > 1 else [])]
+    return hashlib.sha256("|".join(parts).encode()).hexdigest()
 
 
 def external_question(hit: Hit) -> str:
@@ -166,15 +234,16 @@ def _hit_type(crowd: Crowd, batch: Batch) -> str:
     )
 
 
-def _check_balance(crowd: Crowd, batch: Batch) -> None:
-    waiting = batch.hits.filter(state=Hit.State.WAITING).count()
-    need, have = ledger.worst_case(batch, waiting), crowd.balance()
+def _check_balance(crowd: Crowd, batch: Batch, waiting: list[Hit]) -> None:
+    """Before the first page, for the whole batch; the marketplace holds the money of a HIT as it is made."""
+    launched = batch.hits.filter(hit_id__isnull=False).exists()
+    count = len(waiting) if launched else batch.hits.filter(state=Hit.State.WAITING).count()
+    need, have = ledger.worst_case(batch, count), crowd.balance()
     if have < need:
         raise LaunchError(f"the marketplace account holds ${have}, this batch may need ${need}: add ${need - have}")
 
 
-def _narration_hidden(batch: Batch, unit: Clip | Segment) -> bool:
+def _narration_hidden(batch: Batch, clip: Clip) -> bool:
     """A draw that depends on seed and clip alone, so that all stages of a batch series hide the same clips."""
-    clip = unit if isinstance(unit, Clip) else unit.clip
     digest = hashlib.sha256(f"{batch.seed}|{clip.name}".encode()).digest()
     return int.from_bytes(digest[:8], "big") / 2**64 < batch.hidden_share

@@ -16,6 +16,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from annotation.marketplace import clock
+from annotation.marketplace.draining import drain
 from annotation.marketplace.models import Fault
 from annotation.marketplace.operations import HANDLERS
 from annotation.marketplace.protocol import codec
@@ -28,7 +29,6 @@ log = logging.getLogger("marketplace.api")
 TARGET_PREFIX = "MTurkRequesterServiceV20170117."
 CONTENT_TYPE = "application/x-amz-json-1.1"
 MAX_BODY = 1_048_576  # a question of 65,535 bytes written as six characters each, and room for the rest
-MAX_DRAINED = 32 * MAX_BODY
 
 
 @csrf_exempt
@@ -63,10 +63,7 @@ def _read(request: HttpRequest) -> bytes:
     length = request.headers.get("Content-Length", "0")
     if length.isdigit() and int(length) <= MAX_BODY:
         return request.body
-    # Read on for a while and throw it away, so that the client gets the answer instead of a broken pipe.
-    left = min(int(length) if length.isdigit() else 0, MAX_DRAINED)
-    while left > 0 and (chunk := request.read(min(left, 65_536))):
-        left -= len(chunk)
+    drain(request)
     raise front_door("RequestEntityTooLargeException", f"A request may have {MAX_BODY} bytes")
 
 

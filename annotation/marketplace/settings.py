@@ -149,9 +149,10 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-# A question may have 65,535 bytes, which JSON may write as six characters each.
-DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
-DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
+# An answer of 2 MiB (worker_site/submit.py), which a form may write as three characters a byte. Calls of the API have a
+# limit of their own (api.py).
+DATA_UPLOAD_MAX_MEMORY_SIZE = 6 * 2**20
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000
 FILE_UPLOAD_MAX_MEMORY_SIZE = 5_242_880
 
 EMAIL_CONFIG = env.email_url("MARKETPLACE_EMAIL_URL", default="consolemail://")

@@ -4,6 +4,7 @@ from annotation.models.crowd import Assignment, Batch, GroupQualification, Hit, 
 from annotation.models.footage import Clip, Subtitle, Video
 from annotation.models.items import Answer, Query, Question, Segment
 from annotation.models.ledger import LedgerEntry
+from annotation.models.reconciliation import Finding, Reconciliation, Walk
 from annotation.models.subtitle_track import SubtitleTrack
 
 __all__ = [
@@ -11,15 +12,18 @@ __all__ = [
     "Assignment",
     "Batch",
     "Clip",
+    "Finding",
     "GroupQualification",
     "Hit",
     "LedgerEntry",
     "Query",
     "Question",
     "Receipt",
+    "Reconciliation",
     "Segment",
     "Subtitle",
     "SubtitleTrack",
     "Video",
+    "Walk",
     "Worker",
 ]

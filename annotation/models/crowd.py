@@ -34,6 +34,7 @@ class Batch(models.Model):
         DRAFT = "draft", "draft"
         LAUNCHING = "launching", "launching"
         OPEN = "open", "open"
+        PAUSED = "paused", "paused"
         CLOSING = "closing", "closing"
         CLOSED = "closed", "closed"
 
@@ -53,10 +54,26 @@ class Batch(models.Model):
         validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
         help_text="share of clips shown without narration (0 to 1)",
     )
-    seed = models.PositiveIntegerField(default=0, help_text="draws the clips without narration")
-    budget = models.DecimalField(max_digits=10, decimal_places=2, help_text="US dollars, fees included, never exceeded")
+    seed = models.PositiveIntegerField(default=0, help_text="draws the sample, and the clips without narration")
+    without_query = models.BooleanField(
+        "only segments without a query", default=False, help_text="for batches about segments"
+    )
+    tag = models.SlugField("only videos with this tag", max_length=50, blank=True)
+    sample = models.PositiveIntegerField(
+        "only so many units", null=True, blank=True, validators=[MinValueValidator(1)], help_text="drawn by the seed"
+    )
+    per_worker = models.PositiveSmallIntegerField(
+        "most units a worker", null=True, blank=True, validators=[MinValueValidator(1)], help_text="empty: no limit"
+    )
+    budget = models.DecimalField(
+        max_digits=10,
+        decimal_places=2,
+        validators=[MinValueValidator(Decimal("0.01"))],
+        help_text="US dollars, fees included, never exceeded",
+    )
     state = models.CharField(max_length=10, choices=State, default=State.DRAFT)
     hit_type_id = models.CharField(max_length=64, blank=True)
+    ends_at = models.DateTimeField(null=True, blank=True, help_text="from then on nobody may accept")
     error = models.TextField(blank=True, help_text="why the launch stopped, when it did")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -92,6 +109,7 @@ class Hit(models.Model):
         WAITING = "waiting", "not launched yet"
         OPEN = "open", "with the crowd"
         DONE = "done", "complete"
+        EXPIRED = "expired", "over, answers missing"
 
     batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="hits")
     clip = models.ForeignKey(Clip, on_delete=models.PROTECT, null=True, blank=True, related_name="hits")
@@ -101,18 +119,26 @@ class Hit(models.Model):
     hit_id = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001 (unknown until launched)
     wanted = models.PositiveSmallIntegerField(help_text="assignments asked of the crowd, replacements included")
     state = models.CharField(max_length=8, choices=State, default=State.WAITING)
+    attempt = models.PositiveSmallIntegerField(default=1, help_text="counts the HITs of one unit in one batch")
+    asked_at = models.DateTimeField(null=True, blank=True, help_text="when the marketplace was first asked for it")
+    ends_at = models.DateTimeField(null=True, blank=True, help_text="the end of accepting that the marketplace knows")
+    counts = models.CharField(max_length=64, blank=True, help_text="the marketplace's counters when it was last read")
+    checked_at = models.DateTimeField(null=True, blank=True, help_text="by the last complete reconciliation")
 
     class Meta:
         ordering = ["id"]
+        indexes = [models.Index(fields=["batch", "state"], name="hit_by_batch_and_state")]
         constraints = [
             models.CheckConstraint(
                 condition=Q(clip__isnull=False, segment__isnull=True) | Q(clip__isnull=True, segment__isnull=False),
                 name="hit_of_one_clip_or_one_segment",
             ),
-            models.UniqueConstraint(fields=["batch", "clip"], name="hit_one_per_clip"),
-            models.UniqueConstraint(fields=["batch", "segment"], name="hit_one_per_segment"),
+            models.UniqueConstraint(fields=["batch", "clip", "attempt"], name="hit_one_per_clip"),
+            models.UniqueConstraint(fields=["batch", "segment", "attempt"], name="hit_one_per_segment"),
             models.UniqueConstraint(fields=["hit_id"], name="hit_id_once"),
-            models.CheckConstraint(condition=Q(state="waiting") | Q(hit_id__isnull=False), name="hit_launched_has_id"),
+            models.CheckConstraint(
+                condition=Q(state__in=["waiting", "expired"]) | Q(hit_id__isnull=False), name="hit_launched_has_id"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -143,6 +169,9 @@ class Worker(models.Model):
     worker_id = models.CharField(max_length=64)
     group = models.CharField(max_length=8, choices=Kind, blank=True)
     blocked = models.BooleanField(default=False)
+    blocked_at = models.DateTimeField(null=True, blank=True)
+    block_reason = models.CharField(max_length=1024, blank=True, help_text="the worker may read it")
+    blocked_there = models.BooleanField(default=False, help_text="the marketplace knows of the block")
 
     class Meta:
         ordering = ["id"]
@@ -150,6 +179,9 @@ class Worker(models.Model):
 
     def __str__(self) -> str:
         return self.worker_id
+
+    def get_absolute_url(self) -> str:
+        return reverse("worker", args=[self.pk])
 
 
 class Receipt(models.Model):
@@ -206,3 +238,8 @@ class Assignment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.assignment_id} by {self.worker}"
+
+    @classmethod
+    def unreviewed(cls) -> Q:
+        """What a reviewer should look at: answers that wait, and those that the marketplace has paid by itself."""
+        return Q(state=cls.State.SUBMITTED) | Q(state=cls.State.APPROVED, reviewed_at=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.fields import ArrayField
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q
@@ -36,6 +37,12 @@ class Video(Leased):
         blank=True,
         validators=[RegexValidator(r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$", "a language tag such as en or pt-BR")],
         help_text="what is spoken, as a language tag: en, pt-BR",
+    )
+    tags = ArrayField(
+        models.SlugField(max_length=50),
+        default=list,
+        blank=True,
+        help_text="words by which batches choose videos, separated by commas",
     )
     file = models.FileField(upload_to="videos/", blank=True)
     sha256 = models.CharField(max_length=64, unique=True, null=True, blank=True)

@@ -18,9 +18,10 @@ class LedgerEntry(models.Model):
         REWARD = "reward", "paid to a worker"
         FEE = "fee", "paid to the marketplace"
         BONUS = "bonus", "bonus to a worker"
+        BONUS_FEE = "bonus_fee", "fee on a bonus"
 
     batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="ledger")
-    kind = models.CharField(max_length=7, choices=Kind)
+    kind = models.CharField(max_length=9, choices=Kind)
     amount = models.DecimalField(max_digits=10, decimal_places=2, help_text="US dollars")
     hit = models.ForeignKey(Hit, on_delete=models.PROTECT, null=True, blank=True)
     assignment = models.ForeignKey(Assignment, on_delete=models.PROTECT, null=True, blank=True, related_name="ledger")
@@ -39,7 +40,7 @@ class LedgerEntry(models.Model):
                 name="ledger_one_reward_an_assignment",
             ),
             models.CheckConstraint(
-                condition=~Q(kind__in=["reward", "fee", "bonus"]) | Q(assignment__isnull=False),
+                condition=~Q(kind__in=["reward", "fee", "bonus", "bonus_fee"]) | Q(assignment__isnull=False),
                 name="ledger_payment_has_assignment",
             ),
         ]

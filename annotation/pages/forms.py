@@ -15,10 +15,15 @@ class BatchForm(forms.ModelForm):
         fields = [
             "name",
             "kind",
+            "tag",
+            "without_query",
+            "sample",
             "environment",
             "reward",
             "assignments_per_hit",
+            "per_worker",
             "hidden_share",
             "seed",
             "budget",
         ]
+        labels = {"hidden_share": "Share without narration", "assignments_per_hit": "Workers a unit"}

@@ -24,9 +24,10 @@ from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.csrf import csrf_exempt
 
 from annotation.crowd.client import TIME_ON_TASK
+from annotation.crowd.collect import over_cap
 from annotation.crowd.launch import UNIT_SALT, WORDING
 from annotation.media.clip_files import Part, clip_url
-from annotation.models import Batch, Hit, Receipt
+from annotation.models import Batch, Hit, Receipt, Worker
 from annotation.models.crowd import Kind
 from annotation.review.answer_forms import ANSWER_FORMS, AnswerForm
 
@@ -76,6 +77,8 @@ class TaskPage(View):
             return self._page(request, hit, ANSWER_FORMS[hit.batch.kind](hit=hit), token="")
         if not ids["worker"] or _origin(str(ids["submit_to"])) not in settings.CROWD_ORIGINS:
             return _refusal(request, "This page must be opened from the marketplace's task frame.")
+        if problem := _unwelcome(hit, str(ids["worker"])):
+            return _refusal(request, problem, status=403)
         token = signing.dumps(ids, salt=TOKEN_SALT)
         return self._page(request, hit, ANSWER_FORMS[hit.batch.kind](hit=hit), token=token)
 
@@ -88,6 +91,8 @@ class TaskPage(View):
             return _refusal(request, "A preview cannot be submitted: accept the task first.")
         if ids["hit"] != hit.pk:
             return _refusal(request, "This form belongs to another task.")
+        if problem := _unwelcome(hit, ids["worker"]):
+            return _refusal(request, problem, status=403)
         form = ANSWER_FORMS[hit.batch.kind](request.POST, hit=hit)
         if not form.is_valid():
             return self._page(request, hit, form, token=request.POST["token"], status=422)
@@ -123,6 +128,20 @@ def _refusal(request: HttpRequest, reason: str, status: int = 400) -> HttpRespon
     return render(request, "annotation/refused.html", {"reason": reason}, status=status)
 
 
+def _unwelcome(hit: Hit, worker_id: str) -> str:
+    """Why this worker may not do this task, or nothing."""
+    worker = Worker.objects.filter(environment=hit.batch.environment, worker_id=worker_id).first()
+    if worker is None:
+        return ""
+    if worker.blocked:
+        return "You cannot work on these tasks. Please return this one."
+    if over_cap(hit, worker_id):
+        return (
+            f"You have done {hit.batch.per_worker} of these tasks, as many as one person may. Please return this one."
+        )
+    return ""
+
+
 def _is_over(hit: Hit, *, preview: bool) -> bool:
     """Whether nobody may look at the task any more; while a batch is closing, those who have accepted still may.
 
@@ -130,8 +149,8 @@ def _is_over(hit: Hit, *, preview: bool) -> bool:
     """
     if hasattr(hit.shown_clip, "sealed"):
         return True
-    closed = [Batch.State.CLOSED, Batch.State.CLOSING] if preview else [Batch.State.CLOSED]
-    return hit.state == Hit.State.DONE or hit.batch.state in closed
+    closed = [Batch.State.CLOSED, Batch.State.CLOSING, Batch.State.PAUSED] if preview else [Batch.State.CLOSED]
+    return hit.state in {Hit.State.DONE, Hit.State.EXPIRED} or hit.batch.state in closed
 
 
 def _find_hit(unit: str) -> Hit | None:

@@ -3,17 +3,25 @@
 from django.urls import path
 
 from annotation.media.clip_files import clip_file
-from annotation.pages import footage, views
+from annotation.pages import campaign, footage, views, workers
 from annotation.pages.task_page import TaskPage
 
 urlpatterns = [
     path("batches/", views.BatchList.as_view(), name="batches"),
-    path("batches/new/", views.BatchCreate.as_view(), name="batch-new"),
+    path("batches/new/", campaign.BatchCreate.as_view(), name="batch-new"),
     path("batches/<int:pk>/", views.BatchDetail.as_view(), name="batch"),
-    path("batches/<int:pk>/launch/", views.launch, name="batch-launch"),
-    path("batches/<int:pk>/close/", views.close, name="batch-close"),
+    path("batches/<int:pk>/edit/", campaign.BatchEdit.as_view(), name="batch-edit"),
+    path("batches/<int:pk>/delete/", campaign.BatchDelete.as_view(), name="batch-delete"),
+    path("batches/<int:pk>/again/", campaign.ask_again, name="batch-again"),
+    path("batches/<int:pk>/pause/", campaign.pause, name="batch-pause"),
+    path("batches/<int:pk>/resume/", campaign.resume, name="batch-resume"),
+    path("batches/<int:pk>/extend/", campaign.extend, name="batch-extend"),
+    path("batches/<int:pk>/launch/", campaign.launch_batch, name="batch-launch"),
+    path("batches/<int:pk>/close/", campaign.close, name="batch-close"),
     path("batches/<int:pk>/review/", views.BatchReview.as_view(), name="batch-review"),
     path("assignments/<int:pk>/decide/", views.decide, name="assignment-decide"),
+    path("workers/<int:pk>/", workers.WorkerDetail.as_view(), name="worker"),
+    path("workers/<int:pk>/block/", workers.block, name="worker-block"),
     path("videos/", footage.VideoList.as_view(), name="videos"),
     path("videos/upload/", footage.upload, name="video-upload"),
     path("videos/<int:pk>/cancel/", footage.cancel, name="video-cancel"),

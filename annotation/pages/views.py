@@ -5,18 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Count, Q, QuerySet
-from django.forms import ModelForm
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST
-from django.views.generic import CreateView, DetailView, ListView
+from django.views.generic import DetailView, ListView
 
-from annotation.crowd.launch import LaunchError, request_close, request_launch, units
+from annotation.crowd.launch import expired, units
 from annotation.media.clip_files import Part, clip_url
 from annotation.models import Assignment, Batch, Clip, Hit
-from annotation.pages.forms import BatchForm
 from annotation.review import ledger, verdicts
 
 
@@ -27,21 +26,16 @@ class BatchList(ListView):
     paginate_by = 50
 
     def get_queryset(self) -> QuerySet[Batch]:
-        waiting = Q(hits__assignments__state=Assignment.State.SUBMITTED)
+        waiting = Assignment.objects.filter(Assignment.unreviewed(), hit__batch=OuterRef("pk"))
+        hits = Hit.objects.filter(batch=OuterRef("pk"))
         return Batch.objects.annotate(
-            hit_count=Count("hits", distinct=True),
-            waiting=Count("hits__assignments", filter=waiting, distinct=True),
+            hit_count=_number_of(hits, "batch"), waiting=_number_of(waiting, "hit__batch")
         ).order_by("-created_at", "-pk")
 
 
-class BatchCreate(CreateView):
-    model = Batch
-    form_class = BatchForm
-    template_name = "annotation/batch_form.html"
-
-    def form_valid(self, form: ModelForm) -> HttpResponse:
-        form.instance.created_by = self.request.user
-        return super().form_valid(form)
+def _number_of(rows: QuerySet[Any], group: str) -> Coalesce:
+    """How many rows there are for one batch: a subquery each, since two joins would multiply."""
+    return Coalesce(Subquery(rows.order_by().values(group).annotate(n=Count("pk")).values("n")), 0)
 
 
 class BatchDetail(DetailView):
@@ -57,44 +51,25 @@ class BatchDetail(DetailView):
         batch = self.object
         assignments = Assignment.objects.filter(hit__batch=batch)
         counts = dict(assignments.values_list("state").order_by("state").annotate(Count("id")))
-        done = batch.hits.filter(state=Hit.State.DONE).count()
-        total = batch.hits.count()
-        todo = units(batch) if batch.state == Batch.State.DRAFT else []
+        hits = dict(batch.hits.values_list("state").order_by("state").annotate(Count("id")))
+        todo = units(batch).count() if batch.state == Batch.State.DRAFT else 0
         return super().get_context_data(
-            hits_done=done,
-            hits_total=total,
+            hits_done=hits.get(Hit.State.DONE, 0),
+            hits_total=sum(hits.values()),
+            hits_waiting=hits.get(Hit.State.WAITING, 0),
+            hits_expired=hits.get(Hit.State.EXPIRED, 0),
+            may_ask_again=expired(batch).count() if batch.state in {Batch.State.OPEN, Batch.State.CLOSED} else 0,
+            findings=batch.findings.all()[:50],
             states=[(state.label, counts.get(state.value, 0)) for state in Assignment.State],
             used=assignments.filter(used=True).count(),
-            waiting=counts.get(Assignment.State.SUBMITTED, 0),
+            waiting=assignments.filter(Assignment.unreviewed()).count(),
             money=ledger.totals(batch),
-            units=len(todo),
-            worst_case=ledger.worst_case(batch, len(todo)),
+            units=todo,
+            worst_case=ledger.worst_case(batch, todo),
             sample=batch.hits.select_related("clip__video", "segment__clip__video")[:12],
-            running=batch.state in {Batch.State.LAUNCHING, Batch.State.OPEN, Batch.State.CLOSING},
+            running=batch.state not in {Batch.State.DRAFT, Batch.State.CLOSED},
             **kwargs,
         )
-
-
-@require_POST
-def launch(request: HttpRequest, pk: int) -> HttpResponse:
-    """Launch a draft; what forbids it is shown on its page."""
-    try:
-        request_launch(pk)
-        messages.success(request, "Launching. The crowd sees the first tasks in a moment.")
-    except LaunchError as error:
-        messages.error(request, f"Not launched: {error}.")
-    return redirect("batch", pk=pk)
-
-
-@require_POST
-def close(request: HttpRequest, pk: int) -> HttpResponse:
-    """End an open batch early."""
-    try:
-        request_close(pk)
-        messages.success(request, "Closing: nobody can start on it any more; what is submitted is still paid.")
-    except LaunchError as error:
-        messages.error(request, f"Not closed: {error}.")
-    return redirect("batch", pk=pk)
 
 
 class BatchReview(ListView):
@@ -105,7 +80,7 @@ class BatchReview(ListView):
 
     def get_queryset(self) -> QuerySet[Assignment]:
         return (
-            Assignment.objects.filter(hit__batch=self.kwargs["pk"], state=Assignment.State.SUBMITTED)
+            Assignment.objects.filter(Assignment.unreviewed(), hit__batch=self.kwargs["pk"])
             .select_related("worker", "hit__batch", "hit__clip__video", "hit__segment__clip__video")
             .order_by("pk")
         )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import ROUND_HALF_UP, Decimal
+from uuid import uuid4
 
 from django.db.models import Sum
 
@@ -26,56 +28,75 @@ def worst_case(batch: Batch, units: int) -> Decimal:
     return units * batch.assignments_per_hit * cost_per_assignment(batch)
 
 
-def hold(hit: Hit) -> None:
-    """Set aside what this HIT may cost. Once per HIT."""
-    LedgerEntry.objects.get_or_create(
-        token=f"hold:{hit.pk}",
-        defaults={
-            "batch": hit.batch,
-            "hit": hit,
-            "kind": LedgerEntry.Kind.HOLD,
-            "amount": hit.batch.assignments_per_hit * cost_per_assignment(hit.batch),
-        },
+def hold(hits: Iterable[Hit]) -> None:
+    """Set aside what HITs of one batch may cost. Once per HIT."""
+    LedgerEntry.objects.bulk_create(
+        [
+            LedgerEntry(
+                token=f"hold:{hit.pk}",
+                batch=hit.batch,
+                hit=hit,
+                kind=LedgerEntry.Kind.HOLD,
+                amount=hit.batch.assignments_per_hit * cost_per_assignment(hit.batch),
+            )
+            for hit in hits
+        ],
+        ignore_conflicts=True,
     )
 
 
 def pay(assignment: Assignment) -> None:
-    """Book what the marketplace has paid: reward and fee, and the hold they come from. Once per assignment."""
-    batch = assignment.hit.batch
-    rows = (
-        (LedgerEntry.Kind.RELEASE, cost_per_assignment(batch)),
-        (LedgerEntry.Kind.REWARD, batch.reward),
-        (LedgerEntry.Kind.FEE, fee(batch.reward)),
-    )
-    for kind, amount in rows:
-        LedgerEntry.objects.get_or_create(
-            token=f"{kind}:{assignment.pk}",
-            defaults={
-                "batch": batch,
-                "hit": assignment.hit,
-                "assignment": assignment,
-                "kind": kind,
-                "amount": amount,
-            },
-        )
+    """Book what the marketplace has paid: reward and fee, and the hold they come from. Once per assignment.
+
+    The caller holds the lock of the HIT. Where nothing is held any more (a rejection that somebody has overridden is
+    paid out of the balance), nothing is released.
+    """
+    hit = assignment.hit
+    batch = hit.batch
+    if not _book(LedgerEntry.Kind.REWARD, batch.reward, f"reward:{assignment.pk}", hit, assignment):
+        return
+    _book(LedgerEntry.Kind.FEE, fee(batch.reward), f"fee:{assignment.pk}", hit, assignment)
+    released = min(cost_per_assignment(batch), held(hit))
+    if released > 0:
+        _book(LedgerEntry.Kind.RELEASE, released, f"release:{assignment.pk}", hit, assignment)
 
 
-def release_rest(hit: Hit) -> None:
-    """Give back what this HIT still holds, when it ends with fewer paid answers than ordered. Once per HIT."""
-    paid = hit.assignments.filter(state=Assignment.State.APPROVED).count()
-    rest = max(hit.batch.assignments_per_hit - paid, 0) * cost_per_assignment(hit.batch)
-    if rest:
-        LedgerEntry.objects.get_or_create(
-            token=f"rest:{hit.pk}",
-            defaults={"batch": hit.batch, "hit": hit, "kind": LedgerEntry.Kind.RELEASE, "amount": rest},
-        )
+def book_bonus(assignment: Assignment, amount: Decimal, key: str) -> bool:
+    """Book a bonus that was paid, and its fee; False where it is booked. `key`: 50 characters at most."""
+    if not _book(LedgerEntry.Kind.BONUS, amount, f"bonus:{key}", assignment.hit, assignment):
+        return False
+    return _book(LedgerEntry.Kind.BONUS_FEE, fee(amount), f"bonus_fee:{key}", assignment.hit, assignment)
+
+
+def held(hit: Hit) -> Decimal:
+    """What is set aside for this HIT now."""
+    sums = dict(hit.ledgerentry_set.values_list("kind").order_by("kind").annotate(Sum("amount")))
+    return sums.get(LedgerEntry.Kind.HOLD, Decimal(0)) - sums.get(LedgerEntry.Kind.RELEASE, Decimal(0))
+
+
+def settle(hit: Hit, open_assignments: int) -> bool:
+    """Hold exactly what so many assignments may still cost, as the marketplace does; False where nothing changed.
+
+    The caller holds the lock of the HIT.
+    """
+    change = open_assignments * cost_per_assignment(hit.batch) - held(hit)
+    if not change:
+        return False
+    kind = LedgerEntry.Kind.HOLD if change > 0 else LedgerEntry.Kind.RELEASE
+    return _book(kind, abs(change), f"settle:{uuid4().hex}", hit)
+
+
+def _book(kind: LedgerEntry.Kind, amount: Decimal, token: str, hit: Hit, assignment: Assignment | None = None) -> bool:
+    """Write one row; False where its token is known."""
+    values = {"batch": hit.batch, "hit": hit, "assignment": assignment, "kind": kind, "amount": amount}
+    return LedgerEntry.objects.get_or_create(token=token, defaults=values)[1]
 
 
 def totals(batch: Batch | None = None) -> dict[str, Decimal]:
-    """Sums by kind, of one batch or of all, with `spent` (rewards, fees, bonuses) and `held` (still set aside)."""
+    """Sums by kind, of one batch or of all, with `spent` (bonuses and fees included) and `held` (set aside)."""
     rows = LedgerEntry.objects.all() if batch is None else LedgerEntry.objects.filter(batch=batch)
     sums = {kind: Decimal("0.00") for kind in LedgerEntry.Kind.values}
     sums.update(rows.values_list("kind").order_by("kind").annotate(Sum("amount")))
-    sums["spent"] = sums["reward"] + sums["fee"] + sums["bonus"]
+    sums["spent"] = sums["reward"] + sums["fee"] + sums["bonus"] + sums["bonus_fee"]
     sums["held"] = sums["hold"] - sums["release"]
     return sums

@@ -29,7 +29,8 @@ class ReviewError(Exception):
 def decide(assignment_id: int, verdict: Verdict, user: User | None, feedback: str = "") -> Assignment:
     """Record a verdict; items are made in the same transaction, the marketplace is told after it.
 
-    The first of two reviewers wins. Raises ReviewError on a second decision, on a rejection without a reason and on
+    The first of two reviewers wins. What the marketplace has paid by itself, days after it came, can still be used or
+    left out. Raises ReviewError on a second decision, on a rejection without a reason and on
     the use of an answer that is not valid.
     """
     if verdict == Verdict.REJECT and not feedback.strip():
@@ -40,18 +41,26 @@ def decide(assignment_id: int, verdict: Verdict, user: User | None, feedback: st
             .select_related("hit__batch", "hit__clip__video", "hit__segment__clip__video", "worker")
             .get(pk=assignment_id)
         )
-        if assignment.state != Assignment.State.SUBMITTED:
+        paid = assignment.state == Assignment.State.APPROVED and assignment.reviewed_at is None
+        if assignment.state != Assignment.State.SUBMITTED and not paid:
             raise ReviewError(f"{assignment} is already decided: {assignment.get_state_display()}")
+        if paid and verdict == Verdict.REJECT:
+            raise ReviewError(f"the marketplace has approved and paid {assignment} by itself: leave it out instead")
         if verdict == Verdict.USE:
+            blocked_at = assignment.worker.blocked_at
+            if blocked_at is not None and assignment.submitted_at >= blocked_at:
+                raise ReviewError(f"{assignment.worker} was blocked when it came: pay or reject it")
             if assignment.payload is None:
                 raise ReviewError(f"{assignment} holds no valid answer: pay or reject it")
             form = ANSWER_FORMS[assignment.hit.batch.kind]
             assignment.used = form.make_item(assignment, assignment.payload)
-        rejecting = verdict == Verdict.REJECT
-        assignment.state = Assignment.State.REJECTING if rejecting else Assignment.State.APPROVING
+        if not paid:
+            rejecting = verdict == Verdict.REJECT
+            assignment.state = Assignment.State.REJECTING if rejecting else Assignment.State.APPROVING
         assignment.feedback = feedback
         assignment.reviewed_by_id = None if user is None else user.pk
         assignment.reviewed_at = timezone.now()
         assignment.save()
-        enqueue(PUSH_DECISION, assignment_id=assignment_id)
+        if not paid:
+            enqueue(PUSH_DECISION, assignment_id=assignment_id)
     return assignment

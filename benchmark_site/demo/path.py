@@ -20,7 +20,7 @@ from django.db import InterfaceError, OperationalError, connection
 from django.utils.crypto import salted_hmac
 from rich.progress import Progress
 
-from annotation.crowd import collect, enrolment, launch
+from annotation.crowd import collect, enrolment, launch, steering
 from annotation.crowd.client import CrowdError
 from annotation.media.import_list import Wanted
 from annotation.media.videos import take
@@ -170,12 +170,12 @@ def _run_batches(plan: Plan, kinds: list[Kind], scripts: list[Script], progress:
     batches = [operator.order(kind, plan.seed) for kind in kinds]
     if not any(_refreshed(batches)):
         return
+    total = sum(batch.hits.count() or launch.units(batch).count() for batch in batches)
     for batch in batches:
         if batch.state == Batch.State.DRAFT:
             launch.request_launch(batch.pk)
     names = " and ".join(kinds)
     ours = Hit.objects.filter(batch__in=batches)
-    total = ours.count()
     _wait(
         progress,
         f"launch {names}",
@@ -202,7 +202,7 @@ def _run_batches(plan: Plan, kinds: list[Kind], scripts: list[Script], progress:
 
 def _close(batches: list[Batch], progress: Progress) -> None:
     for batch in Batch.objects.filter(pk__in=[batch.pk for batch in batches], state=Batch.State.OPEN):
-        launch.request_close(batch.pk)
+        steering.request_close(batch.pk)
     _wait(
         progress,
         "close what nobody can complete",
@@ -225,7 +225,7 @@ def _collect_and_review(batches: list[Batch], scripts: list[Script]) -> None:
 
 def _launched(batches: list[Batch]) -> int:
     stopped = Batch.objects.filter(pk__in=[batch.pk for batch in batches]).exclude(error="").first()
-    if stopped is not None:
+    if stopped is not None and not stopped.error.startswith(launch.TROUBLE):  # which is tried again
         raise DemoError(f"“{stopped}” was not launched: {stopped.error}")
     return Hit.objects.filter(batch__in=batches).exclude(state=Hit.State.WAITING).count()
 

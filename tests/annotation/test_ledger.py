@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 def hit(make_hit: Callable[..., Hit]) -> Hit:
     """A HIT of three assignments at 12 cents and 2 cents of fee each, held in full."""
     made = make_hit(Kind.SEGMENT, assignments=3)
-    ledger.hold(made)
+    ledger.hold([made])
     return made
 
 
@@ -53,7 +53,7 @@ def test_the_worst_case_pays_every_assignment_of_every_unit(hit: Hit) -> None:
 
 
 def test_a_hit_is_held_once(hit: Hit) -> None:
-    ledger.hold(hit)
+    ledger.hold([hit])
     assert moved() == {"hold": Decimal("0.42"), "held": Decimal("0.42")}
 
 
@@ -71,29 +71,40 @@ def test_a_payment_is_booked_once_and_comes_out_of_the_hold(hit: Hit) -> None:
     }
 
 
-@pytest.mark.parametrize(("approved", "rejected"), [(0, 0), (0, 2), (1, 1), (2, 0), (3, 2)])
-def test_what_is_not_paid_is_given_back_rejected_answers_included(hit: Hit, approved: int, rejected: int) -> None:
+@pytest.mark.parametrize("approved", [0, 1, 3])
+@pytest.mark.parametrize("still_open", [0, 2, 4])
+def test_as_much_is_held_as_open_assignments_may_cost(hit: Hit, approved: int, still_open: int) -> None:
     for _ in range(approved):
         ledger.pay(answer(hit, Assignment.State.APPROVED))
-    for _ in range(rejected):
-        answer(hit, Assignment.State.REJECTED)
-    for _ in range(2):
-        ledger.release_rest(hit)
-    assert ledger.totals()["held"] == 0
+    changed = [ledger.settle(hit, still_open) for _ in range(2)]
+    assert ledger.held(hit) == ledger.totals()["held"] == still_open * Decimal("0.14")
     assert ledger.totals()["spent"] == approved * Decimal("0.14")
+    assert changed == [3 - approved != still_open, False]
 
 
-def test_a_hit_paid_more_often_than_ordered_takes_nothing_back(hit: Hit) -> None:
-    """The marketplace approves by itself after a week, also an answer that stands in for a rejected one."""
-    for _ in range(4):
-        answer(hit, Assignment.State.APPROVED)
-    ledger.release_rest(hit)
-    assert moved() == {"hold": Decimal("0.42"), "held": Decimal("0.42")}
+def test_a_payment_that_was_not_held_takes_nothing_from_the_hold_of_others(hit: Hit) -> None:
+    """A rejection that another client overrides is paid out of the balance."""
+    ledger.settle(hit, 0)
+    ledger.pay(answer(hit, Assignment.State.APPROVED))
+    assert (ledger.totals()["held"], ledger.totals()["spent"]) == (0, Decimal("0.14"))
+
+
+def test_a_bonus_of_another_client_is_booked_once_with_its_fee(hit: Hit) -> None:
+    assignment = answer(hit, Assignment.State.APPROVED)
+    booked = [ledger.book_bonus(assignment, Decimal("0.50"), key) for key in ("one", "one", "two")]
+    assert booked == [True, False, True]
+    assert moved() == {
+        "hold": Decimal("0.42"),
+        "held": Decimal("0.42"),
+        "bonus": Decimal("1.00"),
+        "bonus_fee": Decimal("0.20"),
+        "spent": Decimal("1.20"),
+    }
 
 
 def test_totals_are_of_one_batch_or_of_all(hit: Hit, make_hit: Callable[..., Hit]) -> None:
     other = make_hit(Kind.QA, assignments=1)
-    ledger.hold(other)
+    ledger.hold([other])
     ledger.pay(answer(other, Assignment.State.APPROVED))
     assert moved(hit.batch) == {"hold": Decimal("0.42"), "held": Decimal("0.42")}
     assert ledger.totals(other.batch)["held"] == 0

@@ -11,7 +11,7 @@ from celery import current_app
 from django.conf import settings
 
 from annotation import task_names, tasks
-from annotation.crowd.launch import request_close
+from annotation.crowd.steering import request_close
 from annotation.models import Hit
 from annotation.models.crowd import Kind
 

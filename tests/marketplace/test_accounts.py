@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import re
 import secrets
 import subprocess
 import sys
+from pathlib import Path
 
 import httpx
 import psycopg
@@ -172,3 +174,15 @@ def test_the_payroll_page_is_the_hosts_alone(lab: Lab) -> None:
     ):
         assert worker.get(f"/admin/{path}").status == 200
     assert lab.api._request_signer._credentials.secret_key not in worker.get("/admin/marketplace/requester/").text
+
+
+def test_the_hosts_commands_work_from_a_checkout_without_any_setting(site: Site, tmp_path: Path) -> None:
+    """Beside `make up`: address and key are those that it runs the marketplace with."""
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("MARKETPLACE_")}
+    variables |= {"MARKETPLACE_DATABASE_URL": site.database_url, "BENCH_HOME": str(tmp_path)}
+    command = [sys.executable, "manage.py", "create_invite", "--settings", "annotation.marketplace.settings"]
+    result = subprocess.run(command, env=variables, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    assert result.returncode == 0, result.stderr
+    (link,) = result.stdout.split()
+    assert link.startswith("http://127.0.0.1:8001/accounts/signup/?invite=")
+    assert "Sign up" in site.http.get(site.url + link.removeprefix("http://127.0.0.1:8001")).text

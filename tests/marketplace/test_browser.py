@@ -311,7 +311,7 @@ def _fill(me: Person, lab: Lab, task: str) -> None:
     page.get_by_label("Berlin").check()
     page.get_by_role("button", name="Hand in").click()
     page.locator(f"[data-qualification-type='{waiting}'] button").click()
-    expect(page.get_by_text("Requested; its owner will decide.")).to_be_visible()
+    expect(page.get_by_text("You have asked for it.")).to_be_visible()
 
 
 def test_refusals_are_readable_too(person: Callable[..., Person], lab: Lab, task: str) -> None:

@@ -68,14 +68,6 @@ def test_a_delay_delays(lab: Lab) -> None:
     assert time.monotonic() - start > 0.5
 
 
-def test_an_empty_last_page_ends_a_list_that_is_still_whole(lab: Lab) -> None:
-    ids = {lab.hit()["HITId"] for _ in range(3)}
-    lab.site.faults(add={"kind": "empty_last_page", "operation": "ListHITs"})
-    pages = list(lab.api.get_paginator("list_hits").paginate(PaginationConfig={"PageSize": 2}))
-    assert [page["NumResults"] for page in pages] == [2, 1, 0]
-    assert {hit["HITId"] for page in pages for hit in page["HITs"]} == ids
-
-
 def notified(lab: Lab, hook: Webhook) -> dict[str, Any]:
     hit = lab.hit(MaxAssignments=2)
     lab.api.update_notification_settings(

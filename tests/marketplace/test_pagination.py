@@ -17,7 +17,7 @@ def test_26_hits_come_in_pages_of_ten_by_default(lab: Lab) -> None:
     title = unique("Paged")
     ids = [lab.hit(Title=title, Reward="0.01")["HITId"] for _ in range(26)]
     pages = list(lab.api.get_paginator("list_hits").paginate())
-    assert [page["NumResults"] for page in pages] == [10, 10, 6]
+    assert [page["NumResults"] for page in pages] == [10, 10, 6, 0], "an empty page ends the list"
     assert "NextToken" not in pages[-1]
     assert all(len(page["NextToken"]) <= 255 for page in pages[:-1])
     assert [hit["HITId"] for page in pages for hit in page["HITs"]] == ids[::-1]
@@ -49,3 +49,15 @@ def test_the_systems_qualification_types_end_the_list(lab: Lab) -> None:
     names = [row["Name"] for page in pages for row in page["QualificationTypes"]]
     assert {"Worker_Locale", "Worker_NumberHITsApproved", "Worker_PercentAssignmentsApproved"} <= set(names)
     assert len(names) == len(set(names)) + 1, "Masters stands there with its two ids"
+
+
+def test_a_client_that_counts_on_the_token_of_every_page_with_rows_reads_all(lab: Lab) -> None:
+    """As Mephisto's provider does: it takes NextToken from each page and stops at one without HITs."""
+    ids = {lab.hit()["HITId"] for _ in range(3)}
+    answer = lab.api.list_hits(MaxResults=2)
+    seen: list[str] = []
+    while answer["NumResults"] > 0:
+        seen += [hit["HITId"] for hit in answer["HITs"]]
+        answer = lab.api.list_hits(MaxResults=2, NextToken=answer["NextToken"])
+    assert ids <= set(seen)
+    assert len(seen) == len(set(seen))

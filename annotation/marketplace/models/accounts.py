@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from annotation.marketplace import countries
 from annotation.marketplace.ids import customer_id
 
 
@@ -37,7 +38,12 @@ class Worker(models.Model):
 
     public_id = models.CharField(max_length=64, unique=True, default=customer_id, editable=False)
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="worker")
-    country = models.CharField(max_length=2, blank=True, help_text="ISO 3166 code; what the Locale qualification sees")
+    country = models.CharField(
+        max_length=2,
+        blank=True,
+        validators=[countries.validate],
+        help_text="ISO 3166-1 code, in capitals; what the Locale qualification sees",
+    )
     subdivision = models.CharField(max_length=3, blank=True, help_text="ISO 3166-2 part after the hyphen")
     adult = models.BooleanField(default=False, help_text="agreed to see adult content")
     master = models.BooleanField(default=False, help_text="holds the Masters qualification")

@@ -28,7 +28,6 @@ class Fault(models.Model):
         SERVICE_FAULT = "service_fault"
         DELAY = "delay"
         DUPLICATE_NOTICE = "duplicate_notice"
-        EMPTY_LAST_PAGE = "empty_last_page"
         CLOCK_SKEW = "clock_skew"
 
     kind = models.CharField(max_length=20, choices=Kind)

@@ -52,6 +52,8 @@ MAX_ITEMS = {
     "Values": 100,
 }
 NOT_BLANK = {"Title", "Description", "Name", "Reason", "Subject", "MessageText", "RequesterFeedback", "Question"}
+# These take a reason and do nothing with it; Mephisto sends an empty one.
+REASON_MAY_BE_BLANK = {"DisassociateQualificationFromWorker", "DeleteWorkerBlock", "RejectQualificationRequest"}
 MONEY = {"Reward", "BonusAmount"}
 MOST_MONEY = 1_000_000
 INTEGER_BITS = {"integer": 31, "long": 63}
@@ -61,6 +63,8 @@ LATEST_EPOCH_S = 4_102_444_800  # 2100-01-01
 
 def check(operation: str, members: dict[str, Any], shape: Shape) -> None:
     """Raise a RequestError for the first member that is out of bounds; the members passed botocore's validator."""
+    if operation in REASON_MAY_BE_BLANK and not members.get("Reason", "-").strip():
+        members = {name: value for name, value in members.items() if name != "Reason"}
     _check("", members, shape)
 
 

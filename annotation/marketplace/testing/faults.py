@@ -7,8 +7,8 @@
     {"tick": true}                                        do what is due and deliver notices
 
 Kinds: lost_answer (the work is done, the connection closes without an answer), throttling, service_fault, delay,
-duplicate_notice (operation = event type), empty_last_page (the last full page has a NextToken, an empty one ends the
-list), clock_skew (the signature check's clock runs `seconds` ahead). The answer is the state after the change.
+duplicate_notice (operation = event type), clock_skew (the signature check's clock runs `seconds` ahead). The answer is
+the state after the change.
 """
 
 from __future__ import annotations

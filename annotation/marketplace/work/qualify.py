@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from annotation.marketplace import countries
 from annotation.marketplace.models import Assignment, Qualification, QualificationType, Requester, Worker
 from annotation.marketplace.protocol.errors import refused
 
@@ -64,6 +65,9 @@ def check_requirements(requirements: Iterable[Requirement], requester: Requester
                     f"Worker_Locale takes LocaleValues with {LOCALE_COMPARATORS}",
                 )
             _check_count(comparator, locales, "LocaleValues")
+            for locale in locales:
+                if problem := countries.problem(locale["Country"]):
+                    raise refused("AWS.MechanicalTurk.InvalidParameterValue", problem)
         else:
             if locales:
                 raise refused(

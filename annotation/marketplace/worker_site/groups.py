@@ -14,6 +14,7 @@ from annotation.marketplace.models import Block, HitType, QualificationType, Wor
 from annotation.marketplace.work import lifecycle, qualify
 from annotation.marketplace.work.qualify import Access, Holdings
 from annotation.marketplace.worker_site.authentication import worker_page
+from annotation.marketplace.worker_site.qualification_pages import Requestable, requestable_types
 from annotation.marketplace.worker_site.task_frame import Frame, preview_frame
 
 
@@ -30,10 +31,15 @@ class Group:
 @worker_page
 def group_list(request: HttpRequest, worker: Worker, now: dt.datetime) -> HttpResponse:
     groups = _groups(worker, now)
+    hidden = [group for group in groups if not group.access.discover]
+    reachable, openers, others = _openers(hidden, worker, now)
     unmet = [group for group in groups if not group.access.accept and group.access.discover]
     context = {
         "groups": [group for group in groups if group.access.accept],
         "closed_groups": [(group, requirement_lines(group.access)) for group in unmet],
+        "reachable": reachable,
+        "openers": openers,
+        "others": others,
     }
     return render(request, "marketplace/groups.html", context)
 
@@ -89,6 +95,23 @@ def _line(requirement: qualify.Requirement, names: dict[str, str]) -> str:
     values = [str(value) for value in requirement.get("IntegerValues", [])]
     values += ["-".join(locale.values()) for locale in requirement.get("LocaleValues", [])]
     return f"{name}: {COMPARATOR_WORDS[requirement['Comparator']]} {', '.join(values)}".strip()
+
+
+def _openers(hidden: list[Group], worker: Worker, now: dt.datetime) -> tuple[int, list[Requestable], int]:
+    """How many hidden HITs this worker may come to, the qualifications for it, and how many others there are.
+
+    What a hidden group is, and which value it asks for, stays hidden, as its requester wants it.
+    """
+    offered = {item.kind.public_id: item for item in requestable_types(worker, now)}
+    reachable, openers, others = 0, set(), 0
+    for group in hidden:
+        wanted = {requirement["QualificationTypeId"] for requirement in group.access.unmet}
+        if wanted <= offered.keys():
+            reachable += group.available
+            openers |= wanted
+        else:
+            others += group.available
+    return reachable, [offered[type_id] for type_id in sorted(openers)], others
 
 
 def _groups(worker: Worker, now: dt.datetime) -> list[Group]:

@@ -35,15 +35,20 @@ class Requestable:
 @worker_page
 def qualification_list(request: HttpRequest, worker: Worker, now: dt.datetime) -> HttpResponse:
     held = Qualification.objects.filter(worker=worker).select_related("qualification_type__requester").order_by("id")
+    context = {"held": held, "requestable": requestable_types(worker, now)}
+    return render(request, "marketplace/qualifications.html", context)
+
+
+def requestable_types(worker: Worker, now: dt.datetime) -> list[Requestable]:
+    """Every qualification that the worker does not hold and that is offered to him, with how he stands to it."""
     kinds = (
         QualificationType.objects.filter(active=True, deleted_at=None, requester__active=True)
         .exclude(requester__block__worker=worker)
-        .exclude(qualification__in=held.filter(granted=True))
+        .exclude(qualification__in=Qualification.objects.filter(worker=worker, granted=True))
         .select_related("requester")
         .order_by("id")
     )
-    requestable = [_requestable(kind, worker, now) for kind in kinds]
-    return render(request, "marketplace/qualifications.html", {"held": held, "requestable": requestable})
+    return [_requestable(kind, worker, now) for kind in kinds]
 
 
 @require_POST

@@ -1,5 +1,8 @@
 """/mturk/externalSubmit: where the form in the task's frame ends.
 
+Forms send their fields in the body, by address (GET), or some of each: jsPsych's has the id in the address and the data
+in the body. Whatever is refused is refused in words that the frame may show, and leaves the assignment as it was.
+
 No cookie arrives here (the frame's page is on another site), so a submit is known by its AssignmentId, which only the
 worker who holds it has seen, together with that worker's id.
 """
@@ -8,30 +11,42 @@ from __future__ import annotations
 
 from csp.decorators import csp_replace
 from django.conf import settings
+from django.core.exceptions import BadRequest, RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
 from django.http import HttpRequest, HttpResponse
+from django.http.multipartparser import MultiPartParserError
 from django.shortcuts import render
 from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_POST
 
 from annotation.marketplace import clock
+from annotation.marketplace.draining import drain
 from annotation.marketplace.models import Assignment
 from annotation.marketplace.questions.answer_xml import RESERVED, answers_document
 from annotation.marketplace.questions.question import NO_ASSIGNMENT
 from annotation.marketplace.work import lifecycle, review_policies
 
-MAX_ANSWER_BYTES = 1_048_576
+MAX_ANSWER_BYTES = 2 * 2**20
+TOO_LARGE = f"The answer is larger than {MAX_ANSWER_BYTES // 2**20} megabytes."
+JOINED_BY = "|"  # ticked boxes that share a name, as Amazon's own forms join them
 
 
 @csrf_exempt
-@require_POST
 @xframe_options_exempt
 @csp_replace({"frame-ancestors": [settings.MARKETPLACE_URL]})
 def external_submit(request: HttpRequest) -> HttpResponse:
-    assignment_id = request.POST.get("assignmentId", "")
-    worker_id = request.POST.get("workerId", "")
-    # A name sent twice counts once, with its last value, as the protocol has it.
-    fields = [(name, str(value)) for name, value in request.POST.items() if name not in RESERVED]
+    if request.method not in {"GET", "POST"}:
+        return _refuse(request, "Answers come by GET or POST.", 405)
+    try:
+        values = _sent(request)
+    except TooManyFieldsSent:
+        return _refuse(request, f"A form may send {settings.DATA_UPLOAD_MAX_NUMBER_FIELDS} fields.", 413)
+    except (RequestDataTooBig, TooManyFilesSent):
+        drain(request)
+        return _refuse(request, TOO_LARGE, 413)
+    except (BadRequest, MultiPartParserError):
+        return _refuse(request, "The form could not be read.", 400)
+    assignment_id, worker_id = (values.get(name, [""])[-1] for name in ("assignmentId", "workerId"))
+    fields = [(name, JOINED_BY.join(given)) for name, given in values.items() if name not in RESERVED]
     if assignment_id == NO_ASSIGNMENT:
         return _refuse(request, "This was a preview. Accept the HIT before you submit.", 400)
     if not assignment_id or not fields:
@@ -42,13 +57,23 @@ def external_submit(request: HttpRequest) -> HttpResponse:
     if assignment.status == Assignment.Status.ACCEPTED:
         answer = answers_document(fields)
         if len(answer.encode()) > MAX_ANSWER_BYTES:
-            return _refuse(request, "The answer is larger than one megabyte.", 413)
+            return _refuse(request, TOO_LARGE, 413)
         if not lifecycle.submit(assignment, answer, clock.now(), review_policies.run):
             assignment.refresh_from_db()
     if assignment.status not in Assignment.VISIBLE:
         return _refuse(request, "The time for this assignment is over, or you have returned it.", 409)
     # A second click on submit comes here too, and finds the first one's answer in its place.
     return render(request, "marketplace/received.html", {"assignment": assignment})
+
+
+def _sent(request: HttpRequest) -> dict[str, list[str]]:
+    """Fields and their values in the order of the form; those of the body stand for equal names of the address.
+
+    Raises what Django raises for bodies that it does not read.
+    """
+    values = {name: request.GET.getlist(name) for name in request.GET}
+    body = {name: request.POST.getlist(name) for name in request.POST}
+    return values | body
 
 
 def _find(assignment_id: str, worker_id: str) -> Assignment | None:

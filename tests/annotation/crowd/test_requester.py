@@ -3,98 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
-import secrets
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from annotation.crowd import collect, decisions, enrolment, launch
-from annotation.crowd.client import Crowd
+from annotation.crowd import collect, decisions, enrolment, launch, steering
+from annotation.crowd.client import HIT_LIFETIME, Crowd
 from annotation.models import Assignment, Batch, Clip, Hit, LedgerEntry, Query, Segment, Worker
 from annotation.models.crowd import Kind
 from annotation.review import ledger, verdicts
 from annotation.review.verdicts import ReviewError, Verdict
-from tests.marketplace.site import Site, WorkerBrowser, running_site
+from tests.annotation.crowd.conftest import GROUPS
+from tests.annotation.crowd.orders import GOOD, every_hit, launch_batch, make_batch, use
+from tests.marketplace.site import Site, WorkerBrowser
 
 pytestmark = pytest.mark.django_db
-SITE_URL = "http://localhost:8000"
-GROUPS = ["segment", "query", "qa"] * 2
-GOOD = {"start": 5.0, "end": 12.0}
-
-
-@dataclass(frozen=True)
-class Lab:
-    """A marketplace with our requester account and two workers of each group."""
-
-    site: Site
-    key: str
-    secret: str
-    workers: list[WorkerBrowser]
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    log = tmp_path_factory.mktemp("marketplace") / "server.log"
-    key, secret = "AK" + secrets.token_hex(9).upper(), secrets.token_hex(20)
-    with running_site(os.environ["MARKETPLACE_DATABASE_URL"], log, MARKETPLACE_FRAME_ORIGINS=SITE_URL) as site:
-        account = ["--name", "lab", "--access-key", key, "--secret", secret, "--balance", "1000.00"]
-        site.manage("create_requester", *account)
-        workers = [site.worker() for _ in GROUPS]
-        yield Lab(site, key, secret, workers)
-
-
-@pytest.fixture
-def crowd(lab: Lab, settings: Any) -> Iterator[Site]:
-    """The marketplace, with the platform's settings pointing to it; faults and clock are set back at the end."""
-    settings.MTURK_ENDPOINT_URL = lab.site.url + "/api"
-    settings.MTURK_ACCESS_KEY, settings.MTURK_SECRET = lab.key, lab.secret
-    yield lab.site
-    lab.site.faults(clear=True, reset_clock=True)
-
-
-@pytest.fixture
-def annotators(lab: Lab, crowd: Site) -> list[WorkerBrowser]:
-    """Six workers: two of each group, in turn. They enrol in the first test that asks for them and stay."""
-    enrolment.open_enrolment("local")
-    for worker, group in zip(lab.workers, GROUPS, strict=True):
-        page = worker.get("/worker/qualifications/")
-        for form in page.forms:
-            if form["action"] == "request-qualification":
-                worker.post(form["url"], form["fields"])
-        if not enrolment.admit_workers("local"):
-            Worker.objects.create(environment="local", worker_id=worker.id, group=group)
-    return lab.workers
-
-
-def make_batch(kind: Kind = Kind.SEGMENT, budget: str = "5.00", **values: Any) -> Batch:
-    return Batch.objects.create(
-        name=f"batch {secrets.token_hex(3)}",
-        kind=kind,
-        reward=Decimal("0.12"),
-        budget=Decimal(budget),
-        **{"assignments_per_hit": 2, **values},
-    )
-
-
-def launch_batch(batch: Batch) -> Batch:
-    launch.request_launch(batch.pk)
-    launch.launch(batch.pk)
-    batch.refresh_from_db()
-    return batch
-
-
-def use(assignment: Assignment) -> None:
-    verdicts.decide(assignment.pk, Verdict.USE, None)
-    decisions.push_decision(assignment.pk)
-
-
-def every_hit() -> list[dict[str, Any]]:
-    pages = Crowd("local").client.get_paginator("list_hits").paginate()
-    return [hit for page in pages for hit in page["HITs"]]
 
 
 def test_workers_join_the_smallest_group_and_stay_in_it(annotators: list[WorkerBrowser]) -> None:
@@ -205,10 +130,11 @@ def test_a_batch_that_is_closed_half_done_pays_one_hit_and_gives_the_other_back(
     annotators[0].do(pair.hit_type_id, answer=json.dumps(GOOD))
     collect.collect(pair.pk)
     use(Assignment.objects.get())
-    launch.request_close(pair.pk)
-    assert launch.close(pair.pk)
+    steering.request_close(pair.pk)
+    assert steering.close(pair.pk)
     pair.refresh_from_db()
-    assert (pair.state, pair.hits.filter(state=Hit.State.DONE).count()) == (Batch.State.CLOSED, 2)
+    assert pair.state == Batch.State.CLOSED
+    assert set(pair.hits.values_list("state", flat=True)) == {Hit.State.DONE, Hit.State.EXPIRED}
     totals = ledger.totals(pair)
     assert (totals["spent"], totals["held"]) == (Decimal("0.14"), Decimal("0.00"))
 
@@ -276,6 +202,7 @@ def test_launching_again_after_a_crash_makes_no_second_hit(clip: Clip, crowd: Si
         token=hit.request_token,
         annotation=hit.request_token,
         assignments=2,
+        lifetime=HIT_LIFETIME,
     )
     assert again == known
     assert list(Crowd("local").hits_by_annotation().values()).count(known) == 1
@@ -361,17 +288,17 @@ def test_a_closed_batch_pays_what_was_submitted_and_gives_back_the_rest(
 ) -> None:
     batch = launch_batch(make_batch())
     annotators[0].do(batch.hit_type_id, answer=json.dumps(GOOD))
-    launch.request_close(batch.pk)
-    assert not launch.close(batch.pk), "one answer waits for a verdict"
+    steering.request_close(batch.pk)
+    assert not steering.close(batch.pk), "one answer waits for a verdict"
     assert "Nothing is left" in annotators[3].accept(batch.hit_type_id).text
     assignment = Assignment.objects.get()
     verdicts.decide(assignment.pk, Verdict.USE, None)
     decisions.push_decision(assignment.pk)
     for _ in range(2):
-        assert launch.close(batch.pk)
+        assert steering.close(batch.pk)
     batch.refresh_from_db()
     assert batch.state == Batch.State.CLOSED
     totals = ledger.totals(batch)
     assert (totals["spent"], totals["held"]) == (Decimal("0.14"), Decimal("0.00"))
     with pytest.raises(launch.LaunchError, match="only an open batch"):
-        launch.request_close(batch.pk)
+        steering.request_close(batch.pk)

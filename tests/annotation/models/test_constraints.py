@@ -53,7 +53,7 @@ def test_who_saw_no_words_wrote_about_the_picture(segment: Segment) -> None:
 def test_nobody_is_paid_twice_and_no_entry_ever_changes(make_hit: Callable[..., Hit], worker: Worker) -> None:
     hit = make_hit(Kind.SEGMENT)
     assignment = Assignment.objects.create(hit=hit, worker=worker, assignment_id="A1", answer="", submitted_at=NOW)
-    ledger.hold(hit)
+    ledger.hold([hit])
     ledger.pay(assignment)
     ledger.pay(assignment)
     assert LedgerEntry.objects.filter(kind="reward").count() == 1
@@ -73,7 +73,7 @@ def test_fees_round_half_up_and_are_at_least_a_cent(reward: str, fee: str) -> No
 
 def test_holds_and_payments_add_up(make_hit: Callable[..., Hit], worker: Worker) -> None:
     hit = make_hit(Kind.SEGMENT)
-    ledger.hold(hit)
+    ledger.hold([hit])
     assert ledger.totals(hit.batch)["held"] == Decimal("0.28")
     ledger.pay(Assignment.objects.create(hit=hit, worker=worker, assignment_id="A1", answer="", submitted_at=NOW))
     totals = ledger.totals(hit.batch)

@@ -1,0 +1,113 @@
+"""Orders to the crowd: drafts, and a batch under way. Nothing here calls a marketplace: workers do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse_lazy
+from django.views.decorators.http import require_POST
+from django.views.generic import CreateView, DeleteView, UpdateView
+
+from annotation.crowd import launch, steering
+from annotation.crowd.launch import LaunchError
+from annotation.models import Batch
+from annotation.pages.forms import BatchForm
+
+
+class BatchCreate(CreateView):
+    """A new draft, or with `?like=` one with the values of another batch."""
+
+    model = Batch
+    form_class = BatchForm
+    template_name = "annotation/batch_form.html"
+
+    def get_initial(self) -> dict[str, Any]:
+        like = self.request.GET.get("like", "")
+        batch = Batch.objects.filter(pk=like).first() if like.isdecimal() else None
+        if batch is None:
+            return {}
+        return {name: getattr(batch, name) for name in BatchForm.Meta.fields} | {"name": _free_name(batch.name)}
+
+    def form_valid(self, form: ModelForm) -> HttpResponse:
+        form.instance.created_by = self.request.user
+        return super().form_valid(form)
+
+
+class Drafts:
+    """Of batches that have not been launched alone."""
+
+    def get_queryset(self) -> QuerySet[Batch]:
+        return Batch.objects.filter(state=Batch.State.DRAFT)
+
+
+class BatchEdit(Drafts, UpdateView):
+    form_class = BatchForm
+    template_name = "annotation/batch_form.html"
+
+
+class BatchDelete(Drafts, DeleteView):
+    template_name = "annotation/batch_delete.html"
+    success_url = reverse_lazy("batches")
+
+
+@require_POST
+def launch_batch(request: HttpRequest, pk: int) -> HttpResponse:
+    """Launch a draft; what forbids it is shown on its page."""
+    typed = request.POST.get("amount", "")
+    return _order(request, pk, lambda: launch.request_launch(pk, typed), "Launching. The first tasks are seen soon.")
+
+
+@require_POST
+def ask_again(request: HttpRequest, pk: int) -> HttpResponse:
+    """New HITs for units that are over with answers missing."""
+    return _order(request, pk, lambda: launch.request_relaunch(pk), "Asking again, in new HITs.")
+
+
+@require_POST
+def pause(request: HttpRequest, pk: int) -> HttpResponse:
+    return _order(request, pk, lambda: steering.request_pause(pk), "Paused: nobody can start on it for now.")
+
+
+@require_POST
+def resume(request: HttpRequest, pk: int) -> HttpResponse:
+    return _order(request, pk, lambda: steering.request_resume(pk), "Going on.")
+
+
+@require_POST
+def extend(request: HttpRequest, pk: int) -> HttpResponse:
+    """More time to accept."""
+    days = request.POST.get("days", "")
+    if not days.isdecimal():
+        messages.error(request, "Give the number of days, 1 to 90.")
+        return redirect("batch", pk=pk)
+    return _order(request, pk, lambda: steering.request_extension(pk, int(days)), f"Open for {days} days more.")
+
+
+@require_POST
+def close(request: HttpRequest, pk: int) -> HttpResponse:
+    """End a batch early."""
+    done = "Closing: nobody can start on it any more; what is submitted is still paid."
+    return _order(request, pk, lambda: steering.request_close(pk), done)
+
+
+def _order(request: HttpRequest, pk: int, order: Callable[[], object], done: str) -> HttpResponse:
+    get_object_or_404(Batch, pk=pk)
+    try:
+        order()
+        messages.success(request, done)
+    except LaunchError as error:
+        messages.error(request, f"Not done: {error}.")
+    return redirect("batch", pk=pk)
+
+
+def _free_name(name: str) -> str:
+    number = 2
+    while Batch.objects.filter(name=f"{name[:90]} ({number})").exists():
+        number += 1
+    return f"{name[:90]} ({number})"
