@@ -13,14 +13,21 @@ import pytest
 from django.db import connections
 from pytest_django.live_server_helper import LiveServer
 
+from benchmark_site.leaderboard.boards.tracks import open_boards
 from benchmark_site.leaderboard.models import Evaluation, Submission, Track
 from benchmark_site.leaderboard.scoring.score import score_evaluation
-from tests.leaderboard.conftest import REPOSITORY
+from tests.leaderboard.conftest import REPOSITORY, freeze
 
 Done = subprocess.CompletedProcess[str]
 Submit = Callable[..., Done]
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def track(release_folder: Path) -> Track:
+    """Of a release that is called in the database as in its files."""
+    return next(one for one in open_boards(freeze(release_folder, "small").pk) if one.path.endswith("moment/val"))
 
 
 @pytest.fixture
@@ -73,7 +80,7 @@ def test_a_bad_file_is_refused_here_and_nothing_is_sent(submit: Submit, track: T
     bad.write_text('{"VCMR": []}')
     done = submit(bad)
     assert done.returncode == 2
-    assert "no list for this query" in done.stderr
+    assert "holds none of the tasks" in done.stderr
     assert not Submission.objects.exists()
 
 
