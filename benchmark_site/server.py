@@ -57,7 +57,7 @@ class Request(HTTPRequestParser):
             self.refused = True
             self.headers["CONNECTION"] = "close"
             self.expect_continue = self.chunked = False
-            self.body_rcv = None
+            self.body_rcv, self.content_length = None, 0
 
     def is_overdue(self, now: float) -> bool:
         """Whether its head or its body has taken longer than it may."""

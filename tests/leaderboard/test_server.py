@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +25,7 @@ from django.test import Client
 from benchmark_site import server
 from benchmark_site.leaderboard.models import Membership, Scope, Submission, Track
 from benchmark_site.leaderboard.teams.tokens import create_token
+from benchmark_site.local.supervisor import web_server
 from benchmark_site.senders import largest_body, may_send
 from benchmark_site.wsgi import application
 from tests.leaderboard.conftest import small_file
@@ -165,9 +170,10 @@ def test_a_token_that_may_only_read_sends_nothing(
     assert (status, body["errors"][0]["code"]) == (403, "scope")
 
 
-def test_ten_gigabytes_are_refused_before_they_are_sent(site: Site, track: Track, token: str) -> None:
+@pytest.mark.parametrize("size", [10**10, 10**15])
+def test_ten_gigabytes_are_refused_before_they_are_sent(site: Site, track: Track, token: str, size: int) -> None:
     with site.connect() as sender:
-        sender.sendall(site.head(submissions(track), 10**10, f"Authorization: Bearer {token}") + b"x" * 1000)
+        sender.sendall(site.head(submissions(track), size, f"Authorization: Bearer {token}") + b"x" * 1000)
         status, body = answer_of(sender)
     assert (status, body["errors"][0]["code"]) == (413, "too_large")
     assert "1,073,741,824 bytes" in body["errors"][0]["message"]
@@ -260,3 +266,22 @@ def test_behind_a_proxy_the_client_is_who_the_proxy_says() -> None:
         httpx.get(f"http://127.0.0.1:{running.effective_port}/", headers=headers)
         running.asyncore.close_all(running._map)
     assert seen == [("127.0.0.1", None), ("192.0.2.7", "https")]
+
+
+def test_the_program_of_make_up_serves_and_ends_when_it_is_told_to(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {**os.environ, "MEDIA_ROOT": str(tmp_path), "SITE_URL": "http://localhost"}
+    process = subprocess.Popen(web_server(sys.executable, port), env=environment)
+    try:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and process.poll() is None:
+            with contextlib.suppress(httpx.TransportError):
+                assert httpx.get(f"http://localhost:{port}/healthz").json() == {"status": "ok"}
+                break
+            time.sleep(0.1)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+    finally:
+        process.kill()
