@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponseBase
@@ -134,7 +134,7 @@ TABLE: dict[str, Row] = {
 }
 
 
-def may_enter(user: AbstractBaseUser | AnonymousUser, view_name: str) -> bool:
+def may_enter(user: User | AnonymousUser, view_name: str) -> bool:
     """Whether this account may come to the address at all; which things behind it are its own, the view looks."""
     row = find_row(view_name)
     return row is not None and bool({row[role] for role in _roles(user)} - {May.NO, May.LOG_IN})
@@ -178,7 +178,7 @@ class AccessMiddleware(MiddlewareMixin):
         return response
 
 
-def _roles(user: AbstractBaseUser | AnonymousUser) -> Iterator[Role]:
+def _roles(user: User | AnonymousUser) -> Iterator[Role]:
     """What the person may turn out to be; whose team a thing belongs to only its view knows."""
     if not user.is_authenticated:
         yield Role.ANONYMOUS

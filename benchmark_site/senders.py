@@ -6,6 +6,7 @@ from typing import Protocol
 
 from django.conf import settings
 from django.contrib.auth import get_user
+from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import close_old_connections
 from django.http import HttpRequest, parse_cookie
@@ -67,5 +68,6 @@ def _may_enter(head: Head, name: str) -> bool:
     request = HttpRequest()
     cookies = parse_cookie(head.headers.get("COOKIE", ""))
     request.session = SessionStore(cookies.get(settings.SESSION_COOKIE_NAME))
-    request.user = get_user(request)
-    return may_enter(request.user, name)
+    user = get_user(request)
+    assert isinstance(user, User | AnonymousUser)
+    return may_enter(user, name)
