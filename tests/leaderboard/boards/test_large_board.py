@@ -58,11 +58,9 @@ def test_2000_entries_come_in_small_pages_by_few_queries(track: Track) -> None:
         cursor.execute("ANALYZE")
     browser = Client()
     browser.get(track.get_absolute_url())
-    with CaptureQueriesContext(
-        connection,
-    ) as asked:
+    with CaptureQueriesContext(connection) as asked:
         answer = browser.get(track.get_absolute_url())
-    assert len(asked) <= 8, [one["sql"][:100] for one in asked]
+    assert 0 < len(asked) <= 8, [one["sql"][:100] for one in asked]
     assert len(answer.content) <= 200_000
     times = []
     for _ in range(5):
