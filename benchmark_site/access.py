@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponseBase
@@ -69,6 +70,13 @@ TABLE: dict[str, Row] = {
     "health": PUBLIC,
     "login": PUBLIC,
     "logout": PUBLIC,
+    "signup": PUBLIC,
+    "password_change": ACCOUNT,
+    "password_change_done": ACCOUNT,
+    "password_reset": PUBLIC,
+    "password_reset_done": PUBLIC,
+    "password_reset_confirm": SIGNED,
+    "password_reset_complete": PUBLIC,
     "admin:": ADMIN,
     # what is collected
     "batches": REVIEWED,
@@ -113,6 +121,10 @@ TABLE: dict[str, Row] = {
     "submit": ACCOUNT,
     "submissions": ACCOUNT,
     "teams": ACCOUNT,
+    "team-invite": OWN,
+    "team-leave": OWN,
+    "team-rename": OWN,
+    "invitation": SIGNED,
     "submission-cancel": OWN,
     "submission-public": OWN,
     "token-new": OWN,
@@ -130,6 +142,12 @@ TABLE: dict[str, Row] = {
 }
 
 
+def may_enter(user: User | AnonymousUser, view_name: str) -> bool:
+    """Whether this account may come to the address at all; which things behind it are its own, the view looks."""
+    row = find_row(view_name)
+    return row is not None and bool({row[role] for role in _roles(user)} - {May.NO, May.LOG_IN})
+
+
 def find_row(view_name: str) -> Row | None:
     """The row of a URL name such as `batch` or `admin:auth_user_add`, or None."""
     namespace, colon, _ = view_name.rpartition(":")
@@ -145,7 +163,7 @@ class AccessMiddleware(MiddlewareMixin):
         row = find_row(request.resolver_match.view_name)  # type: ignore[union-attr]  # views run for matches only
         if row is None:
             raise Http404("this address has no row in the table of access")
-        words = {row[role] for role in _roles(request)}
+        words = {row[role] for role in _roles(request.user)}
         if May.FROZEN in words and May.YES not in words:
             _need_frozen(kwargs)
         if words - {May.NO, May.LOG_IN}:
@@ -168,9 +186,8 @@ class AccessMiddleware(MiddlewareMixin):
         return response
 
 
-def _roles(request: HttpRequest) -> Iterator[Role]:
+def _roles(user: User | AnonymousUser) -> Iterator[Role]:
     """What the person may turn out to be; whose team a thing belongs to only its view knows."""
-    user = request.user
     if not user.is_authenticated:
         yield Role.ANONYMOUS
         return

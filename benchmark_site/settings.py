@@ -8,6 +8,9 @@
 | MEDIA_ROOT | clips, features, releases, submissions | $BENCH_HOME/media |
 | X_ACCEL_PREFIX | nginx location (internal) of MEDIA_ROOT, where nginx serves the clips | none: the platform does |
 | SUBMISSION_MAX_BYTES | largest file of predictions taken | 1 GiB |
+| EMAIL_URL | mail server: `smtp+tls://user:password@host:587`, `filemail:///folder` | written to the log |
+| FROM_EMAIL | sender of the site's mail | bench@ and the host of SITE_URL |
+| OPEN_SIGNUP | whether anybody may make an account; else only who is invited to a team | true |
 | SUBTITLES_ENGLISH_ONLY | refuse films whose subtitles are not English, as the paper does | false |
 | INGEST_TALLEST | lines to which clips are scaled down | 720 |
 | INGEST_MAX_MINUTES | longest film taken | 240 |
@@ -21,6 +24,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -61,6 +65,7 @@ INSTALLED_APPS = [
     "csp",
     "django_htmx",
     "pgtrigger",
+    "axes",
 ]
 
 MIDDLEWARE = [
@@ -75,6 +80,7 @@ MIDDLEWARE = [
     "benchmark_site.access.AccessMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "benchmark_site.urls"
@@ -115,7 +121,19 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
-AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend", "annotation.roles.StaffCollect"]
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+    "annotation.roles.StaffCollect",
+]
+# Ten wrong passwords for one name from one address close both to each other for a quarter of an hour. Counted in the
+# database, so for all web processes; the name alone would let anybody lock anybody out.
+AXES_FAILURE_LIMIT = 10
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_LOCKOUT_TEMPLATE = "benchmark_site/locked_out.html"
+AXES_RESET_ON_SUCCESS = AXES_DISABLE_ACCESS_LOG = True
+AXES_VERBOSE = False
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "home"
@@ -146,6 +164,11 @@ INGEST_BYTES_PER_MINUTE: int = env.int("INGEST_BYTES_PER_MINUTE", default=2**30)
 INGEST_CPU_S_PER_MINUTE: int = env.int("INGEST_CPU_S_PER_MINUTE", default=300)
 
 SUBTITLES_ENGLISH_ONLY: bool = env.bool("SUBTITLES_ENGLISH_ONLY", default=False)
+
+# Mail: to the console until a server is named.
+globals().update(env.email_url("EMAIL_URL", default="consolemail://"))
+DEFAULT_FROM_EMAIL = env.str("FROM_EMAIL", default=f"bench@{_site.hostname}")
+OPEN_SIGNUP: bool = env.bool("OPEN_SIGNUP", default=True)
 
 # Cookies: the marketplace may be served from another port of this host, and ports do not separate cookies.
 SESSION_COOKIE_NAME = "bench_session"
@@ -219,5 +242,5 @@ LOGGING = {
     "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
-    "loggers": {name: {"level": "WARNING"} for name in ("httpx", "botocore")},
+    "loggers": {name: {"level": "WARNING"} for name in ("httpx", "botocore", "axes")},
 }

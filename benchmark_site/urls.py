@@ -1,17 +1,45 @@
 """Every page of the platform."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.contrib.auth import views as auth
 from django.urls import include, path
 
 from benchmark_site import views
 
+handler404 = "benchmark_site.views.not_found"
 handler500 = "benchmark_site.views.server_error"
+
+MAIL = {
+    "email_template_name": "benchmark_site/password_mail.txt",
+    "subject_template_name": "benchmark_site/password_mail_subject.txt",
+}
+
+
+def _page(view: Any, template: str, **more: str) -> Any:
+    """One of Django's own views about passwords, with our template."""
+    return view.as_view(template_name=f"benchmark_site/{template}.html", **more)
+
 
 urlpatterns = [
     path("", views.home, name="home"),
     path("healthz", views.health, name="health"),
     path("login/", auth.LoginView.as_view(template_name="benchmark_site/login.html"), name="login"),
+    path("password/", _page(auth.PasswordChangeView, "password_change"), name="password_change"),
+    path("password/changed/", _page(auth.PasswordChangeDoneView, "password_changed"), name="password_change_done"),
+    path("password/reset/", _page(auth.PasswordResetView, "password_reset", **MAIL), name="password_reset"),
+    path("password/reset/sent/", _page(auth.PasswordResetDoneView, "password_reset_sent"), name="password_reset_done"),
+    path(
+        "password/reset/<uidb64>/<token>/",
+        _page(auth.PasswordResetConfirmView, "password_new"),
+        name="password_reset_confirm",
+    ),
+    path(
+        "password/reset/done/",
+        _page(auth.PasswordResetCompleteView, "password_changed"),
+        name="password_reset_complete",
+    ),
     path("logout/", auth.LogoutView.as_view(), name="logout"),
     path("admin/", admin.site.urls),
     path("", include("annotation.pages.urls")),

@@ -10,6 +10,7 @@ from django.views import defaults
 from annotation.models import Batch, Clip, Query, Question, Segment, Video
 from annotation.pages.task_page import task_failed
 from annotation.roles import COLLECT
+from benchmark_site.leaderboard import api
 from benchmark_site.leaderboard.models import Track
 from benchmark_site.releases.models import Release
 
@@ -37,6 +38,15 @@ def health(request: HttpRequest) -> JsonResponse:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
     return JsonResponse({"status": "ok"})
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Status 404; below /api/ in the one shape of its errors."""
+    return (
+        api.missing(request, exception)
+        if request.path.startswith("/api/")
+        else defaults.page_not_found(request, exception)
+    )
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

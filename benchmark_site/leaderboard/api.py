@@ -25,12 +25,17 @@ from benchmark_site.leaderboard.submissions.submit import cancel, check_may_subm
 from benchmark_site.leaderboard.submissions.visibility import set_public
 from benchmark_site.leaderboard.teams import tokens
 
+_READING = {"GET", "HEAD"}
+
 
 class TokenAuth(HttpBearer):
     """`Authorization: Bearer hb_…`"""
 
     def authenticate(self, request: HttpRequest, token: str) -> ApiToken | None:
-        return tokens.authenticate(token)
+        found = tokens.authenticate(token)
+        if found and request.method not in _READING and not found.may_submit:
+            raise ApiError("Authorization", "scope", "this token may only read: make one that may submit", status=403)
+        return found
 
 
 class QuotaOut(Schema):
@@ -75,6 +80,7 @@ class SubmissionOut(Schema):
     method: str
     public: bool
     baseline: bool
+    dry_run: bool
     hidden_reason: str
     hidden_at: datetime | None
     file_name: str
@@ -94,6 +100,25 @@ class Visibility(Schema):
     public: bool
 
 
+class ErrorOut(Schema):
+    """Some codes carry more: `next_slot`, `person`, `teams`, `submission`."""
+
+    model_config = {"extra": "allow"}
+
+    field: str | None
+    code: str
+    message: str
+
+
+class ErrorsOut(Schema):
+    errors: list[ErrorOut]
+
+
+def _answers(*refusals: int, **granted: Any) -> dict[int, Any]:
+    """What an operation may answer, for the schema: statuses of success with their form, and those of refusals."""
+    return {int(status[1:]): form for status, form in granted.items()} | dict.fromkeys((401, *refusals), ErrorsOut)
+
+
 api = NinjaAPI(
     title="HERO Bench",
     version="1",
@@ -105,7 +130,7 @@ api = NinjaAPI(
 router = Router()
 
 
-@router.get("/tracks", response=list[TrackOut])
+@router.get("/tracks", response=_answers(_200=list[TrackOut]))
 def list_tracks(request: HttpRequest) -> list[TrackOut]:
     """Every track, with what your team may still submit to it: as much as the member with the least left."""
     now = timezone.now()
@@ -130,7 +155,7 @@ def list_tracks(request: HttpRequest) -> list[TrackOut]:
 
 @router.post(
     "/tracks/{slug}/{version}/{task}/{split}/submissions",
-    response={201: SubmissionOut},
+    response=_answers(400, 403, 404, 408, 409, 411, 413, 422, 429, _201=SubmissionOut),
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -145,6 +170,11 @@ def list_tracks(request: HttpRequest) -> list[TrackOut]:
                             "paper_url": {"type": "string", "format": "uri"},
                             "code_url": {"type": "string", "format": "uri"},
                             "public": {"type": "boolean", "default": False},
+                            "dry_run": {
+                                "type": "boolean",
+                                "default": False,
+                                "description": "only check the file: no score, and no try is used",
+                            },
                             "file": {"type": "string", "format": "binary"},
                         },
                     }
@@ -162,40 +192,41 @@ def list_tracks(request: HttpRequest) -> list[TrackOut]:
     },
 )
 def post_submission(request: HttpRequest, slug: str, version: str, task: str, split: str) -> Status[SubmissionOut]:
-    """Send a file of predictions. Dates and quota are checked before the file is read."""
+    """Send a file of predictions. Dates and attempts are checked before the file is read, tries of scorings after."""
     token = _token(request)
     track = _track(slug, version, task, split)
     team = token.membership.team
-    check_may_submit(team, track, timezone.now())
+    began = uploads.began(request)
+    check_may_submit(team, track, began, dry_run=True)  # which a dry run is the form says
     fields, file = uploads.receive(request)
     with file:
         check_sha256(request.headers.get("X-Content-SHA256", ""), file)
-        submission = create_submission(team, track, token.membership.user, SubmissionForm(fields), file)
+        submission = create_submission(team, track, token.membership.user, SubmissionForm(fields), file, began)
     return Status(201, _submission_out(request, submission))
 
 
-@router.get("/submissions", response=list[SubmissionOut])
+@router.get("/submissions", response=_answers(_200=list[SubmissionOut]))
 def list_submissions(request: HttpRequest) -> list[SubmissionOut]:
     """The newest 100 of your team."""
     found = _own(request).select_related("team", "track__release")
     return [_submission_out(request, submission) for submission in found[:100]]
 
 
-@router.get("/submissions/{uuid:submission_id}", response=SubmissionOut)
-def get_submission(request: HttpRequest, submission_id: uuid.UUID) -> SubmissionOut:
+@router.get("/submissions/{submission_id}", response=_answers(404, _200=SubmissionOut))
+def get_submission(request: HttpRequest, submission_id: str) -> SubmissionOut:
     """State, scores, problems."""
     return _submission_out(request, _find(request, submission_id))
 
 
-@router.patch("/submissions/{uuid:submission_id}", response=SubmissionOut)
-def patch_submission(request: HttpRequest, submission_id: uuid.UUID, body: Visibility) -> SubmissionOut:
+@router.patch("/submissions/{submission_id}", response=_answers(400, 403, 404, 409, 422, _200=SubmissionOut))
+def patch_submission(request: HttpRequest, submission_id: str, body: Visibility) -> SubmissionOut:
     """Show it on the board, or take it back."""
     set_public(_find(request, submission_id), body.public)
     return _submission_out(request, _find(request, submission_id))
 
 
-@router.post("/submissions/{uuid:submission_id}/cancel", response=SubmissionOut)
-def cancel_submission(request: HttpRequest, submission_id: uuid.UUID) -> SubmissionOut:
+@router.post("/submissions/{submission_id}/cancel", response=_answers(403, 404, 409, _200=SubmissionOut))
+def cancel_submission(request: HttpRequest, submission_id: str) -> SubmissionOut:
     """Stop its scoring. It then costs no quota."""
     submission = _find(request, submission_id)
     cancel(submission)
@@ -207,8 +238,6 @@ api.add_router("", router)
 
 @api.exception_handler(ApiError)
 def _api_error(request: HttpRequest, refusal: ApiError) -> HttpResponse:
-    if request.method == "POST" and request.content_type == "multipart/form-data":
-        uploads.drain(request, known=isinstance(getattr(request, "auth", None), ApiToken))
     return _errors(request, refusal.status, refusal.as_dict())
 
 
@@ -222,6 +251,11 @@ def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
 def _unknown(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
     message = "a live token is expected: Authorization: Bearer hb_…"
     return _api_error(request, ApiError("Authorization", "token", message, status=401))
+
+
+def missing(request: HttpRequest, error: Exception) -> HttpResponse:
+    """The API's answer at an address that is none of its own."""
+    return _api_error(request, ApiError(None, "not_found", "there is nothing here: see /api/openapi.json", status=404))
 
 
 @api.exception_handler(Http404)
@@ -263,8 +297,14 @@ def _own(request: HttpRequest) -> Any:
     return Submission.objects.filter(team=_token(request).membership.team)
 
 
-def _find(request: HttpRequest, submission_id: uuid.UUID) -> Submission:
-    found: Submission | None = _own(request).select_related("team", "track__release").filter(pk=submission_id).first()
+def _find(request: HttpRequest, submission_id: str) -> Submission:
+    try:
+        wanted = uuid.UUID(submission_id)
+    except ValueError:
+        raise ApiError(
+            "submission", "not_found", f"{submission_id[:60]!r} is no submission's id: a UUID is expected", status=404
+        ) from None
+    found: Submission | None = _own(request).select_related("team", "track__release").filter(pk=wanted).first()
     if found is None:
         raise ApiError("submission", "not_found", f"your team has no submission {submission_id}", status=404)
     return found
@@ -279,6 +319,7 @@ def _submission_out(request: HttpRequest, submission: Submission) -> SubmissionO
         method=submission.method,
         public=submission.public,
         baseline=submission.baseline,
+        dry_run=submission.dry_run,
         hidden_reason=submission.hidden_reason,
         hidden_at=submission.hidden_at,
         file_name=submission.file_name,

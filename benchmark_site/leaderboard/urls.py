@@ -5,6 +5,7 @@ from django.urls import path
 from benchmark_site.leaderboard.api import api
 from benchmark_site.leaderboard.boards import views as board_views
 from benchmark_site.leaderboard.submissions import views as submission_views
+from benchmark_site.leaderboard.teams import accounts
 from benchmark_site.leaderboard.teams import views as team_views
 from benchmark_site.leaderboard.training import views as training_views
 
@@ -24,6 +25,11 @@ urlpatterns = [
     path("submissions/<uuid:pk>/report.json", submission_views.report, name="submission-report"),
     path("teams/", team_views.teams, name="teams"),
     path("teams/<int:pk>/tokens/", team_views.new_token, name="token-new"),
+    path("teams/<int:pk>/invite/", team_views.invite, name="team-invite"),
+    path("teams/<int:pk>/leave/", team_views.leave, name="team-leave"),
+    path("teams/<int:pk>/rename/", team_views.rename, name="team-rename"),
+    path("invitations/<str:secret>/", team_views.invitation, name="invitation"),
+    path("signup/", accounts.signup, name="signup"),
     path("tokens/<int:pk>/revoke/", team_views.revoke_token, name="token-revoke"),
     path("training/<int:pk>/", training_views.training_run, name="training-run"),
 ]

@@ -199,7 +199,7 @@ def site_programs() -> list[Program]:
     celery = [python, "-m", "celery", "-A", "benchmark_site.celery"]
     # Footage and training have workers of their own, so that a long film or run delays nobody else.
     return [
-        Program("web", [*gunicorn, "--bind", f"127.0.0.1:{port}", "benchmark_site.wsgi"]),
+        Program("web", web_server(python, port)),
         Program(
             "marketplace",
             [*gunicorn, "--bind", f"127.0.0.1:{marketplace_port}", "annotation.marketplace.wsgi"],
@@ -214,6 +214,12 @@ def site_programs() -> list[Program]:
         Program("trainer", [*celery, "worker", "-n", "trainer@%h", "-Q", "train", "-c", "1", "--loglevel", "INFO"]),
         Program("beat", [*celery, "beat", "--loglevel", "WARNING", "--pidfile="]),
     ]
+
+
+def web_server(python: str, port: int) -> list[str]:
+    """The command of the platform's web server; with an https address, something before it speaks TLS."""
+    command = [python, "-m", "benchmark_site.server", "--listen", f"127.0.0.1:{port}"]
+    return [*command, "--behind-proxy"] if os.environ.get("SITE_URL", "").startswith("https:") else command
 
 
 def main() -> None:

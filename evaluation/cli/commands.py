@@ -1,4 +1,4 @@
-"""The six commands: each takes parsed arguments, does one thing, returns the exit status."""
+"""The commands that need no network: each takes parsed arguments, does one thing, returns the exit status."""
 
 import argparse
 from dataclasses import replace
@@ -63,6 +63,8 @@ def validate(arguments: argparse.Namespace) -> int:
     """Read and check everything that scoring would, without the truth."""
     release, (predictions,) = _release_and_files(arguments, 1)
     options = _options(arguments, release)
+    report = Report(arguments.task, options.split, options.rules, options.seed)
+    report.manifest_sha256 = release.manifest_sha256 if release else None
     source = PredictionFile(predictions)
     findings = Findings(source.name)
     try:
@@ -71,10 +73,15 @@ def validate(arguments: argparse.Namespace) -> int:
         else:
             score_answers(source, _questions(release, arguments), options, findings)
     except PredictionError as refusal:
+        report.refused = refusal.problems
         print_refusal(refusal, Console(stderr=True))
-        return REFUSED
     finally:
+        report.predictions_sha256 = source.sha256()
         source.close()
+    if arguments.json:
+        write_atomic(arguments.json, [json_bytes(report.as_dict())])
+    if report.refused:
+        return REFUSED
     Console().print(f"{predictions.name}: can be scored", markup=False, soft_wrap=True)
     return SCORED
 

@@ -1,4 +1,4 @@
-"""python -m evaluation: score, validate, compare, baseline, convert, verify.
+"""python -m evaluation: score, validate, submit, compare, baseline, convert, verify.
 
 python -m evaluation score RELEASE predictions.json --task moment --split val --json report.json --html report.html
 python -m evaluation score --truth GT.jsonl --video-index video2dur_idx.json predictions.json --json report.json
@@ -11,6 +11,7 @@ from rich.console import Console
 
 from evaluation import __version__
 from evaluation.cli import commands
+from evaluation.cli.submit import send
 from evaluation.io.errors import Refusal
 from evaluation.metrics.baselines import MOMENT_KINDS, QA_KINDS
 from evaluation.metrics.protocol import NMS_THRESHOLD
@@ -53,6 +54,16 @@ def _parser() -> argparse.ArgumentParser:
     validate = add("validate", help="check a prediction file without scoring it; needs no truth", epilog=EPILOG)
     validate.set_defaults(run=commands.validate)
     _add_inputs(validate, "RELEASE PREDICTIONS")
+    validate.add_argument("--json", type=Path, metavar="OUT", help="write what was checked, or the refusal, as JSON")
+
+    submit = add("submit", help="check a file here, send it to a board, wait, print its row", epilog=EPILOG)
+    submit.set_defaults(run=send)
+    _add_inputs(submit, "RELEASE PREDICTIONS")
+    submit.add_argument("--site", required=True, metavar="URL", help="address of the platform")
+    submit.add_argument("--method", required=True, help="the name on the board")
+    submit.add_argument("--description", default="", help="what it is, what it was trained on")
+    submit.add_argument("--public", action="store_true", help="show it on the board to everybody")
+    submit.add_argument("--dry-run", action="store_true", help="let the platform check the file only: uses no try")
 
     compare = add("compare", help="say whether two prediction files can be told apart", epilog=EPILOG)
     compare.set_defaults(run=commands.compare_two)
@@ -94,7 +105,10 @@ def _add_inputs(parser: argparse.ArgumentParser, paths: str) -> None:
         help="strict refuses what cannot be meant; official scores what the field's scorer scores and counts oddities",
     )
     parser.add_argument(
-        "--missing", choices=("refuse", "miss"), default="refuse", help="what a query without predictions means"
+        "--missing",
+        choices=("refuse", "miss"),
+        default="refuse",
+        help="what a query without predictions means: refuse the file, as boards do, or count a miss",
     )
     parser.add_argument(
         "--withheld",

@@ -37,7 +37,7 @@ def read_answers(source: PredictionFile) -> Sequence[tuple[str, Any]]:
         return read_answer_columns(source)
     raw = source.read_all(MAX_QA_BYTES)
     try:
-        text = raw.decode("utf-8")
+        text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         _refuse(source, f"not UTF-8 at byte {error.start}")
     if re.match(r'\s*\{\s*"(qid|answer_idx)"', text):
@@ -95,7 +95,7 @@ def align_answers(
         findings.note("missing_query", len(missing))
     else:
         for qid in missing:
-            findings.refuse("no answer to this question (--missing=miss counts it as wrong)", task="QA", id=qid)
+            findings.refuse("no answer to this question", task="QA", id=qid)
     return given
 
 

@@ -49,6 +49,6 @@ def convert_answers(path: Path, out: Path) -> None:
 def _lists(path: Path) -> Iterator[RankedLists]:
     source = PredictionFile(path)
     findings = Findings(source.name)
-    yield from read_lists(source, None, findings, allow_bom=False)
+    yield from read_lists(source, None, findings)
     findings.raise_if_any()
     source.close()

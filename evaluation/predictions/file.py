@@ -1,4 +1,4 @@
-"""Opens a prediction file: plain, gzip, or a zip of one member, always as a stream with a byte budget.
+"""Opens a prediction file: plain, gzip, or a zip of one (and what macOS adds), always as a stream with a byte budget.
 
 Nothing is ever extracted to disk, and neither a declared nor a read size may pass MAX_BYTES.
 """
@@ -93,13 +93,13 @@ class PredictionFile:
         self._check_zip_directory()
         try:
             archive = zipfile.ZipFile(self._file)
-            members = archive.infolist()
+            members = [member for member in archive.infolist() if not _is_by_the_way(member)]
             if len(members) != 1:
                 names = ", ".join(repr(member.filename[:40]) for member in members[:3])
                 self.refuse(f"zip of {len(members)} members ({names}): expected exactly one")
             member = members[0]
             name = PurePosixPath(member.filename.replace("\\", "/"))
-            if name.is_absolute() or ".." in name.parts or member.is_dir():
+            if name.is_absolute() or ".." in name.parts:
                 self.refuse(f"zip member {member.filename[:80]!r}: expected a plain file name")
             if stat.S_ISLNK(member.external_attr >> 16):
                 self.refuse(f"zip member {member.filename[:80]!r} is a link: expected a file")
@@ -121,3 +121,10 @@ class PredictionFile:
         directory_bytes = END_OF_DIRECTORY.unpack_from(tail, at)[5]
         if directory_bytes > MAX_ZIP_DIRECTORY or b"PK\x06\x07" in tail[max(0, at - 20) : at]:
             self.refuse("zip with a very large directory: expected exactly one member")
+
+
+def _is_by_the_way(member: zipfile.ZipInfo) -> bool:
+    """A folder, or what macOS and Windows put beside the files that people pack."""
+    path = PurePosixPath(member.filename.replace("\\", "/"))
+    beside = path.name.startswith("._") or path.name.casefold() in {".ds_store", "thumbs.db", "desktop.ini"}
+    return member.is_dir() or beside or "__MACOSX" in path.parts[:1]

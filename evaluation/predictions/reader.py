@@ -9,9 +9,7 @@ from evaluation.predictions.json.reader import MomentJsonReader
 from evaluation.release import VideoIndex
 
 
-def read_lists(
-    source: PredictionFile, videos: VideoIndex | None, findings: Findings, *, allow_bom: bool
-) -> Iterator[RankedLists]:
+def read_lists(source: PredictionFile, videos: VideoIndex | None, findings: Findings) -> Iterator[RankedLists]:
     """Lists in file order, each valid until the next is asked for. Raises PredictionError.
 
     `videos` is what a submitted video2idx must agree with, None to take any (converting needs no release).
@@ -20,4 +18,4 @@ def read_lists(
         from evaluation.predictions.parquet import MomentParquetReader  # pyarrow costs 0.1 s that JSON need not pay
 
         return MomentParquetReader(source, findings).lists()
-    return MomentJsonReader(source, videos, findings, allow_bom=allow_bom).lists()
+    return MomentJsonReader(source, videos, findings).lists()

@@ -114,9 +114,7 @@ class ListValidator:
                 self.findings.note("missing_query", len(missing))
                 continue
             for desc_id in missing:
-                self.findings.refuse(
-                    "no list for this query (--missing=miss counts it as a miss)", task=task, id=desc_id
-                )
+                self.findings.refuse("no list for this query", task=task, id=desc_id)
 
     def check(self, lists: RankedLists) -> NDArray[np.int64]:
         """Place of each list's query in the truth, [N]; -1 for lists that were refused."""

@@ -34,7 +34,7 @@ def check_submission(
     """Read a whole submission; ranks stay empty with rank=False, which needs no truth. Raises PredictionError."""
     checker = ListValidator(truth, options.rules, findings, options.clamp)
     tables = RankTables(truth, options.nms, options.nms_rows_in, options.thresholds)
-    for lists in read_lists(source, truth.videos, findings, allow_bom=options.rules == "official"):
+    for lists in read_lists(source, truth.videos, findings):
         if options.withheld and lists.task == "SVMR":
             message = "the video of a query is withheld on this split: leave SVMR out"
             findings.refuse(message, task="SVMR", id=int(lists.desc_ids[0]))

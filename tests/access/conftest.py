@@ -13,10 +13,13 @@ from xml.etree.ElementTree import fromstring
 
 import pytest
 from django.contrib.auth.models import Group, User
+from django.contrib.auth.tokens import default_token_generator
 from django.core.files.base import ContentFile
 from django.db import transaction
 from django.test import Client
 from django.utils import timezone
+from django.utils.encoding import force_bytes
+from django.utils.http import urlsafe_base64_encode
 
 from annotation.crowd.launch import external_question
 from annotation.media.clip_files import Part, clip_url
@@ -25,6 +28,7 @@ from annotation.models.crowd import Kind
 from benchmark_site.access import May, Role
 from benchmark_site.leaderboard.boards.tracks import open_boards
 from benchmark_site.leaderboard.models import Evaluation, Membership, Submission, Team, Track, TrainingRun
+from benchmark_site.leaderboard.teams.membership import invite
 from benchmark_site.leaderboard.teams.tokens import create_token
 from benchmark_site.releases.models import Release
 from benchmark_site.releases.services import create_release
@@ -119,8 +123,20 @@ def _site_doors() -> list[ApiClient]:
         ApiClient("health", "/healthz"),
         ApiClient("login", "/login/"),
         ApiClient("teams", "/teams/"),
+        ApiClient("signup", "/signup/"),
+        ApiClient("password_change", "/password/"),
+        ApiClient("password_change_done", "/password/changed/"),
+        ApiClient("password_reset", "/password/reset/"),
+        ApiClient("password_reset_done", "/password/reset/sent/"),
+        ApiClient("password_reset_complete", "/password/reset/done/"),
+        ApiClient("password_reset_confirm", _reset_link(), frozenset({May.SIGNED})),
     ]
     return [*pages, *api, ApiClient("logout", "/logout/", method="POST"), ApiClient("admin:", "/admin/")]
+
+
+def _reset_link() -> str:
+    user = User.objects.create_user("forgetful")
+    return f"/password/reset/{urlsafe_base64_encode(force_bytes(user.pk))}/{default_token_generator.make_token(user)}/"
 
 
 def _crowd_doors(query: Query) -> list[ApiClient]:
@@ -213,6 +229,12 @@ def _board_doors(tracks: dict[str, Track], member: Membership) -> list[ApiClient
         ApiClient("submission-cancel", f"{own}cancel/", method="POST"),
         ApiClient("submission-public", f"{own}public/", method="POST"),
         ApiClient("token-new", f"/teams/{member.team_id}/tokens/", method="POST"),
+        *(
+            ApiClient(f"team-{what}", f"/teams/{member.team_id}/{what}/", method="POST")
+            for what in ("invite", "leave", "rename")
+        ),
+        ApiClient("invitation", urlsplit(invite(member.team, member.user)).path, frozenset({May.SIGNED})),
+        ApiClient("invitation", "/invitations/nobodys/"),
         ApiClient("token-revoke", f"/tokens/{token.pk}/revoke/", method="POST"),
         ApiClient("training-run", run.get_absolute_url()),
         ApiClient("api:list_tracks", "/api/tracks"),

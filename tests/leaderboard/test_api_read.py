@@ -123,3 +123,37 @@ def test_the_description_of_the_api_can_be_read() -> None:
     path = "/api/tracks/{slug}/{version}/{task}/{split}/submissions"
     form = description["paths"][path]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
     assert set(form["required"]) == {"method", "file"}
+
+
+@pytest.mark.parametrize(
+    "path", ["submissions/7", "submissions/%00", "submissions/nothing/cancel", "nothing", "tracks/a"]
+)
+def test_a_bad_address_answers_in_the_one_shape(api_client: ApiClient, path: str) -> None:
+    for method in ("GET", "POST"):
+        response = api_client.client.generic(method, f"/api/{path}", headers=api_client.headers)
+        if response.status_code == 405:
+            continue
+        assert response.status_code == 404
+        (error,) = response.json()["errors"]
+        assert error.keys() == {"field", "code", "message"}
+        assert error["code"] == "not_found"
+
+
+def test_the_schema_names_every_status(api_client: ApiClient) -> None:
+    paths = api_client.get("openapi.json")[1]["paths"]
+    named = {
+        (method, path.removeprefix("/api")): {int(status) for status in operation["responses"]}
+        for path, operations in paths.items()
+        for method, operation in operations.items()
+    }
+    one = "/submissions/{submission_id}"
+    assert named == {
+        ("get", "/tracks"): {200, 401},
+        ("post", "/tracks/{slug}/{version}/{task}/{split}/submissions"): {
+            201, 400, 401, 403, 404, 408, 409, 411, 413, 422, 429,
+        },
+        ("get", "/submissions"): {200, 401},
+        ("get", one): {200, 401, 404},
+        ("patch", one): {200, 400, 401, 403, 404, 409, 422},
+        ("post", f"{one}/cancel"): {200, 401, 403, 404, 409},
+    }  # fmt: skip

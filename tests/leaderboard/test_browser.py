@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from django.contrib.auth.models import User
@@ -12,6 +13,7 @@ from playwright.sync_api import Browser, Page
 from pytest_django.live_server_helper import LiveServer
 
 from benchmark_site.leaderboard.models import Evaluation, Membership, State, Submission, Track, TrainingRun
+from benchmark_site.leaderboard.teams.membership import invite
 from tests.leaderboard.conftest import REPOSITORY, ApiClient, add_scores, small_file
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
@@ -45,7 +47,7 @@ def visit(browser: Browser, live_server: LiveServer, membership: Membership) -> 
 
 
 def test_every_page_is_fit_for_a_phone_and_for_everybody(
-    visit: Callable[[str, str], Page], api_client: ApiClient, track: Track, tmp_path: Path
+    visit: Callable[[str, str], Page], membership: Membership, api_client: ApiClient, track: Track, tmp_path: Path
 ) -> None:
     public = _submission(
         api_client, track, tmp_path, "A method with quite a long name, so that the table must scroll", "1"
@@ -60,8 +62,11 @@ def test_every_page_is_fit_for_a_phone_and_for_everybody(
     waiting = _submission(api_client, track, tmp_path, "waiting", "3")
     run = TrainingRun.objects.create(release=track.release, stage="training", progress=0.4, facts={"loss": 1.2})
     User.objects.update(is_staff=True)  # who may see the training
+    link = invite(public.team, membership.user)
     paths = [
         "/boards/", track.get_absolute_url(), track.get_absolute_url() + "?every",
+        track.get_absolute_url() + "?q=nobody&sort=submitted", "/signup/", "/password/", "/password/reset/",
+        "/password/reset/sent/", "/password/reset/MQ/ended/", urlsplit(link).path,
         track.get_absolute_url() + "submit/", "/submissions/", "/teams/", run.get_absolute_url(),
         *(one.get_absolute_url() for one in (public, refused, waiting)),
     ]  # fmt: skip
@@ -87,6 +92,22 @@ def test_the_page_of_a_submission_follows_its_scoring(
     add_scores(submission, {track.primary_metric: 30.0})
     page.get_by_text("Scoring: done").wait_for(timeout=10_000)
     assert page.get_by_role("cell", name="30.00").is_visible()
+
+
+def test_the_board_shows_its_scores_on_a_phone(
+    visit: Callable[[str, str], Page], api_client: ApiClient, track: Track, tmp_path: Path
+) -> None:
+    for n, value in enumerate((60.0, 57.0, 41.0, 12.0)):
+        sent = _submission(api_client, track, tmp_path, f"A method with quite a long name, number {n}", str(n))
+        add_scores(sent, {track.primary_metric: value, "SVMR.R@1.tiou0.7.nms0.5": value / 2})
+    page = visit(track.get_absolute_url() + "?every=yes", "light")
+    for name in ("60.00", "12.00"):
+        box = page.get_by_text(name, exact=True).bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 360
+    assert not page.get_by_text("SVMR R@1", exact=True).first.is_visible()
+    assert page.get_by_text("shown on a wider screen").is_visible()
 
 
 def _submission(api_client: ApiClient, track: Track, folder: Path, method: str, text: str) -> Submission:

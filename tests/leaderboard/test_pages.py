@@ -172,7 +172,7 @@ def test_cancelling_and_publishing_are_the_teams_and_need_a_post(member: Client,
 
 
 def test_a_token_is_shown_once_works_and_can_be_revoked(member: Client, membership: Membership) -> None:
-    answer = member.post(f"/teams/{membership.team_id}/tokens/", {"label": "laptop"})
+    answer = member.post(f"/teams/{membership.team_id}/tokens/", {"label": "laptop", "scope": "submit", "days": 90})
     assert "no-store" in answer["Cache-Control"]
     found = re.search(r"hb_[\w-]{43}", answer.content.decode())
     assert found
@@ -187,10 +187,13 @@ def test_a_token_is_shown_once_works_and_can_be_revoked(member: Client, membersh
 
 
 def test_nobody_makes_or_revokes_tokens_of_others(member: Client, membership: Membership) -> None:
-    member.post(f"/teams/{membership.team_id}/tokens/", {"label": ""})
+    member.post(f"/teams/{membership.team_id}/tokens/", {"label": "", "scope": "submit", "days": 90})
     stranger = Client()
     stranger.force_login(User.objects.create_user("eve", is_staff=True))
-    assert stranger.post(f"/teams/{membership.team_id}/tokens/", {"label": ""}).status_code == 404
+    assert (
+        stranger.post(f"/teams/{membership.team_id}/tokens/", {"label": "", "scope": "submit", "days": 90}).status_code
+        == 404
+    )
     assert stranger.post(f"/tokens/{ApiToken.objects.get().pk}/revoke/").status_code == 404
     assert ApiToken.objects.get().revoked_at is None
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark_site.leaderboard.submissions.uploads import suffix
-from benchmark_site.leaderboard.text import plain_text
+from benchmark_site.leaderboard.text import one_script, plain_text
 
 
 @given(st.text(st.characters(categories=["L", "M", "N", "P", "S", "Z"]), max_size=40))
@@ -56,3 +56,27 @@ def test_an_ending_never_leads_anywhere(name: str) -> None:
     assert found.isascii()
     assert not set(found) & set("/\\ \0")
     assert ".." not in found
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["می\u200cخواهم", "क्\u200dष", "क्\u200cष", "بنیان\u200cگذار", "東京のLab", "서울 Team", "Ångström-3",
+     "Team Τεχνολογία"],
+)  # fmt: skip
+def test_names_of_every_script_pass_with_the_joiners_they_need(value: str) -> None:
+    plain_text(value)
+    one_script(value)
+
+
+@pytest.mark.parametrize(
+    "value", ["Te\u200cam", "Te\u200dam", "\u200cم", "م\u200c", "त\u200dम", "می\u200c\u200cخ", "a\u200bb"]
+)
+def test_joiners_that_change_nothing_but_the_name_are_refused(value: str) -> None:
+    with pytest.raises(ValidationError, match="cannot be seen"):
+        plain_text(value)
+
+
+@pytest.mark.parametrize("value", ["Τeam", "Tеam", "HERO Bеnch", "Օpen", "ᏟLIP"])
+def test_a_word_of_two_scripts_is_refused(value: str) -> None:
+    with pytest.raises(ValidationError, match="mixes"):
+        one_script(value)

@@ -57,6 +57,23 @@ def test_logging_out_and_in_again(site: Site) -> None:
     assert worker.id in worker.get("/worker/work/").text
 
 
+def test_after_25_wrong_passwords_the_right_one_does_not_log_in_at_once(site: Site) -> None:
+    worker, other = site.worker(), site.worker()
+    with httpx.Client(base_url=site.url, follow_redirects=True, verify=False) as client:
+        url, fields = form_of(client, "/accounts/login/")
+
+        def log_in(name: str, password: str) -> httpx.Response:
+            return client.post(
+                url, data={**fields, "username": name, "password": password}, headers={"Referer": site.url}
+            )
+
+        answers = [log_in(worker.name, f"wrong {n}") for n in range(25)]
+        assert (answers[0].status_code, answers[-1].status_code) == (200, 429)
+        assert "quarter of an hour" in answers[-1].text
+        assert log_in(worker.name, PASSWORD).status_code == 429
+        assert "Find work" in log_in(other.name, PASSWORD).text
+
+
 def test_a_changed_password_counts(site: Site) -> None:
     worker = site.worker()
     url, fields = form_of(worker.http, "/accounts/password/")

@@ -16,6 +16,9 @@ from django.views.decorators.debug import sensitive_post_parameters
 from annotation.marketplace import clock
 from annotation.marketplace.models import Invite, Worker
 
+# Two backends answer for a log-in (one only counts failures), so the one that knows the user is named.
+PASSWORD_BACKEND = "django.contrib.auth.backends.ModelBackend"  # noqa: S105
+
 
 class SignupForm(forms.Form):
     username = forms.CharField(
@@ -51,7 +54,7 @@ def signup(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         user = _make_account(form, invite)
         if user is not None:
-            login(request, user)
+            login(request, user, backend=PASSWORD_BACKEND)
             return redirect("groups")
         form.add_error("username", "This name or this invitation has just been used.")
     return render(request, "registration/signup.html", {"form": form}, status=400 if form.errors else 200)

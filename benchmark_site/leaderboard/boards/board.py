@@ -1,14 +1,20 @@
-"""A board as plain data, for the page and for its exports."""
+"""A board as plain data, for the page and for its exports.
+
+Everybody is ranked from a few plain values; what a row shows is read for the rows of one page alone.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from django.db.models import Prefetch
+from django.db.models import Prefetch, QuerySet
 
-from benchmark_site.leaderboard.boards.ranking import Entry, best_per_team, ranked
+from benchmark_site.leaderboard.boards.ranking import Entry, Ranked, best_per_team, ranked
 from benchmark_site.leaderboard.models import Evaluation, Score, State, Submission, Task, Track
 from benchmark_site.leaderboard.scoring.disclosed import DisclosedScore, digits, disclosed_score
+
+PAGE_ROWS = 50
+NEWEST, BY_NAME = "submitted", "method"
 
 
 @dataclass(frozen=True)
@@ -27,10 +33,31 @@ _COLUMNS = {Task.MOMENT: [*_RECALLS["VCMR"], *_RECALLS["SVMR"]], Task.QA: [_ACCU
 
 
 @dataclass(frozen=True)
+class Wanted:
+    """Which rows, in which order, and from where on.
+
+    `sort`: a metric's key, NEWEST or BY_NAME, empty for ranks. `after` and `before`: the submission beside the page, as
+    the id of its row. `rows`: at most so many, None for all.
+    """
+
+    every: bool = False
+    sort: str = ""
+    text: str = ""
+    baselines: str = ""  # "only" or "none"; empty: with the others
+    after: str = ""
+    before: str = ""
+    rows: int | None = PAGE_ROWS
+
+
+@dataclass(frozen=True)
 class Row:
-    """One submission on a board. `scores` stand in the order of the columns, None where there is none."""
+    """One submission on a board. `scores` stand in the order of the columns, None where there is none.
+
+    Rows of one `group` cannot be told apart from the first of it by their intervals.
+    """
 
     rank: int | None
+    group: int
     submission: Submission
     evaluation: Evaluation
     scores: list[DisclosedScore | None]
@@ -39,70 +66,166 @@ class Row:
 
 @dataclass(frozen=True)
 class Board:
+    """`count`: rows of all pages; `previous` and `next`: ids for Wanted's `before` and `after`, empty at the ends."""
+
     track: Track
     columns: list[Column]
     rows: list[Row]
     digits: int
+    count: int = 0
+    previous: str = ""
+    next: str = ""
+    wanted: Wanted = field(default_factory=Wanted)
 
     @property
     def beaten_by_blind(self) -> bool:
         return any(row.primary and row.primary.beats_blind is False for row in self.rows)
 
 
-def read_board(track: Track, every: bool = False) -> Board:
+@dataclass(frozen=True)
+class _Found:
+    """What ranking, sorting and filtering look at."""
+
+    evaluation: int
+    entry: Entry
+    method: str
+    team: str
+    primary: DisclosedScore | None
+    sorted_by: float | None
+
+    def holds(self, text: str) -> bool:
+        return text.casefold() in f"{self.method}\n{self.team}".casefold()
+
+
+def read_board(track: Track, wanted: Wanted) -> Board:
     """Rank the public submissions of a track: the best of each team, or every one; baselines always.
 
     Ranked, and chosen as a team's best, by what is shown: where the truth is hidden, the order of two exact values
     would be one more thing that is said about it.
     """
-    columns = _columns(track)
-    evaluations = {str(evaluation.submission_id): evaluation for evaluation in _latest(track, columns)}
-    shown = {
-        key: {score.key: disclosed_score(score, track) for score in evaluation.scores.all()}
-        for key, evaluation in evaluations.items()
-    }
-    entries = [_entry(found.submission, shown[key].get(track.primary_metric)) for key, found in evaluations.items()]
-    rows = []
-    for place in ranked(entries if every else best_per_team(entries)):
-        evaluation, scores = evaluations[place.entry.key], shown[place.entry.key]
-        rows.append(
-            Row(
-                place.rank,
-                evaluation.submission,
-                evaluation,
-                [scores.get(column.key) for column in columns],
-                scores.get(track.primary_metric),
-            )
-        )
-    # On test only the holder of the full release can name the videos, so SVMR may be missing altogether.
-    used = [any(row.scores[place] for row in rows) or "SVMR" not in column.key for place, column in enumerate(columns)]
-    for row in rows:
-        row.scores[:] = [score for score, keep in zip(row.scores, used, strict=True) if keep]
-    kept = [column for column, keep in zip(columns, used, strict=True) if keep]
-    return Board(track, kept, rows, digits(track))
-
-
-def _columns(track: Track) -> list[Column]:
-    """The usual columns that the track shows; a primary metric that is none of them stands first."""
-    columns = [column for column in _COLUMNS[Task(track.task)] if track.shows(column.key)]
-    if any(column.key == track.primary_metric for column in columns):
-        return columns
-    return [Column(track.primary_metric, track.primary_metric), *columns]
-
-
-def _latest(track: Track, columns: list[Column]) -> list[Evaluation]:
-    """The newest finished evaluation of every public submission, with the scores that the board shows."""
-    keys = [column.key for column in columns]
-    return list(
-        Evaluation.objects.filter(submission__track=track, submission__public=True, state=State.DONE)
-        .order_by("submission_id", "-id")
-        .distinct("submission_id")
-        .select_related("submission__team")
-        .prefetch_related(Prefetch("scores", Score.objects.filter(key__in=keys)))
-        .defer("report")
+    columns = columns_of(track)
+    found = _found(track, wanted.sort if any(column.key == wanted.sort for column in columns) else "")
+    entries = [one.entry for one in found.values()]
+    places = ranked(entries if wanted.every else best_per_team(entries))
+    groups = told_apart([found[place.entry.key].primary for place in places])
+    standing = dict(zip((place.entry.key for place in places), zip(places, groups, strict=True), strict=True))
+    kept = [found[key] for key in standing if _is_wanted(found[key], wanted)]
+    order = _in_order(kept, wanted)
+    page, first = _page([one.entry.key for one in order], wanted)
+    last = first + len(page)
+    return Board(
+        track,
+        columns,
+        _rows(track, columns, [(found[key], *standing[key]) for key in page]),
+        digits(track),
+        len(order),
+        page[0] if page and first else "",
+        page[-1] if page and last < len(order) else "",
+        wanted,
     )
 
 
-def _entry(submission: Submission, primary: DisclosedScore | None) -> Entry:
-    value = primary.value if primary else None
-    return Entry(str(submission.pk), submission.team_id, value, submission.created_at, submission.baseline)
+def columns_of(track: Track) -> list[Column]:
+    """The primary metric first, then the usual columns that the track shows and that somebody has."""
+    columns = [column for column in _COLUMNS[Task(track.task)] if track.shows(column.key)]
+    # On test only the holder of the full release can name the videos, so SVMR may be missing altogether.
+    if not Score.objects.filter(key__startswith="SVMR.", evaluation__in=_latest(track).values("pk")).exists():
+        columns = [column for column in columns if column not in _RECALLS["SVMR"]]
+    primary = next((one for one in columns if one.key == track.primary_metric), None)
+    first = primary or Column(track.primary_metric, track.primary_metric)
+    return [first, *(column for column in columns if column != first)]
+
+
+def told_apart(scores: list[DisclosedScore | None]) -> list[int]:
+    """The number of the group of each score, best first.
+
+    A group ends where an interval lies wholly below that of the group's first; what has no interval stands alone.
+    """
+    groups: list[int] = []
+    leader: DisclosedScore | None = None
+    for score in scores:
+        same = (
+            leader is not None
+            and score is not None
+            and leader.low is not None
+            and score.high is not None
+            and score.high >= leader.low
+        )
+        if not same:
+            leader = score
+        groups.append((groups[-1] if groups else 0) + (0 if same and groups else 1))
+    return groups
+
+
+def _latest(track: Track) -> QuerySet[Evaluation]:
+    """The newest finished evaluation of every public submission."""
+    return (
+        Evaluation.objects.filter(submission__track=track, submission__public=True, state=State.DONE)
+        .order_by("submission_id", "-id")
+        .distinct("submission_id")
+    )
+
+
+def _found(track: Track, sort: str) -> dict[str, _Found]:
+    shown: dict[int, dict[str, DisclosedScore]] = {}
+    scores = Score.objects.filter(evaluation__in=_latest(track).values("pk"), key__in={track.primary_metric, sort})
+    for score in scores:
+        shown.setdefault(score.evaluation_id, {})[score.key] = disclosed_score(score, track)
+    facts = _latest(track).values_list(
+        "pk", "submission_id", "submission__team_id", "submission__created_at", "submission__baseline",
+        "submission__method", "submission__team__name",
+    )  # fmt: skip
+    found = {}
+    for pk, submission, team_id, created_at, baseline, method, team in facts:
+        primary = shown.get(pk, {}).get(track.primary_metric)
+        by = shown.get(pk, {}).get(sort)
+        entry = Entry(str(submission), team_id, primary.value if primary else None, created_at, baseline)
+        found[entry.key] = _Found(pk, entry, method, team, primary, by.value if by else None)
+    return found
+
+
+def _is_wanted(one: _Found, wanted: Wanted) -> bool:
+    if wanted.baselines and one.entry.baseline != (wanted.baselines == "only"):
+        return False
+    return not wanted.text or one.holds(wanted.text)
+
+
+def _in_order(found: list[_Found], wanted: Wanted) -> list[_Found]:
+    """By rank as they came, or else; Python's sort keeps the ranks' order among equals."""
+    if wanted.sort == NEWEST:
+        return sorted(found, key=lambda one: one.entry.submitted, reverse=True)
+    if wanted.sort == BY_NAME:
+        return sorted(found, key=lambda one: one.method.casefold())
+    if wanted.sort:
+        return sorted(found, key=lambda one: (one.sorted_by is None, -(one.sorted_by or 0.0)))
+    return found
+
+
+def _page(keys: list[str], wanted: Wanted) -> tuple[list[str], int]:
+    """The keys of one page, and the place of its first among all; a key that is gone begins anew."""
+    if wanted.rows is None:
+        return keys, 0
+    if wanted.before in keys:
+        end = keys.index(wanted.before)
+        first = max(0, end - wanted.rows)
+        return keys[first:end], first
+    first = keys.index(wanted.after) + 1 if wanted.after in keys else 0
+    return keys[first : first + wanted.rows], first
+
+
+def _rows(track: Track, columns: list[Column], places: list[tuple[_Found, Ranked, int]]) -> list[Row]:
+    keys = [column.key for column in columns]
+    evaluations = (
+        Evaluation.objects.select_related("submission__team")
+        .prefetch_related(Prefetch("scores", Score.objects.filter(key__in=keys)))
+        .defer("report", "log", "problems")
+        .in_bulk([found.evaluation for found, _, _ in places])
+    )
+    rows = []
+    for found, place, group in places:
+        evaluation = evaluations[found.evaluation]
+        evaluation.submission.track = track
+        shown = {score.key: disclosed_score(score, track) for score in evaluation.scores.all()}
+        scores = [shown.get(key) for key in keys]
+        rows.append(Row(place.rank, group, evaluation.submission, evaluation, scores, found.primary))
+    return rows

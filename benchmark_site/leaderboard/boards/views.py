@@ -7,8 +7,9 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 
-from benchmark_site.leaderboard.boards.board import Board, read_board
+from benchmark_site.leaderboard.boards.board import Board, Wanted, columns_of, read_board
 from benchmark_site.leaderboard.boards.export import board_csv, board_json
+from benchmark_site.leaderboard.boards.forms import BoardForm
 from benchmark_site.leaderboard.models import State, Track, TrainingRun
 
 
@@ -26,18 +27,21 @@ def boards(request: HttpRequest) -> HttpResponse:
         Track.objects.select_related("release").annotate(entries=Count("submissions", filter=scored, distinct=True))
     )
     now = timezone.now()
-    context = {"tracks": [(track, track.is_open(now)) for track in tracks]}
+    context = {"tracks": [(track, track.state(now)) for track in tracks]}
     return render(request, "leaderboard/boards.html", context)
 
 
 def board(request: HttpRequest, slug: str, version: str, task: str, split: str) -> HttpResponse:
-    """One board."""
+    """One page of a board; what is asked for stands in the address, so it needs no script."""
     track = find_track(slug, version, task, split)
-    every = "every" in request.GET
+    form = BoardForm(request.GET, columns=columns_of(track))
+    now = timezone.now()
     context = {
-        "board": read_board(track, every),
-        "every": every,
-        "open": track.is_open(timezone.now()),
+        "board": read_board(track, form.wanted()),
+        "form": form,
+        "filtered": any(request.GET.get(name) for name in form.fields),
+        "open": track.is_open(now),
+        "state": track.state(now),
         "runs": TrainingRun.objects.filter(release=track.release),
     }
     return render(request, "leaderboard/board.html", context)
@@ -58,4 +62,4 @@ def export_json(request: HttpRequest, slug: str, version: str, task: str, split:
 
 
 def _board(request: HttpRequest, slug: str, version: str, task: str, split: str) -> Board:
-    return read_board(find_track(slug, version, task, split), "every" in request.GET)
+    return read_board(find_track(slug, version, task, split), Wanted(every="every" in request.GET, rows=None))

@@ -1,7 +1,7 @@
 """Tables of the scoring side: who submits, to which track, what was sent, what it scored."""
 
 from benchmark_site.leaderboard.models.submissions import Evaluation, Score, Submission
-from benchmark_site.leaderboard.models.teams import ApiToken, Membership, Team
+from benchmark_site.leaderboard.models.teams import ApiToken, Invitation, Membership, Scope, Team
 from benchmark_site.leaderboard.models.tracks import Reveal, Split, Task, Track
 from benchmark_site.leaderboard.models.training import TrainingRun
 from benchmark_site.leaderboard.models.work import State
@@ -9,8 +9,10 @@ from benchmark_site.leaderboard.models.work import State
 __all__ = [
     "ApiToken",
     "Evaluation",
+    "Invitation",
     "Membership",
     "Reveal",
+    "Scope",
     "Score",
     "Split",
     "State",

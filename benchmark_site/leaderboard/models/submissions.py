@@ -37,6 +37,7 @@ class Submission(models.Model):
     size = models.PositiveBigIntegerField(help_text="bytes")
     public = models.BooleanField(default=False, help_text="shown on the board to everybody")
     baseline = models.BooleanField(default=False)
+    dry_run = models.BooleanField(default=False, help_text="only checked: no score, and no try is used")
     # Kept in the same transaction as the end of an evaluation. A submission that failed or was cancelled has cost
     # its team nothing: it eats no quota, and the same file may be sent again.
     counts = models.BooleanField(default=True)
@@ -58,6 +59,10 @@ class Submission(models.Model):
             models.CheckConstraint(
                 condition=Q(baseline=False) | Q(public=True) | Q(hidden_at__isnull=False),
                 name="submission_baselines_are_public",
+            ),
+            models.CheckConstraint(
+                condition=Q(dry_run=False) | Q(counts=False, public=False, baseline=False),
+                name="submission_dry_run_is_no_entry",
             ),
             # Who reads `public` need not think of this: what the organiser hides is not public, whoever writes.
             models.CheckConstraint(
@@ -126,7 +131,7 @@ class Evaluation(Work):
         """Close it; without another scoring that stands, the submission then no longer counts."""
         super().end(state, error, log)
         stands = self.submission.evaluations.filter(state__in=[*UNFINISHED, State.DONE]).exists()
-        Submission.objects.filter(pk=self.submission_id).update(counts=stands)
+        Submission.objects.filter(pk=self.submission_id).update(counts=stands and not self.submission.dry_run)
 
 
 class Score(models.Model):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -10,8 +11,9 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import Q
 from django.db.models.functions import Lower
+from django.utils import timezone
 
-from benchmark_site.leaderboard.text import plain_text
+from benchmark_site.leaderboard.text import one_script, plain_text
 
 _LETTERS = re.compile(r"[\W_]+")
 
@@ -28,7 +30,7 @@ def not_the_baselines(name: str) -> None:
 class Team(models.Model):
     """A name on the boards. Quotas count people."""
 
-    name = models.CharField(max_length=60, validators=[plain_text])
+    name = models.CharField(max_length=60, validators=[plain_text, one_script])
     baseline = models.BooleanField(
         default=False, help_text="its submissions are baselines: public at once and marked on the boards"
     )
@@ -72,22 +74,69 @@ class Membership(models.Model):
                 submission.people.add(self.user)
 
 
+def in_a_fortnight() -> datetime:
+    """When an invitation ends."""
+    return timezone.now() + timedelta(days=14)
+
+
+class Invitation(models.Model):
+    """A link by which one person joins a team, once. Only the digest of its secret is kept."""
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="invitations")
+    invited_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    email = models.EmailField(blank=True, help_text="where the link was sent")
+    digest = models.CharField(max_length=64, unique=True, editable=False, help_text="sha256 of the secret")
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(default=in_a_fortnight)
+    used_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, related_name="+")
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"invitation to {self.team}"
+
+
+class Scope(models.TextChoices):
+    READ = "read", "read"
+    SUBMIT = "submit", "read and submit"
+
+
+def in_a_quarter() -> datetime:
+    """When a token ends of which nobody has said."""
+    return timezone.now() + timedelta(days=90)
+
+
 class ApiToken(models.Model):
-    """Speaks for one member of one team over HTTP. Only the digest of the secret is kept."""
+    """Speaks for one member of one team over HTTP, within its scope and until its end. Only the digest is kept."""
 
     membership = models.ForeignKey(Membership, on_delete=models.CASCADE, related_name="tokens")
     label = models.CharField(max_length=60, blank=True, validators=[plain_text], help_text="where it is used")
     prefix = models.CharField(max_length=12, editable=False, help_text="the first characters, to recognise it by")
     digest = models.CharField(max_length=64, unique=True, editable=False, help_text="sha256 of the token")
+    scope = models.CharField(max_length=6, choices=Scope, default=Scope.SUBMIT)
     created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(default=in_a_quarter)
     last_used_at = models.DateTimeField(null=True, editable=False)
     revoked_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["-created_at"]
         constraints = [
-            models.CheckConstraint(condition=Q(digest__regex="^[0-9a-f]{64}$"), name="token_digest_is_sha256")
+            models.CheckConstraint(condition=Q(digest__regex="^[0-9a-f]{64}$"), name="token_digest_is_sha256"),
+            models.CheckConstraint(condition=Q(scope__in=Scope.values), name="token_scope_is_known"),
         ]
 
     def __str__(self) -> str:
         return f"{self.prefix}…"
+
+    @property
+    def may_submit(self) -> bool:
+        return self.scope == Scope.SUBMIT
+
+    @property
+    def state(self) -> str:
+        """In a word: live, revoked or ended."""
+        if self.revoked_at:
+            return "revoked"
+        return "ended" if self.expires_at <= timezone.now() else "live"

@@ -124,5 +124,13 @@ class Track(models.Model):
             return True
         return self.reveal != Reveal.PRIMARY and key in METRICS[Task(self.task)]
 
+    def state(self, at: datetime) -> str:
+        """In words, with the date that it turns on."""
+        if at < self.opens_at:
+            return f"opens {self.opens_at:%Y-%m-%d %H:%M} UTC"
+        if self.closes_at is None:
+            return "open"
+        return f"{'open until' if at < self.closes_at else 'closed since'} {self.closes_at:%Y-%m-%d %H:%M} UTC"
+
     def is_open(self, at: datetime) -> bool:
         return self.opens_at <= at and (self.closes_at is None or at < self.closes_at)

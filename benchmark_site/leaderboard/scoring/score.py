@@ -54,7 +54,7 @@ def score_evaluation(pk: int) -> None:
 def rescore(submission: Submission) -> Evaluation:
     """Queue another evaluation. Raises IntegrityError where this evaluator has scored it, or one is under way."""
     with transaction.atomic():
-        Submission.objects.filter(pk=submission.pk).update(counts=True)
+        Submission.objects.filter(pk=submission.pk).update(counts=not submission.dry_run)
         return queue_evaluation(submission)
 
 
@@ -62,8 +62,9 @@ def _command(submission: Submission, report: Path) -> list[str]:
     track = submission.track
     # A check of SVMR lists names every row of a wrong video, and a refused file costs no try.
     withheld = ["--withheld"] if track.hides_truth and not submission.baseline else []
+    command = "validate" if submission.dry_run else "score"
     return [
-        sys.executable, "-m", "evaluation", "score", str(track.release.folder), submission.file.path,
+        sys.executable, "-m", "evaluation", command, str(track.release.folder), submission.file.path,
         "--task", track.task, "--split", track.split, "--seed", str(_SEED), "--json", str(report), *withheld,
     ]  # fmt: skip
 

@@ -18,14 +18,14 @@ class SubmissionForm(forms.ModelForm):
 
     class Meta:
         model = Submission
-        fields = ["method", "description", "paper_url", "code_url", "public"]
+        fields = ["method", "description", "paper_url", "code_url", "public", "dry_run"]
         labels = {"public": "Show it on the board to everybody"}
         help_texts = {
             "method": "the name on the board, at most 80 characters",
             "description": "what it is, what it was trained on",
             "public": "can be changed later",
         }
-        widgets = {"description": forms.Textarea(attrs={"rows": 3})}
+        widgets = {"description": forms.Textarea(attrs={"rows": 3}), "dry_run": forms.HiddenInput}
 
 
 class UploadForm(SubmissionForm):

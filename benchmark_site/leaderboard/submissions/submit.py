@@ -25,13 +25,18 @@ MOST_ATTEMPTS_A_DAY = 100
 _LONGEST_FILE_NAME = 100
 
 
-def check_may_submit(team: Team, track: Track, now: datetime) -> None:
-    """Raise ApiError where the track is closed or somebody in the team has used up the tries."""
-    if now < track.opens_at:
+def check_may_submit(team: Team, track: Track, began: datetime, dry_run: bool = False) -> None:
+    """Raise ApiError where the track was closed when the upload `began`, or a member of the team has no try left.
+
+    A dry run needs no try, only attempts.
+    """
+    if began < track.opens_at:
         raise ApiError("track", "not_open", f"{track.path} opens at {track.opens_at:%Y-%m-%d %H:%M} UTC", status=403)
-    if not track.is_open(now):
+    if not track.is_open(began):
         raise ApiError("track", "closed", f"{track.path} closed at {track.closes_at:%Y-%m-%d %H:%M} UTC", status=403)
-    check_quota(team, track, now)
+    now = timezone.now()
+    if not dry_run:
+        check_quota(team, track, now)
     recent = sent_by(team.members.all(), Track.objects.filter(pk=track.pk)).filter(created_at__gt=now - DAY)  # type: ignore[arg-type]
     attempts = recent.count()
     if attempts >= MOST_ATTEMPTS_A_DAY:
@@ -39,9 +44,16 @@ def check_may_submit(team: Team, track: Track, now: datetime) -> None:
 
 
 def create_submission(
-    team: Team, track: Track, user: AbstractBaseUser | AnonymousUser, form: SubmissionForm, file: uploads.Upload
+    team: Team,
+    track: Track,
+    user: AbstractBaseUser | AnonymousUser,
+    form: SubmissionForm,
+    file: uploads.Upload,
+    began: datetime,
 ) -> Submission:
     """Keep the file, create the submission and queue its first evaluation.
+
+    `began` is when the upload did: that moment counts for the track's dates, however long the file took.
 
     Raises ApiError naming the field: the form's errors, the track's dates and quota, a file that is already there.
     """
@@ -50,7 +62,9 @@ def create_submission(
     submission.team, submission.track, submission.created_by = team, track, user  # type: ignore[assignment]
     submission.sha256, submission.size = file.sha256, file.size or 0
     submission.file_name = _shown_name(file.name or "")
-    if team.baseline:
+    if submission.dry_run:
+        submission.counts = submission.public = False
+    elif team.baseline:
         submission.baseline = submission.public = True
     # The file is put in place before the lock: moving a gigabyte may take a while.
     place = f"submissions/{track.path.replace('/', '-')}/{submission.pk}{uploads.suffix(file.name or '')}"
@@ -59,10 +73,11 @@ def create_submission(
         with transaction.atomic():
             people = lock_people(team)
             submission.created_at = timezone.now()
-            check_may_submit(team, track, submission.created_at)
+            check_may_submit(team, track, began, submission.dry_run)
             if submission.public and not submission.baseline:
                 check_may_show(submission)
-            _check_new(submission, people)
+            if not submission.dry_run:
+                _check_new(submission, people)
             submission.save(force_insert=True)
             submission.people.set(people)
             queue_evaluation(submission)

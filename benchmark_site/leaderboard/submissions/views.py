@@ -47,7 +47,6 @@ def submit(request: HttpRequest, slug: str, version: str, task: str, split: str)
     try:
         fields, file = uploads.receive(request)
     except ApiError as refusal:
-        uploads.drain(request, known=True)
         form = UploadForm({}, teams=teams)
         form.full_clean()
         form.errors.clear()
@@ -63,8 +62,9 @@ def _submit_checked(request: HttpRequest, track: Track, form: UploadForm, file: 
     try:
         check_form(form)
         team: Team = form.cleaned_data["team"]
-        check_may_submit(team, track, timezone.now())
-        submission = create_submission(team, track, request.user, form, file)
+        began = uploads.began(request)
+        check_may_submit(team, track, began, form.cleaned_data["dry_run"])
+        submission = create_submission(team, track, request.user, form, file, began)
     except ApiError as refusal:
         if refusal.field not in form.errors:
             form.add_error(refusal.field if refusal.field in form.fields else None, refusal.message)
@@ -148,6 +148,7 @@ def _submit_page(request: HttpRequest, track: Track, form: UploadForm, status: i
         "track": track,
         "form": form,
         "open": track.is_open(now),
+        "state": track.state(now).replace("closed", "is closed"),
         "quotas": [(team, quota(team, track, now)) for team in teams],
         "max_bytes": uploads.max_bytes(),
     }

@@ -15,6 +15,8 @@ def set_public(submission: Submission, public: bool) -> None:
     """Show it on the board, or take it back. Raises ApiError for a baseline, and for one that the organiser hides."""
     if submission.baseline and not public:
         raise ApiError("public", "baseline", "baselines are always public", status=409)
+    if submission.dry_run:
+        raise ApiError("public", "dry_run", "it was a dry run and has no score: submit the file", status=409)
     if public:
         check_may_show(submission)
     # Conditional, because the organiser may hide it after it was read.

@@ -18,7 +18,16 @@ class TeamForm(forms.ModelForm):
         return str(self.cleaned_data["name"])
 
 
+class InvitationForm(forms.Form):
+    email = forms.EmailField(required=False)
+
+
 class TokenForm(forms.ModelForm):
+    days = forms.TypedChoiceField(
+        label="Ends after", coerce=int, choices=[(30, "30 days"), (90, "90 days"), (365, "a year")], initial=90
+    )
+
     class Meta:
         model = ApiToken
-        fields = ["label"]
+        fields = ["label", "scope"]
+        labels = {"label": "Where it will be used", "scope": "It may"}

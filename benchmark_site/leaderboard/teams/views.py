@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import User
 from django.db import transaction
+from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from benchmark_site.leaderboard.models import ApiToken, Membership
+from benchmark_site.leaderboard.models import ApiToken, Membership, Scope, Team
+from benchmark_site.leaderboard.teams import membership as membership_rules
 from benchmark_site.leaderboard.teams import tokens
-from benchmark_site.leaderboard.teams.forms import TeamForm, TokenForm
+from benchmark_site.leaderboard.teams.forms import InvitationForm, TeamForm, TokenForm
 
 
 @login_required
@@ -35,9 +38,10 @@ def new_token(request: HttpRequest, pk: int) -> HttpResponse:
     membership = get_object_or_404(Membership, team=pk, user=request.user.pk)
     form = TokenForm(request.POST)
     if not form.is_valid():
-        messages.error(request, " ".join(str(error) for error in form.errors["label"]))
+        messages.error(request, _words(form))
         return redirect("teams")
-    token = tokens.create_token(membership, form.cleaned_data["label"])
+    asked = form.cleaned_data
+    token = tokens.create_token(membership, asked["label"], scope=Scope(asked["scope"]), days=asked["days"])
     return _page(request, TeamForm(), token)
 
 
@@ -50,7 +54,71 @@ def revoke_token(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("teams")
 
 
-def _page(request: HttpRequest, form: TeamForm, token: str = "") -> HttpResponse:
-    memberships = Membership.objects.filter(user=request.user.pk).select_related("team").prefetch_related("tokens")
-    context = {"memberships": memberships, "form": form, "token": token, "token_form": TokenForm()}
+@require_POST
+@login_required
+@never_cache
+def invite(request: HttpRequest, pk: int) -> HttpResponse:
+    """Make an invitation into a team of the user's; its link is shown this once, and mailed where that is wanted."""
+    membership = get_object_or_404(Membership.objects.select_related("team"), team=pk, user=request.user.pk)
+    form = InvitationForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, _words(form))
+        return redirect("teams")
+    link = membership_rules.invite(membership.team, membership.user, form.cleaned_data["email"])
+    return _page(request, TeamForm(), link=link)
+
+
+@never_cache
+def invitation(request: HttpRequest, secret: str) -> HttpResponse:
+    """Who invites, and the button that joins; visitors are shown where to log in or to sign up."""
+    if request.method == "POST" and isinstance(request.user, User):
+        team = membership_rules.accept(secret, request.user)
+        if team:
+            messages.success(request, f"You are in the team {team}.")
+            return redirect("teams")
+    found = membership_rules.find_invitation(secret)
+    context = {"invitation": found, "secret": secret}
+    return render(request, "leaderboard/invitation.html", context, status=200 if found else 410)
+
+
+@require_POST
+@login_required
+def leave(request: HttpRequest, pk: int) -> HttpResponse:
+    """Leave a team; asks for the team's name, since tokens end and only another member can let one in again."""
+    membership = get_object_or_404(Membership.objects.select_related("team"), team=pk, user=request.user.pk)
+    if request.POST.get("name", "").strip() != membership.team.name:
+        messages.error(request, f"To leave, write the team's name: {membership.team}")
+    else:
+        membership_rules.leave(membership)
+        messages.success(request, f"You have left {membership.team}. What was sent stays, and counts for you.")
+    return redirect("teams")
+
+
+@require_POST
+@login_required
+def rename(request: HttpRequest, pk: int) -> HttpResponse:
+    """Give a team of the user's another name, on every board."""
+    team = get_object_or_404(Team, pk=pk, memberships__user=request.user.pk, baseline=False)
+    form = TeamForm(request.POST, instance=team)
+    if form.is_valid():
+        form.save()
+        messages.success(request, f"The team is called {team} now, on every board.")
+    else:
+        messages.error(request, _words(form))
+    return redirect("teams")
+
+
+def _words(form: BaseForm) -> str:
+    return " ".join(str(error) for errors in form.errors.values() for error in errors)
+
+
+def _page(request: HttpRequest, form: TeamForm, token: str = "", link: str = "") -> HttpResponse:
+    memberships = Membership.objects.filter(user=request.user.pk).select_related("team")
+    context = {
+        "memberships": memberships.prefetch_related("tokens", "team__members"),
+        "form": form,
+        "token": token,
+        "link": link,
+        "token_form": TokenForm(auto_id=False),
+    }
     return render(request, "leaderboard/teams.html", context)

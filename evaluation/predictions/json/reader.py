@@ -46,11 +46,8 @@ MESSAGES = {
 class MomentJsonReader:
     """Reads one source. Raises PredictionError at the first byte that is not of the form."""
 
-    def __init__(
-        self, source: PredictionFile, videos: VideoIndex | None, findings: Findings, *, allow_bom: bool
-    ) -> None:
+    def __init__(self, source: PredictionFile, videos: VideoIndex | None, findings: Findings) -> None:
         self.source, self.videos, self.findings = source, videos, findings
-        self.allow_bom = allow_bom
         self.buffer = np.empty(WINDOW, np.uint8)
         self.at = self.end = self.offset = 0  # window [at, end); `offset` bytes of the text lie before the buffer
         self.progress = Progress(np.zeros(scanner.WIDTHS + len(RETRIEVAL_TASKS), np.int64), np.zeros(6, np.int64))
@@ -227,8 +224,6 @@ class MomentJsonReader:
         if head[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in head:
             self._refuse("looks like UTF-16 or UTF-32: expected UTF-8")
         if head[:3] == b"\xef\xbb\xbf":
-            if not self.allow_bom:
-                self._refuse("starts with a byte order mark: expected plain UTF-8")
             self.findings.note("byte_order_mark", 1)
             self.at = 3
         if self._next() is None:

@@ -146,7 +146,7 @@ def submission(name: str, tmp_path: Path) -> tuple[MomentQueries, Callable[[], I
     def stream() -> Iterator[tuple[RankedLists, Any]]:
         findings = Findings(name)
         checker = ListValidator(truth, "official", findings, clamp=False)
-        for lists in read_lists(PredictionFile(FOLDER / f"{name}.pred.json"), index, findings, allow_bom=True):
+        for lists in read_lists(PredictionFile(FOLDER / f"{name}.pred.json"), index, findings):
             yield lists, checker.check(lists)
 
     return truth, stream

@@ -20,6 +20,7 @@ import pytest
 from evaluation.cli.main import main
 from evaluation.predictions import file
 from evaluation.predictions.errors import PredictionError
+from evaluation.release import Release
 from tests.evaluation.conftest import REPOSITORY
 from tests.evaluation.predictions.hostile_child import MEMORY_LIMIT, SECONDS_LIMIT
 
@@ -188,7 +189,6 @@ STRUCTURE: dict[str, tuple[Callable[[str], bytes], str | None, str]] = {
         "VCMR",
         "whole number",
     ),
-    "11 byte order mark": (lambda good: b"\xef\xbb\xbf" + good.encode(), None, "byte order mark"),
     "12 UTF-16": (lambda good: good.encode("utf-16"), None, "UTF-16"),
     "12 UTF-16 without mark": (lambda good: good.encode("utf-16-le"), None, "UTF-16"),
     "12 latin-1": (lambda good: good.replace('"desc":""', '"desc":"é"', 1).encode("latin-1"), "VCMR", "not UTF-8"),
@@ -299,6 +299,42 @@ def test_many_4299_digit_integers_are_refused_quickly(good: str, score: Callable
     assert report["refused"][0]["row"] == 0
 
 
+BOM = b"\xef\xbb\xbf"
+
+
+def test_a_byte_order_mark_is_passed_over_and_counted(good: str, score: Callable[..., Json]) -> None:
+    """11: editors of Windows write it; it means nothing."""
+    plain = score(good.encode(), expect=0)
+    for raw in (BOM + good.encode(), gzip.compress(BOM + good.encode())):
+        marked = score(raw, expect=0)
+        assert marked["metrics"] == plain["metrics"]
+        assert note(marked, "byte_order_mark") == 1
+
+
+def test_a_byte_order_mark_before_answers_is_passed_over(release: Path, score: Callable[..., Json]) -> None:
+    answers = {str(qid): 0 for qid in Release.open(release).questions("val").qids}
+    plain, marked = (score(mark + json.dumps(answers).encode(), "--task", "qa", expect=0) for mark in (b"", BOM))
+    assert plain["metrics"] == marked["metrics"]
+
+
+def test_a_zip_made_on_a_mac_is_read(good: str, score: Callable[..., Json]) -> None:
+    folder = (
+        ("preds/", b""),
+        ("preds/p.json", good.encode()),
+        ("preds/.DS_Store", b"Bud1"),
+        ("__MACOSX/preds/._p.json", b"x"),
+    )
+    assert score(zipped(*folder), expect=0)["metrics"] == score(good.encode(), expect=0)["metrics"]
+
+
+def test_a_missing_query_is_named_without_advice_that_a_board_cannot_take(
+    good: str, score: Callable[..., Json]
+) -> None:
+    report = score(changed(good, lambda s: s["VR"].pop(2)))
+    assert "--missing" not in json.dumps(report["refused"])
+    assert "no list for this query" in report["refused"][0]["message"]
+
+
 def test_missing_queries_can_be_counted_as_misses(good: str, score: Callable[..., Json]) -> None:
     """9."""
     raw = changed(good, lambda s: s["VR"].pop(2))
@@ -314,7 +350,6 @@ def test_at_most_twenty_problems_are_listed_and_all_are_counted(good: str, score
 
 
 OFFICIAL: dict[str, tuple[Callable[[str], bytes], str, int]] = {
-    "11 byte order mark": (lambda good: b"\xef\xbb\xbf" + good.encode(), "byte_order_mark", 1),
     "18 negative start": (lambda good: with_cell(good, "-0.5"), "negative_start", 1),
     "18 end before start": (lambda good: with_cell(good, "0", column=2), "reversed_span", 1),
     "18 past the end": (lambda good: with_cell(good, "61.5", column=2), "past_end", 1),
@@ -395,6 +430,11 @@ ARCHIVES: dict[str, tuple[Callable[[str], bytes], str]] = {
     "27 name twice": (lambda good: zipped(("p.json", b"{}"), ("p.json", good.encode())), "zip of 2 members"),
     "27 two members": (lambda good: zipped(("a.json", b"{}"), ("b.json", good.encode())), "zip of 2 members"),
     "27 no member": (lambda good: zipped(), "zip of 0 members"),
+    "27 two files beside what macOS adds": (
+        lambda good: zipped(("a.json", b"{}"), ("b.json", good.encode()), ("__MACOSX/._a.json", b"x")),
+        "zip of 2 members",
+    ),
+    "27 only what macOS adds": (lambda good: zipped(("__MACOSX/._a.json", good.encode())), "zip of 0 members"),
     "27 very many members": (lambda good: zipped(*((f"{n:05}", b"") for n in range(5000))), "very large directory"),
     "14 truncated zip": (lambda good: zipped(("p.json", good.encode()))[:-30], "damaged archive"),
     "14 truncated gzip": (lambda good: gzip.compress(good.encode())[:-30], "damaged archive"),
@@ -456,7 +496,6 @@ QA: dict[str, tuple[bytes, str]] = {
     "6 nested brackets": (b'{"132":' + b"[" * 100_000, "nested too deep"),
     "7 question twice": (b'{"132":1,"132":1}', "a second time"),
     "10 question too many": (b'{"5":1}', "not a question of this split"),
-    "11 byte order mark": (b'\xef\xbb\xbf{"132":1}', "not JSON"),
     "12 UTF-16": ('{"132":1}'.encode("utf-16"), "not UTF-8"),
     "13 lone surrogate": (b'{"\\ud800":1}', "expected a whole number"),
     "14 truncated": (b'{"132":1', "not JSON"),

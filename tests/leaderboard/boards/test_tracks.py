@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils import timezone
 
 from benchmark_site.leaderboard.boards.tracks import create_tracks
 from benchmark_site.leaderboard.models import Track
@@ -69,3 +71,23 @@ def test_a_primary_metric_is_one_of_its_tasks_own(organiser: Client, tracks: dic
     page = save(organiser, tracks["qa/val"], primary_metric=name)
     assert "Please correct the error" in page
     assert Track.objects.get(pk=tracks["qa/val"].pk).primary_metric == "QA.accuracy"
+
+
+@pytest.mark.parametrize(
+    ("opens", "closes", "state"),
+    [(1, None, "opens 2"), (-1, None, "open"), (-1, 1, "open until 2"), (-2, -1, "closed since 2"), (1, 2, "opens 2")],
+)
+def test_what_is_not_yet_open_is_not_called_closed(
+    member: Client, track: Track, opens: int, closes: int | None, state: str
+) -> None:
+    now = timezone.now()
+    dates = {"opens_at": now + timedelta(days=opens), "closes_at": closes and now + timedelta(days=closes)}
+    Track.objects.filter(pk=track.pk).update(**dates)
+    track.refresh_from_db()
+    assert track.state(now).startswith(state)
+    row = f"<td>{track.state(now)}</td>"
+    assert row in Client().get("/boards/").content.decode()
+    for path in (track.get_absolute_url(), track.get_absolute_url() + "submit/"):
+        page = member.get(path).content.decode()
+        assert ("closed since" in page) == state.startswith("closed")
+        assert ("opens 2" in page) == state.startswith("opens")

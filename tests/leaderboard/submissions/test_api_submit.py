@@ -12,6 +12,7 @@ import pytest
 import time_machine
 from django.contrib.auth.models import User
 from django.core.files.storage import default_storage
+from django.test import Client
 from django.utils import timezone
 
 from benchmark_site.leaderboard.models import ApiToken, Evaluation, Membership, State, Submission, Team, Track
@@ -116,6 +117,27 @@ def test_dates_are_kept(api_client: ApiClient, track: Track, file: Path) -> None
     refused(api_client.post(track, file), 403, "track", "not_open")
     Track.objects.update(opens_at=now - timedelta(days=2), closes_at=now - timedelta(days=1))
     refused(api_client.post(track, file), 403, "track", "closed")
+
+
+def test_the_moment_at_which_the_upload_began_counts(
+    membership: Membership, api_client: ApiClient, track: Track, file: Path
+) -> None:
+    now = timezone.now()
+    Track.objects.update(opens_at=now - timedelta(days=2), closes_at=now - timedelta(minutes=1))
+    began = {"hero_bench.began": now - timedelta(minutes=2)}
+    with file.open("rb") as handle:
+        answer = api_client.client.post(
+            f"/api/tracks/{track.path}/submissions", {"method": "late", "file": handle}, headers=api_client.headers,
+            **began,
+        )  # fmt: skip
+    assert answer.status_code == 201
+    Submission.objects.all().delete()
+    client = Client()
+    client.force_login(membership.user)
+    for moment, status in ((now - timedelta(minutes=2), 302), (now, 403)):
+        sent = {"team": membership.team.pk, "method": "m", "file": io.BytesIO(str(moment).encode())}
+        answer = client.post(track.get_absolute_url() + "submit/", sent, **{"hero_bench.began": moment})
+        assert answer.status_code == status
 
 
 @pytest.mark.parametrize(

@@ -12,24 +12,15 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import httpx
 import pytest
 from pytest_django.live_server_helper import LiveServer
 
 from benchmark_site.leaderboard.models import Submission, Track
 from benchmark_site.leaderboard.submissions import uploads
 from benchmark_site.leaderboard.submissions.submit import MOST_ATTEMPTS_A_DAY
-from tests.leaderboard.conftest import REPOSITORY, small_file
+from tests.leaderboard.conftest import REPOSITORY
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def post(server: LiveServer, track: Track, token: str, file: Path) -> httpx.Response:
-    with file.open("rb") as handle:
-        return httpx.post(
-            f"{server.url}/api/tracks/{track.path}/submissions",
-            headers={"Authorization": f"Bearer {token}"}, data={"method": "m"}, files={"file": handle}, timeout=60,
-        )  # fmt: skip
 
 
 def test_an_upload_that_breaks_off_becomes_no_submission(live_server: LiveServer, track: Track, token: str) -> None:
@@ -51,39 +42,6 @@ def test_an_upload_that_breaks_off_becomes_no_submission(live_server: LiveServer
     assert b" 400 " in answer.split(b"\r\n")[0]
     assert json.loads(answer.split(b"\r\n\r\n", 1)[1])["errors"][0]["code"] == "cut_short"
     assert not Submission.objects.exists()
-
-
-def test_a_refusal_before_the_body_reaches_the_sender(
-    live_server: LiveServer, track: Track, token: str, tmp_path: Path
-) -> None:
-    big = tmp_path / "big.json"
-    big.write_bytes(b" " * (30 * 2**20))
-    answer = post(live_server, track, "wrong", big)
-    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (401, "Authorization")
-    Track.objects.update(per_day=1)
-    assert post(live_server, track, token, small_file(tmp_path)).status_code == 201
-    big.write_bytes(b" " * (60 * 2**20))
-    answer = post(live_server, track, token, big)
-    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (429, "quota_day")
-
-
-def test_ten_gigabytes_are_refused_before_they_are_sent(
-    live_server: LiveServer, track: Track, token: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(uploads, "_STRANGERS_BYTES", 1000)
-    address = urlsplit(live_server.url)
-    with socket.create_connection((address.hostname or "", address.port or 0), timeout=20) as sender:
-        sender.sendall(
-            f"POST /api/tracks/{track.path}/submissions HTTP/1.1\r\nHost: {address.netloc}\r\nConnection: close\r\n"
-            f"Authorization: Bearer {token}\r\nContent-Type: multipart/form-data; boundary=b\r\n"
-            f"Content-Length: 10000000000\r\n\r\n".encode()
-            + b"x" * 1000
-        )
-        answer = b""
-        while b"bytes are taken" not in answer:
-            answer += sender.recv(65536)
-    assert b" 413 " in answer.split(b"\r\n")[0]
-    assert b"1,073,741,824 bytes" in answer
 
 
 def test_a_sender_that_trickles_is_cut_off(

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from benchmark_site.leaderboard.models import Membership, Team
+from benchmark_site.leaderboard.models import Membership, Scope, Team
 from benchmark_site.leaderboard.teams.tokens import create_token
 
 
@@ -23,6 +23,8 @@ class Command(BaseCommand):
         parser.add_argument("user", help="user name")
         parser.add_argument("--team", help="team that the token speaks for; made if there is none of this name")
         parser.add_argument("--label", default="", help="where the token will be used")
+        parser.add_argument("--scope", choices=Scope.values, default=Scope.SUBMIT.value, help="what it may do")
+        parser.add_argument("--days", type=int, default=90, help="how long it lives")
 
     @transaction.atomic
     def handle(self, *args: Any, **options: Any) -> None:
@@ -37,7 +39,10 @@ class Command(BaseCommand):
         else:
             names = ", ".join(repr(one.team.name) for one in memberships)
             raise CommandError(f"{options['user']} is in several teams: say which by --team ({names})")
-        self.stdout.write(create_token(membership, options["label"]))
+        if options["days"] < 1:
+            raise CommandError(f"--days: expected 1 or more, not {options['days']}")
+        scope = Scope(options["scope"])
+        self.stdout.write(create_token(membership, options["label"], scope=scope, days=options["days"]))
 
     def _join(self, user: Any, name: str) -> Membership:
         team = Team.objects.filter(name__iexact=name).first() or Team(name=name)

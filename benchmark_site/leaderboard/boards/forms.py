@@ -1,0 +1,42 @@
+"""What a reader may ask of a board's page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+
+from benchmark_site.leaderboard.boards.board import BY_NAME, NEWEST, Column, Wanted
+
+
+class BoardForm(forms.Form):
+    """Sort and filter, by a GET; what makes no sense is left out of what is wanted."""
+
+    q = forms.CharField(label="Method or team", required=False, max_length=80)
+    sort = forms.ChoiceField(label="Sorted by", required=False)
+    baselines = forms.ChoiceField(
+        label="Baselines", required=False, choices=[("", "with the others"), ("none", "left out"), ("only", "alone")]
+    )
+    every = forms.ChoiceField(
+        label="Of a team", required=False, choices=[("", "its best"), ("yes", "every public submission")]
+    )
+
+    def __init__(self, *args: Any, columns: list[Column], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        metrics = [(column.key, column.title) for column in columns[1:]]
+        choice = self.fields["sort"]
+        assert isinstance(choice, forms.ChoiceField)
+        choice.choices = [("", f"rank ({columns[0].title})"), *metrics, (NEWEST, "newest"), (BY_NAME, "name")]
+
+    def wanted(self) -> Wanted:
+        """What was asked for, as the board understands it."""
+        self.full_clean()
+        asked = self.cleaned_data
+        return Wanted(
+            every=bool(asked.get("every")) or self.data.get("every") == "",  # ?every, as older links have it
+            sort=asked.get("sort", ""),
+            text=asked.get("q", ""),
+            baselines=asked.get("baselines", ""),
+            after=self.data.get("after", ""),
+            before=self.data.get("before", ""),
+        )

@@ -1,0 +1,41 @@
+"""Making an account: open to everybody, or by an invitation into a team."""
+
+from __future__ import annotations
+
+from django import forms
+from django.conf import settings
+from django.contrib.auth import login
+from django.contrib.auth.forms import UserCreationForm
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.debug import sensitive_post_parameters
+
+from benchmark_site.leaderboard.teams.membership import find_invitation
+
+# Two backends answer for a log-in (one only counts failures), so the one that knows the user is named.
+_PASSWORD_BACKEND = "django.contrib.auth.backends.ModelBackend"  # noqa: S105
+
+
+class SignupForm(UserCreationForm):
+    email = forms.EmailField(help_text="for a new password, when you need one; nobody else sees it")
+
+    class Meta:
+        model = User
+        fields = ["username", "email"]
+
+
+@sensitive_post_parameters("password1", "password2")
+def signup(request: HttpRequest) -> HttpResponse:
+    """Make an account and log in; `?invitation=` leads on to the team."""
+    secret = request.GET.get("invitation", "")
+    invited = find_invitation(secret) if secret else None
+    if not settings.OPEN_SIGNUP and invited is None:
+        return render(request, "benchmark_site/signup_closed.html", status=403)
+    form = SignupForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        login(request, form.save(), backend=_PASSWORD_BACKEND)
+        return redirect("invitation", secret) if invited else redirect("teams")
+    return render(
+        request, "benchmark_site/signup.html", {"form": form, "invited": invited}, status=400 if form.errors else 200
+    )

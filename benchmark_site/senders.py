@@ -1,0 +1,73 @@
+"""Who may send a large body where: asked with the head of a request alone, before the web server reads the rest."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from django.conf import settings
+from django.contrib.auth import get_user
+from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.sessions.backends.db import SessionStore
+from django.db import close_old_connections
+from django.http import HttpRequest, parse_cookie
+from django.urls import Resolver404, resolve
+
+from benchmark_site.access import may_enter
+from benchmark_site.leaderboard.submissions import uploads
+from benchmark_site.leaderboard.teams import tokens
+
+# Fields and boundaries around the files of a form.
+_ENVELOPE_BYTES = 64 * 1024
+
+
+class Head(Protocol):
+    """The head of a request: header names in capitals with underscores, bytes that it announces (0: by chunks)."""
+
+    path: str
+    headers: dict[str, str]
+    content_length: int
+
+
+def largest_body() -> int:
+    """Bytes of the largest body that anybody may send."""
+    return max(_limits().values())
+
+
+def may_send(head: Head) -> bool:
+    """Whether this address takes a body of this size, and from this sender."""
+    try:
+        name = resolve(head.path).view_name
+    except Resolver404:
+        return False
+    limit = _limits().get(name)
+    if limit is None or head.content_length > limit:
+        return False
+    close_old_connections()
+    try:
+        return _has_token(head) if name.startswith("api:") else _may_enter(head, name)
+    finally:
+        close_old_connections()
+
+
+def _limits() -> dict[str, int]:
+    submission = uploads.max_bytes() + _ENVELOPE_BYTES
+    return {
+        "api:post_submission": submission,
+        "submit": submission,
+        "video-upload": settings.INGEST_MAX_BYTES + _ENVELOPE_BYTES,
+    }
+
+
+def _has_token(head: Head) -> bool:
+    scheme, _, token = head.headers.get("AUTHORIZATION", "").partition(" ")
+    found = tokens.authenticate(token.strip()) if scheme.lower() == "bearer" else None
+    return found is not None and found.may_submit
+
+
+def _may_enter(head: Head, name: str) -> bool:
+    request = HttpRequest()
+    cookies = parse_cookie(head.headers.get("COOKIE", ""))
+    request.session = SessionStore(cookies.get(settings.SESSION_COOKIE_NAME))
+    user = get_user(request)
+    assert isinstance(user, User | AnonymousUser)
+    return may_enter(user, name)

@@ -1,0 +1,178 @@
+"""The platform's web server: `python -m benchmark_site.server --listen 127.0.0.1:8000`.
+
+Waitress reads requests and writes answers in one thread for all connections and gives its few web threads whole
+requests alone, so neither slow senders nor slow readers hold one. Added here is what it leaves to others: who sends a
+large body is looked at when the head of the request has come, a refused one still hears the answer, and nothing may
+take for ever.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import signal
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser
+from waitress.server import TcpWSGIServer
+from waitress.task import WSGITask
+
+from benchmark_site.wsgi import application  # isort: skip  # loads the apps, which the next lines need
+from benchmark_site.leaderboard.submissions.uploads import incoming_folder
+from benchmark_site.senders import largest_body, may_send
+
+# Every form of the site but those that take files is smaller; above it the sender must be known.
+SMALL_BYTES = 2 * 2**20
+HEAD_S = 30.0
+# A body may take a minute, and a second more for each KiB: slower than any line in use, and an end for tricklers.
+BODY_S, BODY_BYTES_PER_S = 60.0, 1024
+LONGEST_BODY_S = 6 * 3600.0
+# So long a refused sender's rest is read and thrown away: a socket closed on unread bytes takes its answer back.
+LINGER_S = 30.0
+# What waits for a slow reader lies in a temporary file, up to this much; files of the disk wait where they are.
+WAITING_BYTES = 2**30
+
+
+class Request(HTTPRequestParser):
+    """One request; `began` is the moment at which its first byte came, in seconds since the epoch."""
+
+    refused = False
+
+    def __init__(self, adj: Any) -> None:
+        super().__init__(adj)
+        self.began = time.time()
+
+    def parse_header(self, header_plus: bytes) -> None:
+        super().parse_header(header_plus)
+        large = self.chunked or self.content_length > SMALL_BYTES
+        if large and not self.adj.may_send(self):
+            # The application answers without the body: it says best what is missing.
+            self.refused = True
+            self.headers["CONNECTION"] = "close"
+            self.expect_continue = self.chunked = False
+            self.body_rcv, self.content_length = None, 0
+
+    def is_overdue(self, now: float) -> bool:
+        """Whether its head or its body has taken longer than it may."""
+        if not self.headers_finished:
+            return now - self.began > HEAD_S
+        expected = BODY_S + max(self.content_length, self.body_bytes_received) / BODY_BYTES_PER_S
+        return now - self.began > min(expected, LONGEST_BODY_S)
+
+
+class Task(WSGITask):
+    """Tells the application when the request began (`hero_bench.began`), and its channel that it was refused."""
+
+    def get_environment(self) -> dict[str, Any]:
+        environ: dict[str, Any] = super().get_environment()
+        environ["hero_bench.began"] = datetime.fromtimestamp(self.request.began, UTC)
+        return environ
+
+    def service(self) -> None:
+        self.channel.refuses = self.request.refused
+        super().service()
+
+
+class Channel(HTTPChannel):
+    """One connection. After a refusal it lingers: what still comes is thrown away until the sender has read why."""
+
+    task_class = Task
+    parser_class = Request
+    refuses = False
+    lingers_until: float | None = None
+
+    def received(self, data: bytes) -> bool:
+        return False if self.refuses else bool(super().received(data))
+
+    def handle_close(self) -> None:
+        answered = not self.requests and not self.total_outbufs_len
+        if self.refuses and self.connected and answered and self.lingers_until is None:
+            self.lingers_until = time.time() + LINGER_S
+            self.will_close = self.close_when_flushed = False
+            with contextlib.suppress(OSError):  # the sender may be gone
+                self.socket.shutdown(socket.SHUT_WR)
+            return
+        super().handle_close()
+
+    def writable(self) -> bool:
+        return bool(self.will_close if self.lingers_until else super().writable())
+
+    def is_overdue(self, now: float) -> bool:
+        if self.lingers_until:
+            return now > self.lingers_until
+        return self.request is not None and self.request.is_overdue(now)
+
+
+class Server(TcpWSGIServer):
+    """Closes connections that take too long, beside those on which nothing happens."""
+
+    channel_class = Channel
+
+    def maintenance(self, now: float) -> None:
+        super().maintenance(now)
+        for channel in self.active_channels.values():
+            if channel.is_overdue(now):
+                channel.will_close = True
+
+
+def make_server(
+    application: Any,
+    may_send: Callable[[Request], bool],
+    listen: str,
+    *,
+    threads: int = 8,
+    largest: int = 2**30,
+    behind_proxy: bool = False,
+) -> Server:
+    """A bound server, run by `run()`; `may_send` says of the head of a request whether its large body is taken."""
+    proxy = {"trusted_proxy": "*", "trusted_proxy_headers": "x-forwarded-for x-forwarded-proto"} if behind_proxy else {}
+    server = Server(
+        application,
+        listen=listen,
+        threads=threads,
+        max_request_body_size=largest,
+        outbuf_high_watermark=WAITING_BYTES,
+        connection_limit=2000,
+        channel_timeout=75,
+        cleanup_interval=2,
+        asyncore_use_poll=True,
+        backlog=2048,
+        **proxy,
+    )
+    server.adj.may_send = may_send
+    return server
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmark_site.server", description="The platform's web server.")
+    parser.add_argument("--listen", default="127.0.0.1:8000", metavar="HOST:PORT")
+    parser.add_argument("--threads", type=int, default=8, help="requests that are worked on at once")
+    parser.add_argument(
+        "--behind-proxy",
+        action="store_true",
+        help="a proxy stands before it: who asks, and by which scheme, its X-Forwarded-For and -Proto say",
+    )
+    arguments = parser.parse_args()
+    # What arrives and what waits for slow readers may be large: on the disk of the footage, not in a small /tmp.
+    tempfile.tempdir = str(incoming_folder())
+    server = make_server(
+        application,
+        may_send,
+        arguments.listen,
+        threads=arguments.threads,
+        largest=largest_body() + 1,
+        behind_proxy=arguments.behind_proxy,
+    )
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
+    server.run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,171 @@
+"""Accounts and teams: signing up, logging in too often, a new password by mail, invitations, leaving, renaming."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.contrib.auth.models import User
+from django.core import mail
+from django.test import Client
+from django.utils import timezone
+
+from benchmark_site.leaderboard.models import ApiToken, Invitation, Membership, Scope, Team, Track
+from benchmark_site.leaderboard.teams.tokens import authenticate, create_token
+from tests.leaderboard.conftest import ApiClient, small_file
+
+pytestmark = pytest.mark.django_db
+
+NEW = {"username": "eve", "email": "eve@example.org", "password1": "long and odd 7", "password2": "long and odd 7"}
+
+
+def log_in(name: str, password: str, **more: str) -> Any:
+    return Client().post("/login/", {"username": name, "password": password}, **more)
+
+
+def test_after_25_wrong_passwords_the_right_one_does_not_log_in_at_once(db: None) -> None:
+    User.objects.create_user("ada", password="right")
+    answers = [log_in("ada", f"wrong {n}") for n in range(25)]
+    assert answers[0].status_code == 200
+    assert answers[-1].status_code == 429
+    assert "quarter of an hour" in answers[-1].content.decode()
+    assert log_in("ada", "right").status_code == 429
+    with time_machine.travel(timezone.now() + timedelta(minutes=16)):
+        assert log_in("ada", "right").status_code == 302
+
+
+def test_one_who_guesses_locks_nobody_else_out(db: None) -> None:
+    for name in ("ada", "bob"):
+        User.objects.create_user(name, password="right")
+    for n in range(12):
+        log_in("ada", f"wrong {n}")
+    assert log_in("bob", "right").status_code == 302
+    assert log_in("ada", "right", REMOTE_ADDR="192.0.2.9").status_code == 302
+
+
+def test_a_visitor_signs_up_and_makes_a_team(db: None) -> None:
+    browser = Client()
+    assert "/signup/" in browser.get("/login/").content.decode()
+    assert browser.post("/signup/", {**NEW, "password2": "another"}).status_code == 400
+    answer = browser.post("/signup/", NEW)
+    assert (answer.status_code, answer["Location"]) == (302, "/teams/")
+    browser.post("/teams/", {"name": "Fresh"})
+    assert Membership.objects.get().user.email == "eve@example.org"
+
+
+def test_where_sign_up_is_closed_an_invitation_opens_it(member: Client, membership: Membership, settings: Any) -> None:
+    settings.OPEN_SIGNUP = False
+    assert Client().post("/signup/", NEW).status_code == 403
+    page = member.post(f"/teams/{membership.team_id}/invite/", {"email": "eve@example.org"}).content.decode()
+    link = found_link(page)
+    assert link in mail.outbox[0].body
+    assert mail.outbox[0].to == ["eve@example.org"]
+    browser = Client()
+    shown = browser.get(link).content.decode()
+    assert "Join Analytical" in shown
+    secret = link.split("/")[-2]
+    answer = browser.post(f"/signup/?invitation={secret}", NEW)
+    assert answer["Location"] == link
+    browser.post(link)
+    assert set(membership.team.members.values_list("username", flat=True)) == {"ada", "eve"}
+
+
+def found_link(page: str) -> str:
+    found = re.search(r"http://[^<\s]+(/invitations/[\w-]+/)", page)
+    assert found
+    return found[1]
+
+
+def test_an_invitation_works_once_and_ends(member: Client, membership: Membership) -> None:
+    link, late = (
+        found_link(member.post(f"/teams/{membership.team_id}/invite/", {"email": ""}).content.decode()) for _ in "ab"
+    )
+    assert not mail.outbox
+    browsers = [Client(), Client()]
+    for browser, name in zip(browsers, ("eve", "eva"), strict=True):
+        browser.force_login(User.objects.create_user(name))
+    assert browsers[0].post(link).status_code == 302
+    assert browsers[1].post(link).status_code == 410
+    assert not Team.objects.filter(members__username="eva").exists()
+    Invitation.objects.update(expires_at=timezone.now())
+    assert browsers[1].post(late).status_code == 410
+    assert Client().post(link).status_code == 410
+    assert Invitation.objects.filter(digest__in=[link, late]).count() == 0
+
+
+def test_nobody_invites_into_another_team_renames_or_leaves_it(member: Client) -> None:
+    others = Team.objects.create(name="Others")
+    for what in ("invite", "rename", "leave"):
+        assert member.post(f"/teams/{others.pk}/{what}/", {"name": "Others"}).status_code == 404
+
+
+def test_leaving_asks_for_the_name_and_ends_the_tokens(member: Client, membership: Membership, token: str) -> None:
+    path = f"/teams/{membership.team_id}/leave/"
+    member.post(path, {"name": "analytic"})
+    assert authenticate(token)
+    member.post(path, {"name": "Analytical"})
+    assert authenticate(token) is None
+    assert not Team.objects.exists()
+
+
+def test_a_team_that_has_sent_something_stays_when_the_last_one_leaves(
+    member: Client, membership: Membership, api_client: ApiClient, track: Track, tmp_path: Any
+) -> None:
+    api_client.post(track, small_file(tmp_path), method="m")
+    member.post(f"/teams/{membership.team_id}/leave/", {"name": "Analytical"})
+    assert Team.objects.get().members.count() == 0
+
+
+def test_renaming_keeps_the_rules_of_names(member: Client, membership: Membership) -> None:
+    Team.objects.create(name="Taken")
+    path = f"/teams/{membership.team_id}/rename/"
+    for name in ("taken", "HERO  bench Baselines", "Τeam", "a\u200bb", ""):
+        member.post(path, {"name": name})
+    membership.team.refresh_from_db()
+    assert membership.team.name == "Analytical"
+    member.post(path, {"name": "Engines"})
+    membership.team.refresh_from_db()
+    assert membership.team.name == "Engines"
+
+
+def test_a_new_password_comes_by_mail(db: None) -> None:
+    User.objects.create_user("ada", "ada@example.org", "forgotten")
+    for address in ("nobody@example.org", "ada@example.org"):
+        answer = Client().post("/password/reset/", {"email": address}, HTTP_HOST="localhost")
+        assert answer.status_code == 302  # the same for both: it does not tell who has an account
+    (sent,) = mail.outbox
+    found = re.search(r"http://localhost(/password/reset/\S+)", sent.body)
+    assert found
+    browser = Client()
+    form = browser.get(found[1])
+    browser.post(form["Location"], {"new_password1": "long and odd 7", "new_password2": "long and odd 7"})
+    assert log_in("ada", "long and odd 7").status_code == 302
+    assert "has ended" in Client().get(found[1]).content.decode()
+
+
+def test_a_token_ends_and_is_bound_to_its_scope(
+    member: Client, membership: Membership, track: Track, tmp_path: Any
+) -> None:
+    page = member.post(
+        f"/teams/{membership.team_id}/tokens/", {"label": "board", "scope": "read", "days": 30}
+    ).content.decode()
+    reader = ApiClient(re.findall(r"hb_[\w-]{43}", page)[0])
+    assert reader.get("tracks")[0] == 200
+    for answer in (
+        reader.post(track, small_file(tmp_path)),
+        reader.send("POST", f"submissions/{track.pk}/cancel"),
+    ):
+        assert (answer[0], answer[1]["errors"][0]["code"]) == (403, "scope")
+    with time_machine.travel(timezone.now() + timedelta(days=31)):
+        assert reader.get("tracks")[0] == 401
+        assert ApiToken.objects.get().state == "ended"
+
+
+def test_days_and_scope_of_a_token_are_checked(member: Client, membership: Membership) -> None:
+    for changes in ({"days": "9999"}, {"scope": "admin"}):
+        member.post(f"/teams/{membership.team_id}/tokens/", {"label": "", "scope": "read", "days": "30", **changes})
+    assert not ApiToken.objects.exists()
+    assert authenticate(create_token(membership, scope=Scope.READ, days=1))
