@@ -35,7 +35,8 @@ def convert_moments(path: Path, out: Path) -> None:
 def convert_answers(path: Path, out: Path) -> None:
     """Rewrite a QA submission likewise. Raises PredictionError."""
     source = PredictionFile(path)
-    answers = parse_answers(read_answers(source), Findings(source.name))
+    findings = Findings(source.name)
+    answers = parse_answers(read_answers(source, findings), findings)
     source.close()
     if out.suffix == ".parquet":
         from evaluation.predictions.answers_parquet import write_answer_columns
@@ -49,6 +50,6 @@ def convert_answers(path: Path, out: Path) -> None:
 def _lists(path: Path) -> Iterator[RankedLists]:
     source = PredictionFile(path)
     findings = Findings(source.name)
-    yield from read_lists(source, None, findings, allow_bom=False)
+    yield from read_lists(source, None, findings)
     findings.raise_if_any()
     source.close()

@@ -42,8 +42,8 @@ AS_ONE = "mode.is_svmr, low, n, scratch"
 MUTANTS: dict[str, list[Change]] = {
     "hit with >": [("overlap >= mode.thresholds[passed]", "overlap > mode.thresholds[passed]")],
     "hits in float64": [
-        ("truth.start.astype(np.float32)", "truth.start"),
-        ("truth.end.astype(np.float32)", "truth.end"),
+        ("spans.start.astype(np.float32)", "spans.start"),
+        ("spans.end.astype(np.float32)", "spans.end"),
         ("np.array(thresholds, np.float32)", "np.array(thresholds)"),
         ("np.float32(lists.start[at]), np.float32(lists.end[at])", "lists.start[at], lists.end[at]"),
     ],
@@ -146,7 +146,7 @@ def submission(name: str, tmp_path: Path) -> tuple[MomentQueries, Callable[[], I
     def stream() -> Iterator[tuple[RankedLists, Any]]:
         findings = Findings(name)
         checker = ListValidator(truth, "official", findings, clamp=False)
-        for lists in read_lists(PredictionFile(FOLDER / f"{name}.pred.json"), index, findings, allow_bom=True):
+        for lists in read_lists(PredictionFile(FOLDER / f"{name}.pred.json"), index, findings):
             yield lists, checker.check(lists)
 
     return truth, stream

@@ -92,7 +92,7 @@ def read(raw: bytes, folder: Path) -> list[tuple[str, int, list[tuple[Any, ...]]
     source = PredictionFile(path)
     findings = Findings(path.name)
     found = []
-    for lists in read_lists(source, None, findings, allow_bom=False):
+    for lists in read_lists(source, None, findings):
         rows = list(
             zip(lists.video.tolist(), lists.start.tolist(), lists.end.tolist(), lists.score.tolist(), strict=True)
         )
