@@ -35,6 +35,8 @@ def convert(path: Path, form: Form) -> Conversion:
             result.faults.append(record)
             continue
         kept, faults = fitted(record)
+        if isinstance(kept, Question) and (fault := options_fault(kept)):
+            kept, faults = None, [fault]
         result.faults += faults
         if kept:
             result.rows.append(moment_row(kept) if isinstance(kept, Moment) else question_row(kept))
@@ -42,6 +44,18 @@ def convert(path: Path, form: Form) -> Conversion:
         first = f": {problem_text(path.name, result.faults[0])}" if result.faults else ""
         raise FormError(f"{path}: nothing in it is {form.about}{first}")
     return result
+
+
+def options_fault(question: Question) -> Fault | None:
+    """Why nobody should be asked a question: its options are blank, or equal but for case and blanks.
+
+    Published files have such questions, and scores on them count; a new data set should not.
+    """
+    folded = [" ".join(option.casefold().split()) for option in question.options]
+    if not all(folded):
+        return Fault(question.line, "options", f"number {folded.index('')} is blank")
+    twice = next((option for n, option in enumerate(folded) if option in folded[:n]), None)
+    return None if twice is None else Fault(question.line, "options", f"hold {twice[:40]!r} twice")
 
 
 def moment_row(moment: Moment) -> dict[str, Any]:

@@ -28,14 +28,14 @@ def average_precision(tiou: NDArray[np.float64], threshold: float) -> float:
     """
     taken: set[int] = set()
     right = np.zeros(len(tiou))
-    for row, overlaps in enumerate(tiou):
-        for window in np.argsort(overlaps)[::-1].tolist():
-            if overlaps[window] < threshold:
-                break
-            if window not in taken:
-                taken.add(window)
-                right[row] = 1.0
-                break
+    for row in np.flatnonzero(tiou.max(axis=1) >= threshold).tolist():
+        by_fit = np.argsort(tiou[row])[::-1]
+        free = next((place for place in by_fit.tolist() if tiou[row, place] >= threshold and place not in taken), None)
+        if free is not None:
+            taken.add(free)
+            right[row] = 1.0
+    if not taken:
+        return 0.0
     precision = np.cumsum(right) / np.arange(1, len(right) + 1)
     best = np.maximum.accumulate(precision[::-1])[::-1]
     return float((best * right).sum() / tiou.shape[1])

@@ -295,6 +295,12 @@ def test_solutions_by_other_names(form: str, desk: Desk) -> None:
     assert desk.score(desk.write(name, text), right, *options, index=False)[0]["QA.accuracy"] == 50
 
 
+def test_published_questions_are_scored_though_their_options_repeat(desk: Desk) -> None:
+    row = {"qid": 1, "vid_name": "v", "q": "what?", "a0": "a cup", "a1": "A  cup", "a2": "", "answer_idx": 1}
+    truth = desk.write("qa.jsonl", lines(row))
+    assert desk.score(truth, '{"1": 1}', "--task", "qa", index=False)[0]["QA.accuracy"] == 100
+
+
 def test_questions_have_texts_for_ids(desk: Desk) -> None:
     truth = desk.write("qa.json", '{"rq_1": 2, "rq_2": 0}')
     options = ("--task", "qa")
