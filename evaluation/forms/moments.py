@@ -1,14 +1,26 @@
 """Forms of queries: a text, and where it happens."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+import msgspec
 
 from evaluation.forms.records import Fault, Id, Moment, Record, RowFault, Window, window
-from evaluation.forms.sources import Row, converted, csv_rows, field, json_members, json_rows, read_each, text_rows
+from evaluation.forms.sources import (
+    Row,
+    converted,
+    csv_rows,
+    field,
+    json_members,
+    json_rows,
+    read_each,
+    text_rows,
+    typed,
+)
 
-TYPES = ("v", "t", "vt")
+Span = tuple[float, float]
 DIDEMO_PIECE = 5.0  # seconds: annotators chose whole pieces
 DIDEMO_DURATION = 30.0
 _CHARADES = re.compile(r"(?P<video>\S+) (?P<start>\S+) (?P<end>\S+)##(?P<text>.*)")
@@ -20,37 +32,57 @@ def read_tvr(path: Path) -> Iterator[Record | Fault]:
     return read_each(json_rows(path), tvr_moment)
 
 
-def tvr_moment(line: int, row: Row) -> Moment:
-    """One row; `windows` beside `ts` is the project's own, where a query has several."""
-    kind = row.get("type")
-    if kind not in (None, *TYPES):
-        raise RowFault("type", f"is {kind!r}, expected one of {', '.join(TYPES)}")
-    spans = row.get("windows") or ([row["ts"]] if row.get("ts") is not None else [])
-    video = field(row, "vid_name", str) if row.get("vid_name") is not None else None
-    if spans and video is None:
+class TvrRow(msgspec.Struct, frozen=True):
+    """What is read of a row; `windows` beside `ts` is the project's own, where a query has several."""
+
+    desc_id: Id
+    desc: str
+    vid_name: str | None = None
+    ts: Span | None = None
+    windows: list[Span] | None = None
+    duration: float | None = None
+    type: Literal["v", "t", "vt"] | None = None
+
+
+def tvr_moment(line: int, raw: Row) -> Moment:
+    """One row as a query. Raises RowFault."""
+    row = typed(raw, TvrRow)
+    spans = row.windows or ([] if row.ts is None else [row.ts])
+    if spans and row.vid_name is None:
         raise RowFault("vid_name", "is missing beside ts")
     return Moment(
         line=line,
-        id=field(row, "desc_id", Id),  # type: ignore[arg-type]
-        text=field(row, "desc", str),
-        video=video,
-        windows=_windows(spans, "ts"),
-        duration=_duration(row),
-        type=kind,
+        id=row.desc_id,
+        text=row.desc,
+        video=row.vid_name,
+        windows=tuple(window(*span) for span in spans),
+        duration=_positive(row.duration),
+        type=row.type,
     )
+
+
+class HighlightsRow(msgspec.Struct, frozen=True):
+    """What is read of a row of QVHighlights."""
+
+    qid: Id
+    query: str
+    vid: str
+    relevant_windows: list[Span] | None = None
+    duration: float | None = None
 
 
 def read_qvhighlights(path: Path) -> Iterator[Record | Fault]:
     """QVHighlights and lighthouse (Charades-STA, ActivityNet, TACoS, Clotho-Moment, CASTELLA as it ships them)."""
 
-    def moment(line: int, row: Row) -> Moment:
+    def moment(line: int, raw: Row) -> Moment:
+        row = typed(raw, HighlightsRow)
         return Moment(
             line=line,
-            id=field(row, "qid", Id),  # type: ignore[arg-type]
-            text=field(row, "query", str),
-            video=field(row, "vid", str),
-            windows=_windows(row.get("relevant_windows") or [], "relevant_windows"),
-            duration=_duration(row),
+            id=row.qid,
+            text=row.query,
+            video=row.vid,
+            windows=tuple(window(*span, "relevant_windows") for span in row.relevant_windows or ()),
+            duration=_positive(row.duration),
         )
 
     return read_each(json_rows(path), moment)
@@ -86,7 +118,7 @@ def read_tacos(path: Path) -> Iterator[Record | Fault]:
     return _numbered(path, seconds)
 
 
-def _numbered(path: Path, timing: Any) -> Iterator[Record | Fault]:
+def _numbered(path: Path, timing: Callable[[Row], tuple[float | None, float]]) -> Iterator[Record | Fault]:
     """{video: {"timestamps", "sentences"}}; `timing(row)` gives the seconds of the video and the ticks a second."""
     number = 0
     for entry, (video, row) in json_members(path):
@@ -202,14 +234,17 @@ def read_captions(line: int, row: Row) -> Iterator[Record | Fault]:
 
 
 def _windows(spans: Any, what: str) -> tuple[Window, ...]:
-    return tuple(window(*span, what) for span in converted(spans, what, list[tuple[float, float]]))
+    return tuple(window(*span, what) for span in converted(spans, what, list[Span]))
 
 
 def _duration(row: Row) -> float | None:
     if row.get("duration") is None:
         return None
-    duration = field(row, "duration", float)
-    if not 0 < duration < float("inf"):
+    return _positive(field(row, "duration", float))
+
+
+def _positive(duration: float | None) -> float | None:
+    if duration is not None and not 0 < duration < float("inf"):
         raise RowFault("duration", f"is {duration:g}, expected seconds above 0")
     return duration
 

@@ -23,11 +23,7 @@ Row = dict[str, Any]
 def json_rows(path: Path) -> Iterator[tuple[int, Row | Fault]]:
     """(line, object) of JSON Lines, or (entry, object) of one array of objects."""
     with open_plain(path, FormError) as file:
-        head = file.peek(1)[:1]  # type: ignore[attr-defined]
-        while head.isspace():
-            file.read(1)
-            head = file.peek(1)[:1]  # type: ignore[attr-defined]
-        if head == b"[":
+        if file.peek().lstrip().startswith(b"["):
             for number, row in enumerate(_whole(path, file.read(MAX_FILE_BYTES + 1), list[Any]), 1):
                 yield number, _object(number, row)
             return
@@ -89,6 +85,17 @@ def field(row: Row, name: str, kind: type[Raw]) -> Raw:
     if name not in row:
         raise RowFault(name, "is missing")
     return converted(row[name], name, kind)
+
+
+def typed(row: Row, kind: type[Raw]) -> Raw:
+    """A row as a Struct, which is quicker than field by field. Raises RowFault that names the field."""
+    try:
+        return msgspec.convert(row, kind)
+    except msgspec.ValidationError as error:
+        for part in msgspec.structs.fields(kind):  # type: ignore[arg-type]
+            if part.required or part.name in row:
+                field(row, part.name, part.type)
+        raise RowFault("row", str(error)) from error
 
 
 def converted(value: object, name: str, kind: type[Raw]) -> Raw:

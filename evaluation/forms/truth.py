@@ -120,6 +120,8 @@ def _own_videos(path: Path, moments: Sequence[Moment]) -> VideoIndex:
 
 
 def _check_end(where: str, moment: Moment, duration: float, refuse_past_end: bool) -> None:
+    if all(span.start >= 0 and span.end <= duration for span in moment.windows):
+        return
     _, faults = fitted(Moment(line=0, id=0, text="", windows=moment.windows, duration=duration))
     for fault in faults:
         if fault.lost or refuse_past_end:

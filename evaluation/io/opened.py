@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, cast
 
 from evaluation.io.errors import Refusal, opening, reason
 
@@ -15,14 +15,14 @@ _GZIP = b"\x1f\x8b"
 
 
 @contextmanager
-def open_plain(path: Path, error: type[Refusal]) -> Iterator[BinaryIO]:
+def open_plain(path: Path, error: type[Refusal]) -> Iterator["io.BufferedReader[Any]"]:
     """The bytes of the text in `path`, unpacked, behind its byte order mark. Raises `error`, also while it is read."""
     with opening(path, error), path.open("rb") as file:
         packed = file.peek(len(_GZIP)).startswith(_GZIP)
-        plain = io.BufferedReader(gzip.GzipFile(fileobj=file)) if packed else file
+        plain = io.BufferedReader(cast(io.RawIOBase, gzip.GzipFile(fileobj=file))) if packed else file
         try:
             if plain.peek(len(BYTE_ORDER_MARK)).startswith(BYTE_ORDER_MARK):
                 plain.read(len(BYTE_ORDER_MARK))
-            yield cast(BinaryIO, plain)
+            yield plain
         except (EOFError, zlib.error, gzip.BadGzipFile) as cause:
             raise error(f"{path}: damaged archive: {reason(cause)}") from cause

@@ -48,7 +48,7 @@ NOTES = {
     "pandas_index": "columns number the rows (pandas' __index_level_0__) and were passed over",
     "other_kind_of_id": "ids are texts where the truth has whole numbers, or the other way round",
     "saliency": "lists come with saliency scores, which were not read",
-    "truth_past_end": "true moments reached past the end of their video and were clamped to it",
+    "truth_past_end": "true moments reached out of their video and were clamped to it",
     "no_scores": "tasks come without scores: they have no NMS metrics",
     "answer_outside": "answers are outside the choices and count as wrong",
     "no_release": "queries were scored on a bare truth file: there is no release, and no hash says what the truth was",

@@ -60,20 +60,21 @@ class MomentQueries:
         return self.several or Windows(np.arange(len(self) + 1), self.start, self.end)
 
     def clamped(self) -> tuple[Self, int]:
-        """The queries with moments that reach past the end of their video clamped to it, and how many did.
+        """The queries with moments that reach out of their video clamped to it, and how many did.
 
-        What begins there stays as it is.
+        What lies outside altogether stays as it is.
         """
         windows = self.windows
         owner = np.repeat(np.arange(len(self)), np.diff(windows.offsets))
         ends = np.where(self.video >= 0, self.videos.durations[self.video], np.inf)[owner]
-        past = (windows.end > ends) & (windows.start < ends)
-        if not past.any():
+        out = ((windows.end > ends) | (windows.start < 0)) & (windows.start < ends) & (windows.end > 0)
+        if not out.any():
             return self, 0
-        end = np.where(past, ends, windows.end)
-        first = end[windows.offsets[:-1]]
-        several = None if self.several is None else replace(self.several, end=end)
-        return replace(self, end=first, several=several), int(past.sum())
+        start = np.where(out, np.maximum(windows.start, 0.0), windows.start)
+        end = np.where(out, np.minimum(windows.end, ends), windows.end)
+        first = windows.offsets[:-1]
+        several = None if self.several is None else Windows(windows.offsets, start, end)
+        return replace(self, start=start[first], end=end[first], several=several), int(out.sum())
 
     def __len__(self) -> int:
         return len(self.desc_ids)

@@ -115,6 +115,24 @@ def test_the_truth_itself_scores_100_where_it_reaches_past_the_end(desk: Desk) -
     assert {line["a"] for line in differences if line["key"].startswith("SVMR.R@1.")} == {100}
 
 
+def test_truth_that_begins_before_its_video_is_clamped_there(desk: Desk) -> None:
+    rows = ["vvvvvvvvvvv,[60:120],[55.0:70.0],he opens it", "vvvvvvvvvvv,[60:120],[70.0:130.0],she asks"]
+    truth = desk.write("how2r.csv", lines(*rows))
+    right = submission([(1, [[0, 0, 10, 0.9]]), (2, [[0, 10, 70, 0.9]])])
+    values, notes = desk.score(truth, right, "--truth-form", "how2r", index=False)
+    assert (values["SVMR.mean_tiou.raw"], notes["truth_past_end"], notes["past_end"]) == (100, 2, 1)
+    assert "how2r.csv:1: desc_id 1" in desk.refusal(
+        truth, right, "--truth-form", "how2r", "--past-end", "refuse", index=False
+    )
+
+
+def test_several_windows_are_clamped_each(desk: Desk) -> None:
+    truth = desk.write("qvh.jsonl", highlights([[0, 10], [140, 160]], [[120, 170]]))
+    rows = found([[0, 10, 0.9], [140, 160, 0.8]], [[120, 170, 0.9]])
+    values, notes = desk.score(truth, rows, "--truth-form", "qvhighlights", index=False)
+    assert (values["SVMR.QVHighlights.mAP"], values["SVMR.mean_tiou.raw"], notes["truth_past_end"]) == (100, 100, 2)
+
+
 def test_truth_past_the_end_is_refused_by_line_where_asked(desk: Desk) -> None:
     truth = desk.write("gt.jsonl", lines(TRUTH[0], query(2, "kitchen", [12, 31])))
     refused = desk.refusal(truth, submission(PERFECT[:2]), "--past-end", "refuse")
