@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from evaluation.release import Release, ReleaseError
     from evaluation.reports.report import Report, score
 
-__version__ = "1.1.0"
+__version__ = "1.2.0"
 __all__ = ["PredictionError", "Release", "ReleaseError", "Report", "ScoringOptions", "nms", "score", "tiou"]
 
 _HOMES = {

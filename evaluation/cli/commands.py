@@ -5,10 +5,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 
-from evaluation.cli.terminal import print_comparison, print_refusal, print_report, print_verification
+from evaluation.cli.terminal import print_comparison, print_conversion, print_refusal, print_report, print_verification
+from evaluation.forms.export import convert as convert_form
+from evaluation.forms.export import problem_row, rows_bytes
+from evaluation.forms.records import FormError
+from evaluation.forms.table import FORMS
+from evaluation.forms.truth import read_truth_moments, read_truth_questions
 from evaluation.io.atomic import json_bytes, write_atomic
+from evaluation.io.terminal import Terminal
 from evaluation.metrics.baselines import moment_baseline, qa_baseline
 from evaluation.metrics.bootstrap import VideoBootstrap, question_clusters
 from evaluation.metrics.compare import Comparison, compare
@@ -23,15 +28,13 @@ from evaluation.release import (
     Questions,
     Release,
     ReleaseError,
-    read_answer_key,
-    read_moments,
-    read_questions,
+    VideoIndex,
     read_video_index,
     split_key,
 )
 from evaluation.release.verify import verify_folder
 from evaluation.reports.report import Report, note_standing, report_answers, report_moments
-from evaluation.reports.scoring import check_submission, rank_submission, require_truth, score_answers
+from evaluation.reports.scoring import check_submission, rank_submission, require_truth, score_answers, settled
 
 SCORED, REFUSED = 0, 2
 
@@ -44,19 +47,22 @@ def score(arguments: argparse.Namespace) -> int:
     report.manifest_sha256 = release.manifest_sha256 if release else None
     try:
         _score_into(report, release, predictions, options, arguments)
-    except PredictionError as refusal:
-        report.refused = refusal.problems
-        print_refusal(refusal, Console(stderr=True))
-    else:
         note_standing(report, release)
-        print_report(report, Console())
+        refused = None
+    except PredictionError as refusal:
+        refused = refusal
+        report.refused = refusal.problems
     if arguments.json:
         write_atomic(arguments.json, [json_bytes(report.as_dict())])
     if arguments.html:
         from evaluation.reports.html_report import render_html
 
         write_atomic(arguments.html, [render_html(report.as_dict()).encode()])
-    return REFUSED if report.refused else SCORED
+    if refused:
+        print_refusal(refused, Terminal(stderr=True))
+        return REFUSED
+    print_report(report, Terminal())
+    return SCORED
 
 
 def validate(arguments: argparse.Namespace) -> int:
@@ -74,7 +80,7 @@ def validate(arguments: argparse.Namespace) -> int:
             score_answers(source, _questions(release, arguments), options, findings)
     except PredictionError as refusal:
         report.refused = refusal.problems
-        print_refusal(refusal, Console(stderr=True))
+        print_refusal(refusal, Terminal(stderr=True))
     finally:
         report.predictions_sha256 = source.sha256()
         source.close()
@@ -82,7 +88,7 @@ def validate(arguments: argparse.Namespace) -> int:
         write_atomic(arguments.json, [json_bytes(report.as_dict())])
     if report.refused:
         return REFUSED
-    Console().print(f"{predictions.name}: can be scored", markup=False, soft_wrap=True)
+    Terminal().print(f"{predictions.name}: can be scored", markup=False, soft_wrap=True)
     return SCORED
 
 
@@ -101,7 +107,7 @@ def compare_two(arguments: argparse.Namespace) -> int:
         source = PredictionFile(path)
         findings = Findings(source.name)
         if arguments.task == "moment":
-            metrics = all_metrics(rank_submission(source, queries, options, findings))
+            metrics = all_metrics(rank_submission(source, settled(queries, options, findings), options, findings))
         else:
             metrics = qa_metrics(score_answers(source, questions, options, findings))
         digest = source.sha256()
@@ -111,14 +117,14 @@ def compare_two(arguments: argparse.Namespace) -> int:
     try:
         (a, a_sha256), (b, b_sha256) = metrics_of(first), metrics_of(second)
     except PredictionError as refusal:
-        print_refusal(refusal, Console(stderr=True))
+        print_refusal(refusal, Terminal(stderr=True))
         return REFUSED
     differences = compare(a, b, VideoBootstrap(clusters, options.seed))
     manifest = release.manifest_sha256 if release else None
     comparison = Comparison(options.split, options.seed, n, a_sha256, b_sha256, manifest, differences)
-    print_comparison(comparison, Console())
     if arguments.json:
         write_atomic(arguments.json, [json_bytes(comparison.as_dict())])
+    print_comparison(comparison, Terminal())
     return SCORED
 
 
@@ -140,13 +146,15 @@ def baseline(arguments: argparse.Namespace) -> int:
 def verify(arguments: argparse.Namespace) -> int:
     """Compare a whole release directory with its manifests."""
     release = Release.open(arguments.release)
-    found = verify_folder(release, Console(stderr=True))
-    print_verification(release, found, Console(), Console(stderr=True))
+    found = verify_folder(release, Terminal(stderr=True))
+    print_verification(release, found, Terminal(), Terminal(stderr=True))
     return REFUSED if found.problems else SCORED
 
 
 def convert(arguments: argparse.Namespace) -> int:
-    """Rewrite predictions in the form that the suffix names."""
+    """Rewrite predictions in the form that the suffix names, or with --from a foreign truth as our own rows."""
+    if arguments.form:
+        return _convert_form(arguments)
     if arguments.out.suffix not in SUFFIXES:
         raise ReleaseError(f"{arguments.out}: expected a name that ends in {', '.join(SUFFIXES)}")
     try:
@@ -155,8 +163,20 @@ def convert(arguments: argparse.Namespace) -> int:
         else:
             convert_answers(arguments.predictions, arguments.out)
     except PredictionError as refusal:
-        print_refusal(refusal, Console(stderr=True))
+        print_refusal(refusal, Terminal(stderr=True))
         return REFUSED
+    return SCORED
+
+
+def _convert_form(arguments: argparse.Namespace) -> int:
+    form, out = FORMS[arguments.form], arguments.out
+    if out.suffix != ".jsonl":
+        raise FormError(f"{out}: expected a name that ends in .jsonl")
+    found = convert_form(arguments.predictions, form)
+    listed = out.with_suffix(".problems.jsonl")
+    write_atomic(out, [rows_bytes(found.rows)])
+    write_atomic(listed, [rows_bytes([problem_row(found.source, fault) for fault in found.faults])])
+    print_conversion(found, listed, Terminal())
     return SCORED
 
 
@@ -213,16 +233,21 @@ def _release_and_files(arguments: argparse.Namespace, count: int) -> tuple[Relea
 def _moments(release: Release | None, arguments: argparse.Namespace) -> MomentQueries:
     if release is not None:
         return release.moments(arguments.split)
-    if not arguments.video_index:
+    if not (arguments.video_index or arguments.truth_form):
         raise ReleaseError("--truth for moments needs --video-index, the field's video2dur_idx.json")
-    index = read_video_index(arguments.video_index)
-    key = split_key(arguments.split)
+    videos = _indexed_videos(arguments.video_index, arguments.split) if arguments.video_index else None
+    refuse = arguments.past_end == "refuse"
+    return read_truth_moments(arguments.truth, arguments.truth_form or "tvr", videos, refuse_past_end=refuse)
+
+
+def _indexed_videos(path: Path, split: str) -> VideoIndex:
+    index, key = read_video_index(path), split_key(split)
     if key not in index:
-        raise ReleaseError(f"{arguments.video_index}: no split {key!r}, only {', '.join(index)}")
-    return read_moments(arguments.truth, index[key])
+        raise ReleaseError(f"{path}: no split {key!r}, only {', '.join(index)}")
+    return index[key]
 
 
 def _questions(release: Release | None, arguments: argparse.Namespace) -> Questions:
     if release is not None:
         return release.questions(arguments.split)
-    return read_questions(arguments.truth) if arguments.truth.suffix == ".jsonl" else read_answer_key(arguments.truth)
+    return read_truth_questions(arguments.truth, arguments.truth_form)

@@ -7,12 +7,12 @@ python -m evaluation score --truth GT.jsonl --video-index video2dur_idx.json pre
 import argparse
 from pathlib import Path
 
-from rich.console import Console
-
 from evaluation import __version__
 from evaluation.cli import commands
 from evaluation.cli.submit import send
+from evaluation.forms.table import FORMS
 from evaluation.io.errors import Refusal
+from evaluation.io.terminal import Terminal
 from evaluation.metrics.baselines import MOMENT_KINDS, QA_KINDS
 from evaluation.metrics.protocol import NMS_THRESHOLD
 from evaluation.release import SPLITS
@@ -22,10 +22,13 @@ EPILOG = """exit status: 0 done, 2 refused (every problem is named with its file
 The files and every metric are explained in docs/evaluation.md."""
 
 
+FORMS_EPILOG = "forms:\n" + "\n".join(f"  {name:13} {form.about}" for name, form in FORMS.items())
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns its exit status (0 done, 2 refused)."""
     arguments = _parser().parse_args(argv)
-    errors = Console(stderr=True)
+    errors = Terminal(stderr=True)
     try:
         return int(arguments.run(arguments))
     except Refusal as error:
@@ -82,10 +85,22 @@ def _parser() -> argparse.ArgumentParser:
     baseline.add_argument("--out", type=Path, required=True, help="the file to write, in the submission form")
     _add_choice(baseline)
 
-    convert = add("convert", help="rewrite predictions as JSON, JSONL or Parquet, by the suffix of OUT", epilog=EPILOG)
+    convert = add(
+        "convert",
+        help="rewrite predictions as JSON, JSONL or Parquet, by the suffix of OUT, or a foreign truth as our own rows",
+        epilog=FORMS_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     convert.set_defaults(run=commands.convert)
     convert.add_argument("predictions", type=Path, metavar="IN")
     convert.add_argument("out", type=Path, metavar="OUT", help="ends in .json, .jsonl or .parquet")
+    convert.add_argument(
+        "--from",
+        dest="form",
+        choices=tuple(FORMS),
+        metavar="FORM",
+        help="IN holds queries or questions of this form; OUT.problems.jsonl lists every row with a fault",
+    )
     convert.add_argument("--task", choices=("moment", "qa"), default="moment")
 
     verify = add("verify", help="compare every file of a release directory with its manifest", epilog=EPILOG)
@@ -97,7 +112,20 @@ def _parser() -> argparse.ArgumentParser:
 def _add_inputs(parser: argparse.ArgumentParser, paths: str) -> None:
     parser.add_argument("paths", nargs="+", type=Path, metavar=paths, help="RELEASE is left out with --truth")
     parser.add_argument("--truth", type=Path, help="ground truth in the field's form (TVR jsonl, or {qid: answer})")
-    parser.add_argument("--video-index", type=Path, help="the field's video2dur_idx.json, with --truth for moments")
+    parser.add_argument(
+        "--truth-form", choices=tuple(FORMS), metavar="FORM", help="another form of --truth; `convert -h` lists them"
+    )
+    parser.add_argument(
+        "--video-index",
+        type=Path,
+        help="the field's video2dur_idx.json, with --truth; with --truth-form by default the videos of the truth",
+    )
+    parser.add_argument(
+        "--past-end",
+        choices=("clamp", "refuse"),
+        default="clamp",
+        help="what becomes of a moment in --truth that reaches out of its video",
+    )
     parser.add_argument(
         "--rules",
         choices=("strict", "official"),

@@ -1,8 +1,12 @@
 """Reports, comparisons and refusals as text in a terminal. Rounding happens here and nowhere before."""
 
+from collections import Counter
+from pathlib import Path
+
 from rich.console import Console
 from rich.table import Table
 
+from evaluation.forms.export import Conversion
 from evaluation.metrics.compare import Comparison
 from evaluation.predictions.errors import PredictionError
 from evaluation.release import HELD_OUT, ReleaseFolder
@@ -52,6 +56,20 @@ def print_refusal(refusal: PredictionError, console: Console) -> None:
     if refusal.total > len(refusal.problems):
         console.print(f"… and {refusal.total - len(refusal.problems)} more")
     console.print("refused: no score")
+
+
+def print_conversion(found: Conversion, listed: Path, console: Console) -> None:
+    """How many rows there are, what was wrong with others by kind, and where each of them is listed."""
+    console.print(
+        f"{found.source}: {len(found.rows)} rows written, {found.lost} left out", markup=False, soft_wrap=True
+    )
+    kinds = Counter((fault.what, fault.lost) for fault in found.faults)
+    for (what, lost), count in kinds.most_common():
+        first = next(fault for fault in found.faults if (fault.what, fault.lost) == (what, lost))
+        fate = "left out" if lost else "changed"
+        text = f"{count} {fate} for {what}, the first in line {first.line}: {what} {first.why}"
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+    console.print(f"{len(found.faults)} problems are listed in {listed}", markup=False, soft_wrap=True)
 
 
 def print_verification(folder: ReleaseFolder, found: Verification, console: Console, errors: Console) -> None:

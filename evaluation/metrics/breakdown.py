@@ -23,13 +23,19 @@ class Group:
 
 
 def moment_groups(truth: MomentQueries) -> list[Group]:
-    """By type (video, text, both), by tertile of the truth's length, by where the truth's middle lies in the clip."""
+    """By type (video, text, both), by tertile of the truth's length, by where the truth's middle lies in the clip.
+
+    Of several true moments the first counts; where there are none, by type alone.
+    """
+    kinds = [Group("type", name, truth.types == name) for name in TYPES]
+    if not truth.has_moments:
+        return _filled(kinds)
     length = truth.end - truth.start
     middle = (truth.start + truth.end) / 2 / truth.videos.durations[truth.video]
     tertile = np.searchsorted(np.quantile(length, [1 / 3, 2 / 3]), length)
     third = np.clip((middle * 3).astype(np.int64), 0, 2)
     return _filled(
-        [Group("type", name, truth.types == name) for name in TYPES]
+        kinds
         + [Group("length", name, tertile == n) for n, name in enumerate(LENGTHS)]
         + [Group("position", name, third == n) for n, name in enumerate(POSITIONS)]
     )

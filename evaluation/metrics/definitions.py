@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluation.metrics.highlights import TIOUS, HighlightTable
 from evaluation.metrics.protocol import HEADLINE_THRESHOLDS, NMS_THRESHOLD, RECALL_AT, ROWS_KEPT
 from evaluation.metrics.ranked_lists import RETRIEVAL_TASKS
 from evaluation.metrics.ranking import Ranks
@@ -69,6 +70,18 @@ def retrieval_metrics(ranks: Ranks) -> Iterator[Metric]:
             ranks.nms,
             ranks.first_tiou.astype(np.float64),
         )
+    if ranks.highlights is not None:
+        yield from highlight_metrics(ranks.highlights)
+
+
+def highlight_metrics(table: HighlightTable) -> Iterator[Metric]:
+    """QVHighlights' mAP over all its tIoUs and at two of them, and its recall of the first row."""
+    yield Metric("SVMR.QVHighlights.mAP", "SVMR", "QVHighlights.mAP", None, None, table.precision.mean(axis=1))
+    at_one = {("mAP", at): table.precision[:, TIOUS.index(at)] for at in (0.5, 0.75)}
+    at_one |= {("R1", at): (table.first >= at).astype(np.float64) for at in HEADLINE_THRESHOLDS}
+    for (name, at), values in at_one.items():
+        name = f"QVHighlights.{name}@{at:g}"
+        yield Metric(f"SVMR.{name}", "SVMR", name, at, None, values)
 
 
 def all_metrics(tables: Iterable[Ranks]) -> list[Metric]:

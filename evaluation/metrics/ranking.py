@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from evaluation.kernels.aot import helper, kernel
 from evaluation.kernels.types import Float32s, Int16Table, Int64s
+from evaluation.metrics.highlights import HighlightTable
 from evaluation.metrics.iou import tiou32
 from evaluation.metrics.nms import sort_rows, survives
 from evaluation.metrics.protocol import HEADLINE_THRESHOLDS, NMS_ROWS_IN, ROWS_KEPT, THRESHOLDS, ScoringOptions
@@ -29,6 +30,7 @@ class Ranks:
     thresholds: tuple[float, ...]
     first_hit: NDArray[np.int16]  # [N, T] with T = len(thresholds), or [N, 1] for VR
     first_tiou: NDArray[np.float32]  # [N] tIoU of the first row with the truth, 0 in a wrong video
+    highlights: HighlightTable | None = None  # of raw SVMR lists, where queries have several moments
 
     def at(self, threshold: float | None) -> NDArray[np.int16]:
         """[N] ranks at one of the thresholds (None for VR)."""
@@ -46,9 +48,10 @@ class RankingMode(NamedTuple):
 
 
 class TruthColumns(NamedTuple):
-    """Place of each query's video and its span in seconds, [N] each."""
+    """Place of each query's video [N], and its moments: [M] seconds, those of query n from offsets[n] on."""
 
     video: Int64s
+    offsets: Int64s
     start: Float32s
     end: Float32s
 
@@ -91,7 +94,10 @@ class RankTables:
         self.tables: dict[tuple[str, float | None], Ranks] = {}
         self.thresholds = thresholds
         self._thresholds32 = np.array(thresholds, np.float32)
-        self._truth = TruthColumns(truth.video, truth.start.astype(np.float32), truth.end.astype(np.float32))
+        spans = truth.windows
+        self._truth = TruthColumns(
+            truth.video, spans.offsets, spans.start.astype(np.float32), spans.end.astype(np.float32)
+        )
         by_row = np.empty((4, max(nms_rows_in, ROWS_KEPT)), np.int64)
         self._scratch = RankingScratch(*by_row, *np.empty((2, len(truth.videos)), np.int64))
 
@@ -110,6 +116,17 @@ class RankTables:
             mode = RankingMode(lists.task == "SVMR", nms is not None, nms or 0.0, self.nms_rows_in, self._thresholds32)
             hits = FirstHits(table.first_hit, table.first_tiou)
             rank_moments(mode, lists.columns, queries, self._truth, self._scratch, hits)
+            if nms is None and lists.task == "SVMR" and self.truth.several:
+                table.highlights = table.highlights or HighlightTable(self.truth.several)
+                self._rate_windows(table.highlights, lists, queries)
+
+    def _rate_windows(self, table: HighlightTable, lists: RankedLists, queries: NDArray[np.int64]) -> None:
+        """Rate each list by the rows that name its query's video."""
+        spans = np.stack([lists.start, lists.end], axis=1)
+        for query, low, high in zip(queries.tolist(), lists.offsets[:-1], lists.offsets[1:], strict=True):
+            rows = np.flatnonzero(lists.video[low:high] == self.truth.video[query]) + low
+            if query >= 0:
+                table.add(query, spans[rows], lists.score[rows])
 
     def ordered(self) -> list[Ranks]:
         """Tables by task in the field's order, raw before NMS."""
@@ -172,6 +189,16 @@ def last_row_that_counts(mode: RankingMode, video: Int64s, low: int, n: int, tru
     return last
 
 
+@helper
+def best_tiou(start: np.float32, end: np.float32, truth: TruthColumns, query: int) -> np.float32:
+    """The largest IoU of a span with any of the query's moments."""
+    first = truth.offsets[query]
+    best = tiou32(start, end, truth.start[first], truth.end[first])
+    for other in range(first + 1, truth.offsets[query + 1]):
+        best = max(best, tiou32(start, end, truth.start[other], truth.end[other]))
+    return best
+
+
 @kernel
 def rank_moments(
     mode: RankingMode,
@@ -214,7 +241,7 @@ def rank_moments(
                 rank += 1
             if right:
                 start, end = np.float32(lists.start[at]), np.float32(lists.end[at])
-                overlap = tiou32(start, end, truth.start[query], truth.end[query])
+                overlap = best_tiou(start, end, truth, query)
                 if rank == 1:
                     hits.tiou[query] = overlap
                 while passed < len(mode.thresholds) and overlap >= mode.thresholds[passed]:

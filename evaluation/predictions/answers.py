@@ -12,14 +12,15 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluation.io.opened import BYTE_ORDER_MARK
 from evaluation.metrics.protocol import Rules
 from evaluation.predictions.errors import Findings, PredictionError, Problem
 from evaluation.predictions.file import PredictionFile
+from evaluation.predictions.ids import CANONICAL_ID, QueryIds
 from evaluation.release import Questions
 
 MAX_QA_BYTES = 16 << 20
 MOST_DIGITS = 18
-CANONICAL_ID = re.compile(r"(0|[1-9][0-9]{0,17})", re.ASCII)
 LINE_KEYS = ("qid", "answer_idx")
 
 
@@ -27,15 +28,17 @@ class _Pairs(list[tuple[str, Any]]):
     """A JSON object as its pairs, so that a repeated key stays visible."""
 
 
-def read_answers(source: PredictionFile) -> Sequence[tuple[str, Any]]:
+def read_answers(source: PredictionFile, findings: Findings) -> Sequence[tuple[str, Any]]:
     """(question id as written, answer as written) in file order. Raises PredictionError."""
     if source.is_parquet:
         from evaluation.predictions.answers_parquet import (
             read_answer_columns,  # pyarrow costs 0.1 s that JSON need not pay
         )
 
-        return read_answer_columns(source)
+        return read_answer_columns(source, findings)
     raw = source.read_all(MAX_QA_BYTES)
+    findings.note("byte_order_mark", raw.startswith(BYTE_ORDER_MARK))
+    raw = raw.removeprefix(BYTE_ORDER_MARK)
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -49,14 +52,20 @@ def read_answers(source: PredictionFile) -> Sequence[tuple[str, Any]]:
     return pairs
 
 
-def parse_answers(pairs: Sequence[tuple[str, Any]], findings: Findings) -> list[tuple[int, int]]:
-    """(question id, answer) as numbers; ids that are none or come twice, and answers that are none, are refused."""
+def parse_answers(
+    pairs: Sequence[tuple[str, Any]], findings: Findings, names: Sequence[str] = ()
+) -> list[tuple[int, int]]:
+    """(question id, answer) as numbers; ids that are none or come twice, and answers that are none, are refused.
+
+    Where the truth has texts for ids, `names` are those and their places the numbers.
+    """
     checked, seen = [], set()
+    ids = QueryIds(findings, names)
     for key, answer in pairs:
-        if not CANONICAL_ID.fullmatch(key):
+        if not names and not CANONICAL_ID.fullmatch(key):
             shown = repr(key[:40])  # escapes what cannot be printed, or even encoded
             findings.refuse(f"question id {shown}: expected a whole number", task="QA", id=shown[1:-1])
-        elif (qid := int(key)) in seen:
+        elif (qid := ids.of_text(key, "QA") if names else int(key)) in seen:
             findings.refuse("question id a second time", task="QA", id=qid)
         elif type(answer) is not int:
             found = str(answer)[:40]
@@ -78,14 +87,14 @@ def align_answers(
 ) -> NDArray[np.int64]:
     """Answers [N] in the order of `questions`, negative where missing or no choice; problems go to `findings`."""
     place = {int(qid): n for n, qid in enumerate(questions.qids)}
-    choices = len(questions.options[0]) if questions.options else None
     given = np.full(len(questions), -1, np.int64)
     for qid, answer in answers:
         if qid not in place:
             findings.refuse("not a question of this split", task="QA", id=qid)
-        elif answer < 0 or (choices is not None and answer >= choices):
+        elif answer < 0 or (questions.options and answer >= len(questions.options[place[qid]])):
             if rules == "strict":
-                expected = "0 or more" if choices is None else f"0 .. {choices - 1}"
+                last = len(questions.options[place[qid]]) - 1 if questions.options else None
+                expected = "0 or more" if last is None else f"0 .. {last}"
                 findings.refuse(f"answer is {answer}: expected {expected}", task="QA", id=qid)
             findings.note("answer_outside", 1)
         else:

@@ -6,14 +6,15 @@ from typing import NoReturn
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from evaluation.predictions.errors import PredictionError, Problem
+from evaluation.predictions.errors import Findings, PredictionError, Problem
 from evaluation.predictions.file import PredictionFile
+from evaluation.predictions.parquet import named_columns
 
 MOST_ANSWERS = 1 << 20
 SCHEMA = pa.schema([("qid", pa.int64()), ("answer_idx", pa.int64())])
 
 
-def read_answer_columns(source: PredictionFile) -> list[tuple[str, int]]:
+def read_answer_columns(source: PredictionFile, findings: Findings) -> list[tuple[str, int]]:
     """(question id, answer) pairs in file order. Raises PredictionError."""
 
     def refuse(message: str) -> NoReturn:
@@ -21,12 +22,12 @@ def read_answer_columns(source: PredictionFile) -> list[tuple[str, int]]:
 
     try:
         file = pq.ParquetFile(source.path)
-        schema = file.schema_arrow
+        schema = named_columns(file.schema_arrow, findings)
         if sorted(schema.names) != sorted(SCHEMA.names) or not all(pa.types.is_integer(kind) for kind in schema.types):
             refuse(f"columns are {', '.join(schema.names[:10])}: expected integers qid and answer_idx")
         if file.metadata.num_rows > MOST_ANSWERS:
             refuse(f"{file.metadata.num_rows} rows: expected at most {MOST_ANSWERS}")
-        table = file.read()
+        table = file.read(columns=SCHEMA.names)
     except (pa.ArrowException, OSError) as error:
         refuse(f"not Parquet: {error}")
     if table["qid"].null_count or table["answer_idx"].null_count:

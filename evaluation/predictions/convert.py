@@ -35,7 +35,8 @@ def convert_moments(path: Path, out: Path) -> None:
 def convert_answers(path: Path, out: Path) -> None:
     """Rewrite a QA submission likewise. Raises PredictionError."""
     source = PredictionFile(path)
-    answers = parse_answers(read_answers(source), Findings(source.name))
+    findings = Findings(source.name)
+    answers = parse_answers(read_answers(source, findings), findings)
     source.close()
     if out.suffix == ".parquet":
         from evaluation.predictions.answers_parquet import write_answer_columns

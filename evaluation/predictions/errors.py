@@ -52,6 +52,7 @@ class Findings:
     problems: list[Problem] = field(default_factory=list)
     total: int = 0
     counts: dict[str, int] = field(default_factory=dict)
+    names: dict[int, str] = field(default_factory=dict)  # of queries whose ids are texts, by the number for each
 
     def refuse(
         self,
@@ -66,7 +67,11 @@ class Findings:
         """Note a reason for refusal; `times` of its kind are counted."""
         self.total += times
         if len(self.problems) < MOST_PROBLEMS:
-            self.problems.append(Problem(self.file, task, id, row, column, message))
+            self.problems.append(Problem(self.file, task, self.named(id), row, column, message))
+
+    def named(self, id: int | str | None) -> int | str | None:
+        """An id as the submitter knows it."""
+        return self.names.get(id, id) if isinstance(id, int) else id
 
     def note(self, code: str, count: int) -> None:
         """Add to the count of an accepted oddity."""

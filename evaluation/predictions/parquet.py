@@ -1,9 +1,10 @@
 """Moment predictions as Parquet: one row per predicted moment, lists as runs of rows.
 
-Columns: task (VCMR | SVMR | VR), desc_id, video_idx (integers), start, end (seconds), score (float64). The rows of one
-list stand together, best first. `score` may be left out altogether; VR rows carry start = end = 0.
+Columns: task (VCMR | SVMR | VR), desc_id, video_idx (integers), start, end (seconds), score (float64 or float32). The
+rows of one list stand together, best first. `score` may be left out altogether; VR rows carry start = end = 0.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
@@ -18,6 +19,7 @@ from evaluation.predictions.errors import Findings, PredictionError, Problem
 from evaluation.predictions.file import PredictionFile
 from evaluation.predictions.json.scanner import MOST_ROWS
 
+PANDAS_INDEX = re.compile(r"__index_level_\d+__")
 ROWS_AT_ONCE = 1 << 15
 INTEGERS = ("desc_id", "video_idx")
 FLOATS = ("start", "end", "score")
@@ -50,7 +52,7 @@ class MomentParquetReader:
             )
         except (pa.ArrowException, OSError) as error:
             self._refuse(f"not Parquet: {error}")
-        self._check_schema(self.file.schema_arrow)
+        self._check_schema(named_columns(self.file.schema_arrow, findings))
         self.has_score = "score" in self.file.schema_arrow.names
         rows = ROWS_AT_ONCE + MOST_ROWS
         self.task = np.empty(rows, np.int8)
@@ -59,7 +61,7 @@ class MomentParquetReader:
 
     def lists(self) -> Iterator[RankedLists]:
         """The lists in file order, each valid until the next is asked for; one that a batch cuts waits for the rest."""
-        names = ["task", *INTEGERS, *(FLOATS if self.has_score else FLOATS[:2])]
+        names = [name for name in SCHEMA.names if self.has_score or name != "score"]
         held = 0  # rows of the list that the last batch cut, at the front of the columns
         try:
             for batch in self.file.iter_batches(ROWS_AT_ONCE, columns=names, use_threads=False):
@@ -111,6 +113,8 @@ class MomentParquetReader:
                 nulls = batch.column(name).is_null().to_numpy(zero_copy_only=False)
                 self._refuse_cell(batch, name, int(nulls.argmax()), "null")
         task = batch.column("task")
+        if not pa.types.is_dictionary(task.type):  # large strings are never read as a dictionary
+            task = task.dictionary_encode()
         known = [RETRIEVAL_TASKS.index(name) if name in RETRIEVAL_TASKS else -1 for name in task.dictionary.to_pylist()]
         self.task[part] = np.array(known, np.int8)[np.from_dlpack(task.indices)]
         if (self.task[part] < 0).any():
@@ -130,19 +134,17 @@ class MomentParquetReader:
 
     def _check_schema(self, schema: pa.Schema) -> None:
         names = schema.names
-        if sorted(names) not in (
-            sorted(SCHEMA.names),
-            sorted(set(SCHEMA.names) - {"score"}),
-        ):
+        if sorted(names) not in (sorted(SCHEMA.names), sorted(set(SCHEMA.names) - {"score"})):
             self._refuse(f"columns are {', '.join(names[:10])}: expected {', '.join(SCHEMA.names)}")
         for name in INTEGERS:
             if not pa.types.is_integer(schema.field(name).type) or schema.field(name).type == pa.uint64():
                 self._refuse(f"column {name} is {schema.field(name).type}: expected a signed integer type")
         for name in FLOATS:
-            if name in names and schema.field(name).type != pa.float64():
-                self._refuse(f"column {name} is {schema.field(name).type}: expected float64 (double)")
+            if name in names and schema.field(name).type not in (pa.float32(), pa.float64()):
+                self._refuse(f"column {name} is {schema.field(name).type}: expected float64 (double) or float32")
         task = schema.field("task").type
-        if not (pa.types.is_dictionary(task) and pa.types.is_string(task.value_type)):
+        texts = task.value_type if pa.types.is_dictionary(task) else task
+        if not (pa.types.is_string(texts) or pa.types.is_large_string(texts)):
             self._refuse(f"column task is {task}: expected string")
 
     def _refuse(self, message: str, **place: Any) -> NoReturn:
@@ -164,6 +166,13 @@ class MomentParquetReader:
             row=row,
             column=ROW_COLUMNS.get(name),
         )
+
+
+def named_columns(schema: pa.Schema, findings: Findings) -> pa.Schema:
+    """The columns without the numbering of rows that pandas writes beside them, which is counted and never read."""
+    numbering = [name for name in schema.names if PANDAS_INDEX.fullmatch(name)]
+    findings.note("pandas_index", len(numbering))
+    return pa.schema([field for field in schema if field.name not in numbering])
 
 
 def run_starts(task: NDArray[np.int8], desc_id: NDArray[np.int64]) -> NDArray[np.int64]:

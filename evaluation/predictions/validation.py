@@ -43,8 +43,12 @@ NOTES = {
     "wrong_video": "SVMR rows name another video than the query's (they cost no rank, as in the field's scorer)",
     "repeated_video": "VR rows repeat a video of their list (each uses up a rank)",
     "beyond_100": "rows beyond the 100th of a list count only as input to NMS, and there only up to the 200th",
-    "missing_query": "queries have no list and count as misses",
+    "missing_query": "queries have no list, or an empty one, and count as misses",
     "byte_order_mark": "byte order mark at the start of the file was passed over",
+    "pandas_index": "columns number the rows (pandas' __index_level_0__) and were passed over",
+    "other_kind_of_id": "ids are texts where the truth has whole numbers, or the other way round",
+    "saliency": "lists come with saliency scores, which were not read",
+    "truth_past_end": "true moments reached out of their video and were clamped to it",
     "no_scores": "tasks come without scores: they have no NMS metrics",
     "answer_outside": "answers are outside the choices and count as wrong",
     "no_release": "queries were scored on a bare truth file: there is no release, and no hash says what the truth was",
@@ -52,7 +56,7 @@ NOTES = {
     "files of both tasks tell more than either",
     "task_absent": "tasks are not in the submission and have no metrics",
 }
-NOTES_ON_TRUTH = {"wrong_video"}  # the others can be counted without the truth
+NOTES_ON_TRUTH = {"wrong_video", "truth_past_end"}  # the others can be counted without the truth
 
 
 class ListRules(NamedTuple):
@@ -88,6 +92,7 @@ class ListValidator:
     rules: Rules
     findings: Findings
     clamp: bool = True  # False leaves spans past the end as they are, as the field's scorer does
+    missing_is_miss: bool = False
 
     def __post_init__(self) -> None:
         videos = self.truth.videos
@@ -103,14 +108,14 @@ class ListValidator:
         """Tasks seen so far, in file order."""
         return list(self._seen)
 
-    def finish(self, missing_is_miss: bool) -> None:
+    def finish(self) -> None:
         """After the last list: queries without one are refused, or counted as misses."""
         if not self._seen:
             self.findings.refuse("holds none of the tasks VCMR, SVMR, VR")
         self.findings.note("no_scores", len(self._without_scores))
         for task, seen in self._seen.items():
             missing = self.truth.desc_ids[~seen].tolist()
-            if missing_is_miss:
+            if self.missing_is_miss:
                 self.findings.note("missing_query", len(missing))
                 continue
             for desc_id in missing:
@@ -146,11 +151,14 @@ class ListValidator:
         ):
             message = None
             if place < 0:
-                message = f"desc_id {desc_id} is not a query of this split"
+                message = f"desc_id {self.findings.named(desc_id)} is not a query of this split"
             elif seen[place]:
                 message = "desc_id a second time in this task"
+            elif count == 0 and self.missing_is_miss:
+                self.findings.note("missing_query", 1)
+                queries[i] = -1
             elif count == 0:
-                message = "empty list: expected at least one row"
+                message = "empty list: expected at least one row (--missing=miss counts it as a miss)"
             elif count > MOST_ROWS:
                 message = f"{count} rows: expected at most {MOST_ROWS}"
             if message:

@@ -20,7 +20,7 @@ from evaluation.release.names import (
     split_key,
     truth_name,
 )
-from evaluation.release.queries import MomentQueries, Questions, read_answer_key, read_moments, read_questions
+from evaluation.release.queries import MomentQueries, Questions, Windows, read_moments, read_questions
 from evaluation.release.reader import Release
 from evaluation.release.schema import (
     SUBTITLES_FORM,
@@ -52,10 +52,10 @@ __all__ = [
     "SubtitleLine",
     "Task",
     "VideoIndex",
+    "Windows",
     "is_features",
     "is_held_out",
     "is_public",
-    "read_answer_key",
     "read_moments",
     "read_questions",
     "read_video_index",

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from evaluation.io.errors import opening
-from evaluation.io.jsonl import decode_json, decode_lines, read_bounded
+from evaluation.io.jsonl import decode_json, decode_lines
+from evaluation.io.opened import open_plain
 from evaluation.release.schema import ManifestFile, ReleaseError, SubtitleRow
 
-MAX_MANIFEST_BYTES = 64 << 20
+MAX_JSON_BYTES = 64 << 20
 Row = TypeVar("Row")
 
 
@@ -23,7 +24,7 @@ def read_lines(path: Path, kind: type[Row], entry: ManifestFile | None = None) -
 
     With an entry nothing is decoded unless the file is the one that the manifest lists.
     """
-    with opening(path, ReleaseError), io.BytesIO(read_verified(path, entry)) if entry else path.open("rb") as file:
+    with io.BytesIO(read_verified(path, entry)) if entry else open_plain(path, ReleaseError) as file:
         yield from decode_lines(file, path, kind, ReleaseError)
 
 
@@ -42,7 +43,12 @@ def subtitle_rows(path: Path, entry: ManifestFile | None = None) -> Iterator[tup
 
 def read_json(path: Path, kind: type[Row], entry: ManifestFile | None = None) -> Row:
     """A whole JSON file as `kind`; the entry as in `read_lines`. Raises ReleaseError."""
-    raw = read_verified(path, entry) if entry else read_bounded(path, MAX_MANIFEST_BYTES, ReleaseError)
+    if entry:
+        return decode_json(read_verified(path, entry), path, kind, ReleaseError)
+    with open_plain(path, ReleaseError) as file:
+        raw = file.read(MAX_JSON_BYTES + 1)
+    if len(raw) > MAX_JSON_BYTES:
+        raise ReleaseError(f"{path}: larger than {MAX_JSON_BYTES} bytes")
     return decode_json(raw, path, kind, ReleaseError)
 
 

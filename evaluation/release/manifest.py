@@ -8,7 +8,7 @@ from typing import Self
 
 from evaluation.io.errors import opening
 from evaluation.io.jsonl import decode_json, read_bounded
-from evaluation.release.files import MAX_MANIFEST_BYTES, check_file, read_json
+from evaluation.release.files import MAX_JSON_BYTES, check_file, read_json
 from evaluation.release.names import FORMATS, HELD_OUT, HELD_OUT_MANIFEST, MANIFEST, PROVENANCE, is_held_out
 from evaluation.release.schema import Access, HeldOutManifest, Hidden, Manifest, ManifestFile, ReleaseError
 
@@ -32,7 +32,7 @@ class ReleaseFolder:
         manifest_path = root / MANIFEST
         if not root.is_dir():
             raise ReleaseError(f"{root}: no such folder; expected a release directory")
-        raw = read_bounded(manifest_path, MAX_MANIFEST_BYTES, ReleaseError)
+        raw = read_bounded(manifest_path, MAX_JSON_BYTES, ReleaseError)
         manifest = decode_json(raw, manifest_path, Manifest, ReleaseError)
         if manifest.format not in FORMATS:
             raise ReleaseError(

@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.release.files import read_json, read_lines
+from evaluation.release.files import read_lines
 from evaluation.release.schema import ManifestFile, MomentRow, QuestionRow, ReleaseError, Task
 from evaluation.release.video_index import VideoIndex
 
@@ -17,10 +17,21 @@ Row = TypeVar("Row", MomentRow, QuestionRow)
 
 
 @dataclass(frozen=True)
+class Windows:
+    """All true moments: those of query n are `start` and `end` float64 [M] (s) from offsets[n] to offsets[n + 1]."""
+
+    offsets: NDArray[np.int64]
+    start: NDArray[np.float64]
+    end: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
 class MomentQueries:
     """The queries of one split. `video` int64 [N] are places in `videos`, -1 where the truth is withheld.
 
-    `start`, `end` float64 [N] in seconds (nan where withheld); `types` [N] hold "v", "t", "vt" or "" (not given).
+    `start`, `end` float64 [N] in seconds (nan where withheld, or where the video alone is asked for); `types` [N] hold
+    "v", "t", "vt" or "" (not given). Where queries have several moments, `several` holds all, `start` and `end` the
+    first. Where ids are texts, `names` [N] are those and `desc_ids` their places.
     """
 
     desc_ids: NDArray[np.int64]
@@ -30,11 +41,40 @@ class MomentQueries:
     start: NDArray[np.float64]
     end: NDArray[np.float64]
     videos: VideoIndex
+    several: Windows | None = None
+    names: tuple[str, ...] = ()
 
     @property
     def has_truth(self) -> bool:
         """Whether every row has its truth."""
         return bool((self.video >= 0).all())
+
+    @property
+    def has_moments(self) -> bool:
+        """Whether the truth says when, not only in which video."""
+        return not np.isnan(self.start).any()
+
+    @property
+    def windows(self) -> Windows:
+        """All true moments, also where each query has one."""
+        return self.several or Windows(np.arange(len(self) + 1), self.start, self.end)
+
+    def clamped(self) -> tuple[Self, int]:
+        """The queries with moments that reach out of their video clamped to it, and how many did.
+
+        What lies outside altogether stays as it is.
+        """
+        windows = self.windows
+        owner = np.repeat(np.arange(len(self)), np.diff(windows.offsets))
+        ends = np.where(self.video >= 0, self.videos.durations[self.video], np.inf)[owner]
+        out = ((windows.end > ends) | (windows.start < 0)) & (windows.start < ends) & (windows.end > 0)
+        if not out.any():
+            return self, 0
+        start = np.where(out, np.maximum(windows.start, 0.0), windows.start)
+        end = np.where(out, np.minimum(windows.end, ends), windows.end)
+        first = windows.offsets[:-1]
+        several = None if self.several is None else Windows(windows.offsets, start, end)
+        return replace(self, start=start[first], end=end[first], several=several), int(out.sum())
 
     def __len__(self) -> int:
         return len(self.desc_ids)
@@ -53,6 +93,7 @@ class Questions:
     video: list[str]
     span: NDArray[np.float64]  # [N, 2], nan where the release gives none
     answer: NDArray[np.int64]
+    names: tuple[str, ...] = ()  # ids that are texts; `qids` are then their places
 
     @property
     def has_truth(self) -> bool:
@@ -156,21 +197,6 @@ def _rows(path: Path, entry: ManifestFile | None, kind: type[Row], key: str) -> 
             raise ReleaseError(f"{where} a second time")
         seen.add(identity)
         yield where, row
-
-
-def read_answer_key(path: Path) -> Questions:
-    """The field's bare {"qid": answer} truth: no text, no options, no videos."""
-    raw = read_json(path, dict[int, int])
-    if not raw or min(raw.values()) < 0:
-        raise ReleaseError(f'{path}: expected {{"qid": answer index from 0 on}}, at least one')
-    return Questions(
-        qids=np.array(list(raw), np.int64),
-        q=[],
-        options=[],
-        video=[],
-        span=np.full((len(raw), 2), math.nan),
-        answer=np.array(list(raw.values()), np.int64),
-    )
 
 
 def _refuse_withheld(places: Iterator[str]) -> None:

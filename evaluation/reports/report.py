@@ -22,7 +22,7 @@ from evaluation.predictions.errors import Findings, Problem
 from evaluation.predictions.file import PredictionFile
 from evaluation.predictions.validation import NOTES
 from evaluation.release import MomentQueries, Questions, Release, Task
-from evaluation.reports.scoring import rank_submission, require_truth, score_answers
+from evaluation.reports.scoring import rank_submission, require_truth, score_answers, settled
 
 CURVE_RANKS = (1, 2, 3, 5, 10, 20, 50, 100)
 CURVE_THRESHOLD = 0.7  # of recall against K
@@ -149,6 +149,7 @@ def report_moments(
     """Score a moment submission into `report`; `details` adds breakdowns and curves. Raises PredictionError."""
     report.n = len(truth)
     findings = Findings(source.name)
+    truth = settled(truth, options, findings)
     tables = rank_submission(source, truth, options, findings)
     bootstrap = VideoBootstrap(truth.video, options.seed)
     metrics = all_metrics(tables)

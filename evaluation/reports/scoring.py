@@ -11,6 +11,7 @@ from evaluation.metrics.ranking import Ranks, RankTables
 from evaluation.predictions.answers import align_answers, parse_answers, read_answers
 from evaluation.predictions.errors import Findings
 from evaluation.predictions.file import PredictionFile
+from evaluation.predictions.ids import QueryIds
 from evaluation.predictions.reader import read_lists
 from evaluation.predictions.validation import ListValidator
 from evaluation.release import MomentQueries, Questions, ReleaseError
@@ -32,9 +33,13 @@ def check_submission(
     source: PredictionFile, truth: MomentQueries, options: ScoringOptions, findings: Findings, *, rank: bool
 ) -> tuple[ListValidator, RankTables]:
     """Read a whole submission; ranks stay empty with rank=False, which needs no truth. Raises PredictionError."""
-    checker = ListValidator(truth, options.rules, findings, options.clamp)
+    checker = ListValidator(truth, options.rules, findings, options.clamp, options.missing_is_miss)
     tables = RankTables(truth, options.nms, options.nms_rows_in, options.thresholds)
-    for lists in read_lists(source, truth.videos, findings):
+    ids = QueryIds(findings, truth.names, options.rules)
+    for lists in read_lists(source, truth.videos, findings, ids):
+        if rank and lists.task != "VR" and not truth.has_moments:
+            findings.refuse("the truth says in which video, not when: expected VR alone", task=lists.task)
+            break
         if options.withheld and lists.task == "SVMR":
             message = "the video of a query is withheld on this split: leave SVMR out"
             findings.refuse(message, task="SVMR", id=int(lists.desc_ids[0]))
@@ -42,16 +47,25 @@ def check_submission(
         queries = checker.check(lists)
         if rank and not findings.total:
             tables.add(lists, queries)
-    checker.finish(options.missing_is_miss)
+    checker.finish()
     findings.raise_if_any()
     return checker, tables
+
+
+def settled(truth: MomentQueries, options: ScoringOptions, findings: Findings) -> MomentQueries:
+    """The truth as it is scored on: clamped as predictions are, so that the truth itself scores 100."""
+    if not options.clamp:
+        return truth
+    truth, count = truth.clamped()
+    findings.note("truth_past_end", count)
+    return truth
 
 
 def score_answers(
     source: PredictionFile, truth: Questions, options: ScoringOptions, findings: Findings
 ) -> NDArray[np.bool_]:
     """Right or wrong [N] of a QA submission. Raises PredictionError."""
-    answers = parse_answers(read_answers(source), findings)
+    answers = parse_answers(read_answers(source, findings), findings, truth.names)
     given = align_answers(answers, truth, options.rules, options.missing_is_miss, findings)
     findings.raise_if_any()
     return given == truth.answer

@@ -9,13 +9,16 @@ from collections.abc import Iterator
 from typing import NoReturn
 
 import numpy as np
+from numpy.typing import NDArray
 
 from evaluation.metrics.ranked_lists import RETRIEVAL_TASKS, RankedLists
 from evaluation.predictions.errors import Findings, PredictionError, Problem
 from evaluation.predictions.file import PredictionFile
+from evaluation.predictions.ids import QueryIds
 from evaluation.predictions.json import scanner, strings
 from evaluation.predictions.json.number import MORE
 from evaluation.predictions.json.scanner import Columns, Progress, Window
+from evaluation.predictions.windows import window_lists
 from evaluation.release import VideoIndex
 
 WINDOW = 4 << 20  # bytes; one query's entry must fit
@@ -24,6 +27,7 @@ ENTRIES_AT_ONCE = 1 << 15
 FIXES_AT_ONCE = 1 << 14
 COLUMN_NAMES = ("video idx", "start", "end", "score")
 TOP_KEYS = ("video2idx", *RETRIEVAL_TASKS)
+WINDOWS_KEYS = ("qid", "query", "vid", "pred_relevant_windows", "pred_saliency_scores")
 ENTRY_KEYS = ("desc_id", "desc", "predictions", "task")
 
 MESSAGES = {
@@ -46,13 +50,14 @@ MESSAGES = {
 class MomentJsonReader:
     """Reads one source. Raises PredictionError at the first byte that is not of the form."""
 
-    def __init__(self, source: PredictionFile, videos: VideoIndex | None, findings: Findings) -> None:
-        self.source, self.videos, self.findings = source, videos, findings
+    def __init__(self, source: PredictionFile, videos: VideoIndex | None, findings: Findings, ids: QueryIds) -> None:
+        self.source, self.videos, self.findings, self.ids = source, videos, findings, ids
         self.buffer = np.empty(WINDOW, np.uint8)
         self.at = self.end = self.offset = 0  # window [at, end); `offset` bytes of the text lie before the buffer
         self.progress = Progress(np.zeros(scanner.WIDTHS + len(RETRIEVAL_TASKS), np.int64), np.zeros(6, np.int64))
         self.columns = Columns(
             desc_ids=np.empty(ENTRIES_AT_ONCE, np.int64),
+            text_ids=np.zeros((ENTRIES_AT_ONCE, 2), np.int64),
             tasks=np.empty(ENTRIES_AT_ONCE, np.int8),
             lengths=np.empty(ENTRIES_AT_ONCE, np.int64),
             video=np.empty(ROWS_AT_ONCE, np.int64),
@@ -65,28 +70,44 @@ class MomentJsonReader:
         self._start()
         if self._next() != ord("{"):
             self._refuse('expected one JSON object {"VCMR": […], …}, or JSONL')
-        if self._starts_lines():
+        first_key = self._first_key()
+        if first_key in ENTRY_KEYS:
             yield from self._entries(task=-1)
+            return
+        if first_key in WINDOWS_KEYS and self.videos is not None:
+            yield from window_lists(self._lines(), self.videos, self.findings, self.ids)
             return
         self.at += 1
         yield from self._members()
         if self._next() is not None:
             self._refuse("something follows the end of the JSON object")
 
-    def _starts_lines(self) -> bool:
-        """Whether the object that begins here is a line of JSONL, by its first key."""
+    def _first_key(self) -> str | None:
+        """The first key of the object that begins here, which tells lines of JSONL; None where there is none."""
         while True:
             key = strings.skip_blank(self.buffer, self.at + 1, self.end)
             if key < self.end:
                 if self.buffer[key] != ord('"'):
-                    return False
+                    return None
                 after = strings.string_end(self.buffer, key + 1, self.end)
                 if after > 0:
-                    return json.loads(bytes(self.buffer[key:after]).decode()) in ENTRY_KEYS
+                    first: str = json.loads(bytes(self.buffer[key:after]).decode())
+                    return first
                 if after != -MORE:
-                    return False
+                    return None
             if not self._refill():
-                return False
+                return None
+
+    def _lines(self) -> Iterator[bytes]:
+        """The lines from here to the end of the file, each within the window."""
+        more = True
+        while more:
+            text = bytes(self.buffer[self.at : self.end])
+            whole = text.rfind(b"\n") + 1
+            yield from text[:whole].split(b"\n")[:-1]
+            self.at += whole
+            more = self._refill()
+        yield bytes(self.buffer[self.at : self.end])
 
     def _members(self) -> Iterator[RankedLists]:
         """The keys and values of the outer object, whose brace was passed."""
@@ -151,6 +172,7 @@ class MomentJsonReader:
         if not entries:
             return
         codes = self.columns.tasks[:entries]
+        self._resolve_ids(codes)
         lengths = self.columns.lengths[:entries]
         for code in np.unique(codes).tolist():
             mine = codes == code
@@ -165,6 +187,18 @@ class MomentJsonReader:
                 end=end,
                 score=score,
                 has_score=int(self.progress.state[scanner.WIDTHS + code]) == 4,
+            )
+
+    def _resolve_ids(self, codes: NDArray[np.int8]) -> None:
+        """Put numbers for the ids that are texts, and for all where the truth's are."""
+        texts = self.columns.text_ids[: len(codes)]
+        for entry in range(len(codes)) if self.ids.names else np.flatnonzero(texts[:, 1]).tolist():
+            begin, after = texts[entry].tolist()
+            task = RETRIEVAL_TASKS[codes[entry]]
+            self.columns.desc_ids[entry] = (
+                self.ids.of_text(json.loads(bytes(self.buffer[begin:after]).decode()), task)
+                if after
+                else self.ids.of_number(int(self.columns.desc_ids[entry]), task)
             )
 
     def _finish_numbers(self) -> None:
@@ -215,7 +249,7 @@ class MomentJsonReader:
             elif type(idx) is not int:
                 self.findings.refuse(f"video2idx: idx of {name[:80]!r} is {str(idx)[:20]!r}: expected a whole number")
             elif ours.get(name, idx) != idx:
-                self.findings.refuse(f"video2idx: idx of {name[:80]!r} is {idx}, the release's is {ours[name]}")
+                self.findings.refuse(f"video2idx: idx of {name[:80]!r} is {idx}, the video index has {ours[name]}")
             seen.add(name)
 
     def _start(self) -> None:
@@ -302,12 +336,20 @@ class MomentJsonReader:
         problem = Problem(
             self.source.name,
             RETRIEVAL_TASKS[task] if task >= 0 else None,
-            int(self.progress.context[scanner.DESC_ID]) if have_id else None,
+            self._id_at(have_id),
             row if row >= 0 else None,
             column if column >= 0 else None,
             f"{message} (byte {self.offset + self.end if at is None else at})",
         )
         raise PredictionError([*self.findings.problems, problem])
+
+    def _id_at(self, kind: int) -> int | str | None:
+        """The id of the entry at which the scanner stopped, as it stands there."""
+        value = int(self.progress.context[scanner.DESC_ID])
+        if kind == scanner.TEXT_ID:
+            after = strings.string_end(self.buffer, value + 1, self.end)
+            return repr(json.loads(bytes(self.buffer[value:after]).decode())[:80])[1:-1]
+        return value if kind == scanner.NUMBER_ID else None
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -37,6 +37,7 @@ EXPECTED_COMMA = 26
 
 # `context`: what the scanner was at when it stopped
 AT, ROW, COLUMN, DESC_ID, TASK, HAVE_ID = range(6)
+NO_ID, NUMBER_ID, TEXT_ID = range(3)  # of HAVE_ID; DESC_ID is the number, or the first byte of the text
 # `state`: kept between calls
 ENTRIES, ROWS, FIXES, STARTED = range(4)
 WIDTHS = 4  # .. 6: items a row of each task has, 0 before the first (1: a bare video idx)
@@ -62,10 +63,12 @@ class Progress(NamedTuple):
 class Columns(NamedTuple):
     """What was read: E entries with the lengths of their lists, R rows, and numbers left for float().
 
-    `floats` [3, R] are start, end, score; a row of `fixes` is (row, column, first byte, byte after).
+    `floats` [3, R] are start, end, score; a row of `fixes` is (row, column, first byte, byte after). A row of
+    `text_ids` [E, 2] is (first byte, byte after) of an id that stands there as a text, (0, 0) where it is a number.
     """
 
     desc_ids: Int64s
+    text_ids: Int64Table
     tasks: Int8s
     lengths: Int64s
     video: Int64s
@@ -241,7 +244,15 @@ def scan_entry(window: Window, at: int, task: int, progress: Progress, columns: 
         if at == end:
             return MORE, at
         begin = at
-        if key == DESC_ID_KEY:
+        if key == DESC_ID_KEY and buffer[at] == 34:
+            status, at = skip_string(buffer, at + 1, end)
+            if status == MORE:
+                return MORE, at
+            if status != OK:
+                return stopped(context, status, at), at
+            columns.text_ids[state[ENTRIES], 0], columns.text_ids[state[ENTRIES], 1] = begin, at
+            context[DESC_ID], context[HAVE_ID] = begin, TEXT_ID
+        elif key == DESC_ID_KEY:
             status, at, whole, _, integer = read_number(buffer, at, end)
             if status == MORE:
                 return MORE, at
@@ -252,7 +263,8 @@ def scan_entry(window: Window, at: int, task: int, progress: Progress, columns: 
             if integer < 0:
                 return stopped(context, LONG_INTEGER, begin), at
             columns.desc_ids[state[ENTRIES]] = integer
-            context[DESC_ID], context[HAVE_ID] = integer, 1
+            columns.text_ids[state[ENTRIES], 0], columns.text_ids[state[ENTRIES], 1] = 0, 0
+            context[DESC_ID], context[HAVE_ID] = integer, NUMBER_ID
         elif key == DESC_KEY:
             if buffer[at] != 34:
                 return stopped(context, BAD_STRING, at), at
@@ -306,7 +318,7 @@ def scan(window: Window, at: int, task: int, progress: Progress, columns: Column
     """
     buffer, end, (state, context) = window.buffer, window.end, progress
     while True:
-        context[ROW], context[COLUMN], context[HAVE_ID], context[TASK] = -1, -1, 0, task
+        context[ROW], context[COLUMN], context[HAVE_ID], context[TASK] = -1, -1, NO_ID, task
         at = skip_blank(buffer, at, end)
         safe = at
         if at == end:

@@ -42,8 +42,8 @@ AS_ONE = "mode.is_svmr, low, n, scratch"
 MUTANTS: dict[str, list[Change]] = {
     "hit with >": [("overlap >= mode.thresholds[passed]", "overlap > mode.thresholds[passed]")],
     "hits in float64": [
-        ("truth.start.astype(np.float32)", "truth.start"),
-        ("truth.end.astype(np.float32)", "truth.end"),
+        ("spans.start.astype(np.float32)", "spans.start"),
+        ("spans.end.astype(np.float32)", "spans.end"),
         ("np.array(thresholds, np.float32)", "np.array(thresholds)"),
         ("np.float32(lists.start[at]), np.float32(lists.end[at])", "lists.start[at], lists.end[at]"),
     ],

@@ -182,7 +182,7 @@ STRUCTURE: dict[str, tuple[Callable[[str], bytes], str | None, str]] = {
     "10 desc_id as text": (
         lambda good: changed(good, _set(["VCMR", 1, "desc_id"], "101")),
         "VCMR",
-        "desc_id is a text",
+        "desc_id is the text '101': expected the whole number 101",
     ),
     "10 desc_id as float": (
         lambda good: changed(good, _set(["VCMR", 1, "desc_id"], 133.0)),
@@ -243,7 +243,7 @@ STRUCTURE: dict[str, tuple[Callable[[str], bytes], str | None, str]] = {
     "20 every video is 0": (
         lambda good: changed(good, lambda s: s.update(video2idx=dict.fromkeys(s["video2idx"], 0))),
         None,
-        "the release's is",
+        "the video index has",
     ),
     "20 video2idx null": (lambda good: changed(good, lambda s: s.update(video2idx=None)), None, "video2idx"),
     "21 1001 rows": (
@@ -370,7 +370,7 @@ def test_official_rules_score_and_count_what_the_field_scores(case: str, good: s
     assert note(score(build(good), "--rules", "official", expect=0), code) == count
 
 
-@pytest.mark.parametrize("case", ["18 past the end", "21 more than 100 rows"])
+@pytest.mark.parametrize("case", ["11 byte order mark", "18 past the end", "21 more than 100 rows"])
 def test_strict_rules_count_them_too(case: str, good: str, score: Callable[..., Json]) -> None:
     build, code, count = OFFICIAL[case]
     assert note(score(build(good), expect=0), code) == count
@@ -496,6 +496,7 @@ QA: dict[str, tuple[bytes, str]] = {
     "6 nested brackets": (b'{"132":' + b"[" * 100_000, "nested too deep"),
     "7 question twice": (b'{"132":1,"132":1}', "a second time"),
     "10 question too many": (b'{"5":1}', "not a question of this split"),
+    "11 two byte order marks": (b'\xef\xbb\xbf\xef\xbb\xbf{"132":1}', "not JSON"),
     "12 UTF-16": ('{"132":1}'.encode("utf-16"), "not UTF-8"),
     "13 lone surrogate": (b'{"\\ud800":1}', "expected a whole number"),
     "14 truncated": (b'{"132":1', "not JSON"),

@@ -96,7 +96,7 @@ def test_without_scores_there_are_only_raw_metrics(release: Path, good: Table, t
     [
         (lambda table: table.drop_columns(["start"]), "columns are"),
         (lambda table: table.append_column("x", table["start"]), "columns are"),
-        (lambda table: table.set_column(3, "start", table["start"].cast("float32")), "expected float64"),
+        (lambda table: table.set_column(3, "start", table["start"].cast("float16")), "expected float64"),
         (lambda table: table.set_column(2, "video_idx", table["video_idx"].cast("float64")), "integer"),
         (lambda table: table.set_column(0, "task", table["desc_id"]), "expected string"),
         (lambda table: table.slice(0, 0), "no rows"),
@@ -136,3 +136,31 @@ def test_bad_answers_are_refused(columns: Table, message: str, release: Path, tm
     table = pa.table({name: pa.array(values) for name, values in columns.items()})
     problems = score(release, tmp_path, table, "--task", "qa")["refused"]
     assert message in problems[0]["message"]
+
+
+def test_what_pandas_and_torch_write_is_read(release: Path, good: Table, tmp_path: Path) -> None:
+    """A numbering of the rows beside the columns, large strings, float32."""
+    rounded = {name: np.array(good[name], np.float32) for name in ("start", "end", "score")}
+    expected = score(release, tmp_path, pa.table(good | {name: rounded[name].astype(float) for name in rounded}))
+    numbering = np.arange(len(good["task"]))
+    texts = pa.array(good["task"], pa.large_string())
+    table = pa.table(good | rounded | {"task": texts, "__index_level_0__": numbering})
+    report = score(release, tmp_path, table)
+    assert report["metrics"] == expected["metrics"]
+    assert [note["count"] for note in report["notes"] if note["code"] == "pandas_index"] == [1]
+
+
+def test_a_column_that_means_something_to_somebody_is_not_passed_over(
+    release: Path, good: Table, tmp_path: Path
+) -> None:
+    for name in ("__index_level_0__x", "index"):
+        report = score(release, tmp_path, pa.table(good | {name: np.arange(len(good["task"]))}))
+        assert name in report["refused"][0]["message"]
+
+
+def test_the_numbering_beside_answers_is_passed_over(release: Path, tmp_path: Path) -> None:
+    qids = list(range(132, 164))
+    table = pa.table({"qid": qids, "answer_idx": [1] * 32, "__index_level_0__": qids})
+    report = score(release, tmp_path, table, "--task", "qa")
+    assert report["refused"] is None
+    assert {note["code"] for note in report["notes"]} == {"pandas_index"}
