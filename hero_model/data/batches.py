@@ -80,6 +80,7 @@ class MaskedFrameBatch(TensorDataclass):
     clips: ClipBatch
     masked: Tensor  # [B, F] bool
     contrast: bool = True  # MNCE, else MFFR
+    negatives: Tensor | None = None  # [B, F] bool, the unmasked frames that MNCE compares with; None: all
 
 
 @dataclass

@@ -69,6 +69,8 @@ class HeroForPretraining(HeroPreTrainedModel):
             return TaskOutput(frame_regression(predicted, target, bool(self.config.squared_mffr)), predicted, target)
         all_slots = self.config.nce_negatives == "all_slots"
         unmasked = ~batch.masked if all_slots else ~batch.masked & batch.clips.mask
+        if batch.negatives is not None:
+            unmasked = unmasked & batch.negatives
         others = self.feature_head(frames[unmasked])
         logits, labels = frame_contrast_logits(
             predicted, target, others, self.config.nce_temperature, other_targets=all_slots

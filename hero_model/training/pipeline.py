@@ -15,7 +15,7 @@ from hero_model.checkpoints.text_encoder import from_text_encoder, minilm_folder
 from hero_model.config import HeroConfig
 from hero_model.data.dataset import Corpus
 from hero_model.data.feature_file import FeatureFile
-from hero_model.data.schedule import BatchSchedule, moment_batches, pretraining_batches, question_batches
+from hero_model.data.schedule import BatchSchedule, ClipPool, moment_batches, pretraining_batches, question_batches
 from hero_model.errors import InputError
 from hero_model.models.hero import HeroPreTrainedModel
 from hero_model.presets import Preset, StageConfig
@@ -117,7 +117,7 @@ class Training:
             return moment_batches(corpus.clips, queries, config, self.preset.moment, self.seed)
         if stage == "qa":
             return question_batches(corpus.clips, corpus.questions("train"), config, self.preset.qa, self.seed)
-        return pretraining_batches(list(corpus.clips.values()), config, self.preset, self.seed)
+        return pretraining_batches([ClipPool(list(corpus.clips.values()))], config, self.preset, self.seed)
 
     def _stage(self, name: str, batches: BatchSchedule) -> None:
         model, tokenizer = self._start(name)

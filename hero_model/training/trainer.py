@@ -13,7 +13,6 @@ from hero_model.data.schedule import BatchSchedule
 from hero_model.models.hero import HeroPreTrainedModel
 from hero_model.presets import Preset, StageConfig
 
-ENCODER_PREFIXES = ("hero.text_embedder.", "hero.cross_modal.")
 Report = Callable[[int, float], None]  # (steps done, loss)
 
 
@@ -22,7 +21,7 @@ def parameter_groups(model: nn.Module, stage: StageConfig, preset: Preset) -> li
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            groups.setdefault((name.startswith(ENCODER_PREFIXES), parameter.ndim > 1), []).append(parameter)
+            groups.setdefault((name.startswith(preset.encoder_parts), parameter.ndim > 1), []).append(parameter)
     return [
         {
             "params": parameters,
