@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from hero_model.config import HeroConfig
 from hero_model.data.batches import FrameOrderBatch, MaskedFrameBatch, MaskedWordBatch, MatchBatch, PretrainingBatch
@@ -41,6 +41,15 @@ class HeroForPretraining(HeroPreTrainedModel):
         self.order_head = order_head(config)
         self.moment_head = moment_head_of(config)
         self.post_init()
+
+    def resize_token_embeddings(self, *args: Any, **kwargs: Any) -> nn.Embedding:
+        """As the library does it; the decoder's bias gets as many rows, new ones are zero."""
+        words = super().resize_token_embeddings(*args, **kwargs)
+        before, rows = self.word_head.bias.data, len(words.weight)
+        after = before.new_zeros(rows)
+        after[: len(before)] = before[:rows]
+        self.word_head.bias = nn.Parameter(after)
+        return words
 
     def forward(self, batch: PretrainingBatch, **kwargs: Any) -> TaskOutput | MatchOutput:
         """Run the task that the batch is made for. Raises TypeError for another type of batch."""
