@@ -35,8 +35,8 @@ class HeroPreTrainedModel(PreTrainedModel):
     def get_input_embeddings(self) -> nn.Embedding:
         return self._embedder.words
 
-    def set_input_embeddings(self, value: nn.Embedding) -> None:
-        self._embedder.words = value
+    def set_input_embeddings(self, value: nn.Module) -> None:
+        self._embedder.words = cast(nn.Embedding, value)
 
     @property
     def _embedder(self) -> TextEmbedder:
