@@ -22,6 +22,10 @@ DIALECTS: dict[str, dict[str, Any]] = {
         "linear_heads": False,
         "project_span_query": True,
         "spans_see_padding": True,
+        "text_start": "released",
+        "fom_moves": False,
+        "nce_sample": 0,
+        "separate_span_heads": False,
     },
     "paper": {
         "frame_residual": "embedding",
@@ -36,6 +40,10 @@ DIALECTS: dict[str, dict[str, Any]] = {
         "linear_heads": True,
         "project_span_query": False,
         "spans_see_padding": False,
+        "text_start": "encoder",
+        "fom_moves": True,
+        "nce_sample": 10,
+        "separate_span_heads": True,
     },
 }
 
@@ -86,13 +94,17 @@ class HeroConfig(PreTrainedConfig):
     last_sentence_limit: float | None = None  # seconds; the released code's exceptions in data.alignment | 0: none
     queries_per_video: int | None = None  # VSM queries a video
     query_share: float | None = None  # VSM queries as a share of the sentences
-    span_loss_share: float | None = None  # share of the VSM steps in which the span loss is active
+    span_loss_share: float | None = None  # share of the matching steps in which the span loss is active
     squared_mffr: bool | None = None
     nce_negatives: str | None = None  # all_slots, padding included, and the other targets | unmasked_frames
     fom_classes: int | None = None  # 0: as many classes as the clip has frames
     linear_heads: bool | None = None  # MFM and FOM heads: one layer | two with GELU and LN between
     project_span_query: bool | None = None  # one more Linear on the query before it meets the frames
     spans_see_padding: bool | None = None  # the span convolutions run over padding, too
+    text_start: str | None = None  # encoder: as a text encoder has it | released: checkpoints.text_encoder says how
+    fom_moves: bool | None = None  # at least one chosen frame leaves its place
+    nce_sample: int | None = None  # unmasked frames of each clip that are MNCE's negatives | 0: all
+    separate_span_heads: bool | None = None  # QA's start and end: an MLP each | one MLP with two outputs
 
     # masking (Sec. 3.2) and losses
     mask_share: float = 0.15

@@ -63,13 +63,14 @@ OFFICIAL_KEYS: tuple[tuple[str, str], ...] = (
     (r"st_ed_pred_head\.LayerNorm\.", "answer_head.span.2."),
     (r"st_ed_pred_head\.linear_2\.", "answer_head.span.3."),
 )
+WRAPPERS = re.compile(r"^(?:module\.|_orig_mod\.)+")  # what DistributedDataParallel and torch.compile put before a name
 # Never used by the authors' forward pass, or a second name of the word embeddings.
 UNUSED_KEYS = re.compile(r"(^|\.)(pad|pooler\.dense\.(weight|bias)|lm_head\.decoder\.weight)$")
 
 
 def our_key(official: str) -> str | None:
     """Our name of one of the authors' parameters; None where we have no use for it."""
-    name = re.sub(r"\.gamma$", ".weight", re.sub(r"\.beta$", ".bias", official))
+    name = re.sub(r"\.gamma$", ".weight", re.sub(r"\.beta$", ".bias", WRAPPERS.sub("", official)))
     for pattern, ours in OFFICIAL_KEYS:
         if re.match(pattern, name):
             return re.sub(pattern, ours, name, count=1)

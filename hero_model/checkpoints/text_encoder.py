@@ -75,8 +75,9 @@ def from_text_encoder(
     """A model of `kind` whose word embeddings and cross-modal layers are those of a text encoder.
 
     layers: which of the encoder's layers become the cross-modal ones; by default the last of each of six
-    even groups (the released code: 1, 3, 5, 7, 9, 11 of RoBERTa-base). changes: HeroConfig fields. Everything
-    else keeps its random start. Raises InputError for an encoder of another family, or one that cannot be loaded.
+    even groups (the released code: 1, 3, 5, 7, 9, 11 of RoBERTa-base). changes: HeroConfig fields; their
+    `text_start`, or the dialect's, says what is taken beside the weights. Everything else keeps its random start.
+    Raises InputError for an encoder of another family, or one that cannot be loaded.
     """
     with refusing(f"{name}: no text encoder can be loaded from it", InputError):
         source_config = AutoConfig.from_pretrained(name)
@@ -92,8 +93,11 @@ def from_text_encoder(
         layers = [(place + 1) * there // wanted - 1 for place in range(wanted)]
     if not layers or min(layers) < 0 or max(layers) >= there:
         raise InputError(f"{name}: has layers 0..{there - 1}, asked for {list(layers)}")
-    # RoBERTa numbers positions from pad + 1; ours start at 0, so its first rows are left out.
-    first_position = 0 if source_config.model_type == "bert" else source_config.pad_token_id + 1
+    # RoBERTa numbers positions from pad + 1; ours start at 0, so its first rows are left out. The released code keeps
+    # them, and with them two that RoBERTa never reads; it has epsilons and a frame normalisation of its own.
+    released = HeroConfig(**changes).text_start == "released"
+    first_position = 0 if released or source_config.model_type == "bert" else source_config.pad_token_id + 1
+    eps = source_config.layer_norm_eps
     config = HeroConfig(
         **{
             "vocab_size": source_config.vocab_size,
@@ -102,8 +106,7 @@ def from_text_encoder(
             "num_attention_heads": source_config.num_attention_heads,
             "intermediate_size": source_config.intermediate_size,
             "hidden_act": source_config.hidden_act,
-            "layer_norm_eps": source_config.layer_norm_eps,
-            "embedding_norm_eps": source_config.layer_norm_eps,
+            **({} if released else {"layer_norm_eps": eps, "embedding_norm_eps": eps}),
             "max_position_embeddings": source_config.max_position_embeddings - first_position,
             **token_fields(tokenizer),
             **changes,
@@ -117,7 +120,7 @@ def from_text_encoder(
         embedder.positions.weight.copy_(embeddings.position_embeddings.weight[first_position:])
         embedder.segments.weight.copy_(embeddings.token_type_embeddings.weight[:1].expand(2, -1))
         embedder.norm.load_state_dict(embeddings.LayerNorm.state_dict())
-        if hasattr(hero, "frame_embedder"):
+        if hasattr(hero, "frame_embedder") and not released:
             hero.frame_embedder.norm.load_state_dict(embeddings.LayerNorm.state_dict())  # frames as loud as words
         for ours, theirs in zip(hero.cross_modal.layer, layers, strict=False):
             ours.load_state_dict(source.encoder.layer[theirs].state_dict())

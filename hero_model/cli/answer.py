@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Prints the probability of each option and the moment the model looked at. Raises InputError."""
-    search = open_search(args.models)
+    search = open_search(args.models, args.device)
     search.encode(*read_inputs(args.features, args.subtitles, search))
     answer = search.answer(args.question, args.option, args.video)
     if args.json:

@@ -3,6 +3,8 @@
 import argparse
 from collections.abc import Callable
 
+from hero_model.device import DEVICES
+
 
 def whole_number(low: int, high: int) -> Callable[[str], int]:
     """An argument type: a whole number from `low` to `high`."""
@@ -21,3 +23,7 @@ def whole_number(low: int, high: int) -> Callable[[str], int]:
 
 def add_threads(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=whole_number(1, 256), default=2, help="CPU threads (default 2)")
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", choices=DEVICES, default="auto", help="auto: a GPU where there is one (default)")

@@ -15,6 +15,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Writes one safetensors file, {video: float32 [frames, D]}. Raises InputError."""
     check_output_file(args.out)
-    search = open_search(args.models)
+    search = open_search(args.models, args.device)
     search.encode(*read_inputs(args.features, args.subtitles, search))
     search.save_index(args.out)

@@ -6,9 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from evaluation.release import SUBTITLES_FORM
+from hero_model.cli.arguments import add_device
 from hero_model.cli.runtime import quiet_transformers
 from hero_model.data.feature_file import FeatureFile
 from hero_model.data.subtitles import read_subtitles
+from hero_model.device import pick_device
 from hero_model.inference.search import HeroSearch, Subtitles
 
 
@@ -19,11 +21,13 @@ def add_inputs(parser: argparse.ArgumentParser) -> None:
         "--features", type=Path, required=True, metavar="FILE", help="frame features, as `features` writes them"
     )
     parser.add_argument("--subtitles", type=Path, metavar="FILE", help=SUBTITLES_FORM)
+    add_device(parser)
 
 
-def open_search(folder: Path) -> HeroSearch:
+def open_search(folder: Path, device: str) -> HeroSearch:
+    """Raises InputError."""
     quiet_transformers()
-    return HeroSearch.from_pretrained(folder)
+    return HeroSearch.from_pretrained(folder, pick_device(device))
 
 
 def read_inputs(

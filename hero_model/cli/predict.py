@@ -8,10 +8,11 @@ import torch
 from evaluation.io.atomic import json_bytes, write_atomic
 from evaluation.predictions.writers import moment_submission
 from hero_model.checkpoints.model_folder import find_model, load_model
-from hero_model.cli.arguments import add_threads
+from hero_model.cli.arguments import add_device, add_threads
 from hero_model.cli.runtime import quiet_transformers
 from hero_model.data.dataset import Corpus
 from hero_model.data.release import open_release
+from hero_model.device import pick_device
 from hero_model.errors import InputError
 from hero_model.inference.predict import answers, moment_lists
 from hero_model.models.moment import HeroForMomentRetrieval
@@ -26,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--split", choices=["val", "test"], required=True)
     parser.add_argument("--features", metavar="NAME", help="feature set, where the release has several")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="where to write")
+    add_device(parser)
     add_threads(parser)
 
 
@@ -34,6 +36,7 @@ def run(args: argparse.Namespace) -> None:
     check_output_file(args.out)
     torch.set_num_threads(args.threads)
     quiet_transformers()
+    device = pick_device(args.device)
     release = open_release(args.release)
     folder = find_model(args.models, args.task)
     if folder is None:
@@ -41,6 +44,7 @@ def run(args: argparse.Namespace) -> None:
     with torch.inference_mode():
         if args.task == "moment":
             model, tokenizer = load_model(HeroForMomentRetrieval, folder)
+            model.to(device)  # type: ignore[arg-type]
             corpus = Corpus(release, [args.split], tokenizer, model.config, args.features, "moment")
             videos = release.videos(args.split, "moment")
             lists = moment_lists(model, corpus, corpus.queries(args.split), videos)
@@ -48,5 +52,6 @@ def run(args: argparse.Namespace) -> None:
             write_atomic(args.out, moment_submission(lists, video2idx))
         else:
             answering, tokenizer = load_model(HeroForQuestionAnswering, folder)
+            answering.to(device)  # type: ignore[arg-type]
             corpus = Corpus(release, [args.split], tokenizer, answering.config, args.features, "qa")
             write_atomic(args.out, [json_bytes(answers(answering, corpus, args.split))])

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from hero_model.cli.arguments import whole_number
+from hero_model.cli.arguments import add_device, whole_number
 from hero_model.cli.inputs import open_search
 
 
@@ -18,11 +18,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("query", help="a sentence that describes the moment")
     parser.add_argument("-k", type=whole_number(1, 10_000), default=10, help="how many moments (default 10)")
     parser.add_argument("--json", action="store_true", help="one JSON object per moment instead of a table")
+    add_device(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     """Prints the best moments with video, start and end in seconds, and score. Raises InputError."""
-    search = open_search(args.models)
+    search = open_search(args.models, args.device)
     search.load_index(args.index)
     moments = search.search(args.query, args.k)
     if args.json:

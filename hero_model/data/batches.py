@@ -5,7 +5,7 @@ P paired frames, W words, T = P + W places of the packed sequences, V feature si
 """
 
 from dataclasses import dataclass, fields, replace
-from typing import Self
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -68,6 +68,7 @@ class ClipBatch(TensorDataclass):
 class MaskedWordBatch(TensorDataclass):
     """MLM: clips whose sentences start with the leading token and hold masked words."""
 
+    task: ClassVar[str] = "mlm"
     clips: ClipBatch
     places: Tensor  # [M] places of the masked words in the packed sequence
     labels: Tensor  # [M] their ids
@@ -80,12 +81,18 @@ class MaskedFrameBatch(TensorDataclass):
     clips: ClipBatch
     masked: Tensor  # [B, F] bool
     contrast: bool = True  # MNCE, else MFFR
+    negatives: Tensor | None = None  # [B, F] bool, the unmasked frames that MNCE compares with; None: all
+
+    @property
+    def task(self) -> str:
+        return "mnce" if self.contrast else "mffr"
 
 
 @dataclass
 class FrameOrderBatch(TensorDataclass):
     """FOM."""
 
+    task: ClassVar[str] = "fom"
     clips: ClipBatch
     order: Tensor  # [B, F] the new place of each frame
     labels: Tensor  # [B, F] at each place, the original place of the frame now there; -1 where it does not count
@@ -93,8 +100,9 @@ class FrameOrderBatch(TensorDataclass):
 
 @dataclass
 class MatchBatch(TensorDataclass):
-    """Queries and the clips among which each has one of its own."""
+    """Queries, sentences or written ones, and the clips among which each has one of its own."""
 
+    task: ClassVar[str] = "vsm"  # also the objective of moment retrieval
     clips: ClipBatch
     queries: TextBatch
     query_clips: Tensor  # [N]
@@ -110,6 +118,7 @@ class QuestionBatch(TensorDataclass):
     for the temporal transformer.
     """
 
+    task: ClassVar[str] = "qa"
     clips: ClipBatch  # N * A rows
     appended: TextBatch  # N * A texts
     answers: Tensor  # [N]; -1 where unknown

@@ -85,14 +85,17 @@ def masked_word_batch(
 
 
 def masked_frame_batch(
-    clips: Sequence[Clip], masked: Sequence[NDArray[np.bool_]], config: HeroConfig, contrast: bool = True
+    clips: Sequence[Clip],
+    masked: Sequence[NDArray[np.bool_]],
+    config: HeroConfig,
+    contrast: bool = True,
+    negatives: Sequence[NDArray[np.bool_]] | None = None,
 ) -> MaskedFrameBatch:
-    """masked[b] is bool [F of the clip]."""
+    """masked[b] and negatives[b] are bool [F of the clip]; without negatives all unmasked frames are."""
     batch = clip_batch(clips, config)
-    hidden = torch.zeros_like(batch.mask)
-    for row, mask in enumerate(masked):
-        hidden[row, : len(mask)] = torch.from_numpy(mask)
-    return MaskedFrameBatch(batch, hidden, contrast)
+    width = batch.mask.shape[1]
+    chosen = _padded_rows(negatives, width) if negatives is not None else None
+    return MaskedFrameBatch(batch, _padded_rows(masked, width), contrast, chosen)
 
 
 def frame_order_batch(
@@ -145,13 +148,14 @@ def moment_batch(
     query_clips: Sequence[int],
     spans: Sequence[tuple[int, int]],
     config: HeroConfig,
+    with_span_loss: bool = True,
 ) -> MatchBatch:
     """Moment retrieval: queries as token ids without special ones, the clip of each, its span in frames.
 
     Raises ValueError without any query.
     """
     texts = [query_ids(query, config) for query in queries]
-    return _match_batch(clip_batch(clips, config), texts, query_clips, spans)
+    return _match_batch(clip_batch(clips, config), texts, query_clips, spans, with_span_loss)
 
 
 def question_batch(
@@ -250,6 +254,14 @@ def _packed_batch(
         torch.from_numpy(sentence_of),
     )
     return batch, words_in_order
+
+
+def _padded_rows(rows: Sequence[NDArray[np.bool_]], width: int) -> torch.Tensor:
+    """bool [B, width], False beyond the end of each row."""
+    padded = torch.zeros(len(rows), width, dtype=torch.bool)
+    for row, values in zip(padded, rows, strict=True):
+        row[: len(values)] = torch.from_numpy(values)
+    return padded
 
 
 def _padded(clips: Sequence[Clip]) -> tuple[torch.Tensor, torch.Tensor]:

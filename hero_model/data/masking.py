@@ -37,12 +37,27 @@ def masked_frames(n_frames: int, config: HeroConfig, rng: np.random.Generator) -
     return masked
 
 
+def negative_frames(masked: np.ndarray, config: HeroConfig, rng: np.random.Generator) -> np.ndarray:
+    """bool [frames]: the unmasked frames of a clip that are MNCE's negatives, at most `nce_sample` where it is set."""
+    unmasked = np.flatnonzero(~masked)
+    chosen = np.zeros_like(masked)
+    chosen[rng.permutation(unmasked)[: config.nce_sample or None]] = True
+    return chosen
+
+
 def shuffled_frames(n_frames: int, config: HeroConfig, rng: np.random.Generator) -> tuple[Ids, Ids]:
-    """At least two frames, and the place of each afterwards: a permutation among themselves, which may move none."""
+    """Frames, and the place of each afterwards: a permutation among themselves.
+
+    With fom_moves they are at least two, where the clip has so many, and not all stay; else chance may choose none,
+    or leave all where they are, as in the released code.
+    """
     chosen = np.flatnonzero(rng.random(n_frames) < config.mask_share)
-    if len(chosen) < 2:
+    if config.fom_moves and len(chosen) < 2:
         chosen = np.sort(rng.permutation(n_frames)[:2])
-    return chosen, rng.permutation(chosen)
+    places = rng.permutation(chosen)
+    while config.fom_moves and len(chosen) > 1 and (places == chosen).all():
+        places = rng.permutation(chosen)
+    return chosen, places
 
 
 def query_sentences(clip: Clip, config: HeroConfig, rng: np.random.Generator) -> list[int]:

@@ -41,7 +41,7 @@ class FrameIndex:
 def index_clips(model: HeroForMomentRetrieval, clips: Sequence[Clip]) -> FrameIndex:
     """Frame vectors of clips, in their order."""
     parts = [
-        model.hero(clip_batch(clips[start : start + CLIP_BATCH_SIZE], model.config))
+        model.hero(clip_batch(clips[start : start + CLIP_BATCH_SIZE], model.config).to(model.device))
         for start in track(range(0, len(clips), CLIP_BATCH_SIZE), "encoding clips", transient=True)
     ]
     longest = max(len(clip.features) for clip in clips)
@@ -56,4 +56,4 @@ def encode_queries(model: HeroForMomentRetrieval, texts: Sequence[np.ndarray]) -
         pack_texts([query_ids(words, model.config) for words in texts[start : start + QUERY_BATCH_SIZE]])
         for start in range(0, len(texts), QUERY_BATCH_SIZE)
     ]
-    return torch.cat([model.encode_queries(batch) for batch in packed])
+    return torch.cat([model.encode_queries(batch.to(model.device)) for batch in packed])

@@ -26,7 +26,7 @@ def answers(model: HeroForQuestionAnswering, corpus: Corpus, split: str) -> dict
     for start in track(range(0, len(questions), QUESTION_BATCH_SIZE), "answering", transient=True):
         some = questions[start : start + QUESTION_BATCH_SIZE]
         batch = question_batch_of(some, corpus.clips, model.config, [np.arange(len(q.options)) for q in some])
-        best = model(batch).logits.argmax(1).tolist()
+        best = model(batch.to(model.device)).logits.argmax(1).tolist()
         chosen |= {str(question.qid): answer for question, answer in zip(some, best, strict=True)}
     return chosen
 
@@ -41,7 +41,7 @@ def moment_lists(
     writer = ListWriter(np.array([q.desc_id for q in queries]), videos, model.config.frame_interval)
     lists = [writer.moments("VCMR", found), writer.clips(clips, scores)]
     if all(query.clip is not None for query in queries):
-        own = torch.tensor([videos.position[query.clip or ""] for query in queries])
+        own = torch.tensor([videos.position[query.clip or ""] for query in queries], device=model.device)
         lists.append(writer.moments("SVMR", find_in_own_clip(vectors, own, index, model.moment_head)))
     return lists
 
@@ -54,6 +54,7 @@ class ListWriter:
 
     def moments(self, task: str, found: RankedSpans) -> RankedLists:
         """Spans [first * interval, (last + 1) * interval], cut at the clip's end; impossible rows are left out."""
+        found = found.to("cpu")
         clip, score = found.clip.numpy(), found.score.double().numpy()
         start = found.first.numpy() * self.interval
         end = np.minimum((found.last.numpy() + 1) * self.interval, self.videos.durations[clip])
@@ -70,7 +71,7 @@ class ListWriter:
 
     def clips(self, clips: torch.Tensor, scores: torch.Tensor) -> RankedLists:
         """VR lists: clips [N, K] best first."""
-        count = clips.shape[1]
+        clips, scores, count = clips.cpu(), scores.cpu(), clips.shape[1]
         nothing = np.zeros(clips.numel())
         return RankedLists(
             "VR",

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from hero_model.config import HeroConfig
+from hero_model.data.batches import TensorDataclass
 from hero_model.inference.index import FrameIndex
 from hero_model.models.heads import MomentHead
 
@@ -16,7 +17,7 @@ QUERY_BATCH_SIZE = 64  # bounds the memory of the score tables
 
 
 @dataclass(frozen=True)
-class RankedSpans:
+class RankedSpans(TensorDataclass):
     """Ranked lists of N queries, best first; a score of 0 or less marks a row that is not there.
 
     clip [N, M] rows of the index, first and last [N, M] frames, score [N, M].
@@ -86,7 +87,7 @@ def _probabilities(queries: Tensor, clips: Tensor, index: FrameIndex, head: Mome
     """P(start), P(end) of each query in each of its K clips: [N, K, F]; clips [N, K]."""
     # Products with every frame are one matrix product; copying the frames of K clips a query costs far more.
     everywhere = (index.span_frames.flatten(0, 1) @ head.span_query(queries).T).view(*index.mask.shape, -1)
-    similarity = everywhere.permute(2, 0, 1)[torch.arange(len(clips))[:, None], clips]
+    similarity = everywhere.permute(2, 0, 1)[torch.arange(len(clips), device=clips.device)[:, None], clips]
     start, end = head.filtered(similarity, index.mask[clips])
     return start.softmax(-1), end.softmax(-1)
 

@@ -68,8 +68,8 @@ class HeroSearch:
     index: FrameIndex | None = None
 
     @classmethod
-    def from_pretrained(cls, folder: str | Path) -> HeroSearch:
-        """The OUT folder of `train`, or the folder of one model. Raises InputError."""
+    def from_pretrained(cls, folder: str | Path, device: str | torch.device = "cpu") -> HeroSearch:
+        """The OUT folder of `train`, or the folder of one model, on a device. Raises InputError."""
         folder = Path(folder)
         places = {task: find_model(folder, task) for task in ("moment", "qa")}
         moment = load_model(HeroForMomentRetrieval, places["moment"]) if places["moment"] is not None else None
@@ -80,6 +80,9 @@ class HeroSearch:
                 f"{folder}: holds no model for moments or questions; expected an OUT folder of `train`, or the folder "
                 "of one model"
             )
+        for loaded in (moment, qa):
+            if loaded is not None:
+                loaded[0].to(device)  # type: ignore[arg-type]
         return cls(moment[0] if moment else None, qa[0] if qa else None, tokenizers[0])
 
     @property
@@ -128,6 +131,7 @@ class HeroSearch:
         with torch.inference_mode():
             vector = encode_queries(self.moment, [word_ids(query, self.tokenizer)])
             found, _, _ = find_moments(vector, self.index, self.moment.moment_head)
+        found = found.to("cpu")
         clip, score = found.clip[0].numpy(), found.score[0].double().numpy()
         interval = self.config.frame_interval
         spans = np.stack([found.first[0].numpy() * interval, (found.last[0].numpy() + 1) * interval], axis=1)
@@ -159,7 +163,7 @@ class HeroSearch:
         asked = Question(0, words, tuple(choices), video, (-1, -1), -1)
         batch = question_batch_of([asked], self.clips, self.qa.config, [np.arange(len(options))])
         with torch.inference_mode():
-            out = self.qa(batch)
+            out = self.qa(batch.to(self.qa.device))
         probabilities = out.logits[0].softmax(0).tolist()
         start, end = out.span_logits[0].masked_fill(~out.mask[0][:, None], MASKED_LOGIT).softmax(0).unbind(1)
         pairs = torch.triu(start[:, None] * end)  # end is not before start
@@ -185,7 +189,9 @@ class HeroSearch:
         if self.index is None:
             raise InputError("nothing to save: no clips were encoded with a moment model")
         check_output_file(path)
-        vectors = {name: self.index.frames[row][self.index.mask[row]].numpy() for row, name in enumerate(self.names)}
+        vectors = {
+            name: self.index.frames[row][self.index.mask[row]].cpu().numpy() for row, name in enumerate(self.names)
+        }
         metadata = {"interval_s": str(self.config.frame_interval), "dim": str(self.index.frames.shape[2])}
         with atomic_file(path) as unfinished:
             save_file(vectors, unfinished, metadata=metadata)
@@ -200,7 +206,9 @@ class HeroSearch:
         padded = torch.nn.utils.rnn.pad_sequence(vectors, batch_first=True)
         lengths = torch.tensor([len(own) for own in vectors])
         self.names = source.names
-        self.index = FrameIndex.of(padded, torch.arange(padded.shape[1]) < lengths[:, None], self.moment.moment_head)
+        mask = torch.arange(padded.shape[1]) < lengths[:, None]
+        place = self.moment.device
+        self.index = FrameIndex.of(padded.to(place), mask.to(place), self.moment.moment_head)
 
 
 def subtitle_lines(given: Subtitles, video: str) -> list[SubtitleLine]:

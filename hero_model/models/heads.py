@@ -134,6 +134,19 @@ def l2_normalise(x: Tensor) -> Tensor:
     return nn.functional.normalize(x, dim=-1, eps=1e-5)
 
 
+class StartAndEnd(nn.Module):
+    """Two MLPs, for the start and for the end (Sec. 3.3)."""
+
+    def __init__(self, config: HeroConfig) -> None:
+        super().__init__()
+        self.start = two_layers(config.hidden_size, 2 * config.hidden_size, 1, config)
+        self.end = two_layers(config.hidden_size, 2 * config.hidden_size, 1, config)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[.., D] -> [.., 2]."""
+        return torch.cat([self.start(x), self.end(x)], dim=-1)
+
+
 class AnswerHead(nn.Module):
     """Which of A answers is right, and where in the clip it can be seen (Sec. 3.3)."""
 
@@ -143,7 +156,7 @@ class AnswerHead(nn.Module):
         self.frame_pooling = nn.Linear(size, 1, bias=False)
         self.answer = two_layers(size, 2 * size, 1, config)
         self.answer_pooling = nn.Linear(size, 1, bias=False)
-        self.span = two_layers(size, 2 * size, 2, config)
+        self.span = StartAndEnd(config) if config.separate_span_heads else two_layers(size, 2 * size, 2, config)
 
     def forward(self, frames: Tensor, mask: Tensor, answers: Tensor) -> tuple[Tensor, Tensor]:
         """frames [N, A, F, D], mask [N, F] -> answer logits [N, A], span logits [N, F, 2] before masking.

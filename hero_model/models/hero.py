@@ -5,10 +5,11 @@ D hidden size; see hero_model.data.packing for what fills a ClipBatch.
 """
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel
+from transformers import AutoModel, PreTrainedModel
 from transformers import initialization as init
 
 from hero_model.config import HeroConfig
@@ -29,6 +30,17 @@ class HeroPreTrainedModel(PreTrainedModel):
     base_model_prefix = "hero"
     main_input_name = "features"
     _supports_sdpa = True
+    supports_gradient_checkpointing = True  # the library's layers do it themselves
+
+    def get_input_embeddings(self) -> nn.Embedding:
+        return self._embedder.words
+
+    def set_input_embeddings(self, value: nn.Module) -> None:
+        self._embedder.words = cast(nn.Embedding, value)
+
+    @property
+    def _embedder(self) -> TextEmbedder:
+        return cast(HeroModel, self.base_model).text_embedder
 
     def _init_weights(self, module: nn.Module) -> None:
         """N(0, 0.02) for Linear and Embedding, zero biases and padding rows; convolutions as PyTorch has them."""
@@ -160,6 +172,9 @@ class HeroModel(HeroPreTrainedModel):
             mask = torch.cat([mask, appended.mask], dim=1)
         out = self.temporal(x, attention_mask(mask))
         return out[:, :count], out[:, count:] if appended is not None else None
+
+
+AutoModel.register(HeroConfig, HeroModel, exist_ok=True)
 
 
 def attention_mask(mask: Tensor) -> Tensor | None:

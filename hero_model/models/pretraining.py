@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from hero_model.config import HeroConfig
 from hero_model.data.batches import FrameOrderBatch, MaskedFrameBatch, MaskedWordBatch, MatchBatch, PretrainingBatch
@@ -42,6 +42,15 @@ class HeroForPretraining(HeroPreTrainedModel):
         self.moment_head = moment_head_of(config)
         self.post_init()
 
+    def resize_token_embeddings(self, *args: Any, **kwargs: Any) -> nn.Embedding:
+        """As the library does it; the decoder's bias gets as many rows, new ones are zero."""
+        words = super().resize_token_embeddings(*args, **kwargs)
+        before, rows = self.word_head.bias.data, len(words.weight)
+        after = before.new_zeros(rows)
+        after[: len(before)] = before[:rows]
+        self.word_head.bias = nn.Parameter(after)
+        return words
+
     def forward(self, batch: PretrainingBatch, **kwargs: Any) -> TaskOutput | MatchOutput:
         """Run the task that the batch is made for. Raises TypeError for another type of batch."""
         tasks: dict[type, Callable[..., TaskOutput | MatchOutput]] = {
@@ -69,6 +78,8 @@ class HeroForPretraining(HeroPreTrainedModel):
             return TaskOutput(frame_regression(predicted, target, bool(self.config.squared_mffr)), predicted, target)
         all_slots = self.config.nce_negatives == "all_slots"
         unmasked = ~batch.masked if all_slots else ~batch.masked & batch.clips.mask
+        if batch.negatives is not None:
+            unmasked = unmasked & batch.negatives
         others = self.feature_head(frames[unmasked])
         logits, labels = frame_contrast_logits(
             predicted, target, others, self.config.nce_temperature, other_targets=all_slots

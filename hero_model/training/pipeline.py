@@ -1,134 +1,146 @@
 """The stages of one run: pre-training, then moment retrieval, then question answering, each a folder in OUT."""
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from evaluation.io.atomic import write_atomic
-from evaluation.io.errors import refusing
-from evaluation.release import Release
-from hero_model.checkpoints.model_folder import MODEL_CLASSES, load_model, save_model
+from hero_model.checkpoints.model_folder import MODEL_CLASSES, WEIGHTS, load_model, save_model
 from hero_model.checkpoints.text_encoder import from_text_encoder, minilm_folder
 from hero_model.config import HeroConfig
 from hero_model.data.dataset import Corpus
 from hero_model.data.feature_file import FeatureFile
-from hero_model.data.schedule import BatchSchedule, moment_batches, pretraining_batches, question_batches
+from hero_model.data.schedule import BatchSchedule, ClipPool, moment_batches, pretraining_batches, question_batches
 from hero_model.errors import InputError
 from hero_model.models.hero import HeroPreTrainedModel
-from hero_model.presets import Preset, StageConfig
-from hero_model.training.progress import StageReport
-from hero_model.training.trainer import train_stage
+from hero_model.presets import StageConfig
+from hero_model.training.plan import Plan
+from hero_model.training.progress import RunLog, StageReport
+from hero_model.training.record import note_weights
+from hero_model.training.trainer import Machine, Step, Validation, train_stage
 
-# what each architecture is trained on, in order; the paper trains F-TRM, XML and STAGE without pre-training
-STAGES = {
-    "hero": ("pretraining", "moment", "qa"),
-    "h_trm": ("pretraining", "moment", "qa"),
-    "f_trm": ("moment", "qa"),
-    "xml": ("moment",),
-    "stage": ("qa",),
-}
-RECORD = "run.json"
-
-
-def check_folder(out: Path, asked: dict[str, object]) -> bool:
-    """Whether OUT holds a run that was asked for the same. Raises InputError where it holds anything else."""
-    record = out / RECORD
-    if record.is_file():
-        with refusing(f"{record}: is no record of `train`", InputError):
-            earlier = msgspec.json.decode(record.read_bytes(), type=dict[str, Any])
-        changed = [name for name, value in asked.items() if name not in earlier or earlier[name] != value]
-        if changed:
-            raise InputError(
-                f"{out}: holds a run with another {', '.join(changed)}; give the same ones, or another folder"
-            )
-        return True
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out}: is a file, expected a folder for the models")
-    if out.exists() and any(out.iterdir()):
-        raise InputError(f"{out}: is not empty and holds no run of this command; give another folder")
-    return False
-
-
-def write_record(out: Path, asked: dict[str, object]) -> None:
-    """Make OUT and note in it what this run was asked for, so that only the same command goes on with it."""
-    out.mkdir(parents=True, exist_ok=True)
-    write_atomic(out / RECORD, [msgspec.json.encode(asked, order="sorted") + b"\n"])
+LOG = "log.jsonl"
 
 
 class Training:
-    """The three stages of one run; each starts from the one before and is skipped where it has finished.
+    """The stages of one run; each starts from the one before and is skipped where it has finished.
 
-    Everything is read at the start: raises InputError where the release has nothing that this architecture can be
-    trained on, or where a part of it, or of an earlier run in the folder, cannot be used.
+    Everything is read at the start: raises InputError where a part of a release, or of an earlier run in the folder,
+    cannot be used.
     """
 
-    def __init__(
-        self,
-        release: Release,
-        out: Path,
-        preset: Preset,
-        seed: int,
-        architecture: str,
-        feature_set: str | None,
-        report: StageReport,
-    ) -> None:
-        self.release, self.out, self.preset, self.seed = release, out, preset, seed
-        self.architecture, self.feature_set, self.report = architecture, feature_set, report
-        stages = [stage for stage in STAGES[architecture] if stage == "pretraining" or stage in release.tasks]
-        if not {"moment", "qa"} & set(stages):
-            raise InputError(f"{release.root}: has no task for {architecture}")
-        model, tokenizer = self._start(stages[0])
-        corpus = Corpus(release, ["train"], tokenizer, model.config, feature_set)
-        self.batches = {stage: self._batches(stage, model.config, corpus) for stage in stages}
+    def __init__(self, plan: Plan, out: Path, machine: Machine, report: StageReport) -> None:
+        self.plan, self.out, self.machine, self.report = plan, out, machine, report
+        self.log = RunLog(out / LOG)
+        for stage in plan.stages:
+            machine.processes.check(self._settings(stage).accumulate, stage)
+        model, tokenizer = self._start(plan.stages[0])
+        train = Corpus(plan.release, ["train"], tokenizer, model.config, plan.feature_set)
+        more = [
+            (Corpus(release, ["train"], tokenizer, model.config, plan.feature_set), weight)
+            for release, weight in (plan.corpora if "pretraining" in plan.stages else ())
+        ]
+        self.batches = {
+            stage: self._batches(stage, model.config, "train", train, self._settings(stage), more)
+            for stage in plan.stages
+        }
+        self.validations = self._validations(model.config, tokenizer)
 
     def run(self) -> None:
-        for stage, batches in self.batches.items():
+        for stage in self.plan.stages:
+            checkpoint = self.out / f"{stage}.checkpoint"
             if (self.out / stage).exists():
-                steps = getattr(self.preset, stage).steps
-                self.report(stage, steps, steps, float("nan"))
+                steps = self._settings(stage).steps
+                self.report(stage, steps, Step(steps, stage, float("nan"), 0.0))
             else:
-                self._stage(stage, batches)
+                self._stage(stage, checkpoint)
+            if self.machine.processes.leads:
+                shutil.rmtree(checkpoint, ignore_errors=True)
+            self.machine.processes.wait()  # the next stage begins with what the leading process has written
+
+    def _settings(self, stage: str) -> StageConfig:
+        return getattr(self.plan.preset, stage)
 
     def _start(self, stage: str) -> tuple[HeroPreTrainedModel, PreTrainedTokenizerBase]:
         """A model with the pre-trained weights where there are some, else with those of the text encoder."""
-        torch.manual_seed(self.seed)
-        kind, pretrained = MODEL_CLASSES[stage], self.out / "pretraining"
+        plan = self.plan
+        torch.manual_seed(plan.seed)
+        kind, pretrained = MODEL_CLASSES[stage], plan.pretrained or self.out / "pretraining"
         if pretrained.exists():
-            return load_model(kind, pretrained, new_heads=stage != "pretraining")
-        features = FeatureFile.of_release(self.release, self.feature_set)
+            model, tokenizer = load_model(kind, pretrained, new_heads=stage != "pretraining")
+            if model.config.architecture != plan.architecture:
+                raise InputError(f"{pretrained}: is a model {model.config.architecture}, asked for {plan.architecture}")
+            return model, tokenizer
+        features = FeatureFile.of_release(plan.release, plan.feature_set)
         return from_text_encoder(
             kind,
-            self.preset.text_encoder or minilm_folder(),
-            self.preset.encoder_layers,
-            architecture=self.architecture,
+            plan.preset.text_encoder or minilm_folder(),
+            plan.preset.encoder_layers,
+            architecture=plan.architecture,
             feature_size=features.size,
             frame_interval=features.interval,
-            **self.preset.config,
+            **plan.preset.config,
         )
 
-    def _batches(self, stage: str, config: HeroConfig, corpus: Corpus) -> BatchSchedule:
+    def _batches(
+        self,
+        stage: str,
+        config: HeroConfig,
+        split: str,
+        corpus: Corpus,
+        settings: StageConfig,
+        more: list[tuple[Corpus, float]],
+    ) -> BatchSchedule:
+        seed = self.plan.seed
         if stage == "moment":
-            queries = [query for query in corpus.queries("train") if query.clip is not None]
+            queries = [query for query in corpus.queries(split) if query.clip is not None]
             if not queries:
-                raise InputError(f"{self.release.root}: no query of train has a vid_name")
-            return moment_batches(corpus.clips, queries, config, self.preset.moment, self.seed)
+                raise InputError(f"{self.plan.release.root}: no query of {split} has a vid_name")
+            return moment_batches(corpus.clips, queries, config, settings, seed)
         if stage == "qa":
-            return question_batches(corpus.clips, corpus.questions("train"), config, self.preset.qa, self.seed)
-        return pretraining_batches(list(corpus.clips.values()), config, self.preset, self.seed)
+            return question_batches(corpus.clips, corpus.questions(split), config, settings, seed)
+        pools = [ClipPool(list(own.clips.values()), weight) for own, weight in [(corpus, 1.0), *more]]
+        return pretraining_batches(pools, config, replace(self.plan.preset, pretraining=settings), seed)
 
-    def _stage(self, name: str, batches: BatchSchedule) -> None:
+    def _validations(self, config: HeroConfig, tokenizer: PreTrainedTokenizerBase) -> dict[str, Validation]:
+        """One round through val's clips for each stage that asks for it, and for each objective of pre-training."""
+        plan = self.plan
+        asking = [stage for stage in plan.stages if self._settings(stage).validate_every]
+        if not asking:
+            return {}
+        val = Corpus(plan.release, ["val"], tokenizer, config, plan.feature_set)
+        found = {}
+        for stage in asking:
+            settings = replace(self._settings(stage), accumulate=1)
+            rounds = len(plan.preset.task_ratio) if stage == "pretraining" else 1
+            count = rounds * max(1, round(len(val.clips) / settings.clips))
+            settings = replace(settings, steps=max(count, settings.steps))
+            found[stage] = Validation(self._batches(stage, config, "val", val, settings, []), count)
+        return found
+
+    def _stage(self, name: str, checkpoint: Path) -> None:
         model, tokenizer = self._start(name)
-        stage: StageConfig = getattr(self.preset, name)
+        stage = self._settings(name)
+
+        def report(step: Step) -> None:
+            told = step if name == "pretraining" else replace(step, task=name)
+            if self.machine.processes.leads:
+                self.report(name, stage.steps, told)
+                self.log.write(name, stage.steps, told)
+
         train_stage(
             model,
-            batches,
+            self.batches[name],
             stage,
-            self.preset,
-            checkpoint=self.out / f"{name}.checkpoint",
-            seed=self.seed,
-            report=lambda step, loss: self.report(name, step, stage.steps, loss),
+            self.plan.preset,
+            checkpoint,
+            self.plan.seed,
+            report,
+            self.machine,
+            self.validations.get(name),
         )
-        save_model(model, tokenizer, self.out / name)
+        if self.machine.processes.leads:
+            save_model(model.cpu(), tokenizer, self.out / name)
+            note_weights(self.out, name, self.out / name / WEIGHTS)

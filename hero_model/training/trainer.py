@@ -1,20 +1,67 @@
 """The training loop: AdamW with two learning rates, linear warm-up and decay, and checkpoints on the way."""
 
-import shutil
+import math
+import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from hero_model.checkpoints.resume import load_checkpoint, save_checkpoint
+from hero_model.checkpoints.resume import BestOnVal, load_checkpoint, save_checkpoint
 from hero_model.data.batches import MatchBatch, PretrainingBatch, QuestionBatch
 from hero_model.data.schedule import BatchSchedule
+from hero_model.errors import InputError
 from hero_model.models.hero import HeroPreTrainedModel
 from hero_model.presets import Preset, StageConfig
+from hero_model.training.processes import Processes
 
-ENCODER_PREFIXES = ("hero.text_embedder.", "hero.cross_modal.")
-Report = Callable[[int, float], None]  # (steps done, loss)
+Report = Callable[["Step"], None]
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one step did, for reports."""
+
+    number: int  # steps done
+    task: str
+    loss: float  # mean over the step's batches
+    rate: float  # share of the learning rates
+    val_loss: float | None = None
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a stage is computed on and how."""
+
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    bf16: bool = False
+    processes: Processes = field(default_factory=Processes)
+    save_seconds: float = 60.0  # between checkpoints
+
+    def autocast(self) -> AbstractContextManager[None]:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Batches of val: the first `count` of a schedule."""
+
+    batches: BatchSchedule
+    count: int
+
+    @torch.no_grad()
+    def loss(self, model: HeroPreTrainedModel, machine: Machine) -> float:
+        """Mean over the batches, without dropout."""
+        model.eval()
+        total = 0.0
+        for number in machine.processes.share(self.count):
+            with machine.autocast():
+                total += float(step_loss(model, self.batches(number).to(machine.device), False))
+        model.train()
+        return machine.processes.total(total, machine.device) / self.count
 
 
 def parameter_groups(model: nn.Module, stage: StageConfig, preset: Preset) -> list[dict]:
@@ -22,7 +69,7 @@ def parameter_groups(model: nn.Module, stage: StageConfig, preset: Preset) -> li
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            groups.setdefault((name.startswith(ENCODER_PREFIXES), parameter.ndim > 1), []).append(parameter)
+            groups.setdefault((name.startswith(preset.encoder_parts), parameter.ndim > 1), []).append(parameter)
     return [
         {
             "params": parameters,
@@ -47,34 +94,67 @@ def train_stage(
     checkpoint: Path,
     seed: int,
     report: Report,
-    save_every: int = 50,
+    machine: Machine | None = None,
+    validation: Validation | None = None,
 ) -> None:
-    """Train in place; goes on from `checkpoint` where there is one and removes it at the end.
+    """Train in place; goes on from `checkpoint` where there is one. With validation the best weights are left.
 
-    Every step seeds its own dropout, so that an interrupted run ends with the numbers of an unbroken one.
-    Raises InputError for a checkpoint that is damaged.
+    Every batch seeds its own dropout, so that an interrupted run ends with the numbers of an unbroken one. The
+    caller removes the checkpoint when the result is safe. Raises InputError for a checkpoint that is damaged, and where
+    a loss is not finite.
     """
+    machine = machine or Machine()
+    model.to(machine.device)  # type: ignore[arg-type]
     if preset.freeze_words:
         model.get_parameter("hero.text_embedder.words.weight").requires_grad_(False)
     optimizer = torch.optim.AdamW(parameter_groups(model, stage, preset), betas=(0.9, 0.98), eps=1e-6)
     rates = [group["lr"] for group in optimizer.param_groups]
-    first = load_checkpoint(checkpoint, model, optimizer, stage.steps)
+    best = BestOnVal()
+    first = load_checkpoint(checkpoint, model, optimizer, stage.steps, best)
+    saved = time.monotonic()
     model.train()
     for step in range(first, stage.steps):
-        torch.manual_seed(seed * 1_000_003 + step)
-        for group, rate in zip(optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate * rate_factor(step, stage)
-        hard = stage.hard_negatives_from is not None and step >= stage.hard_negatives_from
-        loss = step_loss(model, batches(step), hard)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), preset.clip_norm)
+        if stage.patience and best.waited >= stage.patience:
+            break
+        rate = rate_factor(step, stage)
+        for group, full in zip(optimizer.param_groups, rates, strict=True):
+            group["lr"] = full * rate
+        task, loss = _gradients(model, batches, step, stage, seed, machine)
+        if not math.isfinite(loss):
+            raise InputError(f"step {step + 1}: the loss of {task} is {loss}; a smaller learning rate may help")
+        nn.utils.clip_grad_norm_(model.parameters(), preset.clip_norm)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        report(step + 1, float(loss.detach()))
-        if (step + 1) % save_every == 0 and step + 1 < stage.steps:
-            save_checkpoint(checkpoint, model, optimizer, step + 1)
+        val_loss = None
+        if validation is not None and (step + 1) % stage.validate_every == 0:
+            val_loss = validation.loss(model, machine)
+            best.see(val_loss, step + 1, model)
+        report(Step(step + 1, task, loss, rate, val_loss))
+        due = time.monotonic() - saved >= machine.save_seconds
+        if machine.processes.leads and due and step + 1 < stage.steps:
+            save_checkpoint(checkpoint, model, optimizer, step + 1, best)
+            saved = time.monotonic()
+    if best.weights:
+        model.load_state_dict(best.weights)
     model.eval()
-    shutil.rmtree(checkpoint, ignore_errors=True)
+
+
+def _gradients(
+    model: HeroPreTrainedModel, batches: BatchSchedule, step: int, stage: StageConfig, seed: int, machine: Machine
+) -> tuple[str, float]:
+    """Leaves the mean gradient of the step's batches in the model; the objective and the mean loss."""
+    task, total = "", 0.0
+    for part in machine.processes.share(stage.accumulate):
+        number = step * stage.accumulate + part
+        torch.manual_seed(seed * 1_000_003 + number)
+        batch = batches(number).to(machine.device)
+        hard = stage.hard_negatives_from is not None and step >= stage.hard_negatives_from
+        with machine.autocast():
+            loss = step_loss(model, batch, hard)
+        (loss / stage.accumulate).backward()
+        task, total = batch.task, total + float(loss.detach())
+    machine.processes.add_gradients([p for p in model.parameters() if p.requires_grad])
+    return task, machine.processes.total(total, machine.device) / stage.accumulate
 
 
 def step_loss(model: HeroPreTrainedModel, batch: PretrainingBatch | QuestionBatch, hard_negatives: bool) -> Tensor:

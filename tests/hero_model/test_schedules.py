@@ -12,10 +12,15 @@ import numpy as np
 import pytest
 import torch
 
+from hero_model.checkpoints.official import OFFICIAL_KEYS
 from hero_model.data import collate, masking
-from hero_model.data.schedule import epoch_indices
+from hero_model.data.examples import Clip
+from hero_model.data.schedule import ClipPool, epoch_indices, pretraining_batches
+from hero_model.errors import InputError
 from hero_model.models.losses import ranking_losses
 from hero_model.models.moment import HeroForMomentRetrieval
+from hero_model.models.pretraining import HeroForPretraining
+from hero_model.models.qa import HeroForQuestionAnswering
 from hero_model.presets import PRESETS, StageConfig
 from hero_model.training.trainer import parameter_groups, rate_factor, train_stage
 from tests.hero_model.tiny_world import tiny_clips, tiny_config
@@ -35,6 +40,15 @@ def test_the_rate_rises_and_falls_in_straight_lines(warmup: float, step: int, sh
     assert rate_factor(step, dataclasses.replace(STAGE, warmup=warmup)) == pytest.approx(share)
 
 
+class Nothing:
+    """A batch of nothing."""
+
+    task = "nothing"
+
+    def to(self, device: torch.device) -> Nothing:
+        return self
+
+
 class Slope(torch.nn.Module):
     """A constant gradient of 1, which AdamW turns into steps as long as the learning rate."""
 
@@ -51,14 +65,30 @@ def test_every_step_is_as_long_as_its_rate(tmp_path: Path) -> None:
     places = [0.0]
     train_stage(
         model,  # type: ignore[arg-type]
-        batches=lambda step: step,
+        batches=lambda step: Nothing(),
         stage=stage,
         preset=PRESET,
         checkpoint=tmp_path / "checkpoint",
         seed=0,
-        report=lambda step, loss: places.append(float(model.place.detach())),
+        report=lambda step: places.append(float(model.place.detach())),
     )
     assert -np.diff(places) == pytest.approx([1e-2 * rate_factor(step, stage) for step in range(20)], rel=1e-3)
+
+
+@pytest.mark.parametrize("kind", [HeroForPretraining, HeroForQuestionAnswering])
+def test_official_gives_the_higher_rate_to_what_lies_outside_the_video_encoder(kind: type) -> None:
+    """By the authors' names: theirs of the video encoder begin with v_encoder, heads of MLM, MFM and FOM included."""
+    model = kind(tiny_config(dialect="official"))
+    stage = dataclasses.replace(STAGE, learning_rate=5e-4, encoder_learning_rate=5e-5)
+    rates = {
+        id(parameter): group["lr"]
+        for group in parameter_groups(model, stage, PRESETS["base"])
+        for parameter in group["params"]
+    }
+    outside = tuple(ours for theirs, ours in OFFICIAL_KEYS if not theirs.startswith("v_encoder"))
+    for name, parameter in model.named_parameters():
+        assert rates[id(parameter)] == (5e-4 if name.startswith(outside) else 5e-5), name
+    assert set(rates.values()) == {5e-4, 5e-5}
 
 
 def test_biases_and_norms_do_not_decay_and_the_encoder_has_a_rate_of_its_own() -> None:
@@ -92,7 +122,7 @@ def test_hard_negatives_begin_at_their_step(begin: int | None, expected: str, tm
     model = Watched(config)
     model.asked = []
     stage = dataclasses.replace(STAGE, steps=6, hard_negatives_from=begin)
-    train_stage(model, lambda step: batch, stage, PRESET, tmp_path / "checkpoint", 0, lambda step, loss: None)
+    train_stage(model, lambda step: batch, stage, PRESET, tmp_path / "checkpoint", 0, lambda step: None)
     assert "".join("h" if hard else "." for hard in model.asked) == expected
 
 
@@ -108,6 +138,59 @@ def test_every_clip_comes_once_a_round_and_each_round_in_another_order() -> None
         != epoch_indices(12, 4, 1, "moment", 7)
     )
     assert epoch_indices(12, 4, 0, "moment", 7) != epoch_indices(12, 4, 0, "qa", 7)
+
+
+@pytest.mark.parametrize(("count", "sizes"), [(31, {15, 16}), (50, {16, 17}), (23, {23}), (100, {16, 17})])
+def test_no_clip_is_left_out_of_an_epoch_and_none_is_twice_in_a_batch(count: int, sizes: set[int]) -> None:
+    batches: list[list[int]] = []
+    while sum(map(len, batches)) < count:
+        batches.append(epoch_indices(count, 16, 0, "moment", len(batches)))
+    assert sorted(i for batch in batches for i in batch) == list(range(count))
+    assert {len(batch) for batch in batches} == sizes
+
+
+def features_of(batch: Any) -> list[bytes]:
+    return [row[mask].numpy().tobytes() for row, mask in zip(batch.clips.features, batch.clips.mask, strict=True)]
+
+
+@pytest.mark.parametrize("accumulate", [1, 3])
+def test_each_task_of_each_pool_has_an_epoch_of_its_own(accumulate: int) -> None:
+    """After any number of steps a task has seen the clips of a pool equally often, give or take one."""
+    pools = [ClipPool(tiny_clips(6, 1)), ClipPool(tiny_clips(4, 2), weight=3.0)]
+    stage = dataclasses.replace(STAGE, steps=400, clips=2, accumulate=accumulate)
+    preset = dataclasses.replace(PRESET, pretraining=stage, task_ratio={"mlm": 1, "mnce": 2, "fom": 1})
+    batches = pretraining_batches(pools, tiny_config(), preset, seed=0)
+    seen: dict[tuple[str, int], Counter[bytes]] = {}
+    steps: Counter[tuple[str, int]] = Counter()
+    own = [{clip.features.tobytes() for clip in pool.clips} for pool in pools]
+    for number in range(400 * accumulate):
+        batch = batches(number)
+        shown = features_of(batch)
+        kind = type(batch).__name__, 0 if shown[0] in own[0] else 1
+        assert set(shown) <= own[kind[1]]
+        seen.setdefault(kind, Counter()).update(shown)
+        steps[kind] += 1
+        counts = [seen[kind][clip] for clip in own[kind[1]]]
+        assert max(counts) - min(counts) <= 1
+    shares = {kind: count / (400 * accumulate) for kind, count in steps.items()}
+    for name, of_task in (("MaskedWordBatch", 1 / 4), ("MaskedFrameBatch", 1 / 2), ("FrameOrderBatch", 1 / 4)):
+        assert shares[name, 0] == pytest.approx(of_task / 4, abs=0.05)
+        assert shares[name, 1] == pytest.approx(of_task * 3 / 4, abs=0.07)
+
+
+def test_the_batches_of_one_step_have_one_task() -> None:
+    preset = dataclasses.replace(PRESET, pretraining=dataclasses.replace(STAGE, steps=40, accumulate=2))
+    batches = pretraining_batches([ClipPool(tiny_clips(6, 1))], tiny_config(), preset, seed=0)
+    kinds = [type(batches(number)) for number in range(80)]
+    assert kinds[::2] == kinds[1::2]
+    assert len(set(kinds)) == 4
+
+
+def test_objectives_that_no_clip_can_serve_are_refused() -> None:
+    silent = Clip("silent", np.zeros((4, 24), np.float32), [np.empty(0, np.int64)], [np.arange(4)])
+    preset = dataclasses.replace(PRESET, task_ratio={"mlm": 1, "vsm": 1})
+    with pytest.raises(InputError, match="no clip has what the objectives mlm, vsm need"):
+        pretraining_batches([ClipPool([silent])], tiny_config(), preset, seed=0)
 
 
 def test_with_fewer_clips_than_a_step_takes_all_come_in_every_step() -> None:

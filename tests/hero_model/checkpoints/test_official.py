@@ -11,7 +11,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from hero_model.__main__ import main
-from hero_model.checkpoints.official import OFFICIAL_KEYS
+from hero_model.checkpoints.official import OFFICIAL_KEYS, convert
 from hero_model.inference.search import HeroSearch
 from hero_model.models.moment import HeroForMomentRetrieval
 from hero_model.models.pretraining import HeroForPretraining
@@ -37,6 +37,15 @@ def official_state(model: torch.nn.Module) -> dict[str, torch.Tensor]:
 def state() -> dict[str, torch.Tensor]:
     torch.manual_seed(0)
     return official_state(HeroForPretraining(tiny_config(dialect="official", vocab_size=40)))
+
+
+@pytest.mark.parametrize("wrapper", ["module.", "_orig_mod.", "module._orig_mod."])
+def test_names_of_wrapped_models_are_read(wrapper: str, state: dict[str, torch.Tensor]) -> None:
+    plain = convert(state, "pretraining", heads=4)
+    wrapped = convert({wrapper + name: value for name, value in state.items()}, "pretraining", heads=4)
+    assert (wrapped.missing, wrapped.left_over) == (plain.missing, plain.left_over) == ([], [])
+    for name, value in plain.model.state_dict().items():
+        assert torch.equal(wrapped.model.state_dict()[name], value)
 
 
 @pytest.mark.parametrize(

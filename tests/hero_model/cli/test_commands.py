@@ -67,7 +67,7 @@ def test_train_writes_three_models_and_reports_steps(
         ("moment", 4, 4),
         ("qa", 4, 4),
     ]
-    assert {path.name for path in out.iterdir()} == {"run.json", "pretraining", "moment", "qa"}
+    assert {path.name for path in out.iterdir()} == {"run.json", "log.jsonl", "pretraining", "moment", "qa"}
     assert main(["train", str(release), str(out), "--seed", "1"]) == 2
     assert "holds a run with another seed" in capsys.readouterr().err
 
@@ -75,7 +75,7 @@ def test_train_writes_three_models_and_reports_steps(
 def test_a_run_that_was_cut_off_ends_with_the_same_weights(
     release: Path, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Stopped in the middle of moment retrieval, after a checkpoint at step 2."""
+    """Stopped in the middle of moment retrieval, after a checkpoint at step 3."""
     out = tmp_path / "out"
     shutil.copytree(models, out)
     shutil.rmtree(out / "moment")
@@ -89,14 +89,10 @@ def test_a_run_that_was_cut_off_ends_with_the_same_weights(
             raise KeyboardInterrupt
         return real(*args)
 
-    save_often = {"save_every": 2}
-    monkeypatch.setattr(
-        "hero_model.training.pipeline.train_stage", lambda *a, **k: trainer.train_stage(*a, **k | save_often)
-    )
     monkeypatch.setattr(trainer, "step_loss", cut_off)
     with pytest.raises(KeyboardInterrupt):
-        main(["train", str(release), str(out), "--threads", "1", "--progress-json"])
-    assert (out / "moment.checkpoint" / "step.json").read_text() == '{"step": 2}'
+        main(["train", str(release), str(out), "--threads", "1", "--progress-json", "--save-seconds", "0"])
+    assert json.loads((out / "moment.checkpoint" / "step.json").read_text()) == {"step": 3}
     monkeypatch.setattr(trainer, "step_loss", real)
     assert main(["train", str(release), str(out), "--threads", "1", "--progress-json"]) == 0
     assert not (out / "moment.checkpoint").exists()
@@ -178,7 +174,7 @@ def test_baselines_train_and_predict(model: str, release: Path, tmp_path: Path) 
             assert main(["predict", str(out), str(release), *where, "--out", str(file), "--threads", "1"]) == 0
             assert evaluation_main(["score", str(release), str(file), *where]) == 0
     trained = {"h_trm": {"moment", "qa"}, "f_trm": {"moment", "qa"}, "xml": {"moment"}, "stage": {"qa"}}[model]
-    assert {path.name for path in out.iterdir()} - {"run.json", "pretraining"} == trained
+    assert {path.name for path in out.iterdir()} - {"run.json", "log.jsonl", "pretraining"} == trained
 
 
 def test_search_and_answer_in_three_lines(release: Path, models: Path) -> None:

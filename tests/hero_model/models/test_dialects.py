@@ -1,24 +1,30 @@
 """Each row of the dialect table (docs/hero.md), computed by hand for `paper`, beside what `official` does."""
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
+from transformers import RobertaConfig, RobertaModel
 
 from evaluation.release import SubtitleLine
-from hero_model.checkpoints.text_encoder import load_tokenizer, minilm_folder
+from hero_model.checkpoints.text_encoder import from_text_encoder, load_tokenizer, minilm_folder
 from hero_model.config import DIALECTS, HeroConfig
 from hero_model.data import collate, masking
 from hero_model.data.alignment import align_frames, join_unmatched
-from hero_model.data.examples import Clip, make_clip
-from hero_model.data.schedule import task_batch
-from hero_model.models.heads import MomentHead, feature_head, order_head
+from hero_model.data.examples import Clip, Query, make_clip
+from hero_model.data.schedule import moment_batches, task_batch
+from hero_model.models.heads import AnswerHead, MomentHead, feature_head, order_head
 from hero_model.models.hero import HeroModel
 from hero_model.models.losses import frame_contrast_logits, frame_regression
 from hero_model.models.pretraining import HeroForPretraining
+from hero_model.presets import PRESETS
 from tests.hero_model.tiny_world import tiny_clip, tiny_clips, tiny_config
+
+FIELD = re.compile(r"`(\w+)`")
 
 
 def test_every_row_has_a_value_in_both_dialects() -> None:
@@ -37,6 +43,15 @@ def test_each_row_can_be_set_alone(dialect: str, other: str, field: str, tmp_pat
     tiny_config(dialect=dialect, **changes).save_pretrained(tmp_path)
     loaded = HeroConfig.from_pretrained(tmp_path)
     assert {name: getattr(loaded, name) for name in DIALECTS[dialect]} == DIALECTS[dialect] | changes
+
+
+def test_the_documents_table_has_every_row_and_this_file_a_test_of_each() -> None:
+    table = (Path(__file__).parents[3] / "docs/hero.md").read_text().split("## Two dialects")[1].split("\n## ")[0]
+    rows = {name for line in table.splitlines() if line.startswith("| `") for name in FIELD.findall(line.split("|")[1])}
+    assert rows == DIALECTS["paper"].keys()
+    tests = [name for name in globals() if name.startswith("test_")]
+    untested = [field for field in DIALECTS["paper"] if not any(name.startswith(f"test_{field}") for name in tests)]
+    assert untested == ["queries_per_video"]  # one row with query_share
 
 
 def layer_norm(x: np.ndarray, eps: float = 1e-5) -> np.ndarray:
@@ -131,6 +146,21 @@ def test_span_loss_share() -> None:
     assert 0.1 < shares["official"] < 0.3
 
 
+def test_span_loss_share_in_fine_tuning() -> None:
+    """The released configuration drops the span loss in four of five steps there, too; all batches of a step agree."""
+    clips = {clip.name: clip for clip in tiny_clips(2, 0)}
+    queries = [Query(number, np.array([7]), name, (0, 3)) for number, name in enumerate(clips)]
+    stage = replace(PRESETS["tiny"].moment, clips=1, subtitle_queries=0, accumulate=2)
+    shares = {}
+    for name in DIALECTS:
+        batches = moment_batches(clips, queries, tiny_config(dialect=name), stage, seed=0)
+        active = np.array([batches(number).with_span_loss for number in range(400)]).reshape(200, 2)
+        assert (active[:, 0] == active[:, 1]).all()
+        shares[name] = active.mean()
+    assert shares["paper"] == 1.0
+    assert shares["official"] == pytest.approx(0.2, abs=0.06)
+
+
 def test_squared_mffr() -> None:
     """Differences (3, 4) and (0, 2): paper (25 + 4) / 2, official (5 + 2) / 2."""
     predicted, target = torch.tensor([[3.0, 4.0], [1.0, 2.0]]), torch.tensor([[0.0, 0.0], [1.0, 0.0]])
@@ -160,6 +190,84 @@ def test_nce_negatives_and_padding() -> None:
         out = HeroForPretraining(config)(collate.masked_frame_batch(clips, masks, config))
         slots[name] = len(out.others)
     assert slots == {"paper": 5 + 10, "official": 2 * 11 - 2}
+
+
+def test_nce_sample() -> None:
+    """paper: ten unmasked frames of each clip, drawn; official: every slot of the batch."""
+    rng = np.random.default_rng(0)
+    clips = [tiny_clip(rng, "long", 19), tiny_clip(rng, "short", 6)]
+    sizes, drawn = {}, set()
+    for name in DIALECTS:
+        config = tiny_config(dialect=name)
+        for seed in range(5):
+            batch = task_batch("mnce", clips, config, np.random.default_rng(seed))
+            sizes[name, seed] = len(HeroForPretraining(config)(batch).others), int(batch.masked.sum())
+            if batch.negatives is not None:
+                assert not bool((batch.negatives & batch.masked).any())
+                drawn.add(tuple(batch.negatives[0].tolist()))
+    assert len(drawn) == 5
+    for seed in range(5):
+        masked_of_short = 6 - (sizes["paper", seed][0] - 10)
+        assert 1 <= masked_of_short <= sizes["paper", seed][1] - 1
+        assert sizes["official", seed][0] == 2 * 19 - sizes["official", seed][1]
+    negatives = masking.negative_frames(np.arange(19) < 3, tiny_config(), rng)
+    assert int(negatives.sum()) == 10
+    assert not negatives[:3].any()
+
+
+def test_fom_moves() -> None:
+    """paper: two frames or more, and not all stay; official: chance alone decides, 15 % of the frames each."""
+    rng = np.random.default_rng(0)
+    draws = {
+        name: [masking.shuffled_frames(n, tiny_config(dialect=name), rng) for n in (2, 6, 20) for _ in range(300)]
+        for name in DIALECTS
+    }
+    moved = {name: np.array([(old != new).any() for old, new in own]) for name, own in draws.items()}
+    assert moved["paper"].all()
+    assert 0.2 < moved["official"].mean() < 0.6
+    assert min(len(chosen) for chosen, _ in draws["paper"]) == 2
+    assert min(len(chosen) for chosen, _ in draws["official"]) == 0
+    share = np.mean([len(chosen) / 20 for chosen, _ in draws["official"][600:]])
+    assert share == pytest.approx(0.15, abs=0.02)
+    for own in draws.values():
+        assert all(sorted(new) == old.tolist() for old, new in own)
+    assert [part.tolist() for part in masking.shuffled_frames(1, tiny_config(), rng)] == [[0], [0]]
+
+
+def test_separate_span_heads() -> None:
+    """paper: the end is told by an MLP of its own; official: by the second output of the one MLP."""
+    frames, mask, answers = torch.randn(2, 3, 5, 32), torch.ones(2, 5, dtype=torch.bool), torch.tensor([0, 1])
+    for dialect, changes_end in (("paper", False), ("official", True)):
+        head = AnswerHead(tiny_config(dialect=dialect))
+        before = head(frames, mask, answers)[1]
+        first = head.span.start[0] if dialect == "paper" else head.span[0]
+        with torch.no_grad():
+            first.weight.add_(torch.randn_like(first.weight))
+        changed = ~torch.isclose(head(frames, mask, answers)[1], before).all(1).all(0)
+        assert before.shape == (2, 5, 2)
+        assert changed.tolist() == [True, changes_end]
+
+
+def test_text_start(tmp_path: Path) -> None:
+    """paper: as the encoder has it; official: RoBERTa's rows from the first on, own epsilons, a new norm for frames."""
+    source = RobertaModel(
+        RobertaConfig(
+            vocab_size=30522, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16,
+            max_position_embeddings=40, layer_norm_eps=1e-3,
+        ),
+        add_pooling_layer=False,
+    )  # fmt: skip
+    torch.nn.init.normal_(source.embeddings.LayerNorm.weight)
+    source.save_pretrained(tmp_path)
+    load_tokenizer(minilm_folder()).save_pretrained(tmp_path)
+    positions, norm = source.embeddings.position_embeddings.weight, source.embeddings.LayerNorm.weight
+    for dialect, first, eps in (("paper", 2, (1e-3, 1e-3)), ("official", 0, (1e-12, 1e-5))):
+        model, _ = from_text_encoder(HeroModel, tmp_path, [0], dialect=dialect, num_temporal_layers=1, feature_size=8)
+        assert torch.equal(model.text_embedder.positions.weight, positions[first:])
+        assert model.config.max_position_embeddings == 40 - first
+        assert (model.cross_modal.layer[0].output.LayerNorm.eps, model.text_embedder.norm.eps) == eps
+        assert torch.equal(model.text_embedder.norm.weight, norm)
+        assert torch.equal(model.frame_embedder.norm.weight, norm if dialect == "paper" else torch.ones(16))
 
 
 def test_fom_classes() -> None:

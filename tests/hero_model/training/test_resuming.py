@@ -79,7 +79,10 @@ def test_a_release_or_text_encoder_that_cannot_be_read_writes_nothing(
     [
         ("{", "run.json: is no record of `train`"),
         ("[]", "run.json: is no record of `train`: Expected `object`"),
-        ("{}", "holds a run with another release, model, preset, features, seed"),
+        (
+            "{}",
+            "another release, model, preset, features, seed, pretrained, corpora, precision, configuration",
+        ),
     ],
 )
 def test_a_broken_record_is_named(
@@ -105,12 +108,9 @@ def begun(release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
         return real(*args)
 
     with monkeypatch.context() as patch:
-        patch.setattr(
-            "hero_model.training.pipeline.train_stage", lambda *a, **k: trainer.train_stage(*a, **k | {"save_every": 2})
-        )
         patch.setattr(trainer, "step_loss", cut_off)
         with pytest.raises(KeyboardInterrupt):
-            main([str(part) for part in train(release, out, "--progress-json")])
+            main([str(part) for part in train(release, out, "--progress-json", "--save-seconds", "0")])
     return out
 
 
@@ -169,5 +169,5 @@ def test_damaged_pretraining_is_named_and_starts_nothing_at_random(
         some = {name: value for name, value in weights.items() if name != lost}
         save_file(some, folder / "model.safetensors", metadata={"format": "pt"})
         refused(capsys, train(release, begun), f"pretraining/model.safetensors: lacks {lost}")
-    assert {path.name for path in begun.iterdir()} == {"run.json", "pretraining"}
+    assert {path.name for path in begun.iterdir()} == {"run.json", "log.jsonl", "pretraining"}
     assert json.loads((begun / "run.json").read_text()) == record

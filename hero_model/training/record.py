@@ -1,0 +1,71 @@
+"""`run.json`: what a run was asked for, so that only the same command goes on with it, and on what it was made."""
+
+import hashlib
+import os
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+
+from evaluation.io.atomic import write_atomic
+from evaluation.io.errors import refusing
+from hero_model.errors import InputError
+
+RECORD = "run.json"
+LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "numpy")
+
+
+def check_folder(out: Path, asked: Mapping[str, object]) -> bool:
+    """Whether OUT holds a run that was asked for the same. Raises InputError where it holds anything else."""
+    if (out / RECORD).is_file():
+        earlier = _read(out)
+        changed = [name for name, value in asked.items() if name not in earlier or earlier[name] != value]
+        if changed:
+            raise InputError(
+                f"{out}: holds a run with another {', '.join(changed)}; give the same ones, or another folder"
+            )
+        return True
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out}: is a file, expected a folder for the models")
+    if out.exists() and any(out.iterdir()):
+        raise InputError(f"{out}: is not empty and holds no run of this command; give another folder")
+    return False
+
+
+def write_record(out: Path, asked: Mapping[str, object], device: torch.device, processes: int) -> None:
+    """Make OUT and note in it what was asked, and the machine and the libraries of the run's beginning."""
+    out.mkdir(parents=True, exist_ok=True)
+    environment = {
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        "processes": processes,
+        "threads": torch.get_num_threads(),
+        "cores": os.cpu_count(),
+        "machine": platform.machine(),
+        "system": platform.platform(),
+    }
+    versions = {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES}
+    _write(out, {**asked, "environment": environment, "versions": versions, "weights": {}})
+
+
+def note_weights(out: Path, stage: str, file: Path) -> None:
+    """Add the hash of a finished stage's weights. Raises InputError."""
+    record = _read(out)
+    _write(out, record | {"weights": record.get("weights", {}) | {stage: file_hash(file)}})
+
+
+def file_hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read(out: Path) -> dict[str, Any]:
+    with refusing(f"{out / RECORD}: is no record of `train`", InputError):
+        return msgspec.json.decode((out / RECORD).read_bytes(), type=dict[str, Any])
+
+
+def _write(out: Path, record: Mapping[str, object]) -> None:
+    write_atomic(out / RECORD, [msgspec.json.format(msgspec.json.encode(record, order="sorted"), indent=2) + b"\n"])
