@@ -1,10 +1,10 @@
-"""The requester's form."""
+"""The requester's forms."""
 
 from __future__ import annotations
 
 from django import forms
 
-from annotation.models import Batch
+from annotation.models import Batch, Video
 
 
 class BatchForm(forms.ModelForm):
@@ -22,3 +22,11 @@ class BatchForm(forms.ModelForm):
             "seed",
             "budget",
         ]
+
+
+class UploadForm(forms.ModelForm):
+    """What is true of all films of one upload."""
+
+    class Meta:
+        model = Video
+        fields = ["source", "licence", "language"]
