@@ -7,7 +7,7 @@ from django.db import InterfaceError, OperationalError
 
 from annotation.crowd import collect, decisions, enrolment, launch
 from annotation.crowd.client import CrowdError
-from annotation.media import uploads
+from annotation.media import links, uploads
 from annotation.models import Assignment, Batch, Video
 from benchmark_site.jobs.leases import available
 
@@ -65,6 +65,7 @@ def collect_batch(batch_id: int, every_hit: bool = False) -> None:
 def sweep() -> None:
     """Wake whatever waits: a lost message costs a minute, never a row."""
     uploads.sweep()
+    links.sweep()
     for pk in available(Video).order_by("pk").values_list("pk", flat=True)[:INGESTS_A_SWEEP]:
         ingest_video.delay(video_id=pk)
     for batch in Batch.objects.filter(state=Batch.State.LAUNCHING):
