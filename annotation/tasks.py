@@ -64,8 +64,6 @@ def collect_batch(batch_id: int, every_hit: bool = False) -> None:
 @shared_task
 def sweep() -> None:
     """Wake whatever waits: a lost message costs a minute, never a row."""
-    uploads.sweep()
-    links.sweep()
     for pk in available(Video).order_by("pk").values_list("pk", flat=True)[:INGESTS_A_SWEEP]:
         ingest_video.delay(video_id=pk)
     for batch in Batch.objects.filter(state=Batch.State.LAUNCHING):
@@ -79,3 +77,5 @@ def sweep() -> None:
         push_decision.delay(assignment_id=pk)
     for environment in Batch.objects.exclude(state=Batch.State.CLOSED).values_list("environment", flat=True).distinct():
         admit_workers.delay(environment=environment)
+    uploads.sweep()
+    links.sweep()

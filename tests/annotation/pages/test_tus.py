@@ -159,6 +159,15 @@ def test_a_piece_fits_exactly_or_not_at_all(requester: Client) -> None:
     assert part.read_bytes()[:7] == b"0123456"
 
 
+def test_a_connection_that_was_slow_to_die_loses_against_the_new_one(requester: Client) -> None:
+    """Both were at the right place when they began."""
+    pk = UUID(begun(requester, 10, filename="film.mp4").split("/")[-2])
+    assert uploads.append(pk, 0, b"new") == 3
+    with pytest.raises(uploads.WrongOffset, match="0 where 3 is the next"):
+        uploads.append(pk, 0, b"old")
+    assert Upload.objects.get(pk=pk).part.read_bytes() == b"new"
+
+
 def test_what_came_before_the_connection_broke_is_kept(requester: Client) -> None:
     class Broken(io.RawIOBase):
         left = 100_000
