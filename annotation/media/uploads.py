@@ -14,7 +14,7 @@ from pathlib import Path, PurePath
 from uuid import UUID
 
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
@@ -40,7 +40,7 @@ class WrongOffset(ValueError):
     """Another place than the next one."""
 
 
-def begin(owner: AbstractBaseUser, name: str, size: int, about: dict[str, str], subtitles: Iterable[UUID]) -> Upload:
+def begin(owner: User, name: str, size: int, about: dict[str, str], subtitles: Iterable[UUID]) -> Upload:
     """Room for a film, which takes the owner's `subtitles` along, or for a file of subtitles. Raises UploadRefused."""
     name = PurePath(name).name
     if "\0" in name or len(name.encode()) > LONGEST_NAME:

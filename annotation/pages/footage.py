@@ -45,7 +45,7 @@ class VideoList(ListView):
         return super().get_context_data(
             states=[(state, counts.get(state.value, 0)) for state in Video.State],
             form=UploadForm(),
-            on_their_way=Upload.objects.filter(owner=self.request.user, offset__lt=F("size")),
+            on_their_way=Upload.objects.filter(owner=self.request.user.pk, offset__lt=F("size")),
             accept=",".join([*sorted(FILMS), *SUFFIXES]),
             **kwargs,
         )

@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, UnreadablePostError
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -73,6 +74,7 @@ class UploadNew(Tus):
             raise Refusal(400, "subtitles: ids of uploads were expected") from error
         if size > settings.INGEST_MAX_BYTES:
             raise Refusal(413, f"larger than {settings.INGEST_MAX_BYTES / 2**30:g} GiB (INGEST_MAX_BYTES)")
+        assert isinstance(request.user, User)  # the table of access has seen to it
         try:
             upload = uploads.begin(request.user, said.get("filename", ""), size, about.cleaned_data, subtitles)
         except UploadRefused as error:
@@ -115,7 +117,7 @@ class UploadParts(Tus):
         return JsonResponse({"films": self._mine(pk).result})
 
     def _mine(self, pk: UUID) -> Upload:
-        return get_object_or_404(Upload, pk=pk, owner=self.request.user)
+        return get_object_or_404(Upload, pk=pk, owner=self.request.user.pk)
 
 
 def _pieces(request: HttpRequest) -> Iterator[bytes]:

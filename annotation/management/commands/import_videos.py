@@ -58,7 +58,7 @@ class Command(BaseCommand):
                 self._ingest(outcomes, status.update)
         self._report(outcomes)
 
-    def _take(self, film: Wanted, common: dict[str, str]) -> Outcome:
+    def _take(self, film: Wanted, common: dict[str, Any]) -> Outcome:
         from annotation.media.subtitles import SubtitleError
         from annotation.media.videos import VideoRefused, take
 
@@ -103,7 +103,7 @@ class Command(BaseCommand):
             raise CommandError(f"{counts['refused']} of {len(outcomes)} films were refused", returncode=1)
 
 
-def _fetch_and_take(film: Wanted, common: dict[str, str]) -> tuple[Video, bool]:
+def _fetch_and_take(film: Wanted, common: dict[str, Any]) -> tuple[Video, bool]:
     """`take` for a film behind a link, whose source is the link where nothing else is said; one that is here stays."""
     from annotation.media.videos import take
 
