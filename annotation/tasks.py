@@ -7,6 +7,7 @@ from django.db import InterfaceError, OperationalError
 
 from annotation.crowd import blocks, collect, decisions, enrolment, launch, reconcile, steering
 from annotation.crowd.client import CrowdError
+from annotation.media import links, uploads
 from annotation.models import Assignment, Batch, GroupQualification, Reconciliation, Video
 from annotation.models.crowd import Environment
 from benchmark_site.jobs.leases import available
@@ -133,3 +134,5 @@ def sweep() -> None:
     )
     for environment in sorted(enrolling):
         admit_workers.delay(environment=environment)
+    uploads.sweep()
+    links.sweep()

@@ -98,6 +98,8 @@ TABLE: dict[str, Row] = {
     "clips": COLLECTED,
     "videos": COLLECTED,
     "video-upload": COLLECTED,
+    "upload-new": COLLECTED,
+    "upload": COLLECTED,
     "video-cancel": COLLECTED,
     "video-retry": COLLECTED,
     "task": SIGNED,
@@ -170,6 +172,7 @@ class AccessMiddleware(MiddlewareMixin):
             return None
         if May.LOG_IN in words:
             return redirect_to_login(request.get_full_path())
+        request.csrf_processing_done = True  # type: ignore[attr-defined]  # Django's page of refusal reads the body else
         raise PermissionDenied
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:

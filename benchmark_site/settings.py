@@ -15,6 +15,9 @@
 | INGEST_TALLEST | lines to which clips are scaled down | 720 |
 | INGEST_MAX_MINUTES | longest film taken | 240 |
 | INGEST_MAX_BYTES | largest film taken | 16 GiB |
+| LINK_MAX_S | seconds in which a film behind a link must be here | 3600 |
+| LINK_PRIVATE_ADDRESSES | fetch films from addresses inside our own network, too | false |
+| UPLOAD_EXPIRES_DAYS | how long the page keeps a film of which no byte has come | 7 |
 | INGEST_BYTES_PER_MINUTE | largest film taken, for a minute of it (64 MiB are free) | 1 GiB |
 | INGEST_CPU_S_PER_MINUTE | seconds of CPU for a minute of film (60 are free) | 300 |
 | MARKETPLACE_URL | public origin of the marketplace whose frames show our tasks | http://127.0.0.1:8001 |
@@ -74,10 +77,11 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    # before the token of forms is looked for: that reads the body, and strangers' bodies are not read
     "benchmark_site.access.AccessMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "axes.middleware.AxesMiddleware",
@@ -148,6 +152,7 @@ STATIC_ROOT = embedded.bench_home() / "static"
 STATICFILES_DIRS = [
     ("pico", BASE_DIR / "node_modules" / "@picocss" / "pico" / "css"),
     ("nouislider", BASE_DIR / "node_modules" / "nouislider" / "dist"),
+    ("tus", BASE_DIR / "node_modules" / "tus-js-client" / "dist"),
 ]
 MEDIA_ROOT = Path(env.str("MEDIA_ROOT", default=str(embedded.bench_home() / "media")))
 X_ACCEL_PREFIX: str = env.str("X_ACCEL_PREFIX", default="")
@@ -160,6 +165,9 @@ SUBMISSION_MAX_BYTES: int = env.int("SUBMISSION_MAX_BYTES", default=2**30)
 INGEST_TALLEST: int = env.int("INGEST_TALLEST", default=720)
 INGEST_MAX_MINUTES: int = env.int("INGEST_MAX_MINUTES", default=240)
 INGEST_MAX_BYTES: int = env.int("INGEST_MAX_BYTES", default=2**34)
+LINK_MAX_S: int = env.int("LINK_MAX_S", default=3600)
+LINK_PRIVATE_ADDRESSES: bool = env.bool("LINK_PRIVATE_ADDRESSES", default=False)
+UPLOAD_EXPIRES_DAYS: int = env.int("UPLOAD_EXPIRES_DAYS", default=7)
 INGEST_BYTES_PER_MINUTE: int = env.int("INGEST_BYTES_PER_MINUTE", default=2**30)
 INGEST_CPU_S_PER_MINUTE: int = env.int("INGEST_CPU_S_PER_MINUTE", default=300)
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from annotation.media.links import file_name, is_link
 from annotation.media.subtitle_sources import beside
 
 FILMS = {
@@ -24,7 +25,7 @@ class ListError(ValueError):
 
 @dataclass(frozen=True)
 class Wanted:
-    """A film to take in. An empty `id` is made of the file's name."""
+    """A film to take in. An empty `id` is made of the file's name. One with a `link` has still to be fetched."""
 
     file: Path
     id: str = ""
@@ -33,20 +34,21 @@ class Wanted:
     licence: str = ""
     language: str = ""
     subtitles: Path | None = None
+    link: str = ""
 
     @property
     def public_id(self) -> str:
         return self.id or public_id(self.file.stem)
 
 
-COLUMNS = {field.name for field in fields(Wanted)}
+COLUMNS = {field.name for field in fields(Wanted)} - {"link"}
 
 
 def read_list(place: Path) -> list[Wanted]:
     """The films of a folder (and of the folders in it), or of a CSV or JSONL table. Raises ListError.
 
-    A table names files relative to its own folder, in the column `file`; the other columns may be left out. Where it
-    names no subtitles, they are looked for beside the film.
+    A table names files relative to its own folder, or by an http(s) link, in the column `file`; the other columns may
+    be left out. Where it names no subtitles, they are looked for beside the film.
     """
     if place.is_dir():
         return _folder(place)
@@ -109,9 +111,12 @@ def _wanted(place: Path, number: int, row: dict[str, object]) -> Wanted:
     texts = {name: str(value).strip() for name, value in row.items() if value is not None}
     if not texts.get("file"):
         raise ListError(f"{place}, line {number}: no file")
+    named = texts.pop("subtitles", "")
+    if is_link(texts["file"]):
+        link = texts.pop("file")
+        return Wanted(Path(file_name(link)), subtitles=place.parent / named if named else None, link=link, **texts)
     file = place.parent / texts.pop("file")
     if not file.is_file():
         raise ListError(f"{place}, line {number}: there is no file {file}")
-    named = texts.pop("subtitles", "")
     subtitles = place.parent / named if named else beside(file)
     return Wanted(file, subtitles=subtitles, **texts)

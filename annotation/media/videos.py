@@ -27,11 +27,14 @@ class VideoRefused(ValueError):
     """The film is not taken in, or not cancelled or tried again; the message says why."""
 
 
-def take(film: Wanted, *, source: str = "", licence: str = "", language: str = "") -> tuple[Video, bool]:
+def take(
+    film: Wanted, *, source: str = "", licence: str = "", language: str = "", ours: bool = False
+) -> tuple[Video, bool]:
     """Store a film and queue its ingest: (video, True). One whose content is known stays as it is: (video, False).
 
-    `source`, `licence` and `language` count where the film itself does not say. Raises VideoRefused, and SubtitleError
-    where the subtitle file cannot be read; then nothing is stored.
+    `source`, `licence` and `language` count where the film itself does not say. A file that is `ours`, which nobody
+    else writes to and which lies in our storage, is not copied. Raises VideoRefused, and SubtitleError where the
+    subtitle file cannot be read; then nothing is stored.
     """
     path, public_id, digest = film.file, film.public_id, sha256(film.file)
     known = _known(public_id, digest)
@@ -48,7 +51,7 @@ def take(film: Wanted, *, source: str = "", licence: str = "", language: str = "
         sha256=digest,
     )
     try:
-        _save(video, path, film.subtitles)
+        _save(video, path, film.subtitles, link=ours)
     except IntegrityError:  # somebody else has just brought the same film, or one of the same id
         known = _known(public_id, digest)
         if known is None:
@@ -73,12 +76,20 @@ def retry(pk: int) -> None:
         enqueue(INGEST_VIDEO, video_id=pk)
 
 
-def put(path: Path, name: str) -> str:
-    """Store a file whole under this name; one of the same size that is there already is taken for it."""
+def put(path: Path, name: str, *, link: bool = False) -> str:
+    """Store a file whole under this name; one of the same size that is there already is taken for it.
+
+    `link`: by a second name for the same bytes, which must lie in the storage.
+    """
     if default_storage.exists(name):
         if default_storage.size(name) == path.stat().st_size:
             return name
         default_storage.delete(name)  # a worker died while it wrote this one
+    if link:
+        stored = Path(default_storage.path(name))
+        stored.parent.mkdir(parents=True, exist_ok=True)
+        stored.hardlink_to(path.resolve())
+        return name
     with path.open("rb") as handle:
         return default_storage.save(name, File(handle))
 
@@ -101,7 +112,7 @@ def _known(public_id: str, digest: str) -> Video | None:
     return found
 
 
-def _save(video: Video, path: Path, subtitles: Path | None) -> None:
+def _save(video: Video, path: Path, subtitles: Path | None, *, link: bool) -> None:
     """File, rows and message together. Raises VideoRefused, SubtitleError, IntegrityError."""
     track = read_for_video(subtitles, video=video.public_id) if subtitles is not None else None
     try:
@@ -111,7 +122,7 @@ def _save(video: Video, path: Path, subtitles: Path | None) -> None:
         raise VideoRefused("; ".join(told)) from error
     name = f"videos/{video.public_id}-{(video.sha256 or '')[:8]}{path.suffix.lower()[:LONGEST_SUFFIX]}"
     with transaction.atomic():
-        video.file.name = put(path, name)
+        video.file.name = put(path, name, link=link)
         video.save()
         if track is not None and subtitles is not None:
             attach(video, track, subtitles.name)

@@ -6,6 +6,7 @@ from annotation.models.items import Answer, Query, Question, Segment
 from annotation.models.ledger import LedgerEntry
 from annotation.models.reconciliation import Finding, Reconciliation, Walk
 from annotation.models.subtitle_track import SubtitleTrack
+from annotation.models.upload import Upload
 
 __all__ = [
     "Answer",
@@ -23,6 +24,7 @@ __all__ = [
     "Segment",
     "Subtitle",
     "SubtitleTrack",
+    "Upload",
     "Video",
     "Walk",
     "Worker",

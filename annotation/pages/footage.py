@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path, PurePath
 from typing import Any
 
 from django import forms
 from django.contrib import messages
 from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
@@ -18,18 +18,12 @@ from django.views.generic import ListView
 
 from annotation.media import videos
 from annotation.media.clip_files import Part, clip_url
-from annotation.media.import_list import FILMS, Wanted, public_id
-from annotation.media.subtitle_sources import SUFFIXES, beside
+from annotation.media.import_list import FILMS
+from annotation.media.subtitle_sources import SUFFIXES
+from annotation.media.uploads import Told, take_named
 from annotation.media.videos import VideoRefused
-from annotation.models import Clip, Hit, Subtitle, Video
-
-
-class UploadForm(forms.Form):
-    """What is true of all films of one upload."""
-
-    source = forms.CharField(max_length=500, required=False, help_text="where they come from")
-    licence = forms.CharField(max_length=200, required=False)
-    language = forms.CharField(max_length=35, required=False, help_text="what is spoken: en, pt-BR")
+from annotation.models import Clip, Hit, Subtitle, Upload, Video
+from annotation.pages.forms import UploadForm
 
 
 class VideoList(ListView):
@@ -51,6 +45,7 @@ class VideoList(ListView):
         return super().get_context_data(
             states=[(state, counts.get(state.value, 0)) for state in Video.State],
             form=UploadForm(),
+            on_their_way=Upload.objects.filter(owner=self.request.user.pk, offset__lt=F("size")),
             accept=",".join([*sorted(FILMS), *SUFFIXES]),
             **kwargs,
         )
@@ -64,7 +59,7 @@ def upload(request: HttpRequest) -> HttpResponseBase:
     if not form.is_valid() or not files:
         told = [{"name": "", "word": "refused", "reason": form.errors.as_text() or "No file came with it."}]
     else:
-        told = list(_taken(files, form.cleaned_data))
+        told = _taken(files, form.cleaned_data)
     if request.accepts("application/json") and not request.accepts("text/html"):
         return JsonResponse({"films": told})
     for film in told:
@@ -139,40 +134,19 @@ def find_clips(q: str, subtitles: str, batches: str, split: str) -> QuerySet[Cli
     return clips
 
 
-def _taken(files: list[UploadedFile], about: dict[str, str]) -> Iterator[dict[str, str]]:
+def _taken(files: list[UploadedFile], about: dict[str, str]) -> list[Told]:
     with tempfile.TemporaryDirectory() as scratch:
-        stored = [_stored(file, Path(scratch)) for file in files]
-        films = [path for path in stored if path.suffix.lower() not in SUFFIXES]
-        pairs = [(film, beside(film)) for film in films]
-        for film, subtitles in pairs:
-            yield _take(Wanted(film, public_id(film.stem), subtitles=subtitles), about)
-        for left in sorted(set(stored) - set(films) - {subtitles for _, subtitles in pairs}):
-            known = any(left.name.startswith(f"{film.stem}.") for film in films)
-            reason = "not those that are read (docs/subtitles.md)" if known else "no film of this name came with it"
-            yield {"name": left.name, "word": "refused", "reason": reason}
+        stored = {PurePath(file.name or "film").name: _stored(file, Path(scratch)) for file in files}
+        return take_named(stored, about)
 
 
 def _stored(file: UploadedFile, folder: Path) -> Path:
-    """The upload under its own name; a large one lies on the disk already."""
-    path = folder / PurePath(file.name or "film").name
+    """Where the upload lies: a large one is on the disk already."""
     if isinstance(file, TemporaryUploadedFile):
-        path.symlink_to(file.temporary_file_path())
-    else:
-        path.write_bytes(file.read())
+        return Path(file.temporary_file_path())
+    path = folder / PurePath(file.name or "film").name
+    path.write_bytes(file.read())
     return path
-
-
-def _take(film: Wanted, about: dict[str, str]) -> dict[str, str]:
-    from annotation.media.subtitles import SubtitleError  # loads the decoders' library
-
-    name = film.file.name
-    if film.file.suffix.lower() not in FILMS:
-        return {"name": name, "word": "refused", "reason": "not a film by its name"}
-    try:
-        video, new = videos.take(film, **about)
-    except (VideoRefused, SubtitleError) as error:
-        return {"name": name, "word": "refused", "reason": str(error)}
-    return {"name": name, "word": "taken" if new else "known", "reason": f"as “{video.public_id}”"}
 
 
 def _do(request: HttpRequest, act: Callable[[], None], done: str) -> HttpResponse:

@@ -1,10 +1,10 @@
-"""The requester's form."""
+"""The requester's forms."""
 
 from __future__ import annotations
 
 from django import forms
 
-from annotation.models import Batch
+from annotation.models import Batch, Video
 
 
 class BatchForm(forms.ModelForm):
@@ -27,3 +27,11 @@ class BatchForm(forms.ModelForm):
             "budget",
         ]
         labels = {"hidden_share": "Share without narration", "assignments_per_hit": "Workers a unit"}
+
+
+class UploadForm(forms.ModelForm):
+    """What is true of all films of one upload."""
+
+    class Meta:
+        model = Video
+        fields = ["source", "licence", "language"]

@@ -3,7 +3,7 @@
 from django.urls import path
 
 from annotation.media.clip_files import clip_file
-from annotation.pages import campaign, footage, views, workers
+from annotation.pages import campaign, footage, tus, views, workers
 from annotation.pages.task_page import TaskPage
 
 urlpatterns = [
@@ -24,6 +24,8 @@ urlpatterns = [
     path("workers/<int:pk>/block/", workers.block, name="worker-block"),
     path("videos/", footage.VideoList.as_view(), name="videos"),
     path("videos/upload/", footage.upload, name="video-upload"),
+    path("videos/uploads/", tus.UploadNew.as_view(), name="upload-new"),
+    path("videos/uploads/<uuid:pk>/", tus.UploadParts.as_view(), name="upload"),
     path("videos/<int:pk>/cancel/", footage.cancel, name="video-cancel"),
     path("videos/<int:pk>/retry/", footage.retry, name="video-retry"),
     path("clips/", footage.ClipList.as_view(), name="clips"),

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 from xml.etree.ElementTree import fromstring
 
 import pytest
@@ -178,6 +179,8 @@ def _crowd_doors(query: Query) -> list[ApiClient]:
         ApiClient("clips", "/clips/"),
         ApiClient("videos", "/videos/"),
         ApiClient("video-upload", "/videos/upload/", method="POST"),
+        ApiClient("upload-new", "/videos/uploads/", method="POST"),
+        ApiClient("upload", f"/videos/uploads/{UUID(int=1)}/", method="PATCH"),
         ApiClient("video-cancel", f"/videos/{clip.video_id}/cancel/", method="POST"),
         ApiClient("video-retry", f"/videos/{clip.video_id}/retry/", method="POST"),
         ApiClient("clip-file", clip_url(clip), signed),

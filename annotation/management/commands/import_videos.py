@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 
 from annotation.media.import_list import ListError, Wanted, read_list
+from annotation.media.links import LinkError, fetched
 from annotation.models import Video
 from benchmark_site.jobs.leases import available
 
@@ -57,13 +58,13 @@ class Command(BaseCommand):
                 self._ingest(outcomes, status.update)
         self._report(outcomes)
 
-    def _take(self, film: Wanted, common: dict[str, str]) -> Outcome:
+    def _take(self, film: Wanted, common: dict[str, Any]) -> Outcome:
         from annotation.media.subtitles import SubtitleError
         from annotation.media.videos import VideoRefused, take
 
         try:
-            video, new = take(film, **common)
-        except (VideoRefused, SubtitleError, OSError) as error:
+            video, new = _fetch_and_take(film, common) if film.link else take(film, **common)
+        except (VideoRefused, SubtitleError, LinkError, OSError) as error:
             return Outcome(film, "refused", reason=str(error))
         other = "" if video.public_id == film.public_id else f"as “{video.public_id}”"
         return Outcome(film, "taken" if new else "known", video, other)
@@ -89,9 +90,26 @@ class Command(BaseCommand):
                 if outcome.video.state == Video.State.FAILED:
                     outcome.word, outcome.reason = "refused", outcome.video.error
             notes = "" if outcome.video is None else outcome.video.notes.replace("\n", "; ")
-            words = [outcome.word, str(outcome.film.file), outcome.reason, f"({notes})" if notes else ""]
+            words = [
+                outcome.word,
+                outcome.film.link or str(outcome.film.file),
+                outcome.reason,
+                f"({notes})" if notes else "",
+            ]
             self.stdout.write("  ".join(word for word in words if word))
         counts = Counter(outcome.word for outcome in outcomes)
         self.stdout.write(", ".join(f"{counts[word]} {word}" for word in ("taken", "known", "refused")))
         if counts["refused"]:
             raise CommandError(f"{counts['refused']} of {len(outcomes)} films were refused", returncode=1)
+
+
+def _fetch_and_take(film: Wanted, common: dict[str, Any]) -> tuple[Video, bool]:
+    """`take` for a film behind a link, whose source is the link where nothing else is said; one that is here stays."""
+    from annotation.media.videos import take
+
+    source = film.source or film.link
+    here = Video.objects.filter(public_id=film.public_id, source=source).first()
+    if here is not None:
+        return here, False
+    with fetched(film.link) as file:
+        return take(replace(film, id=film.public_id, file=file, source=source), ours=True, **common)

@@ -139,7 +139,7 @@ def test_an_import_that_is_killed_three_times_ends_as_an_undisturbed_one(tmp_pat
     place.mkdir()
     for number in range(12):
         make_film(place / f"film-{number:02d}", Recipe(gop=10, seconds=2.4 + number / 10, sound="aac"))
-    environment = {**os.environ, "MEDIA_ROOT": str(tmp_path / "media"), "DATABASE_URL": _database_url()}
+    environment = {**os.environ, "MEDIA_ROOT": str(tmp_path / "media"), "DATABASE_URL": database_url()}
     command = [sys.executable, "manage.py", "import_videos", str(place)]
     for _ in range(3):
         process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
@@ -155,7 +155,7 @@ def test_an_import_that_is_killed_three_times_ends_as_an_undisturbed_one(tmp_pat
     assert len(list((media / "clips").iterdir())) == 24
 
 
-def _database_url() -> str:
+def database_url() -> str:
     with connection.cursor() as cursor:
         cursor.execute("select current_user, current_database()")
         user, name = cursor.fetchone()

@@ -350,6 +350,7 @@ def test_at_most_twenty_problems_are_listed_and_all_are_counted(good: str, score
 
 
 OFFICIAL: dict[str, tuple[Callable[[str], bytes], str, int]] = {
+    "11 byte order mark": (lambda good: b"\xef\xbb\xbf" + good.encode(), "byte_order_mark", 1),
     "18 negative start": (lambda good: with_cell(good, "-0.5"), "negative_start", 1),
     "18 end before start": (lambda good: with_cell(good, "0", column=2), "reversed_span", 1),
     "18 past the end": (lambda good: with_cell(good, "61.5", column=2), "past_end", 1),

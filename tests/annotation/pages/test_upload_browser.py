@@ -1,0 +1,165 @@
+"""Films sent from Chromium over a connection that breaks in the middle: they go on where they were."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from playwright.sync_api import Browser, Page
+from pytest_django.live_server_helper import LiveServer
+
+from annotation.models import Upload, Video
+
+pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
+MIB = 2**20
+PADDING = 40 * MIB
+SRT = "1\n00:00:01,000 --> 00:00:02,000\nA red ball\n\n"
+DROP = """(form, name) => {
+    const dropped = new DataTransfer();
+    dropped.items.add(new File(["no film"], name));
+    form.dispatchEvent(new DragEvent("drop", {dataTransfer: dropped, bubbles: true, cancelable: true}));
+}"""
+
+
+class Wire:
+    """A TCP connection to the site that can be cut: after so many bytes upwards it is dead until it is mended."""
+
+    def __init__(self, target: str) -> None:
+        self._target = ("127.0.0.1", urlsplit(target).port or 80)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://localhost:{self._listener.getsockname()[1]}"
+        self.sent = 0
+        self.dead = threading.Event()
+        self._cut_at: int | None = None
+        self._lock = threading.Lock()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def cut_after(self, count: int) -> None:
+        self._cut_at = self.sent + count
+
+    def mend(self) -> None:
+        self._cut_at = None
+        self.dead.clear()
+
+    def close(self) -> None:
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):  # closed: the test is over
+            while True:
+                near, _ = self._listener.accept()
+                if self.dead.is_set():
+                    near.close()
+                    continue
+                far = socket.create_connection(self._target)
+                threading.Thread(target=self._pump, args=(near, far, True), daemon=True).start()
+                threading.Thread(target=self._pump, args=(far, near, False), daemon=True).start()
+
+    def _pump(self, source: socket.socket, sink: socket.socket, upwards: bool) -> None:
+        with suppress(OSError):
+            while data := source.recv(64 * 1024):
+                sink.sendall(data)
+                if upwards and self._count(len(data)):
+                    self.dead.set()
+                    for end in (source, sink):  # reset, as by a router that forgot it
+                        end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    break
+        for end in (source, sink):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+
+    def _count(self, count: int) -> bool:
+        with self._lock:
+            self.sent += count
+            return self._cut_at is not None and self.sent >= self._cut_at
+
+
+@pytest.fixture
+def wire(live_server: LiveServer) -> Iterator[Wire]:
+    made = Wire(live_server.url)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def page(browser: Browser, wire: Wire) -> Iterator[Page]:
+    user = User.objects.create_user("ann", is_staff=True)
+    client = Client()
+    client.force_login(user)
+    context = browser.new_context()
+    cookie = {"name": "bench_session", "value": client.cookies["bench_session"].value, "url": wire.url}
+    context.add_cookies([cookie])  # type: ignore[list-item]
+    page = context.new_page()
+    page.goto(f"{wire.url}/videos/")
+    yield page
+    context.close()
+
+
+@pytest.fixture
+def film(make_video_file: Callable[..., Path]) -> Path:
+    """A film with a box of noise at its end, which makes it long to send."""
+    path = make_video_file("film.mp4")
+    with path.open("ab") as file:
+        file.write(struct.pack(">I", PADDING + 8) + b"free" + os.urandom(PADDING))
+    return path
+
+
+def choose(page: Page, *files: Path) -> None:
+    page.get_by_label("Films, and subtitles").set_input_files(files)
+    page.get_by_role("button", name="Take in").click()
+
+
+def test_a_film_goes_on_after_a_lost_connection(page: Page, wire: Wire, film: Path) -> None:
+    film.with_suffix(".srt").write_text(SRT)
+    wire.cut_after(20 * MIB)
+    choose(page, film, film.with_suffix(".srt"))
+    assert wire.dead.wait(30)
+    page.wait_for_timeout(1500)  # some tries that fail
+    here = Upload.objects.get(name="film.mp4").offset
+    assert 12 * MIB < here < 22 * MIB
+    wire.mend()
+    page.get_by_text("film.mp4: taken as “film”").wait_for(timeout=60_000)
+    assert wire.sent < film.stat().st_size + 10 * MIB  # the rest, not all of it again
+    video = Video.objects.get()
+    assert Path(video.file.path).read_bytes() == film.read_bytes()
+    assert [line.text for line in video.subtitles.all()] == ["A red ball"]
+
+
+def test_a_film_goes_on_after_a_reload(page: Page, wire: Wire, film: Path) -> None:
+    wire.cut_after(20 * MIB)
+    choose(page, film)
+    assert wire.dead.wait(30)
+    wire.mend()
+    page.goto("about:blank")
+    page.goto(f"{wire.url}/videos/")
+    page.get_by_text("are here").wait_for()
+    choose(page, film)
+    page.get_by_text("film.mp4: taken as “film”").wait_for(timeout=60_000)
+    assert Upload.objects.count() == 1
+    assert wire.sent < film.stat().st_size + 10 * MIB
+    assert Path(Video.objects.get().file.path).read_bytes() == film.read_bytes()
+
+
+def test_films_are_dropped_and_what_is_not_wanted_any_more_is_discarded(page: Page, wire: Wire) -> None:
+    upload = Upload.objects.create(owner=User.objects.get(), name="old.mp4", size=10)
+    form = page.locator("form[data-role=upload]")
+    form.evaluate(DROP, "dropped.mp4")
+    page.get_by_text("dropped.mp4: taken as “dropped”").wait_for()
+    form.evaluate(DROP, "page.pdf")
+    page.get_by_text("page.pdf: refused not a film by its name").wait_for()
+    form.evaluate(DROP, "lonely.srt")
+    page.get_by_text("lonely.srt: refused no film of this name came with it").wait_for()
+    page.reload()
+    page.get_by_role("button", name="Discard").click()
+    page.get_by_text("old.mp4").wait_for(state="detached")
+    assert not Upload.objects.filter(pk=upload.pk).exists()
