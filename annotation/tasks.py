@@ -7,7 +7,8 @@ from django.db import InterfaceError, OperationalError
 
 from annotation.crowd import collect, decisions, enrolment, launch
 from annotation.crowd.client import CrowdError
-from annotation.models import Assignment, Batch, Video
+from annotation.media import feature_sets
+from annotation.models import Assignment, Batch, ClipFeatures, FeatureSet, Video
 from benchmark_site.jobs.leases import available
 
 INGESTS_A_SWEEP = 4  # behind a long film thousands may wait, each of which has its message already
@@ -25,6 +26,14 @@ def ingest_video(video_id: int) -> None:
     from annotation.media import ingest  # decodes video and loads torch: workers only
 
     ingest.ingest(video_id)
+
+
+@shared_task(**RETRY)
+def describe_clips(feature_set_id: int) -> None:
+    """Describe clips that a feature set lacks; whatever stops one is written on its row."""
+    from annotation.media import describe  # decodes video and loads torch: workers only
+
+    describe.describe_clips(feature_set_id)
 
 
 @shared_task(**RETRY)
@@ -65,6 +74,11 @@ def sweep() -> None:
     """Wake whatever waits: a lost message costs a minute, never a row."""
     for pk in available(Video).order_by("pk").values_list("pk", flat=True)[:INGESTS_A_SWEEP]:
         ingest_video.delay(video_id=pk)
+    for feature_set in FeatureSet.objects.all():
+        feature_sets.give_clips(feature_set)  # those made since
+    lacking = available(ClipFeatures).order_by("feature_set").values_list("feature_set", flat=True).distinct()
+    for pk in lacking:
+        describe_clips.delay(feature_set_id=pk)
     for batch in Batch.objects.filter(state=Batch.State.LAUNCHING):
         launch_batch.delay(batch_id=batch.pk)
     for batch in Batch.objects.filter(state=Batch.State.OPEN):

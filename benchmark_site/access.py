@@ -84,6 +84,8 @@ TABLE: dict[str, Row] = {
     "video-upload": COLLECTED,
     "video-cancel": COLLECTED,
     "video-retry": COLLECTED,
+    "features": COLLECTED,
+    "features-retry": COLLECTED,
     "task": SIGNED,
     "clip-file": SIGNED,
     "clip-still": SIGNED,

@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from annotation.crowd.launch import external_question
 from annotation.media.clip_files import Part, clip_url
-from annotation.models import Assignment, Batch, Clip, Hit, Query, Segment, Worker
+from annotation.models import Assignment, Batch, Clip, FeatureSet, Hit, Query, Segment, Worker
 from annotation.models.crowd import Kind
 from benchmark_site.access import May, Role
 from benchmark_site.leaderboard.boards.tracks import open_boards
@@ -141,6 +141,7 @@ def _crowd_doors(query: Query) -> list[ApiClient]:
     answer = Assignment.objects.create(
         hit=hit, worker=worker, assignment_id="S", answer="", payload=payload, submitted_at=datetime.now(UTC)
     )
+    seen = FeatureSet.objects.create(name="seen")
     signed = frozenset({May.SIGNED})
     return [
         ApiClient("batches", "/batches/"),
@@ -156,6 +157,8 @@ def _crowd_doors(query: Query) -> list[ApiClient]:
         ApiClient("video-upload", "/videos/upload/", method="POST"),
         ApiClient("video-cancel", f"/videos/{clip.video_id}/cancel/", method="POST"),
         ApiClient("video-retry", f"/videos/{clip.video_id}/retry/", method="POST"),
+        ApiClient("features", "/features/"),
+        ApiClient("features-retry", f"/features/{seen.pk}/retry/", method="POST"),
         ApiClient("clip-file", clip_url(clip), signed),
         ApiClient("clip-still", clip_url(clip, Part.POSTER), signed),
         ApiClient("clip-file", "/media/clip/1:a:b.mp4"),
