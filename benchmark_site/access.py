@@ -89,6 +89,7 @@ TABLE: dict[str, Row] = {
     "task": SIGNED,
     "clip-file": SIGNED,
     "clip-still": SIGNED,
+    "clip-waveform": SIGNED,
     # what is released
     "releases": PUBLIC,
     "release": FROZEN,

@@ -11,6 +11,7 @@ from annotation.models.footage import Clip
 from benchmark_site.jobs.leases import MAX_ATTEMPTS, Leased
 from hero_model.features import DEFAULT_ENCODER
 
+INGESTED = DEFAULT_ENCODER  # the name of the set that every ingest makes
 SHORTEST_S, LONGEST_S = 0.05, 30.0  # between two frames
 
 
@@ -46,9 +47,9 @@ class FeatureSet(models.Model):
         ordering = ["name"]
         constraints = [
             models.CheckConstraint(
-                condition=~Q(name=DEFAULT_ENCODER),
+                condition=~Q(name=INGESTED),
                 name="featureset_is_not_the_ingests",
-                violation_error_message=f"{DEFAULT_ENCODER} is the set that every ingest makes",
+                violation_error_message=f"{INGESTED} is the set that every ingest makes",
             ),
             models.CheckConstraint(
                 condition=Q(interval_s__gte=SHORTEST_S, interval_s__lte=LONGEST_S), name="featureset_interval_is_one"

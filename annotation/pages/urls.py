@@ -24,5 +24,6 @@ urlpatterns = [
     path("features/<int:pk>/retry/", features.retry, name="features-retry"),
     path("media/clip/<str:token>.mp4", clip_file, name="clip-file"),
     path("media/clip/<str:token>.jpg", clip_file, name="clip-still"),
+    path("media/clip/<str:token>.svg", clip_file, name="clip-waveform"),
     path("task/<str:unit>/", TaskPage.as_view(), name="task"),
 ]

@@ -127,6 +127,7 @@ def _crowd_doors(query: Query) -> list[ApiClient]:
     """An open batch with an answer that waits, and a draft; all about a clip of train."""
     clip = query.segment.clip
     clip.file.save("x.mp4", ContentFile(b"film"))
+    clip.waveform.save("x.svg", ContentFile(b"drawn"))
     clip.poster.save("x.jpg", ContentFile(b"still"))
     order: Callable[..., Batch] = lambda name, **fields: Batch.objects.create(  # noqa: E731
         name=name, kind=Kind.QUERY, reward=Decimal("0.12"), budget=Decimal("1000"), **fields
@@ -161,6 +162,7 @@ def _crowd_doors(query: Query) -> list[ApiClient]:
         ApiClient("features-retry", f"/features/{seen.pk}/retry/", method="POST"),
         ApiClient("clip-file", clip_url(clip), signed),
         ApiClient("clip-still", clip_url(clip, Part.POSTER), signed),
+        ApiClient("clip-waveform", clip_url(clip, Part.WAVEFORM), signed),
         ApiClient("clip-file", "/media/clip/1:a:b.mp4"),
         ApiClient("task", urlsplit(fromstring(external_question(hit)).findtext("{*}ExternalURL") or "").path, signed),
         ApiClient("task", "/task/1:a:b/"),

@@ -17,6 +17,7 @@ from annotation.media.normal_form.proof import prove, prove_sound
 from annotation.media.normal_form.sound import Samples, Sound
 from annotation.media.normal_form.stills import Stills
 from annotation.media.normal_form.streams import Film, FilmError
+from annotation.media.normal_form.waveform import draw_waveform
 from annotation.review.text_rules import MIN_SEGMENT_S
 from hero_model.features.video import FrameSampler
 
@@ -29,7 +30,10 @@ BREAKS_OFF_S = 1.0
 
 @dataclass(frozen=True)
 class MadeClip:
-    """Times in seconds of the film, paths of files; `frames` holds uint8 [N, 224, 224, 3], from which features come."""
+    """Times in seconds of the film, paths of files; `frames` holds uint8 [N, 224, 224, 3], from which features come.
+
+    `waveform` is empty where there is no sound.
+    """
 
     start: float
     end: float
@@ -37,6 +41,7 @@ class MadeClip:
     silent: str
     poster: str
     strip: str
+    waveform: str
     frames: str
 
 
@@ -131,8 +136,9 @@ class _Making:
         poster, strip, kept = (self._folder / f"{number}-{name}" for name in ("poster.jpg", "strip.jpg", "frames.npy"))
         stills.save(poster, strip)
         np.save(kept, frames)
+        waveform = "" if samples is None else draw_waveform(samples, self._folder / f"{number}-waveform.svg")
         end = round(start + min(seconds, WINDOW_S), 3)
-        names = (str(path) for path in (file, silent, poster, strip, kept))
+        names = (str(path) for path in (file, silent, poster, strip, waveform, kept))
         self._made.clips.append(MadeClip(start, end, *names))
 
     def _files(self, number: int, samples: Samples | None) -> tuple[Path, Path]:

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from annotation.models.features import INGESTED
 from benchmark_site.leaderboard.models import Task, Track, TrainingRun
 from benchmark_site.releases.models import Release
 from evaluation.release.names import is_features
-from hero_model.features import DEFAULT_ENCODER
 
 Command = Callable[[TrainingRun, Track, Path], list[str]]
 
@@ -47,7 +47,7 @@ def _feature_set(release: Release) -> list[str]:
     )
     if len(names) < 2:
         return []
-    return ["--features", DEFAULT_ENCODER if DEFAULT_ENCODER in names else names[0]]
+    return ["--features", INGESTED if INGESTED in names else names[0]]
 
 
 def _hero(run: TrainingRun, track: Track, out: Path) -> list[str]:
