@@ -36,10 +36,7 @@ class FeatureSets(CreateView):
         return redirect("features")
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        rows = [
-            {"set": row, "failures": feature_sets.failures(row)[:LISTED] if row.failed else []}
-            for row in feature_sets.with_counts()
-        ]
+        rows = [{"set": row, "failures": feature_sets.failures(row)[:LISTED]} for row in feature_sets.with_counts()]
         return super().get_context_data(rows=rows, **kwargs)
 
 
