@@ -13,7 +13,7 @@ import numpy as np
 
 from annotation.media.normal_form.clip_file import PictureWriter, copy_with_sound, is_normal
 from annotation.media.normal_form.pictures import Pictures, Upright
-from annotation.media.normal_form.proof import prove, prove_sound
+from annotation.media.normal_form.proof import prove, prove_copy, prove_sound
 from annotation.media.normal_form.sound import Samples, Sound
 from annotation.media.normal_form.stills import Stills
 from annotation.media.normal_form.streams import Film, FilmError
@@ -130,7 +130,8 @@ class _Making:
         samples = None if self._sound is None else self._sound.window(start, seconds)
         file, silent = self._files(number, samples)
         prove(file, self._film.rate, count, frames, FEATURE_INTERVAL_S)
-        prove(silent, self._film.rate, count, frames, FEATURE_INTERVAL_S)
+        if silent != file:
+            prove_copy(silent, file)
         prove_sound(file, seconds, samples)
         prove_sound(silent, seconds, None)
         poster, strip, kept = (self._folder / f"{number}-{name}" for name in ("poster.jpg", "strip.jpg", "frames.npy"))
