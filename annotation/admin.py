@@ -40,6 +40,16 @@ class SubtitleTrackAdmin(ReadOnly):
     search_fields = ["video__public_id"]
 
 
+@admin.register(models.FeatureSet)
+class FeatureSetAdmin(ReadOnly):
+    """Made and watched on the site's own page; here one that nobody wants is deleted. Releases keep their copies."""
+
+    list_display = ["name", "encoder", "interval_s", "error", "created_by"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return admin.ModelAdmin.has_delete_permission(self, request, obj)
+
+
 @admin.register(models.Worker)
 class WorkerAdmin(admin.ModelAdmin):
     list_display = ["worker_id", "environment", "group", "blocked"]

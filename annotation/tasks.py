@@ -7,8 +7,8 @@ from django.db import InterfaceError, OperationalError
 
 from annotation.crowd import blocks, collect, decisions, enrolment, launch, reconcile, steering
 from annotation.crowd.client import CrowdError
-from annotation.media import links, uploads
-from annotation.models import Assignment, Batch, GroupQualification, Reconciliation, Video
+from annotation.media import feature_sets, links, uploads
+from annotation.models import Assignment, Batch, ClipFeatures, FeatureSet, GroupQualification, Reconciliation, Video
 from annotation.models.crowd import Environment
 from benchmark_site.jobs.leases import available
 
@@ -29,6 +29,14 @@ def ingest_video(video_id: int) -> None:
     from annotation.media import ingest  # decodes video and loads torch: workers only
 
     ingest.ingest(video_id)
+
+
+@shared_task(**RETRY)
+def describe_clips(feature_set_id: int) -> None:
+    """Describe clips that a feature set lacks; whatever stops one is written on its row."""
+    from annotation.media import describe  # decodes video and loads torch: workers only
+
+    describe.describe_clips(feature_set_id)
 
 
 @shared_task(**RETRY)
@@ -109,6 +117,11 @@ def sweep() -> None:
     """Wake whatever waits: a lost message costs a minute, never a row."""
     for pk in available(Video).order_by("pk").values_list("pk", flat=True)[:INGESTS_A_SWEEP]:
         ingest_video.delay(video_id=pk)
+    for feature_set in FeatureSet.objects.all():
+        feature_sets.give_clips(feature_set)  # those made since
+    lacking = available(ClipFeatures).order_by("feature_set").values_list("feature_set", flat=True).distinct()
+    for pk in lacking:
+        describe_clips.delay(feature_set_id=pk)
     for batch in Batch.objects.filter(state=Batch.State.LAUNCHING):
         launch_batch.delay(batch_id=batch.pk)
     running = Batch.objects.filter(state__in=[Batch.State.OPEN, Batch.State.PAUSED])

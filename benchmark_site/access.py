@@ -102,9 +102,12 @@ TABLE: dict[str, Row] = {
     "upload": COLLECTED,
     "video-cancel": COLLECTED,
     "video-retry": COLLECTED,
+    "features": COLLECTED,
+    "features-retry": COLLECTED,
     "task": SIGNED,
     "clip-file": SIGNED,
     "clip-still": SIGNED,
+    "clip-waveform": SIGNED,
     # what is released
     "releases": PUBLIC,
     "release": FROZEN,

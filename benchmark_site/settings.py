@@ -11,6 +11,7 @@
 | EMAIL_URL | mail server: `smtp+tls://user:password@host:587`, `filemail:///folder` | written to the log |
 | FROM_EMAIL | sender of the site's mail | bench@ and the host of SITE_URL |
 | OPEN_SIGNUP | whether anybody may make an account; else only who is invited to a team | true |
+| ENCODERS | folder of image models that feature sets name | $BENCH_HOME/encoders |
 | SUBTITLES_ENGLISH_ONLY | refuse films whose subtitles are not English, as the paper does | false |
 | INGEST_TALLEST | lines to which clips are scaled down | 720 |
 | INGEST_MAX_MINUTES | longest film taken | 240 |
@@ -171,6 +172,7 @@ UPLOAD_EXPIRES_DAYS: int = env.int("UPLOAD_EXPIRES_DAYS", default=7)
 INGEST_BYTES_PER_MINUTE: int = env.int("INGEST_BYTES_PER_MINUTE", default=2**30)
 INGEST_CPU_S_PER_MINUTE: int = env.int("INGEST_CPU_S_PER_MINUTE", default=300)
 
+ENCODERS: str = env.str("ENCODERS", default=str(embedded.bench_home() / "encoders"))
 SUBTITLES_ENGLISH_ONLY: bool = env.bool("SUBTITLES_ENGLISH_ONLY", default=False)
 
 # Mail: to the console until a server is named.
@@ -220,6 +222,7 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {
     "annotation.tasks.ingest_video": {"queue": "ingest"},
+    "annotation.tasks.describe_clips": {"queue": "features"},
     "benchmark_site.releases.tasks.build": {"queue": "match"},
     "benchmark_site.releases.tasks.match_fold": {"queue": "match"},
     "benchmark_site.leaderboard.tasks.score": {"queue": "score"},

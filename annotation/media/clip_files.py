@@ -32,15 +32,23 @@ class Part(StrEnum):
     SILENT = "silent"  # without the narration: no track of sound is in it
     POSTER = "poster"
     STRIP = "strip"
+    WAVEFORM = "waveform"  # tells when somebody speaks: for no page that hides the narration
 
 
-TYPES = {Part.FILE: "video/mp4", Part.SILENT: "video/mp4", Part.POSTER: "image/jpeg", Part.STRIP: "image/jpeg"}
+TYPES = {
+    Part.FILE: "video/mp4",
+    Part.SILENT: "video/mp4",
+    Part.POSTER: "image/jpeg",
+    Part.STRIP: "image/jpeg",
+    Part.WAVEFORM: "image/svg+xml",
+}
+_ROUTES = {"video/mp4": "clip-file", "image/jpeg": "clip-still", "image/svg+xml": "clip-waveform"}
 
 
 def clip_url(clip: Clip, part: Part = Part.FILE) -> str:
     """An address of one of the clip's files that works for a day."""
     token = signing.dumps([clip.pk, part], salt=SALT)
-    return reverse("clip-still" if part in {Part.POSTER, Part.STRIP} else "clip-file", args=[token])
+    return reverse(_ROUTES[TYPES[part]], args=[token])
 
 
 def clip_file(request: HttpRequest, token: str) -> HttpResponseBase:

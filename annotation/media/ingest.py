@@ -181,6 +181,8 @@ def _kept(video: Video, made: MadeClip, features: Path) -> Clip:
     clip.silent.name = put_by_content(Path(made.silent), "clips")
     clip.poster.name = put_by_content(Path(made.poster), "stills")
     clip.strip.name = put_by_content(Path(made.strip), "stills")
+    if made.waveform:
+        clip.waveform.name = put_by_content(Path(made.waveform), "stills")
     clip.features.name = put_by_content(features, "features")
     clip.features_sha256 = Path(clip.features.name).stem
     return clip

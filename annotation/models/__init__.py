@@ -1,6 +1,7 @@
 """Tables of the collecting side, in the order in which a datum passes them."""
 
 from annotation.models.crowd import Assignment, Batch, GroupQualification, Hit, Receipt, Worker
+from annotation.models.features import ClipFeatures, FeatureSet
 from annotation.models.footage import Clip, Subtitle, Video
 from annotation.models.items import Answer, Query, Question, Segment
 from annotation.models.ledger import LedgerEntry
@@ -13,6 +14,8 @@ __all__ = [
     "Assignment",
     "Batch",
     "Clip",
+    "ClipFeatures",
+    "FeatureSet",
     "Finding",
     "GroupQualification",
     "Hit",

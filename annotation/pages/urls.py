@@ -3,7 +3,7 @@
 from django.urls import path
 
 from annotation.media.clip_files import clip_file
-from annotation.pages import campaign, footage, tus, views, workers
+from annotation.pages import campaign, features, footage, tus, views, workers
 from annotation.pages.task_page import TaskPage
 
 urlpatterns = [
@@ -30,7 +30,10 @@ urlpatterns = [
     path("videos/<int:pk>/retry/", footage.retry, name="video-retry"),
     path("clips/", footage.ClipList.as_view(), name="clips"),
     path("clips/<int:pk>/", views.ClipDetail.as_view(), name="clip"),
+    path("features/", features.FeatureSets.as_view(), name="features"),
+    path("features/<int:pk>/retry/", features.retry, name="features-retry"),
     path("media/clip/<str:token>.mp4", clip_file, name="clip-file"),
     path("media/clip/<str:token>.jpg", clip_file, name="clip-still"),
+    path("media/clip/<str:token>.svg", clip_file, name="clip-waveform"),
     path("task/<str:unit>/", TaskPage.as_view(), name="task"),
 ]

@@ -123,7 +123,8 @@ class ClipDetail(DetailView):
         return Clip.objects.select_related("video").prefetch_related("segments__queries", "segments__questions")
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        stills = {part.value: clip_url(self.object, part) for part in (Part.POSTER, Part.STRIP) if self.object.poster}
+        shown = (Part.POSTER, Part.STRIP, Part.WAVEFORM)
+        stills = {part.value: clip_url(self.object, part) for part in shown if getattr(self.object, part)}
         return super().get_context_data(
             clip_url=clip_url(self.object), stills=stills, subtitles=self.object.subtitles(), **kwargs
         )

@@ -210,7 +210,9 @@ def site_programs() -> list[Program]:
             "worker",
             [*celery, "worker", "-n", "worker@%h", "-Q", "default,score,match", "-c", "2", "--loglevel", "INFO"],
         ),
-        Program("ingest", [*celery, "worker", "-n", "ingest@%h", "-Q", "ingest", "-c", "2", "--loglevel", "INFO"]),
+        Program(
+            "ingest", [*celery, "worker", "-n", "ingest@%h", "-Q", "ingest,features", "-c", "2", "--loglevel", "INFO"]
+        ),
         Program("trainer", [*celery, "worker", "-n", "trainer@%h", "-Q", "train", "-c", "1", "--loglevel", "INFO"]),
         Program("beat", [*celery, "beat", "--loglevel", "WARNING", "--pidfile="]),
     ]

@@ -112,6 +112,9 @@ class Release(Leased):
     frozen_before = models.PositiveIntegerField(
         default=0, help_text="frozen releases at the time of the snapshot, whose hidden items it follows"
     )
+    feature_sets = models.JSONField(
+        default=list, blank=True, help_text="names of the sets that had described every clip at the snapshot"
+    )
     leaks = models.JSONField(default=dict, blank=True, help_text="audit of the whole release by attacks on its files")
     sha256 = models.CharField(max_length=64, blank=True, help_text="of MANIFEST.json: the release hash")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True)

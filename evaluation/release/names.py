@@ -47,9 +47,9 @@ def index_name(task: Task) -> str:
     return f"{FOLDERS[task]}/video2dur_idx.json"
 
 
-def features_name(model: str) -> str:
-    """Path of the features of a model, whose name may hold anything."""
-    return f"features/{re.sub(r'[^A-Za-z0-9._-]+', '-', model)}.safetensors"
+def features_name(name: str) -> str:
+    """Path of a feature set, whose name may hold anything, as models' do."""
+    return f"features/{re.sub(r'[^A-Za-z0-9._-]+', '-', name)}.safetensors"
 
 
 def is_features(path: str) -> bool:

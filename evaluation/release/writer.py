@@ -98,8 +98,12 @@ class Clip:
 
 @dataclass(frozen=True, kw_only=True)
 class FeatureSet:
-    """What one model saw of every clip: {its name: float32 [frames, dim]}, a frame each `interval_s` seconds."""
+    """What one model saw of every clip: {its name: float32 [frames, dim]}, a frame each `interval_s` seconds.
 
+    `name` is that of its file; a model may stand in several, at different rates.
+    """
+
+    name: str
     model: str
     interval_s: float
     vectors: Mapping[str, NDArray[np.float32]]
@@ -244,7 +248,7 @@ def _video_index(task: Task, clips: Sequence[Clip]) -> dict[str, dict[str, tuple
 
 
 def _write_features(folder: Path, features: FeatureSet) -> ManifestFile:
-    path = features_name(features.model)
+    path = features_name(features.name)
     (folder / path).parent.mkdir(exist_ok=True)
     save_features(folder / path, features.vectors, model=features.model, interval_s=features.interval_s)
     return _listed(folder, path, len(features.vectors))

@@ -1,0 +1,3 @@
+"""Frame features: decoding videos, and the encoders that describe their frames."""
+
+DEFAULT_ENCODER = "efficientnet-lite0"

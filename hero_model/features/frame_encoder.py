@@ -7,12 +7,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from hero_model.features import DEFAULT_ENCODER
 from hero_model.features.video import FrameSampler, decode
 
 # EfficientNet-Lite was trained on pixels scaled so (its TensorFlow builder: MEAN_RGB 127, STDDEV_RGB 128).
 PIXEL_MEAN, PIXEL_SCALE = 127.0, 128.0
 BATCH = 8
-DEFAULT_ENCODER = "efficientnet-lite0"
 _WAITING = 8 * BATCH  # frames in memory before they are encoded, however long the film
 
 

@@ -24,7 +24,7 @@ from django.utils.http import urlsafe_base64_encode
 
 from annotation.crowd.launch import external_question
 from annotation.media.clip_files import Part, clip_url
-from annotation.models import Assignment, Batch, Clip, Hit, Query, Segment, Worker
+from annotation.models import Assignment, Batch, Clip, FeatureSet, Hit, Query, Segment, Worker
 from annotation.models.crowd import Kind
 from benchmark_site.access import May, Role
 from benchmark_site.leaderboard.boards.tracks import open_boards
@@ -144,6 +144,7 @@ def _crowd_doors(query: Query) -> list[ApiClient]:
     """An open batch with an answer that waits, and a draft; all about a clip of train."""
     clip = query.segment.clip
     clip.file.save("x.mp4", ContentFile(b"film"))
+    clip.waveform.save("x.svg", ContentFile(b"drawn"))
     clip.poster.save("x.jpg", ContentFile(b"still"))
     order: Callable[..., Batch] = lambda name, **fields: Batch.objects.create(  # noqa: E731
         name=name, kind=Kind.QUERY, reward=Decimal("0.12"), budget=Decimal("1000"), **fields
@@ -158,6 +159,7 @@ def _crowd_doors(query: Query) -> list[ApiClient]:
     answer = Assignment.objects.create(
         hit=hit, worker=worker, assignment_id="S", answer="", payload=payload, submitted_at=datetime.now(UTC)
     )
+    seen = FeatureSet.objects.create(name="seen")
     signed = frozenset({May.SIGNED})
     return [
         ApiClient("batches", "/batches/"),
@@ -183,8 +185,11 @@ def _crowd_doors(query: Query) -> list[ApiClient]:
         ApiClient("upload", f"/videos/uploads/{UUID(int=1)}/", method="PATCH"),
         ApiClient("video-cancel", f"/videos/{clip.video_id}/cancel/", method="POST"),
         ApiClient("video-retry", f"/videos/{clip.video_id}/retry/", method="POST"),
+        ApiClient("features", "/features/"),
+        ApiClient("features-retry", f"/features/{seen.pk}/retry/", method="POST"),
         ApiClient("clip-file", clip_url(clip), signed),
         ApiClient("clip-still", clip_url(clip, Part.POSTER), signed),
+        ApiClient("clip-waveform", clip_url(clip, Part.WAVEFORM), signed),
         ApiClient("clip-file", "/media/clip/1:a:b.mp4"),
         ApiClient("task", urlsplit(fromstring(external_question(hit)).findtext("{*}ExternalURL") or "").path, signed),
         ApiClient("task", "/task/1:a:b/"),

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from transformers import ViTConfig, ViTImageProcessor, ViTModel
 
 from hero_model.__main__ import main
 from hero_model.checkpoints.model_folder import MODEL_CLASSES, save_model
@@ -19,6 +20,17 @@ def write_models(root: Path, *tasks: str) -> Path:
         model, tokenizer = from_text_encoder(MODEL_CLASSES[task], minilm_folder(), [0], dialect="paper", **changes)
         save_model(model, tokenizer, root / task)
     return root
+
+
+def write_vit(folder: Path) -> Path:
+    """A tiny image model of transformers, 24 numbers a frame, as `save_pretrained` writes it."""
+    config = ViTConfig(
+        hidden_size=24, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32, image_size=32, patch_size=8
+    )
+    torch.manual_seed(0)
+    ViTModel(config).save_pretrained(folder)
+    ViTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
+    return folder
 
 
 def refused(capsys: pytest.CaptureFixture[str], command: list[object], *expected: str) -> None:

@@ -13,10 +13,11 @@ import numpy as np
 
 from annotation.media.normal_form.clip_file import PictureWriter, copy_with_sound, is_normal
 from annotation.media.normal_form.pictures import Pictures, Upright
-from annotation.media.normal_form.proof import prove, prove_sound
+from annotation.media.normal_form.proof import prove, prove_copy, prove_sound
 from annotation.media.normal_form.sound import Samples, Sound
 from annotation.media.normal_form.stills import Stills
 from annotation.media.normal_form.streams import Film, FilmError
+from annotation.media.normal_form.waveform import draw_waveform
 from annotation.review.text_rules import MIN_SEGMENT_S
 from hero_model.features.video import FrameSampler
 
@@ -29,7 +30,10 @@ BREAKS_OFF_S = 1.0
 
 @dataclass(frozen=True)
 class MadeClip:
-    """Times in seconds of the film, paths of files; `frames` holds uint8 [N, 224, 224, 3], from which features come."""
+    """Times in seconds of the film, paths of files; `frames` holds uint8 [N, 224, 224, 3], from which features come.
+
+    `waveform` is empty where there is no sound.
+    """
 
     start: float
     end: float
@@ -37,6 +41,7 @@ class MadeClip:
     silent: str
     poster: str
     strip: str
+    waveform: str
     frames: str
 
 
@@ -125,14 +130,16 @@ class _Making:
         samples = None if self._sound is None else self._sound.window(start, seconds)
         file, silent = self._files(number, samples)
         prove(file, self._film.rate, count, frames, FEATURE_INTERVAL_S)
-        prove(silent, self._film.rate, count, frames, FEATURE_INTERVAL_S)
+        if silent != file:
+            prove_copy(silent, file)
         prove_sound(file, seconds, samples)
         prove_sound(silent, seconds, None)
         poster, strip, kept = (self._folder / f"{number}-{name}" for name in ("poster.jpg", "strip.jpg", "frames.npy"))
         stills.save(poster, strip)
         np.save(kept, frames)
+        waveform = "" if samples is None else draw_waveform(samples, self._folder / f"{number}-waveform.svg")
         end = round(start + min(seconds, WINDOW_S), 3)
-        names = (str(path) for path in (file, silent, poster, strip, kept))
+        names = (str(path) for path in (file, silent, poster, strip, waveform, kept))
         self._made.clips.append(MadeClip(start, end, *names))
 
     def _files(self, number: int, samples: Samples | None) -> tuple[Path, Path]:

@@ -6,6 +6,7 @@ compression changes every pixel a little and none by much.
 
 from __future__ import annotations
 
+import hashlib
 from fractions import Fraction
 from pathlib import Path
 
@@ -45,6 +46,12 @@ def prove(file: Path, rate: Fraction, count: int, kept: NDArray[np.uint8], inter
                     raise NotProven(f"at {where} the clip shows another picture than its features ({apart:.0f} of 255)")
     except FFmpegError as error:
         raise NotProven(f"the clip does not decode: {error.strerror}") from error
+
+
+def prove_copy(file: Path, proven: Path) -> None:
+    """That the file holds the pictures of a proven one, packet for packet at the same times. Raises NotProven."""
+    if _pictures_digest(file) != _pictures_digest(proven):
+        raise NotProven("the clip with sound and the one without show different pictures")
 
 
 def prove_sound(file: Path, seconds: float, samples: Samples | None) -> None:
@@ -96,6 +103,21 @@ def difference(shown: av.VideoFrame, kept: NDArray[np.uint8]) -> float:
 def _grey(picture: av.VideoFrame) -> NDArray[np.float64]:
     small = picture.reformat(width=GRID, height=GRID, format="rgb24", interpolation="AREA", threads=1)
     return small.to_ndarray().mean(axis=2)
+
+
+def _pictures_digest(file: Path) -> str:
+    digest = hashlib.sha256()
+    try:
+        with open_film(file) as clip:
+            stream = clip.streams.video[0]
+            digest.update(stream.codec_context.extradata or b"")
+            for packet in clip.demux(stream):
+                time = packet.pts * stream.time_base if packet.pts is not None and stream.time_base else None
+                digest.update(repr((time, packet.is_keyframe, packet.size)).encode())
+                digest.update(bytes(packet))
+    except FFmpegError as error:
+        raise NotProven(f"the clip cannot be read: {error.strerror}") from error
+    return digest.hexdigest()
 
 
 def _prove_times(clip: InputContainer, rate: Fraction, count: int) -> None:

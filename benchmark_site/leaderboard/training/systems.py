@@ -5,9 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from annotation.models.features import INGESTED
 from benchmark_site.leaderboard.models import Task, Track, TrainingRun
+from benchmark_site.releases.models import Release
+from evaluation.release.names import is_features
 
 Command = Callable[[TrainingRun, Track, Path], list[str]]
 
@@ -33,13 +36,25 @@ def train_command(run: TrainingRun) -> list[str]:
     return [
         sys.executable, "-m", "hero_model", "train", str(run.release.folder), str(model_folder(run)),
         "--preset", run.preset, "--seed", str(run.seed), "--threads", str(run.threads), "--progress-json",
+        *_feature_set(run.release),
     ]  # fmt: skip
+
+
+def _feature_set(release: Release) -> list[str]:
+    """Which of a release's feature sets HERO sees: the one that every ingest makes, where it is there."""
+    names = sorted(
+        PurePosixPath(path).stem for path in release.files.values_list("path", flat=True) if is_features(path)
+    )
+    if len(names) < 2:
+        return []
+    return ["--features", INGESTED if INGESTED in names else names[0]]
 
 
 def _hero(run: TrainingRun, track: Track, out: Path) -> list[str]:
     return [
         sys.executable, "-m", "hero_model", "predict", str(model_folder(run)), str(run.release.folder),
         "--task", track.task, "--split", track.split, "--threads", str(run.threads), "--out", str(out),
+        *_feature_set(run.release),
     ]  # fmt: skip
 
 

@@ -11,6 +11,8 @@ from annotation.models import Clip, Query, Question, Segment
 from annotation.review.text_rules import normalise
 from benchmark_site.jobs.leases import locked
 from benchmark_site.releases.errors import BuildError
+from benchmark_site.releases.files.features import lacking_clips
+from benchmark_site.releases.files.writer import release_clips
 from benchmark_site.releases.models import Item, Release, SplitVideo
 from benchmark_site.releases.quality import checks
 from benchmark_site.releases.split import carry_over
@@ -40,11 +42,14 @@ def take_snapshot(lease: Release) -> None:
             items = seal(release, [item for item in items if id(item) not in left_out])
             quality.append(checks.check_splits(items))
             checks.refuse_blocked(quality)
+            lacking = lacking_clips(clips := release_clips(items))
+            quality.append(checks.check_feature_sets(lacking, len(clips)))
+            release.feature_sets = sorted(name for name, n in lacking.items() if not n)
             Item.objects.bulk_create(items, batch_size=1000)
             release.quality = quality
             release.frozen_before = Release.objects.filter(state=Release.State.FROZEN).count()
             release.step = Release.Step.MATCH
-            release.save(update_fields=["quality", "frozen_before", "step"])
+            release.save(update_fields=["quality", "feature_sets", "frozen_before", "step"])
     except BuildError:  # the transaction is gone with all it wrote; the report of the gate stays
         with locked(lease) as release:
             release.quality = quality

@@ -6,25 +6,18 @@ in files is `evaluation.release.writer`'s.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from annotation.models import Clip
 from benchmark_site.releases.errors import BuildError
 from benchmark_site.releases.files.card import card
+from benchmark_site.releases.files.features import feature_sets
 from benchmark_site.releases.models import Item, Release, SealedClip
-from evaluation.io.digest import file_sha256
 from evaluation.release import CARD, FOLDERS, ManifestFile, SubtitleLine, writer
-from evaluation.release.features import rate_fault
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 
 def write_files(folder: Path, release: Release) -> list[ManifestFile]:
@@ -36,7 +29,7 @@ def write_files(folder: Path, release: Release) -> list[ManifestFile]:
         queries=[query_of(item) for item in items if item.kind == Item.Kind.MOMENT],
         questions=[question_of(item) for item in items if item.kind == Item.Kind.QA],
         clips=list(_written_clips(release, items, clips)),
-        features=_feature_sets(clips),
+        features=feature_sets(clips, release.feature_sets),
     )
 
 
@@ -114,49 +107,3 @@ def _written_clips(release: Release, items: Iterable[Item], clips: Sequence[Clip
             tasks=[task for task in FOLDERS if serves.get(clip.pk, task) == task],
             subtitles=msgspec.convert(clip.subtitles(), list[SubtitleLine]),
         )
-
-
-def _feature_sets(clips: Sequence[Clip]) -> Iterator[writer.FeatureSet]:
-    """The vectors of every model that described the clips, by its name. Raises BuildError."""
-    vectors: dict[str, dict[str, NDArray[np.float32]]] = defaultdict(dict)
-    intervals: dict[str, float] = {}
-    for clip in clips:
-        if not clip.features:
-            continue
-        model, interval_s, tensor = _read_features(clip)
-        if intervals.setdefault(model, interval_s) != interval_s:
-            raise BuildError(
-                f"{clip.name}: features of {model} every {interval_s:g} s, other clips every {intervals[model]:g} s"
-            )
-        if fault := rate_fault(len(tensor), interval_s, clip.duration):
-            raise BuildError(f"{clip.name}: features of {model}: {fault}")
-        vectors[model][clip.name] = tensor
-    for model in sorted(vectors):
-        lacking = [clip.name for clip in clips if clip.name not in vectors[model]]
-        if lacking:
-            raise BuildError(f"{len(lacking)} clips have no features of {model}: {', '.join(lacking[:5])}")
-        if len({tensor.shape[1] for tensor in vectors[model].values()}) > 1:
-            raise BuildError(f"features of {model} are not all of one dimension")
-        yield writer.FeatureSet(model=model, interval_s=intervals[model], vectors=vectors[model])
-
-
-def _read_features(clip: Clip) -> tuple[str, float, NDArray[np.float32]]:
-    """Model, seconds between frames, float32 [frames, dim]. Raises BuildError on a file that was not ingested so."""
-    from safetensors import SafetensorError, safe_open
-
-    path = Path(clip.features.path)
-    where = f"{clip.name}: its feature file {clip.features.name}"
-    if not path.is_file():
-        raise BuildError(f"{where} is missing")
-    if file_sha256(path) != clip.features_sha256:
-        raise BuildError(f"{where} is not the one that was ingested: its hash differs")
-    try:
-        with safe_open(path, framework="numpy") as stored:
-            metadata = stored.metadata() or {}
-            tensor = stored.get_tensor("features")
-            model, interval_s = metadata["model"], float(metadata["interval_s"])
-    except (SafetensorError, KeyError, ValueError) as error:
-        raise BuildError(f"{where} holds no `features` with metadata model and interval_s: {error}") from error
-    if tensor.ndim != 2 or tensor.dtype.name != "float32":
-        raise BuildError(f"{where} holds {tensor.dtype.name} {list(tensor.shape)}, expected float32 [frames, dim]")
-    return model, interval_s, tensor

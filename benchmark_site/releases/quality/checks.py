@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from adversarial.text.normalise import canonical
@@ -48,6 +48,15 @@ def check_splits(items: Sequence[Item]) -> Row:
     return {
         "id": "B0", "severity": "block", "title": "every split has items of every task",
         "n": len(missing), "total": len(kinds) * len(Split.values), "first": missing,
+    }  # fmt: skip
+
+
+def check_feature_sets(lacking: Mapping[str, int], clips: int) -> Row:
+    """The sets that are left out of the release, since they have not described every clip of it."""
+    told = [f"{name} lacks {n} of {clips} clips" for name, n in sorted(lacking.items()) if n]
+    return {
+        "id": "W6", "severity": "warn", "title": "feature sets describe every clip; others are left out",
+        "n": len(told), "total": len(lacking), "first": told[:FIRST],
     }  # fmt: skip
 
 

@@ -1,4 +1,6 @@
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -237,6 +239,27 @@ def test_a_hidden_narration_cannot_be_heard(tmp_path: Path, client: Client) -> N
         with av.open(str(served)) as file:
             assert [stream.type for stream in file.streams] == kinds
     assert client.get(clip_url(clip, Part.POSTER)).headers["Content-Type"] == "image/jpeg"
+
+
+def test_how_loud_a_clip_is_is_drawn_and_served(
+    tmp_path: Path, client: Client, make_video_file: Callable[..., Path]
+) -> None:
+    from annotation.media.clip_files import Part, clip_url
+
+    for public_id, film in (
+        ("made-anew", make_film(tmp_path / "a", Recipe(sound="aac", sound_at=2.5, seconds=5.0))),
+        ("kept", make_film(tmp_path / "b", replace(NORMAL, sound="aac"))),
+    ):
+        clip = Clip.objects.get(video=ingested(film, public_id))
+        answer = client.get(clip_url(clip, Part.WAVEFORM))
+        assert answer.headers["Content-Type"] == "image/svg+xml"
+        drawn = b"".join(answer.streaming_content).decode()  # type: ignore[attr-defined]
+        heights = [float(height) for height in re.findall(r"h1v([\d.]+)", drawn)]
+        assert max(heights) == pytest.approx(28.3, abs=3.0)  # a tone of 0.4, as each side of stereo has it
+        assert (max(heights[:190]) < 2.0) == (public_id == "made-anew")  # whose sound begins after a third
+    silent = Clip.objects.get(video=ingested(make_video_file(), "silent"))
+    assert not silent.waveform
+    assert client.get(clip_url(silent, Part.WAVEFORM)).status_code == 404
 
 
 def test_subtitles_come_from_a_file(make_video_file: Callable[..., Path], tmp_path: Path) -> None:

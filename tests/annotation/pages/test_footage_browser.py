@@ -96,6 +96,7 @@ def test_a_worker_sees_at_a_second_what_the_film_shows_there(
         assert shown(page, second + 0.01) == pytest.approx(int((second + 0.01) * recipe.rate), abs=1)
     if recipe.sound:
         assert page.locator("video").evaluate(HEARD)[1] > 0
+        assert page.locator("img.waveform").evaluate("image => image.naturalWidth") > 0
     with safe_open(clip.features.path, "np") as file:
         frames = file.get_tensor("features").shape[0]
     assert frames * 1.5 >= clip.duration > (frames - 1) * 1.5
@@ -116,7 +117,7 @@ def test_hidden_narration_is_in_no_byte_that_reaches_the_worker(
         assert played > 0.5
         assert (heard == 0) == hidden
         assert page.get_by_text("no sound, on purpose").is_visible() == hidden
-        assert not [url for url in asked if url.endswith((".vtt", ".srt"))]
+        assert not [url for url in asked if url.endswith((".vtt", ".srt", ".svg")) and "/static/" not in url]
 
 
 def test_films_are_dropped_and_their_ingest_is_seen(

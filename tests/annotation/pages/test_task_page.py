@@ -1,17 +1,20 @@
 """The task page as a marketplace's frame loads it: over HTTP, without cookies."""
 
 import json
+import re
 from collections.abc import Callable
 from urllib.parse import urlsplit
 from xml.etree.ElementTree import fromstring
 
 import pytest
 from django.conf import settings
+from django.core import signing
 from django.test import Client
 from lxml import html
 
 from annotation.crowd.launch import external_question
-from annotation.models import Batch, Hit, Receipt, Segment
+from annotation.media.clip_files import SALT
+from annotation.models import Batch, Clip, Hit, Receipt, Segment
 from annotation.models.crowd import Kind
 
 pytestmark = pytest.mark.django_db
@@ -98,6 +101,19 @@ def test_words_are_absent_where_narration_is_hidden(
     hidden = make_hit(Kind.QUERY, segment=other, hidden=True)
     assert b"Look at the red ball" in client.get(frame_url(shown), parameters()).content
     assert b"Look at the red ball" not in client.get(frame_url(hidden), parameters()).content
+
+
+def test_a_worker_gets_no_address_that_tells_when_somebody_speaks(
+    client: Client, make_hit: Callable[..., Hit], clip: Clip
+) -> None:
+    """The signed addresses in a page say which file each is of."""
+    Clip.objects.update(file="a.mp4", silent="b.mp4", poster="c.jpg", strip="d.jpg", waveform="e.svg")
+    for hidden, wanted in ((True, {"silent", "poster"}), (False, {"file", "poster"})):
+        hit = make_hit(Kind.SEGMENT, hidden=hidden)
+        page = client.get(frame_url(hit), parameters()).content.decode()
+        tokens = re.findall(r"/media/clip/(.+?)\.(?:mp4|jpg|svg)", page)
+        assert {signing.loads(token, salt=SALT)[1] for token in tokens} == wanted
+        hit.delete()
 
 
 @pytest.mark.parametrize("change", [{"turkSubmitTo": "https://evil.example"}, {"turkSubmitTo": ""}, {"workerId": ""}])

@@ -57,7 +57,7 @@ def write(folder: Path, *, sealed: bool = True, questions: bool = True) -> tuple
         for n, at in enumerate(clips)
     ]  # fmt: skip
     vectors = {at.name: np.full((2, 3), n, np.float32) for n, at in enumerate(clips)}
-    seen = [writer.FeatureSet(model="some net/2", interval_s=1.5, vectors=vectors)]
+    seen = [writer.FeatureSet(name="some net/2", model="some net/2", interval_s=1.5, vectors=vectors)]
     files = writer.write_files(folder, queries, asked if questions else [], clips, seen)
     files.append(writer.write_file(folder, CARD, b"# card\n"))
     held_out, sha256 = writer.write_manifests(

@@ -13,7 +13,6 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
-from transformers import ViTConfig, ViTImageProcessor, ViTModel
 
 from hero_model.__main__ import main
 from hero_model.errors import InputError
@@ -22,6 +21,7 @@ from hero_model.features.feature_run import write_features
 from hero_model.features.frame_encoder import FrameEncoder, encode_video, load_encoder
 from hero_model.features.video import FrameSampler, decode
 from tests.hero_model.features.test_video import write_video
+from tests.hero_model.tiny_models import write_vit
 
 
 @pytest.fixture(scope="module")
@@ -65,14 +65,7 @@ def test_an_unknown_encoder_is_named(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def vit(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a tiny image model, as `save_pretrained` writes it."""
-    folder = tmp_path_factory.mktemp("models") / "tiny-vit"
-    config = ViTConfig(
-        hidden_size=24, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32, image_size=32, patch_size=8
-    )
-    ViTModel(config).save_pretrained(folder)
-    ViTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
-    return folder
+    return write_vit(tmp_path_factory.mktemp("models") / "tiny-vit")
 
 
 def test_any_image_model_of_transformers_encodes_frames(vit: Path, tmp_path: Path) -> None:
