@@ -73,6 +73,8 @@ TABLE: dict[str, Row] = {
     # what is collected
     "batches": REVIEWED,
     "batch-review": REVIEWED,
+    "batch-undo": REVIEWED,
+    "batch-clean": REVIEWED,
     "assignment-decide": REVIEWED,
     "batch-new": COLLECTED,
     "batch": COLLECTED,
@@ -85,6 +87,7 @@ TABLE: dict[str, Row] = {
     "video-cancel": COLLECTED,
     "video-retry": COLLECTED,
     "task": SIGNED,
+    "task-draft": SIGNED,
     "clip-file": SIGNED,
     "clip-still": SIGNED,
     # what is released

@@ -3,7 +3,8 @@
 from django.urls import path
 
 from annotation.media.clip_files import clip_file
-from annotation.pages import footage, views
+from annotation.pages import footage, review_page, views
+from annotation.pages.drafts import save_draft
 from annotation.pages.task_page import TaskPage
 
 urlpatterns = [
@@ -12,8 +13,10 @@ urlpatterns = [
     path("batches/<int:pk>/", views.BatchDetail.as_view(), name="batch"),
     path("batches/<int:pk>/launch/", views.launch, name="batch-launch"),
     path("batches/<int:pk>/close/", views.close, name="batch-close"),
-    path("batches/<int:pk>/review/", views.BatchReview.as_view(), name="batch-review"),
-    path("assignments/<int:pk>/decide/", views.decide, name="assignment-decide"),
+    path("batches/<int:pk>/review/", review_page.review, name="batch-review"),
+    path("batches/<int:pk>/review/undo/", review_page.undo, name="batch-undo"),
+    path("batches/<int:pk>/review/clean/", review_page.use_clean, name="batch-clean"),
+    path("assignments/<int:pk>/decide/", review_page.decide, name="assignment-decide"),
     path("videos/", footage.VideoList.as_view(), name="videos"),
     path("videos/upload/", footage.upload, name="video-upload"),
     path("videos/<int:pk>/cancel/", footage.cancel, name="video-cancel"),
@@ -23,4 +26,5 @@ urlpatterns = [
     path("media/clip/<str:token>.mp4", clip_file, name="clip-file"),
     path("media/clip/<str:token>.jpg", clip_file, name="clip-still"),
     path("task/<str:unit>/", TaskPage.as_view(), name="task"),
+    path("task/<str:unit>/draft/", save_draft, name="task-draft"),
 ]
