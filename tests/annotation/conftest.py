@@ -117,4 +117,6 @@ def film(clip: Clip, make_video_file: Callable[..., Path]) -> Clip:
         Image.new("RGB", size, (60, 90, 60)).save(picture, "JPEG")
         field.save("still.jpg", ContentFile(picture.getvalue()), save=False)
     clip.save()
+    clip.video.fps = 10.0
+    clip.video.save(update_fields=["fps"])
     return clip

@@ -35,9 +35,16 @@
     });
   }
 
-  // True once the server holds what the page shows.
-  async function save() {
+  // One at a time: two on their way at once would take each other for another tab.
+  let saving = Promise.resolve(true);
+  function save() {
     clearTimeout(timer);
+    saving = saving.then(put);
+    return saving;
+  }
+
+  // True once the server holds what the page showed.
+  async function put() {
     if (stopped) return false;
     const fields = JSON.stringify(read());
     const body = new FormData();
@@ -53,7 +60,8 @@
     if (response.ok) {
       version = (await response.json()).version;
       held = fields;
-      saved.textContent = `Saved ${new Date().toTimeString().slice(0, 5)}`;
+      const all = JSON.stringify(read()) === held; // else more was written meanwhile, and its turn comes
+      saved.textContent = all ? `Saved ${new Date().toTimeString().slice(0, 5)}` : "Not saved yet";
       return true;
     }
     if (response.status === 409) conflict(await response.json());

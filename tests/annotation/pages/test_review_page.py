@@ -173,6 +173,16 @@ def test_clean_answers_are_used_together_and_taken_back_together(
 
 
 @pytest.mark.django_db
+def test_what_is_left_for_later_stays_for_later(desk: Client, clip: Clip, make_hit: Callable[..., Hit]) -> None:
+    hit = make_hit(Kind.SEGMENT)
+    rows = [give(hit, {"start": float(n), "end": n + 9.0}) for n in range(3)]
+    answer = desk.post(f"/assignments/{rows[1].pk}/decide/", {"verdict": "pay", "after": rows[1].pk}, follow=True)
+    assert answer.context["assignment"] == rows[2]
+    answer = desk.post(f"/assignments/{rows[2].pk}/decide/", {"verdict": "pay", "after": rows[2].pk}, follow=True)
+    assert "Go through the 1 that you left for later" in answer.content.decode()
+
+
+@pytest.mark.django_db
 def test_nobody_takes_back_what_another_reviewer_said(
     desk: Client, reviewer: User, clip: Clip, make_hit: Callable[..., Hit]
 ) -> None:
@@ -219,8 +229,8 @@ def test_ten_answers_are_reviewed_by_keyboard_with_at_most_25_inputs(
     press_keys("u", 9)
     press_keys("p", 8)
     press_keys("r 2 Enter", 7)
-    press_keys("b", 3)
-    for left in (2, 1, 0):
+    press_keys("b", 4)
+    for left in (3, 2, 1, 0):
         press_keys("p", left)
     page.get_by_text("Nothing waits.").wait_for()
     assert inputs <= 2.5 * len(rows)
