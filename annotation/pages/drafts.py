@@ -7,6 +7,7 @@ worker says which of the two stays.
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from django.db import transaction
 from django.http import HttpRequest, JsonResponse
@@ -43,7 +44,7 @@ def save_draft(request: HttpRequest, unit: str) -> JsonResponse:
     if first_receipt(hit, ids):
         return JsonResponse({"error": "An answer to this task was received already."}, status=410)
     with transaction.atomic():
-        key = {"hit": hit, "assignment_id": ids["assignment"], "worker_id": ids["worker"]}
+        key: dict[str, Any] = {"hit": hit, "assignment_id": ids["assignment"], "worker_id": ids["worker"]}
         draft, _ = Draft.objects.select_for_update().get_or_create(**key)
         if draft.version != base:
             return JsonResponse({"version": draft.version, "fields": draft.fields}, status=409)

@@ -40,7 +40,7 @@ def review(request: HttpRequest, pk: int) -> HttpResponse:
     counts = verdicts.waiting(pk).aggregate(
         all=Count("pk"), clean=Count("pk", filter=Q(payload__isnull=False, evidence=[]))
     )
-    last = verdicts.undoable(pk, request.user).first()  # type: ignore[arg-type]
+    last = verdicts.undoable(pk, _user(request)).first()
     context = {
         "batch": batch,
         "counts": counts,
