@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from celery import shared_task
 from django.db import InterfaceError, OperationalError
+from django.db.models import Q
+from django.db.models.functions import Now
 
 from annotation.crowd import blocks, collect, decisions, enrolment, launch, reconcile, steering
 from annotation.crowd.client import CrowdError
@@ -131,7 +133,8 @@ def sweep() -> None:
     for batch in Batch.objects.filter(state=Batch.State.CLOSING):
         close_batch.delay(batch_id=batch.pk)
     undecided = Assignment.objects.filter(state__in=[Assignment.State.APPROVING, Assignment.State.REJECTING])
-    for pk in undecided.values_list("pk", flat=True):
+    due = Q(tell_at=None) | Q(tell_at__lte=Now())  # until then a reviewer may take the verdict back
+    for pk in undecided.filter(due).values_list("pk", flat=True):
         push_decision.delay(assignment_id=pk)
     for pk in blocks.untold().values_list("pk", flat=True):
         push_block.delay(worker_id=pk)

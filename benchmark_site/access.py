@@ -81,6 +81,8 @@ TABLE: dict[str, Row] = {
     # what is collected
     "batches": REVIEWED,
     "batch-review": REVIEWED,
+    "batch-undo": REVIEWED,
+    "batch-clean": REVIEWED,
     "assignment-decide": REVIEWED,
     "batch-new": COLLECTED,
     "batch": COLLECTED,
@@ -105,6 +107,7 @@ TABLE: dict[str, Row] = {
     "features": COLLECTED,
     "features-retry": COLLECTED,
     "task": SIGNED,
+    "task-draft": SIGNED,
     "clip-file": SIGNED,
     "clip-still": SIGNED,
     "clip-waveform": SIGNED,

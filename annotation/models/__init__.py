@@ -1,6 +1,6 @@
 """Tables of the collecting side, in the order in which a datum passes them."""
 
-from annotation.models.crowd import Assignment, Batch, GroupQualification, Hit, Receipt, Worker
+from annotation.models.crowd import Assignment, Batch, Draft, GroupQualification, Hit, Receipt, Worker
 from annotation.models.features import ClipFeatures, FeatureSet
 from annotation.models.footage import Clip, Subtitle, Video
 from annotation.models.items import Answer, Query, Question, Segment
@@ -15,6 +15,7 @@ __all__ = [
     "Batch",
     "Clip",
     "ClipFeatures",
+    "Draft",
     "FeatureSet",
     "Finding",
     "GroupQualification",

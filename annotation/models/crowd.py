@@ -184,6 +184,25 @@ class Worker(models.Model):
         return reverse("worker", args=[self.pk])
 
 
+class Draft(models.Model):
+    """What a worker has filled in so far. The version counts what was saved, so that one tab notices another."""
+
+    hit = models.ForeignKey(Hit, on_delete=models.CASCADE, related_name="drafts")
+    assignment_id = models.CharField(max_length=64)
+    worker_id = models.CharField(max_length=64)
+    fields = models.JSONField(default=dict)
+    conduct = models.JSONField(null=True, blank=True)
+    version = models.PositiveIntegerField(default=0)
+    saved_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [models.UniqueConstraint(fields=["hit", "assignment_id", "worker_id"], name="draft_once")]
+
+    def __str__(self) -> str:
+        return f"{self.assignment_id} version {self.version}"
+
+
 class Receipt(models.Model):
     """What our own task page received, before the marketplace confirms it. Proves nothing about money."""
 
@@ -192,6 +211,7 @@ class Receipt(models.Model):
     worker_id = models.CharField(max_length=64)
     payload = models.JSONField()
     sha256 = models.CharField(max_length=64)
+    conduct = models.JSONField(null=True, blank=True, help_text="how it came about, as the page saw it")
     received_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -227,9 +247,19 @@ class Assignment(models.Model):
     submitted_at = models.DateTimeField()
     reviewed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True)
     reviewed_at = models.DateTimeField(null=True, blank=True)
+    tell_at = models.DateTimeField(null=True, blank=True, help_text="until then the verdict can be taken back")
+    vote_for = models.ForeignKey(
+        "Segment",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="voters",
+        help_text="the moment that this answer is a further vote for",
+    )
 
     class Meta:
         ordering = ["id"]
+        indexes = [models.Index(fields=["hit", "id"], condition=Q(state="submitted"), name="assignment_waiting")]
         constraints = [
             # Assignment ids are handed out again after a return, so the worker belongs to the key.
             models.UniqueConstraint(fields=["assignment_id", "worker"], name="assignment_once"),

@@ -8,160 +8,165 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
-from datetime import timedelta
-from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from typing import Any
 
-from csp.decorators import csp_replace
-from django.conf import settings
 from django.core import signing
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.utils.decorators import method_decorator
 from django.views import View
-from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.csrf import csrf_exempt
 
-from annotation.crowd.client import TIME_ON_TASK
-from annotation.crowd.collect import over_cap
-from annotation.crowd.launch import UNIT_SALT, WORDING
+from annotation.crowd.launch import WORDING
 from annotation.media.clip_files import Part, clip_url
-from annotation.models import Batch, Hit, Receipt, Worker
+from annotation.models import Assignment, Draft, Hit, Receipt
 from annotation.models.crowd import Kind
-from annotation.review.answer_forms import ANSWER_FORMS, AnswerForm
+from annotation.pages import frame
+from annotation.review import text_rules
+from annotation.review.answer_forms import ANSWER_FORMS, FAULTS, AnswerForm
+from annotation.review.conduct import read_conduct
 
-PREVIEW = "ASSIGNMENT_ID_NOT_AVAILABLE"
-TOKEN_SALT = "annotation.task"  # noqa: S105 (a salt, no password)
-GRACE = timedelta(hours=1)
-Framed = TypeVar("Framed", bound=Callable[..., HttpResponse])
-
-
-def framed(view: Framed) -> Framed:
-    """Let the crowd's sites, and nobody else, show what the view answers in a frame."""
-    policy = {"frame-ancestors": settings.CROWD_ORIGINS, "form-action": ["'self'", *settings.CROWD_ORIGINS]}
-    return xframe_options_exempt(csp_replace(policy)(view))
+USUAL_FPS = 25.0  # of a film whose rate is not known
 
 
-@framed
+@frame.framed
 def task_failed(request: HttpRequest) -> HttpResponse:
     """Status 500 as the frame may show it."""
-    return _refusal(request, "Something went wrong on our side. Reload the page in a moment.", status=500)
+    return frame.refusal(request, "Something went wrong on our side. Reload the page in a moment.", status=500)
 
 
 @method_decorator(csrf_exempt, name="dispatch")
-@method_decorator(framed, name="dispatch")
+@method_decorator(frame.framed, name="dispatch")
 class TaskPage(View):
     """GET shows the task (a preview without an assignment), POST checks the answer and hands it to the marketplace.
 
     Addresses of tasks stay with the workers who saw them, so a task that is over is not shown any more: its clip,
-    times and texts may lie in a hidden split by then. An answer that is on its way is taken all the same.
+    times and texts may lie in a hidden split by then. An answer that is on its way is taken all the same. The first
+    answer to an assignment is the one that counts; GET offers it again until the marketplace has it.
     """
 
     def dispatch(self, request: HttpRequest, *args: Any, unit: str) -> HttpResponseBase:
-        hit = _find_hit(unit)
+        hit = frame.find_hit(unit)
         if hit is None:
-            return _refusal(request, "There is no such task.", status=404)
+            return frame.refusal(request, "There is no such task.", status=404)
+        self.unit = unit
         return super().dispatch(request, *args, hit=hit)
 
     def get(self, request: HttpRequest, hit: Hit) -> HttpResponse:
         ids = {
             "hit": hit.pk,
-            "assignment": request.GET.get("assignmentId", PREVIEW),
+            "assignment": request.GET.get("assignmentId", frame.PREVIEW),
             "worker": request.GET.get("workerId", ""),
             "submit_to": request.GET.get("turkSubmitTo", "").rstrip("/"),
         }
-        if _is_over(hit, preview=ids["assignment"] == PREVIEW):
-            return _refusal(request, "This task is over. Please take another one.", status=410)
-        if ids["assignment"] == PREVIEW:
+        preview = ids["assignment"] == frame.PREVIEW
+        if frame.is_over(hit, preview=preview):
+            return frame.refusal(request, "This task is over. Please take another one.", status=410)
+        if preview:
             return self._page(request, hit, ANSWER_FORMS[hit.batch.kind](hit=hit), token="")
-        if not ids["worker"] or _origin(str(ids["submit_to"])) not in settings.CROWD_ORIGINS:
-            return _refusal(request, "This page must be opened from the marketplace's task frame.")
-        if problem := _unwelcome(hit, str(ids["worker"])):
-            return _refusal(request, problem, status=403)
-        token = signing.dumps(ids, salt=TOKEN_SALT)
-        return self._page(request, hit, ANSWER_FORMS[hit.batch.kind](hit=hit), token=token)
+        if not ids["worker"] or not frame.is_of_the_crowd(str(ids["submit_to"])):
+            return frame.refusal(request, "This page must be opened from the marketplace's task frame.")
+        if problem := frame.unwelcome(hit, str(ids["worker"])):
+            return frame.refusal(request, problem, status=403)
+        if received := first_receipt(hit, ids):
+            return _hand_on(request, ids, received, again=True)
+        token = signing.dumps(ids, salt=frame.TOKEN_SALT)
+        draft = Draft.objects.filter(hit=hit, assignment_id=ids["assignment"], worker_id=ids["worker"]).first()
+        form = ANSWER_FORMS[hit.batch.kind](hit=hit, initial=draft.fields if draft else None)
+        return self._page(request, hit, form, token=token, draft=draft)
 
     def post(self, request: HttpRequest, hit: Hit) -> HttpResponse:
         try:
-            ids = signing.loads(request.POST.get("token", ""), salt=TOKEN_SALT, max_age=TIME_ON_TASK + GRACE)
-        except signing.SignatureExpired:
-            return _refusal(request, "The time for this task is over.")
-        except signing.BadSignature:
-            return _refusal(request, "A preview cannot be submitted: accept the task first.")
-        if ids["hit"] != hit.pk:
-            return _refusal(request, "This form belongs to another task.")
-        if problem := _unwelcome(hit, ids["worker"]):
-            return _refusal(request, problem, status=403)
+            ids = frame.read_ids(request, hit)
+        except frame.Refused as error:
+            return frame.refusal(request, str(error))
+        if problem := frame.unwelcome(hit, ids["worker"]):
+            return frame.refusal(request, problem, status=403)
         form = ANSWER_FORMS[hit.batch.kind](request.POST, hit=hit)
         if not form.is_valid():
-            return self._page(request, hit, form, token=request.POST["token"], status=422)
-        answer = json.dumps(form.payload(), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+            draft = Draft.objects.filter(hit=hit, assignment_id=ids["assignment"], worker_id=ids["worker"]).first()
+            return self._page(request, hit, form, token=request.POST["token"], draft=draft, status=422)
         receipt, _ = Receipt.objects.get_or_create(
             assignment_id=ids["assignment"],
             worker_id=ids["worker"],
-            sha256=hashlib.sha256(answer.encode()).hexdigest(),
-            defaults={"hit": hit, "payload": form.payload()},
+            sha256=hashlib.sha256(_as_text(form.payload()).encode()).hexdigest(),
+            defaults={
+                "hit": hit,
+                "payload": form.payload(),
+                "conduct": read_conduct(request.POST.get("conduct", "")),
+            },
         )
-        # The marketplace gets the full answer, so that either side alone can rebuild it.
-        context = {"ids": ids, "answer": answer, "receipt": receipt}
-        return render(request, "annotation/submit.html", context)
+        first = first_receipt(hit, ids)
+        if first is not None and first != receipt:
+            return _hand_on(request, ids, first, other=receipt, status=409)
+        return _hand_on(request, ids, receipt)
 
-    def _page(self, request: HttpRequest, hit: Hit, form: AnswerForm, *, token: str, status: int = 200) -> HttpResponse:
+    def _page(
+        self,
+        request: HttpRequest,
+        hit: Hit,
+        form: AnswerForm,
+        *,
+        token: str,
+        draft: Draft | None = None,
+        status: int = 200,
+    ) -> HttpResponse:
         clip = hit.shown_clip
         title, _ = WORDING[Kind(hit.batch.kind)]
         context = {
             "hit": hit,
+            "unit": self.unit,
             "clip": clip,
             # Without narration the file itself is silent: what a page only mutes, a worker unmutes.
             "clip_url": clip_url(clip, Part.SILENT if hit.narration_hidden else Part.FILE),
             "poster_url": clip_url(clip, Part.POSTER) if clip.poster else "",
+            "strip_url": clip_url(clip, Part.STRIP) if clip.strip else "",
+            "fps": clip.video.fps or USUAL_FPS,
             "subtitles": [] if hit.narration_hidden else clip.subtitles(),
             "form": form,
+            "faults": FAULTS,
             "token": token,
+            "draft": draft,
             "title": title,
+            "rules": {
+                "words": text_rules.QUERY_WORDS,
+                "least": text_rules.MIN_SEGMENT_S,
+                "conduct": draft.conduct if draft else None,
+            },
         }
         return render(request, "annotation/task.html", context, status=status)
 
 
-def _refusal(request: HttpRequest, reason: str, status: int = 400) -> HttpResponse:
-    return render(request, "annotation/refused.html", {"reason": reason}, status=status)
+def first_receipt(hit: Hit, ids: dict[str, Any]) -> Receipt | None:
+    """The answer that counts: the first that was received from this worker for this assignment."""
+    of_worker = Receipt.objects.filter(hit=hit, assignment_id=ids["assignment"], worker_id=ids["worker"])
+    return of_worker.select_related("hit__batch").order_by("pk").first()
 
 
-def _unwelcome(hit: Hit, worker_id: str) -> str:
-    """Why this worker may not do this task, or nothing."""
-    worker = Worker.objects.filter(environment=hit.batch.environment, worker_id=worker_id).first()
-    if worker is None:
-        return ""
-    if worker.blocked:
-        return "You cannot work on these tasks. Please return this one."
-    if over_cap(hit, worker_id):
-        return (
-            f"You have done {hit.batch.per_worker} of these tasks, as many as one person may. Please return this one."
-        )
-    return ""
+def _hand_on(
+    request: HttpRequest,
+    ids: dict[str, Any],
+    receipt: Receipt,
+    *,
+    again: bool = False,
+    other: Receipt | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    """The page that sends a received answer on, in full, so that either side alone can rebuild it."""
+    arrived = Assignment.objects.filter(
+        assignment_id=receipt.assignment_id, worker__worker_id=receipt.worker_id, hit=receipt.hit
+    ).exists()
+    context = {
+        "ids": ids,
+        "answer": _as_text(receipt.payload),
+        "says": ANSWER_FORMS[receipt.hit.batch.kind].in_words(receipt.payload),
+        "receipt": receipt,
+        "again": again,
+        "other": other,
+        "arrived": arrived,
+    }
+    return render(request, "annotation/submit.html", context, status=status)
 
 
-def _is_over(hit: Hit, *, preview: bool) -> bool:
-    """Whether nobody may look at the task any more; while a batch is closing, those who have accepted still may.
-
-    Over for everybody is what a sealed release has hidden meanwhile (`sealed` is the release's mark on the clip).
-    """
-    if hasattr(hit.shown_clip, "sealed"):
-        return True
-    closed = [Batch.State.CLOSED, Batch.State.CLOSING, Batch.State.PAUSED] if preview else [Batch.State.CLOSED]
-    return hit.state in {Hit.State.DONE, Hit.State.EXPIRED} or hit.batch.state in closed
-
-
-def _find_hit(unit: str) -> Hit | None:
-    try:
-        pk = signing.loads(unit, salt=UNIT_SALT)
-    except signing.BadSignature:
-        return None
-    places = ("clip__video", "clip__sealed", "segment__clip__video", "segment__clip__sealed")
-    return Hit.objects.select_related("batch", *places).filter(pk=pk).first()
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
+def _as_text(payload: dict[str, Any]) -> str:
+    return json.dumps(payload, sort_keys=True, ensure_ascii=False, separators=(",", ":"))

@@ -3,7 +3,8 @@
 from django.urls import path
 
 from annotation.media.clip_files import clip_file
-from annotation.pages import campaign, features, footage, tus, views, workers
+from annotation.pages import campaign, features, footage, review_page, tus, views, workers
+from annotation.pages.drafts import save_draft
 from annotation.pages.task_page import TaskPage
 
 urlpatterns = [
@@ -18,8 +19,10 @@ urlpatterns = [
     path("batches/<int:pk>/extend/", campaign.extend, name="batch-extend"),
     path("batches/<int:pk>/launch/", campaign.launch_batch, name="batch-launch"),
     path("batches/<int:pk>/close/", campaign.close, name="batch-close"),
-    path("batches/<int:pk>/review/", views.BatchReview.as_view(), name="batch-review"),
-    path("assignments/<int:pk>/decide/", views.decide, name="assignment-decide"),
+    path("batches/<int:pk>/review/", review_page.review, name="batch-review"),
+    path("batches/<int:pk>/review/undo/", review_page.undo, name="batch-undo"),
+    path("batches/<int:pk>/review/clean/", review_page.use_clean, name="batch-clean"),
+    path("assignments/<int:pk>/decide/", review_page.decide, name="assignment-decide"),
     path("workers/<int:pk>/", workers.WorkerDetail.as_view(), name="worker"),
     path("workers/<int:pk>/block/", workers.block, name="worker-block"),
     path("videos/", footage.VideoList.as_view(), name="videos"),
@@ -36,4 +39,5 @@ urlpatterns = [
     path("media/clip/<str:token>.jpg", clip_file, name="clip-still"),
     path("media/clip/<str:token>.svg", clip_file, name="clip-waveform"),
     path("task/<str:unit>/", TaskPage.as_view(), name="task"),
+    path("task/<str:unit>/draft/", save_draft, name="task-draft"),
 ]

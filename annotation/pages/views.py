@@ -1,22 +1,17 @@
-"""The pages of those who collect: batches, review, clips. Who may open which, the site's table of access says."""
+"""The pages of those who collect: batches, clips. Who may open which, the site's table of access says."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import messages
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
-from django.urls import reverse
-from django.views.decorators.http import require_POST
 from django.views.generic import DetailView, ListView
 
 from annotation.crowd.launch import expired, units
 from annotation.media.clip_files import Part, clip_url
 from annotation.models import Assignment, Batch, Clip, Hit
-from annotation.review import ledger, verdicts
+from annotation.review import ledger
 
 
 class BatchList(ListView):
@@ -72,45 +67,6 @@ class BatchDetail(DetailView):
         )
 
 
-class BatchReview(ListView):
-    """Answers of one batch that wait for a verdict, with what speaks against them."""
-
-    template_name = "annotation/batch_review.html"
-    paginate_by = 10
-
-    def get_queryset(self) -> QuerySet[Assignment]:
-        return (
-            Assignment.objects.filter(Assignment.unreviewed(), hit__batch=self.kwargs["pk"])
-            .select_related("worker", "hit__batch", "hit__clip__video", "hit__segment__clip__video")
-            .order_by("pk")
-        )
-
-    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        context = super().get_context_data(batch=get_object_or_404(Batch, pk=self.kwargs["pk"]), **kwargs)
-        context["rows"] = [
-            {
-                "assignment": row,
-                "clip_url": clip_url(row.hit.shown_clip),
-                "poster": clip_url(row.hit.shown_clip, Part.POSTER) if row.hit.shown_clip.poster else "",
-            }
-            for row in context["object_list"]
-        ]
-        return context
-
-
-@require_POST
-def decide(request: HttpRequest, pk: int) -> HttpResponse:
-    """One verdict from the review page."""
-    assignment = get_object_or_404(Assignment.objects.select_related("hit"), pk=pk)
-    back = redirect(reverse("batch-review", args=[assignment.hit.batch_id]))
-    try:
-        verdict = verdicts.Verdict(request.POST.get("verdict", ""))
-        verdicts.decide(pk, verdict, request.user, request.POST.get("feedback", ""))  # type: ignore[arg-type]
-    except ValueError:
-        messages.error(request, "Choose use, pay or reject.")
-    except verdicts.ReviewError as error:
-        messages.error(request, f"Not decided: {error}.")
-    return back
 
 
 class ClipDetail(DetailView):

@@ -18,9 +18,14 @@ SAME_MOMENT = 0.7  # intersection over union from which two segments are one
 Payload = dict[str, Any]
 
 
+BROKEN = "broken"  # the one field of an answer that says what is wrong with the clip
+FAULTS = [(fault, fault) for fault in ("does not play", "picture is damaged", "shows nothing to describe")]
+
+
 class AnswerForm(forms.Form):
     """An answer to a HIT. `payload()` is what is stored: plain JSON, normalised.
 
+    That a clip is broken is an answer to every kind of task, and then the whole answer: it is paid and makes no item.
     Flags are found and items made later, from the payload that was stored then: rules may have changed since, and an
     answer is held to those it was given under.
     """
@@ -28,6 +33,8 @@ class AnswerForm(forms.Form):
     def __init__(self, *args: Any, hit: Hit, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.hit = hit
+        if self.data.get(BROKEN):
+            self.fields = {BROKEN: forms.ChoiceField(label="This clip is broken", choices=FAULTS)}
 
     def payload(self) -> Payload:
         return self.cleaned_data
@@ -35,11 +42,33 @@ class AnswerForm(forms.Form):
     @classmethod
     def find_flags(cls, assignment: Assignment, payload: Payload) -> list[str]:
         """Sentences for the reviewer about what speaks against a collected answer."""
-        raise NotImplementedError
+        if BROKEN in payload:
+            return [f"says that the clip is broken: {payload[BROKEN]}"]
+        return cls._flags(assignment, payload) + quality_flags.of_conduct(assignment, cls.written(payload))
+
+    @classmethod
+    def written(cls, payload: Payload) -> int:
+        """Characters of the answer that a person wrote."""
+        return 0
+
+    @classmethod
+    def in_words(cls, payload: Payload) -> list[tuple[str, Any]]:
+        """Label and value of each field, in the order of the form (that of stored JSON is another)."""
+        if BROKEN in payload:
+            return [("This clip is broken", payload[BROKEN])]
+        return [(str(field.label), payload[name]) for name, field in cls.base_fields.items() if name in payload]
 
     @classmethod
     def make_item(cls, assignment: Assignment, payload: Payload) -> bool:
-        """Turn an accepted answer into data; False where the data holds the same thing already (still paid)."""
+        """Turn an accepted answer into data; False where there is nothing new to hold (it is paid all the same)."""
+        return BROKEN not in payload and cls._make(assignment, payload)
+
+    @classmethod
+    def _flags(cls, assignment: Assignment, payload: Payload) -> list[str]:
+        raise NotImplementedError
+
+    @classmethod
+    def _make(cls, assignment: Assignment, payload: Payload) -> bool:
         raise NotImplementedError
 
 
@@ -62,17 +91,18 @@ class SegmentForm(AnswerForm):
         return {**data, "start": round(start, 3), "end": round(min(end, length), 3)}
 
     @classmethod
-    def find_flags(cls, assignment: Assignment, payload: Payload) -> list[str]:
+    def _flags(cls, assignment: Assignment, payload: Payload) -> list[str]:
         return quality_flags.of_segment(assignment, payload["start"], payload["end"])
 
     @classmethod
-    def make_item(cls, assignment: Assignment, payload: Payload) -> bool:
+    def _make(cls, assignment: Assignment, payload: Payload) -> bool:
         """A further vote where somebody has marked nearly this moment before."""
         clip, start, end = assignment.hit.shown_clip, payload["start"], payload["end"]
         for known in clip.segments.select_for_update():
             overlap = min(end, known.end) - max(start, known.start)
             if overlap / (max(end, known.end) - min(start, known.start)) >= SAME_MOMENT:
                 Segment.objects.filter(pk=known.pk).update(votes=F("votes") + 1)
+                assignment.vote_for = known
                 return False
         Segment.objects.create(
             public_id=free_id(Segment, clip.name, start, end), clip=clip, start=start, end=end, assignment=assignment
@@ -93,6 +123,11 @@ class QueryForm(AnswerForm):
         label="What does one need to find it?", choices=Query.Type.choices, widget=forms.RadioSelect
     )
 
+    def __init__(self, *args: Any, hit: Hit, **kwargs: Any) -> None:
+        super().__init__(*args, hit=hit, **kwargs)
+        if hit.narration_hidden:
+            self.initial = {"based_on": Query.Type.VIDEO, **self.initial}
+
     def clean_query(self) -> str:
         text = text_rules.normalise(self.cleaned_data["query"])
         count, (low, high) = len(text_rules.words(text)), text_rules.QUERY_WORDS
@@ -107,11 +142,15 @@ class QueryForm(AnswerForm):
         return value
 
     @classmethod
-    def find_flags(cls, assignment: Assignment, payload: Payload) -> list[str]:
+    def written(cls, payload: Payload) -> int:
+        return len(payload["query"])
+
+    @classmethod
+    def _flags(cls, assignment: Assignment, payload: Payload) -> list[str]:
         return quality_flags.of_text(assignment, payload, "query")
 
     @classmethod
-    def make_item(cls, assignment: Assignment, payload: Payload) -> bool:
+    def _make(cls, assignment: Assignment, payload: Payload) -> bool:
         hit, segment = assignment.hit, _asked_segment(assignment)
         if _is_known(payload["query"], segment.queries.values_list("text", flat=True)):
             return False
@@ -157,11 +196,15 @@ class QuestionForm(AnswerForm):
         return data
 
     @classmethod
-    def find_flags(cls, assignment: Assignment, payload: Payload) -> list[str]:
+    def written(cls, payload: Payload) -> int:
+        return len(payload["question"]) + sum(len(payload[name]) for name in cls.OPTIONS)
+
+    @classmethod
+    def _flags(cls, assignment: Assignment, payload: Payload) -> list[str]:
         return quality_flags.of_text(assignment, payload, "question")
 
     @classmethod
-    def make_item(cls, assignment: Assignment, payload: Payload) -> bool:
+    def _make(cls, assignment: Assignment, payload: Payload) -> bool:
         segment = _asked_segment(assignment)
         if _is_known(payload["question"], segment.questions.values_list("text", flat=True)):
             return False

@@ -6,8 +6,9 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from annotation.models import Assignment
+from annotation.models import Assignment, Hit, Receipt
 from annotation.review import text_rules
+from annotation.review.conduct import conduct_flags
 
 COPIED = 0.8
 WHOLE_CLIP = 0.9
@@ -58,6 +59,28 @@ def of_text(assignment: Assignment, payload: dict[str, Any], field: str) -> list
     if tokens and len(set(tokens)) <= len(tokens) // 2:
         found.append(f"{len(set(tokens))} different words of {len(tokens)}")
     return found
+
+
+def of_conduct(assignment: Assignment, written: int) -> list[str]:
+    """Flags of how the answer came about, and whether a second tab sent another one; `written` in characters."""
+    receipts = receipts_of(assignment)
+    found = []
+    if receipts and receipts[0].conduct is not None:
+        found += conduct_flags(receipts[0].conduct, *to_watch(assignment.hit), written)
+    if len(receipts) > 1:
+        found.append(f"sent {len(receipts)} different answers: this is the first")
+    return found
+
+
+def receipts_of(assignment: Assignment) -> list[Receipt]:
+    """What our own page received of this worker for this assignment, the first first."""
+    key = {"hit": assignment.hit, "assignment_id": assignment.assignment_id}
+    return list(Receipt.objects.filter(**key, worker_id=assignment.worker.worker_id).order_by("pk"))
+
+
+def to_watch(hit: Hit) -> tuple[float, float]:
+    """Start and end of what the task asks to watch, in seconds of the clip."""
+    return (hit.segment.start, hit.segment.end) if hit.segment else (0.0, hit.shown_clip.duration)
 
 
 def _others_of_worker(assignment: Assignment) -> QuerySet[Assignment]:

@@ -1,17 +1,25 @@
-"""Verdicts: a person accepts an answer, pays without using it, or rejects it. The marketplace hears of it later."""
+"""Verdicts: a person accepts an answer, pays without using it, or rejects it. The marketplace hears of it later.
+
+On the review page a verdict can be taken back for `UNDO_FOR`; the sweeper tells the marketplace after that.
+"""
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import F, ProtectedError, QuerySet
 from django.utils import timezone
 
-from annotation.models import Assignment
+from annotation.models import Assignment, Segment
 from annotation.review.answer_forms import ANSWER_FORMS
 from annotation.task_names import PUSH_DECISION
 from benchmark_site.jobs.enqueue import enqueue
+
+UNDO_FOR = timedelta(minutes=10)
+BULK = 500  # answers at once
 
 
 class Verdict(StrEnum):
@@ -26,8 +34,10 @@ class ReviewError(Exception):
     """The decision is not possible; the message says why."""
 
 
-def decide(assignment_id: int, verdict: Verdict, user: User | None, feedback: str = "") -> Assignment:
-    """Record a verdict; items are made in the same transaction, the marketplace is told after it.
+def decide(
+    assignment_id: int, verdict: Verdict, user: User | None, feedback: str = "", *, tell_at: datetime | None = None
+) -> Assignment:
+    """Record a verdict; items are made in the same transaction, the marketplace is told after it, or from `tell_at` on.
 
     The first of two reviewers wins. What the marketplace has paid by itself, days after it came, can still be used or
     left out. Raises ReviewError on a second decision, on a rejection without a reason and on
@@ -36,11 +46,7 @@ def decide(assignment_id: int, verdict: Verdict, user: User | None, feedback: st
     if verdict == Verdict.REJECT and not feedback.strip():
         raise ReviewError("a rejection needs a reason: the worker reads it")
     with transaction.atomic():
-        assignment = (
-            Assignment.objects.select_for_update(of=("self",))
-            .select_related("hit__batch", "hit__clip__video", "hit__segment__clip__video", "worker")
-            .get(pk=assignment_id)
-        )
+        assignment = _locked().get(pk=assignment_id)
         paid = assignment.state == Assignment.State.APPROVED and assignment.reviewed_at is None
         if assignment.state != Assignment.State.SUBMITTED and not paid:
             raise ReviewError(f"{assignment} is already decided: {assignment.get_state_display()}")
@@ -60,7 +66,74 @@ def decide(assignment_id: int, verdict: Verdict, user: User | None, feedback: st
         assignment.feedback = feedback
         assignment.reviewed_by_id = None if user is None else user.pk
         assignment.reviewed_at = timezone.now()
+        assignment.tell_at = None if paid else tell_at
         assignment.save()
-        if not paid:
+        if tell_at is None and not paid:
             enqueue(PUSH_DECISION, assignment_id=assignment_id)
     return assignment
+
+
+def clean(batch_id: int) -> QuerySet[Assignment]:
+    """Valid answers that wait and that nothing speaks against."""
+    return waiting(batch_id).filter(payload__isnull=False, evidence=[])
+
+
+def waiting(batch_id: int) -> QuerySet[Assignment]:
+    """What waits for a verdict, in the order in which it is reviewed."""
+    return Assignment.objects.filter(Assignment.unreviewed(), hit__batch=batch_id).order_by("pk")
+
+
+@transaction.atomic
+def use_clean(batch_id: int, up_to: int, user: User) -> int:
+    """Use every clean answer up to a primary key (what the reviewer was shown), together; return how many."""
+    tell_at = timezone.now() + UNDO_FOR
+    found = list(clean(batch_id).filter(pk__lte=up_to).values_list("pk", flat=True)[:BULK])
+    for pk in found:
+        decide(pk, Verdict.USE, user, tell_at=tell_at)
+    return len(found)
+
+
+def undoable(batch_id: int, user: User) -> QuerySet[Assignment]:
+    """The person's verdicts of which the marketplace has not heard, the last first."""
+    undecided = [Assignment.State.APPROVING, Assignment.State.REJECTING]
+    mine = Assignment.objects.filter(hit__batch=batch_id, reviewed_by=user, state__in=undecided)
+    return mine.filter(tell_at__gt=timezone.now()).order_by("-tell_at", "-pk")
+
+
+@transaction.atomic
+def undo(batch_id: int, user: User) -> list[Assignment]:
+    """Take the person's last verdict back, or the last that were given together; return what waits again.
+
+    Raises ReviewError where there is none, or where other work rests on what it made.
+    """
+    last = undoable(batch_id, user).first()
+    if last is None:
+        raise ReviewError("there is no verdict of yours that the marketplace has not been told")
+    together = undoable(batch_id, user).filter(tell_at=last.tell_at).values_list("pk", flat=True)
+    rows = list(_locked().filter(pk__in=list(together)).order_by("-pk"))
+    for assignment in rows:
+        _take_back(assignment)
+    return rows
+
+
+def _take_back(assignment: Assignment) -> None:
+    """Raises ReviewError where the marketplace is being told by now, or other work rests on the item."""
+    if assignment.tell_at is None or assignment.tell_at <= timezone.now():
+        raise ReviewError(f"{assignment} is on its way to the marketplace")
+    try:
+        for name in ("segment", "query", "question"):
+            if item := getattr(assignment, name, None):
+                item.delete()
+    except ProtectedError as error:
+        raise ReviewError("other answers or tasks rest on this one by now: it stays") from error
+    if assignment.vote_for is not None:
+        Segment.objects.filter(pk=assignment.vote_for.pk).update(votes=F("votes") - 1)
+    assignment.state, assignment.used, assignment.feedback = Assignment.State.SUBMITTED, False, ""
+    assignment.reviewed_by = assignment.reviewed_at = assignment.tell_at = assignment.vote_for = None
+    assignment.save()
+
+
+def _locked() -> QuerySet[Assignment]:
+    return Assignment.objects.select_for_update(of=("self",)).select_related(
+        "hit__batch", "hit__clip__video", "hit__segment__clip__video", "worker"
+    )

@@ -161,6 +161,7 @@ def _crowd_doors(query: Query) -> list[ApiClient]:
     )
     seen = FeatureSet.objects.create(name="seen")
     signed = frozenset({May.SIGNED})
+    task = urlsplit(fromstring(external_question(hit)).findtext("{*}ExternalURL") or "").path
     return [
         ApiClient("batches", "/batches/"),
         ApiClient("batch-new", "/batches/new/"),
@@ -176,6 +177,8 @@ def _crowd_doors(query: Query) -> list[ApiClient]:
         ApiClient("worker", worker.get_absolute_url()),
         ApiClient("worker-block", f"/workers/{worker.pk}/block/", method="POST"),
         ApiClient("batch-review", f"/batches/{batch.pk}/review/"),
+        ApiClient("batch-undo", f"/batches/{batch.pk}/review/undo/", method="POST"),
+        ApiClient("batch-clean", f"/batches/{batch.pk}/review/clean/", method="POST"),
         ApiClient("assignment-decide", f"/assignments/{answer.pk}/decide/", method="POST"),
         *(ApiClient("clip", f"/clips/{pk}/") for pk in Clip.objects.values_list("pk", flat=True)),
         ApiClient("clips", "/clips/"),
@@ -191,8 +194,9 @@ def _crowd_doors(query: Query) -> list[ApiClient]:
         ApiClient("clip-still", clip_url(clip, Part.POSTER), signed),
         ApiClient("clip-waveform", clip_url(clip, Part.WAVEFORM), signed),
         ApiClient("clip-file", "/media/clip/1:a:b.mp4"),
-        ApiClient("task", urlsplit(fromstring(external_question(hit)).findtext("{*}ExternalURL") or "").path, signed),
+        ApiClient("task", task, signed),
         ApiClient("task", "/task/1:a:b/"),
+        ApiClient("task-draft", f"{task}draft/", method="POST"),  # without the token of an accepted task
     ]
 
 

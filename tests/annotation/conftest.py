@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
@@ -10,6 +11,8 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from django.core.files.base import ContentFile
+from PIL import Image
 
 from annotation.models import Batch, Clip, Hit, Segment, Subtitle, Video, Worker
 from annotation.models.crowd import Kind
@@ -100,3 +103,20 @@ def make_hit(clip: Clip) -> Callable[..., Hit]:
 @pytest.fixture
 def worker(db: None) -> Worker:
     return Worker.objects.create(environment="local", worker_id="AWORKER1", group=Kind.SEGMENT)
+
+
+@pytest.fixture
+def film(clip: Clip, make_video_file: Callable[..., Path]) -> Clip:
+    """The clip of 30 s with the files that ingest gives it: the film, the silent one, a poster and a strip."""
+    content = make_video_file(seconds=30.0, sound=True).read_bytes()
+    silent = make_video_file("silent.mp4", seconds=30.0).read_bytes()
+    clip.file.save("film.mp4", ContentFile(content), save=False)
+    clip.silent.save("silent.mp4", ContentFile(silent), save=False)
+    for field, size in ((clip.poster, (540, 360)), (clip.strip, (1080, 72))):
+        picture = io.BytesIO()
+        Image.new("RGB", size, (60, 90, 60)).save(picture, "JPEG")
+        field.save("still.jpg", ContentFile(picture.getvalue()), save=False)
+    clip.save()
+    clip.video.fps = 10.0
+    clip.video.save(update_fields=["fps"])
+    return clip

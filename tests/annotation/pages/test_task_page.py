@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 from xml.etree.ElementTree import fromstring
 
@@ -14,7 +15,7 @@ from lxml import html
 
 from annotation.crowd.launch import external_question
 from annotation.media.clip_files import SALT
-from annotation.models import Batch, Clip, Hit, Receipt, Segment
+from annotation.models import Assignment, Batch, Clip, Draft, Hit, Receipt, Segment, Worker
 from annotation.models.crowd import Kind
 
 pytestmark = pytest.mark.django_db
@@ -76,8 +77,9 @@ def test_a_double_click_is_one_receipt_and_other_content_is_kept_beside(
 ) -> None:
     hit = make_hit(Kind.SEGMENT)
     token = task_token(client, hit)
-    for end in ("9.5", "9.5", "8"):
-        client.post(frame_url(hit), {"start": "2", "end": end, "token": token})
+    told = [client.post(frame_url(hit), {"start": "2", "end": end, "token": token}) for end in ("9.5", "9.5", "8")]
+    assert [answer.status_code for answer in told] == [200, 200, 409]
+    assert b"submit.js" not in told[2].content, "what counts is sent by the worker's own press"
     assert [receipt.payload["end"] for receipt in Receipt.objects.all()] == [9.5, 8.0]
 
 
@@ -171,7 +173,7 @@ def test_a_task_that_is_over_says_so_in_the_frame_and_nothing_else(
         assert f"frame-ancestors {settings.MARKETPLACE_URL} " in response["Content-Security-Policy"]
         page = response.content.decode()
         assert ("This task is over" in page) == (status == 410)
-        for told in ("5.0 s to 12.0 s", "/media/clip/", "Look at the red ball"):
+        for told in ("5.0–12.0 s", "/media/clip/", "Look at the red ball"):
             assert (told in page) == (status == 200)
 
 
@@ -183,3 +185,59 @@ def test_an_answer_on_its_way_is_taken_when_the_task_is_over(client: Client, mak
     assert client.post(frame_url(hit), {"start": "2", "end": "9.5", "token": token}).status_code == 200
     assert Receipt.objects.get().payload == {"start": 2.0, "end": 9.5}
     assert client.post(frame_url(hit), {"start": "2", "end": "9.5", "token": ""}).status_code == 400
+
+
+def handed_on(page: bytes) -> dict[str, object]:
+    """The answer in the form that goes to the marketplace."""
+    return json.loads(dict(html.fromstring(page).xpath("//form[@data-role='submit']")[0].form_values())["answer"])
+
+
+def test_a_received_answer_is_offered_until_the_marketplace_has_it(
+    client: Client, make_hit: Callable[..., Hit]
+) -> None:
+    hit = make_hit(Kind.SEGMENT)
+    client.post(frame_url(hit), {"start": "2", "end": "9.5", "token": task_token(client, hit)})
+    again = client.get(frame_url(hit), parameters()).content
+    assert handed_on(again) == {"start": 2.0, "end": 9.5}
+    assert b"submit.js" in again
+    other = client.get(frame_url(hit), parameters(workerId="AW2")).content
+    assert b"task-form" in other, "the id of an assignment is given again after a return: another worker begins anew"
+    worker = Worker.objects.create(environment="local", worker_id="AW1", group=Kind.SEGMENT)
+    now = datetime.now(UTC)
+    Assignment.objects.create(hit=hit, worker=worker, assignment_id="ASG1", answer="", submitted_at=now)
+    assert b"Your answer has arrived" in client.get(frame_url(hit), parameters()).content
+
+
+def save(client: Client, hit: Hit, token: str, version: int, /, **fields: object) -> tuple[int, dict[str, object]]:
+    sent = {"token": token, "version": version, "fields": json.dumps(fields), "conduct": ""}
+    response = client.post(f"{frame_url(hit)}draft/", sent)
+    assert not response.cookies
+    return response.status_code, response.json()
+
+
+def test_a_draft_is_kept_by_version_for_its_worker_alone(client: Client, make_hit: Callable[..., Hit]) -> None:
+    hit = make_hit(Kind.SEGMENT)
+    token = task_token(client, hit)
+    assert save(client, hit, token, 0, start="3.0", end="9.0") == (200, {"version": 1})
+    assert save(client, hit, token, 0, start="4.0", end="9.0") == (
+        409,
+        {"version": 1, "fields": {"start": "3.0", "end": "9.0"}},
+    )
+    assert save(client, hit, token, 1, start="4.0", end="9.0") == (200, {"version": 2})
+    page = html.fromstring(client.get(frame_url(hit), parameters()).content)
+    assert page.xpath("//input[@name='start']/@value") == ["4.0"]
+    assert page.xpath("//form/@data-version") == ["2"]
+    other = html.fromstring(client.get(frame_url(hit), parameters(workerId="AW2")).content)
+    assert other.xpath("//input[@name='start']/@value") == []
+    client.post(frame_url(hit), {"start": "2", "end": "9.5", "token": token})
+    assert save(client, hit, token, 2, start="5.0")[0] == 410
+
+
+@pytest.mark.parametrize("fields", [{"query": "not of this form"}, {"start": 3}, {"start": "1" * 1001}, {"token": "x"}])
+def test_what_is_no_draft_is_refused(client: Client, make_hit: Callable[..., Hit], fields: dict[str, object]) -> None:
+    hit = make_hit(Kind.SEGMENT)
+    token = task_token(client, hit)
+    assert save(client, hit, token, 0, **fields)[0] == 400
+    assert save(client, hit, "forged", 0, start="1")[0] == 403
+    assert client.post(f"{frame_url(hit)}draft/", {"token": token, "version": "x", "fields": "{"}).status_code == 400
+    assert not Draft.objects.exists()

@@ -4,7 +4,7 @@ import pytest
 
 from annotation.models import Hit, Segment
 from annotation.models.crowd import Kind
-from annotation.review.answer_forms import QueryForm, QuestionForm, SegmentForm
+from annotation.review.answer_forms import AnswerForm, QueryForm, QuestionForm, SegmentForm
 
 pytestmark = pytest.mark.django_db
 SENTENCE = "a red ball rolls slowly over the green floor"
@@ -73,3 +73,14 @@ def test_a_good_question_passes(make_hit: Callable[..., Hit], segment: Segment) 
     form = QuestionForm(QUESTION, hit=make_hit(Kind.QA, segment=segment))
     assert form.is_valid()
     assert form.payload() == QUESTION
+
+
+@pytest.mark.parametrize("form", [SegmentForm, QueryForm, QuestionForm])
+def test_that_the_clip_is_broken_is_the_whole_answer(
+    make_hit: Callable[..., Hit], segment: Segment, form: type[AnswerForm]
+) -> None:
+    hit = make_hit(Kind.QUERY, segment=segment)
+    told = form({"broken": "does not play", "query": "x", "start": "5"}, hit=hit)
+    assert told.is_valid()
+    assert told.payload() == {"broken": "does not play"}
+    assert "broken" in form({"broken": "of course"}, hit=hit).errors

@@ -105,3 +105,8 @@ def test_a_question_keeps_its_answers_in_the_order_of_the_form(make_hit: Callabl
         ("y", False),
         ("z", False),
     ]
+
+
+def test_a_broken_clip_is_paid_and_makes_no_item(make_hit: Callable[..., Hit]) -> None:
+    row = accept(make_hit(Kind.SEGMENT), {"broken": "does not play"})
+    assert (row.state, row.used) == (Assignment.State.APPROVING, False)

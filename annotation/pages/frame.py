@@ -1,0 +1,94 @@
+"""What stands before everything in the marketplace's frame: who may show it, which unit it is, who was let in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from csp.decorators import csp_replace
+from django.conf import settings
+from django.core import signing
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.clickjacking import xframe_options_exempt
+
+from annotation.crowd.client import TIME_ON_TASK
+from annotation.crowd.collect import over_cap
+from annotation.crowd.launch import UNIT_SALT
+from annotation.models import Batch, Hit, Worker
+
+PREVIEW = "ASSIGNMENT_ID_NOT_AVAILABLE"
+TOKEN_SALT = "annotation.task"  # noqa: S105 (a salt, no password)
+GRACE = timedelta(hours=1)
+Framed = TypeVar("Framed", bound=Callable[..., HttpResponse])
+
+
+class Refused(Exception):
+    """A form that is not taken; the message tells the worker why."""
+
+
+def framed(view: Framed) -> Framed:
+    """Let the crowd's sites, and nobody else, show what the view answers in a frame."""
+    policy = {"frame-ancestors": settings.CROWD_ORIGINS, "form-action": ["'self'", *settings.CROWD_ORIGINS]}
+    return xframe_options_exempt(csp_replace(policy)(view))
+
+
+def refusal(request: HttpRequest, reason: str, status: int = 400) -> HttpResponse:
+    """The reason, as a page of the frame."""
+    return render(request, "annotation/refused.html", {"reason": reason}, status=status)
+
+
+def find_hit(unit: str) -> Hit | None:
+    """The HIT that the signed address names."""
+    try:
+        pk = signing.loads(unit, salt=UNIT_SALT)
+    except signing.BadSignature:
+        return None
+    places = ("clip__video", "clip__sealed", "segment__clip__video", "segment__clip__sealed")
+    return Hit.objects.select_related("batch", *places).filter(pk=pk).first()
+
+
+def is_over(hit: Hit, *, preview: bool) -> bool:
+    """Whether nobody may look at the task any more; while a batch is closing, those who have accepted still may.
+
+    Over for everybody is what a sealed release has hidden meanwhile (`sealed` is the release's mark on the clip).
+    """
+    if hasattr(hit.shown_clip, "sealed"):
+        return True
+    closed = [Batch.State.CLOSED, Batch.State.CLOSING, Batch.State.PAUSED] if preview else [Batch.State.CLOSED]
+    return hit.state in {Hit.State.DONE, Hit.State.EXPIRED} or hit.batch.state in closed
+
+
+def unwelcome(hit: Hit, worker_id: str) -> str:
+    """Why this worker may not do this task, or nothing."""
+    worker = Worker.objects.filter(environment=hit.batch.environment, worker_id=worker_id).first()
+    if worker is None:
+        return ""
+    if worker.blocked:
+        return "You cannot work on these tasks. Please return this one."
+    if over_cap(hit, worker_id):
+        return (
+            f"You have done {hit.batch.per_worker} of these tasks, as many as one person may. Please return this one."
+        )
+    return ""
+
+
+def read_ids(request: HttpRequest, hit: Hit) -> dict[str, Any]:
+    """Who the page was served for: `assignment`, `worker`, `submit_to`. Raises Refused."""
+    try:
+        ids = signing.loads(request.POST.get("token", ""), salt=TOKEN_SALT, max_age=TIME_ON_TASK + GRACE)
+    except signing.SignatureExpired as error:
+        raise Refused("The time for this task is over.") from error
+    except signing.BadSignature as error:
+        raise Refused("A preview cannot be submitted: accept the task first.") from error
+    if ids["hit"] != hit.pk:
+        raise Refused("This form belongs to another task.")
+    return ids
+
+
+def is_of_the_crowd(url: str) -> bool:
+    """Whether answers may be sent there: to one of the marketplaces that the settings name."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}" in settings.CROWD_ORIGINS

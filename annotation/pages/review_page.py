@@ -1,0 +1,157 @@
+"""Review: one answer at a time, by keyboard, with what speaks for and against it; verdicts, bulk and undo."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.models import User
+from django.db.models import Count, Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST
+
+from annotation.media.clip_files import Part, clip_url
+from annotation.models import Assignment, Batch, Worker
+from annotation.review import quality_flags, verdicts
+from annotation.review.answer_forms import ANSWER_FORMS, BROKEN
+from annotation.review.conduct import played_share
+
+UPCOMING = 3
+NEIGHBOURS = 12
+REASONS = [
+    "The clip was hardly watched.",
+    "It does not describe this moment.",
+    "It repeats what is said or another answer.",
+    "It is no English sentence about the clip.",
+]
+PLACES = ("worker", "hit__batch", "hit__clip__video", "hit__segment__clip__video")
+
+
+@require_GET
+def review(request: HttpRequest, pk: int) -> HttpResponse:
+    """The next answer of a batch that waits; `?after=` skips those up to a primary key."""
+    batch = get_object_or_404(Batch, pk=pk)
+    after = request.GET.get("after", "0")
+    waiting = verdicts.waiting(pk).select_related(*PLACES)
+    rows = list(waiting.filter(pk__gt=int(after) if after.isdecimal() else 0)[: UPCOMING + 1])
+    counts = verdicts.waiting(pk).aggregate(
+        all=Count("pk"), clean=Count("pk", filter=Q(payload__isnull=False, evidence=[]))
+    )
+    last = verdicts.undoable(pk, _user(request)).first()
+    context = {
+        "batch": batch,
+        "counts": counts,
+        "newest": verdicts.clean(pk).order_by("-pk").values_list("pk", flat=True).first(),
+        "last": last,
+        "undo_until": last.tell_at if last else None,
+        "reasons": REASONS,
+        "upcoming": [_thumbnail(row) for row in rows[1:]],
+        **(_shown(rows[0]) if rows else {}),
+    }
+    return render(request, "annotation/review.html", context)
+
+
+@require_POST
+def decide(request: HttpRequest, pk: int) -> HttpResponse:
+    """One verdict; the page goes on to the next answer."""
+    assignment = get_object_or_404(Assignment.objects.select_related("hit"), pk=pk)
+    try:
+        verdict = verdicts.Verdict(request.POST.get("verdict", ""))
+        reason = request.POST.get("feedback", "").strip() or request.POST.get("reason", "")
+        verdicts.decide(pk, verdict, _user(request), reason, tell_at=timezone.now() + verdicts.UNDO_FOR)
+    except ValueError:
+        messages.error(request, "Choose use, pay or reject.")
+    except verdicts.ReviewError as error:
+        messages.error(request, f"Not decided: {error}.")
+    return _next(assignment.hit.batch_id, request.POST.get("after", ""))
+
+
+@require_POST
+def use_clean(request: HttpRequest, pk: int) -> HttpResponse:
+    """Use every clean answer that the page counted."""
+    up_to = request.POST.get("up_to", "")
+    count = verdicts.use_clean(pk, int(up_to) if up_to.isdecimal() else 0, _user(request))
+    messages.success(request, f"{count} answers used. Z takes all of them back.")
+    return _next(pk)
+
+
+@require_POST
+def undo(request: HttpRequest, pk: int) -> HttpResponse:
+    """Take the person's last verdict back and show its answer again."""
+    try:
+        rows = verdicts.undo(pk, _user(request))
+    except verdicts.ReviewError as error:
+        messages.error(request, f"Not taken back: {error}.")
+        return _next(pk)
+    messages.success(request, f"Taken back: {len(rows)} wait{'s' if len(rows) == 1 else ''} again.")
+    return _next(pk, str(min(row.pk for row in rows) - 1))
+
+
+def _next(batch_id: int, after: str = "") -> HttpResponse:
+    address = reverse("batch-review", args=[batch_id])
+    return redirect(f"{address}?after={after}" if after.isdecimal() else address)
+
+
+def _user(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)  # the table of access lets nobody else come here
+    return request.user
+
+
+def _shown(assignment: Assignment) -> dict[str, Any]:
+    """Everything about one answer: how it is played, what it says, its evidence, its neighbours, its worker."""
+    hit, clip, payload = assignment.hit, assignment.hit.shown_clip, assignment.payload or {}
+    start, end = quality_flags.to_watch(hit)
+    receipts = quality_flags.receipts_of(assignment)
+    conduct = receipts[0].conduct if receipts else None
+    moment = {"start": payload["start"], "end": payload["end"]} if "start" in payload else hit.segment
+    return {
+        "assignment": assignment,
+        "hit": {"segment": moment, "batch": hit.batch, "narration_hidden": hit.narration_hidden},
+        "clip": clip,
+        "clip_url": clip_url(clip),
+        "poster_url": clip_url(clip, Part.POSTER) if clip.poster else "",
+        "strip_url": clip_url(clip, Part.STRIP) if clip.strip else "",
+        "fps": clip.video.fps or 25.0,
+        "subtitles": clip.subtitles(),
+        "says": ANSWER_FORMS[hit.batch.kind].in_words(payload),
+        "played": None if conduct is None else round(100 * played_share(conduct, start, end)),
+        "conduct": conduct,
+        "written": ANSWER_FORMS[hit.batch.kind].written(payload) if payload and BROKEN not in payload else 0,
+        "others": [ANSWER_FORMS[hit.batch.kind].in_words(row.payload) for row in receipts[1:]],
+        "neighbours": _neighbours(assignment),
+        "worker": _record(assignment.worker),
+    }
+
+
+def _neighbours(assignment: Assignment) -> list[dict[str, Any]]:
+    """Other valid answers of the same kind about the same clip."""
+    clip, kind = assignment.hit.shown_clip, assignment.hit.batch.kind
+    same = Q(hit__clip=clip) | Q(hit__segment__clip=clip)
+    rows = Assignment.objects.filter(same, hit__batch__kind=kind, payload__isnull=False).exclude(pk=assignment.pk)
+    found = []
+    for row in rows.select_related("worker", "hit__segment")[:NEIGHBOURS]:
+        payload, segment = row.payload or {}, row.hit.segment
+        start = payload.get("start", segment.start if segment else None)
+        end = payload.get("end", segment.end if segment else None)
+        text = payload.get("query") or payload.get("question") or payload.get(BROKEN) or ""
+        found.append({"start": start, "end": end, "text": text, "worker": row.worker, "state": row.get_state_display()})
+    return found
+
+
+def _record(worker: Worker) -> dict[str, int]:
+    """What became of the worker's answers so far."""
+    states = Assignment.State
+    return worker.assignments.aggregate(
+        answers=Count("pk"),
+        used=Count("pk", filter=Q(used=True)),
+        rejected=Count("pk", filter=Q(state__in=[states.REJECTING, states.REJECTED])),
+        flagged=Count("pk", filter=~Q(evidence=[])),
+    )
+
+
+def _thumbnail(row: Assignment) -> dict[str, Any]:
+    clip = row.hit.shown_clip
+    return {"pk": row.pk, "name": clip.name, "poster_url": clip_url(clip, Part.POSTER) if clip.poster else ""}

@@ -1,0 +1,134 @@
+"use strict";
+// What was filled in is kept on the server a version at a time; nothing leaves this page before that has worked.
+(() => {
+  const SAVE_AFTER_MS = 700;
+  const RETRY_MS = 3000;
+  const MAX_FAULTS = 5; // of the server; then the form goes without a draft: work is not held up
+  const form = document.querySelector("form[data-role=task-form]");
+  const saved = document.querySelector("[data-role=saved]");
+  const told = document.querySelector("[data-role=told]");
+  const names = [...new Set([...form.elements].map((field) => field.name))].filter(
+    (name) => name !== "" && !["token", "conduct", "broken"].includes(name),
+  );
+  let version = Number(form.dataset.version);
+  let held = JSON.stringify(read());
+  let timer = 0;
+  let faults = 0;
+  let stopped = false; // another tab's draft or answer waits for the worker's word
+  let leaving = null; // the button that was pressed, once the answer may go
+
+  function read() {
+    return Object.fromEntries(names.map((name) => [name, form.elements[name].value]));
+  }
+
+  // How the answer came about: what earlier loads of this page saw, and what this one has seen since.
+  const before = JSON.parse(document.getElementById("rules").textContent).conduct ?? { played: [], seconds: 0, pasted: 0 };
+  let seconds = 0;
+  let pasted = 0;
+  setInterval(() => { if (document.visibilityState === "visible") seconds += 1; }, 1000);
+  form.addEventListener("paste", (event) => { pasted += event.clipboardData.getData("text").length; });
+  function conduct() {
+    const ranges = player.video.played;
+    const played = [...Array(ranges.length).keys()].map((i) => [ranges.start(i), ranges.end(i)]);
+    return JSON.stringify({
+      played: [...before.played, ...played], seconds: before.seconds + seconds, pasted: before.pasted + pasted,
+    });
+  }
+
+  // One at a time: two on their way at once would take each other for another tab.
+  let saving = Promise.resolve(true);
+  function save() {
+    clearTimeout(timer);
+    saving = saving.then(put);
+    return saving;
+  }
+
+  // True once the server holds what the page showed.
+  async function put() {
+    if (stopped) return false;
+    const fields = JSON.stringify(read());
+    const body = new FormData();
+    for (const [name, value] of Object.entries({ token: form.elements.token.value, version, fields, conduct: conduct() })) {
+      body.append(name, value);
+    }
+    const response = await fetch(form.dataset.draft, { method: "POST", body, credentials: "omit" }).catch(() => null);
+    if (response === null || (response.status >= 500 && (faults += 1) < MAX_FAULTS)) {
+      saved.textContent = "No connection: kept in this page, tried again";
+      timer = setTimeout(leaving === null ? save : send, RETRY_MS);
+      return false;
+    }
+    if (response.ok) {
+      version = (await response.json()).version;
+      held = fields;
+      const all = JSON.stringify(read()) === held; // else more was written meanwhile, and its turn comes
+      saved.textContent = all ? `Saved ${new Date().toTimeString().slice(0, 5)}` : "Not saved yet";
+      return true;
+    }
+    if (response.status === 409) conflict(await response.json());
+    else if (response.status === 410) answered();
+    else return true; // the form itself is told why
+    return false;
+  }
+
+  function say(text, choices) {
+    stopped = true;
+    leaving = null;
+    saved.textContent = "";
+    told.replaceChildren(text);
+    for (const [label, act] of choices) {
+      const button = Object.assign(document.createElement("button"), { type: "button", textContent: label });
+      button.addEventListener("click", () => { told.hidden = true; stopped = false; act(); });
+      told.append(" ", button);
+    }
+    told.hidden = false;
+  }
+
+  function conflict(theirs) {
+    say("Another tab of this task has saved something since. Which one stays?", [
+      ["What I see here", () => { version = theirs.version; save(); }],
+      ["The other tab's", () => {
+        version = theirs.version;
+        for (const [name, value] of Object.entries(theirs.fields)) form.elements[name].value = value;
+        for (const name of names) (form.elements[name].length ? form.elements[name][0] : form.elements[name]).dispatchEvent(new Event("change", { bubbles: true }));
+        form.dispatchEvent(new Event("input"));
+        held = JSON.stringify(read());
+      }],
+    ]);
+  }
+
+  function answered() {
+    say("An answer to this task was received already, from another tab. What you see here was not sent.", [
+      ["Send it all the same: both are kept, the first counts", () => leave(form.querySelector("p.send button"))],
+    ]);
+  }
+
+  form.addEventListener("input", () => {
+    if (stopped || JSON.stringify(read()) === held) return;
+    saved.textContent = "Not saved yet";
+    clearTimeout(timer);
+    timer = setTimeout(leaving === null ? save : send, SAVE_AFTER_MS);
+  });
+  form.addEventListener("change", () => form.dispatchEvent(new Event("input")));
+
+  async function send() {
+    const button = leaving;
+    if (await save()) leave(button);
+  }
+
+  function leave(button) {
+    form.elements.conduct.value = conduct();
+    form.removeEventListener("submit", hold);
+    form.requestSubmit(button);
+  }
+
+  function hold(event) {
+    event.preventDefault();
+    if (stopped) return told.querySelector("button").focus();
+    if (leaving !== null) return; // a second click changes nothing
+    leaving = event.submitter;
+    send();
+  }
+  form.addEventListener("submit", hold);
+  const problems = form.querySelector("[role=alert]");
+  if (problems) problems.focus();
+})();

@@ -1,0 +1,26 @@
+"use strict";
+// Verdicts by keyboard, and the other answers about the clip on its time line.
+(() => {
+  const rejecting = document.querySelector("[data-role=reject]");
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.altKey || event.metaKey || event.repeat) return;
+    const writing = event.target.closest("input:not([type=radio], [type=checkbox]), textarea");
+    if (writing) return; // enter rejects there by the form itself
+    if (/^[1-9]$|^Enter$/.test(event.key) && !rejecting?.open) return;
+    if (event.key === "Enter" && event.target.closest("button, a, summary")) return;
+    const name = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+    const wanted = document.querySelector(`[data-key="${CSS.escape(name)}"]`);
+    if (!wanted) return;
+    event.preventDefault();
+    wanted.click();
+    if (wanted.type === "radio") wanted.focus();
+  });
+  if (typeof player === "undefined") return;
+  for (const row of document.querySelectorAll("[data-role=neighbours] [data-start]")) {
+    const band = Object.assign(document.createElement("span"), { className: "neighbour" });
+    document.querySelector("[data-role=strip]").append(band);
+    player.place(band, Number(row.dataset.start), Number(row.dataset.end));
+  }
+  player.video.muted = true; // browsers play by themselves only what is silent
+  player.video.play().catch(() => {}); // where they do not, the space key does
+})();

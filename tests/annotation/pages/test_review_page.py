@@ -1,0 +1,242 @@
+"""Review: what one page costs, what its verdicts do and can take back, a thousand answers by keyboard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from playwright.sync_api import Browser
+from pytest_django.live_server_helper import LiveServer
+
+from annotation import tasks
+from annotation.models import Assignment, Clip, Hit, Query, Receipt, Segment, Worker
+from annotation.models.crowd import Kind
+from annotation.review.verdicts import UNDO_FOR
+from tests.leaderboard.conftest import REPOSITORY
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+AXE = REPOSITORY / "node_modules/axe-core/axe.min.js"
+MOST_QUERIES = 20
+TEXT = "a red ball rolls slowly over the green floor"
+
+
+@pytest.fixture
+def reviewer(db: None) -> User:
+    user = User.objects.create_user("rev")
+    user.groups.add(Group.objects.get_or_create(name="Reviewers")[0])
+    User.objects.filter(pk=user.pk).update(is_staff=True)  # other tests may have emptied the group
+    return User.objects.get(pk=user.pk)
+
+
+@pytest.fixture
+def desk(reviewer: User) -> Client:
+    client = Client()
+    client.force_login(reviewer)
+    return client
+
+
+def give(hit: Hit, payload: dict[str, Any] | None, evidence: list[str] | None = None) -> Assignment:
+    number = Assignment.objects.count()
+    worker = Worker.objects.create(environment="local", worker_id=f"AW{number}", group=hit.batch.kind)
+    return Assignment.objects.create(
+        hit=hit, worker=worker, assignment_id=f"A{number}", answer="", payload=payload, submitted_at=NOW,
+        evidence=evidence or [],
+    )  # fmt: skip
+
+
+def press(desk: Client, hit: Hit, what: str, **fields: Any) -> str:
+    """Send a form of the review page; what the page that follows says."""
+    return desk.post(f"/batches/{hit.batch_id}/review/{what}/", fields, follow=True).content.decode()
+
+
+def decide(desk: Client, row: Assignment, verdict: str, **fields: str) -> None:
+    desk.post(f"/assignments/{row.pk}/decide/", {"verdict": verdict, **fields})
+    row.refresh_from_db()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("kind", list(Kind))
+def test_a_page_asks_the_database_the_same_however_much_lies_there(
+    kind: Kind, desk: Client, film: Clip, segment: Segment, make_hit: Callable[..., Hit]
+) -> None:
+    hit = make_hit(kind, segment=None if kind == Kind.SEGMENT else segment)
+    payloads: dict[str, dict[str, Any]] = {
+        Kind.SEGMENT: {"start": 5.0, "end": 12.0},
+        Kind.QUERY: {"query": TEXT, "based_on": "v"},
+        Kind.QA: {"question": "What?", "correct": "a", "wrong_1": "b", "wrong_2": "c", "wrong_3": "d"},
+    }
+    counts = []
+    for _ in range(2):
+        for _ in range(15):
+            give(hit, payloads[kind], ["it is odd"])
+        with CaptureQueriesContext(
+            connection,
+        ) as asked:
+            page = desk.get(f"/batches/{hit.batch_id}/review/")
+        assert page.status_code == 200
+        assert "it is odd" in page.content.decode()
+        counts.append(len(asked))
+    assert counts[0] == counts[1] <= MOST_QUERIES
+
+
+@pytest.mark.django_db
+def test_a_page_shows_conduct_neighbours_and_what_another_tab_sent(
+    desk: Client, film: Clip, make_hit: Callable[..., Hit]
+) -> None:
+    hit = make_hit(Kind.SEGMENT)
+    row, other = give(hit, {"start": 5.0, "end": 12.0}), give(hit, {"start": 6.5, "end": 13.5})
+    conduct = {"played": [[0, 6], [3, 9]], "seconds": 41, "pasted": 0}
+    for start, made in ((5.0, conduct), (1.0, None)):
+        Receipt.objects.create(
+            hit=hit, assignment_id=row.assignment_id, worker_id=row.worker.worker_id, sha256=str(start),
+            payload={"start": start, "end": 12.0}, conduct=made,
+        )  # fmt: skip
+    page = " ".join(desk.get(f"/batches/{hit.batch_id}/review/").content.decode().split())
+    assert "Played 30 %, 41 s on the task" in page
+    assert 'data-start="6.5" data-end="13.5"' in page
+    assert "Also sent, from another tab: Start (seconds) 1.0, End (seconds) 12.0" in page
+    assert str(other.worker) in page
+
+
+@pytest.mark.django_db
+def test_a_verdict_of_the_page_can_be_taken_back_and_is_told_later(
+    desk: Client, clip: Clip, segment: Segment, make_hit: Callable[..., Hit], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = give(make_hit(Kind.QUERY, segment=segment), {"query": TEXT, "based_on": "v"})
+    told: list[int] = []
+    monkeypatch.setattr(tasks.push_decision, "delay", lambda assignment_id: told.append(assignment_id))
+    for name in ("collect_batch", "admit_workers"):
+        monkeypatch.setattr(getattr(tasks, name), "delay", lambda **_: None)
+    decide(desk, row, "use")
+    assert row.state == Assignment.State.APPROVING
+    assert row.tell_at is not None
+    assert timedelta(0) <= timezone.now() + UNDO_FOR - row.tell_at < timedelta(seconds=30)
+    assert Query.objects.count() == 1
+    tasks.sweep()
+    assert told == []
+    assert "Taken back: 1 waits again" in press(desk, row.hit, "undo")
+    row.refresh_from_db()
+    assert (row.state, row.used, row.reviewed_by, row.tell_at) == (Assignment.State.SUBMITTED, False, None, None)
+    assert not Query.objects.exists()
+    decide(desk, row, "reject", reason="It does not describe this moment.")
+    assert (row.state, row.feedback) == (Assignment.State.REJECTING, "It does not describe this moment.")
+    Assignment.objects.update(tell_at=timezone.now() - timedelta(seconds=1))
+    assert "Not taken back" in press(desk, row.hit, "undo")
+    tasks.sweep()
+    assert told == [row.pk]
+
+
+@pytest.mark.django_db
+def test_a_further_vote_is_taken_back_and_what_others_rest_on_stays(
+    desk: Client, clip: Clip, make_hit: Callable[..., Hit]
+) -> None:
+    hit = make_hit(Kind.SEGMENT)
+    first, second = give(hit, {"start": 5.0, "end": 12.0}), give(hit, {"start": 5.1, "end": 12.0})
+    decide(desk, first, "use")
+    decide(desk, second, "use")
+    assert Segment.objects.get().votes == 2
+    press(desk, hit, "undo")
+    assert Segment.objects.get().votes == 1
+    second.refresh_from_db()
+    assert second.state == Assignment.State.SUBMITTED
+    make_hit(Kind.QUERY, segment=Segment.objects.get())
+    assert "other answers or tasks rest on this one" in press(desk, hit, "undo")
+    first.refresh_from_db()
+    assert first.state == Assignment.State.APPROVING
+    assert Segment.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_clean_answers_are_used_together_and_taken_back_together(
+    desk: Client, clip: Clip, segment: Segment, make_hit: Callable[..., Hit]
+) -> None:
+    hit = make_hit(Kind.QUERY, segment=segment)
+    texts = [TEXT.replace("red", colour) for colour in ("red", "blue", "white")]
+    clean = [give(hit, {"query": text, "based_on": "v"}) for text in texts]
+    odd, invalid = give(hit, {"query": TEXT, "based_on": "v"}, ["odd"]), give(hit, None)
+    broken = give(hit, {"broken": "does not play"}, ["says that the clip is broken: does not play"])
+    assert "Use all 3 without evidence" in desk.get(f"/batches/{hit.batch_id}/review/").content.decode()
+    late = give(hit, {"query": TEXT.replace("red", "late"), "based_on": "v"})
+    assert "3 answers used" in press(desk, hit, "clean", up_to=clean[-1].pk)
+    states = {row.pk: row.state for row in Assignment.objects.all()}
+    assert [states[row.pk] for row in clean] == [Assignment.State.APPROVING] * 3
+    assert {states[row.pk] for row in (odd, invalid, broken, late)} == {Assignment.State.SUBMITTED}
+    assert "Taken back: 3 wait again" in press(desk, hit, "undo")
+    assert set(Assignment.objects.values_list("state", flat=True)) == {Assignment.State.SUBMITTED}
+
+
+@pytest.mark.django_db
+def test_what_is_left_for_later_stays_for_later(desk: Client, clip: Clip, make_hit: Callable[..., Hit]) -> None:
+    hit = make_hit(Kind.SEGMENT)
+    rows = [give(hit, {"start": float(n), "end": n + 9.0}) for n in range(3)]
+    answer = desk.post(f"/assignments/{rows[1].pk}/decide/", {"verdict": "pay", "after": rows[1].pk}, follow=True)
+    assert answer.context["assignment"] == rows[2]
+    answer = desk.post(f"/assignments/{rows[2].pk}/decide/", {"verdict": "pay", "after": rows[2].pk}, follow=True)
+    assert "Go through the 1 that you left for later" in answer.content.decode()
+
+
+@pytest.mark.django_db
+def test_nobody_takes_back_what_another_reviewer_said(
+    desk: Client, reviewer: User, clip: Clip, make_hit: Callable[..., Hit]
+) -> None:
+    row = give(make_hit(Kind.SEGMENT), {"start": 5.0, "end": 12.0})
+    decide(desk, row, "pay")
+    other = Client()
+    other.force_login(User.objects.create_user("other", is_staff=True))
+    assert "Not taken back" in press(other, row.hit, "undo")
+    row.refresh_from_db()
+    assert row.state == Assignment.State.APPROVING
+
+
+@pytest.mark.e2e
+@pytest.mark.django_db(transaction=True)
+def test_ten_answers_are_reviewed_by_keyboard_with_at_most_25_inputs(
+    browser: Browser, live_server: LiveServer, desk: Client, film: Clip, make_hit: Callable[..., Hit]
+) -> None:
+    hit = make_hit(Kind.SEGMENT)
+    rows = [give(hit, {"start": float(n), "end": n + 9.0}, ["odd"] if n % 2 else []) for n in range(10)]
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    cookie = {"name": "bench_session", "value": desk.cookies["bench_session"].value, "url": live_server.url}
+    context.add_cookies([cookie])  # type: ignore[list-item]
+    page, errors, inputs = context.new_page(), [], 0
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(f"{live_server.url}/batches/{hit.batch_id}/review/")
+    for name in ("video", "[data-role=strip]", "[data-key=u]", "[data-key=p]", "[data-key=r]", ".evidence"):
+        box = page.locator(name).first.bounding_box()
+        assert box, name
+        assert box["y"] + box["height"] <= 800, name
+    page.evaluate(AXE.read_text())
+    found = page.evaluate("axe.run().then(result => result.violations)")
+    assert [(one["id"], one["nodes"][0]["html"][:200]) for one in found] == []
+    assert page.locator(".neighbour").count() == 9
+
+    def press_keys(keys: str, left: int) -> None:
+        nonlocal inputs
+        for key in keys.split():
+            page.keyboard.press(key)
+            inputs += 1
+        page.get_by_text(f"{left} answer{'s' if left != 1 else ''} waiting").wait_for()
+
+    press_keys("r 2 Enter", 9)
+    press_keys("z", 10)
+    press_keys("u", 9)
+    press_keys("p", 8)
+    press_keys("r 2 Enter", 7)
+    press_keys("b", 4)
+    for left in (3, 2, 1, 0):
+        press_keys("p", left)
+    page.get_by_text("Nothing waits.").wait_for()
+    assert inputs <= 2.5 * len(rows)
+    states = list(Assignment.objects.order_by("pk").values_list("state", flat=True))
+    assert states.count("rejecting") == 1
+    assert states[2] == "rejecting"
+    assert Assignment.objects.get(pk=rows[2].pk).feedback == "It does not describe this moment."
+    assert errors == []
+    context.close()

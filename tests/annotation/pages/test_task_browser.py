@@ -1,0 +1,364 @@
+"""The task page in Chromium: what is seen is what is sent, nothing is lost, all of it fits the first screen."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from urllib.parse import parse_qs, urlencode
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Route
+from pytest_django.live_server_helper import LiveServer
+
+from annotation.models import Clip, Draft, Hit, Receipt, Segment
+from annotation.models.crowd import Kind
+from tests.annotation.pages.test_task_page import frame_url, parameters
+from tests.leaderboard.conftest import REPOSITORY
+
+pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
+
+AXE = REPOSITORY / "node_modules/axe-core/axe.min.js"
+DESK, PHONE = {"width": 1280, "height": 800}, {"width": 360, "height": 740}
+SENTENCE = "a red ball rolls slowly over the green floor"
+START, END = "[name=start]", "[name=end]"
+
+
+def until(page: Page, condition: str) -> None:
+    """Wait for a JavaScript condition (Playwright's own way of waiting is what the page's policy forbids)."""
+    deadline = time.monotonic() + 10
+    while not page.evaluate(condition):
+        assert time.monotonic() < deadline, condition
+        page.wait_for_timeout(50)
+
+
+def taken(page: Page) -> None:
+    page.get_by_text("Thank you").wait_for()
+
+
+@dataclass
+class Marketplace:
+    """Stands where answers are sent, in place of another site: what has arrived there, and whether it is up."""
+
+    up: bool = True
+    answers: list[dict[str, object]] = field(default_factory=list)
+
+    def take(self, route: Route) -> None:
+        if not self.up:
+            return route.abort()
+        fields = parse_qs(route.request.post_data or "")
+        self.answers.append(json.loads(fields["answer"][0]))
+        return route.fulfill(status=200, content_type="text/html", body="Thank you")
+
+
+@dataclass
+class Desk:
+    """A worker's browser."""
+
+    context: BrowserContext
+    server: str
+    marketplace: Marketplace
+    errors: list[str] = field(default_factory=list)
+
+    def open(self, hit: Hit, viewport: dict[str, int] = DESK, **ids: str) -> Page:
+        page = self.context.new_page()
+        page.set_viewport_size(viewport)  # type: ignore[arg-type]
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.goto(self.server + frame_url(hit) + "?" + urlencode(parameters(**ids)))
+        until(page, "player.video.readyState > 0")
+        return page
+
+
+@pytest.fixture
+def desk(browser: Browser, live_server: LiveServer) -> Iterator[Desk]:
+    context = browser.new_context()
+    marketplace = Marketplace()
+    context.route("**/mturk/externalSubmit", marketplace.take)
+    desk = Desk(context, live_server.url, marketplace)
+    yield desk
+    context.close()
+    assert desk.errors == []
+
+
+def shown(page: Page) -> tuple[list[str], list[str]]:
+    """What the fields and what the handles of the slider say."""
+    fields = [page.locator(name).input_value() for name in (START, END)]
+    handles = [page.locator("[role=slider]").nth(place).get_attribute("aria-valuetext") or "" for place in (0, 1)]
+    return fields, [text.removesuffix(" seconds") for text in handles]
+
+
+def at(page: Page, second: float) -> None:
+    page.evaluate("s => player.seek(s)", second)
+
+
+KEYED = {
+    "in at the end": ([(24.5, "o"), (24.5, "i")], ["24.5", "26.5"]),
+    "in at the clip's end": ([(30.0, "o"), (30.0, "i")], ["28.0", "30.0"]),
+    "out before the start": ([(20.0, "i"), (1.0, "o")], ["0.0", "2.0"]),
+    "in, out": ([(5.03, "i"), (12.06, "o")], ["5.0", "12.1"]),
+    "nudged": ([(5.0, "i"), (12.0, "o"), (12.0, "["), (0, "["), (0, "]"), (0, "]"), (0, "]")], ["5.0", "12.1"]),
+}
+
+
+@pytest.mark.parametrize("name", KEYED)
+def test_what_keys_set_slider_and_fields_show_and_the_marketplace_gets(
+    name: str, desk: Desk, film: Clip, make_hit: Callable[..., Hit]
+) -> None:
+    keys, expected = KEYED[name]
+    page = desk.open(make_hit(Kind.SEGMENT))
+    for second, key in keys:
+        at(page, second)
+        page.keyboard.press(key)
+        assert shown(page)[0] == shown(page)[1]
+    assert shown(page) == (expected, expected)
+    page.get_by_role("button", name="Submit").click()
+    taken(page)
+    assert desk.marketplace.answers == [dict(zip(("start", "end"), map(float, expected), strict=True))]
+
+
+@pytest.mark.parametrize(
+    ("field_name", "typed", "expected"),
+    [
+        (START, "4.27", ["4.3", "10.0"]),
+        (START, "29", ["28.0", "30.0"]),
+        (END, "1", ["0.0", "2.0"]),
+        (END, "", ["0.0", "10.0"]),
+    ],
+)
+def test_what_is_typed_moves_the_slider_or_comes_back(
+    field_name: str, typed: str, expected: list[str], desk: Desk, film: Clip, make_hit: Callable[..., Hit]
+) -> None:
+    page = desk.open(make_hit(Kind.SEGMENT))
+    page.locator(field_name).fill(typed)
+    page.keyboard.press("Tab")
+    assert shown(page) == (expected, expected)
+
+
+def test_pointer_and_arrows_on_the_slider_move_the_fields(desk: Desk, film: Clip, make_hit: Callable[..., Hit]) -> None:
+    page = desk.open(make_hit(Kind.SEGMENT))
+    handle = page.locator("[role=slider]").nth(1)
+    handle.press("ArrowRight")
+    assert shown(page) == (["0.0", "10.1"], ["0.0", "10.1"])
+    box, track = handle.bounding_box(), page.locator("[data-role=slider]").bounding_box()
+    assert box
+    assert track
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 10)
+    page.mouse.down()
+    page.mouse.move(track["x"] + track["width"] * 0.6, box["y"] + 10, steps=4)
+    page.mouse.up()
+    fields, handles = shown(page)
+    assert fields == handles
+    assert float(fields[1]) == pytest.approx(18.0, abs=0.2)
+    assert page.evaluate("player.now()") == pytest.approx(float(fields[1]), abs=0.01)
+
+
+def test_the_players_keys(desk: Desk, film: Clip, make_hit: Callable[..., Hit]) -> None:
+    page = desk.open(make_hit(Kind.SEGMENT))
+    at(page, 10.0)
+    for key, second in [
+        ("ArrowRight", 11.0), ("ArrowLeft", 10.0), ("Shift+ArrowRight", 10.1), ("Shift+ArrowLeft", 10.0),
+        (".", 10.15), (".", 10.25), (",", 10.15), ("Shift+O", 10.0), ("Shift+I", 0.0),
+    ]:  # fmt: skip
+        page.keyboard.press(key)
+        assert page.evaluate("player.now()") == pytest.approx(second, abs=0.001), key
+    page.keyboard.press(" ")
+    assert not page.evaluate("player.video.paused")
+    page.keyboard.press(" ")
+    assert page.evaluate("player.video.paused")
+    page.get_by_text("Keys", exact=True).click()
+    page.get_by_label("Keys are on").uncheck()
+    page.locator("h1").click()
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("player.now()") < 1
+
+
+def test_the_segment_loops_and_lets_go(desk: Desk, film: Clip, make_hit: Callable[..., Hit]) -> None:
+    page = desk.open(make_hit(Kind.SEGMENT))
+    for second, key in ((5.0, "i"), (7.0, "o"), (20.0, "l")):
+        at(page, second)
+        page.keyboard.press(key)
+    page.wait_for_timeout(3500)
+    assert 5.0 <= page.evaluate("player.now()") <= 7.2
+    page.keyboard.press("l")
+    at(page, 6.8)
+    until(page, "player.now() > 7.5")
+
+
+@pytest.mark.parametrize("kind", [Kind.QUERY, Kind.QA])
+def test_a_writer_sees_the_segment_marked_and_looped(
+    kind: Kind, desk: Desk, film: Clip, segment: Segment, make_hit: Callable[..., Hit]
+) -> None:
+    page = desk.open(make_hit(kind, segment=segment))
+    until(page, "player.now() >= 5")
+    strip, band = (page.locator(f"[data-role={name}]").bounding_box() for name in ("strip", "band"))
+    assert strip
+    assert band
+    assert (band["x"] - strip["x"]) / strip["width"] == pytest.approx(5 / 30, abs=0.005)
+    assert band["width"] / strip["width"] == pytest.approx(7 / 30, abs=0.005)
+    at(page, 11.7)
+    page.keyboard.press(" ")
+    until(page, "player.now() < 8")
+    assert page.evaluate("player.now()") >= 4.99
+
+
+NEEDED = {
+    Kind.SEGMENT: ["video", ".strip", "[data-role=slider]", "[data-role=controls]", START, END, ".send button"],
+    Kind.QUERY: ["video", ".strip", "[data-role=controls]", "[name=query]", ".choices", ".send button"],
+    Kind.QA: ["video", ".strip", "[data-role=controls]", "[name=question]", "[name=wrong_3]", ".send button"],
+}
+
+
+@pytest.mark.parametrize("kind", NEEDED)
+@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
+def test_all_that_one_works_with_is_in_the_first_screen(
+    kind: Kind, viewport: dict[str, int], desk: Desk, film: Clip, segment: Segment, make_hit: Callable[..., Hit]
+) -> None:
+    hit = make_hit(kind, segment=None if kind == Kind.SEGMENT else segment)
+    page = desk.open(hit, viewport)
+    for name in [*NEEDED[kind], "details.broken summary"]:
+        box = page.locator(name).first.bounding_box()
+        assert box, name
+        assert box["width"] > 0, name
+        assert box["y"] >= 0, name
+        assert box["y"] + box["height"] <= viewport["height"], name
+        assert box["x"] + box["width"] <= viewport["width"], name
+    assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
+    for button in page.locator("[data-role=controls] button:visible").all():
+        assert button.evaluate("b => Math.min(b.offsetWidth, b.offsetHeight)") >= 44
+    page.evaluate(AXE.read_text())
+    found = page.evaluate("axe.run().then(result => result.violations)")
+    assert [(one["id"], one["nodes"][0]["html"][:200]) for one in found] == []
+
+
+def check(page: Page, name: str) -> str:
+    return page.locator(f"[data-check={name}]").inner_text()
+
+
+def test_words_are_counted_while_they_are_written(
+    desk: Desk, film: Clip, segment: Segment, make_hit: Callable[..., Hit]
+) -> None:
+    page = desk.open(make_hit(Kind.QUERY, segment=segment))
+    text = page.locator("[name=query]")
+    text.press_sequentially("one – two")
+    assert check(page, "query") == "2 words (8 to 20)"
+    text.fill(SENTENCE)
+    assert page.locator("[data-check=query]").get_attribute("class") == "good"
+    text.fill("Look at the red ball!")
+    assert "repeats what is said" in check(page, "query")
+
+
+def test_four_answers_are_checked_while_they_are_written(
+    desk: Desk, film: Clip, segment: Segment, make_hit: Callable[..., Hit]
+) -> None:
+    page = desk.open(make_hit(Kind.QA, segment=segment))
+    page.locator("[name=question]").fill("What rolls")
+    assert check(page, "question") == "ends with a question mark"
+    for name, text in {
+        "correct": "a large red ball",
+        "wrong_1": "a cube",
+        "wrong_2": "A cube!",
+        "wrong_3": "?",
+    }.items():
+        page.locator(f"[name={name}]").fill(text)
+    assert check(page, "wrong_2") == "the same as wrong answer 1"
+    assert check(page, "wrong_3") == "needs a letter or a digit"
+    assert check(page, "correct") == "the longest: it can be guessed"
+    page.locator("[name=wrong_1]").fill("a small green cube")
+    page.locator("[name=wrong_3]").fill("Look at the red ball")
+    assert check(page, "correct") == "✓"
+    assert check(page, "wrong_2") == "✓"
+    assert check(page, "wrong_3") == "repeats what is said"
+
+
+def test_that_a_clip_is_broken_is_an_answer(
+    desk: Desk, film: Clip, segment: Segment, make_hit: Callable[..., Hit]
+) -> None:
+    page = desk.open(make_hit(Kind.QUERY, segment=segment))
+    page.get_by_text("This clip is broken").click()
+    page.get_by_role("button", name="does not play").click()
+    taken(page)
+    assert desk.marketplace.answers == [{"broken": "does not play"}]
+
+
+def saved(page: Page) -> None:
+    page.get_by_text(re.compile(r"^Saved \d")).wait_for()
+
+
+def test_a_reload_keeps_what_was_set_and_how_it_came_about(
+    desk: Desk, film: Clip, make_hit: Callable[..., Hit]
+) -> None:
+    page = desk.open(make_hit(Kind.SEGMENT))
+    at(page, 5.0)
+    page.keyboard.press("i")
+    page.keyboard.press(" ")
+    page.wait_for_timeout(1500)
+    page.keyboard.press(" ")
+    at(page, 12.0)
+    page.keyboard.press("o")
+    saved(page)
+    before = shown(page)
+    page.reload()
+    assert shown(page) == before
+    assert before[0] == ["5.0", "12.0"]
+    page.get_by_role("button", name="Submit").click()
+    taken(page)
+    conduct = Receipt.objects.get().conduct
+    assert conduct is not None
+    assert conduct["seconds"] >= 1
+    assert any(b - a > 1 for a, b in conduct["played"])
+
+
+def test_a_lost_network_loses_nothing_and_the_answer_goes_when_it_is_back(
+    desk: Desk, film: Clip, segment: Segment, make_hit: Callable[..., Hit]
+) -> None:
+    page = desk.open(make_hit(Kind.QUERY, segment=segment))
+    desk.context.set_offline(True)
+    page.locator("[name=query]").fill(SENTENCE)
+    page.get_by_label("picture", exact=True).check()
+    page.get_by_role("button", name="Submit").click()
+    page.get_by_text("No connection").wait_for()
+    assert page.locator("[name=query]").input_value() == SENTENCE
+    assert not Receipt.objects.exists()
+    desk.context.set_offline(False)
+    taken(page)
+    assert desk.marketplace.answers == [{"based_on": "v", "query": SENTENCE}]
+
+
+@pytest.mark.parametrize(("choice", "left"), [("What I see here", "mine"), ("The other tab's", "theirs")])
+def test_the_later_of_two_tabs_is_told_and_says_which_draft_stays(
+    choice: str, left: str, desk: Desk, film: Clip, segment: Segment, make_hit: Callable[..., Hit]
+) -> None:
+    hit = make_hit(Kind.QUERY, segment=segment)
+    first, second = desk.open(hit), desk.open(hit)
+    first.locator("[name=query]").fill("theirs")
+    saved(first)
+    second.locator("[name=query]").fill("mine")
+    second.get_by_text("Another tab of this task").wait_for()
+    assert Draft.objects.get().fields["query"] == "theirs"
+    second.get_by_role("button", name=choice).click()
+    assert second.locator("[name=query]").input_value() == left
+    second.locator("[name=query]").fill(left + " and more")
+    saved(second)
+    assert Draft.objects.get().fields["query"] == left + " and more"
+
+
+def test_the_second_of_two_tabs_is_told_that_another_answer_was_received(
+    desk: Desk, film: Clip, make_hit: Callable[..., Hit]
+) -> None:
+    hit = make_hit(Kind.SEGMENT)
+    desk.marketplace.up = False
+    first, second = desk.open(hit), desk.open(hit)
+    with first.expect_event("requestfailed", lambda request: request.url.endswith("externalSubmit")):
+        first.get_by_role("button", name="Submit").click()
+    at(second, 12.0)
+    second.keyboard.press("i")
+    second.get_by_text("received already, from another tab").wait_for()
+    second.get_by_role("button", name="Send it all the same").click()
+    second.get_by_role("heading", name="Another answer was received before").wait_for()
+    assert [receipt.payload["start"] for receipt in Receipt.objects.order_by("pk")] == [0.0, 12.0]
+    desk.marketplace.up = True
+    second.get_by_role("button", name="Send the first answer").click()
+    taken(second)
+    assert desk.marketplace.answers == [{"start": 0.0, "end": 10.0}]
