@@ -39,6 +39,13 @@ class SubtitleTrackAdmin(ReadOnly):
     search_fields = ["video__public_id"]
 
 
+@admin.register(models.Transcription)
+class TranscriptionAdmin(ReadOnly):
+    list_display = ["video", "state", "progress", "language", "error"]
+    list_filter = ["state"]
+    search_fields = ["video__public_id"]
+
+
 @admin.register(models.Worker)
 class WorkerAdmin(admin.ModelAdmin):
     list_display = ["worker_id", "environment", "group", "blocked"]

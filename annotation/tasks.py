@@ -7,7 +7,7 @@ from django.db import InterfaceError, OperationalError
 
 from annotation.crowd import collect, decisions, enrolment, launch
 from annotation.crowd.client import CrowdError
-from annotation.models import Assignment, Batch, Video
+from annotation.models import Assignment, Batch, Transcription, Video
 from benchmark_site.jobs.leases import available
 
 INGESTS_A_SWEEP = 4  # behind a long film thousands may wait, each of which has its message already
@@ -25,6 +25,14 @@ def ingest_video(video_id: int) -> None:
     from annotation.media import ingest  # decodes video and loads torch: workers only
 
     ingest.ingest(video_id)
+
+
+@shared_task(**RETRY)
+def transcribe_video(transcription_id: int) -> None:
+    """Write down what is said in a video; whatever stops it is written on the transcription."""
+    from annotation.media import transcribe  # workers only, as above
+
+    transcribe.transcribe(transcription_id)
 
 
 @shared_task(**RETRY)
@@ -65,6 +73,8 @@ def sweep() -> None:
     """Wake whatever waits: a lost message costs a minute, never a row."""
     for pk in available(Video).order_by("pk").values_list("pk", flat=True)[:INGESTS_A_SWEEP]:
         ingest_video.delay(video_id=pk)
+    for pk in available(Transcription).order_by("pk").values_list("pk", flat=True)[:INGESTS_A_SWEEP]:
+        transcribe_video.delay(transcription_id=pk)
     for batch in Batch.objects.filter(state=Batch.State.LAUNCHING):
         launch_batch.delay(batch_id=batch.pk)
     for batch in Batch.objects.filter(state=Batch.State.OPEN):

@@ -9,6 +9,7 @@
 | X_ACCEL_PREFIX | nginx location (internal) of MEDIA_ROOT, where nginx serves the clips | none: the platform does |
 | SUBMISSION_MAX_BYTES | largest file of predictions taken | 1 GiB |
 | SUBTITLES_ENGLISH_ONLY | refuse films whose subtitles are not English, as the paper does | false |
+| ASR_MODEL | folder of a faster-whisper model, which hears films that come without subtitles | none: off |
 | INGEST_TALLEST | lines to which clips are scaled down | 720 |
 | INGEST_MAX_MINUTES | longest film taken | 240 |
 | INGEST_MAX_BYTES | largest film taken | 16 GiB |
@@ -144,6 +145,8 @@ INGEST_MAX_BYTES: int = env.int("INGEST_MAX_BYTES", default=2**34)
 INGEST_BYTES_PER_MINUTE: int = env.int("INGEST_BYTES_PER_MINUTE", default=2**30)
 INGEST_CPU_S_PER_MINUTE: int = env.int("INGEST_CPU_S_PER_MINUTE", default=300)
 
+# The folder of a faster-whisper model; empty: films without subtitles stay without.
+ASR_MODEL: str = env.str("ASR_MODEL", default="")
 SUBTITLES_ENGLISH_ONLY: bool = env.bool("SUBTITLES_ENGLISH_ONLY", default=False)
 
 # Cookies: the marketplace may be served from another port of this host, and ports do not separate cookies.
@@ -188,6 +191,7 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {
     "annotation.tasks.ingest_video": {"queue": "ingest"},
+    "annotation.tasks.transcribe_video": {"queue": "ingest"},
     "benchmark_site.releases.tasks.build": {"queue": "match"},
     "benchmark_site.releases.tasks.match_fold": {"queue": "match"},
     "benchmark_site.leaderboard.tasks.score": {"queue": "score"},

@@ -5,6 +5,7 @@ from annotation.models.footage import Clip, Subtitle, Video
 from annotation.models.items import Answer, Query, Question, Segment
 from annotation.models.ledger import LedgerEntry
 from annotation.models.subtitle_track import SubtitleTrack
+from annotation.models.transcription import Transcription
 
 __all__ = [
     "Answer",
@@ -20,6 +21,7 @@ __all__ = [
     "Segment",
     "Subtitle",
     "SubtitleTrack",
+    "Transcription",
     "Video",
     "Worker",
 ]

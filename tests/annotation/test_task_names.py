@@ -22,6 +22,7 @@ assert tasks, "importing them registers them"
     ("task", "id_name"),
     [
         (task_names.INGEST_VIDEO, "video_id"),
+        (task_names.TRANSCRIBE_VIDEO, "transcription_id"),
         (task_names.LAUNCH_BATCH, "batch_id"),
         (task_names.CLOSE_BATCH, "batch_id"),
         (task_names.PUSH_DECISION, "assignment_id"),
