@@ -11,6 +11,7 @@
 | SUBTITLES_ENGLISH_ONLY | refuse films whose subtitles are not English, as the paper does | false |
 | ASR_MODEL | folder of a faster-whisper model, which hears films that come without subtitles | none: off |
 | INGEST_TALLEST | lines to which clips are scaled down | 720 |
+| INGEST_SCENES | clips end where scenes do, after 30 to 60 s, instead of each minute | false |
 | INGEST_MAX_MINUTES | longest film taken | 240 |
 | INGEST_MAX_BYTES | largest film taken | 16 GiB |
 | INGEST_BYTES_PER_MINUTE | largest film taken, for a minute of it (64 MiB are free) | 1 GiB |
@@ -140,6 +141,7 @@ STORAGES = {
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20
 SUBMISSION_MAX_BYTES: int = env.int("SUBMISSION_MAX_BYTES", default=2**30)
 INGEST_TALLEST: int = env.int("INGEST_TALLEST", default=720)
+INGEST_SCENES: bool = env.bool("INGEST_SCENES", default=False)
 INGEST_MAX_MINUTES: int = env.int("INGEST_MAX_MINUTES", default=240)
 INGEST_MAX_BYTES: int = env.int("INGEST_MAX_BYTES", default=2**34)
 INGEST_BYTES_PER_MINUTE: int = env.int("INGEST_BYTES_PER_MINUTE", default=2**30)

@@ -112,6 +112,7 @@ def _command(lease: Video, folder: Path) -> list[str]:
         "--tallest", str(settings.INGEST_TALLEST), "--longest-s", str(60 * settings.INGEST_MAX_MINUTES),
         "--cpu-s", str(FREE_CPU_S), "--cpu-s-per-minute", str(settings.INGEST_CPU_S_PER_MINUTE),
         "--bytes", str(FREE_BYTES), "--bytes-per-minute", str(settings.INGEST_BYTES_PER_MINUTE),
+        *(["--scenes"] if settings.INGEST_SCENES else []),
     ]  # fmt: skip
 
 
