@@ -19,9 +19,9 @@ POLL_S = 1.0
 class Command(BaseCommand):
     help = (
         "Write down what is said in videos that have no subtitles, by the faster-whisper model in the folder "
-        "ASR_MODEL, beside the workers if they run. Without names every ready video without subtitles is taken that was not "
-        "tried; a video that is named is tried again. Killed, it goes on where it was when it is run again. Exit "
-        "status 1 where a video got no sentences, 2 where no model is set."
+        "ASR_MODEL, beside the workers if they run. Without names every ready video without subtitles is taken that "
+        "was not tried; a video that is named is tried again. Killed, it goes on where it was when it is run again. "
+        "Exit status 1 where a video got no sentences, 2 where no model is set."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
