@@ -50,6 +50,13 @@ class FeatureSetAdmin(ReadOnly):
         return admin.ModelAdmin.has_delete_permission(self, request, obj)
 
 
+@admin.register(models.Transcription)
+class TranscriptionAdmin(ReadOnly):
+    list_display = ["video", "state", "progress", "language", "error"]
+    list_filter = ["state"]
+    search_fields = ["video__public_id"]
+
+
 @admin.register(models.Worker)
 class WorkerAdmin(admin.ModelAdmin):
     list_display = ["worker_id", "environment", "group", "blocked"]

@@ -10,7 +10,16 @@ from django.db.models.functions import Now
 from annotation.crowd import blocks, collect, decisions, enrolment, launch, reconcile, steering
 from annotation.crowd.client import CrowdError
 from annotation.media import feature_sets, links, uploads
-from annotation.models import Assignment, Batch, ClipFeatures, FeatureSet, GroupQualification, Reconciliation, Video
+from annotation.models import (
+    Assignment,
+    Batch,
+    ClipFeatures,
+    FeatureSet,
+    GroupQualification,
+    Reconciliation,
+    Transcription,
+    Video,
+)
 from annotation.models.crowd import Environment
 from benchmark_site.jobs.leases import available
 
@@ -39,6 +48,14 @@ def describe_clips(feature_set_id: int) -> None:
     from annotation.media import describe  # decodes video and loads torch: workers only
 
     describe.describe_clips(feature_set_id)
+
+
+@shared_task(**RETRY)
+def transcribe_video(transcription_id: int) -> None:
+    """Write down what is said in a video; whatever stops it is written on the transcription."""
+    from annotation.media import transcribe  # workers only, as above
+
+    transcribe.transcribe(transcription_id)
 
 
 @shared_task(**RETRY)
@@ -124,6 +141,8 @@ def sweep() -> None:
     lacking = available(ClipFeatures).order_by("feature_set").values_list("feature_set", flat=True).distinct()
     for pk in lacking:
         describe_clips.delay(feature_set_id=pk)
+    for pk in available(Transcription).order_by("pk").values_list("pk", flat=True)[:INGESTS_A_SWEEP]:
+        transcribe_video.delay(transcription_id=pk)
     for batch in Batch.objects.filter(state=Batch.State.LAUNCHING):
         launch_batch.delay(batch_id=batch.pk)
     running = Batch.objects.filter(state__in=[Batch.State.OPEN, Batch.State.PAUSED])

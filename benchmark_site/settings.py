@@ -13,7 +13,9 @@
 | OPEN_SIGNUP | whether anybody may make an account; else only who is invited to a team | true |
 | ENCODERS | folder of image models that feature sets name | $BENCH_HOME/encoders |
 | SUBTITLES_ENGLISH_ONLY | refuse films whose subtitles are not English, as the paper does | false |
+| ASR_MODEL | folder of a faster-whisper model, which hears films that come without subtitles | none: off |
 | INGEST_TALLEST | lines to which clips are scaled down | 720 |
+| INGEST_SCENES | clips end where scenes do, after 30 to 60 s, instead of each minute | false |
 | INGEST_MAX_MINUTES | longest film taken | 240 |
 | INGEST_MAX_BYTES | largest film taken | 16 GiB |
 | LINK_MAX_S | seconds in which a film behind a link must be here | 3600 |
@@ -164,6 +166,7 @@ STORAGES = {
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20
 SUBMISSION_MAX_BYTES: int = env.int("SUBMISSION_MAX_BYTES", default=2**30)
 INGEST_TALLEST: int = env.int("INGEST_TALLEST", default=720)
+INGEST_SCENES: bool = env.bool("INGEST_SCENES", default=False)
 INGEST_MAX_MINUTES: int = env.int("INGEST_MAX_MINUTES", default=240)
 INGEST_MAX_BYTES: int = env.int("INGEST_MAX_BYTES", default=2**34)
 LINK_MAX_S: int = env.int("LINK_MAX_S", default=3600)
@@ -173,6 +176,8 @@ INGEST_BYTES_PER_MINUTE: int = env.int("INGEST_BYTES_PER_MINUTE", default=2**30)
 INGEST_CPU_S_PER_MINUTE: int = env.int("INGEST_CPU_S_PER_MINUTE", default=300)
 
 ENCODERS: str = env.str("ENCODERS", default=str(embedded.bench_home() / "encoders"))
+# The folder of a faster-whisper model; empty: films without subtitles stay without.
+ASR_MODEL: str = env.str("ASR_MODEL", default="")
 SUBTITLES_ENGLISH_ONLY: bool = env.bool("SUBTITLES_ENGLISH_ONLY", default=False)
 
 # Mail: to the console until a server is named.
@@ -223,6 +228,7 @@ CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {
     "annotation.tasks.ingest_video": {"queue": "ingest"},
     "annotation.tasks.describe_clips": {"queue": "features"},
+    "annotation.tasks.transcribe_video": {"queue": "ingest"},
     "benchmark_site.releases.tasks.build": {"queue": "match"},
     "benchmark_site.releases.tasks.match_fold": {"queue": "match"},
     "benchmark_site.leaderboard.tasks.score": {"queue": "score"},

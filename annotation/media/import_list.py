@@ -68,7 +68,9 @@ def public_id(name: str) -> str:
 
 
 def _folder(place: Path) -> list[Wanted]:
-    films = sorted(path for path in place.rglob("*") if path.is_file() and path.suffix.lower() in FILMS)
+    # A link to a film that is not there is no reason to be silent about it: taking it in says so.
+    named = (path for path in place.rglob("*") if path.suffix.lower() in FILMS)
+    films = sorted(path for path in named if path.is_file() or not path.exists())
     if not films:
         raise ListError(f"{place}: no films in it ({', '.join(sorted(FILMS))})")
     stems = [public_id(film.stem) for film in films]

@@ -24,6 +24,7 @@ from django.db import InterfaceError, OperationalError
 
 from annotation.media.attach import settle
 from annotation.media.normal_form.make import FEATURE_INTERVAL_S, Made, MadeClip
+from annotation.media.transcribe import ask
 from annotation.media.videos import put_by_content, sha256
 from annotation.models import Clip, Video
 from annotation.task_names import INGEST_VIDEO
@@ -111,6 +112,7 @@ def _command(lease: Video, folder: Path) -> list[str]:
         "--tallest", str(settings.INGEST_TALLEST), "--longest-s", str(60 * settings.INGEST_MAX_MINUTES),
         "--cpu-s", str(FREE_CPU_S), "--cpu-s-per-minute", str(settings.INGEST_CPU_S_PER_MINUTE),
         "--bytes", str(FREE_BYTES), "--bytes-per-minute", str(settings.INGEST_BYTES_PER_MINUTE),
+        *(["--scenes"] if settings.INGEST_SCENES else []),
     ]  # fmt: skip
 
 
@@ -170,6 +172,8 @@ def _store(lease: Video, made: Made, features: list[Path]) -> None:
         video.progress = 1.0
         video.save()
         settle(video)
+        if settings.ASR_MODEL and not video.subtitles.exists():
+            ask(video)
 
 
 def _kept(video: Video, made: MadeClip, features: Path) -> Clip:

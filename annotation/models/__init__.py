@@ -7,6 +7,7 @@ from annotation.models.items import Answer, Query, Question, Segment
 from annotation.models.ledger import LedgerEntry
 from annotation.models.reconciliation import Finding, Reconciliation, Walk
 from annotation.models.subtitle_track import SubtitleTrack
+from annotation.models.transcription import Transcription
 from annotation.models.upload import Upload
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "Segment",
     "Subtitle",
     "SubtitleTrack",
+    "Transcription",
     "Upload",
     "Video",
     "Walk",

@@ -19,6 +19,7 @@ from django.views.generic import ListView
 from annotation.media import videos
 from annotation.media.clip_files import Part, clip_url
 from annotation.media.import_list import FILMS
+from annotation.media.spoken import other_than_english
 from annotation.media.subtitle_sources import SUFFIXES
 from annotation.media.uploads import Told, take_named
 from annotation.media.videos import VideoRefused
@@ -87,6 +88,9 @@ class ClipFilter(forms.Form):
     subtitles = forms.ChoiceField(
         choices=[("", "with or without"), ("with", "with"), ("without", "without")], required=False
     )
+    language = forms.ChoiceField(
+        choices=[("", "any"), ("english", "English, or not known"), ("other", "another language")], required=False
+    )
     batches = forms.ChoiceField(
         label="Batches", choices=[("", "asked about or not"), ("used", "asked about"), ("unused", "never asked about")],
         required=False,
@@ -117,7 +121,7 @@ class ClipList(ListView):
         return context
 
 
-def find_clips(q: str, subtitles: str, batches: str, split: str) -> QuerySet[Clip]:
+def find_clips(q: str, subtitles: str, language: str, batches: str, split: str) -> QuerySet[Clip]:
     """Clips of ready videos: words searched in title, id and what is said in the clip; empty means any."""
     said = Subtitle.objects.filter(video=OuterRef("video"), end__gt=OuterRef("start"), start__lt=OuterRef("end"))
     asked = Hit.objects.filter(Q(clip=OuterRef("pk")) | Q(segment__clip=OuterRef("pk")))
@@ -127,6 +131,8 @@ def find_clips(q: str, subtitles: str, batches: str, split: str) -> QuerySet[Cli
         clips = clips.filter(named | Exists(said.filter(text__icontains=q)))
     if subtitles:
         clips = clips.filter(Exists(said) if subtitles == "with" else ~Exists(said))
+    if language:
+        clips = clips.filter(other_than_english() if language == "other" else ~other_than_english())
     if batches:
         clips = clips.filter(Exists(asked) if batches == "used" else ~Exists(asked))
     if split:

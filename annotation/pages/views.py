@@ -67,8 +67,6 @@ class BatchDetail(DetailView):
         )
 
 
-
-
 class ClipDetail(DetailView):
     """A clip with what was said and accepted about it."""
 

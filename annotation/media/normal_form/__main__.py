@@ -26,7 +26,8 @@ def main() -> None:
             raise FilmError(f"{film.path.name}: {film.seconds / 60:.0f} min; {options.longest_s / 60:.0f} are the most")
         _limit_bytes(film, options.bytes + options.bytes_per_minute * film.seconds / 60)
         _limit_cpu(options.cpu_s + options.cpu_s_per_minute * film.seconds / 60)
-        made = make_clips(film, options.folder, _Teller(options.folder / "progress.json", film.seconds))
+        tell = _Teller(options.folder / "progress.json", film.seconds)
+        made = make_clips(film, options.folder, tell, scenes=options.scenes)
     except (FilmError, NotProven) as error:
         _write(options.folder / "refused.txt", str(error))
     else:
@@ -38,6 +39,7 @@ def _options() -> argparse.Namespace:
     options.add_argument("film", type=Path)
     options.add_argument("folder", type=Path, help="is there and empty; clips come into it")
     options.add_argument("--tallest", type=int, default=720, metavar="LINES")
+    options.add_argument("--scenes", action="store_true", help="clips end where scenes do")
     options.add_argument("--longest-s", type=float, default=14_400.0, metavar="SECONDS")
     options.add_argument("--cpu-s", type=float, default=60.0, metavar="SECONDS", help="for any film")
     options.add_argument(

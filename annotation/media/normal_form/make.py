@@ -10,10 +10,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
+from av.video.frame import VideoFrame
 
 from annotation.media.normal_form.clip_file import PictureWriter, copy_with_sound, is_normal
 from annotation.media.normal_form.pictures import Pictures, Upright
 from annotation.media.normal_form.proof import prove, prove_copy, prove_sound
+from annotation.media.normal_form.scenes import Scenes
 from annotation.media.normal_form.sound import Samples, Sound
 from annotation.media.normal_form.stills import Stills
 from annotation.media.normal_form.streams import Film, FilmError
@@ -23,6 +25,7 @@ from hero_model.features.video import FrameSampler
 
 FEATURE_INTERVAL_S = 1.5  # paper, section 4.3: one frame per 1.5 s
 WINDOW_S = 60  # paper, section 4.2
+SCENE_FROM_S = 30  # where clips follow the scenes, each is at least so long, but for the last one
 SHORTEST_S = MIN_SEGMENT_S  # a shorter clip could not be answered
 MOST_LOST = 0.1  # share of the sound that may be silent because it is damaged
 BREAKS_OFF_S = 1.0
@@ -60,13 +63,16 @@ class Made:
         return asdict(self)
 
 
-def make_clips(film: Film, folder: Path, tell: Callable[[float], None]) -> Made:
-    """Cut the film into proven clips; `tell(seconds done)` is called now and then. Raises FilmError, NotProven."""
+def make_clips(film: Film, folder: Path, tell: Callable[[float], None], *, scenes: bool = False) -> Made:
+    """Cut the film into proven clips; `tell(seconds done)` is called now and then. Raises FilmError, NotProven.
+
+    With `scenes` a clip ends where a scene does, at the first cut after SCENE_FROM_S, else after a minute like all.
+    """
     if film.seconds <= WINDOW_S and is_normal(film):
         kept = _Making(film, folder, tell, keep=True).run()
         if kept is not None:
             return kept
-    made = _Making(film, folder, tell, keep=False).run()
+    made = _Making(film, folder, tell, keep=False, scenes=scenes).run()
     assert made is not None
     return made
 
@@ -74,17 +80,20 @@ def make_clips(film: Film, folder: Path, tell: Callable[[float], None]) -> Made:
 class _Making:
     """With `keep` the file itself is the only clip, and nothing comes of it where a strict decoder finds a fault."""
 
-    def __init__(self, film: Film, folder: Path, tell: Callable[[float], None], *, keep: bool) -> None:
+    def __init__(
+        self, film: Film, folder: Path, tell: Callable[[float], None], *, keep: bool, scenes: bool = False
+    ) -> None:
         self._film, self._folder, self._tell, self._keep = film, folder, tell, keep
         self._pictures = Pictures(film, strict=keep)
         self._sound = None if film.sound is None else Sound(film)
         self._upright = Upright(film)
+        self._scenes = Scenes() if scenes else None
         self._made = Made(rate=float(film.rate), width=film.width, height=film.height)
 
     def run(self) -> Made | None:
         try:
-            for number in self._windows():
-                self._tell(float(number * WINDOW_S))
+            for done in self._windows():
+                self._tell(done)
         finally:
             self._pictures.close()
             if self._sound is not None:
@@ -96,22 +105,25 @@ class _Making:
         self._judge()
         return self._made
 
-    def _windows(self) -> Iterator[int]:
-        number = 0
-        while self._window(number):
-            number += 1
-            yield number
+    def _windows(self) -> Iterator[float]:
+        """Make one clip after the other; seconds of the film that are done."""
+        number, start = 0, 0.0
+        while (end := self._window(number, start)) is not None:
+            number, start = number + 1, end
+            yield start
         if self._sound is not None:
             self._sound.finish()
 
-    def _window(self, number: int) -> bool:
-        """Make the clip of one window; False where the film ends in it, or before."""
-        start, rate = float(number * WINDOW_S), self._film.rate
+    def _window(self, number: int, start: float) -> float | None:
+        """Make the clip that starts there; the second at which the next one does, None where the film is over."""
+        rate = self._film.rate
         silent = self._folder / f"{number}-silent.mp4"
         writer = None if self._keep else PictureWriter(silent, self._film)
         sampler, stills, count, most = FrameSampler(FEATURE_INTERVAL_S), Stills(), 0, round(WINDOW_S * rate)
         while count < most and (frame := self._pictures.at(start + float(count / rate))) is not None:
             picture, second = self._upright(frame), float(count / rate)
+            if self._scene_ends(picture, second):
+                break
             sampler.offer(second, picture)
             stills.offer(second, picture)
             if writer is not None:
@@ -122,11 +134,17 @@ class _Making:
         if writer is not None:
             writer.close()
         if count / rate >= SHORTEST_S:
-            self._finish(number, count, sampler.frames(), stills)
-        return count == most
+            self._finish(number, start, count, sampler.frames(), stills)
+        if frame is None:
+            return None
+        return start + (WINDOW_S if count == most else float(count / rate))
 
-    def _finish(self, number: int, count: int, frames: np.ndarray, stills: Stills) -> None:
-        start, seconds = float(number * WINDOW_S), float(count / self._film.rate)
+    def _scene_ends(self, picture: VideoFrame, second: float) -> bool:
+        """Whether the clip ends before this picture, which then is shown again as the first of the next one."""
+        return self._scenes is not None and self._scenes.begins_with(picture) and second >= SCENE_FROM_S
+
+    def _finish(self, number: int, start: float, count: int, frames: np.ndarray, stills: Stills) -> None:
+        seconds = float(count / self._film.rate)
         samples = None if self._sound is None else self._sound.window(start, seconds)
         file, silent = self._files(number, samples)
         prove(file, self._film.rate, count, frames, FEATURE_INTERVAL_S)
@@ -138,7 +156,7 @@ class _Making:
         stills.save(poster, strip)
         np.save(kept, frames)
         waveform = "" if samples is None else draw_waveform(samples, self._folder / f"{number}-waveform.svg")
-        end = round(start + min(seconds, WINDOW_S), 3)
+        start, end = round(start, 3), round(start + min(seconds, WINDOW_S), 3)
         names = (str(path) for path in (file, silent, poster, strip, waveform, kept))
         self._made.clips.append(MadeClip(start, end, *names))
 
@@ -162,9 +180,16 @@ class _Making:
         pictures, film = self._pictures, self._film
         if pictures.fault:
             self._made.notes.append(f"taken up to {pictures.end_s:.2f} s: {pictures.fault}")
-        elif film.promised is not None and film.promised > pictures.end_s + BREAKS_OFF_S:
+        elif film.promised is not None and film.promised > film.ends_at + BREAKS_OFF_S:
             promised = f"its header promises {film.promised:.2f} s"
             self._made.notes.append(f"taken up to {pictures.end_s:.2f} s, where the file breaks off: {promised}")
+        elif film.sound_end > pictures.end_s + BREAKS_OFF_S:
+            over = f"the picture is over there, the sound at {film.sound_end:.2f} s"
+            self._made.notes.append(f"taken up to {pictures.end_s:.2f} s: {over}")
+        if film.sound_before > BREAKS_OFF_S:
+            self._made.notes.append(
+                f"its sound starts {film.sound_before:.2f} s before its picture: left out up to there"
+            )
         if pictures.bridged:
             self._made.notes.append(f"damaged pictures, bridged by the one before, at {pictures.bridged} places")
         if not self._made.clips:

@@ -24,6 +24,7 @@ SLACK_S = 0.1  # sound that leads the picture by less is an encoder's run-up, no
 LONGEST_STILL_S = 60.0  # one picture for longer than this is a fault of the time stamps
 STANDARD_RATES = [Fraction(n, 1001) for n in (24_000, 30_000, 60_000)] + [Fraction(n) for n in (24, 25, 30, 50, 60)]
 FASTEST = Fraction(60)
+WIDEST = 4096  # beyond, browsers and their decoders give up one after the other
 SLOWEST = Fraction(1)
 NO_PICTURE = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
 
@@ -38,6 +39,8 @@ class Tally:
 
     base: Fraction
     packets: int = 0
+    untimed: int = 0
+    trimmed: bool = False  # an edit list cuts off some of it: nobody is shown that
     first: int | None = None
     last: int = 0
     end: int = 0
@@ -50,6 +53,10 @@ class Tally:
     def add(self, packet: Packet) -> None:
         time = packet.pts if packet.pts is not None else packet.dts
         if time is None:
+            self.untimed += 1
+            return
+        if packet.is_discard:
+            self.trimmed = True
             return
         self.packets += 1
         self.bytes += packet.size
@@ -109,6 +116,8 @@ class Film:
     longest_without_key: float
     promised: float | None
     only_these: bool
+    ends_at: float  # on the clock of its container, whose header promises an end
+    sound_before: float  # seconds of sound that are left out, long before the picture
 
 
 def open_film(path: Path) -> InputContainer:
@@ -125,6 +134,8 @@ def measure(path: Path, tallest: int) -> Film:
             sound = _best_sound(container, tallies)
             return _film(path, container, picture, sound, tallies, tallest)
     except FFmpegError as error:
+        if not path.stat().st_size:
+            raise FilmError(f"{path.name} is empty: 0 bytes") from error
         raise FilmError(f"{path.name} cannot be opened as video: {error.strerror}") from error
 
 
@@ -151,6 +162,8 @@ def _best_picture(container: InputContainer, tallies: dict[int, Tally], path: Pa
         if tallies[stream.index].packets and stream.width and not stream.disposition & NO_PICTURE
     ]
     if not found:
+        if any(tallies[stream.index].untimed for stream in container.streams.video):
+            raise FilmError(f"{path.name}: its pictures have no times (a raw stream?); put it into a container")
         raise FilmError(f"{path.name} holds no picture" + (", only a cover" if container.streams.video else ""))
     return max(found, key=lambda s: (tallies[s.index].packets > 1, s.width * s.height, -s.index))
 
@@ -186,10 +199,12 @@ def _film(
         width=width,
         height=height,
         rotation=rotation,
-        constant=tally.is_constant(),
+        constant=tally.is_constant() and not tally.trimmed,
         longest_without_key=tally.seconds(tally.longest_without_key),
         promised=None if container.duration is None else container.duration / av.time_base,
         only_these=len(container.streams) == 1 + (sound is not None),
+        ends_at=max(one.seconds(one.end) for one in (tally, heard) if one is not None),
+        sound_before=0.0 if heard is None else max(0.0, origin - heard.seconds(heard.first or 0)),
     )
 
 
@@ -230,13 +245,13 @@ def _liveliest(tally: Tally) -> Fraction | None:
 
 
 def upright_size(stream: VideoStream, rotation: int, tallest: int) -> tuple[int, int]:
-    """Width and height (even) after turning, with square pixels, at most so many lines. Raises FilmError."""
+    """Width and height (even) after turning, with square pixels, at most so many lines and WIDEST columns."""
     aspect = stream.sample_aspect_ratio or Fraction(1)
     aspect = aspect if Fraction(1, 10) < aspect < 10 else Fraction(1)
     width, height = float(stream.width * aspect), float(stream.height)
     if rotation % 180:
         width, height = height, width
-    scale = min(1.0, tallest / height)
+    scale = min(1.0, tallest / height, WIDEST / width)
     return max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)
 
 

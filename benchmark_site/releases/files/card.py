@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from annotation.models import Clip
+from annotation.models import Clip, SubtitleTrack
 from benchmark_site.releases.models import Item, Release, Split
 from benchmark_site.releases.quality.leak_table import FEWEST_FOR_FIGURES, LeakRow, proofs, public_rows, waived
 from evaluation.release import FORMAT, MANIFEST
@@ -31,7 +31,7 @@ Moment queries and multiple-choice questions about short video clips, in the rel
 
 - A video lies in one split, for both tasks and in every release. The shares count what was collected, reserve included.
 - Times are seconds relative to the clip. The truth of the test split is held out; its questions are about full clips.
-{_hidden(release, items)}
+{_recognised(clips)}{_hidden(release, items)}
 - One of the three wrong answers of a question may be the right answer of another question of its split
   (adversarial matching); the places of right answers are uniform.
 - `{MANIFEST}` lists size and SHA-256 of every file; its own SHA-256 is the hash of the release. For what is held out
@@ -58,6 +58,14 @@ def _counts(items: Sequence[Item], clips: Sequence[Clip]) -> str:
         for split in Split.values
     ]
     return "\n".join(["| split | videos | clips | queries | questions |", "|---|---|---|---|---|", *lines])
+
+
+def _recognised(clips: Sequence[Clip]) -> str:
+    """How many videos have subtitles that a machine made, where there are any."""
+    videos = {clip.video_id for clip in clips}
+    automatic = SubtitleTrack.objects.filter(video__in=videos, automatic=True).count()
+    told = f"- The subtitles of {automatic} of {len(videos)} videos were made by speech recognition, not by people.\n"
+    return told if automatic else ""
 
 
 def _hidden(release: Release, items: Sequence[Item]) -> str:

@@ -52,6 +52,15 @@ def test_files_of_one_name_are_told_apart_by_their_path(folder: Path) -> None:
     assert {film.public_id for film in read_list(folder)} >= {"second-mkv", "more-second-mp4"}
 
 
+def test_a_link_to_a_film_that_is_gone_is_refused_by_name(
+    tmp_path: Path, db: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "gone.mp4").symlink_to(tmp_path / "elsewhere.mp4")
+    with pytest.raises(CommandError, match="1 of 1 films were refused"):
+        call_command("import_videos", tmp_path)
+    assert "No such file" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
 def test_a_table_names_films_and_what_is_known_of_them(folder: Path, suffix: str) -> None:
     row = {

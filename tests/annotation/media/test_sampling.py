@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from annotation.media.sampling import NEAR, draw, draw_diverse, k_center
-from annotation.models import Clip, Video
+from annotation.models import Clip, SubtitleTrack, Transcription, Video
 from evaluation.release.features import save_features
 
 FILMS, CLIPS = 4, 3
@@ -77,3 +78,26 @@ def test_the_command_writes_number_and_name(clips: list[Clip], capsys: pytest.Ca
     assert "8 of 99: no more clips are ready or differ" in capsys.readouterr().err
     with pytest.raises(CommandError, match="at least 1"):
         call_command("sample_clips", n=0)
+
+
+def test_videos_in_other_languages_are_left_out_and_named(
+    clips: list[Clip], capsys: pytest.CaptureFixture[str], settings: Any
+) -> None:
+    """Whoever brought it, its subtitles, and what a machine heard: each may say so."""
+    told, read, heard, *english = Video.objects.order_by("public_id")
+    Video.objects.filter(pk=told.pk).update(language="de-AT")
+    Video.objects.filter(pk=english[0].pk).update(language="en-GB")
+    SubtitleTrack.objects.create(video=read, name="a.srt", form="srt", english_share=0.02)
+    SubtitleTrack.objects.create(video=english[0], name="b.srt", form="srt", english_share=0.3)
+    Transcription.objects.create(video=heard, state="done", language="fr")
+    call_command("sample_clips", n=99, english_only=True)
+    out, err = capsys.readouterr()
+    assert {line.split("\t")[1].split("_")[0] for line in out.splitlines()} == {english[0].public_id}
+    assert f"{told.public_id}: left out, not English: its language is given as de-AT" in err
+    assert f"{read.public_id}: left out, not English: 2% function words of English, expected 12% or more" in err
+    assert f"{heard.public_id}: left out, not English: speech recognition heard fr" in err
+    call_command("sample_clips", n=99, english_only=False)
+    assert len(capsys.readouterr().out.splitlines()) == FILMS * CLIPS
+    settings.SUBTITLES_ENGLISH_ONLY = True
+    call_command("sample_clips", n=99)
+    assert len(capsys.readouterr().out.splitlines()) == CLIPS

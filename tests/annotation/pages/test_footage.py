@@ -105,12 +105,15 @@ def test_clips_are_found(clip: Clip, segment: Segment, make_hit: Callable[..., H
     make_hit(Kind.QUERY, segment=segment)
 
     def found(**wanted: str) -> set[Clip]:
-        return set(find_clips(**{"q": "", "subtitles": "", "batches": "", "split": "", **wanted}))
+        return set(find_clips(**{"q": "", "subtitles": "", "language": "", "batches": "", "split": "", **wanted}))
 
     assert found() == {clip, first, second}
     assert found(q="walk") == {first, second}
     assert found(q="DOG") == {second}
     assert found(subtitles="without") == {first}
+    Video.objects.filter(pk=video.pk).update(language="nl")
+    assert found(language="other") == {first, second}
+    assert found(language="english") == {clip}
     assert found(batches="used") == {clip}
     assert found(batches="unused") == {first, second}
     assert found(split="none") == {clip, first, second}
