@@ -44,6 +44,8 @@ class Request(HTTPRequestParser):
     """One request; `began` is the moment at which its first byte came, in seconds since the epoch."""
 
     refused = False
+    chunked: bool
+    content_length: int
 
     def __init__(self, adj: Any) -> None:
         super().__init__(adj)
