@@ -40,7 +40,7 @@ def read_answers(source: PredictionFile, findings: Findings) -> Sequence[tuple[s
     findings.note("byte_order_mark", raw.startswith(BYTE_ORDER_MARK))
     raw = raw.removeprefix(BYTE_ORDER_MARK)
     try:
-        text = raw.decode("utf-8-sig")
+        text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         _refuse(source, f"not UTF-8 at byte {error.start}")
     if re.match(r'\s*\{\s*"(qid|answer_idx)"', text):

@@ -4,85 +4,18 @@ All run in one child process under limits on memory, time and file size; a case 
 """
 
 import gzip
-import io
 import json
-import os
-import subprocess
-import sys
-import warnings
-import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from evaluation.cli.main import main
-from evaluation.predictions import file
-from evaluation.predictions.errors import PredictionError
 from evaluation.release import Release
-from tests.evaluation.conftest import REPOSITORY
-from tests.evaluation.predictions.hostile_child import MEMORY_LIMIT, SECONDS_LIMIT
+from tests.evaluation.predictions.conftest import Child, Json
 
 MARK = "@here@"
-Json = dict[str, Any]
 Place = tuple[str | None, int | None, int | None]  # task, row, column
-
-
-class Child:
-    def __init__(self) -> None:
-        command = [sys.executable, "-m", "tests.evaluation.predictions.hostile_child"]
-        environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-        self.process = subprocess.Popen(
-            command, cwd=REPOSITORY, env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
-
-    def run(self, *arguments: object) -> Json:
-        assert self.process.stdin
-        assert self.process.stdout
-        self.process.stdin.write(json.dumps([str(argument) for argument in arguments]) + "\n")
-        self.process.stdin.flush()
-        answer = self.process.stdout.readline()
-        assert answer, f"the child died with status {self.process.wait()}"
-        result: Json = json.loads(answer)
-        assert "Traceback" not in result["output"]
-        assert result["seconds"] < SECONDS_LIMIT
-        assert result["peak"] < MEMORY_LIMIT
-        return result
-
-
-@pytest.fixture(scope="module")
-def child() -> Iterator[Child]:
-    child = Child()
-    yield child
-    assert child.process.stdin
-    child.process.stdin.close()
-    assert child.process.wait(10) == 0
-
-
-@pytest.fixture(scope="module")
-def good(release: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A submission that is in order, as text."""
-    out = tmp_path_factory.mktemp("good") / "good.json"
-    assert main(["baseline", str(release), "--kind", "random", "--out", str(out)]) == 0
-    return out.read_text()
-
-
-@pytest.fixture
-def score(child: Child, release: Path, tmp_path: Path) -> Callable[..., Json]:
-    """Score bytes in the child; gives the JSON report with "output" added."""
-
-    def run(raw: bytes, *options: str, name: str = "predictions.json", expect: int = 2) -> Json:
-        (tmp_path / name).write_bytes(raw)
-        out = tmp_path / "report.json"
-        result = child.run("score", release, tmp_path / name, "--json", out, *options)
-        report: Json = json.loads(out.read_text())
-        assert result["code"] == expect, result["output"]
-        assert (report["refused"] is None) == (expect == 0)
-        assert bool(report["metrics"]) == (expect == 0)
-        return report | {"output": result["output"]}
-
-    return run
 
 
 def with_cell(good: str, token: str, task: str = "VCMR", entry: int = 3, row: int = 2, column: int = 1) -> bytes:
@@ -317,16 +250,6 @@ def test_a_byte_order_mark_before_answers_is_passed_over(release: Path, score: C
     assert plain["metrics"] == marked["metrics"]
 
 
-def test_a_zip_made_on_a_mac_is_read(good: str, score: Callable[..., Json]) -> None:
-    folder = (
-        ("preds/", b""),
-        ("preds/p.json", good.encode()),
-        ("preds/.DS_Store", b"Bud1"),
-        ("__MACOSX/preds/._p.json", b"x"),
-    )
-    assert score(zipped(*folder), expect=0)["metrics"] == score(good.encode(), expect=0)["metrics"]
-
-
 def test_a_missing_query_is_named_without_advice_that_a_board_cannot_take(
     good: str, score: Callable[..., Json]
 ) -> None:
@@ -384,98 +307,6 @@ def test_official_rules_refuse_what_nothing_can_be_meant_by(case: str, good: str
     token, column, _ = CELLS[case]
     (problem,) = score(with_cell(good, token, column=column), "--rules", "official")["refused"]
     assert (problem["id"], problem["row"], problem["column"]) == (query_id(good), 2, column)
-
-
-def zipped(*members: tuple[str | zipfile.ZipInfo, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
-    raw = io.BytesIO()
-    with zipfile.ZipFile(raw, "w", method) as archive, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a name twice is the point
-        for name, content in members:
-            archive.writestr(name, content)
-    return raw.getvalue()
-
-
-def bomb(size: int) -> bytes:
-    """A zip of `size` blanks, written in blocks."""
-    raw = io.BytesIO()
-    with zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("p.json", "w") as member:
-        for _ in range(size >> 20):
-            member.write(b" " * (1 << 20))
-    return raw.getvalue()
-
-
-def lying(raw: bytes, real: int, declared: int) -> bytes:
-    """A zip whose directory and header declare another size than the member has."""
-    return raw.replace(real.to_bytes(4, "little"), declared.to_bytes(4, "little"))
-
-
-def link() -> zipfile.ZipInfo:
-    info = zipfile.ZipInfo("p.json")
-    info.external_attr = 0o120777 << 16
-    return info
-
-
-ARCHIVES: dict[str, tuple[Callable[[str], bytes], str]] = {
-    "25 zip that declares 1 GiB and more": (
-        lambda good: lying(bomb(1 << 20), 1 << 20, 1025 << 20),
-        "declares 1074790400 bytes",
-    ),
-    "25 zip that declares less than it holds": (
-        lambda good: lying(bomb(64 << 20), 64 << 20, 1 << 20),
-        "empty file|damaged archive",
-    ),
-    "26 parent folder": (lambda good: zipped(("../../evil", good.encode())), "plain file name"),
-    "26 absolute": (lambda good: zipped(("/etc/passwd", good.encode())), "plain file name"),
-    "26 backslashes": (lambda good: zipped(("..\\evil", good.encode())), "plain file name"),
-    "26 link": (lambda good: zipped((link(), b"/etc/passwd")), "is a link"),
-    "27 name twice": (lambda good: zipped(("p.json", b"{}"), ("p.json", good.encode())), "zip of 2 members"),
-    "27 two members": (lambda good: zipped(("a.json", b"{}"), ("b.json", good.encode())), "zip of 2 members"),
-    "27 no member": (lambda good: zipped(), "zip of 0 members"),
-    "27 two files beside what macOS adds": (
-        lambda good: zipped(("a.json", b"{}"), ("b.json", good.encode()), ("__MACOSX/._a.json", b"x")),
-        "zip of 2 members",
-    ),
-    "27 only what macOS adds": (lambda good: zipped(("__MACOSX/._a.json", good.encode())), "zip of 0 members"),
-    "27 very many members": (lambda good: zipped(*((f"{n:05}", b"") for n in range(5000))), "very large directory"),
-    "14 truncated zip": (lambda good: zipped(("p.json", good.encode()))[:-30], "damaged archive"),
-    "14 truncated gzip": (lambda good: gzip.compress(good.encode())[:-30], "damaged archive"),
-    "14 damaged gzip": (lambda good: gzip.compress(good.encode())[:-8] + b"12345678", "damaged archive"),
-    "14 only magic": (lambda good: b"PK\x03\x04", "damaged archive"),
-    "14 only Parquet magic": (lambda good: b"PAR1" + bytes(50), "not Parquet"),
-}
-
-
-@pytest.mark.parametrize("case", ARCHIVES)
-def test_a_bad_archive_is_refused(case: str, good: str, score: Callable[..., Json]) -> None:
-    build, message = ARCHIVES[case]
-    (problem,) = score(build(good), name="predictions.bin")["refused"]
-    assert problem["file"] == "predictions.bin"
-    assert any(part in problem["message"] for part in message.split("|")), problem["message"]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("pack", [bomb, lambda size: gzip.compress(b" " * (1 << 20)) * (size >> 20)])
-def test_a_real_bomb_is_refused(pack: Callable[[int], bytes], score: Callable[..., Json]) -> None:
-    """25: a gigabyte of blanks and a little more."""
-    (problem,) = score(pack(1025 << 20))["refused"]
-    assert "1074790400 bytes" in problem["message"] or "unpacks to more than" in problem["message"]
-
-
-def test_what_unpacks_to_too_much_is_refused_while_it_unpacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """25, with a small budget: the fourth megabyte is never unpacked."""
-    monkeypatch.setattr(file, "MAX_BYTES", 2 << 20)
-    (tmp_path / "p.json.gz").write_bytes(gzip.compress(b" " * (64 << 20)))
-    opened, block = file.PredictionFile(tmp_path / "p.json.gz"), bytearray(1 << 20)
-    read = [opened.readinto(memoryview(block)) for _ in range(2)]
-    with pytest.raises(PredictionError, match="unpacks to more than"):
-        opened.readinto(memoryview(block))
-    assert sum(read) == 2 << 20
-
-
-def test_good_archives_are_read(good: str, score: Callable[..., Json]) -> None:
-    plain = score(good.encode(), expect=0)["metrics"]
-    assert score(zipped(("tvr_val_submission.json", good.encode())), expect=0)["metrics"] == plain
-    assert score(gzip.compress(good.encode()), expect=0)["metrics"] == plain
 
 
 def test_names_are_escaped_in_the_page(child: Child, release: Path, tmp_path: Path) -> None:
