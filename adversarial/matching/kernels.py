@@ -27,6 +27,9 @@ WIDTH = MEANT + MAX_MEANT
 _QUANTILES = 2**14
 _GUMBEL = -np.log(-np.log((np.arange(_QUANTILES) + 0.5) / _QUANTILES)).astype(np.float32)
 
+RELUCTANTLY = 16  # from this bit on `accepts` says which kinds are taken at a price
+RELUCTANCE = np.float32(6.0)  # the price in nats, more than the draws make up
+
 
 class Pairs(NamedTuple):
     """What weighs a pair of question i and answer j beside the product of their vectors; see MatchingProblem."""
@@ -167,7 +170,9 @@ def _clashes(pairs: Pairs, i: int, j: int, target: int) -> bool:
 
 @numba.njit(cache=True, nogil=True, inline="always")  # a call would copy all of Pairs
 def _dissimilarity(pairs: Pairs, i: int, j: int) -> float:
-    """lambda * log(1 - P_sim) in nats, -inf where the names alone tell that answer j is no negative of question i."""
+    """lambda * log(1 - P_sim) in nats, less what a strange kind of answer costs; -inf where the names alone tell that
+    answer j is no negative of question i.
+    """
     if (
         i == j
         or pairs.video[i] == pairs.video[j]
@@ -176,6 +181,7 @@ def _dissimilarity(pairs: Pairs, i: int, j: int) -> float:
         or not pairs.accepts[i] >> pairs.kind[j] & 1
     ):
         return -np.inf
+    strange = RELUCTANCE if pairs.accepts[i] >> (RELUCTANTLY + pairs.kind[j]) & 1 else np.float32(0)
     cosine = _dot(pairs.embeddings[i], pairs.embeddings[j])
     for place in range(pairs.assigned.shape[1]):  # by index: a view of the row costs more than the comparison
         target = pairs.assigned[i, place]
@@ -184,7 +190,7 @@ def _dissimilarity(pairs: Pairs, i: int, j: int) -> float:
         if pairs.answer_id[target] == pairs.answer_id[j]:
             return -np.inf
         cosine = max(cosine, _dot(pairs.embeddings[target], pairs.embeddings[j]))
-    return pairs.lambda_ * _log_sigmoid(-(pairs.similarity_slope * cosine + pairs.similarity_bias))
+    return pairs.lambda_ * _log_sigmoid(-(pairs.similarity_slope * cosine + pairs.similarity_bias)) - strange
 
 
 @numba.njit(cache=True, nogil=True, inline="always")  # a call would copy all of Pairs

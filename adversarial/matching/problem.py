@@ -39,7 +39,7 @@ class MatchingProblem:
     question_id: Ints  # [n] equal where the canonical questions are equal
     answer_id: Ints  # [n] equal where the canonical answers are equal
     asks_for: Ints  # [n] what the question asks for, see answer_equivalence.asks_for
-    accepts: Ints  # [n] bit mask of the kinds of answers that go with the question, see answer_types
+    accepts: Ints  # [n] bit mask of the kinds of answers that may go with the question, see answer_types
     kind: Ints  # [n] the kind of the answer
     profiles: NDArray[np.int64]  # [n + more, m] of the answers, and of the texts below, see answer_equivalence
     question_profile: Ints  # [n] rows of profiles that hold the questions

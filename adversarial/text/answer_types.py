@@ -7,6 +7,7 @@ the right answer away, as the only one of its kind: left out is what fewer than 
 
 import re
 
+from adversarial.matching.kernels import RELUCTANTLY
 from adversarial.text import lexicon
 from adversarial.text.answer_equivalence import tokens
 from adversarial.text.normalise import words
@@ -22,6 +23,17 @@ _GOES_WITH = {
     TIME: (TIME, NUMBER, ACTION, PLACE, OBJECT),
     COLOUR: (COLOUR,),
     YES_NO: (YES_NO,),
+    REASON: (REASON, ACTION, OBJECT),
+    ACTION: (ACTION, PERSON, OBJECT),
+}
+_MAY_GO_WITH = {  # beside OBJECT, which the words of many an answer do not go beyond
+    ANY: (NUMBER, PERSON, PLACE, TIME, COLOUR, ACTION, OBJECT),
+    NUMBER: (NUMBER, TIME, OBJECT),
+    PERSON: (PERSON, OBJECT),
+    PLACE: (PLACE, OBJECT),
+    TIME: (TIME, NUMBER, ACTION, PLACE, OBJECT),
+    COLOUR: (COLOUR, OBJECT),
+    YES_NO: (YES_NO, OBJECT),
     REASON: (REASON, ACTION, OBJECT),
     ACTION: (ACTION, PERSON, OBJECT),
 }
@@ -57,8 +69,16 @@ def asked_kind(question: str) -> int:
 
 
 def accepted_kinds(question: str) -> int:
-    """A bit mask of the kinds of answer that may be lent to a question."""
-    return sum(1 << kind for kind in _GOES_WITH[asked_kind(question)])
+    """A bit mask of the kinds of answer that may be lent to a question.
+
+    Those at RELUCTANTLY + kind only where nothing better is left: "1" cannot be lent where "1" is right, and every
+    answer that lends has to stand in as many places as the next.
+    """
+    asked = asked_kind(question)
+    reluctantly = set(_MAY_GO_WITH[asked]) - set(_GOES_WITH[asked])
+    return sum(1 << kind for kind in {*_GOES_WITH[asked], *reluctantly}) | sum(
+        1 << RELUCTANTLY + kind for kind in reluctantly
+    )
 
 
 def answer_kind(answer: str) -> int:

@@ -154,7 +154,7 @@ def test_a_name_sent_twice_comes_back_once(lab: Lab) -> None:
     lab.worker.frame.post(f"{lab.site.url}/mturk/externalSubmit", data=data)
     answer = lab.api.get_assignment(AssignmentId=page.parameter("assignmentId"))["Assignment"]["Answer"]
     assert answer.count("<Answer>") == 1
-    assert "<FreeText>2</FreeText>" in answer
+    assert "<FreeText>1|2</FreeText>" in answer
 
 
 def test_a_requester_sees_only_its_own(lab: Lab) -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from adversarial.matching.kernels import RELUCTANCE, RELUCTANTLY
 from adversarial.matching.problem import MatchingProblem
 from adversarial.text import answer_equivalence
 from tests.adversarial.matching.test_column_generation import dense_rows_of, random_problem
@@ -57,6 +58,18 @@ def test_the_same_video_question_or_answer(problem: MatchingProblem) -> None:
 def test_an_answer_of_a_kind_that_the_question_does_not_take(problem: MatchingProblem) -> None:
     kind, accepts = np.array([0, 1, 0, 0], np.int32), np.array([1, 3, 3, 1], np.int32)
     assert barred(replace(problem, kind=kind, accepts=accepts)) == [(0, 1), (3, 1)]
+
+
+def test_a_strange_kind_has_its_price(problem: MatchingProblem) -> None:
+    kind = np.array([0, 1, 0, 0], np.int32)
+    accepts = np.full(4, 3, np.int32)
+    dear = replace(problem, kind=kind, accepts=accepts | 1 << RELUCTANTLY + 1)
+    cheap = replace(problem, kind=kind, accepts=accepts)
+    legal = np.isfinite(dense_rows_of(cheap))
+    less = np.where(legal, dense_rows_of(cheap), 0) - np.where(legal, dense_rows_of(dear), 0)
+    assert legal[:, 1].any()
+    assert less[:, 1][legal[:, 1]] == pytest.approx(float(RELUCTANCE), abs=1e-4)
+    assert not less[:, [0, 2, 3]][legal[:, [0, 2, 3]]].any()
 
 
 def test_an_answer_that_only_repeats_the_question(problem: MatchingProblem) -> None:

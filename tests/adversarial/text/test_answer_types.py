@@ -2,6 +2,7 @@
 
 import pytest
 
+from adversarial.matching.kernels import RELUCTANTLY
 from adversarial.text.answer_types import (
     ACTION,
     ANY,
@@ -87,4 +88,13 @@ def test_what_an_answer_is(answer: str, kind: int) -> None:
     ],
 )
 def test_what_may_be_lent(question: str, answer: str, fits: bool) -> None:
-    assert bool(accepted_kinds(question) >> answer_kind(answer) & 1) == fits
+    accepted, kind = accepted_kinds(question), answer_kind(answer)
+    assert (accepted >> kind & 1 and not accepted >> RELUCTANTLY + kind & 1) == fits
+
+
+def test_what_is_lent_where_nothing_better_is_left() -> None:
+    for question, answer in [("How many plates are there?", "a hammer"), ("What is in the jar?", "2")]:
+        accepted, kind = accepted_kinds(question), answer_kind(answer)
+        assert accepted >> kind & 1
+        assert accepted >> RELUCTANTLY + kind & 1
+    assert not accepted_kinds("Where is the dog?") >> COLOUR & 1

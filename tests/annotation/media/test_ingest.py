@@ -112,7 +112,7 @@ def test_a_clip_that_nobody_could_answer_is_not_made(tmp_path: Path) -> None:
 
 def test_a_clip_that_nobody_could_answer_is_no_unit(clip: Clip) -> None:
     Clip.objects.create(video=clip.video, start=60.0, end=61.0)
-    assert units(Batch(kind="segment")) == [clip]
+    assert list(units(Batch(kind="segment"))) == [clip]
 
 
 def test_whatever_goes_wrong_is_a_reason(

@@ -110,7 +110,7 @@ def test_a_worker_gets_no_address_that_tells_when_somebody_speaks(
 ) -> None:
     """The signed addresses in a page say which file each is of."""
     Clip.objects.update(file="a.mp4", silent="b.mp4", poster="c.jpg", strip="d.jpg", waveform="e.svg")
-    for hidden, wanted in ((True, {"silent", "poster"}), (False, {"file", "poster"})):
+    for hidden, wanted in ((True, {"silent", "poster", "strip"}), (False, {"file", "poster", "strip"})):
         hit = make_hit(Kind.SEGMENT, hidden=hidden)
         page = client.get(frame_url(hit), parameters()).content.decode()
         tokens = re.findall(r"/media/clip/(.+?)\.(?:mp4|jpg|svg)", page)
