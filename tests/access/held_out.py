@@ -37,7 +37,7 @@ class HeldOut:
         return cls(
             texts=frozenset(text for text in texts if len(text) >= SHORTEST_TEXT and _quoted(text) not in said),
             ids=frozenset(number for number in ids - known if len(number) >= SHORTEST_ID),
-            moments=frozenset((row["vid_name"], *_times(row["ts"])) for row in rows),
+            moments=frozenset((row["vid_name"], *_times(row["ts"])) for row in rows if "ts" in row),
         )
 
     def found_in(self, text: str) -> list[str]:

@@ -139,7 +139,7 @@ def test_a_requester_launches_a_batch_and_a_worker_previews_it_with_a_playing_vi
     worker.wait_for_timeout(1500)
     assert video.evaluate("video => video.currentTime") > 0.5
     assert video.evaluate("video => { video.currentTime = 15; return video.seekable.length; }") == 1
-    assert frame.locator("fieldset[disabled] button[type=submit]").count() == 1
+    assert frame.locator("fieldset[disabled] .send button[type=submit]").count() == 1
     assert worker.evaluate("() => { try { return window.frames[0].document.title; } catch { return null; } }") is None
     worker.close()
     assert console.complaints == []
