@@ -17,7 +17,7 @@ from adversarial.data.options import MatchedOption
 from adversarial.data.schema import Item
 from adversarial.learning.group_kfold import video_folds
 from adversarial.matching.column_generation import Matching, solve_matching
-from adversarial.matching.kernels import SAME
+from adversarial.matching.kernels import RELUCTANTLY, SAME
 from adversarial.matching.problem import MatchingProblem, aligned
 from adversarial.negatives import selection
 from adversarial.negatives.lending import Lending, plan_lending, why_nobody_lends
@@ -30,6 +30,7 @@ from adversarial.text import answer_equivalence, answer_types
 from adversarial.text.normalise import canonical
 
 _FOLDS = 5
+_FEW = 100  # questions, among which many would find nothing
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ def _problem(
         question_id=_ids([canonical(item.question) for item in items]),
         answer_id=_ids([canonical(item.correct) for item in items]),
         asks_for=np.array([answer_equivalence.asks_for(item.question) for item in items], np.int32),
-        accepts=np.array([answer_types.accepted_kinds(item.question) for item in items], np.int32),
+        accepts=_accepted(items),
         kind=np.array([answer_types.answer_kind(item.correct) for item in items], np.int32),
         profiles=profiles,
         question_profile=question_profile,
@@ -150,6 +151,18 @@ def _problem(
         recipients=everybody,
         lenders=everybody,
     )
+
+
+def _accepted(items: Sequence[Item]) -> NDArray[np.int32]:
+    """[n] kinds of answers that may be lent to each: strange ones among few questions, or for what is no wrong answer.
+
+    Elsewhere a written answer stays rather than a strange one comes: equal numbers cannot be lent to each other, so
+    there is not always another number.
+    """
+    strange = [len(items) < _FEW or bool(selection.equal_written(item)) for item in items]
+    accepted = [answer_types.accepted_kinds(item.question) for item in items]
+    usual = [kinds & ~(kinds >> RELUCTANTLY) & (1 << RELUCTANTLY) - 1 for kinds in accepted]
+    return np.where(strange, accepted, usual).astype(np.int32)
 
 
 def _ids(values: Sequence[str]) -> NDArray[np.int32]:
