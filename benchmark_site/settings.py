@@ -10,7 +10,7 @@
 | SUBMISSION_MAX_BYTES | largest file of predictions taken | 1 GiB |
 | EMAIL_URL | mail server: `smtp+tls://user:password@host:587`, `filemail:///folder` | written to the log |
 | FROM_EMAIL | sender of the site's mail | bench@ and the host of SITE_URL |
-| OPEN_SIGNUP | whether anybody may make an account; else only who is invited to a team | true |
+| OPEN_SIGNUP | whether anybody may make an account; else only whom staff invites: tries are counted by person | false |
 | ENCODERS | folder of image models that feature sets name | $BENCH_HOME/encoders |
 | SUBTITLES_ENGLISH_ONLY | refuse films whose subtitles are not English, as the paper does | false |
 | ASR_MODEL | folder of a faster-whisper model, which hears films that come without subtitles | none: off |
@@ -183,7 +183,7 @@ SUBTITLES_ENGLISH_ONLY: bool = env.bool("SUBTITLES_ENGLISH_ONLY", default=False)
 # Mail: to the console until a server is named.
 globals().update(env.email_url("EMAIL_URL", default="consolemail://"))
 DEFAULT_FROM_EMAIL = env.str("FROM_EMAIL", default=f"bench@{_site.hostname}")
-OPEN_SIGNUP: bool = env.bool("OPEN_SIGNUP", default=True)
+OPEN_SIGNUP: bool = env.bool("OPEN_SIGNUP", default=False)
 
 # Cookies: the marketplace may be served from another port of this host, and ports do not separate cookies.
 SESSION_COOKIE_NAME = "bench_session"

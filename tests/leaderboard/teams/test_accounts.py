@@ -46,7 +46,9 @@ def test_one_who_guesses_locks_nobody_else_out(db: None) -> None:
     assert log_in("ada", "right", REMOTE_ADDR="192.0.2.9").status_code == 302
 
 
-def test_a_visitor_signs_up_and_makes_a_team(db: None) -> None:
+def test_a_visitor_signs_up_and_makes_a_team(db: None, settings: Any) -> None:
+    assert Client().post("/signup/", NEW).status_code == 403
+    settings.OPEN_SIGNUP = True
     browser = Client()
     assert "/signup/" in browser.get("/login/").content.decode()
     assert browser.post("/signup/", {**NEW, "password2": "another"}).status_code == 400
@@ -56,9 +58,11 @@ def test_a_visitor_signs_up_and_makes_a_team(db: None) -> None:
     assert Membership.objects.get().user.email == "eve@example.org"
 
 
-def test_where_sign_up_is_closed_an_invitation_opens_it(member: Client, membership: Membership, settings: Any) -> None:
-    settings.OPEN_SIGNUP = False
-    assert Client().post("/signup/", NEW).status_code == 403
+def test_where_sign_up_is_closed_an_invitation_of_staff_opens_it(member: Client, membership: Membership) -> None:
+    """One of anybody does not: it would make accounts, hence tries, without end."""
+    own = found_link(member.post(f"/teams/{membership.team_id}/invite/", {"email": ""}).content.decode())
+    assert Client().post(f"/signup/?invitation={own.split('/')[-2]}", NEW).status_code == 403
+    User.objects.filter(pk=membership.user_id).update(is_staff=True)
     page = member.post(f"/teams/{membership.team_id}/invite/", {"email": "eve@example.org"}).content.decode()
     link = found_link(page)
     assert link in mail.outbox[0].body
