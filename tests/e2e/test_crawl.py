@@ -1,4 +1,4 @@
-"""Strangers walk the demo: every link, every id up to 300 (the demo has fewer), every path of the API. None tells of a hidden item."""
+"""Strangers walk the demo: every link, every id up to 300, every path of the API. None tells of a hidden item."""
 
 from __future__ import annotations
 
