@@ -64,7 +64,7 @@ def test_worker_web_server_and_postgresql_killed_in_the_middle(demo: Demo) -> No
         wait_until(second, "SELECT count(*) > 2 FROM annotation_video WHERE state = 'ready'")
         kill(second, "ingest@")
         wait_until(second, "SELECT count(*) > 3 FROM annotation_receipt")
-        kill(second, "benchmark_site.wsgi")
+        kill(second, "benchmark_site.server")
         wait_until(second, "SELECT count(*) > 10 FROM annotation_receipt")
         kill(second, "bin/postgres")
         wait_until(second, "SELECT count(*) > 5 FROM annotation_query")
