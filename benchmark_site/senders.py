@@ -55,6 +55,7 @@ def _limits() -> dict[str, int]:
         "api:post_submission": submission,
         "submit": submission,
         "video-upload": settings.INGEST_MAX_BYTES + _ENVELOPE_BYTES,
+        "upload": settings.INGEST_MAX_BYTES,  # a piece of a film, which may be all of it
     }
 
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from wsgiref.util import FileWrapper
 
 import httpx
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.db import connections
 from django.test import Client
 
@@ -223,6 +224,31 @@ def test_the_page_takes_large_files_of_people_who_are_logged_in(
             )  # fmt: skip
         assert answer.status_code == 302
         assert answer.headers["Location"].startswith("/submissions/" if who else "/login/")
+
+
+def test_a_piece_of_a_film_arrives_as_the_page_sends_it(site: Site) -> None:
+    """As large as upload.js makes them; from somebody who may not collect nothing is read."""
+    piece = os.urandom(8 * 2**20)
+    cookies = {}
+    for name in ("ann", "eve"):
+        browser, user = Client(), User.objects.create_user(name)
+        browser.force_login(user)
+        cookies[name] = {"bench_session": browser.cookies["bench_session"].value}
+    User.objects.get(username="ann").groups.add(Group.objects.get(name="Requesters"))
+    page = httpx.get(f"{site.url}/videos/", cookies=cookies["ann"])
+    secret = page.text.split('name="csrfmiddlewaretoken" value="')[1].split('"')[0]
+    cookies = {name: {**own, "bench_csrf": page.cookies["bench_csrf"]} for name, own in cookies.items()}
+    headers = {"Tus-Resumable": "1.0.0", "X-CSRFToken": secret, "Upload-Length": str(len(piece) + 1)}
+    named = {"Upload-Metadata": f"filename {b64encode(b'film.mp4').decode()}"}
+    made = httpx.post(f"{site.url}/videos/uploads/", cookies=cookies["ann"], headers=headers | named)
+    assert made.status_code == 201, made.text
+    part = {**headers, "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
+    answers = [
+        httpx.patch(site.url + made.headers["Location"], cookies=who, headers=part, content=piece, timeout=60)
+        for who in (cookies["eve"], cookies["ann"])
+    ]
+    assert [answer.status_code for answer in answers] == [403, 204]
+    assert answers[1].headers["Upload-Offset"] == str(len(piece))
 
 
 def test_who_may_not_collect_sends_no_films(site: Site) -> None:
