@@ -18,6 +18,7 @@ from django.conf import settings
 
 TRIES = 5  # without a byte between
 REDIRECTS = 5
+LONGEST_NAME, LONGEST_SUFFIX = 100, 10  # bytes: a disk takes 255
 QUIET_S = 30.0  # without a byte the connection counts as broken
 
 
@@ -30,8 +31,11 @@ def is_link(text: str) -> bool:
 
 
 def file_name(url: str) -> str:
-    """What the film is called there."""
-    return PurePosixPath(unquote(urlsplit(url).path)).name or "film"
+    """What the film is called there, as far as a disk takes it: at most 100 bytes, its suffix among them."""
+    told = PurePosixPath("".join(filter(str.isprintable, unquote(urlsplit(url).path))))
+    suffix = told.suffix if len(told.suffix) <= LONGEST_SUFFIX and told.suffix.isascii() else ""
+    stem = told.name.removesuffix(suffix).strip(".").encode(errors="replace")[: LONGEST_NAME - len(suffix)]
+    return (stem.decode(errors="ignore") + suffix) or "film"
 
 
 @contextmanager

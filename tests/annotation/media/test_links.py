@@ -115,6 +115,21 @@ def test_a_film_is_fetched_and_its_copy_goes(site: Films, settings: Any) -> None
         assert list((Path(settings.MEDIA_ROOT) / "links").iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "called"),
+    [
+        ("%00a.mp4", "a.mp4"),
+        ("x" * 300 + ".mp4", "x" * 96 + ".mp4"),
+        ("%F0%9F%8E%AC" * 90, "🎬" * 25),
+        ("%2e%2e%2f", "film"),
+    ],
+)
+def test_a_name_that_no_disk_takes_is_cut(site: Films, name: str, called: str) -> None:
+    with fetched(f"{site.url}/whole/{name}") as path:
+        assert path.name == f"film-{called}"
+        assert path.read_bytes() == FILM
+
+
 def test_a_film_that_breaks_off_goes_on_by_range(site: Films) -> None:
     with fetched(f"{site.url}/cut/film.mp4") as path:
         assert path.read_bytes() == FILM
