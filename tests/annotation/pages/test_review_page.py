@@ -62,6 +62,26 @@ def decide(desk: Client, row: Assignment, verdict: str, **fields: str) -> None:
 
 
 @pytest.mark.django_db
+def test_what_the_marketplace_paid_by_itself_is_used_or_left_out(desk: Client, make_hit: Callable[..., Hit]) -> None:
+    hit = make_hit(Kind.SEGMENT)
+    rows = [give(hit, {"start": 5.0, "end": 12.0}), give(hit, {"start": 20.0, "end": 30.0})]
+    Assignment.objects.update(state=Assignment.State.APPROVED)
+    page = desk.get(f"/batches/{hit.batch_id}/review/").content.decode()
+    assert "2 answers waiting" in page
+    assert "Paid by the marketplace itself" in page
+    assert 'value="reject"' not in page
+    decide(desk, rows[0], "reject", feedback="no")
+    assert rows[0].reviewed_at is None
+    for row, verdict in zip(rows, ("use", "pay"), strict=True):
+        decide(desk, row, verdict)
+    assert [(row.state, row.used, row.tell_at) for row in rows] == [
+        (Assignment.State.APPROVED, True, None),
+        (Assignment.State.APPROVED, False, None),
+    ]
+    assert "Nothing waits" in desk.get(f"/batches/{hit.batch_id}/review/").content.decode()
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize("kind", list(Kind))
 def test_a_page_asks_the_database_the_same_however_much_lies_there(
     kind: Kind, desk: Client, film: Clip, segment: Segment, make_hit: Callable[..., Hit]
