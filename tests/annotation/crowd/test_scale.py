@@ -37,8 +37,8 @@ def test_30000_open_hits_are_followed_at_the_cost_of_what_changed(
         )
     with connection.cursor() as ours:
         ours.execute(
-            'INSERT INTO annotation_clip (video_id, start, "end", imported, file, silent, poster, strip, waveform, features,'
-            " features_sha256) SELECT video_id, 100 * n, 100 * n + 30, false, '', '', '', '', '', '', ''"
+            'INSERT INTO annotation_clip (video_id, start, "end", imported, file, silent, poster, strip, waveform,'
+            " features, features_sha256) SELECT video_id, 100 * n, 100 * n + 30, false, '', '', '', '', '', '', ''"
             " FROM annotation_clip, generate_series(2, %s) n WHERE annotation_clip.id = %s",
             [HITS, clip.pk],
         )
