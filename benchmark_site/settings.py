@@ -20,6 +20,7 @@
 | INGEST_MAX_BYTES | largest film taken | 16 GiB |
 | LINK_MAX_S | seconds in which a film behind a link must be here | 3600 |
 | LINK_PRIVATE_ADDRESSES | fetch films from addresses inside our own network, too | false |
+| S3_BUCKETS | buckets from which films are fetched by `s3://bucket/key`, with commas between | |
 | UPLOAD_EXPIRES_DAYS | how long the page keeps a film of which no byte has come | 7 |
 | INGEST_BYTES_PER_MINUTE | largest film taken, for a minute of it (64 MiB are free) | 1 GiB |
 | INGEST_CPU_S_PER_MINUTE | seconds of CPU for a minute of film (60 are free) | 300 |
@@ -170,6 +171,7 @@ INGEST_SCENES: bool = env.bool("INGEST_SCENES", default=False)
 INGEST_MAX_MINUTES: int = env.int("INGEST_MAX_MINUTES", default=240)
 INGEST_MAX_BYTES: int = env.int("INGEST_MAX_BYTES", default=2**34)
 LINK_MAX_S: int = env.int("LINK_MAX_S", default=3600)
+S3_BUCKETS: list[str] = env.list("S3_BUCKETS", default=[])
 LINK_PRIVATE_ADDRESSES: bool = env.bool("LINK_PRIVATE_ADDRESSES", default=False)
 UPLOAD_EXPIRES_DAYS: int = env.int("UPLOAD_EXPIRES_DAYS", default=7)
 INGEST_BYTES_PER_MINUTE: int = env.int("INGEST_BYTES_PER_MINUTE", default=2**30)

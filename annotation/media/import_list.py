@@ -47,8 +47,8 @@ COLUMNS = {field.name for field in fields(Wanted)} - {"link"}
 def read_list(place: Path) -> list[Wanted]:
     """The films of a folder (and of the folders in it), or of a CSV or JSONL table. Raises ListError.
 
-    A table names files relative to its own folder, or by an http(s) link, in the column `file`; the other columns may
-    be left out. Where it names no subtitles, they are looked for beside the film.
+    A table names files relative to its own folder, or by an http(s) or s3 link, in the column `file`; the other columns
+    may be left out. Where it names no subtitles, they are looked for beside the film.
     """
     if place.is_dir():
         return _folder(place)

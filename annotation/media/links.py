@@ -1,4 +1,4 @@
-"""Films behind http(s) links: fetched to the disk within limits of time and size, and gone on with after a break."""
+"""Films behind http(s) and s3 links: fetched to the disk within limits of time and size; after a break it goes on."""
 
 from __future__ import annotations
 
@@ -13,12 +13,16 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
+import boto3
 import httpx
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError
 from django.conf import settings
 
 TRIES = 5  # without a byte between
 REDIRECTS = 5
 LONGEST_NAME, LONGEST_SUFFIX = 100, 10  # bytes: a disk takes 255
+LONGEST_SIGNED_S = 7 * 24 * 3600  # what S3 allows
 QUIET_S = 30.0  # without a byte the connection counts as broken
 
 
@@ -52,7 +56,7 @@ def fetched(url: str) -> Iterator[Path]:
         except OSError as error:
             raise LinkError("another run is fetching it") from error
         path = folder / f"film-{file_name(url)}"
-        _fetch(url, path)
+        _fetch(_signed(url) if url.startswith("s3://") else url, path)
         try:
             yield path
         finally:
@@ -69,6 +73,25 @@ def sweep() -> None:
 
 def _folder() -> Path:
     return Path(settings.MEDIA_ROOT) / "links"
+
+
+def _signed(url: str) -> str:
+    """The http(s) link to `s3://bucket/key`, signed with the platform's own credentials. Raises LinkError.
+
+    Only for the buckets that the site names: whoever may list films could read everything else that the platform can.
+    """
+    bucket, _, key = url.removeprefix("s3://").partition("/")
+    if bucket not in settings.S3_BUCKETS:
+        raise LinkError(f"s3://{bucket}: not among the buckets that films are fetched from (S3_BUCKETS)")
+    if not key:
+        raise LinkError(f"{url}: names no film in the bucket")
+    try:
+        client = boto3.Session().client("s3", config=Config(signature_version="s3v4"))
+        return client.generate_presigned_url(
+            "get_object", {"Bucket": bucket, "Key": key}, ExpiresIn=min(settings.LINK_MAX_S, LONGEST_SIGNED_S)
+        )
+    except (BotoCoreError, ValueError) as error:
+        raise LinkError(f"{url}: no link can be signed: {error}") from error
 
 
 def _fetch(url: str, path: Path) -> None:
@@ -146,7 +169,7 @@ def _request(client: httpx.Client, url: str, headers: dict[str, str]) -> httpx.R
     except httpx.InvalidURL as error:
         raise LinkError(f"no address: {error}") from error
     if wanted.scheme not in {"http", "https"} or not wanted.host:
-        raise LinkError(f"{wanted.scheme or 'this'}: only http and https links are fetched")
+        raise LinkError(f"{wanted.scheme or 'this'}: only http, https and s3 links are fetched")
     name = wanted.raw_host.decode()
     return client.build_request(
         "GET",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -30,6 +32,7 @@ class Films(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.asked: list[tuple[str, str | None]] = []
+        self.paths: list[str] = []
         self.lives = 100  # answers with a body
         self.url = f"http://127.0.0.1:{self.server_port}"
 
@@ -43,6 +46,7 @@ class Handler(BaseHTTPRequestHandler):
         how = self.path.split("/")[1]
         wanted = self.headers.get("Range")
         self.server.asked.append((how, wanted))
+        self.server.paths.append(self.path)
         getattr(self, how)(int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0)
 
     def whole(self, _: int) -> None:
@@ -194,7 +198,7 @@ def test_a_film_that_is_all_here_is_fetched_anew(site: Films, settings: Any) -> 
         ("page", "a page, not a film"),
         ("gone", "the site answers 404"),
         ("loop", "more than 5 redirects"),
-        ("scheme", "file: only http and https"),
+        ("scheme", "file: only http, https and s3"),
         ("dead", "broke 5 times"),
         ("endless", "INGEST_MAX_BYTES"),
     ],
@@ -252,9 +256,62 @@ def test_rows_with_links_are_taken_once_and_refused_by_row(
         out = capsys.readouterr().out
         assert said in out
         assert f"refused  {site.url}/gone/two.mp4  the site answers 404" in out
-        assert "refused  s3://bucket/three.mp4  s3: only http and https links are fetched" in out
+        assert "refused  s3://bucket/three.mp4  s3://bucket: not among the buckets that films are fetched from" in out
     assert [how for how, _ in site.asked].count("whole") == 1
     video = Video.objects.get()
     assert (video.public_id, video.source) == ("one", f"{site.url}/whole/one.mp4")
     assert Path(video.file.path).read_bytes() == site.film
     assert [line.text for line in video.subtitles.all()] == ["A red ball"]
+
+
+@pytest.fixture
+def store(site: Films, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Films:
+    """The same server as an S3 store, whose buckets are called what the paths' first parts are."""
+    settings.S3_BUCKETS = ["cut", "gone"]
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "AKIDOFTHETEST",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_REGION": "eu-north-1",
+        "AWS_DEFAULT_REGION": "eu-north-1",
+        "AWS_ENDPOINT_URL_S3": site.url,
+    }.items():
+        monkeypatch.setenv(name, value)
+    return site
+
+
+def test_a_film_in_a_bucket_is_fetched_by_signed_links(store: Films) -> None:
+    """Through all breaks; the store sees who asks, and never the secret."""
+    with fetched("s3://cut/2026/A film.mp4") as path:
+        assert path.name == "film-A film.mp4"
+        assert path.read_bytes() == FILM
+    first = parse_qs(urlsplit(store.paths[0]).query)
+    assert len(store.paths) > 1
+    assert urlsplit(store.paths[0]).path == "/cut/2026/A%20film.mp4"
+    assert first["X-Amz-Credential"][0].startswith("AKIDOFTHETEST/")
+    assert "eu-north-1/s3/aws4_request" in first["X-Amz-Credential"][0]
+    assert len(first["X-Amz-Signature"][0]) == 64
+    assert int(first["X-Amz-Expires"][0]) <= 3600
+    assert not any("secret" in path for path in store.paths)
+
+
+@pytest.mark.parametrize(
+    ("link", "why"),
+    [
+        ("s3://others/film.mp4", "s3://others: not among the buckets that films are fetched from"),
+        ("s3://cut", "names no film in the bucket"),
+        ("s3:///film.mp4", "s3://: not among the buckets"),
+        ("s3://gone/film.mp4", "the site answers 404"),
+    ],
+)
+def test_what_no_bucket_of_ours_holds_is_refused(store: Films, link: str, why: str) -> None:
+    with pytest.raises(LinkError, match=re.escape(why)), fetched(link):
+        pass
+
+
+def test_without_credentials_no_link_can_be_signed(store: Films, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    with pytest.raises(LinkError, match="no link can be signed"), fetched("s3://cut/film.mp4"):
+        pass
+    assert store.paths == []
