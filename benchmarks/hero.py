@@ -1,25 +1,28 @@
 """CPU seconds of HERO at full size: one training step of each objective, and retrieval from an index.
 
     python -m benchmarks.hero
+    python -m benchmarks.hero --peer DIR --threads 1    # beside the authors' code, in turn, in this process
 
 The sizes are the paper's (768-d, 12 heads, 6 + 3 layers, 4,352-d frames), the dialect is `paper`, fp32, dropout
-0.1. A step is forward and backward on 4 clips of 60 frames and 15 sentences of 12 tokens, each paired with 4
-consecutive frames; MLM hides 2 tokens a sentence; MNCE, MFFR and FOM take 9 frames a clip, VSM 5 queries a clip.
-Retrieval: 200 queries of 13 tokens against 500 clips of 60 precomputed frame vectors; top 100 clips, spans of
-3-16 frames, top 200, NMS 0.5, all metrics. Figures are CPU seconds of this process, the median of the repeats;
-beside each stands what the authors' code took, measured in the same way on a machine of this kind (MFFR was not).
+0.1. A step is forward and backward on 4 clips; MLM hides two words a sentence, MNCE, MFFR and FOM take nine frames a
+clip, VSM five queries a clip. Sentences are *even*, 60 frames and 15 sentences of 12 tokens, each with 4 frames, or
+*uneven* as people speak: 40 to 60 frames, 8 to 30 sentences of 3 to 35 tokens (log-normal, median 11) with 0 to 8
+frames each. Retrieval: 200 queries of 13 tokens against 500 clips of 60 precomputed frame vectors; top 100 clips,
+spans of 3-16 frames, top 200, NMS 0.5, all metrics. Figures are CPU seconds of this process, the median of the repeats.
 """
 
 import argparse
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.hero_peer import Peer
 from evaluation.metrics.definitions import retrieval_metrics
 from evaluation.metrics.ranked_lists import RankedLists
 from evaluation.metrics.ranking import RankTables
@@ -38,63 +41,85 @@ from hero_model.models.pretraining import HeroForPretraining
 CLIPS, FRAMES, SENTENCES, WORDS, FRAMES_A_SENTENCE = 4, 60, 15, 12, 4
 MASKED_WORDS, CHOSEN_FRAMES, QUERIES_A_CLIP = 2, 9, 5
 QUERIES, QUERY_WORDS, CORPUS = 200, 12, 500
-AUTHORS = {"mlm": (7.0, 8.5), "mnce": (9.0, 10.0), "fom": (10.0, 10.0), "vsm": (10.0, 13.5)}  # CPU s
-AUTHORS_QUERIES, AUTHORS_SEARCH = 7.0, 5.5  # CPU s of 12.5 in all
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--peer", type=Path, metavar="DIR", help="a checkout of the authors' repository")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
     config = HeroConfig(dialect="paper")
-    table = Table("what", "CPU s", "authors' CPU s", "ratio", title=f"paper dialect, {args.threads} threads")
-    for task, seconds in training_steps(config, args.repeats):
-        theirs = ("–", "–")
-        if task in AUTHORS:
-            low, high = AUTHORS[task]
-            theirs = (f"{low:g}–{high:g}", f"{seconds / low:.2f}–{seconds / high:.2f}")
-        table.add_row(task, f"{seconds:.2f}", *theirs)
-    encoding, searching = retrieval(config, args.repeats)
-    table.add_row("query encoding", f"{encoding:.2f}", f"{AUTHORS_QUERIES:g}", f"{encoding / AUTHORS_QUERIES:.2f}")
-    table.add_row("search", f"{searching:.2f}", f"{AUTHORS_SEARCH:g}", f"{searching / AUTHORS_SEARCH:.2f}")
-    Console().print(table)
-
-
-def training_steps(config: HeroConfig, repeats: int) -> list[tuple[str, float]]:
     model = HeroForPretraining(config).train()
-    rng = np.random.default_rng(0)
-    clips = [clip(rng, config) for _ in range(CLIPS)]
-    words = [[rng.permutation(WORDS)[:MASKED_WORDS] for _ in range(SENTENCES)] for _ in clips]
-    hidden = [[np.full(MASKED_WORDS, config.mask_token_id)] * SENTENCES for _ in clips]
-    frames = [np.sort(rng.permutation(FRAMES)[:CHOSEN_FRAMES]) for _ in clips]
-    hidden_frames = [np.isin(np.arange(FRAMES), own) for own in frames]
+    peer = Peer(args.peer, config.feature_size, config.max_frames) if args.peer is not None else None
+    columns = ("sentences", "objective", "CPU s") + (("theirs", "ratio") if peer is not None else ())
+    table = Table(*columns, title=f"a training step, {args.threads} threads, median of {args.repeats}")
+    for sentences, make in (("even", even_clip), ("uneven", uneven_clip)):
+        rng = np.random.default_rng(0)
+        clips = [make(f"clip-{number}", rng, config) for number in range(CLIPS)]
+        for task, seconds in training_steps(model, peer, clips, rng, args.repeats):
+            table.add_row(sentences, task, f"{seconds[0]:.2f}", *compared(*seconds))
+    Console().print(table)
+    encoding, searching = retrieval(config, args.repeats)
+    Console().print(f"encoding {QUERIES} queries {encoding:.2f} CPU s, search {searching:.2f}")
+
+
+def compared(ours: float, theirs: float | None = None) -> tuple[str, ...]:
+    return () if theirs is None else (f"{theirs:.2f}", f"{ours / theirs:.2f}")
+
+
+def training_steps(
+    model: HeroForPretraining, peer: Peer | None, clips: list[Clip], rng: np.random.Generator, repeats: int
+) -> Iterator[tuple[str, list[float]]]:
+    """CPU seconds of each objective, ours and, with a peer, theirs; both take the same choices."""
+    config = model.config
+    words = [[np.sort(rng.permutation(len(s))[:MASKED_WORDS]) for s in own.sentences] for own in clips]
+    hidden = [[np.full(len(places), config.mask_token_id) for places in own] for own in words]
+    frames = [np.sort(rng.permutation(len(own.features))[:CHOSEN_FRAMES]) for own in clips]
+    moved = [(own, rng.permutation(own)) for own in frames]
+    masked = [np.isin(np.arange(len(own.features)), chosen) for own, chosen in zip(clips, frames, strict=True)]
+    queries = [sorted(rng.permutation(own.matched)[:QUERIES_A_CLIP].tolist()) for own in clips]
     batches = {
         "mlm": collate.masked_word_batch(clips, words, hidden, config),
-        "mnce": collate.masked_frame_batch(clips, hidden_frames, config),
-        "mffr": collate.masked_frame_batch(clips, hidden_frames, config, contrast=False),
-        "fom": collate.frame_order_batch(clips, frames, [rng.permutation(own) for own in frames], config),
-        "vsm": collate.subtitle_match_batch(
-            clips, [sorted(rng.permutation(SENTENCES)[:QUERIES_A_CLIP].tolist()) for _ in clips], config
-        ),
+        "mfm-nce": collate.masked_frame_batch(clips, masked, config),
+        "mffr": collate.masked_frame_batch(clips, masked, config, contrast=False),
+        "fom": collate.frame_order_batch(clips, *map(list, zip(*moved, strict=True)), config),
+        "vsm": collate.subtitle_match_batch(clips, queries, config),
     }
 
     def step(batch: object) -> None:
         model(batch).loss.backward()
         model.zero_grad(set_to_none=True)
 
-    return [(task, median_cpu(lambda b=batch: step(b), repeats)) for task, batch in batches.items()]
+    theirs = peer.steps(clips, words, masked, moved, queries) if peer is not None else {}
+    for task, batch in batches.items():
+        if peer is None or task in theirs:
+            yield task, in_turn([lambda b=batch: step(b), *filter(None, [theirs.get(task)])], repeats)
 
 
-def clip(rng: np.random.Generator, config: HeroConfig) -> Clip:
-    return Clip(
-        name="clip",
-        features=rng.normal(size=(FRAMES, config.feature_size)).astype(np.float32),
-        sentences=[rng.integers(config.first_word_id, config.last_word_id, WORDS) for _ in range(SENTENCES)],
-        frames=np.split(np.arange(FRAMES), SENTENCES),
-    )
+def even_clip(name: str, rng: np.random.Generator, config: HeroConfig) -> Clip:
+    groups = np.split(np.arange(FRAMES), SENTENCES)
+    return clip(name, rng, config, [WORDS] * SENTENCES, groups)
+
+
+def uneven_clip(name: str, rng: np.random.Generator, config: HeroConfig) -> Clip:
+    """Lengths as of spoken captions; frames dealt out unevenly, each to one sentence."""
+    count = int(rng.integers(8, 31))
+    lengths = np.clip(np.round(rng.lognormal(np.log(11), 0.6, count)), 3, 35).astype(int)
+    weights = rng.gamma(1.0, size=count)
+    share = np.minimum(rng.multinomial(int(rng.integers(40, 61)), weights / weights.sum()), 8)
+    bounds = np.cumsum(share)
+    return clip(name, rng, config, lengths.tolist(), np.split(np.arange(bounds[-1]), bounds[:-1]))
+
+
+def clip(name: str, rng: np.random.Generator, config: HeroConfig, lengths: list[int], groups: list[np.ndarray]) -> Clip:
+    """Random features and words."""
+    frames = sum(map(len, groups))
+    features = rng.normal(size=(frames, config.feature_size)).astype(np.float32)
+    words = [rng.integers(config.first_word_id, config.last_word_id, length) for length in lengths]
+    return Clip(name, features, words, groups)
 
 
 def retrieval(config: HeroConfig, repeats: int) -> tuple[float, float]:
@@ -139,14 +164,19 @@ def search(vectors: torch.Tensor, index: FrameIndex, head: MomentHead, truth: Mo
 
 
 def median_cpu(work: Callable[[], object], repeats: int) -> float:
-    """Median CPU seconds of `work` over some repeats, after one that warms up."""
-    work()
-    taken = []
-    for _ in range(repeats):
-        begin = time.process_time()
-        work()
-        taken.append(time.process_time() - begin)
-    return statistics.median(taken)
+    return in_turn([work], repeats)[0]
+
+
+def in_turn(works: Sequence[Callable[[], object]], repeats: int) -> list[float]:
+    """Median CPU seconds of each, one after another in every repeat, after one that warms up."""
+    taken: list[list[float]] = [[] for _ in works]
+    for repeat in range(repeats + 1):
+        for work, own in zip(works, taken, strict=True):
+            begin = time.process_time()
+            work()
+            if repeat:
+                own.append(time.process_time() - begin)
+    return [statistics.median(own) for own in taken]
 
 
 if __name__ == "__main__":
