@@ -132,6 +132,12 @@ class HeroConfig(PreTrainedConfig):
     max_moments: int = 200
     nms_threshold: float = 0.5
 
+    # late fusion with a frozen text encoder, the reader: how like a query is to what is said, above a threshold
+    reader_layers: int = 0  # 0: no reader
+    reader_threshold: float = 0.5  # a cosine; what is less alike says nothing
+    reader_weight: float = 1.0  # beside the best cosine with a frame, in a clip's score
+    reader_edge: float = 10.0  # of a rise (a fall) from frame to frame, in the start (end) logits
+
     def __post_init__(self, **kwargs: Any) -> None:
         if self.dialect not in DIALECTS:
             raise ValueError(f"dialect must be one of {', '.join(DIALECTS)}, got {self.dialect!r}")

@@ -79,6 +79,7 @@ _SMALL = Preset(
         "query_share": 0.5,
         "kept_query_share": 0.5,
         "min_span_frames": 2,
+        "reader_layers": 6,
     },
     pretraining=StageConfig(steps=50, clips=16, per_clip=1, learning_rate=1e-3, encoder_learning_rate=1e-4),
     moment=StageConfig(

@@ -118,6 +118,11 @@ def weight_names(path: Path) -> set[str]:
         return set(file.keys())
 
 
+def holds_reader(folder: Path) -> bool:
+    """Whether the weights have a reader's among them: those of pre-training have not. Raises InputError."""
+    return any(name.startswith("reader.") for name in weight_names(folder / WEIGHTS))
+
+
 def check_state(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], where: str) -> None:
     """Raises InputError that names the key unless `found` has the names and shapes of `expected`, all finite."""
     lacking, beyond = sorted(set(expected) - set(found)), sorted(set(found) - set(expected))

@@ -1,18 +1,22 @@
 """Start the text side from any encoder of the BERT/RoBERTa family, by folder or by name."""
 
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import torch
+from torch import nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedTokenizerBase
 
 from evaluation.io.errors import refusing
 from hero_model.config import HeroConfig
 from hero_model.errors import InputError
+from hero_model.models.embeddings import TextEmbedder
+from hero_model.models.encoder import Encoder
 from hero_model.models.hero import HeroModel, HeroPreTrainedModel
+from hero_model.models.moment import HeroForMomentRetrieval
 
 Model = TypeVar("Model", bound=HeroPreTrainedModel)
 FAMILY = ("bert", "roberta", "xlm-roberta", "camembert")
@@ -76,7 +80,8 @@ def from_text_encoder(
 
     layers: which of the encoder's layers become the cross-modal ones; by default the last of each of six
     even groups (the released code: 1, 3, 5, 7, 9, 11 of RoBERTa-base). changes: HeroConfig fields; their
-    `text_start`, or the dialect's, says what is taken beside the weights. Everything else keeps its random start.
+    `text_start`, or the dialect's, says what is taken beside the weights. A reader is the whole encoder. Everything
+    else keeps its random start.
     Raises InputError for an encoder of another family, or one that cannot be loaded.
     """
     with refusing(f"{name}: no text encoder can be loaded from it", InputError):
@@ -95,6 +100,8 @@ def from_text_encoder(
         raise InputError(f"{name}: has layers 0..{there - 1}, asked for {list(layers)}")
     # RoBERTa numbers positions from pad + 1; ours start at 0, so its first rows are left out. The released code keeps
     # them, and with them two that RoBERTa never reads; it has epsilons and a frame normalisation of its own.
+    if changes.get("reader_layers"):
+        changes["reader_layers"] = there
     released = HeroConfig(**changes).text_start == "released"
     first_position = 0 if released or source_config.model_type == "bert" else source_config.pad_token_id + 1
     eps = source_config.layer_norm_eps
@@ -114,14 +121,35 @@ def from_text_encoder(
     )
     model = kind(config)
     hero = cast(HeroModel, model.base_model)
-    embedder, embeddings = hero.text_embedder, source.embeddings
+    chosen = [source.encoder.layer[layer] for layer in layers]
+    _copy(source.embeddings, chosen, hero.text_embedder, hero.cross_modal)
+    if hasattr(hero, "frame_embedder") and not released:  # frames as loud as words
+        hero.frame_embedder.norm.load_state_dict(source.embeddings.LayerNorm.state_dict())
+    if isinstance(model, HeroForMomentRetrieval):
+        fill_reader(model, name)
+    return model, tokenizer
+
+
+def fill_reader(model: HeroForMomentRetrieval, name: str | Path) -> None:
+    """Give a model's reader, if it has one, the weights of a text encoder. Raises InputError for one of other sizes."""
+    if model.reader is None:
+        return
+    with refusing(f"{name}: no text encoder can be loaded from it", InputError):
+        source = AutoModel.from_pretrained(name, add_pooling_layer=False)
+    sizes = {"vocab_size": "vocab_size", "hidden_size": "hidden_size", "reader_layers": "num_hidden_layers"}
+    for own, theirs in sizes.items():
+        here, there = getattr(model.config, own), getattr(source.config, theirs)
+        if here != there:
+            raise InputError(f"{name}: its {theirs} is {there}, the model's {own} is {here}")
+    _copy(source.embeddings, source.encoder.layer, model.reader.text_embedder, model.reader.layers)
+
+
+def _copy(embeddings: Any, layers: Iterable[nn.Module], embedder: TextEmbedder, encoder: Encoder) -> None:
+    """A text encoder's embeddings and layers; of its positions the last ones, as many as there are places for."""
     with torch.no_grad():
         embedder.words.weight.copy_(embeddings.word_embeddings.weight)
-        embedder.positions.weight.copy_(embeddings.position_embeddings.weight[first_position:])
+        embedder.positions.weight.copy_(embeddings.position_embeddings.weight[-len(embedder.positions.weight) :])
         embedder.segments.weight.copy_(embeddings.token_type_embeddings.weight[:1].expand(2, -1))
         embedder.norm.load_state_dict(embeddings.LayerNorm.state_dict())
-        if hasattr(hero, "frame_embedder") and not released:
-            hero.frame_embedder.norm.load_state_dict(embeddings.LayerNorm.state_dict())  # frames as loud as words
-        for ours, theirs in zip(hero.cross_modal.layer, layers, strict=False):
-            ours.load_state_dict(source.encoder.layer[theirs].state_dict())
-    return model, tokenizer
+        for ours, theirs in zip(encoder.layer, layers, strict=True):
+            ours.load_state_dict(theirs.state_dict())

@@ -53,6 +53,15 @@ class TextBatch(TensorDataclass):
 
 
 @dataclass
+class SpokenBatch(TensorDataclass):
+    """The sentences of B clips as texts alone, for the reader, and the frames at which each is said."""
+
+    texts: TextBatch
+    frames: Tensor  # [P] index into the flat [B * F] frames
+    sentence_of: Tensor  # [P] index of the text
+
+
+@dataclass
 class ClipBatch(TensorDataclass):
     """B clips with their sentences."""
 

@@ -15,6 +15,7 @@ from hero_model.data.batches import (
     MaskedWordBatch,
     MatchBatch,
     QuestionBatch,
+    SpokenBatch,
 )
 from hero_model.data.examples import Clip, Ids, Question
 from hero_model.data.packing import pack, pack_texts
@@ -58,6 +59,24 @@ def clip_batch(clips: Sequence[Clip], config: HeroConfig) -> ClipBatch:
         for clip in clips
     ]
     return _batch(clips, sentences, config, suffixes=None)
+
+
+def spoken_batch(clips: Sequence[Clip], config: HeroConfig) -> SpokenBatch | None:
+    """The sentences with words as the reader reads them; None where nobody speaks."""
+    said = [
+        (row, clip.sentences[s], clip.frames[s])
+        for row, clip in enumerate(clips)
+        for s in clip.matched
+        if len(clip.sentences[s])
+    ]
+    if not said:
+        return None
+    width = max(len(clip.features) for clip in clips)
+    return SpokenBatch(
+        pack_texts([query_ids(words, config) for _, words, _ in said]),
+        torch.from_numpy(np.concatenate([row * width + frames for row, _, frames in said])),
+        torch.from_numpy(np.repeat(np.arange(len(said)), [len(frames) for _, _, frames in said])),
+    )
 
 
 def masked_word_batch(

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from hero_model.data.batches import TextBatch
-from hero_model.data.collate import clip_batch
+from hero_model.data.collate import clip_batch, spoken_batch
 from hero_model.data.examples import Clip
 from hero_model.data.packing import pack_texts
 from hero_model.data.sequences import query_ids
@@ -30,7 +30,7 @@ class FrameIndex:
 
     frames: Tensor  # [V, F, D]
     mask: Tensor  # [V, F] bool
-    span_frames: Tensor  # [V, F, D] for the products with the query
+    span_frames: Tensor  # [V, F, S, D] for the products with the query
     clip_frames: Tensor  # [V, F, S, D] of length one, for the cosines
 
     @classmethod
@@ -40,14 +40,15 @@ class FrameIndex:
 
 def index_clips(model: HeroForMomentRetrieval, clips: Sequence[Clip]) -> FrameIndex:
     """Frame vectors of clips, in their order."""
-    parts = [
-        model.hero(clip_batch(clips[start : start + CLIP_BATCH_SIZE], model.config).to(model.device))
-        for start in track(range(0, len(clips), CLIP_BATCH_SIZE), "encoding clips", transient=True)
-    ]
     longest = max(len(clip.features) for clip in clips)
-    frames = torch.cat([pad(part.frames, (0, 0, 0, longest - part.frames.shape[1])) for part in parts])
-    mask = torch.cat([pad(part.mask, (0, longest - part.mask.shape[1])) for part in parts])
-    return FrameIndex.of(frames, mask, model.moment_head)
+    frames, masks = [], []
+    for start in track(range(0, len(clips), CLIP_BATCH_SIZE), "encoding clips", transient=True):
+        some = clips[start : start + CLIP_BATCH_SIZE]
+        batch, spoken = clip_batch(some, model.config).to(model.device), spoken_batch(some, model.config)
+        vectors = model.encode_clips(batch, spoken.to(model.device) if spoken is not None else None)
+        frames.append(pad(vectors, (0, 0, 0, longest - vectors.shape[1])))
+        masks.append(pad(batch.mask, (0, longest - batch.mask.shape[1])))
+    return FrameIndex.of(torch.cat(frames), torch.cat(masks), model.moment_head)
 
 
 def encode_queries(model: HeroForMomentRetrieval, texts: Sequence[np.ndarray]) -> torch.Tensor:

@@ -86,8 +86,8 @@ def best_spans(start: Tensor, end: Tensor, lengths: Tensor, config: HeroConfig) 
 def _probabilities(queries: Tensor, clips: Tensor, index: FrameIndex, head: MomentHead) -> tuple[Tensor, Tensor]:
     """P(start), P(end) of each query in each of its K clips: [N, K, F]; clips [N, K]."""
     # Products with every frame are one matrix product; copying the frames of K clips a query costs far more.
-    everywhere = (index.span_frames.flatten(0, 1) @ head.span_query(queries).T).view(*index.mask.shape, -1)
-    similarity = everywhere.permute(2, 0, 1)[torch.arange(len(clips), device=clips.device)[:, None], clips]
+    everywhere = torch.einsum("vfsd,nsd->nvsf", index.span_frames, head.span_query(queries))
+    similarity = everywhere[torch.arange(len(clips), device=clips.device)[:, None], clips]
     start, end = head.filtered(similarity, index.mask[clips])
     return start.softmax(-1), end.softmax(-1)
 

@@ -5,7 +5,7 @@ from hero_model.models.baselines.f_trm import FlatModel
 from hero_model.models.baselines.h_trm import TextPooledModel
 from hero_model.models.baselines.stage import StageHead, StageModel
 from hero_model.models.baselines.xml import XmlHead, XmlModel
-from hero_model.models.heads import AnswerHead, MomentHead
+from hero_model.models.heads import AnswerHead, MomentHead, ReadingHead
 from hero_model.models.hero import HeroModel
 
 ENCODERS: dict[str, type[HeroModel]] = {
@@ -24,8 +24,15 @@ def encoder_of(config: HeroConfig) -> HeroModel:
     return ENCODERS[config.architecture](config)
 
 
+def reads(config: HeroConfig) -> bool:
+    """Whether moment retrieval has a reader beside; XML has a stream of its own for what is said."""
+    return bool(config.reader_layers) and config.architecture != "xml"
+
+
 def moment_head_of(config: HeroConfig) -> MomentHead:
-    return XmlHead(config) if config.architecture == "xml" else MomentHead(config)
+    if config.architecture == "xml":
+        return XmlHead(config)
+    return ReadingHead(config) if reads(config) else MomentHead(config)
 
 
 def answer_head_of(config: HeroConfig) -> AnswerHead | StageHead:

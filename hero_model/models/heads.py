@@ -85,12 +85,12 @@ class MomentHead(nn.Module):
 
         query [N, D], frames [V, F, D], mask [V, F].
         """
-        similarity = self.span_frames(frames) @ self.span_query(query).T  # [V, F, N]
-        return self.filtered(similarity.permute(2, 0, 1), mask)
+        similarity = torch.einsum("vfsd,nsd->nvsf", self.span_frames(frames), self.span_query(query))
+        return self.filtered(similarity, mask)
 
     def own_span_logits(self, query: Tensor, frames: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Start and end logits [N, F] of each query in its own clip: query [N, D], frames [N, F, D]."""
-        similarity = (self.span_frames(frames) @ self.span_query(query)[:, :, None]).squeeze(2)
+        similarity = torch.einsum("nfsd,nsd->nsf", self.span_frames(frames), self.span_query(query))
         return self.filtered(similarity, mask)
 
     def clip_scores(self, query: Tensor, frames: Tensor, mask: Tensor) -> Tensor:
@@ -98,16 +98,20 @@ class MomentHead(nn.Module):
         return self.best_cosines(query, l2_normalise(self.clip_frames(frames)), mask)
 
     def best_cosines(self, query: Tensor, frames: Tensor, mask: Tensor) -> Tensor:
-        """The same for clip_frames that have length one already, [V, F, S, D]; the mean over S streams."""
-        cosine = torch.einsum("vfsd,nsd->vfsn", frames, l2_normalise(self.clip_query(query)))
-        return cosine.masked_fill(~mask[..., None, None], MASKED_LOGIT).amax(1).mean(1).T
+        """The same for clip_frames that have length one already, [V, F, S, D], the S streams fused."""
+        cosine = torch.einsum("vfsd,nsd->vfns", frames, l2_normalise(self.clip_query(query)))
+        return self.fused(cosine.masked_fill(~mask[..., None, None], MASKED_LOGIT).amax(1)).T
+
+    def fused(self, cosines: Tensor) -> Tensor:
+        """The best cosines of S streams as one score: [.., S] -> [..]."""
+        return cosines.mean(-1)
 
     def span_query(self, query: Tensor) -> Tensor:
-        """What is multiplied with span_frames: [N, D] -> [N, D]."""
-        return self.query_projection(query)
+        """What is multiplied with span_frames: [N, D] -> [N, S, D]."""
+        return self.query_projection(query)[:, None]
 
     def span_frames(self, frames: Tensor) -> Tensor:
-        return frames
+        return frames[..., None, :]
 
     def clip_query(self, query: Tensor) -> Tensor:
         """What is compared with clip_frames: [N, D] -> [N, S, D]; HERO has one stream."""
@@ -117,8 +121,8 @@ class MomentHead(nn.Module):
         return frames[..., None, :]
 
     def filtered(self, similarity: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Start and end logits from similarities [.., F] by the two convolutions; mask [.., F] or [V, F]."""
-        similarity = similarity * self.config.span_similarity_scale
+        """Start and end logits [.., F] from similarities [.., 1, F] by the convolutions; mask [.., F] or [V, F]."""
+        similarity = similarity.squeeze(-2) * self.config.span_similarity_scale
         if not self.config.spans_see_padding:
             similarity = similarity.masked_fill(~mask, 0)
         line = similarity.reshape(-1, 1, similarity.shape[-1])
@@ -127,6 +131,46 @@ class MomentHead(nn.Module):
             for kernel in (self.start_filter, self.end_filter)
         )
         return start, end
+
+
+class ReadingHead(MomentHead):
+    """Late fusion with the likeness of the query and of the sentence at each frame, as the reader has them.
+
+    HERO's vectors and the reader's stand side by side, [.., 2 D], where clips are searched; in training there are
+    HERO's alone, [.., D]: a stream that knows words from the start would leave frames nothing to learn from.
+    """
+
+    def span_query(self, query: Tensor) -> Tensor:
+        own, *read = self._streams(query).unbind(-2)
+        return torch.stack([self.query_projection(own), *read], dim=-2)
+
+    def span_frames(self, frames: Tensor) -> Tensor:
+        return self._streams(frames)
+
+    def clip_query(self, query: Tensor) -> Tensor:
+        return self._streams(query)
+
+    def clip_frames(self, frames: Tensor) -> Tensor:
+        return self._streams(frames)
+
+    def filtered(self, similarity: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        start, end = super().filtered(similarity[..., :1, :], mask)
+        if similarity.shape[-2] == 1:
+            return start, end
+        likeness = self._above(similarity[..., 1, :]).masked_fill(~mask, 0)
+        padded = nn.functional.pad(likeness, (1, 1))
+        edge = self.config.reader_edge
+        return start + edge * (likeness - padded[..., :-2]), end + edge * (likeness - padded[..., 2:])
+
+    def fused(self, cosines: Tensor) -> Tensor:
+        own, *read = cosines.unbind(-1)
+        return own + self.config.reader_weight * self._above(read[0]) if read else own
+
+    def _streams(self, vectors: Tensor) -> Tensor:
+        return vectors.unflatten(-1, (-1, self.config.hidden_size))
+
+    def _above(self, cosine: Tensor) -> Tensor:
+        return (cosine - self.config.reader_threshold).clamp(min=0)
 
 
 def l2_normalise(x: Tensor) -> Tensor:

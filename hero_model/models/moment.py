@@ -6,15 +6,17 @@ Shapes: N queries, V clips, F frames, D hidden size.
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from hero_model.config import HeroConfig
-from hero_model.data.batches import MatchBatch, TextBatch
-from hero_model.models.architectures import encoder_of, moment_head_of
+from hero_model.data.batches import ClipBatch, MatchBatch, SpokenBatch, TextBatch
+from hero_model.models.architectures import encoder_of, moment_head_of, reads
 from hero_model.models.baselines.xml import SIZE as XML_SIZE
 from hero_model.models.heads import MomentHead
 from hero_model.models.hero import HeroModel, HeroPreTrainedModel
 from hero_model.models.losses import SampledNegativeRanks, ranking_losses, span_loss
+from hero_model.models.reader import Reader
 
 
 @dataclass
@@ -60,6 +62,7 @@ class HeroForMomentRetrieval(HeroPreTrainedModel):
         super().__init__(config)
         self.hero = encoder_of(config)
         self.moment_head = moment_head_of(config)
+        self.reader = Reader(config) if reads(config) else None
         self.post_init()
 
     def forward(self, batch: MatchBatch, hard_negatives: bool = False, **kwargs: Any) -> MatchOutput:
@@ -67,10 +70,21 @@ class HeroForMomentRetrieval(HeroPreTrainedModel):
         return matching_loss(self.hero, self.moment_head, batch, hard_negatives, **kwargs)
 
     def encode_queries(self, queries: TextBatch) -> Tensor:
-        """[N, D]."""
-        return self.moment_head.query_encoder(self.hero.encode_texts(queries), queries.mask)
+        """The vectors of N queries, [N, vector_size]."""
+        encoded = self.moment_head.query_encoder(self.hero.encode_texts(queries), queries.mask)
+        return encoded if self.reader is None else torch.cat([encoded, self.reader(queries)], dim=-1)
+
+    def encode_clips(self, clips: ClipBatch, spoken: SpokenBatch | None) -> Tensor:
+        """The frame vectors of B clips, [B, F, vector_size]; `spoken` holds what is said in them, if anything is."""
+        frames = self.hero(clips).frames
+        if self.reader is None:
+            return frames
+        said = self.reader.at_frames(spoken, clips.mask) if spoken is not None else torch.zeros_like(frames)
+        return torch.cat([frames, said], dim=-1)
 
     @property
     def vector_size(self) -> int:
         """Numbers in a frame vector of this model."""
-        return 4 * XML_SIZE if self.config.architecture == "xml" else self.config.hidden_size
+        if self.config.architecture == "xml":
+            return 4 * XML_SIZE
+        return self.config.hidden_size * (1 if self.reader is None else 2)

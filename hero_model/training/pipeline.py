@@ -7,14 +7,15 @@ from pathlib import Path
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from hero_model.checkpoints.model_folder import MODEL_CLASSES, WEIGHTS, load_model, save_model
-from hero_model.checkpoints.text_encoder import from_text_encoder, minilm_folder
+from hero_model.checkpoints.model_folder import MODEL_CLASSES, WEIGHTS, holds_reader, load_model, save_model
+from hero_model.checkpoints.text_encoder import fill_reader, from_text_encoder, minilm_folder
 from hero_model.config import HeroConfig
 from hero_model.data.dataset import Corpus
 from hero_model.data.feature_file import FeatureFile
 from hero_model.data.schedule import BatchSchedule, ClipPool, moment_batches, pretraining_batches, question_batches
 from hero_model.errors import InputError
 from hero_model.models.hero import HeroPreTrainedModel
+from hero_model.models.moment import HeroForMomentRetrieval
 from hero_model.presets import StageConfig
 from hero_model.training.plan import Plan
 from hero_model.training.progress import RunLog, StageReport
@@ -68,15 +69,18 @@ class Training:
         plan = self.plan
         torch.manual_seed(plan.seed)
         kind, pretrained = MODEL_CLASSES[stage], plan.pretrained or self.out / "pretraining"
+        encoder = plan.preset.text_encoder or minilm_folder()
         if pretrained.exists():
             model, tokenizer = load_model(kind, pretrained, new_heads=stage != "pretraining")
             if model.config.architecture != plan.architecture:
                 raise InputError(f"{pretrained}: is a model {model.config.architecture}, asked for {plan.architecture}")
+            if isinstance(model, HeroForMomentRetrieval) and not holds_reader(pretrained):
+                fill_reader(model, encoder)
             return model, tokenizer
         features = FeatureFile.of_release(plan.release, plan.feature_set)
         return from_text_encoder(
             kind,
-            plan.preset.text_encoder or minilm_folder(),
+            encoder,
             plan.preset.encoder_layers,
             architecture=plan.architecture,
             feature_size=features.size,

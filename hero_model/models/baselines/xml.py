@@ -130,10 +130,10 @@ class XmlHead(MomentHead):
     def span_query(self, query: Tensor) -> Tensor:
         parts = query.unflatten(-1, (2, SIZE)).unbind(-2)
         projected = [layer(part) for layer, part in zip(self.stream_projections, parts, strict=True)]
-        return torch.cat(projected, dim=-1) / 2
+        return torch.cat(projected, dim=-1)[:, None] / 2
 
     def span_frames(self, frames: Tensor) -> Tensor:
-        return frames[..., 2 * SIZE :]
+        return frames[..., None, 2 * SIZE :]
 
     def clip_query(self, query: Tensor) -> Tensor:
         return query.unflatten(-1, (2, SIZE))
