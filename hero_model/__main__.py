@@ -17,6 +17,7 @@ COMMANDS = {
     "search": ("hero_model.cli.search", "find moments for a sentence"),
     "answer": ("hero_model.cli.answer", "answer a multiple-choice question about a video"),
     "convert": ("hero_model.cli.convert", "turn a checkpoint of the authors into a model of this package"),
+    "reproduce": ("hero_model.cli.reproduce", "the paper's Tables 1 to 3: train every row, print ours beside theirs"),
     "text-only": ("hero_model.cli.text_only", "a submission from subtitles alone: what can be had without seeing"),
 }
 
