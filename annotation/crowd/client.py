@@ -229,7 +229,34 @@ class Crowd:
 
     def bonuses(self, hit_id: str) -> Iterator[Bonus]:
         """Every bonus paid for assignments of a HIT."""
-        for row in self._rows("list_bonus_payments", "BonusPayments", HITId=hit_id):
+        return self._bonuses(HITId=hit_id)
+
+    def bonuses_of(self, assignment_id: str) -> Iterator[Bonus]:
+        """Every bonus paid for one assignment."""
+        return self._bonuses(AssignmentId=assignment_id)
+
+    def send_bonus(self, *, worker_id: str, assignment_id: str, amount: Decimal, reason: str, token: str) -> None:
+        """Pay a bonus; a repeat with the token pays nothing for a day. Later callers look at `bonuses_of` first."""
+        try:
+            self.client.send_bonus(
+                WorkerId=worker_id,
+                AssignmentId=assignment_id,
+                BonusAmount=str(amount),
+                Reason=reason,
+                UniqueRequestToken=token,
+            )
+        except ClientError as error:
+            if not _turk_code(error).endswith(("AlreadyExists", "DuplicateRequest")):
+                raise
+
+    def notify(self, worker_id: str, subject: str, text: str) -> str:
+        """Send a message to a worker; why it could not be delivered, or nothing. A repeat sends it again."""
+        answer = self.client.notify_workers(Subject=subject, MessageText=text, WorkerIds=[worker_id])
+        failures = answer.get("NotifyWorkersFailureStatuses", [])
+        return str(failures[0].get("NotifyWorkersFailureMessage", "not delivered")) if failures else ""
+
+    def _bonuses(self, **of: str) -> Iterator[Bonus]:
+        for row in self._rows("list_bonus_payments", "BonusPayments", **of):
             yield Bonus(
                 row["AssignmentId"],
                 row["WorkerId"],
@@ -340,6 +367,16 @@ def _client(environment: str) -> Any:
         endpoint, keys = AMAZON[Environment(environment)], {}
     retries = {"mode": "adaptive", "total_max_attempts": 8}
     return boto3.client("mturk", region_name="us-east-1", endpoint_url=endpoint, config=Config(retries=retries), **keys)
+
+
+def is_refusal(error: ClientError) -> bool:
+    """Whether the marketplace has understood and said no: asked again, it says no again."""
+    return error.response.get("Error", {}).get("Code") == "RequestError"
+
+
+def lacks_funds(error: ClientError) -> bool:
+    """Whether the account has not enough money for it."""
+    return _turk_code(error).endswith("InsufficientFunds")
 
 
 def _turk_code(error: ClientError) -> str:

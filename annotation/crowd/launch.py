@@ -111,10 +111,8 @@ def request_relaunch(batch_id: int) -> int:
         todo = list(expired(batch).select_related("batch"))
         if not todo:
             raise LaunchError("no unit of this batch is over with answers missing")
-        spent = ledger.totals(batch)
-        cost = ledger.worst_case(batch, len(todo))
-        if spent["spent"] + spent["held"] + cost > batch.budget:
-            left = batch.budget - spent["spent"] - spent["held"]
+        cost, left = ledger.worst_case(batch, len(todo)), batch.budget - ledger.committed(batch)
+        if cost > left:
             raise LaunchError(f"{len(todo)} units cost up to ${cost}, ${left} of the budget is left")
         _make_hits(batch, [(hit.clip_id, hit.segment_id, hit.narration_hidden, hit.attempt + 1) for hit in todo])
         _start(batch)

@@ -1,5 +1,6 @@
 """Tables of the collecting side, in the order in which a datum passes them."""
 
+from annotation.models.beyond_rewards import Bonus, Message
 from annotation.models.crowd import Assignment, Batch, Draft, GroupQualification, Hit, Receipt, Worker
 from annotation.models.features import ClipFeatures, FeatureSet
 from annotation.models.footage import Clip, Subtitle, Video
@@ -14,6 +15,7 @@ __all__ = [
     "Answer",
     "Assignment",
     "Batch",
+    "Bonus",
     "Clip",
     "ClipFeatures",
     "Draft",
@@ -22,6 +24,7 @@ __all__ = [
     "GroupQualification",
     "Hit",
     "LedgerEntry",
+    "Message",
     "Query",
     "Question",
     "Receipt",

@@ -124,6 +124,7 @@ class Hit(models.Model):
     ends_at = models.DateTimeField(null=True, blank=True, help_text="the end of accepting that the marketplace knows")
     counts = models.CharField(max_length=64, blank=True, help_text="the marketplace's counters when it was last read")
     checked_at = models.DateTimeField(null=True, blank=True, help_text="by the last complete reconciliation")
+    revision = models.PositiveIntegerField(default=0, help_text="counts what was taken over or told: who reads, looks")
 
     class Meta:
         ordering = ["id"]

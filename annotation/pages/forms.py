@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from django import forms
 
 from annotation.models import Batch, Video
@@ -35,3 +37,22 @@ class UploadForm(forms.ModelForm):
     class Meta:
         model = Video
         fields = ["source", "licence", "language"]
+
+
+class AmountForm(forms.Form):
+    """US dollars of a bonus."""
+
+    amount = forms.DecimalField(min_value=Decimal("0.01"), max_digits=7, decimal_places=2, label="US dollars")
+
+
+class BonusForm(AmountForm):
+    assignment = forms.CharField(max_length=64, label="Assignment (its id)")
+    reason = forms.CharField(max_length=500, label="Reason (the worker reads it)")
+    field_order = ["assignment", "amount", "reason"]
+
+
+class MessageForm(forms.Form):
+    """What NotifyWorkers takes."""
+
+    subject = forms.CharField(max_length=200)
+    text = forms.CharField(max_length=4096, widget=forms.Textarea(attrs={"rows": 4}))
