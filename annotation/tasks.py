@@ -157,6 +157,7 @@ def sweep() -> None:
         describe_clips.delay(feature_set_id=pk)
     for pk in available(Transcription).order_by("pk").values_list("pk", flat=True)[:INGESTS_A_SWEEP]:
         transcribe_video.delay(transcription_id=pk)
+    launch.release_approved()
     for batch in Batch.objects.filter(state=Batch.State.LAUNCHING):
         launch_batch.delay(batch_id=batch.pk)
     running = Batch.objects.filter(state__in=[Batch.State.OPEN, Batch.State.PAUSED])

@@ -91,6 +91,8 @@ TABLE: dict[str, Row] = {
     "batch-edit": COLLECTED,
     "batch-delete": COLLECTED,
     "batch-again": COLLECTED,
+    "batch-rest": COLLECTED,
+    "entry-tests": COLLECTED,
     "batch-pause": COLLECTED,
     "batch-resume": COLLECTED,
     "batch-extend": COLLECTED,

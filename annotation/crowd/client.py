@@ -109,6 +109,14 @@ class Crowd:
 
     def group_qualification(self, name: str, description: str) -> str:
         """Id of our requestable qualification of this name, created when there is none."""
+        return self._qualification(name, Description=description)
+
+    def test_qualification(self, *, name: str, description: str, form: str, key: str, seconds: int) -> str:
+        """Id of our qualification of this name, which the marketplace gives by a test, created when there is none."""
+        test = {"Test": form, "AnswerKey": key, "TestDurationInSeconds": seconds}
+        return self._qualification(name, Description=description, **test)
+
+    def _qualification(self, name: str, **members: Any) -> str:
         pages = self.client.get_paginator("list_qualification_types").paginate(
             Query=name, MustBeRequestable=False, MustBeOwnedByCaller=True
         )
@@ -116,9 +124,7 @@ class Crowd:
             for found in page["QualificationTypes"]:
                 if found["Name"] == name:
                     return str(found["QualificationTypeId"])
-        made = self.client.create_qualification_type(
-            Name=name, Description=description, QualificationTypeStatus="Active"
-        )
+        made = self.client.create_qualification_type(Name=name, QualificationTypeStatus="Active", **members)
         return str(made["QualificationType"]["QualificationTypeId"])
 
     def enrolments(self, qualification_type_id: str) -> list[Enrolment]:
@@ -135,9 +141,9 @@ class Crowd:
         self.client.accept_qualification_request(QualificationRequestId=request_id, IntegerValue=value)
 
     def hit_type(
-        self, *, title: str, description: str, keywords: str, reward: Decimal, qualification_type_id: str, group: int
+        self, *, title: str, description: str, keywords: str, reward: Decimal, requirements: list[dict[str, Any]]
     ) -> str:
-        """Id of the HIT type with these values; equal values give the same id."""
+        """Id of the HIT type with these values; equal values give the same id. `requirements`: the protocol's."""
         made = self.client.create_hit_type(
             Title=title,
             Description=description,
@@ -145,14 +151,7 @@ class Crowd:
             Reward=str(reward),
             AssignmentDurationInSeconds=int(TIME_ON_TASK.total_seconds()),
             AutoApprovalDelayInSeconds=int(AUTO_APPROVAL.total_seconds()),
-            QualificationRequirements=[
-                {
-                    "QualificationTypeId": qualification_type_id,
-                    "Comparator": "EqualTo",
-                    "IntegerValues": [group],
-                    "ActionsGuarded": "DiscoverPreviewAndAccept",
-                }
-            ],
+            QualificationRequirements=requirements,
         )
         return str(made["HITTypeId"])
 

@@ -2,6 +2,7 @@
 
 from annotation.models.beyond_rewards import Bonus, Message
 from annotation.models.crowd import Assignment, Batch, Draft, GroupQualification, Hit, Receipt, Worker
+from annotation.models.entry_test import EntryTest
 from annotation.models.features import ClipFeatures, FeatureSet
 from annotation.models.footage import Clip, Subtitle, Video
 from annotation.models.items import Answer, Query, Question, Segment
@@ -19,6 +20,7 @@ __all__ = [
     "Clip",
     "ClipFeatures",
     "Draft",
+    "EntryTest",
     "FeatureSet",
     "Finding",
     "GroupQualification",

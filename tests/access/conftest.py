@@ -171,6 +171,8 @@ def _crowd_doors(query: Query) -> list[ApiClient]:
         ApiClient("batch-close", f"/batches/{batch.pk}/close/", method="POST"),
         ApiClient("batch-edit", f"/batches/{draft.pk}/edit/"),
         ApiClient("batch-delete", f"/batches/{draft.pk}/delete/"),
+        ApiClient("batch-rest", f"/batches/{batch.pk}/rest/", method="POST"),
+        ApiClient("entry-tests", "/entry-tests/"),
         ApiClient("batch-pause", f"/batches/{batch.pk}/pause/", method="POST"),
         ApiClient("batch-resume", f"/batches/{batch.pk}/resume/", method="POST"),
         ApiClient("batch-extend", f"/batches/{batch.pk}/extend/", method="POST"),
