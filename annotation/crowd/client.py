@@ -29,6 +29,7 @@ HIT_LIFETIME = timedelta(days=14)
 TIME_ON_TASK = timedelta(minutes=30)
 AUTO_APPROVAL = timedelta(days=7)
 SHORTEST_LIFETIME_S = 30  # by the protocol
+RETRIES = {"mode": "adaptive", "total_max_attempts": 8}
 PAGE = 100  # the most that a list of the protocol gives at once
 
 NOW = datetime(2000, 1, 1, tzinfo=UTC)  # a date long past is how a requester says "at once", whatever the clocks say
@@ -364,8 +365,7 @@ def _client(environment: str) -> Any:
         keys = {"aws_access_key_id": settings.MTURK_ACCESS_KEY, "aws_secret_access_key": settings.MTURK_SECRET}
     else:
         endpoint, keys = AMAZON[Environment(environment)], {}
-    retries = {"mode": "adaptive", "total_max_attempts": 8}
-    return boto3.client("mturk", region_name="us-east-1", endpoint_url=endpoint, config=Config(retries=retries), **keys)
+    return boto3.client("mturk", region_name="us-east-1", endpoint_url=endpoint, config=Config(retries=RETRIES), **keys)
 
 
 def is_refusal(error: ClientError) -> bool:
