@@ -101,5 +101,15 @@ class ReconciliationAdmin(ReadOnly):
     list_display = ["created_at", "environment", "state", "checked", "mended", "error"]
 
 
-for model in (models.Batch, models.Clip, models.Hit, models.Segment, models.Query, models.Question, models.Receipt):
+for model in (
+    models.Batch,
+    models.Bonus,
+    models.Message,
+    models.Clip,
+    models.Hit,
+    models.Segment,
+    models.Query,
+    models.Question,
+    models.Receipt,
+):
     admin.site.register(model, ReadOnly)

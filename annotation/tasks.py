@@ -7,15 +7,17 @@ from django.db import InterfaceError, OperationalError
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from annotation.crowd import blocks, collect, decisions, enrolment, launch, reconcile, steering
+from annotation.crowd import blocks, bonuses, collect, decisions, enrolment, launch, messages, reconcile, steering
 from annotation.crowd.client import CrowdError
 from annotation.media import feature_sets, links, uploads
 from annotation.models import (
     Assignment,
     Batch,
+    Bonus,
     ClipFeatures,
     FeatureSet,
     GroupQualification,
+    Message,
     Reconciliation,
     Transcription,
     Video,
@@ -120,6 +122,18 @@ def push_decision(assignment_id: int) -> None:
 
 
 @shared_task(**RETRY)
+def push_bonus(bonus_id: int) -> None:
+    """Pay a bonus that was promised."""
+    bonuses.push_bonus(bonus_id)
+
+
+@shared_task(**RETRY)
+def send_message(message_id: int) -> None:
+    """Send a message to a worker."""
+    messages.send(message_id)
+
+
+@shared_task(**RETRY)
 def admit_workers(environment: str) -> None:
     """Answer enrolment requests."""
     enrolment.admit_workers(environment)
@@ -143,6 +157,7 @@ def sweep() -> None:
         describe_clips.delay(feature_set_id=pk)
     for pk in available(Transcription).order_by("pk").values_list("pk", flat=True)[:INGESTS_A_SWEEP]:
         transcribe_video.delay(transcription_id=pk)
+    launch.release_approved()
     for batch in Batch.objects.filter(state=Batch.State.LAUNCHING):
         launch_batch.delay(batch_id=batch.pk)
     running = Batch.objects.filter(state__in=[Batch.State.OPEN, Batch.State.PAUSED])
@@ -157,6 +172,10 @@ def sweep() -> None:
         push_decision.delay(assignment_id=pk)
     for pk in blocks.untold().values_list("pk", flat=True):
         push_block.delay(worker_id=pk)
+    for pk in Bonus.objects.filter(state=Bonus.State.WAITING).values_list("pk", flat=True):
+        push_bonus.delay(bonus_id=pk)
+    for pk in Message.objects.filter(state=Message.State.WAITING).values_list("pk", flat=True):
+        send_message.delay(message_id=pk)
     for pk in available(Reconciliation).values_list("pk", flat=True):
         reconcile_everything.delay(pass_id=pk)
     for environment in worked_in():

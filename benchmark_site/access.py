@@ -57,6 +57,7 @@ OWN = _row("      log in    | no        | yes      | no         | no       | no 
 SUBMISSION = _row("shown    | shown     | yes      | shown      | shown    | shown     | yes")
 API = _row("      token     | token     | token    | token      | token    | token     | token")
 API_OWN = _row("  token     | token     | token    | no         | token    | token     | token")
+API_ORDERS = _row("token    | token     | no       | no         | token    | token     | token")
 FROZEN = _row("   frozen    | frozen    | frozen   | frozen     | frozen   | yes       | yes")
 REVIEWED = _row(" log in    | no        | no       | no         | yes      | yes       | yes")
 COLLECTED = _row("log in    | no        | no       | no         | no       | yes       | yes")
@@ -91,11 +92,16 @@ TABLE: dict[str, Row] = {
     "batch-edit": COLLECTED,
     "batch-delete": COLLECTED,
     "batch-again": COLLECTED,
+    "batch-rest": COLLECTED,
+    "entry-tests": COLLECTED,
     "batch-pause": COLLECTED,
     "batch-resume": COLLECTED,
     "batch-extend": COLLECTED,
     "worker": COLLECTED,
     "worker-block": COLLECTED,
+    "worker-bonus": COLLECTED,
+    "worker-compensate": COLLECTED,
+    "worker-message": COLLECTED,
     "clip": COLLECTED,
     "clips": COLLECTED,
     "videos": COLLECTED,
@@ -147,6 +153,21 @@ TABLE: dict[str, Row] = {
     "api:get_submission": API_OWN,
     "api:patch_submission": API_OWN,
     "api:cancel_submission": API_OWN,
+    **dict.fromkeys(
+        (
+            "api:list_batches",
+            "api:create_batch",
+            "api:get_batch",
+            "api:get_cost",
+            "api:get_progress",
+            "api:get_results",
+            "api:launch_batch",
+            "api:extend_batch",
+            "api:pay_bonus",
+            "api:order_batch",
+        ),
+        API_ORDERS,
+    ),
 }
 
 

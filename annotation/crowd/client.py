@@ -29,6 +29,7 @@ HIT_LIFETIME = timedelta(days=14)
 TIME_ON_TASK = timedelta(minutes=30)
 AUTO_APPROVAL = timedelta(days=7)
 SHORTEST_LIFETIME_S = 30  # by the protocol
+RETRIES = {"mode": "adaptive", "total_max_attempts": 8}
 PAGE = 100  # the most that a list of the protocol gives at once
 
 NOW = datetime(2000, 1, 1, tzinfo=UTC)  # a date long past is how a requester says "at once", whatever the clocks say
@@ -109,6 +110,14 @@ class Crowd:
 
     def group_qualification(self, name: str, description: str) -> str:
         """Id of our requestable qualification of this name, created when there is none."""
+        return self._qualification(name, Description=description)
+
+    def test_qualification(self, *, name: str, description: str, form: str, key: str, seconds: int) -> str:
+        """Id of our qualification of this name, which the marketplace gives by a test, created when there is none."""
+        test = {"Test": form, "AnswerKey": key, "TestDurationInSeconds": seconds}
+        return self._qualification(name, Description=description, **test)
+
+    def _qualification(self, name: str, **members: Any) -> str:
         pages = self.client.get_paginator("list_qualification_types").paginate(
             Query=name, MustBeRequestable=False, MustBeOwnedByCaller=True
         )
@@ -116,9 +125,7 @@ class Crowd:
             for found in page["QualificationTypes"]:
                 if found["Name"] == name:
                     return str(found["QualificationTypeId"])
-        made = self.client.create_qualification_type(
-            Name=name, Description=description, QualificationTypeStatus="Active"
-        )
+        made = self.client.create_qualification_type(Name=name, QualificationTypeStatus="Active", **members)
         return str(made["QualificationType"]["QualificationTypeId"])
 
     def enrolments(self, qualification_type_id: str) -> list[Enrolment]:
@@ -135,9 +142,9 @@ class Crowd:
         self.client.accept_qualification_request(QualificationRequestId=request_id, IntegerValue=value)
 
     def hit_type(
-        self, *, title: str, description: str, keywords: str, reward: Decimal, qualification_type_id: str, group: int
+        self, *, title: str, description: str, keywords: str, reward: Decimal, requirements: list[dict[str, Any]]
     ) -> str:
-        """Id of the HIT type with these values; equal values give the same id."""
+        """Id of the HIT type with these values; equal values give the same id. `requirements`: the protocol's."""
         made = self.client.create_hit_type(
             Title=title,
             Description=description,
@@ -145,14 +152,7 @@ class Crowd:
             Reward=str(reward),
             AssignmentDurationInSeconds=int(TIME_ON_TASK.total_seconds()),
             AutoApprovalDelayInSeconds=int(AUTO_APPROVAL.total_seconds()),
-            QualificationRequirements=[
-                {
-                    "QualificationTypeId": qualification_type_id,
-                    "Comparator": "EqualTo",
-                    "IntegerValues": [group],
-                    "ActionsGuarded": "DiscoverPreviewAndAccept",
-                }
-            ],
+            QualificationRequirements=requirements,
         )
         return str(made["HITTypeId"])
 
@@ -229,7 +229,34 @@ class Crowd:
 
     def bonuses(self, hit_id: str) -> Iterator[Bonus]:
         """Every bonus paid for assignments of a HIT."""
-        for row in self._rows("list_bonus_payments", "BonusPayments", HITId=hit_id):
+        return self._bonuses(HITId=hit_id)
+
+    def bonuses_of(self, assignment_id: str) -> Iterator[Bonus]:
+        """Every bonus paid for one assignment."""
+        return self._bonuses(AssignmentId=assignment_id)
+
+    def send_bonus(self, *, worker_id: str, assignment_id: str, amount: Decimal, reason: str, token: str) -> None:
+        """Pay a bonus; a repeat with the token pays nothing for a day. Later callers look at `bonuses_of` first."""
+        try:
+            self.client.send_bonus(
+                WorkerId=worker_id,
+                AssignmentId=assignment_id,
+                BonusAmount=str(amount),
+                Reason=reason,
+                UniqueRequestToken=token,
+            )
+        except ClientError as error:
+            if not _turk_code(error).endswith(("AlreadyExists", "DuplicateRequest")):
+                raise
+
+    def notify(self, worker_id: str, subject: str, text: str) -> str:
+        """Send a message to a worker; why it could not be delivered, or nothing. A repeat sends it again."""
+        answer = self.client.notify_workers(Subject=subject, MessageText=text, WorkerIds=[worker_id])
+        failures = answer.get("NotifyWorkersFailureStatuses", [])
+        return str(failures[0].get("NotifyWorkersFailureMessage", "not delivered")) if failures else ""
+
+    def _bonuses(self, **of: str) -> Iterator[Bonus]:
+        for row in self._rows("list_bonus_payments", "BonusPayments", **of):
             yield Bonus(
                 row["AssignmentId"],
                 row["WorkerId"],
@@ -338,8 +365,17 @@ def _client(environment: str) -> Any:
         keys = {"aws_access_key_id": settings.MTURK_ACCESS_KEY, "aws_secret_access_key": settings.MTURK_SECRET}
     else:
         endpoint, keys = AMAZON[Environment(environment)], {}
-    retries = {"mode": "adaptive", "total_max_attempts": 8}
-    return boto3.client("mturk", region_name="us-east-1", endpoint_url=endpoint, config=Config(retries=retries), **keys)
+    return boto3.client("mturk", region_name="us-east-1", endpoint_url=endpoint, config=Config(retries=RETRIES), **keys)
+
+
+def is_refusal(error: ClientError) -> bool:
+    """Whether the marketplace has understood and said no: asked again, it says no again."""
+    return error.response.get("Error", {}).get("Code") == "RequestError"
+
+
+def lacks_funds(error: ClientError) -> bool:
+    """Whether the account has not enough money for it."""
+    return _turk_code(error).endswith("InsufficientFunds")
 
 
 def _turk_code(error: ClientError) -> str:

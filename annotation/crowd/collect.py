@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from django.db import transaction
 from django.db.models import Q
 
@@ -52,16 +54,23 @@ def store(hit: Hit, answer: Submitted) -> bool:
         assignment.evidence.append(f"the worker belongs to the group “{worker.group}”: pay, do not use")
     if worker.blocked:
         assignment.evidence.append("the worker is blocked: it cannot be used")
-    if over_cap(hit, answer.worker_id):
-        assignment.evidence.append(f"more than {hit.batch.per_worker} units of this batch by one worker")
+    if limit := over_cap(hit, answer.worker_id, answer.submitted_at):
+        assignment.evidence.append(f"more than {limit} by one worker")
     assignment.save(update_fields=["payload", "evidence"])
     return True
 
 
-def over_cap(hit: Hit, worker_id: str) -> bool:
-    """Whether the worker has sent as many other units of the batch as one worker may, or more."""
-    cap = hit.batch.per_worker
-    if cap is None:
-        return False
-    sent = Q(receipts__worker_id=worker_id) | Q(assignments__worker__worker_id=worker_id)
-    return hit.batch.hits.filter(sent).exclude(pk=hit.pk).distinct().count() >= cap
+def over_cap(hit: Hit, worker_id: str, at: datetime) -> str:
+    """Which limit the worker has reached with other units, such as “2 units of this batch”, or nothing."""
+    batch, day = hit.batch, at.astimezone(UTC).date()
+    of_worker = {"receipts__worker_id": worker_id}, {"assignments__worker__worker_id": worker_id}
+    that_day = {"receipts__received_at__date": day}, {"assignments__submitted_at__date": day}
+    for cap, what, within in (
+        (batch.per_worker, "of this batch", ({}, {})),
+        (batch.per_worker_day, "of this batch in one day", that_day),
+    ):
+        if cap is not None:
+            sent = Q(**of_worker[0], **within[0]) | Q(**of_worker[1], **within[1])
+            if batch.hits.filter(sent).exclude(pk=hit.pk).distinct().count() >= cap:
+                return f"{cap} units {what}"
+    return ""

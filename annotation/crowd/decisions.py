@@ -15,26 +15,30 @@ from annotation.review import ledger
 
 def push_decision(assignment_id: int) -> None:
     """Tell the marketplace what was decided and book what it paid. Safe to repeat: it asks before it believes."""
+    deciding = Assignment.objects.filter(
+        pk=assignment_id, state__in=[Assignment.State.APPROVING, Assignment.State.REJECTING]
+    )
+    assignment = deciding.select_related("hit__batch").first()
+    if assignment is None:
+        return
+    # Nobody waits for a lock while the marketplace answers: of two who tell it the same, the second books nothing.
+    crowd = Crowd(assignment.hit.batch.environment)
+    replaced = False
+    if assignment.state == Assignment.State.APPROVING:
+        now = crowd.approve(assignment.assignment_id)
+    else:
+        now = crowd.reject(assignment.assignment_id, assignment.feedback)
+        replaced = now == "Rejected" and _ask_again(crowd, assignment)
     with transaction.atomic():
         # The HIT first, everywhere: what is held for it and how many answers it has must not change meanwhile.
-        hit = Hit.objects.select_for_update().filter(assignments=assignment_id).first()
-        assignment = (
-            Assignment.objects.select_for_update(of=("self",))
-            .select_related("hit__batch")
-            .filter(pk=assignment_id, state__in=[Assignment.State.APPROVING, Assignment.State.REJECTING])
-            .first()
-        )
-        if hit is None or assignment is None:
+        hit = Hit.objects.select_for_update(of=("self",)).select_related("batch").get(pk=assignment.hit_id)
+        waiting = deciding.select_for_update(of=("self",)).first()
+        if waiting is None:
             return
-        crowd = Crowd(assignment.hit.batch.environment)
-        if assignment.state == Assignment.State.APPROVING:
-            now = crowd.approve(assignment.assignment_id)
-        else:
-            now = crowd.reject(assignment.assignment_id, assignment.feedback)
-            if now == "Rejected":
-                _ask_again(crowd, assignment)
-        record(assignment, now)
-        finish(assignment.hit)
+        waiting.hit = hit
+        record(waiting, now)
+        Hit.objects.filter(pk=hit.pk).update(revision=F("revision") + 1, wanted=F("wanted") + int(replaced))
+        finish(hit)
 
 
 def record(assignment: Assignment, now: str, feedback: str = "") -> bool:
@@ -73,14 +77,14 @@ def note(assignment: Assignment, text: str) -> None:
     )
 
 
-def _ask_again(crowd: Crowd, assignment: Assignment) -> None:
+def _ask_again(crowd: Crowd, assignment: Assignment) -> bool:
     """Replace a rejected answer by one more assignment of the same HIT (another worker's, by the protocol)."""
     hit = assignment.hit
     assert hit.hit_id is not None
     if hit.wanted >= 9:  # a HIT made with fewer than ten assignments can never reach ten
-        return
+        return False
     crowd.extend(hit.hit_id, hashlib.sha256(f"replace|{assignment.pk}".encode()).hexdigest())
-    Hit.objects.filter(pk=hit.pk).update(wanted=F("wanted") + 1)
+    return True
 
 
 def finish(hit: Hit) -> None:

@@ -16,8 +16,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from annotation.crowd.client import HIT_LIFETIME, Crowd, missing_keys
-from annotation.crowd.enrolment import GROUP_NUMBER, group_qualification
-from annotation.models import Batch, Clip, Hit, Segment, Video
+from annotation.crowd.requirements import requirements
+from annotation.models import Assignment, Batch, Clip, Hit, Segment, Video
 from annotation.models.crowd import Environment, Kind
 from annotation.review import ledger
 from annotation.review.text_rules import MIN_SEGMENT_S
@@ -77,7 +77,7 @@ def askable_clips() -> QuerySet[Clip]:
 
 
 def request_launch(batch_id: int, typed: str = "") -> None:
-    """Check the price and wake the launcher. `typed`: the amount a person typed, needed where it is real money.
+    """Check the price and wake the launcher. `typed`: the amount that was typed, needed where it is real money.
 
     Raises LaunchError where there is nothing to ask, where keys are missing, where the worst case exceeds the budget.
     """
@@ -94,8 +94,11 @@ def request_launch(batch_id: int, typed: str = "") -> None:
         cost = ledger.worst_case(batch, todo)
         if cost > batch.budget:
             raise LaunchError(f"{todo} units cost up to ${cost}, the budget is ${batch.budget}")
-        if batch.environment == Environment.LIVE and typed.strip().lstrip("$") != str(cost):
-            raise LaunchError(f"this spends real money: type the amount, {cost}, to launch it")
+        if (typed or batch.environment == Environment.LIVE) and typed.strip().lstrip("$") != str(cost):
+            real = "this spends real money: " if batch.environment == Environment.LIVE else ""
+            raise LaunchError(f"{real}type the amount, {cost}, to launch it")
+        batch.held_back = batch.canary is not None and batch.canary < todo
+        batch.save(update_fields=["held_back"])
         _start(batch)
 
 
@@ -108,13 +111,13 @@ def request_relaunch(batch_id: int) -> int:
         batch = Batch.objects.select_for_update().get(pk=batch_id)
         if batch.state not in {Batch.State.OPEN, Batch.State.CLOSED}:
             raise LaunchError(f"“{batch}” is {batch.get_state_display()}: an open or closed batch can ask again")
+        if batch.held_back:
+            raise LaunchError(f"units of “{batch}” wait behind its canaries: launch those first")
         todo = list(expired(batch).select_related("batch"))
         if not todo:
             raise LaunchError("no unit of this batch is over with answers missing")
-        spent = ledger.totals(batch)
-        cost = ledger.worst_case(batch, len(todo))
-        if spent["spent"] + spent["held"] + cost > batch.budget:
-            left = batch.budget - spent["spent"] - spent["held"]
+        cost, left = ledger.worst_case(batch, len(todo)), batch.budget - ledger.committed(batch)
+        if cost > left:
             raise LaunchError(f"{len(todo)} units cost up to ${cost}, ${left} of the budget is left")
         _make_hits(batch, [(hit.clip_id, hit.segment_id, hit.narration_hidden, hit.attempt + 1) for hit in todo])
         _start(batch)
@@ -138,7 +141,7 @@ def launch(batch_id: int) -> None:
     if not batch.hit_type_id:
         batch.hit_type_id = _hit_type(crowd, batch)
         batch.save(update_fields=["hit_type_id"])
-    page = list(batch.hits.filter(state=Hit.State.WAITING).order_by("pk").select_related("batch")[:PAGE_OF_UNITS])
+    page = list(_may_go_out(batch).select_related("batch")[:PAGE_OF_UNITS])
     # Tokens die after a day, so what was asked for before is looked for by our own annotation.
     asked_before = any(hit.asked_at for hit in page)
     known = crowd.hits_by_annotation() if asked_before else {}
@@ -161,10 +164,44 @@ def launch(batch_id: int) -> None:
         if batch.state != Batch.State.LAUNCHING:  # stopped meanwhile, perhaps before these HITs were there
             Batch.objects.filter(pk=batch_id, state=Batch.State.CLOSED).update(state=Batch.State.CLOSING)
             enqueue(CLOSE_BATCH, batch_id=batch_id)
-        elif batch.hits.filter(state=Hit.State.WAITING).exists():
+        elif _may_go_out(batch).exists():
             enqueue(LAUNCH_BATCH, batch_id=batch_id)
         else:
             Batch.objects.filter(pk=batch_id).update(state=Batch.State.OPEN, error="")
+
+
+def _may_go_out(batch: Batch) -> QuerySet[Hit]:
+    """Units that wait to be launched, in order; beyond the canaries none, while the rest is held back."""
+    waiting = batch.hits.filter(state=Hit.State.WAITING).order_by("pk")
+    if batch.canary is None or not batch.held_back:
+        return waiting
+    launched = batch.hits.exclude(state=Hit.State.WAITING).count()
+    return waiting[: max(batch.canary - launched, 0)]
+
+
+def request_rest(batch_id: int) -> None:
+    """Launch what waits behind the canaries. Raises LaunchError."""
+    with transaction.atomic():
+        batch = Batch.objects.select_for_update().get(pk=batch_id)
+        if batch.state != Batch.State.OPEN or not batch.held_back:
+            raise LaunchError(f"“{batch}” is {batch.get_state_display()}: nothing of it is held back")
+        _release(batch)
+
+
+def release_approved() -> None:
+    """Launch the rest of those batches of whose canaries as many answers are approved as there are canaries."""
+    for batch in Batch.objects.filter(state=Batch.State.OPEN, held_back=True):
+        with transaction.atomic():
+            batch = Batch.objects.select_for_update().get(pk=batch.pk)
+            approved = Assignment.objects.filter(hit__batch=batch, state=Assignment.State.APPROVED, used=True).count()
+            if batch.state == Batch.State.OPEN and batch.held_back and approved >= (batch.canary or 0):
+                _release(batch)
+
+
+def _release(batch: Batch) -> None:
+    batch.held_back = False
+    batch.save(update_fields=["held_back"])
+    _start(batch)
 
 
 def _start(batch: Batch) -> None:
@@ -183,10 +220,11 @@ def _make_first_hits(batch: Batch) -> None:
     cost = ledger.worst_case(batch, len(todo))
     if cost > batch.budget:  # more was ingested or accepted since somebody pressed the button
         raise LaunchError(f"{len(todo)} units cost up to ${cost} by now, the budget is ${batch.budget}")
+    hidden = _without_narration(batch, [clip for _, clip in todo])
     rows: list[tuple[int | None, int | None, bool, int]] = []
     for unit, clip in todo:
         ids = (None, unit.pk) if isinstance(unit, Segment) else (unit.pk, None)
-        rows.append((*ids, _narration_hidden(batch, clip), 1))
+        rows.append((*ids, clip.name in hidden, 1))
     _make_hits(batch, rows)
 
 
@@ -229,8 +267,7 @@ def _hit_type(crowd: Crowd, batch: Batch) -> str:
         description=f"{description} ({batch.name})",
         keywords="video, annotation, english",
         reward=batch.reward,
-        qualification_type_id=group_qualification(crowd, batch.environment).qualification_type_id,
-        group=GROUP_NUMBER[Kind(batch.kind)],
+        requirements=requirements(crowd, batch),
     )
 
 
@@ -243,7 +280,11 @@ def _check_balance(crowd: Crowd, batch: Batch, waiting: list[Hit]) -> None:
         raise LaunchError(f"the marketplace account holds ${have}, this batch may need ${need}: add ${need - have}")
 
 
-def _narration_hidden(batch: Batch, clip: Clip) -> bool:
-    """A draw that depends on seed and clip alone, so that all stages of a batch series hide the same clips."""
-    digest = hashlib.sha256(f"{batch.seed}|{clip.name}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") / 2**64 < batch.hidden_share
+def _without_narration(batch: Batch, clips: list[Clip]) -> set[str]:
+    """Names of exactly the batch's share of these clips, rounded.
+
+    In an order of seed and name alone, so that the stages of a series with one seed hide much the same clips.
+    """
+    names = {clip.name for clip in clips}
+    drawn = sorted(names, key=lambda name: hashlib.sha256(f"{batch.seed}|{name}".encode()).digest())
+    return set(drawn[: int(batch.hidden_share * len(names) + 0.5)])

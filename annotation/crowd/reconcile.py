@@ -13,12 +13,15 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import Counter
+from dataclasses import dataclass
 
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
+from annotation.crowd import bonuses
 from annotation.crowd.blocks import compare_blocks
-from annotation.crowd.client import Crowd, CrowdError, Standing
+from annotation.crowd.client import Bonus, Crowd, CrowdError, Standing, Submitted
 from annotation.crowd.collect import store
 from annotation.crowd.decisions import finish, record
 from annotation.models import Assignment, Batch, Finding, Hit, Reconciliation, Walk
@@ -26,6 +29,8 @@ from annotation.review import ledger
 from benchmark_site.jobs.leases import acquire, heartbeat, heartbeats, locked, still_leased
 
 STRANGER = "a HIT of this batch's type that this batch did not make"
+PLACES = ("clip__video", "segment__clip__video")
+READ_AGAIN = 5
 FOLLOW_S = 20.0  # a pass that takes longer goes on in the next minute
 
 
@@ -117,56 +122,83 @@ def adopt(hit: Hit, hit_id: str) -> bool:
     return True
 
 
-@transaction.atomic
+@dataclass(frozen=True)
+class Read:
+    """What the marketplace says of one HIT, read call by call and not all at one moment."""
+
+    standing: Standing | None
+    answers: list[Submitted]
+    bonuses: list[Bonus]
+
+
 def mend(crowd: Crowd, hit_pk: int, *, everything: bool = False) -> bool:
     """Take over one HIT: its answers, what became of them, its money, its end; True where something changed.
 
-    With `everything` bonuses are read too: no counter tells of them.
+    With `everything` bonuses are read too: no counter tells of them. Nobody waits for a lock while the marketplace
+    answers; where something else was taken over or told meanwhile, what was read is out of date and is read again.
     """
-    hit = (
-        Hit.objects.select_for_update(of=("self",))
-        .select_related("batch", "clip__video", "segment__clip__video")
-        .get(pk=hit_pk)
-    )
-    assert hit.hit_id is not None
-    standing = crowd.standing(hit.hit_id)
-    answers = [] if standing is None else list(crowd.assignments(hit.hit_id))
-    changes = [store(hit, answer) for answer in sorted(answers, key=lambda row: (row.submitted_at, row.assignment_id))]
+    for _ in range(READ_AGAIN):
+        hit = Hit.objects.get(pk=hit_pk)
+        assert hit.hit_id is not None
+        read = _read(crowd, hit.hit_id, everything=everything)
+        with transaction.atomic():
+            rows = Hit.objects.select_for_update(of=("self",)).select_related("batch", *PLACES)
+            locked_hit = rows.get(pk=hit_pk)
+            if locked_hit.revision == hit.revision:
+                return _take_over(locked_hit, read)
+    return False  # it changes all the time: its counters are unlike ours, so the next pass comes back to it
+
+
+def _read(crowd: Crowd, hit_id: str, *, everything: bool) -> Read:
+    standing = crowd.standing(hit_id)
+    if standing is None:
+        return Read(None, [], [])
+    answers = sorted(crowd.assignments(hit_id), key=lambda row: (row.submitted_at, row.assignment_id))
+    return Read(standing, answers, list(crowd.bonuses(hit_id)) if everything else [])
+
+
+def _take_over(hit: Hit, read: Read) -> bool:
+    """Write what was read. The caller holds the lock of the HIT."""
+    changes = [store(hit, answer) for answer in read.answers]
     rows = {
         (row.assignment_id, row.worker.worker_id): row
         for row in hit.assignments.select_for_update(of=("self",)).select_related("worker")
     }
     for row in rows.values():
         row.hit = hit
-    for answer in answers:
+    for answer in read.answers:
         changes.append(record(rows[answer.assignment_id, answer.worker_id], answer.status, answer.feedback))
-    if everything and standing is not None:
-        changes += _book_bonuses(crowd, hit, rows)
-    open_assignments = 0 if standing is None else standing.open
+    changes += _book_bonuses(hit, read.bonuses, rows)
+    open_assignments = 0 if read.standing is None else read.standing.open
     changes.append(ledger.settle(hit, open_assignments))
     changes.append(_end(hit, open_assignments))
-    Hit.objects.filter(pk=hit.pk).update(counts="gone" if standing is None else standing.counts)
+    counts = "gone" if read.standing is None else read.standing.counts
+    Hit.objects.filter(pk=hit.pk).update(counts=counts, revision=F("revision") + 1)
     return any(changes)
 
 
-def _book_bonuses(crowd: Crowd, hit: Hit, rows: dict[tuple[str, str], Assignment]) -> list[bool]:
-    """Book bonuses that another client has paid. The protocol gives them no id: equal ones are told apart by number."""
-    assert hit.hit_id is not None
+def _book_bonuses(hit: Hit, paid: list[Bonus], rows: dict[tuple[str, str], Assignment]) -> list[bool]:
+    """Book what was paid: ours by their tag, those of another client by number, since the protocol gives no ids."""
     seen: Counter[str] = Counter()
     changes = []
-    for bonus in crowd.bonuses(hit.hit_id):
+    for bonus in paid:
         assignment = rows.get((bonus.assignment_id, bonus.worker_id))
         if assignment is None:
             continue  # the answer came after we had read the list: the next pass sees both
-        what = f"{bonus.assignment_id}|{bonus.amount}|{bonus.reason}|{bonus.granted_at.timestamp()}"
+        own = bonuses.is_own(assignment, bonus)
+        what = own or f"{bonus.assignment_id}|{bonus.amount}|{bonus.reason}|{bonus.granted_at.timestamp()}"
         seen[what] += 1
+        if own and seen[what] == 1:
+            changes.append(bonuses.book(assignment, bonus.amount, own, bonuses.reason_of(bonus)))
+            continue
         key = hashlib.sha256(f"{what}|{seen[what]}".encode()).hexdigest()[:50]
         if ledger.book_bonus(assignment, bonus.amount, key):
+            whose = "this bonus of ours is paid again, of" if own else "another client paid a bonus of"
             _find(
                 hit.batch.environment,
                 hit.batch_id,
                 bonus.assignment_id,
-                f"another client paid a bonus of ${bonus.amount}: {bonus.reason}"[:500],
+                f"{whose} ${bonus.amount}: {bonus.reason}"[:500],
             )
             changes.append(True)
     return changes

@@ -58,8 +58,8 @@ def request_close(batch_id: int) -> None:
     with transaction.atomic():
         running = {Batch.State.LAUNCHING, Batch.State.OPEN, Batch.State.PAUSED}
         batch = _locked(batch_id, running, "only an open batch can be closed, or one that is launching or paused")
-        batch.state, batch.error = Batch.State.CLOSING, ""
-        batch.save(update_fields=["state", "error"])
+        batch.state, batch.error, batch.held_back = Batch.State.CLOSING, "", False
+        batch.save(update_fields=["state", "error", "held_back"])
         enqueue(CLOSE_BATCH, batch_id=batch_id)
 
 

@@ -1,6 +1,8 @@
 """Tables of the collecting side, in the order in which a datum passes them."""
 
+from annotation.models.beyond_rewards import Bonus, Message
 from annotation.models.crowd import Assignment, Batch, Draft, GroupQualification, Hit, Receipt, Worker
+from annotation.models.entry_test import EntryTest
 from annotation.models.features import ClipFeatures, FeatureSet
 from annotation.models.footage import Clip, Subtitle, Video
 from annotation.models.items import Answer, Query, Question, Segment
@@ -14,14 +16,17 @@ __all__ = [
     "Answer",
     "Assignment",
     "Batch",
+    "Bonus",
     "Clip",
     "ClipFeatures",
     "Draft",
+    "EntryTest",
     "FeatureSet",
     "Finding",
     "GroupQualification",
     "Hit",
     "LedgerEntry",
+    "Message",
     "Query",
     "Question",
     "Receipt",

@@ -65,6 +65,40 @@ class Batch(models.Model):
     per_worker = models.PositiveSmallIntegerField(
         "most units a worker", null=True, blank=True, validators=[MinValueValidator(1)], help_text="empty: no limit"
     )
+    per_worker_day = models.PositiveSmallIntegerField(
+        "most units a worker and day",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="days are UTC; empty: no limit",
+    )
+    canary = models.PositiveIntegerField(
+        "canary units",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="so many go out first; the rest waits for your word, or until so many of their answers are used",
+    )
+    held_back = models.BooleanField(default=False, editable=False, help_text="the rest waits behind the canaries")
+    entry_test = models.ForeignKey(
+        "EntryTest", on_delete=models.PROTECT, null=True, blank=True, help_text="passed before the first task"
+    )
+    approval_rate = models.PositiveSmallIntegerField(
+        "approval rate of at least",
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(100)],
+        help_text="percent of a worker's reviewed answers, everywhere; empty: any",
+    )
+    countries = models.CharField(
+        max_length=300, blank=True, help_text="of workers, as ISO 3166-1 codes: US, GB; empty: any"
+    )
+    qualifications = models.TextField(
+        "own qualifications",
+        blank=True,
+        max_length=2000,
+        help_text="one a line: id of the type, then = != >= > <= < and a number, or “exists” or “missing”",
+    )
     budget = models.DecimalField(
         max_digits=10,
         decimal_places=2,
@@ -124,6 +158,7 @@ class Hit(models.Model):
     ends_at = models.DateTimeField(null=True, blank=True, help_text="the end of accepting that the marketplace knows")
     counts = models.CharField(max_length=64, blank=True, help_text="the marketplace's counters when it was last read")
     checked_at = models.DateTimeField(null=True, blank=True, help_text="by the last complete reconciliation")
+    revision = models.PositiveIntegerField(default=0, help_text="counts what was taken over or told: who reads, looks")
 
     class Meta:
         ordering = ["id"]

@@ -15,9 +15,10 @@ from django.views.decorators.http import require_POST
 from django.views.generic import CreateView, DeleteView, UpdateView
 
 from annotation.crowd import launch, steering
+from annotation.crowd.entry_tests import parse
 from annotation.crowd.launch import LaunchError
-from annotation.models import Batch
-from annotation.pages.forms import BatchForm
+from annotation.models import Batch, EntryTest
+from annotation.pages.forms import BatchForm, EntryTestForm
 
 
 class BatchCreate(CreateView):
@@ -87,6 +88,25 @@ def extend(request: HttpRequest, pk: int) -> HttpResponse:
         messages.error(request, "Give the number of days, 1 to 90.")
         return redirect("batch", pk=pk)
     return _order(request, pk, lambda: steering.request_extension(pk, int(days)), f"Open for {days} days more.")
+
+
+@require_POST
+def rest(request: HttpRequest, pk: int) -> HttpResponse:
+    """The units behind the canaries."""
+    return _order(request, pk, lambda: launch.request_rest(pk), "Launching the rest.")
+
+
+class EntryTests(CreateView):
+    """The tests there are, and a new one."""
+
+    model = EntryTest
+    form_class = EntryTestForm
+    template_name = "annotation/entry_tests.html"
+    success_url = reverse_lazy("entry-tests")
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        tests = [(test, len(parse(test.questions))) for test in EntryTest.objects.all()]
+        return super().get_context_data(tests=tests, **kwargs)
 
 
 @require_POST

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
 from django import forms
 
-from annotation.models import Batch, Video
+from annotation.crowd import entry_tests
+from annotation.crowd.requirements import country_codes, own_qualifications
+from annotation.models import Batch, EntryTest, Video
 
 
 class BatchForm(forms.ModelForm):
@@ -22,11 +28,45 @@ class BatchForm(forms.ModelForm):
             "reward",
             "assignments_per_hit",
             "per_worker",
+            "per_worker_day",
+            "canary",
+            "entry_test",
+            "approval_rate",
+            "countries",
+            "qualifications",
             "hidden_share",
             "seed",
             "budget",
         ]
         labels = {"hidden_share": "Share without narration", "assignments_per_hit": "Workers a unit"}
+        widgets = {"qualifications": forms.Textarea(attrs={"rows": 2})}
+
+    def clean_countries(self) -> str:
+        return _read(country_codes, self.cleaned_data["countries"], lambda codes: ", ".join(codes))
+
+    def clean_qualifications(self) -> str:
+        text: str = self.cleaned_data["qualifications"]
+        return _read(own_qualifications, text, lambda _: text)
+
+
+class EntryTestForm(forms.ModelForm):
+    """A new entry test."""
+
+    class Meta:
+        model = EntryTest
+        fields = ["name", "questions", "pass_mark", "minutes"]
+
+    def clean_questions(self) -> str:
+        text: str = self.cleaned_data["questions"]
+        return _read(entry_tests.parse, text, lambda _: text)
+
+
+def _read(parse: Callable[[str], Any], text: str, kept: Callable[[Any], str]) -> str:
+    """What is kept of a text that parses; why it does not becomes the field's error."""
+    try:
+        return kept(parse(text))
+    except ValueError as error:
+        raise forms.ValidationError(str(error)) from error
 
 
 class UploadForm(forms.ModelForm):
@@ -35,3 +75,22 @@ class UploadForm(forms.ModelForm):
     class Meta:
         model = Video
         fields = ["source", "licence", "language"]
+
+
+class AmountForm(forms.Form):
+    """US dollars of a bonus."""
+
+    amount = forms.DecimalField(min_value=Decimal("0.01"), max_digits=7, decimal_places=2, label="US dollars")
+
+
+class BonusForm(AmountForm):
+    assignment = forms.CharField(max_length=64, label="Assignment (its id)")
+    reason = forms.CharField(max_length=500, label="Reason (the worker reads it)")
+    field_order = ["assignment", "amount", "reason"]
+
+
+class MessageForm(forms.Form):
+    """What NotifyWorkers takes."""
+
+    subject = forms.CharField(max_length=200)
+    text = forms.CharField(max_length=4096, widget=forms.Textarea(attrs={"rows": 4}))

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core import signing
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.views.decorators.clickjacking import xframe_options_exempt
 
 from annotation.crowd.client import TIME_ON_TASK
@@ -68,10 +69,8 @@ def unwelcome(hit: Hit, worker_id: str) -> str:
         return ""
     if worker.blocked:
         return "You cannot work on these tasks. Please return this one."
-    if over_cap(hit, worker_id):
-        return (
-            f"You have done {hit.batch.per_worker} of these tasks, as many as one person may. Please return this one."
-        )
+    if limit := over_cap(hit, worker_id, timezone.now()):
+        return f"You have done {limit}, as many as one person may. Please return this one."
     return ""
 
 

@@ -1,4 +1,4 @@
-"""A worker's page: what he has done, and the door by which he is kept out."""
+"""A worker's page: what he has done and got, bonuses, messages, and the door by which he is kept out."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ from typing import Any
 
 from django.contrib import messages
 from django.db.models import Count
+from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST
 from django.views.generic import DetailView
 
-from annotation.crowd import blocks
-from annotation.models import Assignment, Worker
+from annotation.crowd import blocks, bonuses
+from annotation.crowd import messages as notes
+from annotation.models import Assignment, Bonus, Receipt, Worker
+from annotation.pages.forms import AmountForm, BonusForm, MessageForm
+from annotation.review import ledger
 
 
 class WorkerDetail(DetailView):
@@ -20,12 +24,19 @@ class WorkerDetail(DetailView):
     template_name = "annotation/worker_detail.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        done = Assignment.objects.filter(worker=self.object)
+        worker = self.object
+        done = Assignment.objects.filter(worker=worker)
         counts = dict(done.values_list("state").order_by("state").annotate(Count("id")))
         return super().get_context_data(
             states=[(state.label, counts.get(state.value, 0)) for state in Assignment.State],
             used=done.filter(used=True).count(),
             last=done.select_related("hit__batch").order_by("-submitted_at")[:50],
+            bonuses=Bonus.objects.filter(assignment__worker=worker).select_related("assignment__hit__batch")[:50],
+            lost=[(receipt, receipt.hit.batch.reward) for receipt in bonuses.lost_work(worker)],
+            messages_sent=worker.messages.all()[:20],
+            money=ledger.of_worker(worker),
+            bonus_form=BonusForm(initial={"assignment": self.request.GET.get("assignment", "")}),
+            message_form=MessageForm(),
             **kwargs,
         )
 
@@ -37,4 +48,58 @@ def block(request: HttpRequest, pk: int) -> HttpResponse:
     blocked = request.POST.get("blocked") == "yes"
     blocks.set_blocked(pk, blocked=blocked, reason=request.POST.get("reason", "")[:1024])
     messages.success(request, f"{worker} is blocked." if blocked else f"{worker} may work again.")
+    return redirect("worker", pk=pk)
+
+
+@require_POST
+def bonus(request: HttpRequest, pk: int) -> HttpResponse:
+    """Promise a bonus for one of the worker's answers."""
+    worker, form = get_object_or_404(Worker, pk=pk), BonusForm(request.POST)
+    if not form.is_valid():
+        return _not_done(request, pk, form)
+    data = form.cleaned_data
+    answer = Assignment.objects.filter(worker=worker, assignment_id=data["assignment"]).first()
+    if answer is None:
+        messages.error(request, f"Not done: {worker} has sent no assignment {data['assignment']}.")
+        return redirect("worker", pk=pk)
+    return _promise(request, pk, lambda: bonuses.promise(answer.pk, data["amount"], data["reason"], request.user))
+
+
+@require_POST
+def compensate(request: HttpRequest, pk: int, receipt: int) -> HttpResponse:
+    """Pay for work that we have and the marketplace has not."""
+    worker, form = get_object_or_404(Worker, pk=pk), AmountForm(request.POST)
+    lost = get_object_or_404(
+        Receipt, pk=receipt, worker_id=worker.worker_id, hit__batch__environment=worker.environment
+    )
+    if not form.is_valid():
+        return _not_done(request, pk, form)
+    return _promise(request, pk, lambda: bonuses.compensate(lost, form.cleaned_data["amount"], request.user))
+
+
+@require_POST
+def message(request: HttpRequest, pk: int) -> HttpResponse:
+    """Write to a worker."""
+    worker, form = get_object_or_404(Worker, pk=pk), MessageForm(request.POST)
+    if not form.is_valid():
+        return _not_done(request, pk, form)
+    notes.write(worker, form.cleaned_data["subject"], form.cleaned_data["text"], request.user)
+    messages.success(request, "The message is on its way.")
+    return redirect("worker", pk=pk)
+
+
+def _promise(request: HttpRequest, pk: int, order: Any) -> HttpResponse:
+    try:
+        made, new = order()
+        messages.success(
+            request, f"${made.amount} on its way." if new else f"This bonus of ${made.amount} was ordered before."
+        )
+    except bonuses.BonusError as error:
+        messages.error(request, f"Not done: {error}.")
+    return redirect("worker", pk=pk)
+
+
+def _not_done(request: HttpRequest, pk: int, form: Form) -> HttpResponse:
+    for name, errors in form.errors.items():
+        messages.error(request, f"Not done: {name}: {' '.join(map(str, errors))}")
     return redirect("worker", pk=pk)

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from decimal import ROUND_HALF_UP, Decimal
 from uuid import uuid4
 
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 
-from annotation.models import Assignment, Batch, Hit, LedgerEntry
+from annotation.models import Assignment, Batch, Bonus, Hit, LedgerEntry, Worker
 
 CENT = Decimal("0.01")
 FEE_SHARE = Decimal("0.20")
@@ -74,6 +74,14 @@ def held(hit: Hit) -> Decimal:
     return sums.get(LedgerEntry.Kind.HOLD, Decimal(0)) - sums.get(LedgerEntry.Kind.RELEASE, Decimal(0))
 
 
+def committed(batch: Batch) -> Decimal:
+    """What of the budget is gone: spent, held, and promised as a bonus with its fee."""
+    sums = totals(batch)
+    promised = Bonus.objects.filter(assignment__hit__batch=batch, state=Bonus.State.WAITING)
+    bonuses = (amount + fee(amount) for amount in promised.values_list("amount", flat=True))
+    return sum(bonuses, sums["spent"] + sums["held"])
+
+
 def settle(hit: Hit, open_assignments: int) -> bool:
     """Hold exactly what so many assignments may still cost, as the marketplace does; False where nothing changed.
 
@@ -94,7 +102,15 @@ def _book(kind: LedgerEntry.Kind, amount: Decimal, token: str, hit: Hit, assignm
 
 def totals(batch: Batch | None = None) -> dict[str, Decimal]:
     """Sums by kind, of one batch or of all, with `spent` (bonuses and fees included) and `held` (set aside)."""
-    rows = LedgerEntry.objects.all() if batch is None else LedgerEntry.objects.filter(batch=batch)
+    return _sums(LedgerEntry.objects.all() if batch is None else LedgerEntry.objects.filter(batch=batch))
+
+
+def of_worker(worker: Worker) -> dict[str, Decimal]:
+    """The same sums of one worker's answers; nothing is held for a worker."""
+    return _sums(LedgerEntry.objects.filter(assignment__worker=worker))
+
+
+def _sums(rows: QuerySet[LedgerEntry]) -> dict[str, Decimal]:
     sums = {kind: Decimal("0.00") for kind in LedgerEntry.Kind.values}
     sums.update(rows.values_list("kind").order_by("kind").annotate(Sum("amount")))
     sums["spent"] = sums["reward"] + sums["fee"] + sums["bonus"] + sums["bonus_fee"]

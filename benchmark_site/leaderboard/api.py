@@ -13,9 +13,10 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
 from ninja import NinjaAPI, Router, Schema, Status
 from ninja.errors import AuthenticationError, HttpError, ValidationError
-from ninja.security import HttpBearer
 
-from benchmark_site.leaderboard.api_errors import ApiError
+from benchmark_site.leaderboard import orders_api
+from benchmark_site.leaderboard.api_auth import TokenAuth
+from benchmark_site.leaderboard.api_errors import ApiError, answers
 from benchmark_site.leaderboard.models import ApiToken, Reveal, Submission, Track
 from benchmark_site.leaderboard.scoring.disclosed import disclosed_scores
 from benchmark_site.leaderboard.submissions import uploads
@@ -23,19 +24,6 @@ from benchmark_site.leaderboard.submissions.forms import SubmissionForm
 from benchmark_site.leaderboard.submissions.quota import quota
 from benchmark_site.leaderboard.submissions.submit import cancel, check_may_submit, check_sha256, create_submission
 from benchmark_site.leaderboard.submissions.visibility import set_public
-from benchmark_site.leaderboard.teams import tokens
-
-_READING = {"GET", "HEAD"}
-
-
-class TokenAuth(HttpBearer):
-    """`Authorization: Bearer hb_…`"""
-
-    def authenticate(self, request: HttpRequest, token: str) -> ApiToken | None:
-        found = tokens.authenticate(token)
-        if found and request.method not in _READING and not found.may_submit:
-            raise ApiError("Authorization", "scope", "this token may only read: make one that may submit", status=403)
-        return found
 
 
 class QuotaOut(Schema):
@@ -100,29 +88,10 @@ class Visibility(Schema):
     public: bool
 
 
-class ErrorOut(Schema):
-    """Some codes carry more: `next_slot`, `person`, `teams`, `submission`."""
-
-    model_config = {"extra": "allow"}
-
-    field: str | None
-    code: str
-    message: str
-
-
-class ErrorsOut(Schema):
-    errors: list[ErrorOut]
-
-
-def _answers(*refusals: int, **granted: Any) -> dict[int, Any]:
-    """What an operation may answer, for the schema: statuses of success with their form, and those of refusals."""
-    return {int(status[1:]): form for status, form in granted.items()} | dict.fromkeys((401, *refusals), ErrorsOut)
-
-
 api = NinjaAPI(
     title="HERO Bench",
     version="1",
-    description="Submit predictions, read scores.",
+    description="Submit predictions, read scores; for those who collect, run campaigns.",
     auth=TokenAuth(),
     urls_namespace="api",
     docs_url=None,  # it would load scripts from elsewhere; openapi.json is there
@@ -130,7 +99,7 @@ api = NinjaAPI(
 router = Router()
 
 
-@router.get("/tracks", response=_answers(_200=list[TrackOut]))
+@router.get("/tracks", response=answers(_200=list[TrackOut]))
 def list_tracks(request: HttpRequest) -> list[TrackOut]:
     """Every track, with what your team may still submit to it: as much as the member with the least left."""
     now = timezone.now()
@@ -155,7 +124,7 @@ def list_tracks(request: HttpRequest) -> list[TrackOut]:
 
 @router.post(
     "/tracks/{slug}/{version}/{task}/{split}/submissions",
-    response=_answers(400, 403, 404, 408, 409, 411, 413, 422, 429, _201=SubmissionOut),
+    response=answers(400, 403, 404, 408, 409, 411, 413, 422, 429, _201=SubmissionOut),
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -205,27 +174,27 @@ def post_submission(request: HttpRequest, slug: str, version: str, task: str, sp
     return Status(201, _submission_out(request, submission))
 
 
-@router.get("/submissions", response=_answers(_200=list[SubmissionOut]))
+@router.get("/submissions", response=answers(_200=list[SubmissionOut]))
 def list_submissions(request: HttpRequest) -> list[SubmissionOut]:
     """The newest 100 of your team."""
     found = _own(request).select_related("team", "track__release")
     return [_submission_out(request, submission) for submission in found[:100]]
 
 
-@router.get("/submissions/{submission_id}", response=_answers(404, _200=SubmissionOut))
+@router.get("/submissions/{submission_id}", response=answers(404, _200=SubmissionOut))
 def get_submission(request: HttpRequest, submission_id: str) -> SubmissionOut:
     """State, scores, problems."""
     return _submission_out(request, _find(request, submission_id))
 
 
-@router.patch("/submissions/{submission_id}", response=_answers(400, 403, 404, 409, 422, _200=SubmissionOut))
+@router.patch("/submissions/{submission_id}", response=answers(400, 403, 404, 409, 422, _200=SubmissionOut))
 def patch_submission(request: HttpRequest, submission_id: str, body: Visibility) -> SubmissionOut:
     """Show it on the board, or take it back."""
     set_public(_find(request, submission_id), body.public)
     return _submission_out(request, _find(request, submission_id))
 
 
-@router.post("/submissions/{submission_id}/cancel", response=_answers(403, 404, 409, _200=SubmissionOut))
+@router.post("/submissions/{submission_id}/cancel", response=answers(403, 404, 409, _200=SubmissionOut))
 def cancel_submission(request: HttpRequest, submission_id: str) -> SubmissionOut:
     """Stop its scoring. It then costs no quota."""
     submission = _find(request, submission_id)
@@ -234,11 +203,12 @@ def cancel_submission(request: HttpRequest, submission_id: str) -> SubmissionOut
 
 
 api.add_router("", router)
+api.add_router("/batches", orders_api.router)
 
 
 @api.exception_handler(ApiError)
 def _api_error(request: HttpRequest, refusal: ApiError) -> HttpResponse:
-    return _errors(request, refusal.status, refusal.as_dict())
+    return _errors(request, refusal.status, *refusal.as_dicts())
 
 
 @api.exception_handler(ValidationError)

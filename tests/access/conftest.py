@@ -24,7 +24,7 @@ from django.utils.http import urlsafe_base64_encode
 
 from annotation.crowd.launch import external_question
 from annotation.media.clip_files import Part, clip_url
-from annotation.models import Assignment, Batch, Clip, FeatureSet, Hit, Query, Segment, Worker
+from annotation.models import Assignment, Batch, Clip, FeatureSet, Hit, Query, Receipt, Segment, Worker
 from annotation.models.crowd import Kind
 from benchmark_site.access import May, Role
 from benchmark_site.leaderboard.boards.tracks import open_boards
@@ -155,6 +155,7 @@ def _crowd_doors(query: Query) -> list[ApiClient]:
         batch=batch, segment=query.segment, request_token="t", hit_id="H", wanted=2, state=Hit.State.OPEN
     )
     worker = Worker.objects.create(environment="local", worker_id="A1")
+    receipt = Receipt.objects.create(hit=hit, assignment_id="L", worker_id="A1", payload={}, sha256="0")
     payload = {"query": "a red ball rolls slowly over the green floor", "based_on": "v"}
     answer = Assignment.objects.create(
         hit=hit, worker=worker, assignment_id="S", answer="", payload=payload, submitted_at=datetime.now(UTC)
@@ -170,12 +171,25 @@ def _crowd_doors(query: Query) -> list[ApiClient]:
         ApiClient("batch-close", f"/batches/{batch.pk}/close/", method="POST"),
         ApiClient("batch-edit", f"/batches/{draft.pk}/edit/"),
         ApiClient("batch-delete", f"/batches/{draft.pk}/delete/"),
+        ApiClient("api:list_batches", "/api/batches"),
+        ApiClient("api:create_batch", "/api/batches", method="POST", body="{}"),
+        ApiClient("api:get_batch", f"/api/batches/{batch.pk}"),
+        *(ApiClient(f"api:get_{what}", f"/api/batches/{batch.pk}/{what}") for what in ("cost", "progress", "results")),
+        ApiClient("api:launch_batch", f"/api/batches/{draft.pk}/launch", method="POST", body='{"amount": "1"}'),
+        ApiClient("api:extend_batch", f"/api/batches/{batch.pk}/extend", method="POST", body='{"days": 1}'),
+        ApiClient("api:pay_bonus", f"/api/batches/{batch.pk}/bonuses", method="POST", body="{}"),
+        ApiClient("api:order_batch", f"/api/batches/{batch.pk}/pause", method="POST"),
+        ApiClient("batch-rest", f"/batches/{batch.pk}/rest/", method="POST"),
+        ApiClient("entry-tests", "/entry-tests/"),
         ApiClient("batch-pause", f"/batches/{batch.pk}/pause/", method="POST"),
         ApiClient("batch-resume", f"/batches/{batch.pk}/resume/", method="POST"),
         ApiClient("batch-extend", f"/batches/{batch.pk}/extend/", method="POST"),
         ApiClient("batch-again", f"/batches/{batch.pk}/again/", method="POST"),
         ApiClient("worker", worker.get_absolute_url()),
         ApiClient("worker-block", f"/workers/{worker.pk}/block/", method="POST"),
+        ApiClient("worker-bonus", f"/workers/{worker.pk}/bonus/", method="POST"),
+        ApiClient("worker-compensate", f"/workers/{worker.pk}/lost/{receipt.pk}/", method="POST"),
+        ApiClient("worker-message", f"/workers/{worker.pk}/message/", method="POST"),
         ApiClient("batch-review", f"/batches/{batch.pk}/review/"),
         ApiClient("batch-undo", f"/batches/{batch.pk}/review/undo/", method="POST"),
         ApiClient("batch-clean", f"/batches/{batch.pk}/review/clean/", method="POST"),

@@ -27,6 +27,10 @@ assert tasks, "importing them registers them"
         (task_names.LAUNCH_BATCH, "batch_id"),
         (task_names.CLOSE_BATCH, "batch_id"),
         (task_names.PUSH_DECISION, "assignment_id"),
+        (task_names.PUSH_BLOCK, "worker_id"),
+        (task_names.STEER_BATCH, "batch_id"),
+        (task_names.PUSH_BONUS, "bonus_id"),
+        (task_names.SEND_MESSAGE, "message_id"),
     ],
 )
 def test_every_name_is_a_task_that_takes_the_id(task: str, id_name: str) -> None:

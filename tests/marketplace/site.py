@@ -89,7 +89,11 @@ class Site:
         return result.stdout
 
     def requester(self, balance: str = "10000.00", retries: int = 3) -> Any:
-        """A boto3 client of a new requester account; by SQL, since a command takes seconds to start."""
+        """A boto3 client of a new requester account."""
+        return self.client(*self.account(balance), retries)
+
+    def account(self, balance: str = "10000.00") -> tuple[str, str]:
+        """The keys of a new requester account; by SQL, since a command takes seconds to start."""
         key, secret = "AK" + secrets.token_hex(9).upper(), secrets.token_hex(20)
         with psycopg.connect(self.database_url) as connection:
             row = connection.execute(
@@ -103,7 +107,7 @@ class Site:
                 " VALUES (%s, 'deposit', %s, now())",
                 [row[0], balance],
             )
-        return self.client(key, secret, retries)
+        return key, secret
 
     def crowd(self, size: int) -> list[WorkerBrowser]:
         """Workers that tests share, since signing up costs a third of a second of password hashing each."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from django.contrib import messages
+from django.contrib.postgres.aggregates import StringAgg
 from django.core.paginator import Paginator
 from django.db.models import Sum
 from django.http import HttpRequest, HttpResponse
@@ -76,11 +77,8 @@ def return_assignment(request: HttpRequest, worker: Worker, now: dt.datetime, as
 def my_work(request: HttpRequest, worker: Worker, now: dt.datetime) -> HttpResponse:
     rows = Assignment.objects.filter(worker=worker).select_related("hit__hit_type__requester").order_by("-id")
     page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
-    bonuses = dict(
-        BonusPayment.objects.filter(assignment__in=list(page)).values("assignment").annotate(total=Sum("amount")).values_list(
-            "assignment", "total"
-        )
-    )  # fmt: skip
+    paid = BonusPayment.objects.filter(assignment__in=list(page)).values("assignment").order_by("assignment")
+    bonuses = {row["assignment"]: row for row in paid.annotate(total=Sum("amount"), why=StringAgg("reason", "; "))}
     context = {
         "page": page,
         "rows": [(row, bonuses.get(row.pk)) for row in page],

@@ -100,6 +100,7 @@ class Invitation(models.Model):
 class Scope(models.TextChoices):
     READ = "read", "read"
     SUBMIT = "submit", "read and submit"
+    ORDERS = "orders", "order work of the crowd"
 
 
 def in_a_quarter() -> datetime:

@@ -12,7 +12,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from annotation.crowd import blocks, collect, decisions, launch, reconcile, steering
-from annotation.crowd.client import Crowd
+from annotation.crowd.client import Crowd, Submitted
 from annotation.models import Assignment, Batch, Clip, Finding, Hit, LedgerEntry, Reconciliation, Segment, Worker
 from annotation.review import ledger, verdicts
 from annotation.review.verdicts import ReviewError, Verdict
@@ -322,3 +322,29 @@ def test_a_worker_who_has_accepted_may_still_send_after_a_stop(
     decisions.push_decision(Assignment.objects.get().pk)
     assert steering.close(batch.pk)
     assert money(batch) == (Decimal("0.14"), Decimal("0.00"))
+
+
+def test_what_was_told_while_a_pass_read_is_read_again(
+    batch: Batch, crowd: Site, annotators: list[WorkerBrowser], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No lock is held while the marketplace answers: here a payment comes between the reading and the writing."""
+    send(annotators[0], batch)
+    reconcile.follow("local")
+    answer = Assignment.objects.get()
+    verdicts.decide(answer.pk, Verdict.USE, None)
+    read, calls = Crowd.assignments, []
+
+    def slowly(self: Crowd, hit_id: str) -> list[Submitted]:
+        assert not connection.in_atomic_block or connection.savepoint_ids == [], "inside a transaction of its own"
+        found = list(read(self, hit_id))
+        calls.append(hit_id)
+        if len(calls) == 1:
+            decisions.push_decision(answer.pk)
+        return found
+
+    monkeypatch.setattr(Crowd, "assignments", slowly)
+    reconcile.mend(Crowd("local"), answer.hit_id)
+    assert len(calls) == 2
+    answer.refresh_from_db()
+    assert answer.state == Assignment.State.APPROVED
+    assert money(batch) == money_there(crowd, batch) == (Decimal("0.14"), Decimal("0.42"))
