@@ -98,6 +98,7 @@ TABLE: dict[str, Row] = {
     "worker-block": COLLECTED,
     "clip": COLLECTED,
     "clips": COLLECTED,
+    "segment-gold": COLLECTED,
     "videos": COLLECTED,
     "video-upload": COLLECTED,
     "upload-new": COLLECTED,

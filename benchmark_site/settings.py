@@ -251,6 +251,10 @@ CELERY_BEAT_SCHEDULE["reconcile"] = {
     "task": "annotation.tasks.reconcile_nightly",
     "schedule": crontab(hour="3", minute="0"),
 }
+CELERY_BEAT_SCHEDULE["reliability"] = {
+    "task": "annotation.tasks.measure_workers",
+    "schedule": crontab(minute="20"),
+}
 CELERY_BEAT_SCHEDULE_FILENAME = str(embedded.bench_home() / "celerybeat-schedule")
 
 LOGGING = {

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from django.db import transaction
-from django.db.models import Q
 
 from annotation.crowd.answer_xml import AnswerError, read_payload
 from annotation.crowd.client import Crowd, Submitted
 from annotation.models import Assignment, Batch, Hit, Worker
-from annotation.review.answer_forms import ANSWER_FORMS
+from annotation.review import agreement, evidence
 
 
 def collect(batch_id: int, every_hit: bool = False) -> int:
@@ -44,24 +43,10 @@ def store(hit: Hit, answer: Submitted) -> bool:
     if not created:
         return False
     try:
-        assignment.payload = payload = read_payload(answer.answer, hit)
-        assignment.evidence = ANSWER_FORMS[hit.batch.kind].find_flags(assignment, payload)
+        assignment.payload = read_payload(answer.answer, hit)
     except AnswerError as error:
         assignment.evidence = [f"not a valid answer: {error}"]
-    if worker.group and worker.group != hit.batch.kind:
-        assignment.evidence.append(f"the worker belongs to the group “{worker.group}”: pay, do not use")
-    if worker.blocked:
-        assignment.evidence.append("the worker is blocked: it cannot be used")
-    if over_cap(hit, answer.worker_id):
-        assignment.evidence.append(f"more than {hit.batch.per_worker} units of this batch by one worker")
     assignment.save(update_fields=["payload", "evidence"])
+    agreement.measure(assignment)
+    evidence.look_at(assignment)
     return True
-
-
-def over_cap(hit: Hit, worker_id: str) -> bool:
-    """Whether the worker has sent as many other units of the batch as one worker may, or more."""
-    cap = hit.batch.per_worker
-    if cap is None:
-        return False
-    sent = Q(receipts__worker_id=worker_id) | Q(assignments__worker__worker_id=worker_id)
-    return hit.batch.hits.filter(sent).exclude(pk=hit.pk).distinct().count() >= cap

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, tostring
 
@@ -58,12 +59,26 @@ def units(batch: Batch) -> QuerySet[Clip] | QuerySet[Segment]:
         order = ("clip__video__public_id", "clip__start", "start", "end", "pk")
         if batch.without_query:
             found = found.filter(queries=None)
+    drawn = MD5(Concat(Value(f"{batch.seed}|"), name))
+    known = _known(found) if batch.gold_share else found.none()
     if batch.tag:
         found = found.filter(**{f"{video}__tags__contains": [batch.tag]})
-    if batch.sample is None:
-        return found.order_by(*order)
-    place = MD5(Concat(Value(f"{batch.seed}|"), name))
-    return found.annotate(place=place).order_by("place", "pk")[: batch.sample]
+    if batch.gold_share:
+        found = found.exclude(pk__in=known)
+    if batch.sample is not None:
+        found = found.annotate(place=drawn).order_by("place", "pk")[: batch.sample]
+    if not batch.gold_share:
+        return found if batch.sample is not None else found.order_by(*order)
+    wanted = math.ceil(found.count() * batch.gold_share / (1 - batch.gold_share))
+    gold = known.annotate(place=drawn).order_by("place", "pk")[:wanted]
+    either = Q(pk__in=found.values("pk")) | Q(pk__in=gold.values("pk"))
+    return found.model._default_manager.filter(either).select_related(video).order_by(*order)
+
+
+def _known(units: QuerySet[Any]) -> QuerySet[Any]:
+    """Those of the units whose answer is known: clips with a moment that somebody has marked as gold."""
+    moments = Segment.objects.filter(gold=True, clip=OuterRef("pk"))
+    return units.filter(Exists(moments)) if units.model is Clip else units.none()
 
 
 def _text(field: str) -> Cast:
@@ -192,6 +207,7 @@ def _make_first_hits(batch: Batch) -> None:
 
 def _make_hits(batch: Batch, rows: list[tuple[int | None, int | None, bool, int]]) -> None:
     """HIT rows (clip, segment, narration hidden, attempt) and their holds."""
+    gold = set(_known(askable_clips()).values_list("pk", flat=True)) if batch.gold_share else set()
     for first in range(0, len(rows), ROWS_AT_ONCE):
         made = Hit.objects.bulk_create(
             Hit(
@@ -202,6 +218,7 @@ def _make_hits(batch: Batch, rows: list[tuple[int | None, int | None, bool, int]
                 attempt=attempt,
                 request_token=_token(batch, clip or segment, attempt),
                 wanted=batch.assignments_per_hit,
+                gold=clip in gold,
             )
             for clip, segment, hidden, attempt in rows[first : first + ROWS_AT_ONCE]
         )

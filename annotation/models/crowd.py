@@ -7,7 +7,7 @@ from decimal import Decimal
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.urls import reverse
 
 from annotation.models.footage import Clip
@@ -65,6 +65,18 @@ class Batch(models.Model):
     per_worker = models.PositiveSmallIntegerField(
         "most units a worker", null=True, blank=True, validators=[MinValueValidator(1)], help_text="empty: no limit"
     )
+    gold_share = models.FloatField(
+        default=0.0,
+        validators=[MinValueValidator(0.0), MaxValueValidator(0.5)],
+        help_text="share of units whose answer is known (0 to 0.5); they measure workers and make no items",
+    )
+    agreement = models.FloatField(
+        "ask one more below this agreement",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
+        help_text="mean tIoU of a unit's answers, 0 to 1; up to 5 workers a unit; empty: never",
+    )
     budget = models.DecimalField(
         max_digits=10,
         decimal_places=2,
@@ -93,6 +105,9 @@ class Batch(models.Model):
             models.CheckConstraint(
                 condition=Q(hidden_share__gte=0) & Q(hidden_share__lte=1), name="batch_hidden_share_is_a_share"
             ),
+            models.CheckConstraint(
+                condition=Q(gold_share__gte=0) & Q(gold_share__lte=0.5), name="batch_gold_share_up_to_half"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -115,9 +130,12 @@ class Hit(models.Model):
     clip = models.ForeignKey(Clip, on_delete=models.PROTECT, null=True, blank=True, related_name="hits")
     segment = models.ForeignKey("Segment", on_delete=models.PROTECT, null=True, blank=True, related_name="hits")
     narration_hidden = models.BooleanField(default=False)
+    gold = models.BooleanField(default=False, help_text="its answer is known: it measures workers and makes no item")
     request_token = models.CharField(max_length=64, unique=True, help_text="makes the launch idempotent")
     hit_id = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001 (unknown until launched)
     wanted = models.PositiveSmallIntegerField(help_text="assignments asked of the crowd, replacements included")
+    extra = models.PositiveSmallIntegerField(default=0, help_text="answers asked for beyond those of the batch")
+    agreement = models.FloatField(null=True, blank=True, help_text="mean tIoU of its answers, two by two")
     state = models.CharField(max_length=8, choices=State, default=State.WAITING)
     attempt = models.PositiveSmallIntegerField(default=1, help_text="counts the HITs of one unit in one batch")
     asked_at = models.DateTimeField(null=True, blank=True, help_text="when the marketplace was first asked for it")
@@ -172,10 +190,17 @@ class Worker(models.Model):
     blocked_at = models.DateTimeField(null=True, blank=True)
     block_reason = models.CharField(max_length=1024, blank=True, help_text="the worker may read it")
     blocked_there = models.BooleanField(default=False, help_text="the marketplace knows of the block")
+    gold_answers = models.PositiveIntegerField(default=0, help_text="units of known answer that the worker answered")
+    gold_right = models.PositiveIntegerField(default=0, help_text="of these, rightly")
+    reliability = models.FloatField(null=True, blank=True, help_text="by agreement with others, 0 to 1 (Dawid-Skene)")
+    compared = models.PositiveIntegerField(default=0, help_text="answers that the reliability rests on")
 
     class Meta:
         ordering = ["id"]
-        constraints = [models.UniqueConstraint(fields=["environment", "worker_id"], name="worker_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["environment", "worker_id"], name="worker_once"),
+            models.CheckConstraint(condition=Q(gold_right__lte=F("gold_answers")), name="worker_gold_right_of_answers"),
+        ]
 
     def __str__(self) -> str:
         return self.worker_id
@@ -243,6 +268,7 @@ class Assignment(models.Model):
     evidence = models.JSONField(default=list, blank=True, help_text="what speaks against the answer")
     state = models.CharField(max_length=9, choices=State, default=State.SUBMITTED)
     used = models.BooleanField(default=False, help_text="became an item; paid work may be left out")
+    gold_right = models.BooleanField(null=True, help_text="whether it is the known answer, where there is one")
     feedback = models.TextField(blank=True)
     submitted_at = models.DateTimeField()
     reviewed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True)

@@ -37,6 +37,7 @@ class Segment(models.Model):
     start = models.FloatField()
     end = models.FloatField()
     votes = models.PositiveSmallIntegerField(default=1, help_text="workers who marked (nearly) this moment")
+    gold = models.BooleanField(default=False, help_text="known to be right: answers about its clip are measured by it")
     assignment = models.OneToOneField(Assignment, on_delete=models.PROTECT, null=True, blank=True)
 
     class Meta:

@@ -15,9 +15,9 @@ from django.shortcuts import render
 from django.views.decorators.clickjacking import xframe_options_exempt
 
 from annotation.crowd.client import TIME_ON_TASK
-from annotation.crowd.collect import over_cap
 from annotation.crowd.launch import UNIT_SALT
 from annotation.models import Batch, Hit, Worker
+from annotation.review.quality_flags import over_cap
 
 PREVIEW = "ASSIGNMENT_ID_NOT_AVAILABLE"
 TOKEN_SALT = "annotation.task"  # noqa: S105 (a salt, no password)

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.models import User
-from django.db.models import Count, Q
+from django.db.models import Count, Max, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -37,14 +37,12 @@ def review(request: HttpRequest, pk: int) -> HttpResponse:
     after = request.GET.get("after", "0")
     waiting = verdicts.waiting(pk).select_related(*PLACES)
     rows = list(waiting.filter(pk__gt=int(after) if after.isdecimal() else 0)[: UPCOMING + 1])
-    counts = verdicts.waiting(pk).aggregate(
-        all=Count("pk"), clean=Count("pk", filter=Q(payload__isnull=False, evidence=[]))
-    )
+    clean = verdicts.clean(pk).aggregate(count=Count("pk"), newest=Max("pk"))
     last = verdicts.undoable(pk, _user(request)).first()
     context = {
         "batch": batch,
-        "counts": counts,
-        "newest": verdicts.clean(pk).order_by("-pk").values_list("pk", flat=True).first(),
+        "waiting": verdicts.waiting(pk).count(),
+        "clean": clean,
         "last": last,
         "undo_until": last.tell_at if last else None,
         "reasons": REASONS,
@@ -123,6 +121,7 @@ def _shown(assignment: Assignment) -> dict[str, Any]:
         "others": [ANSWER_FORMS[hit.batch.kind].in_words(row.payload) for row in receipts[1:]],
         "neighbours": _neighbours(assignment),
         "worker": _record(assignment.worker),
+        "doubts": quality_flags.of_worker(assignment.worker),
     }
 
 

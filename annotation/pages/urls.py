@@ -33,6 +33,7 @@ urlpatterns = [
     path("videos/<int:pk>/retry/", footage.retry, name="video-retry"),
     path("clips/", footage.ClipList.as_view(), name="clips"),
     path("clips/<int:pk>/", views.ClipDetail.as_view(), name="clip"),
+    path("segments/<int:pk>/gold/", views.set_gold, name="segment-gold"),
     path("features/", features.FeatureSets.as_view(), name="features"),
     path("features/<int:pk>/retry/", features.retry, name="features-retry"),
     path("media/clip/<str:token>.mp4", clip_file, name="clip-file"),

@@ -6,11 +6,14 @@ from typing import Any
 
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.views.decorators.http import require_POST
 from django.views.generic import DetailView, ListView
 
 from annotation.crowd.launch import expired, units
 from annotation.media.clip_files import Part, clip_url
-from annotation.models import Assignment, Batch, Clip, Hit
+from annotation.models import Assignment, Batch, Clip, Hit, Segment
 from annotation.review import ledger
 
 
@@ -65,6 +68,14 @@ class BatchDetail(DetailView):
             running=batch.state not in {Batch.State.DRAFT, Batch.State.CLOSED},
             **kwargs,
         )
+
+
+@require_POST
+def set_gold(request: HttpRequest, pk: int) -> HttpResponse:
+    """Say that a moment is known to be right, so that batches may measure workers by it, or no longer."""
+    segment = get_object_or_404(Segment, pk=pk)
+    Segment.objects.filter(pk=pk).update(gold=request.POST.get("gold") == "yes")
+    return redirect("clip", pk=segment.clip_id)
 
 
 class ClipDetail(DetailView):

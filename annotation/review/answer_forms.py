@@ -12,6 +12,7 @@ from annotation.models import Answer, Assignment, Hit, Query, Question, Segment
 from annotation.models.crowd import Kind
 from annotation.models.items import free_id
 from annotation.review import quality_flags, text_rules
+from annotation.review.flag import Flag
 
 SAME_MOMENT = 0.7  # intersection over union from which two segments are one
 
@@ -40,10 +41,10 @@ class AnswerForm(forms.Form):
         return self.cleaned_data
 
     @classmethod
-    def find_flags(cls, assignment: Assignment, payload: Payload) -> list[str]:
+    def find_flags(cls, assignment: Assignment, payload: Payload) -> list[Flag]:
         """Sentences for the reviewer about what speaks against a collected answer."""
         if BROKEN in payload:
-            return [f"says that the clip is broken: {payload[BROKEN]}"]
+            return [Flag("broken", f"says that the clip is broken: {payload[BROKEN]}")]
         return cls._flags(assignment, payload) + quality_flags.of_conduct(assignment, cls.written(payload))
 
     @classmethod
@@ -61,10 +62,10 @@ class AnswerForm(forms.Form):
     @classmethod
     def make_item(cls, assignment: Assignment, payload: Payload) -> bool:
         """Turn an accepted answer into data; False where there is nothing new to hold (it is paid all the same)."""
-        return BROKEN not in payload and cls._make(assignment, payload)
+        return BROKEN not in payload and not assignment.hit.gold and cls._make(assignment, payload)
 
     @classmethod
-    def _flags(cls, assignment: Assignment, payload: Payload) -> list[str]:
+    def _flags(cls, assignment: Assignment, payload: Payload) -> list[Flag]:
         raise NotImplementedError
 
     @classmethod
@@ -91,7 +92,7 @@ class SegmentForm(AnswerForm):
         return {**data, "start": round(start, 3), "end": round(min(end, length), 3)}
 
     @classmethod
-    def _flags(cls, assignment: Assignment, payload: Payload) -> list[str]:
+    def _flags(cls, assignment: Assignment, payload: Payload) -> list[Flag]:
         return quality_flags.of_segment(assignment, payload["start"], payload["end"])
 
     @classmethod
@@ -146,7 +147,7 @@ class QueryForm(AnswerForm):
         return len(payload["query"])
 
     @classmethod
-    def _flags(cls, assignment: Assignment, payload: Payload) -> list[str]:
+    def _flags(cls, assignment: Assignment, payload: Payload) -> list[Flag]:
         return quality_flags.of_text(assignment, payload, "query")
 
     @classmethod
@@ -200,7 +201,7 @@ class QuestionForm(AnswerForm):
         return len(payload["question"]) + sum(len(payload[name]) for name in cls.OPTIONS)
 
     @classmethod
-    def _flags(cls, assignment: Assignment, payload: Payload) -> list[str]:
+    def _flags(cls, assignment: Assignment, payload: Payload) -> list[Flag]:
         return quality_flags.of_text(assignment, payload, "question")
 
     @classmethod

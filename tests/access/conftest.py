@@ -182,6 +182,7 @@ def _crowd_doors(query: Query) -> list[ApiClient]:
         ApiClient("assignment-decide", f"/assignments/{answer.pk}/decide/", method="POST"),
         *(ApiClient("clip", f"/clips/{pk}/") for pk in Clip.objects.values_list("pk", flat=True)),
         ApiClient("clips", "/clips/"),
+        ApiClient("segment-gold", f"/segments/{query.segment_id}/gold/", method="POST"),
         ApiClient("videos", "/videos/"),
         ApiClient("video-upload", "/videos/upload/", method="POST"),
         ApiClient("upload-new", "/videos/uploads/", method="POST"),
