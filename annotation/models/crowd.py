@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
@@ -265,6 +267,9 @@ class Assignment(models.Model):
     assignment_id = models.CharField(max_length=64)
     answer = models.TextField(help_text="QuestionFormAnswers, verbatim")
     payload = models.JSONField(null=True, blank=True, help_text="the answer, checked; null where it is not valid")
+    sketch = ArrayField(
+        models.BigIntegerField(), null=True, editable=False, help_text="of its text, to find nearly equal ones by"
+    )
     evidence = models.JSONField(default=list, blank=True, help_text="what speaks against the answer")
     state = models.CharField(max_length=9, choices=State, default=State.SUBMITTED)
     used = models.BooleanField(default=False, help_text="became an item; paid work may be left out")
@@ -285,7 +290,10 @@ class Assignment(models.Model):
 
     class Meta:
         ordering = ["id"]
-        indexes = [models.Index(fields=["hit", "id"], condition=Q(state="submitted"), name="assignment_waiting")]
+        indexes = [
+            models.Index(fields=["hit", "id"], condition=Q(state="submitted"), name="assignment_waiting"),
+            GinIndex(fields=["sketch"], name="assignment_by_sketch"),
+        ]
         constraints = [
             # Assignment ids are handed out again after a return, so the worker belongs to the key.
             models.UniqueConstraint(fields=["assignment_id", "worker"], name="assignment_once"),

@@ -128,11 +128,7 @@ class TaskPage(View):
             "token": token,
             "draft": draft,
             "title": title,
-            "rules": {
-                "words": text_rules.QUERY_WORDS,
-                "least": text_rules.MIN_SEGMENT_S,
-                "conduct": draft.conduct if draft else None,
-            },
+            "rules": {**text_rules.RULES, "conduct": draft.conduct if draft else None},
         }
         return render(request, "annotation/task.html", context, status=status)
 

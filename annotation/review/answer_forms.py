@@ -148,7 +148,7 @@ class QueryForm(AnswerForm):
 
     @classmethod
     def _flags(cls, assignment: Assignment, payload: Payload) -> list[Flag]:
-        return quality_flags.of_text(assignment, payload, "query")
+        return quality_flags.of_text(assignment, payload)
 
     @classmethod
     def _make(cls, assignment: Assignment, payload: Payload) -> bool:
@@ -202,7 +202,7 @@ class QuestionForm(AnswerForm):
 
     @classmethod
     def _flags(cls, assignment: Assignment, payload: Payload) -> list[Flag]:
-        return quality_flags.of_text(assignment, payload, "question")
+        return quality_flags.of_text(assignment, payload)
 
     @classmethod
     def _make(cls, assignment: Assignment, payload: Payload) -> bool:

@@ -9,7 +9,9 @@ from annotation.review import quality_flags
 from annotation.review.agreement import span_of
 from annotation.review.answer_forms import ANSWER_FORMS
 from annotation.review.flag import Flag
+from annotation.review.sketch import sketch
 
+MOST_TOUCHED = 50  # answers that are looked at anew for one that came
 PLACES = ("worker", "hit__batch", "hit__clip__video", "hit__segment__clip__video")
 
 
@@ -26,7 +28,10 @@ def look_at(assignment: Assignment) -> None:
         assignment.evidence = [*assignment.evidence, *quality_flags.of_arrival(assignment)]
         assignment.save(update_fields=["evidence"])
         return
-    for row in [assignment, *_touched(assignment).select_related(*PLACES).order_by("pk")]:
+    if text := quality_flags.whole_text(assignment.payload):
+        assignment.sketch = sketch(text)
+        assignment.save(update_fields=["sketch"])
+    for row in [assignment, *_touched(assignment)]:
         found = find(row)
         if found != row.evidence:
             Assignment.objects.filter(pk=row.pk).update(evidence=found)
@@ -34,9 +39,12 @@ def look_at(assignment: Assignment) -> None:
 
 
 def _touched(assignment: Assignment) -> QuerySet[Assignment]:
-    """Answers to the same unit, and the worker's own that say the same."""
+    """Unreviewed answers to the same unit, and those that say nearly the same, the last ones."""
     same = Q(hit=assignment.hit)
+    if assignment.sketch:
+        same |= Q(sketch__overlap=assignment.sketch)
     if span := span_of(assignment.payload):
         same |= Q(worker=assignment.worker, payload__start=span[0], payload__end=span[1])
     waiting = Assignment.objects.filter(Assignment.unreviewed(), same, payload__isnull=False)
-    return waiting.filter(hit__batch__kind=assignment.hit.batch.kind).exclude(pk=assignment.pk)
+    waiting = waiting.filter(hit__batch__kind=assignment.hit.batch.kind).exclude(pk=assignment.pk)
+    return waiting.select_related(*PLACES).order_by("-pk")[:MOST_TOUCHED]

@@ -11,25 +11,23 @@ from annotation.review import text_rules
 from annotation.review.agreement import SAME, span_of, standing_answers, stands_alone
 from annotation.review.conduct import conduct_flags
 from annotation.review.flag import Flag
+from annotation.review.sketch import sketch
+from annotation.review.text_hints import SENTENCES, alike, hints
 
-COPIED = 0.8
 WHOLE_CLIP = 0.9
 FEW_GOLD = 4  # answers of known truth from which a worker's share of right ones tells something
 GOLD_RIGHT = 0.5
 FEW_COMPARED = 8  # answers from which a worker's agreement with others tells something
 RELIABLE = 0.4
-
-
-def trigrams(text: str) -> set[str]:
-    """Character 3-grams of the folded text."""
-    folded = f"  {text_rules.fold(text)} "
-    return {folded[i : i + 3] for i in range(len(folded) - 2)}
-
-
-def alike(a: str, b: str) -> float:
-    """Jaccard similarity of character 3-grams, 0 to 1."""
-    left, right = trigrams(a), trigrams(b)
-    return len(left & right) / len(left | right) if left | right else 1.0
+MOST_AKIN = 200  # texts that are compared with one
+NAMES = {
+    "query": "text",
+    "question": "question",
+    "correct": "right answer",
+    "wrong_1": "first wrong answer",
+    "wrong_2": "second wrong answer",
+    "wrong_3": "third wrong answer",
+}
 
 
 def of_segment(assignment: Assignment, start: float, end: float) -> list[Flag]:
@@ -41,7 +39,7 @@ def of_segment(assignment: Assignment, start: float, end: float) -> list[Flag]:
     if share >= WHOLE_CLIP:
         found.append(Flag("whole clip", f"marks {share:.0%} of the clip"))
     if not low <= length <= high:
-        found.append(Flag("length", f"lasts {length:.1f} s (usual: {low:g} to {high:g} s)"))
+        found.append(Flag("seconds", f"lasts {length:.1f} s (usual: {low:g} to {high:g} s)"))
     same = _others_of_worker(assignment).filter(payload__start=start, payload__end=end).count()
     if same:
         found.append(Flag("same times", f"the same start and end as {same} other answers of this worker"))
@@ -51,23 +49,49 @@ def of_segment(assignment: Assignment, start: float, end: float) -> list[Flag]:
     return found
 
 
-def of_text(assignment: Assignment, payload: dict[str, Any], field: str) -> list[Flag]:
-    """Flags of a written answer; `field` names the text that is looked at."""
-    text = payload[field]
-    found = []
+def of_text(assignment: Assignment, payload: dict[str, Any]) -> list[Flag]:
+    """Flags of a written answer: what its texts say by themselves, and what others like them there are."""
     said = [str(row["text"]) for row in assignment.hit.shown_clip.subtitles()]
-    copied = max((alike(text, sentence) for sentence in said), default=0.0)
-    if copied >= COPIED:
-        found.append(Flag("said", f"repeats what is said in the clip ({copied:.0%} alike)"))
-    folded = text_rules.fold(text)
-    earlier = _others_of_worker(assignment).values_list(f"payload__{field}", flat=True)
-    same = sum(text_rules.fold(other) == folded for other in earlier)
-    if same:
-        found.append(Flag("own text", f"the same text as {same} other answers of this worker"))
-    tokens = [token.casefold() for token in text_rules.words(text)]
-    if tokens and len(set(tokens)) <= len(tokens) // 2:
-        found.append(Flag("repeats", f"{len(set(tokens))} different words of {len(tokens)}"))
+    found = [Flag(kind, f"the {NAMES[field]} {SENTENCES[kind]}") for field, kind in hints(payload, said)]
+    return found + _of_likeness(assignment, payload)
+
+
+def whole_text(payload: dict[str, Any]) -> str:
+    """All that a worker wrote, in one text; empty for other answers."""
+    return " / ".join(str(payload[name]) for name in NAMES if name in payload)
+
+
+def _of_likeness(assignment: Assignment, payload: dict[str, Any]) -> list[Flag]:
+    leading = next(name for name in NAMES if name in payload)
+    text, folded = whole_text(payload), text_rules.fold(payload[leading])
+    equal = near = foreign = 0
+    segments: set[int | None] = set()
+    for row in akin(assignment, text).select_related("hit"):
+        likeness = alike(text, whole_text(row.payload or {}))
+        same = text_rules.fold((row.payload or {})[leading]) == folded
+        if same and row.hit.segment_id != assignment.hit.segment_id:
+            segments.add(row.hit.segment_id)
+        if row.worker_id == assignment.worker_id:
+            equal += same
+            near += not same and likeness >= text_rules.RULES["own_texts_alike"]
+        else:
+            foreign += row.pk < assignment.pk and likeness >= text_rules.RULES["others_texts_alike"]
+    found = []
+    if equal:
+        found.append(Flag("own text", f"the same text as {equal} other answers of this worker"))
+    if near:
+        found.append(Flag("near own text", f"nearly the same text as {near} other answers of this worker"))
+    if foreign:
+        found.append(Flag("others' text", f"nearly the same text as {foreign} earlier answers of other workers"))
+    if segments:
+        found.append(Flag("several segments", f"the same text for {len(segments)} other segments"))
     return found
+
+
+def akin(assignment: Assignment, text: str) -> QuerySet[Assignment]:
+    """Answers of the same kind that may be nearly equal to the text, the last first."""
+    rows = Assignment.objects.filter(sketch__overlap=sketch(text), hit__batch__kind=assignment.hit.batch.kind)
+    return rows.exclude(pk=assignment.pk).order_by("-pk")[:MOST_AKIN]
 
 
 def of_conduct(assignment: Assignment, written: int) -> list[Flag]:
