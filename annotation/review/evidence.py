@@ -39,10 +39,10 @@ def look_at(assignment: Assignment) -> None:
 
 
 def _touched(assignment: Assignment) -> QuerySet[Assignment]:
-    """Unreviewed answers to the same unit, and those that say nearly the same, the last ones."""
+    """Unreviewed answers to the same unit, equal ones of anybody, and the worker's own nearly equal ones; the last."""
     same = Q(hit=assignment.hit)
     if assignment.sketch:
-        same |= Q(sketch__overlap=assignment.sketch)
+        same |= Q(sketch__contains=assignment.sketch) | Q(worker=assignment.worker, sketch__overlap=assignment.sketch)
     if span := span_of(assignment.payload):
         same |= Q(worker=assignment.worker, payload__start=span[0], payload__end=span[1])
     waiting = Assignment.objects.filter(Assignment.unreviewed(), same, payload__isnull=False)

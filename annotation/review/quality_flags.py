@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import F, Q, QuerySet
 
 from annotation.models import Assignment, Hit, Receipt, Worker
+from annotation.models.crowd import Kind
 from annotation.review import text_rules
 from annotation.review.agreement import SAME, span_of, standing_answers, stands_alone
 from annotation.review.conduct import conduct_flags
@@ -69,7 +70,7 @@ def _of_likeness(assignment: Assignment, payload: dict[str, Any]) -> list[Flag]:
     for row in akin(assignment, text).select_related("hit"):
         likeness = alike(text, whole_text(row.payload or {}))
         same = text_rules.fold((row.payload or {})[leading]) == folded
-        if same and row.hit.segment_id != assignment.hit.segment_id:
+        if likeness == 1 and row.hit.segment_id != assignment.hit.segment_id:
             segments.add(row.hit.segment_id)
         if row.worker_id == assignment.worker_id:
             equal += same
@@ -116,7 +117,7 @@ def of_arrival(assignment: Assignment) -> list[Flag]:
     """That the worker was not to do this task."""
     worker, batch = assignment.worker, assignment.hit.batch
     found = []
-    if worker.group and worker.group != batch.kind:
+    if worker.group and worker.group != Kind(batch.kind).group:
         found.append(Flag("group", f"the worker belongs to the group “{worker.group}”: pay, do not use"))
     if worker.blocked:
         found.append(Flag("blocked", "the worker is blocked: it cannot be used"))
