@@ -3,7 +3,7 @@
 from annotation.models.crowd import Assignment, Batch, Draft, GroupQualification, Hit, Receipt, Worker
 from annotation.models.features import ClipFeatures, FeatureSet
 from annotation.models.footage import Clip, Subtitle, Video
-from annotation.models.items import Answer, Query, Question, Segment
+from annotation.models.items import Answer, Query, Question, Segment, Validation
 from annotation.models.ledger import LedgerEntry
 from annotation.models.reconciliation import Finding, Reconciliation, Walk
 from annotation.models.subtitle_track import SubtitleTrack
@@ -31,6 +31,7 @@ __all__ = [
     "SubtitleTrack",
     "Transcription",
     "Upload",
+    "Validation",
     "Video",
     "Walk",
     "Worker",

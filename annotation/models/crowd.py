@@ -16,11 +16,20 @@ from annotation.models.footage import Clip
 
 
 class Kind(models.TextChoices):
-    """The three stages; each has a group of workers of its own (paper, section 4.2)."""
+    """The three stages, each with workers of its own (paper, section 4.2), and the check of what came of them.
+
+    Questions are answered by the group that marks: it has seen clips and no question.
+    """
 
     SEGMENT = "segment", "mark a segment"
     QUERY = "query", "write a query"
     QA = "qa", "write a question with answers"
+    VALIDATE = "validate", "answer a question"
+
+    @property
+    def group(self) -> Kind:
+        """Who does it: the kind of task that the group of workers is named after."""
+        return Kind.SEGMENT if self == Kind.VALIDATE else self
 
 
 class Environment(models.TextChoices):
@@ -120,7 +129,7 @@ class Batch(models.Model):
 
 
 class Hit(models.Model):
-    """One unit of a batch put before the crowd: a clip (segment stage) or an accepted segment (query, QA)."""
+    """One unit of a batch put before the crowd: a clip to mark, a segment to write about, or a question."""
 
     class State(models.TextChoices):
         WAITING = "waiting", "not launched yet"
@@ -131,6 +140,9 @@ class Hit(models.Model):
     batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="hits")
     clip = models.ForeignKey(Clip, on_delete=models.PROTECT, null=True, blank=True, related_name="hits")
     segment = models.ForeignKey("Segment", on_delete=models.PROTECT, null=True, blank=True, related_name="hits")
+    question = models.ForeignKey(
+        "Question", on_delete=models.PROTECT, null=True, blank=True, related_name="hits", help_text="to be answered"
+    )
     narration_hidden = models.BooleanField(default=False)
     gold = models.BooleanField(default=False, help_text="its answer is known: it measures workers and makes no item")
     request_token = models.CharField(max_length=64, unique=True, help_text="makes the launch idempotent")
@@ -154,7 +166,13 @@ class Hit(models.Model):
                 name="hit_of_one_clip_or_one_segment",
             ),
             models.UniqueConstraint(fields=["batch", "clip", "attempt"], name="hit_one_per_clip"),
-            models.UniqueConstraint(fields=["batch", "segment", "attempt"], name="hit_one_per_segment"),
+            models.UniqueConstraint(
+                fields=["batch", "segment", "attempt"], condition=Q(question=None), name="hit_one_per_segment"
+            ),
+            models.UniqueConstraint(fields=["batch", "question", "attempt"], name="hit_one_per_question"),
+            models.CheckConstraint(
+                condition=Q(question=None) | Q(segment__isnull=False), name="hit_of_question_has_its_segment"
+            ),
             models.UniqueConstraint(fields=["hit_id"], name="hit_id_once"),
             models.CheckConstraint(
                 condition=Q(state__in=["waiting", "expired"]) | Q(hit_id__isnull=False), name="hit_launched_has_id"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from typing import Any
 
 from django import forms
 from django.db.models import F
 
-from annotation.models import Answer, Assignment, Hit, Query, Question, Segment
+from annotation.models import Answer, Assignment, Hit, Query, Question, Segment, Validation
 from annotation.models.crowd import Kind
 from annotation.models.items import free_id
 from annotation.review import quality_flags, text_rules
@@ -222,10 +223,57 @@ class QuestionForm(AnswerForm):
         return True
 
 
+class ValidationForm(AnswerForm):
+    """The answer that somebody who had not written the question takes to be right, having watched."""
+
+    choice = forms.TypedChoiceField(label="The right answer", coerce=int, widget=forms.RadioSelect)
+    also = forms.TypedChoiceField(label="Is another one right, too?", coerce=int, required=False, empty_value=-1)
+
+    def __init__(self, *args: Any, hit: Hit, **kwargs: Any) -> None:
+        super().__init__(*args, hit=hit, **kwargs)
+        if hit.question is not None and "choice" in self.fields:
+            shown = shuffled(hit.question, hit.pk)
+            self.fields["choice"].choices = [*shown, (Validation.NONE, "It cannot be told from this clip")]
+            self.fields["also"].choices = [(Validation.NONE, "no"), *shown]
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if data.get("also", -1) != -1 and data.get("choice", -1) in {-1, data["also"]}:
+            self.add_error("also", "Another one than the right answer, or none.")
+        return data
+
+    @classmethod
+    def in_words(cls, payload: Payload) -> list[tuple[str, Any]]:
+        if BROKEN in payload:
+            return super().in_words(payload)
+        places = dict(enumerate(QuestionForm.OPTIONS)) | {-1: "none"}
+        names = {key: str(QuestionForm.base_fields[key].label) for key in QuestionForm.OPTIONS} | {"none": "none"}
+        return [(str(field.label), names[places[payload[name]]]) for name, field in cls.base_fields.items()]
+
+    @classmethod
+    def _flags(cls, assignment: Assignment, payload: Payload) -> list[Flag]:
+        return []
+
+    @classmethod
+    def _make(cls, assignment: Assignment, payload: Payload) -> bool:
+        hit = assignment.hit
+        assert hit.question is not None
+        choice = {"choice": payload["choice"], "also": payload["also"], "narration_hidden": hit.narration_hidden}
+        Validation.objects.create(question=hit.question, assignment=assignment, **choice)
+        return True
+
+
+def shuffled(question: Question, salt: int) -> list[tuple[int, str]]:
+    """Places and texts of a question's answers, in an order that tells nothing of the right one."""
+    rows = question.answers.values_list("position", "text")
+    return sorted(rows, key=lambda row: hashlib.sha256(f"{salt}|{row[0]}".encode()).digest())
+
+
 ANSWER_FORMS: dict[str, type[AnswerForm]] = {
     Kind.SEGMENT: SegmentForm,
     Kind.QUERY: QueryForm,
     Kind.QA: QuestionForm,
+    Kind.VALIDATE: ValidationForm,
 }
 
 

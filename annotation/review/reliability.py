@@ -43,15 +43,21 @@ def labels(spans: Sequence[Span]) -> list[int]:
 
 
 def measure_workers() -> int:
-    """Measure everybody who marked what others marked, too; return how many that are."""
+    """Measure everybody who marked or answered what others did, too; return how many that are."""
+    return sum(_measure(kind) for kind in (Kind.SEGMENT, Kind.VALIDATE))
+
+
+def _measure(kind: Kind) -> int:
     units: dict[int, list[Assignment]] = defaultdict(list)
-    latest = Assignment.objects.filter(hit__batch__kind=Kind.SEGMENT, payload__start__isnull=False)
+    field = "payload__start__isnull" if kind == Kind.SEGMENT else "payload__choice__isnull"
+    latest = Assignment.objects.filter(**{"hit__batch__kind": kind, field: False})
     for row in latest.only("hit", "worker", "payload").order_by("-pk")[:LATEST]:
         units[row.hit_id].append(row)
     rows: list[Labelled] = []
     for unit, answers in units.items():
         if len(answers) > 1:
-            given = labels([span for row in answers if (span := span_of(row.payload))])
+            spans = [span for row in answers if (span := span_of(row.payload))]
+            given = labels(spans) or [(row.payload or {})["choice"] for row in answers]
             rows += [(unit, row.worker_id, label) for row, label in zip(answers, given, strict=True)]
     found = reliability(rows)
     compared = Counter(worker for _, worker, _ in rows)

@@ -123,7 +123,7 @@ def _take_back(assignment: Assignment) -> None:
     if assignment.tell_at is None or assignment.tell_at <= timezone.now():
         raise ReviewError(f"{assignment} is on its way to the marketplace")
     try:
-        for name in ("segment", "query", "question"):
+        for name in ("segment", "query", "question", "validation"):
             if item := getattr(assignment, name, None):
                 item.delete()
     except ProtectedError as error:
