@@ -21,6 +21,7 @@ from annotation.models import (
     Video,
 )
 from annotation.models.crowd import Environment
+from annotation.review import blind_check
 from benchmark_site.jobs.leases import available
 
 SWEEP_S = 60
@@ -137,6 +138,12 @@ def measure_workers() -> None:
     from annotation.review import reliability  # loads pandas: workers only
 
     reliability.measure_workers()
+
+
+@shared_task(acks_late=False, time_limit=120)
+def check_blind(texts: dict[str, str]) -> None:
+    """Whether a question that is being written can be guessed. The first one of a process waits for the model."""
+    blind_check.check(texts)
 
 
 @shared_task(**RETRY)

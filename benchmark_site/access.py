@@ -109,6 +109,7 @@ TABLE: dict[str, Row] = {
     "features-retry": COLLECTED,
     "task": SIGNED,
     "task-draft": SIGNED,
+    "task-blind": SIGNED,
     "clip-file": SIGNED,
     "clip-still": SIGNED,
     "clip-waveform": SIGNED,

@@ -10,6 +10,7 @@ import hashlib
 import json
 from typing import Any
 
+from django.conf import settings
 from django.core import signing
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
@@ -126,6 +127,7 @@ class TaskPage(View):
             "form": form,
             "faults": FAULTS,
             "token": token,
+            "blind": bool(token) and hit.batch.kind == Kind.QA and settings.BLIND_IN_THE_LOOP,
             "draft": draft,
             "title": title,
             "rules": {**text_rules.RULES, "conduct": draft.conduct if draft else None},

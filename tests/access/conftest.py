@@ -197,6 +197,7 @@ def _crowd_doors(query: Query) -> list[ApiClient]:
         ApiClient("clip-file", "/media/clip/1:a:b.mp4"),
         ApiClient("task", task, signed),
         ApiClient("task", "/task/1:a:b/"),
+        ApiClient("task-blind", f"{task}blind/", method="POST"),  # nor this one
         ApiClient("task-draft", f"{task}draft/", method="POST"),  # without the token of an accepted task
     ]
 
