@@ -7,7 +7,18 @@ from django.db import InterfaceError, OperationalError
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from annotation.crowd import blocks, bonuses, collect, decisions, enrolment, launch, messages, reconcile, steering
+from annotation.crowd import (
+    blocks,
+    bonuses,
+    collect,
+    decisions,
+    enrolment,
+    extra,
+    launch,
+    messages,
+    reconcile,
+    steering,
+)
 from annotation.crowd.client import CrowdError
 from annotation.media import feature_sets, links, uploads
 from annotation.models import (
@@ -23,6 +34,7 @@ from annotation.models import (
     Video,
 )
 from annotation.models.crowd import Environment
+from annotation.review import blind_check
 from benchmark_site.jobs.leases import available
 
 SWEEP_S = 60
@@ -140,6 +152,26 @@ def admit_workers(environment: str) -> None:
 
 
 @shared_task(**RETRY)
+def ask_where_they_disagree(batch_id: int) -> None:
+    """One more worker for each unit about which those who answered do not agree."""
+    extra.ask_where_they_disagree(batch_id)
+
+
+@shared_task
+def measure_workers() -> None:
+    """How reliable everybody is, from all that several people answered."""
+    from annotation.review import reliability  # loads pandas: workers only
+
+    reliability.measure_workers()
+
+
+@shared_task(acks_late=False, time_limit=120)
+def check_blind(texts: dict[str, str]) -> None:
+    """Whether a question that is being written can be guessed. The first one of a process waits for the model."""
+    blind_check.check(texts)
+
+
+@shared_task(**RETRY)
 def collect_batch(batch_id: int, every_hit: bool = False) -> None:
     """Fetch the answers of one batch."""
     collect.collect(batch_id, every_hit=every_hit)
@@ -164,6 +196,8 @@ def sweep() -> None:
     for batch in running:
         if steering.untold(batch).exists():
             steer_batch.delay(batch_id=batch.pk)
+        if batch.agreement is not None and batch.state == Batch.State.OPEN:
+            ask_where_they_disagree.delay(batch_id=batch.pk)
     for batch in Batch.objects.filter(state=Batch.State.CLOSING):
         close_batch.delay(batch_id=batch.pk)
     undecided = Assignment.objects.filter(state__in=[Assignment.State.APPROVING, Assignment.State.REJECTING])

@@ -11,6 +11,7 @@
 | EMAIL_URL | mail server: `smtp+tls://user:password@host:587`, `filemail:///folder` | written to the log |
 | FROM_EMAIL | sender of the site's mail | bench@ and the host of SITE_URL |
 | OPEN_SIGNUP | whether anybody may make an account; else only whom staff invites: tries are counted by person | false |
+| BLIND_IN_THE_LOOP | tell who writes a question when blind models guess it (needs a worker of queue `blind`) | false |
 | ENCODERS | folder of image models that feature sets name | $BENCH_HOME/encoders |
 | SUBTITLES_ENGLISH_ONLY | refuse films whose subtitles are not English, as the paper does | false |
 | ASR_MODEL | folder of a faster-whisper model, which hears films that come without subtitles | none: off |
@@ -185,6 +186,7 @@ SUBTITLES_ENGLISH_ONLY: bool = env.bool("SUBTITLES_ENGLISH_ONLY", default=False)
 # Mail: to the console until a server is named.
 globals().update(env.email_url("EMAIL_URL", default="consolemail://"))
 DEFAULT_FROM_EMAIL = env.str("FROM_EMAIL", default=f"bench@{_site.hostname}")
+BLIND_IN_THE_LOOP: bool = env.bool("BLIND_IN_THE_LOOP", default=False)
 OPEN_SIGNUP: bool = env.bool("OPEN_SIGNUP", default=False)
 
 # Cookies: the marketplace may be served from another port of this host, and ports do not separate cookies.
@@ -231,6 +233,7 @@ CELERY_TASK_ROUTES = {
     "annotation.tasks.ingest_video": {"queue": "ingest"},
     "annotation.tasks.describe_clips": {"queue": "features"},
     "annotation.tasks.transcribe_video": {"queue": "ingest"},
+    "annotation.tasks.check_blind": {"queue": "blind"},
     "benchmark_site.releases.tasks.build": {"queue": "match"},
     "benchmark_site.releases.tasks.match_fold": {"queue": "match"},
     "benchmark_site.leaderboard.tasks.score": {"queue": "score"},
@@ -252,6 +255,10 @@ CELERY_BEAT_SCHEDULE = {
 CELERY_BEAT_SCHEDULE["reconcile"] = {
     "task": "annotation.tasks.reconcile_nightly",
     "schedule": crontab(hour="3", minute="0"),
+}
+CELERY_BEAT_SCHEDULE["reliability"] = {
+    "task": "annotation.tasks.measure_workers",
+    "schedule": crontab(minute="20"),
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(embedded.bench_home() / "celerybeat-schedule")
 

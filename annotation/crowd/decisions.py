@@ -94,7 +94,8 @@ def finish(hit: Hit) -> None:
     """
     batch = Batch.objects.select_for_update().get(pk=hit.batch_id)
     paid = hit.assignments.filter(state=Assignment.State.APPROVED).count()
-    if paid >= batch.assignments_per_hit:
+    extra = Hit.objects.values_list("extra", flat=True).get(pk=hit.pk)
+    if paid >= batch.assignments_per_hit + extra:
         Hit.objects.filter(pk=hit.pk).update(state=Hit.State.DONE)
     if not batch.hits.filter(state__in=[Hit.State.WAITING, Hit.State.OPEN]).exists() and not unsettled(batch):
         running = [Batch.State.OPEN, Batch.State.PAUSED, Batch.State.CLOSING]

@@ -53,6 +53,6 @@ def _with_group(environment: str, worker_id: str) -> Worker:
         sizes = dict(
             Worker.objects.filter(environment=environment).values_list("group").order_by("group").annotate(Count("id"))
         )
-        worker.group = min(Kind.values, key=lambda kind: (sizes.get(kind, 0), GROUP_NUMBER[Kind(kind)]))
+        worker.group = min(GROUP_NUMBER, key=lambda kind: (sizes.get(kind, 0), GROUP_NUMBER[kind]))
         worker.save(update_fields=["group"])
     return worker

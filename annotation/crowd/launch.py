@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, tostring
 
@@ -17,7 +18,7 @@ from django.utils import timezone
 
 from annotation.crowd.client import HIT_LIFETIME, Crowd, missing_keys
 from annotation.crowd.requirements import requirements
-from annotation.models import Assignment, Batch, Clip, Hit, Segment, Video
+from annotation.models import Assignment, Batch, Clip, Hit, Question, Segment, Video
 from annotation.models.crowd import Environment, Kind
 from annotation.review import ledger
 from annotation.review.text_rules import MIN_SEGMENT_S
@@ -32,16 +33,19 @@ EXTERNAL_QUESTION = "http://mechanicalturk.amazonaws.com/AWSMechanicalTurkDataSc
 WORDING = {
     Kind.SEGMENT: ("Mark an interesting moment of a short video", "Watch up to a minute, set start and end."),
     Kind.QUERY: ("Describe a moment of a short video", "Watch a few seconds and describe them in one sentence."),
+    Kind.VALIDATE: ("Answer a question about a moment of a short video", "Watch a few seconds and choose an answer."),
     Kind.QA: ("Ask a question about a moment of a short video", "One question, one right and three wrong answers."),
 }
+ASKS_ABOUT = {Kind.SEGMENT: "clip of an ingested video", Kind.VALIDATE: "accepted question"}
+Unit = tuple[int | None, int | None, int | None]  # keys of clip, segment, question
 
 
 class LaunchError(Exception):
     """A batch cannot be launched; the message tells the requester what to change."""
 
 
-def units(batch: Batch) -> QuerySet[Clip] | QuerySet[Segment]:
-    """What the batch will ask about: playable clips, or the segments accepted so far, as its fields choose them.
+def units(batch: Batch) -> QuerySet[Clip] | QuerySet[Segment] | QuerySet[Question]:
+    """What the batch will ask about: playable clips, or segments or questions accepted so far, as its fields choose.
 
     In a fixed order: by place in the video, or by the draw of the sample, which depends on the seed and the unit's
     public name alone. Not about clips that a sealed release hides: workers would be shown where its moments are.
@@ -52,18 +56,37 @@ def units(batch: Batch) -> QuerySet[Clip] | QuerySet[Segment]:
         found, video = askable_clips(), "video"
         name: Combinable = Concat("video__public_id", Value("_"), _text("start"))
         order = ("video__public_id", "start", "pk")
+    elif batch.kind == Kind.VALIDATE:
+        found = Question.objects.filter(segment__clip__imported=False, segment__clip__sealed=None)
+        found = found.select_related("segment__clip__video")
+        video, name = "segment__clip__video", _text("public_id")
+        order = ("segment__clip__video__public_id", "segment__clip__start", "segment__start", "pk")
     else:
         found = Segment.objects.filter(clip__imported=False, clip__sealed=None).select_related("clip__video")
         video, name = "clip__video", _text("public_id")
         order = ("clip__video__public_id", "clip__start", "start", "end", "pk")
         if batch.without_query:
             found = found.filter(queries=None)
+    drawn = MD5(Concat(Value(f"{batch.seed}|"), name))
+    known = _known(found) if batch.gold_share else found.none()
     if batch.tag:
         found = found.filter(**{f"{video}__tags__contains": [batch.tag]})
-    if batch.sample is None:
-        return found.order_by(*order)
-    place = MD5(Concat(Value(f"{batch.seed}|"), name))
-    return found.annotate(place=place).order_by("place", "pk")[: batch.sample]
+    if batch.gold_share:
+        found = found.exclude(pk__in=known)
+    if batch.sample is not None:
+        found = found.annotate(place=drawn).order_by("place", "pk")[: batch.sample]
+    if not batch.gold_share:
+        return found if batch.sample is not None else found.order_by(*order)
+    wanted = math.ceil(found.count() * batch.gold_share / (1 - batch.gold_share))
+    gold = known.annotate(place=drawn).order_by("place", "pk")[:wanted]
+    either = Q(pk__in=found.values("pk")) | Q(pk__in=gold.values("pk"))
+    return found.model._default_manager.filter(either).select_related(video).order_by(*order)
+
+
+def _known(units: QuerySet[Any]) -> QuerySet[Any]:
+    """Those of the units whose answer is known: clips with a moment that somebody has marked as gold."""
+    moments = Segment.objects.filter(gold=True, clip=OuterRef("pk"))
+    return units.filter(Exists(moments)) if units.model is Clip else units.none()
 
 
 def _text(field: str) -> Cast:
@@ -87,8 +110,7 @@ def request_launch(batch_id: int, typed: str = "") -> None:
             raise LaunchError(f"“{batch}” is {batch.get_state_display()}: only a draft can be launched")
         todo = units(batch).count()
         if not todo:
-            what = "clip of an ingested video" if batch.kind == Kind.SEGMENT else "accepted segment"
-            raise LaunchError(f"there is no {what} to ask about yet")
+            raise LaunchError(f"there is no {ASKS_ABOUT.get(Kind(batch.kind), 'accepted segment')} to ask about yet")
         if problem := missing_keys(batch.environment):
             raise LaunchError(problem)
         cost = ledger.worst_case(batch, todo)
@@ -119,14 +141,16 @@ def request_relaunch(batch_id: int) -> int:
         cost, left = ledger.worst_case(batch, len(todo)), batch.budget - ledger.committed(batch)
         if cost > left:
             raise LaunchError(f"{len(todo)} units cost up to ${cost}, ${left} of the budget is left")
-        _make_hits(batch, [(hit.clip_id, hit.segment_id, hit.narration_hidden, hit.attempt + 1) for hit in todo])
+        same = [((hit.clip_id, hit.segment_id, hit.question_id), hit.narration_hidden) for hit in todo]
+        _make_hits(batch, [(*unit, hit.attempt + 1) for unit, hit in zip(same, todo, strict=True)])
         _start(batch)
     return len(todo)
 
 
 def expired(batch: Batch) -> QuerySet[Hit]:
     """The last attempts at units of the batch that are over without all answers."""
-    same = Q(clip=OuterRef("clip")) | Q(segment=OuterRef("segment"))
+    of_segment = Q(segment=OuterRef("segment"), question=None)
+    same = Q(clip=OuterRef("clip")) | of_segment | Q(question=OuterRef("question"))
     later = Hit.objects.filter(same, batch=batch, attempt__gt=OuterRef("attempt"))
     return batch.hits.filter(~Exists(later), state=Hit.State.EXPIRED)
 
@@ -216,32 +240,41 @@ def _make_first_hits(batch: Batch) -> None:
     Batch.objects.select_for_update().get(pk=batch.pk)
     if batch.hits.exists():
         return
-    todo = [(unit, unit.clip if isinstance(unit, Segment) else unit) for unit in units(batch)]
+    todo = list(units(batch))
     cost = ledger.worst_case(batch, len(todo))
     if cost > batch.budget:  # more was ingested or accepted since somebody pressed the button
         raise LaunchError(f"{len(todo)} units cost up to ${cost} by now, the budget is ${batch.budget}")
-    hidden = _without_narration(batch, [clip for _, clip in todo])
-    rows: list[tuple[int | None, int | None, bool, int]] = []
-    for unit, clip in todo:
-        ids = (None, unit.pk) if isinstance(unit, Segment) else (unit.pk, None)
-        rows.append((*ids, clip.name in hidden, 1))
-    _make_hits(batch, rows)
+    keys = [_keys(unit) for unit in todo]
+    hidden = _without_narration(batch, [clip for _, clip in keys])
+    _make_hits(batch, [(unit, clip.name in hidden, 1) for unit, clip in keys])
 
 
-def _make_hits(batch: Batch, rows: list[tuple[int | None, int | None, bool, int]]) -> None:
-    """HIT rows (clip, segment, narration hidden, attempt) and their holds."""
+def _keys(unit: Clip | Segment | Question) -> tuple[Unit, Clip]:
+    """What a unit is asked about by, and its clip."""
+    if isinstance(unit, Clip):
+        return (unit.pk, None, None), unit
+    if isinstance(unit, Segment):
+        return (None, unit.pk, None), unit.clip
+    return (None, unit.segment_id, unit.pk), unit.segment.clip
+
+
+def _make_hits(batch: Batch, rows: list[tuple[Unit, bool, int]]) -> None:
+    """HIT rows (unit, narration hidden, attempt) and their holds."""
+    gold = set(_known(askable_clips()).values_list("pk", flat=True)) if batch.gold_share else set()
     for first in range(0, len(rows), ROWS_AT_ONCE):
         made = Hit.objects.bulk_create(
             Hit(
                 batch=batch,
                 clip_id=clip,
                 segment_id=segment,
+                question_id=question,
                 narration_hidden=hidden,
                 attempt=attempt,
-                request_token=_token(batch, clip or segment, attempt),
+                request_token=_token(batch, clip or question or segment, attempt),
                 wanted=batch.assignments_per_hit,
+                gold=clip in gold,
             )
-            for clip, segment, hidden, attempt in rows[first : first + ROWS_AT_ONCE]
+            for (clip, segment, question), hidden, attempt in rows[first : first + ROWS_AT_ONCE]
         )
         ledger.hold(made)
 

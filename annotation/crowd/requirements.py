@@ -32,7 +32,7 @@ class RequirementError(ValueError):
 def requirements(crowd: Crowd, batch: Batch) -> list[dict[str, Any]]:
     """QualificationRequirements of the batch's HIT type. Makes group qualification and entry test where they lack."""
     group = group_qualification(crowd, batch.environment).qualification_type_id
-    asked = [_asked(group, "EqualTo", [GROUP_NUMBER[Kind(batch.kind)]], "DiscoverPreviewAndAccept")]
+    asked = [_asked(group, "EqualTo", [GROUP_NUMBER[Kind(batch.kind).group]], "DiscoverPreviewAndAccept")]
     if batch.entry_test is not None:
         test = qualification(crowd, batch.entry_test, batch.environment)
         asked.append(_asked(test, "GreaterThanOrEqualTo", [batch.entry_test.pass_mark]))

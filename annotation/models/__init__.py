@@ -5,7 +5,7 @@ from annotation.models.crowd import Assignment, Batch, Draft, GroupQualification
 from annotation.models.entry_test import EntryTest
 from annotation.models.features import ClipFeatures, FeatureSet
 from annotation.models.footage import Clip, Subtitle, Video
-from annotation.models.items import Answer, Query, Question, Segment
+from annotation.models.items import Answer, Query, Question, Segment, Validation
 from annotation.models.ledger import LedgerEntry
 from annotation.models.reconciliation import Finding, Reconciliation, Walk
 from annotation.models.subtitle_track import SubtitleTrack
@@ -36,6 +36,7 @@ __all__ = [
     "SubtitleTrack",
     "Transcription",
     "Upload",
+    "Validation",
     "Video",
     "Walk",
     "Worker",

@@ -5,20 +5,31 @@ from __future__ import annotations
 from decimal import Decimal
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.urls import reverse
 
 from annotation.models.footage import Clip
 
 
 class Kind(models.TextChoices):
-    """The three stages; each has a group of workers of its own (paper, section 4.2)."""
+    """The three stages, each with workers of its own (paper, section 4.2), and the check of what came of them.
+
+    Questions are answered by the group that marks: it has seen clips and no question.
+    """
 
     SEGMENT = "segment", "mark a segment"
     QUERY = "query", "write a query"
     QA = "qa", "write a question with answers"
+    VALIDATE = "validate", "answer a question"
+
+    @property
+    def group(self) -> Kind:
+        """Who does it: the kind of task that the group of workers is named after."""
+        return Kind.SEGMENT if self == Kind.VALIDATE else self
 
 
 class Environment(models.TextChoices):
@@ -99,6 +110,18 @@ class Batch(models.Model):
         max_length=2000,
         help_text="one a line: id of the type, then = != >= > <= < and a number, or “exists” or “missing”",
     )
+    gold_share = models.FloatField(
+        default=0.0,
+        validators=[MinValueValidator(0.0), MaxValueValidator(0.5)],
+        help_text="share of units whose answer is known (0 to 0.5); they measure workers and make no items",
+    )
+    agreement = models.FloatField(
+        "ask one more below this agreement",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
+        help_text="mean tIoU of a unit's answers, 0 to 1; up to 5 workers a unit; empty: never",
+    )
     budget = models.DecimalField(
         max_digits=10,
         decimal_places=2,
@@ -127,6 +150,9 @@ class Batch(models.Model):
             models.CheckConstraint(
                 condition=Q(hidden_share__gte=0) & Q(hidden_share__lte=1), name="batch_hidden_share_is_a_share"
             ),
+            models.CheckConstraint(
+                condition=Q(gold_share__gte=0) & Q(gold_share__lte=0.5), name="batch_gold_share_up_to_half"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -137,7 +163,7 @@ class Batch(models.Model):
 
 
 class Hit(models.Model):
-    """One unit of a batch put before the crowd: a clip (segment stage) or an accepted segment (query, QA)."""
+    """One unit of a batch put before the crowd: a clip to mark, a segment to write about, or a question."""
 
     class State(models.TextChoices):
         WAITING = "waiting", "not launched yet"
@@ -148,10 +174,16 @@ class Hit(models.Model):
     batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="hits")
     clip = models.ForeignKey(Clip, on_delete=models.PROTECT, null=True, blank=True, related_name="hits")
     segment = models.ForeignKey("Segment", on_delete=models.PROTECT, null=True, blank=True, related_name="hits")
+    question = models.ForeignKey(
+        "Question", on_delete=models.PROTECT, null=True, blank=True, related_name="hits", help_text="to be answered"
+    )
     narration_hidden = models.BooleanField(default=False)
+    gold = models.BooleanField(default=False, help_text="its answer is known: it measures workers and makes no item")
     request_token = models.CharField(max_length=64, unique=True, help_text="makes the launch idempotent")
     hit_id = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001 (unknown until launched)
     wanted = models.PositiveSmallIntegerField(help_text="assignments asked of the crowd, replacements included")
+    extra = models.PositiveSmallIntegerField(default=0, help_text="answers asked for beyond those of the batch")
+    agreement = models.FloatField(null=True, blank=True, help_text="mean tIoU of its answers, two by two")
     state = models.CharField(max_length=8, choices=State, default=State.WAITING)
     attempt = models.PositiveSmallIntegerField(default=1, help_text="counts the HITs of one unit in one batch")
     asked_at = models.DateTimeField(null=True, blank=True, help_text="when the marketplace was first asked for it")
@@ -169,7 +201,13 @@ class Hit(models.Model):
                 name="hit_of_one_clip_or_one_segment",
             ),
             models.UniqueConstraint(fields=["batch", "clip", "attempt"], name="hit_one_per_clip"),
-            models.UniqueConstraint(fields=["batch", "segment", "attempt"], name="hit_one_per_segment"),
+            models.UniqueConstraint(
+                fields=["batch", "segment", "attempt"], condition=Q(question=None), name="hit_one_per_segment"
+            ),
+            models.UniqueConstraint(fields=["batch", "question", "attempt"], name="hit_one_per_question"),
+            models.CheckConstraint(
+                condition=Q(question=None) | Q(segment__isnull=False), name="hit_of_question_has_its_segment"
+            ),
             models.UniqueConstraint(fields=["hit_id"], name="hit_id_once"),
             models.CheckConstraint(
                 condition=Q(state__in=["waiting", "expired"]) | Q(hit_id__isnull=False), name="hit_launched_has_id"
@@ -207,10 +245,17 @@ class Worker(models.Model):
     blocked_at = models.DateTimeField(null=True, blank=True)
     block_reason = models.CharField(max_length=1024, blank=True, help_text="the worker may read it")
     blocked_there = models.BooleanField(default=False, help_text="the marketplace knows of the block")
+    gold_answers = models.PositiveIntegerField(default=0, help_text="units of known answer that the worker answered")
+    gold_right = models.PositiveIntegerField(default=0, help_text="of these, rightly")
+    reliability = models.FloatField(null=True, blank=True, help_text="by agreement with others, 0 to 1 (Dawid-Skene)")
+    compared = models.PositiveIntegerField(default=0, help_text="answers that the reliability rests on")
 
     class Meta:
         ordering = ["id"]
-        constraints = [models.UniqueConstraint(fields=["environment", "worker_id"], name="worker_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["environment", "worker_id"], name="worker_once"),
+            models.CheckConstraint(condition=Q(gold_right__lte=F("gold_answers")), name="worker_gold_right_of_answers"),
+        ]
 
     def __str__(self) -> str:
         return self.worker_id
@@ -275,9 +320,13 @@ class Assignment(models.Model):
     assignment_id = models.CharField(max_length=64)
     answer = models.TextField(help_text="QuestionFormAnswers, verbatim")
     payload = models.JSONField(null=True, blank=True, help_text="the answer, checked; null where it is not valid")
+    sketch = ArrayField(
+        models.BigIntegerField(), null=True, editable=False, help_text="of its text, to find nearly equal ones by"
+    )
     evidence = models.JSONField(default=list, blank=True, help_text="what speaks against the answer")
     state = models.CharField(max_length=9, choices=State, default=State.SUBMITTED)
     used = models.BooleanField(default=False, help_text="became an item; paid work may be left out")
+    gold_right = models.BooleanField(null=True, help_text="whether it is the known answer, where there is one")
     feedback = models.TextField(blank=True)
     submitted_at = models.DateTimeField()
     reviewed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True)
@@ -294,7 +343,10 @@ class Assignment(models.Model):
 
     class Meta:
         ordering = ["id"]
-        indexes = [models.Index(fields=["hit", "id"], condition=Q(state="submitted"), name="assignment_waiting")]
+        indexes = [
+            models.Index(fields=["hit", "id"], condition=Q(state="submitted"), name="assignment_waiting"),
+            GinIndex(fields=["sketch"], name="assignment_by_sketch"),
+        ]
         constraints = [
             # Assignment ids are handed out again after a return, so the worker belongs to the key.
             models.UniqueConstraint(fields=["assignment_id", "worker"], name="assignment_once"),

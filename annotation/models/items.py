@@ -37,6 +37,7 @@ class Segment(models.Model):
     start = models.FloatField()
     end = models.FloatField()
     votes = models.PositiveSmallIntegerField(default=1, help_text="workers who marked (nearly) this moment")
+    gold = models.BooleanField(default=False, help_text="known to be right: answers about its clip are measured by it")
     assignment = models.OneToOneField(Assignment, on_delete=models.PROTECT, null=True, blank=True)
 
     class Meta:
@@ -113,3 +114,28 @@ class Answer(models.Model):
 
     def __str__(self) -> str:
         return self.text
+
+
+class Validation(models.Model):
+    """What somebody who had not written a question answered, with the film. Places are those of `Answer.position`."""
+
+    NONE = -1  # none of the answers; it cannot be told
+
+    question = models.ForeignKey(Question, on_delete=models.PROTECT, related_name="validations")
+    assignment = models.OneToOneField(Assignment, on_delete=models.PROTECT)
+    choice = models.SmallIntegerField(help_text="the answer that was taken to be right; -1: it cannot be told")
+    also = models.SmallIntegerField(default=NONE, help_text="another answer that is right, too; -1: none")
+    narration_hidden = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(choice__range=(-1, 3)), name="validation_choice_is_an_answer"),
+            models.CheckConstraint(condition=Q(also__range=(-1, 3)), name="validation_also_is_an_answer"),
+            models.CheckConstraint(
+                condition=Q(also=-1) | (~Q(also=F("choice")) & Q(choice__gte=0)), name="validation_also_is_another"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.question}: {self.choice}"

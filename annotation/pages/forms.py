@@ -36,6 +36,8 @@ class BatchForm(forms.ModelForm):
             "qualifications",
             "hidden_share",
             "seed",
+            "gold_share",
+            "agreement",
             "budget",
         ]
         labels = {"hidden_share": "Share without narration", "assignments_per_hit": "Workers a unit"}

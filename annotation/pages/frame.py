@@ -16,9 +16,9 @@ from django.utils import timezone
 from django.views.decorators.clickjacking import xframe_options_exempt
 
 from annotation.crowd.client import TIME_ON_TASK
-from annotation.crowd.collect import over_cap
 from annotation.crowd.launch import UNIT_SALT
 from annotation.models import Batch, Hit, Worker
+from annotation.review.quality_flags import over_cap
 
 PREVIEW = "ASSIGNMENT_ID_NOT_AVAILABLE"
 TOKEN_SALT = "annotation.task"  # noqa: S105 (a salt, no password)
@@ -47,7 +47,7 @@ def find_hit(unit: str) -> Hit | None:
         pk = signing.loads(unit, salt=UNIT_SALT)
     except signing.BadSignature:
         return None
-    places = ("clip__video", "clip__sealed", "segment__clip__video", "segment__clip__sealed")
+    places = ("clip__video", "clip__sealed", "segment__clip__video", "segment__clip__sealed", "question")
     return Hit.objects.select_related("batch", *places).filter(pk=pk).first()
 
 

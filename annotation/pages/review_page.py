@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.models import User
-from django.db.models import Count, Q
+from django.db.models import Count, Max, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -27,7 +27,7 @@ REASONS = [
     "It repeats what is said or another answer.",
     "It is no English sentence about the clip.",
 ]
-PLACES = ("worker", "hit__batch", "hit__clip__video", "hit__segment__clip__video")
+PLACES = ("worker", "hit__batch", "hit__clip__video", "hit__segment__clip__video", "hit__question")
 
 
 @require_GET
@@ -37,14 +37,12 @@ def review(request: HttpRequest, pk: int) -> HttpResponse:
     after = request.GET.get("after", "0")
     waiting = verdicts.waiting(pk).select_related(*PLACES)
     rows = list(waiting.filter(pk__gt=int(after) if after.isdecimal() else 0)[: UPCOMING + 1])
-    counts = verdicts.waiting(pk).aggregate(
-        all=Count("pk"), clean=Count("pk", filter=Q(payload__isnull=False, evidence=[]))
-    )
+    clean = verdicts.clean(pk).aggregate(count=Count("pk"), newest=Max("pk"))
     last = verdicts.undoable(pk, _user(request)).first()
     context = {
         "batch": batch,
-        "counts": counts,
-        "newest": verdicts.clean(pk).order_by("-pk").values_list("pk", flat=True).first(),
+        "waiting": verdicts.waiting(pk).count(),
+        "clean": clean,
         "last": last,
         "undo_until": last.tell_at if last else None,
         "reasons": REASONS,
@@ -121,8 +119,11 @@ def _shown(assignment: Assignment) -> dict[str, Any]:
         "conduct": conduct,
         "written": ANSWER_FORMS[hit.batch.kind].written(payload) if payload and BROKEN not in payload else 0,
         "others": [ANSWER_FORMS[hit.batch.kind].in_words(row.payload) for row in receipts[1:]],
+        "asked": hit.question,
+        "options": hit.question.answers.all() if hit.question else [],
         "neighbours": _neighbours(assignment),
         "worker": _record(assignment.worker),
+        "doubts": quality_flags.of_worker(assignment.worker),
     }
 
 
@@ -130,6 +131,8 @@ def _neighbours(assignment: Assignment) -> list[dict[str, Any]]:
     """Other valid answers of the same kind about the same clip."""
     clip, kind = assignment.hit.shown_clip, assignment.hit.batch.kind
     same = Q(hit__clip=clip) | Q(hit__segment__clip=clip)
+    if assignment.hit.question is not None:
+        same = Q(hit__question=assignment.hit.question)
     rows = Assignment.objects.filter(same, hit__batch__kind=kind, payload__isnull=False).exclude(pk=assignment.pk)
     found = []
     for row in rows.select_related("worker", "hit__segment")[:NEIGHBOURS]:
@@ -137,6 +140,8 @@ def _neighbours(assignment: Assignment) -> list[dict[str, Any]]:
         start = payload.get("start", segment.start if segment else None)
         end = payload.get("end", segment.end if segment else None)
         text = payload.get("query") or payload.get("question") or payload.get(BROKEN) or ""
+        if "choice" in payload:
+            text = str(ANSWER_FORMS[kind].in_words(payload)[0][1])
         found.append({"start": start, "end": end, "text": text, "worker": row.worker, "state": row.get_state_display()})
     return found
 

@@ -10,6 +10,7 @@ import hashlib
 import json
 from typing import Any
 
+from django.conf import settings
 from django.core import signing
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
@@ -126,13 +127,10 @@ class TaskPage(View):
             "form": form,
             "faults": FAULTS,
             "token": token,
+            "blind": bool(token) and hit.batch.kind == Kind.QA and settings.BLIND_IN_THE_LOOP,
             "draft": draft,
             "title": title,
-            "rules": {
-                "words": text_rules.QUERY_WORDS,
-                "least": text_rules.MIN_SEGMENT_S,
-                "conduct": draft.conduct if draft else None,
-            },
+            "rules": {**text_rules.RULES, "conduct": draft.conduct if draft else None},
         }
         return render(request, "annotation/task.html", context, status=status)
 

@@ -3,7 +3,7 @@
 from django.urls import path
 
 from annotation.media.clip_files import clip_file
-from annotation.pages import campaign, features, footage, review_page, tus, views, workers
+from annotation.pages import blind, campaign, features, footage, review_page, tus, views, workers
 from annotation.pages.drafts import save_draft
 from annotation.pages.task_page import TaskPage
 
@@ -38,11 +38,13 @@ urlpatterns = [
     path("videos/<int:pk>/retry/", footage.retry, name="video-retry"),
     path("clips/", footage.ClipList.as_view(), name="clips"),
     path("clips/<int:pk>/", views.ClipDetail.as_view(), name="clip"),
+    path("segments/<int:pk>/gold/", views.set_gold, name="segment-gold"),
     path("features/", features.FeatureSets.as_view(), name="features"),
     path("features/<int:pk>/retry/", features.retry, name="features-retry"),
     path("media/clip/<str:token>.mp4", clip_file, name="clip-file"),
     path("media/clip/<str:token>.jpg", clip_file, name="clip-still"),
     path("media/clip/<str:token>.svg", clip_file, name="clip-waveform"),
     path("task/<str:unit>/", TaskPage.as_view(), name="task"),
+    path("task/<str:unit>/blind/", blind.check, name="task-blind"),
     path("task/<str:unit>/draft/", save_draft, name="task-draft"),
 ]

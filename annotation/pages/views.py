@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.views.decorators.http import require_POST
 from django.views.generic import DetailView, ListView
 
 from annotation.crowd.launch import expired, units
 from annotation.media.clip_files import Part, clip_url
-from annotation.models import Assignment, Batch, Clip, Hit
+from annotation.models import Assignment, Batch, Clip, Hit, Question, Segment
+from annotation.models.crowd import Kind
 from annotation.review import ledger
+from annotation.review.human_accuracy import doubted_questions, human_accuracy
 
 
 class BatchList(ListView):
@@ -62,9 +68,35 @@ class BatchDetail(DetailView):
             units=todo,
             worst_case=ledger.worst_case(batch, todo),
             sample=batch.hits.select_related("clip__video", "segment__clip__video")[:12],
+            **_answered(batch),
             running=batch.state not in {Batch.State.DRAFT, Batch.State.CLOSED},
             **kwargs,
         )
+
+
+@require_POST
+def set_gold(request: HttpRequest, pk: int) -> HttpResponse:
+    """Say that a moment is known to be right, so that batches may measure workers by it, or no longer."""
+    segment = get_object_or_404(Segment, pk=pk)
+    Segment.objects.filter(pk=pk).update(gold=request.POST.get("gold") == "yes")
+    return redirect("clip", pk=segment.clip_id)
+
+
+def _answered(batch: Batch) -> dict[str, Any]:
+    """What came of a batch in which questions are answered."""
+    if batch.kind != Kind.VALIDATE:
+        return {}
+    questions = Question.objects.filter(hits__batch=batch).distinct()
+    doubted = doubted_questions(questions).prefetch_related("answers", "validations")[:50]
+    return {"people": human_accuracy(questions), "doubted": [_votes(question) for question in doubted]}
+
+
+def _votes(question: Question) -> dict[str, Any]:
+    """A question with how many people chose each of its answers, or found it right, too."""
+    chosen = Counter(row.choice for row in question.validations.all())
+    also = Counter(row.also for row in question.validations.all())
+    rows = [(row.text, row.correct, chosen[row.position], also[row.position]) for row in question.answers.all()]
+    return {"question": question, "answers": rows, "none": chosen[-1]}
 
 
 class ClipDetail(DetailView):

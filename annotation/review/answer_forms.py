@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from typing import Any
 
 from django import forms
 from django.db.models import F
 
-from annotation.models import Answer, Assignment, Hit, Query, Question, Segment
+from annotation.models import Answer, Assignment, Hit, Query, Question, Segment, Validation
 from annotation.models.crowd import Kind
 from annotation.models.items import free_id
 from annotation.review import quality_flags, text_rules
+from annotation.review.flag import Flag
 
 SAME_MOMENT = 0.7  # intersection over union from which two segments are one
 
@@ -40,10 +42,10 @@ class AnswerForm(forms.Form):
         return self.cleaned_data
 
     @classmethod
-    def find_flags(cls, assignment: Assignment, payload: Payload) -> list[str]:
+    def find_flags(cls, assignment: Assignment, payload: Payload) -> list[Flag]:
         """Sentences for the reviewer about what speaks against a collected answer."""
         if BROKEN in payload:
-            return [f"says that the clip is broken: {payload[BROKEN]}"]
+            return [Flag("broken", f"says that the clip is broken: {payload[BROKEN]}")]
         return cls._flags(assignment, payload) + quality_flags.of_conduct(assignment, cls.written(payload))
 
     @classmethod
@@ -61,10 +63,10 @@ class AnswerForm(forms.Form):
     @classmethod
     def make_item(cls, assignment: Assignment, payload: Payload) -> bool:
         """Turn an accepted answer into data; False where there is nothing new to hold (it is paid all the same)."""
-        return BROKEN not in payload and cls._make(assignment, payload)
+        return BROKEN not in payload and not assignment.hit.gold and cls._make(assignment, payload)
 
     @classmethod
-    def _flags(cls, assignment: Assignment, payload: Payload) -> list[str]:
+    def _flags(cls, assignment: Assignment, payload: Payload) -> list[Flag]:
         raise NotImplementedError
 
     @classmethod
@@ -91,7 +93,7 @@ class SegmentForm(AnswerForm):
         return {**data, "start": round(start, 3), "end": round(min(end, length), 3)}
 
     @classmethod
-    def _flags(cls, assignment: Assignment, payload: Payload) -> list[str]:
+    def _flags(cls, assignment: Assignment, payload: Payload) -> list[Flag]:
         return quality_flags.of_segment(assignment, payload["start"], payload["end"])
 
     @classmethod
@@ -146,8 +148,8 @@ class QueryForm(AnswerForm):
         return len(payload["query"])
 
     @classmethod
-    def _flags(cls, assignment: Assignment, payload: Payload) -> list[str]:
-        return quality_flags.of_text(assignment, payload, "query")
+    def _flags(cls, assignment: Assignment, payload: Payload) -> list[Flag]:
+        return quality_flags.of_text(assignment, payload)
 
     @classmethod
     def _make(cls, assignment: Assignment, payload: Payload) -> bool:
@@ -200,8 +202,8 @@ class QuestionForm(AnswerForm):
         return len(payload["question"]) + sum(len(payload[name]) for name in cls.OPTIONS)
 
     @classmethod
-    def _flags(cls, assignment: Assignment, payload: Payload) -> list[str]:
-        return quality_flags.of_text(assignment, payload, "question")
+    def _flags(cls, assignment: Assignment, payload: Payload) -> list[Flag]:
+        return quality_flags.of_text(assignment, payload)
 
     @classmethod
     def _make(cls, assignment: Assignment, payload: Payload) -> bool:
@@ -221,10 +223,57 @@ class QuestionForm(AnswerForm):
         return True
 
 
+class ValidationForm(AnswerForm):
+    """The answer that somebody who had not written the question takes to be right, having watched."""
+
+    choice = forms.TypedChoiceField(label="The right answer", coerce=int, widget=forms.RadioSelect)
+    also = forms.TypedChoiceField(label="Is another one right, too?", coerce=int, required=False, empty_value=-1)
+
+    def __init__(self, *args: Any, hit: Hit, **kwargs: Any) -> None:
+        super().__init__(*args, hit=hit, **kwargs)
+        if hit.question is not None and "choice" in self.fields:
+            shown = shuffled(hit.question, hit.pk)
+            self.fields["choice"].choices = [*shown, (Validation.NONE, "It cannot be told from this clip")]
+            self.fields["also"].choices = [(Validation.NONE, "no"), *shown]
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if data.get("also", -1) != -1 and data.get("choice", -1) in {-1, data["also"]}:
+            self.add_error("also", "Another one than the right answer, or none.")
+        return data
+
+    @classmethod
+    def in_words(cls, payload: Payload) -> list[tuple[str, Any]]:
+        if BROKEN in payload:
+            return super().in_words(payload)
+        places = dict(enumerate(QuestionForm.OPTIONS)) | {-1: "none"}
+        names = {key: str(QuestionForm.base_fields[key].label) for key in QuestionForm.OPTIONS} | {"none": "none"}
+        return [(str(field.label), names[places[payload[name]]]) for name, field in cls.base_fields.items()]
+
+    @classmethod
+    def _flags(cls, assignment: Assignment, payload: Payload) -> list[Flag]:
+        return []
+
+    @classmethod
+    def _make(cls, assignment: Assignment, payload: Payload) -> bool:
+        hit = assignment.hit
+        assert hit.question is not None
+        choice = {"choice": payload["choice"], "also": payload["also"], "narration_hidden": hit.narration_hidden}
+        Validation.objects.create(question=hit.question, assignment=assignment, **choice)
+        return True
+
+
+def shuffled(question: Question, salt: int) -> list[tuple[int, str]]:
+    """Places and texts of a question's answers, in an order that tells nothing of the right one."""
+    rows = question.answers.values_list("position", "text")
+    return sorted(rows, key=lambda row: hashlib.sha256(f"{salt}|{row[0]}".encode()).digest())
+
+
 ANSWER_FORMS: dict[str, type[AnswerForm]] = {
     Kind.SEGMENT: SegmentForm,
     Kind.QUERY: QueryForm,
     Kind.QA: QuestionForm,
+    Kind.VALIDATE: ValidationForm,
 }
 
 

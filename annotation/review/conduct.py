@@ -9,6 +9,8 @@ import json
 import math
 from typing import Any
 
+from annotation.review.flag import Flag
+
 MAX_RANGES = 500
 LITTLE_PLAYED = 0.5  # share of what the worker was asked to watch
 LITTLE_TIME = 0.5  # seconds on the task for each second of film that was asked about
@@ -39,16 +41,16 @@ def played_share(conduct: dict[str, Any], start: float, end: float) -> float:
     return seen / (end - start)
 
 
-def conduct_flags(conduct: dict[str, Any], start: float, end: float, written: int) -> list[str]:
+def conduct_flags(conduct: dict[str, Any], start: float, end: float, written: int) -> list[Flag]:
     """What the reviewer is told. `start` and `end`: what was to be watched; `written`: characters of the answer."""
     found = []
     share = played_share(conduct, start, end)
     if share < LITTLE_PLAYED:
-        found.append(f"played {share:.0%} of the {end - start:.0f} s to watch")
+        found.append(Flag("little played", f"played {share:.0%} of the {end - start:.0f} s to watch"))
     if conduct["seconds"] < LITTLE_TIME * (end - start):
-        found.append(f"answered in {conduct['seconds']:.0f} s, for {end - start:.0f} s of film")
+        found.append(Flag("fast", f"answered in {conduct['seconds']:.0f} s, for {end - start:.0f} s of film"))
     if written and conduct["pasted"] >= PASTED * written:
-        found.append(f"{min(conduct['pasted'] / written, 1):.0%} of the text was pasted")
+        found.append(Flag("pasted", f"{min(conduct['pasted'] / written, 1):.0%} of the text was pasted"))
     return found
 
 

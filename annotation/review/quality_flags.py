@@ -2,74 +2,169 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import F, Q, QuerySet
 
-from annotation.models import Assignment, Hit, Receipt
+from annotation.models import Assignment, Hit, Receipt, Worker
+from annotation.models.crowd import Kind
 from annotation.review import text_rules
+from annotation.review.agreement import SAME, span_of, standing_answers, stands_alone
 from annotation.review.conduct import conduct_flags
+from annotation.review.flag import Flag
+from annotation.review.sketch import sketch
+from annotation.review.text_hints import SENTENCES, alike, hints
 
-COPIED = 0.8
 WHOLE_CLIP = 0.9
+FEW_GOLD = 4  # answers of known truth from which a worker's share of right ones tells something
+GOLD_RIGHT = 0.5
+FEW_COMPARED = 8  # answers from which a worker's agreement with others tells something
+RELIABLE = 0.4
+MOST_AKIN = 200  # texts that are compared with one
+NAMES = {
+    "query": "text",
+    "question": "question",
+    "correct": "right answer",
+    "wrong_1": "first wrong answer",
+    "wrong_2": "second wrong answer",
+    "wrong_3": "third wrong answer",
+}
 
 
-def trigrams(text: str) -> set[str]:
-    """Character 3-grams of the folded text."""
-    folded = f"  {text_rules.fold(text)} "
-    return {folded[i : i + 3] for i in range(len(folded) - 2)}
-
-
-def alike(a: str, b: str) -> float:
-    """Jaccard similarity of character 3-grams, 0 to 1."""
-    left, right = trigrams(a), trigrams(b)
-    return len(left & right) / len(left | right) if left | right else 1.0
-
-
-def of_segment(assignment: Assignment, start: float, end: float) -> list[str]:
+def of_segment(assignment: Assignment, start: float, end: float) -> list[Flag]:
     """Flags of a marked moment; `start` and `end` in seconds of the clip."""
     length = end - start
     share = length / assignment.hit.shown_clip.duration
     low, high = text_rules.USUAL_SEGMENT_S
     found = []
     if share >= WHOLE_CLIP:
-        found.append(f"marks {share:.0%} of the clip")
+        found.append(Flag("whole clip", f"marks {share:.0%} of the clip"))
     if not low <= length <= high:
-        found.append(f"lasts {length:.1f} s (usual: {low:g} to {high:g} s)")
+        found.append(Flag("seconds", f"lasts {length:.1f} s (usual: {low:g} to {high:g} s)"))
     same = _others_of_worker(assignment).filter(payload__start=start, payload__end=end).count()
     if same:
-        found.append(f"the same start and end as {same} other answers of this worker")
+        found.append(Flag("same times", f"the same start and end as {same} other answers of this worker"))
+    others = [span for row in standing_answers(assignment.hit) if row != assignment and (span := span_of(row.payload))]
+    if stands_alone((start, end), others):
+        found.append(Flag("alone", f"the {len(others)} other answers agree on another moment"))
     return found
 
 
-def of_text(assignment: Assignment, payload: dict[str, Any], field: str) -> list[str]:
-    """Flags of a written answer; `field` names the text that is looked at."""
-    text = payload[field]
-    found = []
+def of_text(assignment: Assignment, payload: dict[str, Any]) -> list[Flag]:
+    """Flags of a written answer: what its texts say by themselves, and what others like them there are."""
     said = [str(row["text"]) for row in assignment.hit.shown_clip.subtitles()]
-    copied = max((alike(text, sentence) for sentence in said), default=0.0)
-    if copied >= COPIED:
-        found.append(f"repeats what is said in the clip ({copied:.0%} alike)")
-    folded = text_rules.fold(text)
-    earlier = _others_of_worker(assignment).values_list(f"payload__{field}", flat=True)
-    same = sum(text_rules.fold(other) == folded for other in earlier)
-    if same:
-        found.append(f"the same text as {same} other answers of this worker")
-    tokens = [token.casefold() for token in text_rules.words(text)]
-    if tokens and len(set(tokens)) <= len(tokens) // 2:
-        found.append(f"{len(set(tokens))} different words of {len(tokens)}")
+    found = [Flag(kind, f"the {NAMES[field]} {SENTENCES[kind]}") for field, kind in hints(payload, said)]
+    return found + _of_likeness(assignment, payload)
+
+
+def whole_text(payload: dict[str, Any]) -> str:
+    """All that a worker wrote, in one text; empty for other answers."""
+    return " / ".join(str(payload[name]) for name in NAMES if name in payload)
+
+
+def _of_likeness(assignment: Assignment, payload: dict[str, Any]) -> list[Flag]:
+    leading = next(name for name in NAMES if name in payload)
+    text, folded = whole_text(payload), text_rules.fold(payload[leading])
+    equal = near = foreign = 0
+    segments: set[int | None] = set()
+    for row in akin(assignment, text).select_related("hit"):
+        likeness = alike(text, whole_text(row.payload or {}))
+        same = text_rules.fold((row.payload or {})[leading]) == folded
+        if likeness == 1 and row.hit.segment_id != assignment.hit.segment_id:
+            segments.add(row.hit.segment_id)
+        if row.worker_id == assignment.worker_id:
+            equal += same
+            near += not same and likeness >= text_rules.RULES["own_texts_alike"]
+        else:
+            foreign += row.pk < assignment.pk and likeness >= text_rules.RULES["others_texts_alike"]
+    found = []
+    if equal:
+        found.append(Flag("own text", f"the same text as {equal} other answers of this worker"))
+    if near:
+        found.append(Flag("near own text", f"nearly the same text as {near} other answers of this worker"))
+    if foreign:
+        found.append(Flag("others' text", f"nearly the same text as {foreign} earlier answers of other workers"))
+    if segments:
+        found.append(Flag("several segments", f"the same text for {len(segments)} other segments"))
     return found
 
 
-def of_conduct(assignment: Assignment, written: int) -> list[str]:
+def akin(assignment: Assignment, text: str) -> QuerySet[Assignment]:
+    """Answers of the same kind that may be nearly equal to the text, the last first."""
+    rows = Assignment.objects.filter(sketch__overlap=sketch(text), hit__batch__kind=assignment.hit.batch.kind)
+    return rows.exclude(pk=assignment.pk).order_by("-pk")[:MOST_AKIN]
+
+
+def of_conduct(assignment: Assignment, written: int) -> list[Flag]:
     """Flags of how the answer came about, and whether a second tab sent another one; `written` in characters."""
     receipts = receipts_of(assignment)
     found = []
     if receipts and receipts[0].conduct is not None:
         found += conduct_flags(receipts[0].conduct, *to_watch(assignment.hit), written)
     if len(receipts) > 1:
-        found.append(f"sent {len(receipts)} different answers: this is the first")
+        found.append(Flag("tabs", f"sent {len(receipts)} different answers: this is the first"))
     return found
+
+
+def of_gold(assignment: Assignment) -> list[Flag]:
+    """That a unit's known answer was missed."""
+    if assignment.gold_right is not False:
+        return []
+    return [Flag("gold", f"misses the moments that are known of this clip (tIoU below {SAME:g})")]
+
+
+def of_arrival(assignment: Assignment) -> list[Flag]:
+    """That the worker was not to do this task."""
+    worker, batch = assignment.worker, assignment.hit.batch
+    found = []
+    if worker.group and worker.group != Kind(batch.kind).group:
+        found.append(Flag("group", f"the worker belongs to the group “{worker.group}”: pay, do not use"))
+    if worker.blocked:
+        found.append(Flag("blocked", "the worker is blocked: it cannot be used"))
+    if limit := over_cap(assignment.hit, worker.worker_id, assignment.submitted_at):
+        found.append(Flag("cap", f"more than {limit} by one worker"))
+    return found
+
+
+def over_cap(hit: Hit, worker_id: str, at: datetime) -> str:
+    """Which limit the worker has reached with other units, such as “2 units of this batch”, or nothing."""
+    batch, day = hit.batch, at.astimezone(UTC).date()
+    of_worker = {"receipts__worker_id": worker_id}, {"assignments__worker__worker_id": worker_id}
+    that_day = {"receipts__received_at__date": day}, {"assignments__submitted_at__date": day}
+    for cap, what, within in (
+        (batch.per_worker, "of this batch", ({}, {})),
+        (batch.per_worker_day, "of this batch in one day", that_day),
+    ):
+        if cap is not None:
+            sent = Q(**of_worker[0], **within[0]) | Q(**of_worker[1], **within[1])
+            if batch.hits.filter(sent).exclude(pk=hit.pk).distinct().count() >= cap:
+                return f"{cap} units {what}"
+    return ""
+
+
+def of_worker(worker: Worker) -> list[Flag]:
+    """What speaks against all that a worker sends, as far as it is known by now."""
+    found = []
+    if _misses_gold(worker):
+        found.append(
+            Flag("worker's gold", f"the worker met {worker.gold_right} of {worker.gold_answers} known answers")
+        )
+    if worker.compared >= FEW_COMPARED and worker.reliability is not None and worker.reliability < RELIABLE:
+        found.append(
+            Flag("reliability", f"others agree with the worker by {worker.reliability:.2f} ({worker.compared} answers)")
+        )
+    return found
+
+
+def _misses_gold(worker: Worker) -> bool:
+    return worker.gold_answers >= FEW_GOLD and worker.gold_right < GOLD_RIGHT * worker.gold_answers
+
+
+def doubted() -> QuerySet[Worker]:
+    """The workers that `of_worker` says something of."""
+    misses = Q(gold_answers__gte=FEW_GOLD, gold_right__lt=F("gold_answers") * GOLD_RIGHT)
+    return Worker.objects.filter(misses | Q(compared__gte=FEW_COMPARED, reliability__lt=RELIABLE))
 
 
 def receipts_of(assignment: Assignment) -> list[Receipt]:

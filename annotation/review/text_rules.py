@@ -1,14 +1,23 @@
-"""What a text must be like before it may enter the data: the same rules for forms, imports and collected answers."""
+"""What a text must be like before it may enter the data: the same rules for forms, imports and collected answers.
+
+The numbers lie in `text_rules.json`, which the worker's page reads, too (static/annotation/text_rules.js says the same
+in its language; both are held to tests/annotation/review/text_rules_cases.json).
+"""
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
+from pathlib import Path
+from typing import Any
 
-QUERY_WORDS = (8, 20)
-MIN_SEGMENT_S = 2.0
-USUAL_SEGMENT_S = (2.0, 30.0)
-MAX_TEXT = 500
+RULES: dict[str, Any] = json.loads(Path(__file__).with_name("text_rules.json").read_text())
+
+QUERY_WORDS: tuple[int, int] = tuple(RULES["query_words"])
+MIN_SEGMENT_S: float = RULES["least_segment_s"]
+USUAL_SEGMENT_S: tuple[float, float] = tuple(RULES["usual_segment_s"])
+MAX_TEXT: int = RULES["most_characters"]
 
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn"}
 _WORD = re.compile(r"\S*\w\S*")

@@ -14,6 +14,7 @@ from django.db.models import F, ProtectedError, QuerySet
 from django.utils import timezone
 
 from annotation.models import Assignment, Segment
+from annotation.review import quality_flags
 from annotation.review.answer_forms import ANSWER_FORMS
 from annotation.task_names import PUSH_DECISION
 from benchmark_site.jobs.enqueue import enqueue
@@ -74,8 +75,9 @@ def decide(
 
 
 def clean(batch_id: int) -> QuerySet[Assignment]:
-    """Valid answers that wait and that nothing speaks against."""
-    return waiting(batch_id).filter(payload__isnull=False, evidence=[])
+    """Valid answers that wait and that nothing speaks against, neither against them nor against their workers."""
+    answers = waiting(batch_id).filter(payload__isnull=False, evidence=[])
+    return answers.exclude(worker__in=quality_flags.doubted())
 
 
 def waiting(batch_id: int) -> QuerySet[Assignment]:
@@ -121,7 +123,7 @@ def _take_back(assignment: Assignment) -> None:
     if assignment.tell_at is None or assignment.tell_at <= timezone.now():
         raise ReviewError(f"{assignment} is on its way to the marketplace")
     try:
-        for name in ("segment", "query", "question"):
+        for name in ("segment", "query", "question", "validation"):
             if item := getattr(assignment, name, None):
                 item.delete()
     except ProtectedError as error:

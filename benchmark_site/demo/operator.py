@@ -11,11 +11,13 @@ from django.contrib.auth.models import User
 
 from annotation.models import Assignment, Batch, Worker
 from annotation.models.crowd import Kind
+from annotation.review.evidence import find
 from annotation.review.verdicts import Verdict, decide
 from benchmark_site.demo.world.script import Event, Script, overlap
 
 HIDDEN_SHARE = 0.3
 SEES_A_MOMENT = 0.3
+REJECTED = {"whole clip", "seconds", "same times", "said", "repeats", "own text", "broken", "group", "blocked", "cap"}
 ORDERS = {
     # kind: reward in dollars, workers a unit where there are enough of them
     Kind.SEGMENT: (Decimal("0.12"), 4),
@@ -70,8 +72,11 @@ def review_batch(batch: Batch, scripts: list[Script]) -> int:
 
 def _problem(assignment: Assignment, events: dict[str, tuple[Event, ...]]) -> str:
     """Why this answer cannot be used, or nothing."""
-    if assignment.payload is None or assignment.evidence:
+    if assignment.payload is None:
         return "; ".join(assignment.evidence) or "not a valid answer"
+    against = [flag for flag in find(assignment) if flag.kind in REJECTED]
+    if against:
+        return "; ".join(against)
     if assignment.hit.batch.kind != Kind.SEGMENT:
         return ""
     start, end = assignment.payload["start"], assignment.payload["end"]

@@ -214,8 +214,16 @@ def site_programs() -> list[Program]:
             "ingest", [*celery, "worker", "-n", "ingest@%h", "-Q", "ingest,features", "-c", "2", "--loglevel", "INFO"]
         ),
         Program("trainer", [*celery, "worker", "-n", "trainer@%h", "-Q", "train", "-c", "1", "--loglevel", "INFO"]),
+        *blind_checker(celery),
         Program("beat", [*celery, "beat", "--loglevel", "WARNING", "--pidfile="]),
     ]
+
+
+def blind_checker(celery: list[str]) -> list[Program]:
+    """The worker that scores questions while they are written, where it is asked for: it keeps a model loaded."""
+    if os.environ.get("BLIND_IN_THE_LOOP", "").lower() not in {"1", "true", "yes", "on"}:
+        return []
+    return [Program("blind", [*celery, "worker", "-n", "blind@%h", "-Q", "blind", "-c", "1", "--loglevel", "INFO"])]
 
 
 def web_server(python: str, port: int) -> list[str]:

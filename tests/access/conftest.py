@@ -196,6 +196,7 @@ def _crowd_doors(query: Query) -> list[ApiClient]:
         ApiClient("assignment-decide", f"/assignments/{answer.pk}/decide/", method="POST"),
         *(ApiClient("clip", f"/clips/{pk}/") for pk in Clip.objects.values_list("pk", flat=True)),
         ApiClient("clips", "/clips/"),
+        ApiClient("segment-gold", f"/segments/{query.segment_id}/gold/", method="POST"),
         ApiClient("videos", "/videos/"),
         ApiClient("video-upload", "/videos/upload/", method="POST"),
         ApiClient("upload-new", "/videos/uploads/", method="POST"),
@@ -210,6 +211,7 @@ def _crowd_doors(query: Query) -> list[ApiClient]:
         ApiClient("clip-file", "/media/clip/1:a:b.mp4"),
         ApiClient("task", task, signed),
         ApiClient("task", "/task/1:a:b/"),
+        ApiClient("task-blind", f"{task}blind/", method="POST"),  # nor this one
         ApiClient("task-draft", f"{task}draft/", method="POST"),  # without the token of an accepted task
     ]
 

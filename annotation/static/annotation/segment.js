@@ -4,7 +4,7 @@
   const form = document.querySelector("form[data-role=task-form]");
   const bar = document.querySelector("[data-role=slider]");
   const fields = [form.elements.start, form.elements.end];
-  const least = JSON.parse(document.getElementById("rules").textContent).least;
+  const least = JSON.parse(document.getElementById("rules").textContent).least_segment_s;
   const last = Math.floor(player.duration * 10 + 0.001) / 10;
   const tenth = (seconds) => Math.round(seconds * 10) / 10;
   let now = [0, 0];

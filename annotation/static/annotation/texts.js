@@ -2,22 +2,20 @@
 // What is wrong with a text, said while it is written. The server asks again and decides.
 (() => {
   const form = document.querySelector("form[data-role=task-form]");
-  const [fewest, most] = JSON.parse(document.getElementById("rules").textContent).words;
+  const rules = JSON.parse(document.getElementById("rules").textContent);
+  const { OPTIONS, words, fold, hints } = textRules(rules);
   const said = [...document.querySelectorAll("[data-role=subtitles] li")].map((line) => line.textContent);
-  const COPIED = 0.8;
-  const LONGER = 1.3; // times as long as the longest wrong answer
-  const words = (text) => text.match(/\S*[\p{L}\p{N}_]\S*/gu) ?? [];
-  const fold = (text) => text.normalize("NFKC").toLowerCase().replace(/[^\p{L}\p{N}_\s]/gu, " ").trim().replace(/\s+/g, " ");
-  const trigrams = (text) => {
-    const padded = `  ${fold(text)} `;
-    return new Set([...padded].slice(0, -2).map((_, i) => padded.slice(i, i + 3)));
+  const NAMES = { correct: "the right answer", wrong_1: "wrong answer 1", wrong_2: "wrong answer 2", wrong_3: "wrong answer 3" };
+  const SENTENCES = {
+    said: "repeats what is said",
+    instructions: "repeats the instructions",
+    repeats: "says few different words",
+    halves: "says the same twice",
+    empty: "needs a letter or a digit",
+    alike: "nearly the same as another answer",
+    length: "unusually long",
+    longest: "the longest: it can be guessed",
   };
-  function alike(a, b) {
-    const left = trigrams(a), right = trigrams(b);
-    const shared = [...left].filter((one) => right.has(one)).length;
-    return shared / (left.size + right.size - shared);
-  }
-  const copied = (text) => words(text).length > 2 && said.some((line) => alike(text, line) >= COPIED);
 
   function tell(name, text, good) {
     const place = form.querySelector(`[data-check=${name}]`);
@@ -25,41 +23,36 @@
     place.className = text === "" ? "" : good ? "good" : "bad";
   }
 
-  function checkQuery() {
-    const text = form.elements.query.value;
-    const count = words(text).length;
-    const good = count >= fewest && count <= most;
+  function checkQuery(fields) {
+    const count = words(fields.query).length;
+    const [fewest, most] = rules.query_words;
+    const odd = count === 0 ? [] : hints(fields, said).filter(([, kind]) => kind !== "length").map(([, kind]) => SENTENCES[kind]);
     const much = `${count} word${count === 1 ? "" : "s"} (${fewest} to ${most})`;
-    if (copied(text)) return tell("query", `${much} · repeats what is said`, false);
-    tell("query", much, good);
+    tell("query", [much, ...odd].join(" · "), odd.length === 0 && count >= fewest && count <= most);
   }
 
-  const OPTIONS = ["correct", "wrong_1", "wrong_2", "wrong_3"];
-  const NAMES = { correct: "the right answer", wrong_1: "wrong answer 1", wrong_2: "wrong answer 2", wrong_3: "wrong answer 3" };
-  const value = (name) => form.elements[name].value;
-
-  function checkOption(name) {
-    const text = value(name);
-    if (text === "") return tell(name, "", false);
-    if (fold(text) === "") return tell(name, "needs a letter or a digit", false);
-    const twin = OPTIONS.find((other) => other !== name && fold(value(other)) === fold(text));
-    if (twin) return tell(name, `the same as ${NAMES[twin]}`, false);
-    if (copied(text)) return tell(name, "repeats what is said", false);
-    const wrong = OPTIONS.slice(1).map(value);
-    const longest = Math.max(...wrong.map((one) => one.length));
-    if (name === "correct" && wrong.every((one) => one !== "") && text.length > LONGER * longest) {
-      return tell(name, "the longest: it can be guessed", false);
+  function checkQuestion(fields) {
+    const found = hints(fields, said);
+    const text = fields.question.trim();
+    const odd = found.find(([name, kind]) => name === "question" && kind !== "length");
+    if (text === "") tell("question", "", false);
+    else if (!text.endsWith("?")) tell("question", "ends with a question mark", false);
+    else tell("question", odd ? SENTENCES[odd[1]] : "✓", !odd);
+    for (const name of OPTIONS) {
+      const first = found.find(([other]) => other === name);
+      if (fields[name] === "") tell(name, "", false);
+      else if (first) tell(name, first[1] === "equal" ? `the same as ${NAMES[twin(fields, name)]}` : SENTENCES[first[1]], false);
+      else tell(name, "✓", true);
     }
-    tell(name, "✓", true);
   }
 
-  function checkQuestion() {
-    const text = value("question").trim();
-    tell("question", text === "" ? "" : text.endsWith("?") ? "✓" : "ends with a question mark", text.endsWith("?"));
-    OPTIONS.forEach(checkOption);
-  }
+  const twin = (fields, name) => OPTIONS.find((other) => other !== name && fold(fields[other]) === fold(fields[name]));
 
-  const check = form.elements.query ? checkQuery : checkQuestion;
+  function check() {
+    const names = form.elements.query ? ["query"] : ["question", ...OPTIONS];
+    const fields = Object.fromEntries(names.map((name) => [name, form.elements[name].value]));
+    (form.elements.query ? checkQuery : checkQuestion)(fields);
+  }
   form.addEventListener("input", check);
   check();
 })();

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from annotation.models import Clip, SubtitleTrack
+from annotation.models import Clip, Question, SubtitleTrack
+from annotation.review.human_accuracy import human_accuracy
 from benchmark_site.releases.models import Item, Release, Split
 from benchmark_site.releases.quality.leak_table import FEWEST_FOR_FIGURES, LeakRow, proofs, public_rows, waived
 from evaluation.release import FORMAT, MANIFEST
@@ -40,7 +41,7 @@ Moment queries and multiple-choice questions about short video clips, in the rel
 ## Can it be guessed?
 
 {_leaks(release)}
-
+{_people(items)}
 ## Licences of the videos
 
 {_licences(licences)}
@@ -100,6 +101,19 @@ def _leaks(release: Release) -> str:
     lines += ["", *(f"- {name}: certain, {n} found" for name, n in proofs(release.leaks).items())]
     lines += [f"- Waived: {attack}: {reason}" for attack, reason in answered.items()]
     return "\n".join(lines).rstrip()
+
+
+def _people(items: Sequence[Item]) -> str:
+    """How well people answer who watch the clip and did not write the question; outside the held-out split."""
+    shown = [item.public_id for item in items if item.kind == Item.Kind.QA and item.split != Split.TEST]
+    found = human_accuracy(Question.objects.filter(public_id__in=shown))
+    if not found.answers:
+        return ""
+    return (
+        f"\nPeople who watched the clip and had not written the question chose the right one of its four written "
+        f"answers in {found.right} of {found.answers} cases ({found.percent} %, 95 % interval {found.percents[0]} to "
+        f"{found.percents[1]}; {found.questions} questions of train and val).\n"
+    )
 
 
 def _line(row: LeakRow, answered: dict[str, str], bold: bool) -> str:

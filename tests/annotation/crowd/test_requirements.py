@@ -15,11 +15,11 @@ from django.utils import timezone
 from annotation import tasks
 from annotation.crowd import launch, reconcile, steering
 from annotation.crowd.client import Crowd
-from annotation.crowd.collect import over_cap
 from annotation.crowd.entry_tests import EntryTestError, parse
 from annotation.crowd.requirements import RequirementError, country_codes, own_qualifications
 from annotation.models import Assignment, Batch, Clip, EntryTest, Hit, Receipt
 from annotation.review import ledger, verdicts
+from annotation.review.quality_flags import over_cap
 from annotation.review.verdicts import Verdict
 from tests.annotation.crowd.orders import GOOD, every_hit, launch_batch, make_batch
 from tests.marketplace.site import Page, Site, WorkerBrowser

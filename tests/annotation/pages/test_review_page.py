@@ -90,6 +90,7 @@ def test_a_page_asks_the_database_the_same_however_much_lies_there(
     payloads: dict[str, dict[str, Any]] = {
         Kind.SEGMENT: {"start": 5.0, "end": 12.0},
         Kind.QUERY: {"query": TEXT, "based_on": "v"},
+        Kind.VALIDATE: {"choice": 0, "also": -1},
         Kind.QA: {"question": "What?", "correct": "a", "wrong_1": "b", "wrong_2": "c", "wrong_3": "d"},
     }
     counts = []

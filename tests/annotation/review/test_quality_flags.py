@@ -8,7 +8,10 @@ import pytest
 
 from annotation.models import Assignment, Hit, Segment, Worker
 from annotation.models.crowd import Kind
+from annotation.review import evidence
 from annotation.review.answer_forms import ANSWER_FORMS
+from annotation.review.quality_flags import whole_text
+from annotation.review.sketch import sketch
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -17,13 +20,14 @@ OTHERS = {"correct": "red", "wrong_1": "blue", "wrong_2": "green", "wrong_3": "b
 
 
 def store(hit: Hit, worker: Worker, payload: dict[str, Any]) -> Assignment:
-    """An answer as collection leaves it."""
+    """An answer as collection leaves it, without evidence."""
     return Assignment.objects.create(
         hit=hit,
         worker=worker,
         assignment_id=f"A{Assignment.objects.count()}",
         answer="",
         payload=payload,
+        sketch=sketch(text) if (text := whole_text(payload)) else None,
         submitted_at=NOW,
     )
 
@@ -56,8 +60,10 @@ def test_the_same_moment_twice_is_flagged(make_hit: Callable[..., Hit], segment:
     ("text", "expected"),
     [
         (SENTENCE, []),
-        ("Look at the red ball!", ["repeats what is said in the clip (100% alike)"]),
-        ("ball ball ball ball red red red red", ["2 different words of 8"]),
+        ("Look at the red ball as it rolls by", []),
+        ("so he says now it rolls away from us", []),
+        ("Look at the red ball! Now it rolls away", ["the text repeats what is said in the clip"]),
+        ("ball ball ball ball red red red red", ["the text says few different words"]),
     ],
 )
 def test_a_query_is_flagged_by_its_words(
@@ -82,4 +88,29 @@ def test_the_same_text_twice_is_flagged_however_it_is_spelled(
     store(first, Worker.objects.create(environment="local", worker_id="AWORKER2", group=kind), payload)
     other = Segment.objects.create(public_id=2, clip=segment.clip, start=14.0, end=20.0)
     found = flags(make_hit(kind, segment=other), worker, payload)
-    assert found == ["the same text as 1 other answers of this worker"]
+    assert found == [
+        "the same text as 1 other answers of this worker",
+        "nearly the same text as 1 earlier answers of other workers",
+        "the same text for 1 other segments",
+    ]
+
+
+def test_texts_nearly_equal_are_told_of_both_own_and_the_later_of_two_workers(
+    make_hit: Callable[..., Hit], segment: Segment, worker: Worker
+) -> None:
+    hit = make_hit(Kind.QUERY, segment=segment)
+    worker.group = Kind.QUERY
+    worker.save()
+    other = Worker.objects.create(environment="local", worker_id="AWORKER2", group=Kind.QUERY)
+    second = make_hit(Kind.QUERY, segment=Segment.objects.create(public_id=2, clip=segment.clip, start=14, end=20))
+    rows = [
+        store(hit, worker, {"query": SENTENCE, "based_on": "v"}),
+        store(hit, other, {"query": SENTENCE + " now", "based_on": "v"}),
+        store(second, worker, {"query": SENTENCE.replace("red", "blue") + " 2", "based_on": "v"}),
+    ]
+    for row in rows:
+        evidence.look_at(row)
+        row.refresh_from_db()
+    first, foreign, own = (row.evidence for row in rows)
+    assert first == own == ["nearly the same text as 1 other answers of this worker"]
+    assert foreign == ["nearly the same text as 1 earlier answers of other workers"]

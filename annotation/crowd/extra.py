@@ -1,0 +1,69 @@
+"""One more answer than was ordered: where workers disagree about a unit, or a reviewer wants another one."""
+
+from __future__ import annotations
+
+import hashlib
+from decimal import Decimal
+
+from django.db import transaction
+from django.db.models import Count, F, Q
+
+from annotation.crowd.client import Crowd
+from annotation.models import Assignment, Batch, Finding, Hit
+from annotation.review import ledger
+
+MOST = 5  # workers whom a unit is given to when they disagree; then a person looks
+LIMIT = 9  # answers of one HIT: one made with fewer than ten can never reach ten
+
+
+def ask_one_more(crowd: Crowd, hit: Hit, why: str) -> bool:
+    """Ask one more worker; `why` makes a repeat the same request. False where the protocol allows no more.
+
+    The caller holds the lock of the HIT. What the marketplace holds for it, the ledger follows at the next pass.
+    """
+    assert hit.hit_id is not None
+    if hit.wanted >= LIMIT:
+        return False
+    crowd.extend(hit.hit_id, hashlib.sha256(f"{why}|{hit.pk}".encode()).hexdigest())
+    Hit.objects.filter(pk=hit.pk).update(wanted=F("wanted") + 1, extra=F("extra") + 1)
+    return True
+
+
+def budget_left(batch: Batch) -> Decimal:
+    """US dollars of the budget that are neither spent nor held."""
+    sums = ledger.totals(batch)
+    return batch.budget - sums["spent"] - sums["held"]
+
+
+def disputed(batch: Batch) -> list[int]:
+    """HITs whose answers are all in and agree too little, while fewer than `MOST` workers were asked."""
+    rejected = [Assignment.State.REJECTING, Assignment.State.REJECTED]
+    standing = Count("assignments", filter=~Q(assignments__state__in=rejected))
+    rows = batch.hits.filter(state=Hit.State.OPEN, agreement__lt=batch.agreement).annotate(standing=standing)
+    rows = rows.filter(extra__lt=MOST - batch.assignments_per_hit)
+    rows = rows.filter(standing__gte=F("extra") + batch.assignments_per_hit)
+    return list(rows.order_by("pk").values_list("pk", flat=True))
+
+
+def ask_where_they_disagree(batch_id: int) -> int:
+    """Ask one more worker about each disputed unit, as far as the budget goes; return about how many."""
+    batch = Batch.objects.get(pk=batch_id)
+    if batch.agreement is None or batch.state != Batch.State.OPEN:
+        return 0
+    todo = disputed(batch)
+    affordable = max(int(budget_left(batch) // ledger.cost_per_assignment(batch)), 0)
+    if len(todo) > affordable:
+        Finding.objects.get_or_create(
+            environment=batch.environment,
+            subject=str(batch)[:64],
+            text="workers disagree about units, and the budget allows no further answers",
+            defaults={"batch": batch},
+        )
+    crowd = Crowd(batch.environment) if todo[:affordable] else None
+    asked = 0
+    for pk in todo[:affordable]:
+        with transaction.atomic():
+            hit = Hit.objects.select_for_update(of=("self",)).select_related("batch").get(pk=pk)
+            if crowd is not None and hit.state == Hit.State.OPEN:
+                asked += ask_one_more(crowd, hit, f"disagree {hit.extra}")
+    return asked

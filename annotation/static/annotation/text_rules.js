@@ -1,0 +1,74 @@
+"use strict";
+// The rules of texts in the page's language: annotation/review/text_rules.py and text_hints.py say the same, and both are
+// held to the same cases. `rules` is annotation/review/text_rules.json.
+const textRules = (rules) => {
+  const OPTIONS = ["correct", "wrong_1", "wrong_2", "wrong_3"];
+  const words = (text) => text.match(/\S*[\p{L}\p{N}_]\S*/gu) ?? [];
+  const lower = (text) => text.toUpperCase().toLowerCase().replaceAll("ς", "σ"); // as Python's casefold
+  const fold = (text) => lower(text.normalize("NFKC")).replace(/[^\p{L}\p{N}_\s]/gu, " ").trim().replace(/\s+/g, " ");
+  const tokens = (text) => fold(text).split(" ").filter((token) => token !== "");
+
+  function trigrams(text) {
+    const padded = [..."  ", ...fold(text), " "];
+    return new Set(padded.slice(0, -2).map((_, i) => padded.slice(i, i + 3).join("")));
+  }
+
+  function alike(a, b) {
+    const left = trigrams(a), right = trigrams(b);
+    const shared = [...left].filter((one) => right.has(one)).length;
+    const all = left.size + right.size - shared;
+    return all === 0 ? 1 : shared / all;
+  }
+
+  function copied(text, sources) {
+    const folded = tokens(text);
+    const length = Math.max(rules.run_of_words, Math.ceil(rules.run_share * folded.length));
+    if (folded.length > 2 && sources.some((source) => alike(text, source) >= rules.copied)) return true;
+    const allSaid = ` ${sources.map(fold).join(" ")} `;
+    for (let i = 0; i + length <= folded.length; i += 1) {
+      if (allSaid.includes(` ${folded.slice(i, i + length).join(" ")} `)) return true;
+    }
+    return false;
+  }
+
+  const met = (tests) => Object.keys(tests).filter((kind) => tests[kind]);
+
+  function ofSentence(text, usual, said) {
+    const all = tokens(text), count = words(text).length, half = Math.floor(all.length / 2);
+    const sorted = (some) => [...some].sort().join(" ");
+    return met({
+      length: count < usual[0] || count > usual[1],
+      said: copied(text, said),
+      instructions: rules.instructions.some((one) => copied(text, [one])),
+      repeats: all.length > 0 && new Set(all).size <= half,
+      halves: half > 2 && sorted(all.slice(0, half)) === sorted(all.slice(-half)),
+    });
+  }
+
+  function ofOption(fields, name, said) {
+    const text = fields[name];
+    if (fold(text) === "") return ["empty"];
+    const others = OPTIONS.filter((other) => other !== name).map((other) => fields[other]);
+    const size = (one) => [...one].length;
+    const longest = Math.max(...OPTIONS.slice(1).map((other) => size(fields[other])));
+    const equal = others.some((other) => fold(other) === fold(text));
+    return met({
+      equal,
+      alike: !equal && others.some((other) => alike(text, other) >= rules.options_alike),
+      said: copied(text, said),
+      length: words(text).length > rules.most_answer_words,
+      longest: name === "correct" && others.every((other) => fold(other) !== "") && size(text) > rules.longer * longest,
+    });
+  }
+
+  // Pairs of a field and a word for what is odd.
+  function hints(fields, said) {
+    if ("query" in fields) return ofSentence(fields.query, rules.query_words, said).map((kind) => ["query", kind]);
+    return [
+      ...ofSentence(fields.question, rules.question_words, said).map((kind) => ["question", kind]),
+      ...OPTIONS.flatMap((name) => ofOption(fields, name, said).map((kind) => [name, kind])),
+    ];
+  }
+
+  return { OPTIONS, words, fold, alike, hints };
+};

@@ -1,0 +1,144 @@
+"""The simulated crowd is told apart: precision and recall of each kind of evidence, with floors.
+
+    .venv/bin/python -m pytest -s tests/annotation/review/test_habits.py
+
+prints the table that docs/reviewers.md shows.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from datetime import UTC, datetime
+
+import pytest
+
+from annotation.models import Assignment, Batch, Clip, Hit, Receipt, Segment, Subtitle, Video, Worker
+from annotation.models.crowd import Kind
+from annotation.review import agreement, evidence, quality_flags
+from annotation.review.reliability import measure_workers
+from tests.annotation.review.habits import Habit, Sent, Unit, answers, make_units
+
+pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.timeout(900)]
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+UNITS, GOLD = 60, 20
+CROWDS: dict[str, tuple[list[Habit], int]] = {
+    "segment": (["honest"] * 8 + ["fast", "whole clip", "no playing"] * 2, 4),
+    "query": (["honest"] * 8 + ["captions", "template", "paster"] * 2, 3),
+    "qa": (["honest"] * 8 + ["longest", "template", "captions"] * 2, 3),
+}
+# kind of evidence: the habits it is meant for, least precision, least recall
+FLOORS: dict[str, tuple[set[Habit], float, float]] = {
+    "little played": ({"no playing", "fast"}, 0.70, 0.80),
+    "fast": ({"fast"}, 0.90, 0.70),
+    "pasted": ({"paster", "template"}, 0.85, 0.95),
+    "whole clip": ({"whole clip"}, 0.95, 0.95),
+    "same times": ({"fast"}, 0.90, 0.70),
+    "alone": ({"fast", "no playing"}, 0.80, 0.10),
+    "gold": ({"fast", "no playing", "whole clip"}, 0.80, 0.60),
+    "said": ({"captions"}, 0.95, 0.70),
+    "own text": ({"template"}, 0.80, 0.40),
+    "near own text": ({"template"}, 0.80, 0.60),
+    "others' text": ({"template"}, 0.70, 0.10),
+    "longest": ({"longest"}, 0.60, 0.90),
+}
+
+
+@pytest.fixture
+def collected(db: None) -> list[tuple[Sent, Assignment]]:
+    """Everything that the three crowds send, stored and looked at in the order in which it came."""
+    rows = []
+    for kind, (crowd, each) in CROWDS.items():
+        units = make_units(UNITS, seed=1)
+        hits = {unit.number: _hit(kind, unit, each) for unit in units}
+        workers = [
+            Worker.objects.create(environment="local", worker_id=f"{kind}{n}", group=kind) for n in range(len(crowd))
+        ]
+        for sent in answers(kind, units, crowd, each, seed=1):
+            rows.append((sent, _collect(hits[sent.unit.number], workers[sent.worker], sent)))
+    measure_workers()
+    return rows
+
+
+def _hit(kind: str, unit: Unit, each: int) -> Hit:
+    video, made = Video.objects.get_or_create(
+        public_id=f"v{unit.number}", defaults={"state": "ready", "sha256": f"{unit.number:064}", "duration": 60.0}
+    )
+    clip, _ = Clip.objects.get_or_create(video=video, start=0.0, end=60.0)
+    for n, text in enumerate(unit.said if made else ()):
+        Subtitle.objects.create(video=video, start=10.0 * n, end=10.0 * n + 8, text=text)
+    batch, _ = Batch.objects.get_or_create(name=kind, defaults={"kind": kind, "reward": 1, "budget": 999})
+    gold = kind == Kind.SEGMENT and unit.number < GOLD
+    segment = None
+    if gold or kind != Kind.SEGMENT:
+        for n, (start, end) in enumerate(unit.events):
+            key = {"clip": clip, "start": start, "end": end}
+            found, _ = Segment.objects.get_or_create(**key, defaults={"public_id": 10 * unit.number + n, "gold": gold})
+            segment = segment or found
+    return Hit.objects.create(
+        batch=batch, clip=clip if kind == Kind.SEGMENT else None, segment=None if kind == Kind.SEGMENT else segment,
+        gold=gold, wanted=each, state=Hit.State.OPEN, hit_id=(name := f"{kind}-{unit.number}"), request_token=name,
+    )  # fmt: skip
+
+
+def _collect(hit: Hit, worker: Worker, sent: Sent) -> Assignment:
+    name = f"{hit.hit_id}-{worker.worker_id}"
+    Receipt.objects.create(
+        hit=hit, assignment_id=name, worker_id=worker.worker_id, payload=sent.payload, sha256=name, conduct=sent.conduct
+    )
+    row = Assignment.objects.create(
+        hit=hit, worker=worker, assignment_id=name, answer="", payload=sent.payload, submitted_at=NOW
+    )
+    agreement.measure(row)
+    evidence.look_at(row)
+    return row
+
+
+def test_each_kind_of_evidence_finds_the_habits_it_is_meant_for(collected: list[tuple[Sent, Assignment]]) -> None:
+    rows = {row.pk: row for row in Assignment.objects.select_related(*evidence.PLACES)}
+    flagged: dict[str, list[Habit]] = defaultdict(list)
+    found: dict[Habit, list[bool]] = defaultdict(list)
+    shown: Counter[Habit] = Counter()
+    gold_shown: Counter[Habit] = Counter()
+    for sent, row in collected:
+        fresh = rows[row.pk]
+        flags = evidence.find(fresh)
+        assert sorted(flags) == sorted(fresh.evidence), "later answers have renewed it"
+        kinds = {flag.kind for flag in flags}
+        shown[sent.habit] += 1
+        gold_shown[sent.habit] += fresh.hit.gold
+        found[sent.habit].append(bool(kinds))
+        for kind in kinds:
+            flagged[kind].append(sent.habit)
+    print("\n| evidence | meant for | flagged | precision | recall |\n|---|---|---|---|---|")
+    too_low = []
+    for kind, (habits, least_precision, least_recall) in FLOORS.items():
+        met = flagged[kind]
+        there = gold_shown if kind == "gold" else shown
+        precision = sum(habit != "honest" for habit in met) / max(len(met), 1)
+        recall = sum(habit in habits for habit in met) / sum(there[habit] for habit in habits)
+        print(f"| {kind} | {', '.join(sorted(habits))} | {len(met)} | {precision:.2f} | {recall:.2f} |")
+        if precision < least_precision or recall < least_recall:
+            too_low.append((kind, precision, recall))
+    print("\n| habit | answers | with any evidence |\n|---|---|---|")
+    for habit, seen in found.items():
+        print(f"| {habit} | {len(seen)} | {sum(seen) / len(seen):.2f} |")
+    print({kind: Counter(habits) for kind, habits in flagged.items() if kind not in FLOORS})
+    assert too_low == []
+    assert sum(found["honest"]) / len(found["honest"]) <= 0.25
+    assert all(sum(seen) / len(seen) >= 0.8 for habit, seen in found.items() if habit != "honest")
+    _tell_workers()
+
+
+def _tell_workers() -> None:
+    """Gold and reliability speak of workers, not of answers."""
+    crowd = CROWDS["segment"][0]
+    doubted = {name: {flag.kind for flag in quality_flags.of_worker(Worker.objects.get(worker_id=name))}
+               for name in (f"segment{n}" for n in range(len(crowd)))}  # fmt: skip
+    print("\n| evidence of a worker | flagged | precision | recall |\n|---|---|---|---|")
+    for kind, least in (("worker's gold", 0.6), ("reliability", 0.6)):
+        met = [crowd[int(name.removeprefix("segment"))] for name, kinds in doubted.items() if kind in kinds]
+        bad = sum(habit != "honest" for habit in met)
+        precision, recall = bad / max(len(met), 1), bad / sum(habit != "honest" for habit in crowd)
+        print(f"| {kind} | {len(met)} of {len(crowd)} | {precision:.2f} | {recall:.2f} |")
+        assert precision == 1.0
+        assert recall >= least

@@ -1,0 +1,159 @@
+"""Workers who answer collected questions: what they see, what is kept, what it says of the questions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+from django.test import Client
+from lxml import html
+
+from annotation.crowd import enrolment, launch
+from annotation.models import Answer, Assignment, Hit, Question, Segment, Validation, Worker
+from annotation.models.crowd import Kind
+from annotation.review import verdicts
+from annotation.review.answer_forms import ValidationForm
+from annotation.review.human_accuracy import doubted_questions, human_accuracy
+from annotation.review.reliability import measure_workers
+from annotation.review.verdicts import Verdict
+from tests.annotation.crowd.orders import make_batch
+from tests.annotation.pages.test_task_page import frame_url, parameters, task_token
+from tests.annotation.review.test_quality_flags import store
+
+pytestmark = pytest.mark.django_db
+TEXTS = ("a ball", "a cube", "a cat", "a car")
+
+
+def ask(segment: Segment, number: int = 1) -> Question:
+    question = Question.objects.create(public_id=number, segment=segment, text=f"What rolls ({number})?")
+    Answer.objects.bulk_create(
+        Answer(question=question, position=place, text=text, correct=place == 0) for place, text in enumerate(TEXTS)
+    )
+    return question
+
+
+@pytest.fixture
+def make_check(make_hit: Callable[..., Hit], segment: Segment) -> Callable[..., Hit]:
+    def make(question: Question | None = None) -> Hit:
+        question = question or ask(segment)
+        hit = make_hit(Kind.VALIDATE, segment=None)
+        Hit.objects.filter(pk=hit.pk).update(clip=None, segment=segment, question=question)
+        return Hit.objects.select_related("question", "batch").get(pk=hit.pk)
+
+    return make
+
+
+def test_the_worker_sees_the_question_and_its_answers_in_an_order_of_no_meaning(
+    client: Client, make_check: Callable[..., Hit], segment: Segment
+) -> None:
+    firsts = set()
+    for number in range(8):
+        hit = make_check(ask(segment, number))
+        page = client.get(frame_url(hit), parameters()).content.decode()
+        assert f"What rolls ({number})?" in page
+        form = html.fromstring(page).xpath("//form[@data-role='task-form']")[0]
+        shown = [label.text_content().strip() for label in form.xpath(".//fieldset[@class='choices']//label")]
+        assert sorted(shown) == sorted([*TEXTS, "It cannot be told from this clip"])
+        firsts.add(shown[0])
+    assert len(firsts) > 1
+
+
+def test_an_answer_is_sent_on_by_its_place(client: Client, make_check: Callable[..., Hit]) -> None:
+    hit = make_check()
+    sent = client.post(frame_url(hit), {"choice": "2", "also": "0", "token": task_token(client, hit)})
+    assert sent.status_code == 200
+    assert "{&quot;also&quot;:0,&quot;choice&quot;:2}" in sent.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        ({}, "choice"),
+        ({"choice": "4"}, "choice"),
+        ({"choice": "x"}, "choice"),
+        ({"choice": "1", "also": "1"}, "also"),
+        ({"choice": "-1", "also": "2"}, "also"),
+    ],
+)
+def test_what_is_no_answer_is_refused(make_check: Callable[..., Hit], data: dict[str, str], problem: str) -> None:
+    assert problem in ValidationForm(data, hit=make_check()).errors
+
+
+def accept(hit: Hit, name: str, choice: int, also: int = -1) -> Assignment:
+    worker, _ = Worker.objects.get_or_create(environment="local", worker_id=name, group=Kind.SEGMENT)
+    row = store(hit, worker, {"choice": choice, "also": also})
+    verdicts.decide(row.pk, Verdict.USE, None)
+    return row
+
+
+def test_what_is_used_is_counted_with_its_interval(make_check: Callable[..., Hit], segment: Segment) -> None:
+    hits = [make_check(ask(segment, number)) for number in range(3)]
+    for choices in ((0, 0, 0, 0), (0, 1, 0, -1), (0, 0, 0, 0)):
+        for number, choice in enumerate(choices):
+            accept(hits.pop() if number == 3 else hits[-1], f"AW{number}", choice)
+    rejected = store(make_check(ask(segment, 9)), Worker.objects.first(), {"choice": 1, "also": -1})  # type: ignore[arg-type]
+    verdicts.decide(rejected.pk, Verdict.PAY, None)
+    found = human_accuracy(Question.objects.all())
+    assert (found.questions, found.answers, found.right) == (3, 12, 10)
+    assert (found.percent, found.percents) == ("83.3", ("55.2", "95.3"))
+    assert human_accuracy(Question.objects.none()).answers == 0
+    (doubted,) = doubted_questions(Question.objects.all())
+    assert (doubted.public_id, doubted.against, doubted.asked) == (1, 2, 4)
+
+
+def test_another_right_answer_is_doubt_too_and_is_shown(
+    make_check: Callable[..., Hit], segment: Segment, client: Client
+) -> None:
+    hit = make_check()
+    accept(hit, "AW1", 0, also=2)
+    assert not doubted_questions(Question.objects.all()).exists()
+    accept(hit, "AW2", 0, also=2)
+    accept(hit, "AW3", 0)
+    assert [row.against for row in doubted_questions(Question.objects.all())] == [2]
+    client.force_login(User.objects.create_superuser("root"))
+    page = " ".join(client.get(f"/batches/{hit.batch_id}/").content.decode().split())
+    assert "<strong>3 of 3</strong> chose the writer's answer (100.0 %" in page
+    assert '<td>a cat</td><td class="num">0</td><td class="num">2</td>' in page
+
+
+def test_a_verdict_taken_back_takes_the_count_back(make_check: Callable[..., Hit]) -> None:
+    user = User.objects.create_superuser("root")
+    row = store(make_check(), Worker.objects.create(environment="local", worker_id="A"), {"choice": 0, "also": -1})
+    verdicts.decide(row.pk, Verdict.USE, user, tell_at=verdicts.timezone.now() + verdicts.UNDO_FOR)
+    assert Validation.objects.count() == 1
+    verdicts.undo(row.hit.batch_id, user)
+    assert not Validation.objects.exists()
+
+
+@pytest.mark.parametrize("values", [{"choice": 4}, {"choice": -2}, {"choice": 1, "also": 1}, {"choice": -1, "also": 2}])
+def test_the_database_keeps_no_answer_that_there_is_not(make_check: Callable[..., Hit], values: dict[str, Any]) -> None:
+    row = store(make_check(), Worker.objects.create(environment="local", worker_id="A"), {"choice": 0, "also": -1})
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Validation.objects.create(question=row.hit.question, assignment=row, **values)
+    assert row.hit.question is not None
+
+
+def test_a_batch_asks_about_every_question_of_a_segment_and_those_who_mark_answer(segment: Segment) -> None:
+    for number in range(3):
+        ask(segment, number)
+    batch = make_batch(Kind.VALIDATE)
+    assert launch.units(batch).count() == 3
+    launch._make_first_hits(batch)
+    assert set(batch.hits.values_list("question__public_id", "segment")) == {(n, segment.pk) for n in range(3)}
+    assert len(set(batch.hits.values_list("request_token", flat=True))) == 3
+    assert Kind.VALIDATE not in enrolment.GROUP_NUMBER
+    assert Kind.VALIDATE.group == Kind.SEGMENT
+    assert [Kind(kind).group for kind in ("query", "qa")] == [Kind.QUERY, Kind.QA]
+
+
+def test_who_answers_as_others_do_is_reliable(make_check: Callable[..., Hit], segment: Segment) -> None:
+    for number in range(12):
+        hit = make_check(ask(segment, number))
+        for name, choice in (("AW1", 0), ("AW2", 0), ("AW3", number % 4)):
+            accept(hit, name, choice)
+    assert measure_workers() == 3
+    skills = dict(Worker.objects.values_list("worker_id", "reliability"))
+    assert skills["AW1"] > 0.9 > 0.5 > skills["AW3"]
