@@ -3,6 +3,7 @@
 from annotation.models.crowd import Assignment, Batch, Draft, GroupQualification, Hit, Receipt, Worker
 from annotation.models.features import ClipFeatures, FeatureSet
 from annotation.models.footage import Clip, Subtitle, Video
+from annotation.models.imports import AnnotationImport
 from annotation.models.items import Answer, Query, Question, Segment
 from annotation.models.ledger import LedgerEntry
 from annotation.models.reconciliation import Finding, Reconciliation, Walk
@@ -11,6 +12,7 @@ from annotation.models.transcription import Transcription
 from annotation.models.upload import Upload
 
 __all__ = [
+    "AnnotationImport",
     "Answer",
     "Assignment",
     "Batch",

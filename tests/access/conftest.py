@@ -24,7 +24,7 @@ from django.utils.http import urlsafe_base64_encode
 
 from annotation.crowd.launch import external_question
 from annotation.media.clip_files import Part, clip_url
-from annotation.models import Assignment, Batch, Clip, FeatureSet, Hit, Query, Segment, Worker
+from annotation.models import AnnotationImport, Assignment, Batch, Clip, FeatureSet, Hit, Query, Segment, Worker
 from annotation.models.crowd import Kind
 from benchmark_site.access import May, Role
 from benchmark_site.leaderboard.boards.tracks import open_boards
@@ -159,6 +159,7 @@ def _crowd_doors(query: Query) -> list[ApiClient]:
     answer = Assignment.objects.create(
         hit=hit, worker=worker, assignment_id="S", answer="", payload=payload, submitted_at=datetime.now(UTC)
     )
+    brought = AnnotationImport.objects.create(form="how2r", name=f"{ORDER}.csv", state="done")
     seen = FeatureSet.objects.create(name="seen")
     signed = frozenset({May.SIGNED})
     task = urlsplit(fromstring(external_question(hit)).findtext("{*}ExternalURL") or "").path
@@ -188,6 +189,9 @@ def _crowd_doors(query: Query) -> list[ApiClient]:
         ApiClient("upload", f"/videos/uploads/{UUID(int=1)}/", method="PATCH"),
         ApiClient("video-cancel", f"/videos/{clip.video_id}/cancel/", method="POST"),
         ApiClient("video-retry", f"/videos/{clip.video_id}/retry/", method="POST"),
+        ApiClient("imports", "/imports/"),
+        ApiClient("import", brought.get_absolute_url()),
+        ApiClient("import-problems", f"{brought.get_absolute_url()}problems.jsonl"),
         ApiClient("features", "/features/"),
         ApiClient("features-retry", f"/features/{seen.pk}/retry/", method="POST"),
         ApiClient("clip-file", clip_url(clip), signed),
