@@ -104,6 +104,7 @@ TABLE: dict[str, Row] = {
     "upload": COLLECTED,
     "video-cancel": COLLECTED,
     "video-retry": COLLECTED,
+    "item": COLLECTED,
     "imports": COLLECTED,
     "import": COLLECTED,
     "import-problems": COLLECTED,
@@ -121,6 +122,7 @@ TABLE: dict[str, Row] = {
     "release-file": FROZEN,
     "release-new": COLLECTED,
     "release-retry": COLLECTED,
+    "release-exclusions": COLLECTED,
     "release-waive": COLLECTED,
     # boards
     "boards": PUBLIC,

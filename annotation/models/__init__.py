@@ -1,5 +1,6 @@
 """Tables of the collecting side, in the order in which a datum passes them."""
 
+from annotation.models.corrections import Correction
 from annotation.models.crowd import Assignment, Batch, Draft, GroupQualification, Hit, Receipt, Worker
 from annotation.models.features import ClipFeatures, FeatureSet
 from annotation.models.footage import Clip, Subtitle, Video
@@ -18,6 +19,7 @@ __all__ = [
     "Batch",
     "Clip",
     "ClipFeatures",
+    "Correction",
     "Draft",
     "FeatureSet",
     "Finding",

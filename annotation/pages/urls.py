@@ -3,7 +3,7 @@
 from django.urls import path
 
 from annotation.media.clip_files import clip_file
-from annotation.pages import campaign, features, footage, imports, review_page, tus, views, workers
+from annotation.pages import campaign, features, footage, imports, items, review_page, tus, views, workers
 from annotation.pages.drafts import save_draft
 from annotation.pages.task_page import TaskPage
 
@@ -33,6 +33,7 @@ urlpatterns = [
     path("videos/<int:pk>/retry/", footage.retry, name="video-retry"),
     path("clips/", footage.ClipList.as_view(), name="clips"),
     path("clips/<int:pk>/", views.ClipDetail.as_view(), name="clip"),
+    path("items/<str:kind>/<int:public_id>/", items.item, name="item"),
     path("imports/", imports.Imports.as_view(), name="imports"),
     path("imports/<int:pk>/", imports.ImportDetail.as_view(), name="import"),
     path("imports/<int:pk>/problems.jsonl", imports.problems, name="import-problems"),

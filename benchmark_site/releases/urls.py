@@ -27,6 +27,11 @@ urlpatterns = [
     path("releases/new/", views.ReleaseCreate.as_view(), name="release-new"),
     path("releases/<slug:slug>/<version:version>/", views.ReleaseDetail.as_view(), name="release"),
     path("releases/<slug:slug>/<version:version>/retry/", views.retry, name="release-retry"),
+    path(
+        "releases/<slug:slug>/<version:version>/left-out/",
+        views.ReleaseExclusions.as_view(),
+        name="release-exclusions",
+    ),
     path("releases/<slug:slug>/<version:version>/waive/", views.waive, name="release-waive"),
     path("releases/<slug:slug>/<version:version>/download/", views.download, name="release-download"),
     path("releases/<slug:slug>/<version:version>/files/<file:path>", views.download_file, name="release-file"),

@@ -59,11 +59,32 @@ class ReleaseDetail(DetailView):
             leak_figures=any(row.value is not None for row in leaks),
             proofs=proofs(release.leaks),
             waived=waived(release),
-            leaking=release.leaking() if release.state == Release.State.FAILED else [],
+            stopped_by=release.stopped_by() if release.state == Release.State.FAILED else [],
+            n_exclusions=release.exclusions.count(),
             public_files=[file for file in files if file.access == ReleaseFile.Access.PUBLIC],
             held_out=files.filter(path=HELD_OUT_MANIFEST).first(),
             manifest=MANIFEST,
         )
+
+
+class ReleaseExclusions(ListView):
+    """What a release leaves out, by check, with a link to where each item is corrected or withdrawn."""
+
+    template_name = "releases/release_exclusions.html"
+    paginate_by = 100
+
+    def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        super().setup(request, *args, **kwargs)
+        self.release = get_object_or_404(Release, slug=self.kwargs["slug"], version=self.kwargs["version"])
+        self.chosen = request.GET.get("check", "")
+
+    def get_queryset(self) -> Any:
+        found = self.release.exclusions.all()
+        return found.filter(check_id=self.chosen) if self.chosen else found
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        checks = self.release.exclusions.order_by("check_id").values("check_id").annotate(n=Count("id"))
+        return super().get_context_data(release=self.release, checks=checks, chosen=self.chosen, **kwargs)
 
 
 def _steps(release: Release) -> list[dict[str, Any]]:
@@ -165,7 +186,7 @@ def waive(request: HttpRequest, slug: str, version: str) -> HttpResponse:
     release = get_object_or_404(Release, slug=slug, version=version)
     reasons = {
         attack: request.POST[f"reason {attack}"]
-        for attack in release.leaking()
+        for attack in release.stopped_by()
         if request.POST.get(f"reason {attack}", "").strip()
     }
     try:

@@ -52,7 +52,7 @@ def test_a_complete_set_is_a_file_of_the_release_and_another_is_left_out_and_nam
         assert stored.metadata() == {"model": "big/net", "interval_s": "3", "dim": "4"}
         assert set(stored.keys()) == {clip.name for clip in clips}
         assert (stored.get_tensor(clips[2].name) == clips[2].pk).all()
-    (row,) = [row for row in release.quality if row["id"] == "W6"]
+    (row,) = [row for row in release.quality if row["id"] == "F1"]
     assert (row["severity"], row["n"], row["total"], row["first"]) == ("warn", 1, 2, ["half lacks 1 of 6 clips"])
     # the platform's own trainer says which one it sees
     command = train_command(TrainingRun(release=release, pk=1))

@@ -130,7 +130,7 @@ def test_a_question_that_was_corrected_after_it_was_published_is_left_out(videos
     Question.objects.get(public_id=item.public_id).answers.filter(correct=True).update(text="a corrected answer")
     second = collected("1.0.1")
     assert not second.items.filter(public_id=item.public_id, kind="qa").exists()
-    assert [row["first"] for row in second.quality if row["id"] == "W5"] == [[f"qa {item.public_id}"]]
+    assert [row["first"] for row in second.quality if row["id"] == "H2"] == [[f"qa {item.public_id}"]]
 
 
 def published_questions(release: Release) -> list[Item]:
@@ -270,7 +270,7 @@ def test_a_hidden_item_that_stands_in_train_is_left_out(videos):
     for other in Query.objects.filter(segment__clip__video=videos[12]):
         Query.objects.create(public_id=other.public_id // 2, segment=far, text=other.text, type="v")
     release = collected()
-    left_out = [row["first"] for row in release.quality if row["id"] == "W4"]
+    left_out = [row["first"] for row in release.quality if row["id"] == "H1"]
     assert left_out == [[f"moment {query.public_id}", f"qa {question.public_id}"]]
     assert not release.items.filter(public_id__in=[query.public_id, question.public_id]).exists()
     assert release.items.filter(split=HIDDEN).count() == 78
