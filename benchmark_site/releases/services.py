@@ -17,11 +17,16 @@ LEAST_WORDS = 3
 
 
 class ReleaseSettings(TypedDict, total=False):
-    """How to build: the seed of the matching, how the hidden split is cut, and, to build the same again, its nonce."""
+    """How to build: the seed of the matching, how the hidden split is cut, and, to build the same again, its nonce; and
+    what is said of it: description, authors (one a line), the licence of what was written.
+    """
 
     seed: int
     hidden: str
     seal: str
+    description: str
+    authors: str
+    licence: str
 
 
 def start_release(

@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db.models import Count, Q
-from django.forms import ModelForm, RadioSelect
+from django.forms import ModelForm, RadioSelect, Textarea
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST, require_safe
@@ -147,9 +147,13 @@ def split_table(release: Release) -> list[dict[str, Any]]:
 class ReleaseForm(ModelForm):
     class Meta:
         model = Release
-        fields = ("slug", "version", "seed", "hidden")
+        fields = ("slug", "version", "description", "authors", "licence", "seed", "hidden")
         labels = {"slug": "Name", "hidden": "Hidden split"}
-        widgets = {"hidden": RadioSelect}
+        widgets = {
+            "hidden": RadioSelect,
+            "description": Textarea(attrs={"rows": 3}),
+            "authors": Textarea(attrs={"rows": 3}),
+        }
         help_texts = {
             "slug": "of the benchmark, as in how2r: small letters, digits and dashes",
             "version": "as in 1.0.0",

@@ -17,7 +17,8 @@ from django.utils import timezone
 
 from benchmark_site.jobs.leases import locked
 from benchmark_site.releases.errors import BuildError
-from benchmark_site.releases.files.writer import write_card, write_files, write_manifests
+from benchmark_site.releases.files.companions import write_companions
+from benchmark_site.releases.files.writer import write_files, write_manifests
 from benchmark_site.releases.models import Release, ReleaseFile, Split
 from evaluation.release import PROVENANCE, ManifestFile
 
@@ -51,7 +52,7 @@ def publish(lease: Release) -> None:
         files = write_files(partial, release)
         if files_digest(files) != release.leaks.get("files_sha256"):
             raise BuildError("the files are no longer those that the leak audit saw (did a feature file change?)")
-        files.append(write_card(partial, release))
+        files += write_companions(partial, release, files)
         held_out, sha256 = write_manifests(partial, release, files)
         _write_provenance(partial, release)
         _read_back(partial)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark_site.releases.models import Release, ReleaseFile
-from evaluation.release import MANIFEST, PROVENANCE, is_features
+from evaluation.release import MANIFEST, PROVENANCE, SUMS, is_features
 from evaluation.release.writer import make_place
 
 CHUNK = 1 << 20
@@ -38,7 +38,7 @@ def export(release: Release, target: Path, *, public: bool, advance: Callable[[i
     except OSError as error:
         raise ExportError(f"{partial}: {error.strerror}") from error
     try:
-        expected = {MANIFEST: release.sha256, PROVENANCE: None}
+        expected = {MANIFEST: release.sha256, **dict.fromkeys(_beside(release))}
         files = release.files.all()
         if public:
             files = files.filter(access=ReleaseFile.Access.PUBLIC)
@@ -52,6 +52,11 @@ def export(release: Release, target: Path, *, public: bool, advance: Callable[[i
         raise ExportError(f"{error.filename}: {error.strerror}") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _beside(release: Release) -> list[str]:
+    """What lies in the folder and in no manifest; releases of earlier software have no sums."""
+    return [path for path in (PROVENANCE, SUMS) if (release.folder / path).is_file()]
 
 
 def _copy(source: Path, target: Path, sha256: str | None, advance: Callable[[int], None]) -> None:
@@ -70,7 +75,7 @@ def public_zip(release: Release) -> Iterator[bytes]:
     public = release.files.filter(access=ReleaseFile.Access.PUBLIC).values_list("path", flat=True)
     sink = _Sink()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in (MANIFEST, PROVENANCE, *public):
+        for path in (MANIFEST, *_beside(release), *public):
             entry = zipfile.ZipInfo(f"{release.folder_name}/{path}", ZIP_EPOCH)
             entry.compress_type = zipfile.ZIP_STORED if is_features(path) else zipfile.ZIP_DEFLATED
             entry.external_attr = 0o644 << 16

@@ -53,7 +53,11 @@ def test_a_release_is_built_from_end_to_end(corpus):
     reader.verify()
     assert reader.has_held_out
     on_disk = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-    assert on_disk == set(release.files.values_list("path", flat=True)) | {"MANIFEST.json", "PROVENANCE.json"}
+    assert on_disk == set(release.files.values_list("path", flat=True)) | {
+        "MANIFEST.json",
+        "PROVENANCE.json",
+        "SHA256SUMS",
+    }
     assert {file.path for file in reader.manifest.files if file.access == "held_out"} == {"held_out/MANIFEST.json"}
     for path in folder.rglob("*"):
         secret = "held_out" in path.relative_to(folder).parts
@@ -144,8 +148,9 @@ def test_the_same_rows_give_the_same_hash_whatever_their_order_and_keys():
     assert other != first
     changed = {path for path in files if files[path] != other_files[path]}
     assert changed
-    # the card and the held-out manifest tell of the others
-    assert all("qa/value" in path for path in changed - {"README.md", "held_out/MANIFEST.json"})
+    # the card, the description and the held-out manifest tell of the others
+    told = {"README.md", "croissant.json", "held_out/MANIFEST.json"}
+    assert all(re.search("qa/value|how2QA|parquet/qa", path) for path in changed - told)
 
 
 @pytest.mark.django_db
