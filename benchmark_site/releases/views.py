@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mimetypes
 from collections import Counter
 from typing import Any
 
@@ -9,17 +10,19 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db.models import Count, Q
 from django.forms import ModelForm, RadioSelect, Textarea
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST, require_safe
 from django.views.generic import CreateView, DetailView, ListView
 
+from annotation.media.ranges import ranged
 from annotation.roles import COLLECT
 from benchmark_site.releases import services
-from benchmark_site.releases.files.export import public_zip
+from benchmark_site.releases.files.export import zip_of
 from benchmark_site.releases.models import Item, Release, ReleaseFile, Split
 from benchmark_site.releases.quality.leak_table import leak_rows, proofs, public_rows, waived
 from evaluation.release import HELD_OUT_MANIFEST, MANIFEST
+from evaluation.release.manifest import UNLISTED
 
 
 class ReleaseList(ListView):
@@ -203,25 +206,30 @@ def waive(request: HttpRequest, slug: str, version: str) -> HttpResponse:
 
 
 @require_safe
-def download(request: HttpRequest, slug: str, version: str) -> StreamingHttpResponse:
-    """All public files of a frozen release as one zip."""
+def download(request: HttpRequest, slug: str, version: str) -> HttpResponseBase:
+    """All public files of a frozen release as one zip, which can be resumed."""
     release = _frozen(slug, version)
-    response = StreamingHttpResponse(public_zip(release), content_type="application/zip")
-    response["Content-Disposition"] = f'attachment; filename="{release.folder_name}.zip"'
-    return response
+    path = zip_of(release)
+    etag, name = f'"{release.sha256}-zip"', f"{release.folder_name}.zip"
+    size = path.stat().st_size
+    return ranged(request, path.open("rb"), size, kind="application/zip", etag=etag, attachment=name)
 
 
 @require_safe
-def download_file(request: HttpRequest, slug: str, version: str, path: str) -> FileResponse:
+def download_file(request: HttpRequest, slug: str, version: str, path: str) -> HttpResponseBase:
     """One public file of a frozen release. The path is looked up in the table, never on the disk."""
     release = _frozen(slug, version)
     if path == MANIFEST:
         sha256 = release.sha256
+    elif path in UNLISTED:
+        sha256 = f"{release.sha256}-{path}"
     else:
         sha256 = get_object_or_404(release.files, path=path, access=ReleaseFile.Access.PUBLIC).sha256
-    response = FileResponse((release.folder / path).open("rb"), as_attachment=True)
-    response["ETag"] = f'"{sha256}"'
-    return response
+    file = release.folder / path
+    if not file.is_file():
+        raise Http404(f"{path} is not in this release")
+    kind = mimetypes.guess_type(path)[0] or "application/octet-stream"
+    return ranged(request, file.open("rb"), file.stat().st_size, kind=kind, etag=f'"{sha256}"', attachment=file.name)
 
 
 def _frozen(slug: str, version: str) -> Release:

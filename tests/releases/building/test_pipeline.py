@@ -188,11 +188,11 @@ def test_a_release_of_queries_alone_has_no_questions(corpus):
 
 
 SPOILT = (
-    ("a blank option", lambda: Answer.objects.filter(position=2).update(text=" \u202e "), "B4", 12),
-    ("three options", lambda: Answer.objects.filter(position=3, pk__gt=first_pk(Answer) + 8).delete(), "B4", 10),
+    ("three options", lambda: Answer.objects.filter(pk=first_pk(Answer)).delete(), "B4", 1),
     ("no right answer", lambda: Answer.objects.filter(pk=first_pk(Answer)).update(correct=False), "B4", 1),
     ("the right answer twice", lambda: repeat_answer(), "B4", 1),
     ("outside the clip", lambda: Segment.objects.filter(pk=first_pk(Segment)).update(end=30.2), "B2", 2),
+    ("a blank option", lambda: Answer.objects.filter(pk=first_pk(Answer)).update(text=" \u202e "), "B4 B8", 1),
     ("a blank text", lambda: Query.objects.filter(pk=first_pk(Query)).update(text=" \u202e "), "B8", 1),
     ("one text on two halves", lambda: copy_query(), "B6", 1),
     ("a worker's id", lambda: tell_worker_id(), "B9", 1),
@@ -214,12 +214,11 @@ def test_the_quality_gate_leaves_an_item_out_and_lists_it(corpus, spoil, check, 
     take_snapshot(acquire(Release, release.pk))
     release.refresh_from_db()
     assert release.step == "match", release.reason
-    assert [(row["id"], row["n"]) for row in release.quality if row["severity"] == "exclude" and row["n"]] == [
-        (check, n)
-    ]
+    found = [(row["id"], row["n"]) for row in release.quality if row["severity"] == "exclude" and row["n"]]
+    assert found == [(name, n) for name in check.split()]
     left_out = set(release.exclusions.values_list("kind", "public_id", "check_id"))
     assert len(left_out) == n
-    assert {found for _, _, found in left_out} == {check}
+    assert {found for _, _, found in left_out} == {check.split()[0]}
     kept = set(release.items.values_list("kind", "public_id"))
     assert not kept & {(kind, public_id) for kind, public_id, _ in left_out}
     assert len(kept) + n == Query.objects.count() + Question.objects.count()

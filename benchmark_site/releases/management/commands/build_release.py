@@ -41,7 +41,7 @@ class Command(BaseCommand):
             nargs=3,
             default=[],
             metavar=("FAULT", "USER", "REASON"),
-            help="answer for a leak or a check that stopped this build, under the name of a user; may be given repeatedly",
+            help="answer for a leak or a check that stopped this build, by the name of a user; may be given repeatedly",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
