@@ -118,6 +118,8 @@ TABLE: dict[str, Row] = {
     # what is released
     "releases": PUBLIC,
     "release": FROZEN,
+    "release-items": FROZEN,
+    "release-item": FROZEN,
     "release-download": FROZEN,
     "release-file": FROZEN,
     "release-new": COLLECTED,

@@ -89,16 +89,8 @@ def _records(reader: Reader) -> Iterator[Row]:
 
 def _moment(line: int, row: MomentRow) -> Moment:
     assert row.ts is not None  # a row with its truth
-    windows, seconds = (Window(*row.ts),), row.duration
-    return Moment(
-        line=line,
-        id=row.desc_id,
-        text=row.desc,
-        video=row.vid_name,
-        windows=windows,
-        duration=row.duration,
-        type=row.type,
-    )
+    where = {"video": row.vid_name, "windows": (Window(*row.ts),), "duration": row.duration}
+    return Moment(line=line, id=row.desc_id, text=row.desc, type=row.type, **where)
 
 
 def _question(line: int, row: QuestionRow) -> Question:

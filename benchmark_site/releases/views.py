@@ -6,23 +6,33 @@ import mimetypes
 from collections import Counter
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.db.models import Count, Q
+from django.db.models import Count, Q, Sum
 from django.forms import ModelForm, RadioSelect, Textarea
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 from django.views.generic import CreateView, DetailView, ListView
 
 from annotation.media.ranges import ranged
 from annotation.roles import COLLECT
 from benchmark_site.releases import services
+from benchmark_site.releases.browse import shown
+from benchmark_site.releases.files.card import loading
+from benchmark_site.releases.files.changes import frozen_changes
+from benchmark_site.releases.files.companions import about_release
 from benchmark_site.releases.files.export import zip_of
 from benchmark_site.releases.models import Item, Release, ReleaseFile, Split
+from benchmark_site.releases.plots import figures
 from benchmark_site.releases.quality.leak_table import leak_rows, proofs, public_rows, waived
+from evaluation.exchange.about import bibtex
 from evaluation.release import HELD_OUT_MANIFEST, MANIFEST
 from evaluation.release.manifest import UNLISTED
+
+EXAMPLES = 3  # of each kind, on the page of a release
 
 
 class ReleaseList(ListView):
@@ -51,8 +61,10 @@ class ReleaseDetail(DetailView):
         release = self.object
         files = release.files.all()
         leaks = leak_rows(release.leaks) if self.request.user.has_perm(COLLECT) else public_rows(release)
+        frozen = release.state == Release.State.FROZEN
         return super().get_context_data(
             **kwargs,
+            **(_about(release) if frozen else {}),
             steps=_steps(release),
             has_items=release.items.exists(),
             splits=split_table(release),
@@ -68,6 +80,36 @@ class ReleaseDetail(DetailView):
             held_out=files.filter(path=HELD_OUT_MANIFEST).first(),
             manifest=MANIFEST,
         )
+
+
+def _about(release: Release) -> dict[str, Any]:
+    """What a frozen release says of itself: words, licence, citation, how to load it, figures, examples, changes."""
+    about = about_release(release)
+    changes = frozen_changes(release.pk)
+    examples = [found for kind in Item.Kind.values for found in shown(release).filter(kind=kind)[:EXAMPLES]]
+    counts = release.items.filter(published=True).aggregate(
+        clips=Count("vid_name", distinct=True),
+        queries=Count("id", filter=Q(kind=Item.Kind.MOMENT)),
+        questions=Count("id", filter=Q(kind=Item.Kind.QA)),
+        videos=Count("video", distinct=True),
+    )
+    return {
+        "about": about,
+        "bibtex": bibtex(about),
+        "loading": loading(release),
+        "figures": figures(release),
+        "examples": examples,
+        "counts": counts,
+        "changes": changes,
+        "changed": sorted(changes.counts.items()) if changes else [],
+        "zip_url": release_url(release, "release-download"),
+        "total_bytes": release.files.filter(access=ReleaseFile.Access.PUBLIC).aggregate(n=Sum("bytes"))["n"],
+    }
+
+
+def release_url(release: Release, name: str) -> str:
+    """The whole address of one of a release's pages."""
+    return f"{settings.SITE_URL.rstrip('/')}{reverse(name, args=[release.slug, release.version])}"
 
 
 class ReleaseExclusions(ListView):

@@ -31,7 +31,7 @@ from benchmark_site.leaderboard.boards.tracks import open_boards
 from benchmark_site.leaderboard.models import Evaluation, Membership, Submission, Team, Track, TrainingRun
 from benchmark_site.leaderboard.teams.membership import invite
 from benchmark_site.leaderboard.teams.tokens import create_token
-from benchmark_site.releases.models import Release
+from benchmark_site.releases.models import Item, Release
 from benchmark_site.releases.services import create_release
 from tests.access.held_out import HeldOut
 from tests.releases.conftest import corpus, frozen, media, sealed  # noqa: F401  (fixtures)
@@ -210,6 +210,7 @@ def _release_doors(query: Query) -> list[ApiClient]:
     failed = create_release("demo", "2.0.0")
     Release.objects.filter(pk=failed.pk).update(state="failed", reason=f"quality gate: B8 {query.public_id}")
     frozen_one = frozenset({May.FROZEN})
+    labelled = Item.objects.filter(release__version="1.0.0", kind="moment", split="train").earliest("pk")
     files = ("moment/tvr/test_public.jsonl", "qa/value/test_public.jsonl", "MANIFEST.json")
     return [
         ApiClient("releases", "/releases/"),
@@ -219,6 +220,8 @@ def _release_doors(query: Query) -> list[ApiClient]:
         ApiClient("release-waive", "/releases/demo/2.0.0/waive/", method="POST"),
         ApiClient("release", "/releases/demo/1.0.0/", frozen_one),
         ApiClient("release", "/releases/demo/2.0.0/"),
+        ApiClient("release-items", "/releases/demo/1.0.0/items/", frozen_one),
+        ApiClient("release-item", f"/releases/demo/1.0.0/items/moment/{labelled.public_id}/", frozen_one),
         ApiClient("release-download", "/releases/demo/1.0.0/download/", frozen_one),
         *(ApiClient("release-file", f"/releases/demo/1.0.0/files/{file}", frozen_one) for file in files),
     ]

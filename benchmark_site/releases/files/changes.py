@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from annotation.models import Correction
 from benchmark_site.releases.models import Item, Release
@@ -14,7 +15,7 @@ from benchmark_site.releases.split.seal import HIDDEN
 
 Key = tuple[str, int]
 Content = tuple[object, ...]
-WORDS = ("added", "corrected", "withdrawn", "moved")
+CACHED = 32  # releases
 
 
 @dataclass
@@ -52,6 +53,12 @@ def changes_of(release: Release) -> Changes | None:
             reason = reasons.get(key)
             found.lines.append(f"{key[0]} {key[1]} {word}" + (f": {reason}" if reason else ""))
     return found
+
+
+@lru_cache(maxsize=CACHED)
+def frozen_changes(pk: int) -> Changes | None:
+    """What a frozen release changed; it never changes itself, so this is counted once a process."""
+    return changes_of(Release.objects.get(pk=pk))
 
 
 def changes(release: Release) -> str:

@@ -14,8 +14,8 @@ from evaluation.release import ReleaseError
 
 class Command(BaseCommand):
     help = (
-        "Take a release folder of another site in: its files and hash, its splits for ever, its items as accepted. A full "
-        "copy can be scored here. A second run adds nothing."
+        "Take a release folder of another site in: its files and hash, its splits for ever, its items as accepted. "
+        "A full copy can be scored here. A second run adds nothing."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
