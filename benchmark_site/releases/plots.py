@@ -68,6 +68,11 @@ class Sector:
     y: float
     shown: bool  # whether its name has room
 
+    @property
+    def name(self) -> str:
+        """What is written on it: outside the second word alone."""
+        return self.words.split()[-1] if self.words else ""
+
 
 @dataclass(frozen=True)
 class Figures:

@@ -12,7 +12,7 @@ from annotation.models import Clip, Query, Question, Segment
 from annotation.review.text_rules import normalise
 from benchmark_site.jobs.leases import locked
 from benchmark_site.releases.errors import BuildError
-from benchmark_site.releases.files.features import lacking_clips
+from benchmark_site.releases.files.features import lacking_clips, unseen
 from benchmark_site.releases.files.writer import release_clips
 from benchmark_site.releases.models import Exclusion, Item, Release, SplitVideo
 from benchmark_site.releases.quality.copies import copied_into_labelled
@@ -52,7 +52,9 @@ def take_snapshot(lease: Release) -> None:
             refuse_blocked(quality)
             lacking = lacking_clips(clips := release_clips(items))
             quality += warn_of_footage(clips)
-            quality.append(feature_row(lacking, len(clips)))
+            filmless = unseen(clips)
+            ingests = {"the ingest": filmless} if filmless and any(clip.features for clip in clips) else {}
+            quality.append(feature_row(lacking | ingests, len(clips)))
             release.feature_sets = sorted(name for name, n in lacking.items() if not n)
             Exclusion.objects.bulk_create(left_out, batch_size=1000)
             Item.objects.bulk_create(items, batch_size=1000)
