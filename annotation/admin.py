@@ -40,6 +40,12 @@ class SubtitleTrackAdmin(ReadOnly):
     search_fields = ["video__public_id"]
 
 
+@admin.register(models.AnnotationImport)
+class AnnotationImportAdmin(ReadOnly):
+    list_display = ["name", "form", "state", "licence", "created_by", "created_at"]
+    list_filter = ["form", "state"]
+
+
 @admin.register(models.FeatureSet)
 class FeatureSetAdmin(ReadOnly):
     """Made and watched on the site's own page; here one that nobody wants is deleted. Releases keep their copies."""

@@ -3,6 +3,7 @@
 INGEST_VIDEO = "annotation.tasks.ingest_video"
 DESCRIBE_CLIPS = "annotation.tasks.describe_clips"
 TRANSCRIBE_VIDEO = "annotation.tasks.transcribe_video"
+TAKE_IMPORT = "annotation.tasks.take_import"
 LAUNCH_BATCH = "annotation.tasks.launch_batch"
 CLOSE_BATCH = "annotation.tasks.close_batch"
 PUSH_DECISION = "annotation.tasks.push_decision"

@@ -20,8 +20,10 @@ from annotation.crowd import (
     steering,
 )
 from annotation.crowd.client import CrowdError
+from annotation.imports import runs
 from annotation.media import feature_sets, links, uploads
 from annotation.models import (
+    AnnotationImport,
     Assignment,
     Batch,
     Bonus,
@@ -70,6 +72,12 @@ def transcribe_video(transcription_id: int) -> None:
     from annotation.media import transcribe  # workers only, as above
 
     transcribe.transcribe(transcription_id)
+
+
+@shared_task(**RETRY)
+def take_import(import_id: int) -> None:
+    """Take a file of annotations in; whatever stops it is written on its row."""
+    runs.run_import(import_id)
 
 
 @shared_task(**RETRY)
@@ -190,6 +198,8 @@ def sweep() -> None:
     for pk in available(Transcription).order_by("pk").values_list("pk", flat=True)[:INGESTS_A_SWEEP]:
         transcribe_video.delay(transcription_id=pk)
     launch.release_approved()
+    for pk in available(AnnotationImport).values_list("pk", flat=True):
+        take_import.delay(import_id=pk)
     for batch in Batch.objects.filter(state=Batch.State.LAUNCHING):
         launch_batch.delay(batch_id=batch.pk)
     running = Batch.objects.filter(state__in=[Batch.State.OPEN, Batch.State.PAUSED])

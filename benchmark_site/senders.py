@@ -16,6 +16,7 @@ from benchmark_site.access import may_enter
 from benchmark_site.leaderboard.submissions import uploads
 from benchmark_site.leaderboard.teams import tokens
 
+LARGEST_ANNOTATIONS = 512 * 2**20  # the largest published file of the field has 150 MB
 # Fields and boundaries around the files of a form.
 _ENVELOPE_BYTES = 64 * 1024
 
@@ -55,6 +56,7 @@ def _limits() -> dict[str, int]:
         "api:post_submission": submission,
         "submit": submission,
         "video-upload": settings.INGEST_MAX_BYTES + _ENVELOPE_BYTES,
+        "imports": LARGEST_ANNOTATIONS + _ENVELOPE_BYTES,
         "upload": settings.INGEST_MAX_BYTES,  # a piece of a film, which may be all of it
     }
 

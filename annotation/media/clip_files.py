@@ -5,24 +5,20 @@ An address names one file of the clip: who has that of the silent one cannot mak
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from datetime import timedelta
 from enum import StrEnum
-from typing import IO
 
 from django.conf import settings
 from django.core import signing
 from django.db.models.fields.files import FieldFile
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import reverse
 
+from annotation.media.ranges import ranged
 from annotation.models import Clip
 
 SALT = "annotation.clip"
 LIFETIME = timedelta(days=1)
-CHUNK = 64 * 1024
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)$")
 
 
 class Part(StrEnum):
@@ -58,19 +54,7 @@ def clip_file(request: HttpRequest, token: str) -> HttpResponseBase:
         return HttpResponse(
             headers={"X-Accel-Redirect": f"{settings.X_ACCEL_PREFIX}/{stored.name}", "Content-Type": kind}
         )
-    handle, size = stored.open("rb").file, stored.size
-    wanted = _RANGE.match(request.headers.get("Range", ""))
-    response: HttpResponseBase
-    if wanted is None or wanted.groups() == ("", ""):
-        response = FileResponse(handle, content_type=kind)
-    else:
-        first, last = _bounds(wanted.group(1), wanted.group(2), size)
-        if first > last:
-            return HttpResponse(status=416, headers={"Content-Range": f"bytes */{size}"})
-        response = StreamingHttpResponse(_read(handle, first, last - first + 1), status=206, content_type=kind)
-        response["Content-Range"] = f"bytes {first}-{last}/{size}"
-        response["Content-Length"] = str(last - first + 1)
-    response["Accept-Ranges"] = "bytes"
+    response = ranged(request, stored.open("rb").file, stored.size, kind=kind)
     response["Cache-Control"] = "private, max-age=86400"
     return response
 
@@ -86,17 +70,3 @@ def _find(token: str) -> tuple[FieldFile, str]:
     if not stored:
         raise Http404("no such file of a clip")
     return stored, TYPES[Part(part)]
-
-
-def _bounds(first: str, last: str, size: int) -> tuple[int, int]:
-    if not first:  # the last N bytes
-        return max(size - int(last), 0), size - 1
-    return int(first), min(int(last), size - 1) if last else size - 1
-
-
-def _read(handle: IO[bytes], first: int, length: int) -> Iterator[bytes]:
-    with handle:
-        handle.seek(first)
-        while length > 0 and (chunk := handle.read(min(CHUNK, length))):
-            length -= len(chunk)
-            yield chunk

@@ -1,10 +1,12 @@
 """Tables of the collecting side, in the order in which a datum passes them."""
 
 from annotation.models.beyond_rewards import Bonus, Message
+from annotation.models.corrections import Correction
 from annotation.models.crowd import Assignment, Batch, Draft, GroupQualification, Hit, Receipt, Worker
 from annotation.models.entry_test import EntryTest
 from annotation.models.features import ClipFeatures, FeatureSet
 from annotation.models.footage import Clip, Subtitle, Video
+from annotation.models.imports import AnnotationImport
 from annotation.models.items import Answer, Query, Question, Segment, Validation
 from annotation.models.ledger import LedgerEntry
 from annotation.models.reconciliation import Finding, Reconciliation, Walk
@@ -13,12 +15,14 @@ from annotation.models.transcription import Transcription
 from annotation.models.upload import Upload
 
 __all__ = [
+    "AnnotationImport",
     "Answer",
     "Assignment",
     "Batch",
     "Bonus",
     "Clip",
     "ClipFeatures",
+    "Correction",
     "Draft",
     "EntryTest",
     "FeatureSet",

@@ -11,6 +11,7 @@ import hashlib
 from django.db import models
 from django.db.models import F, Q
 
+from annotation.models.corrections import Correction
 from annotation.models.crowd import Assignment
 from annotation.models.footage import Clip
 
@@ -65,6 +66,9 @@ class Query(models.Model):
     type = models.CharField(max_length=2, choices=Type)
     narration_hidden = models.BooleanField(default=False)
     assignment = models.OneToOneField(Assignment, on_delete=models.PROTECT, null=True, blank=True)
+    withdrawn_by = models.OneToOneField(
+        Correction, on_delete=models.PROTECT, null=True, blank=True, related_name="+", help_text="no release takes it"
+    )
 
     class Meta:
         ordering = ["public_id"]
@@ -87,6 +91,9 @@ class Question(models.Model):
     segment = models.ForeignKey(Segment, on_delete=models.PROTECT, related_name="questions")
     text = models.TextField()
     assignment = models.OneToOneField(Assignment, on_delete=models.PROTECT, null=True, blank=True)
+    withdrawn_by = models.OneToOneField(
+        Correction, on_delete=models.PROTECT, null=True, blank=True, related_name="+", help_text="no release takes it"
+    )
 
     class Meta:
         ordering = ["public_id"]

@@ -3,7 +3,18 @@
 from django.urls import path
 
 from annotation.media.clip_files import clip_file
-from annotation.pages import blind, campaign, features, footage, review_page, tus, views, workers
+from annotation.pages import (
+    blind,
+    campaign,
+    features,
+    footage,
+    imports,
+    items,
+    review_page,
+    tus,
+    views,
+    workers,
+)
 from annotation.pages.drafts import save_draft
 from annotation.pages.task_page import TaskPage
 
@@ -39,6 +50,10 @@ urlpatterns = [
     path("clips/", footage.ClipList.as_view(), name="clips"),
     path("clips/<int:pk>/", views.ClipDetail.as_view(), name="clip"),
     path("segments/<int:pk>/gold/", views.set_gold, name="segment-gold"),
+    path("items/<str:kind>/<int:public_id>/", items.item, name="item"),
+    path("imports/", imports.Imports.as_view(), name="imports"),
+    path("imports/<int:pk>/", imports.ImportDetail.as_view(), name="import"),
+    path("imports/<int:pk>/problems.jsonl", imports.problems, name="import-problems"),
     path("features/", features.FeatureSets.as_view(), name="features"),
     path("features/<int:pk>/retry/", features.retry, name="features-retry"),
     path("media/clip/<str:token>.mp4", clip_file, name="clip-file"),

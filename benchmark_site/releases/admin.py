@@ -8,7 +8,16 @@ from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest
 
-from benchmark_site.releases.models import Item, Negative, Release, ReleaseFile, SealedClip, SplitVideo, Waiver
+from benchmark_site.releases.models import (
+    Exclusion,
+    Item,
+    Negative,
+    Release,
+    ReleaseFile,
+    SealedClip,
+    SplitVideo,
+    Waiver,
+)
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
@@ -55,6 +64,13 @@ class SealedClipAdmin(ReadOnlyAdmin):
 @admin.register(Waiver)
 class WaiverAdmin(ReadOnlyAdmin):
     list_display = ("release", "attack", "name", "reason", "created_at")
+    list_select_related = ("release",)
+
+
+@admin.register(Exclusion)
+class ExclusionAdmin(ReadOnlyAdmin):
+    list_display = ("release", "kind", "public_id", "check_id", "reason")
+    list_filter = ("release", "check_id")
     list_select_related = ("release",)
 
 

@@ -6,6 +6,8 @@ A frozen release never changes. Triggers of the database see to that, for its it
 from __future__ import annotations
 
 import secrets
+import uuid
+from collections.abc import Iterable
 from pathlib import Path
 
 import pgtrigger
@@ -26,7 +28,10 @@ _NUMBER = r"(0|[1-9][0-9]*)"
 _LABEL = r"(0|[1-9][0-9]*|[0-9]*[a-zA-Z-][0-9a-zA-Z-]*)"
 VERSION = rf"^{_NUMBER}\.{_NUMBER}\.{_NUMBER}(-{_LABEL}(\.{_LABEL})*)?$"
 SHA256 = r"^[0-9a-f]{64}$"
+SPDX = r"^[A-Za-z0-9][A-Za-z0-9.+-]*$"
 OPTIONS = 4
+WAIVABLE = ("B5",)
+"""Faults of a release that somebody may answer for by name; the others would make it one that cannot be scored."""
 MAX_SEED = 2**31 - 1
 
 
@@ -102,6 +107,14 @@ class Release(Leased):
         validators=[RegexValidator(SHA256)],
         help_text="nonce of the held-out manifest; as secret as the truth",
     )
+    description = models.TextField(blank=True, help_text="what it is, in three sentences")
+    authors = models.TextField(blank=True, help_text="one a line, as “Family, Given”")
+    licence = models.CharField(
+        max_length=100,
+        blank=True,
+        validators=[RegexValidator(SPDX, "an SPDX identifier is expected, as in CC-BY-4.0")],
+        help_text="of queries, questions and answers: an SPDX identifier, as in CC-BY-4.0; each video keeps its own",
+    )
     state = models.CharField(max_length=8, choices=State, default=State.BUILDING)
     step = models.CharField(max_length=7, choices=Step, default=Step.COLLECT)
     reason = models.TextField(blank=True, help_text="why it failed, or what stopped the last attempt")
@@ -167,13 +180,27 @@ class Release(Leased):
         self.save(update_fields=["state", "claimed_by", "reason"])
 
     @property
+    def canary(self) -> str:
+        """A text that stands nowhere else: who finds it in a corpus knows that the release is in it."""
+        drawn = uuid.uuid5(uuid.NAMESPACE_OID, f"canary\n{self.seal}")  # the seal stays secret: it has 256 bits
+        return f"HERO BENCH CANARY {self.folder_name} {drawn}"
+
+    @property
     def folder_name(self) -> str:
         return f"{self.slug}-{self.version}"
 
     def leaking(self) -> list[str]:
         """The attacks that keep it from being frozen: those that the audit convicts and nobody has answered for."""
+        return self._unanswered(self.leaks.get("blocked", []))
+
+    def stopped_by(self) -> list[str]:
+        """What keeps it from being frozen and may be answered for by name: leaks, and some checks of the gate."""
+        checks = [row["id"] for row in self.quality if row["id"] in WAIVABLE and row["n"]]
+        return self._unanswered(checks) + self.leaking()
+
+    def _unanswered(self, faults: Iterable[str]) -> list[str]:
         waived = set(self.waivers.values_list("attack", flat=True))
-        return [attack for attack in self.leaks.get("blocked", []) if attack not in waived]
+        return [fault for fault in faults if fault not in waived]
 
     @property
     def folder(self) -> Path:
@@ -299,6 +326,28 @@ class Negative(models.Model):
         return f"option {self.option} of {self.item_id} from {self.source_id}"
 
 
+class Exclusion(models.Model):
+    """An accepted item that a release leaves out, and why. It names hidden items: for those who collect."""
+
+    release = models.ForeignKey(Release, on_delete=models.CASCADE, related_name="exclusions")
+    kind = models.CharField(max_length=6, choices=Item.Kind)
+    public_id = models.PositiveIntegerField()
+    vid_name = models.CharField(max_length=200)
+    text = models.TextField()
+    check_id = models.CharField("check", max_length=4)
+    reason = models.TextField()
+
+    class Meta:
+        ordering = ["check_id", "kind", "public_id"]
+        constraints = [
+            models.UniqueConstraint(fields=["release", "kind", "public_id"], name="exclusion_once"),
+        ]
+        triggers = [_refuse_once_frozen("OLD.release_id, NEW.release_id")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.public_id}: {self.check_id}"
+
+
 class ReleaseFile(models.Model):
     """A file of a release, as its manifest lists it."""
 
@@ -331,10 +380,10 @@ class ReleaseFile(models.Model):
 
 
 class Waiver(models.Model):
-    """Somebody answers for a leak that the audit found; printed on the card and the page."""
+    """Somebody answers for a leak that the audit found, or a check that blocks; printed on the card and the page."""
 
     release = models.ForeignKey(Release, on_delete=models.CASCADE, related_name="waivers")
-    attack = models.TextField(help_text="as the audit calls it")
+    attack = models.TextField(help_text="as the audit calls it, or the name of the check")
     reason = models.TextField(help_text="why the release may be frozen all the same; everybody reads it")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     name = models.CharField(max_length=150, help_text="of the person, as printed")

@@ -17,11 +17,16 @@ LEAST_WORDS = 3
 
 
 class ReleaseSettings(TypedDict, total=False):
-    """How to build: the seed of the matching, how the hidden split is cut, and, to build the same again, its nonce."""
+    """How to build: the seed of the matching, how the hidden split is cut, and, to build the same again, its nonce; and
+    what is said of it: description, authors (one a line), the licence of what was written.
+    """
 
     seed: int
     hidden: str
     seal: str
+    description: str
+    authors: str
+    licence: str
 
 
 def start_release(
@@ -62,6 +67,7 @@ def reset_release(release_id: int) -> bool:
         if release.state != Release.State.FAILED:
             return False
         release.items.all().delete()
+        release.exclusions.all().delete()
         release.waivers.all().delete()
         release.state, release.step = Release.State.BUILDING, Release.Step.COLLECT
         release.reason, release.attempt = "", 0
@@ -71,18 +77,18 @@ def reset_release(release_id: int) -> bool:
 
 
 def waive(release_id: int, reasons: Mapping[str, str], user: AbstractBaseUser) -> list[str]:
-    """Let somebody answer for leaks that stopped a build, {attack: reason}; the attacks that still stop it.
+    """Let somebody answer for what stopped a build, {leak or check: reason}; what still stops it.
 
-    Where none is left the build goes on with what was audited. Raises ValidationError on a reason that says nothing, on
-    an attack that does not stop this release, and where no audit has stopped it.
+    Where nothing is left the build goes on. Raises ValidationError on a reason that says nothing, on what does not stop
+    this release, and where nothing does that may be answered for.
     """
     with transaction.atomic():
         release = Release.objects.select_for_update().get(pk=release_id)
-        if release.state != Release.State.FAILED or not release.leaking():
-            raise ValidationError(f"{release} is not stopped by its leak audit")
+        if release.state != Release.State.FAILED or not release.stopped_by():
+            raise ValidationError(f"{release} is not stopped by anything that may be answered for")
         for attack, reason in reasons.items():
-            if attack not in release.leaking():
-                raise ValidationError(f"{attack!r} does not stop {release}: expected one of {release.leaking()}")
+            if attack not in release.stopped_by():
+                raise ValidationError(f"{attack!r} does not stop {release}: expected one of {release.stopped_by()}")
             if len(reason.split()) < LEAST_WORDS:
                 raise ValidationError(
                     f"{attack}: a reason of at least {LEAST_WORDS} words is expected: everybody reads it"
@@ -90,13 +96,18 @@ def waive(release_id: int, reasons: Mapping[str, str], user: AbstractBaseUser) -
             Waiver.objects.create(
                 release=release, attack=attack, reason=" ".join(reason.split()), user_id=user.pk, name=_printed(user)
             )
-        left = release.leaking()
+        left = release.stopped_by()
         if not left:
             Release.objects.filter(pk=release_id).update(
-                state=Release.State.BUILDING, step=Release.Step.WRITE, reason="", attempt=0
+                state=Release.State.BUILDING, step=_next(release), reason="", attempt=0
             )
             enqueue(BUILD, release_id=release_id)
     return left
+
+
+def _next(release: Release) -> str:
+    """Where the build goes on: audited files are written, what the gate stopped is tried again."""
+    return Release.Step.WRITE if release.step == Release.Step.AUDIT else release.step
 
 
 def _printed(user: AbstractBaseUser) -> str:

@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
+import mimetypes
 from collections import Counter
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.db.models import Count, Q
-from django.forms import ModelForm, RadioSelect
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.db.models import Count, Q, Sum
+from django.forms import ModelForm, RadioSelect, Textarea
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 from django.views.generic import CreateView, DetailView, ListView
 
+from annotation.media.ranges import ranged
 from annotation.roles import COLLECT
 from benchmark_site.releases import services
-from benchmark_site.releases.files.export import public_zip
+from benchmark_site.releases.browse import shown
+from benchmark_site.releases.files.card import loading
+from benchmark_site.releases.files.changes import frozen_changes
+from benchmark_site.releases.files.companions import about_release
+from benchmark_site.releases.files.export import zip_of
 from benchmark_site.releases.models import Item, Release, ReleaseFile, Split
+from benchmark_site.releases.plots import figures
 from benchmark_site.releases.quality.leak_table import leak_rows, proofs, public_rows, waived
+from evaluation.exchange.about import bibtex
 from evaluation.release import HELD_OUT_MANIFEST, MANIFEST
+from evaluation.release.manifest import UNLISTED
+
+EXAMPLES = 3  # of each kind, on the page of a release
 
 
 class ReleaseList(ListView):
@@ -48,8 +61,10 @@ class ReleaseDetail(DetailView):
         release = self.object
         files = release.files.all()
         leaks = leak_rows(release.leaks) if self.request.user.has_perm(COLLECT) else public_rows(release)
+        frozen = release.state == Release.State.FROZEN
         return super().get_context_data(
             **kwargs,
+            **(_about(release) if frozen else {}),
             steps=_steps(release),
             has_items=release.items.exists(),
             splits=split_table(release),
@@ -59,11 +74,62 @@ class ReleaseDetail(DetailView):
             leak_figures=any(row.value is not None for row in leaks),
             proofs=proofs(release.leaks),
             waived=waived(release),
-            leaking=release.leaking() if release.state == Release.State.FAILED else [],
+            stopped_by=release.stopped_by() if release.state == Release.State.FAILED else [],
+            n_exclusions=release.exclusions.count(),
             public_files=[file for file in files if file.access == ReleaseFile.Access.PUBLIC],
             held_out=files.filter(path=HELD_OUT_MANIFEST).first(),
             manifest=MANIFEST,
         )
+
+
+def _about(release: Release) -> dict[str, Any]:
+    """What a frozen release says of itself: words, licence, citation, how to load it, figures, examples, changes."""
+    about = about_release(release)
+    changes = frozen_changes(release.pk)
+    examples = [found for kind in Item.Kind.values for found in shown(release).filter(kind=kind)[:EXAMPLES]]
+    counts = release.items.filter(published=True).aggregate(
+        clips=Count("vid_name", distinct=True),
+        queries=Count("id", filter=Q(kind=Item.Kind.MOMENT)),
+        questions=Count("id", filter=Q(kind=Item.Kind.QA)),
+        videos=Count("video", distinct=True),
+    )
+    return {
+        "about": about,
+        "bibtex": bibtex(about),
+        "loading": loading(release),
+        "figures": figures(release),
+        "examples": examples,
+        "counts": counts,
+        "changes": changes,
+        "changed": sorted(changes.counts.items()) if changes else [],
+        "zip_url": release_url(release, "release-download"),
+        "total_bytes": release.files.filter(access=ReleaseFile.Access.PUBLIC).aggregate(n=Sum("bytes"))["n"],
+    }
+
+
+def release_url(release: Release, name: str) -> str:
+    """The whole address of one of a release's pages."""
+    return f"{settings.SITE_URL.rstrip('/')}{reverse(name, args=[release.slug, release.version])}"
+
+
+class ReleaseExclusions(ListView):
+    """What a release leaves out, by check, with a link to where each item is corrected or withdrawn."""
+
+    template_name = "releases/release_exclusions.html"
+    paginate_by = 100
+
+    def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        super().setup(request, *args, **kwargs)
+        self.release = get_object_or_404(Release, slug=self.kwargs["slug"], version=self.kwargs["version"])
+        self.chosen = request.GET.get("check", "")
+
+    def get_queryset(self) -> Any:
+        found = self.release.exclusions.all()
+        return found.filter(check_id=self.chosen) if self.chosen else found
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        checks = self.release.exclusions.order_by("check_id").values("check_id").annotate(n=Count("id"))
+        return super().get_context_data(release=self.release, checks=checks, chosen=self.chosen, **kwargs)
 
 
 def _steps(release: Release) -> list[dict[str, Any]]:
@@ -126,9 +192,13 @@ def split_table(release: Release) -> list[dict[str, Any]]:
 class ReleaseForm(ModelForm):
     class Meta:
         model = Release
-        fields = ("slug", "version", "seed", "hidden")
+        fields = ("slug", "version", "description", "authors", "licence", "seed", "hidden")
         labels = {"slug": "Name", "hidden": "Hidden split"}
-        widgets = {"hidden": RadioSelect}
+        widgets = {
+            "hidden": RadioSelect,
+            "description": Textarea(attrs={"rows": 3}),
+            "authors": Textarea(attrs={"rows": 3}),
+        }
         help_texts = {
             "slug": "of the benchmark, as in how2r: small letters, digits and dashes",
             "version": "as in 1.0.0",
@@ -165,7 +235,7 @@ def waive(request: HttpRequest, slug: str, version: str) -> HttpResponse:
     release = get_object_or_404(Release, slug=slug, version=version)
     reasons = {
         attack: request.POST[f"reason {attack}"]
-        for attack in release.leaking()
+        for attack in release.stopped_by()
         if request.POST.get(f"reason {attack}", "").strip()
     }
     try:
@@ -178,25 +248,30 @@ def waive(request: HttpRequest, slug: str, version: str) -> HttpResponse:
 
 
 @require_safe
-def download(request: HttpRequest, slug: str, version: str) -> StreamingHttpResponse:
-    """All public files of a frozen release as one zip."""
+def download(request: HttpRequest, slug: str, version: str) -> HttpResponseBase:
+    """All public files of a frozen release as one zip, which can be resumed."""
     release = _frozen(slug, version)
-    response = StreamingHttpResponse(public_zip(release), content_type="application/zip")
-    response["Content-Disposition"] = f'attachment; filename="{release.folder_name}.zip"'
-    return response
+    path = zip_of(release)
+    etag, name = f'"{release.sha256}-zip"', f"{release.folder_name}.zip"
+    size = path.stat().st_size
+    return ranged(request, path.open("rb"), size, kind="application/zip", etag=etag, attachment=name)
 
 
 @require_safe
-def download_file(request: HttpRequest, slug: str, version: str, path: str) -> FileResponse:
+def download_file(request: HttpRequest, slug: str, version: str, path: str) -> HttpResponseBase:
     """One public file of a frozen release. The path is looked up in the table, never on the disk."""
     release = _frozen(slug, version)
     if path == MANIFEST:
         sha256 = release.sha256
+    elif path in UNLISTED:
+        sha256 = f"{release.sha256}-{path}"
     else:
         sha256 = get_object_or_404(release.files, path=path, access=ReleaseFile.Access.PUBLIC).sha256
-    response = FileResponse((release.folder / path).open("rb"), as_attachment=True)
-    response["ETag"] = f'"{sha256}"'
-    return response
+    file = release.folder / path
+    if not file.is_file():
+        raise Http404(f"{path} is not in this release")
+    kind = mimetypes.guess_type(path)[0] or "application/octet-stream"
+    return ranged(request, file.open("rb"), file.stat().st_size, kind=kind, etag=f'"{sha256}"', attachment=file.name)
 
 
 def _frozen(slug: str, version: str) -> Release:

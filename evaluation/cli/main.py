@@ -1,4 +1,4 @@
-"""python -m evaluation: score, validate, submit, compare, baseline, convert, verify.
+"""python -m evaluation: score, validate, submit, compare, baseline, convert, verify, diff, mirror, contamination.
 
 python -m evaluation score RELEASE predictions.json --task moment --split val --json report.json --html report.html
 python -m evaluation score --truth GT.jsonl --video-index video2dur_idx.json predictions.json --json report.json
@@ -8,8 +8,9 @@ import argparse
 from pathlib import Path
 
 from evaluation import __version__
-from evaluation.cli import commands
+from evaluation.cli import commands, exchange
 from evaluation.cli.submit import send
+from evaluation.exchange.contamination import WORDS
 from evaluation.forms.table import FORMS
 from evaluation.io.errors import Refusal
 from evaluation.io.terminal import Terminal
@@ -106,6 +107,28 @@ def _parser() -> argparse.ArgumentParser:
     verify = add("verify", help="compare every file of a release directory with its manifest", epilog=EPILOG)
     verify.set_defaults(run=commands.verify)
     verify.add_argument("release", type=Path, metavar="RELEASE")
+
+    diff = add("diff", help="say which items of two releases differ", epilog=EPILOG)
+    diff.set_defaults(run=exchange.diff)
+    diff.add_argument("first", type=Path, metavar="A")
+    diff.add_argument("second", type=Path, metavar="B")
+    diff.add_argument("--json", type=Path, metavar="OUT", help="write every item and clip that differs as JSON")
+
+    mirror = add("mirror", help="copy the public files of a release to a folder, or what that lacks", epilog=EPILOG)
+    mirror.set_defaults(run=exchange.copy)
+    mirror.add_argument("release", type=Path, metavar="RELEASE")
+    mirror.add_argument("folder", type=Path, metavar="FOLDER")
+
+    look = add(
+        "contamination",
+        help="look in text files for a release's canary and for word sequences of its test split",
+        epilog="exit status: 0 nothing found, 1 something found, 2 refused",
+    )
+    look.set_defaults(run=exchange.look_for)
+    look.add_argument("release", type=Path, metavar="RELEASE")
+    look.add_argument("corpus", nargs="+", type=Path, metavar="FILE", help="a corpus or a model's outputs, gzip or not")
+    look.add_argument("--words", type=int, default=WORDS, help=f"words in a row that count as found (default {WORDS})")
+    look.add_argument("--json", type=Path, metavar="OUT", help="write every place as JSON")
     return parser
 
 

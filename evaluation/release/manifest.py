@@ -9,10 +9,10 @@ from typing import Self
 from evaluation.io.errors import opening
 from evaluation.io.jsonl import decode_json, read_bounded
 from evaluation.release.files import MAX_JSON_BYTES, check_file, read_json
-from evaluation.release.names import FORMATS, HELD_OUT, HELD_OUT_MANIFEST, MANIFEST, PROVENANCE, is_held_out
+from evaluation.release.names import FORMATS, HELD_OUT, HELD_OUT_MANIFEST, MANIFEST, PROVENANCE, SUMS, is_held_out
 from evaluation.release.schema import Access, HeldOutManifest, Hidden, Manifest, ManifestFile, ReleaseError
 
-UNLISTED = (MANIFEST, PROVENANCE)  # what a release holds beside the files that its manifest lists
+UNLISTED = (MANIFEST, PROVENANCE, SUMS)  # what a release holds beside the files that its manifest lists
 
 
 class ReleaseFolder:

@@ -10,6 +10,13 @@ MANIFEST = "MANIFEST.json"
 PROVENANCE = "PROVENANCE.json"
 CARD = "README.md"
 SUBTITLES = "subtitles.jsonl"
+SUMS = "SHA256SUMS"  # for sha256sum -c
+CROISSANT = "croissant.json"
+DATASHEET = "DATASHEET.md"
+CITATION = "CITATION.cff"
+LICENCE = "LICENSE"
+LICENCES = "licences.jsonl"
+CHANGES = "CHANGES.md"
 HELD_OUT = "held_out"
 HELD_OUT_MANIFEST = f"{HELD_OUT}/{MANIFEST}"
 FOLDERS: dict[Task, str] = {"moment": "moment/tvr", "qa": "qa/value"}
@@ -47,6 +54,21 @@ def index_name(task: Task) -> str:
     return f"{FOLDERS[task]}/video2dur_idx.json"
 
 
+def table_name(task: Task, split: str) -> str:
+    """Path of the Parquet file of the rows that everybody gets."""
+    return f"parquet/{task}/{split}.parquet"
+
+
+def how2_name(task: Task, split: str) -> str:
+    """Path of the rows in How2R's or How2QA's CSV."""
+    return f"how2/{'how2R' if task == 'moment' else 'how2QA'}_{split}.csv"
+
+
+def highlights_name(split: str) -> str:
+    """Path of the queries in QVHighlights' JSON Lines. Raises ReleaseError for an unknown split."""
+    return f"qvhighlights/{split_key(split)}.jsonl"
+
+
 def features_name(name: str) -> str:
     """Path of a feature set, whose name may hold anything, as models' do."""
     return f"features/{re.sub(r'[^A-Za-z0-9._-]+', '-', name)}.safetensors"
@@ -68,7 +90,8 @@ def is_public(path: str) -> bool:
 
 
 _PUBLIC = {
-    *(MANIFEST, PROVENANCE, CARD, SUBTITLES),
+    *(MANIFEST, PROVENANCE, CARD, SUBTITLES, SUMS, CROISSANT, DATASHEET, CITATION, LICENCE, LICENCES, CHANGES),
     *(index_name(task) for task in FOLDERS),
-    *(rows_name(task, split) for task in FOLDERS for split in SPLITS),
+    *(name(task, split) for name in (rows_name, table_name, how2_name) for task in FOLDERS for split in SPLITS),
+    *map(highlights_name, SPLITS),
 }

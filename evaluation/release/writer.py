@@ -24,6 +24,7 @@ from evaluation.release.names import (
     MANIFEST,
     SPLITS,
     SUBTITLES,
+    SUMS,
     features_name,
     index_name,
     is_held_out,
@@ -148,23 +149,32 @@ def write_files(
 def write_file(folder: Path, path: str, content: bytes, rows: int | None = None) -> ManifestFile:
     """A new file of a release; what a manifest lists of it. Raises OSError."""
     make_place(folder, path).write_bytes(content)
-    return _listed(folder, path, rows)
+    return listed(folder, path, rows)
 
 
 def write_manifests(
     folder: Path, files: Sequence[ManifestFile], *, name: str, version: str, seed: int, hidden: Hidden, nonce: str
 ) -> tuple[ManifestFile, str]:
-    """Write both manifests; (the held-out one as a file of the release, sha256 of MANIFEST.json: the release hash).
+    """Write both manifests and SHA256SUMS; (the held-out one as a file of the release, the release hash).
 
-    The public one commits to the truth by the hash of the held-out one, whose nonce, 64 hexadecimal digits as secret
-    as the truth, keeps it from being tried out. Raises OSError.
+    The release hash is the sha256 of MANIFEST.json. The public manifest commits to the truth by the hash of the
+    held-out one, whose nonce, 64 hexadecimal digits as secret as the truth, keeps it from being tried out. Raises
+    OSError.
     """
     secret = [file for file in files if is_held_out(file.path)]
     held_out = write_file(folder, HELD_OUT_MANIFEST, _canonical(HeldOutManifest(nonce=nonce, files=secret)))
-    listed = [*(file for file in files if not is_held_out(file.path)), held_out]
-    listed.sort(key=lambda file: file.path)
-    manifest = Manifest(format=FORMAT, name=name, version=version, seed=seed, files=listed, hidden=hidden)
-    return held_out, write_file(folder, MANIFEST, _canonical(manifest)).sha256
+    shown = [*(file for file in files if not is_held_out(file.path)), held_out]
+    shown.sort(key=lambda file: file.path)
+    manifest = Manifest(format=FORMAT, name=name, version=version, seed=seed, files=shown, hidden=hidden)
+    sha256 = write_file(folder, MANIFEST, _canonical(manifest)).sha256
+    write_file(folder, SUMS, sums(files, sha256).encode())
+    return held_out, sha256
+
+
+def sums(files: Iterable[ManifestFile], manifest_sha256: str) -> str:
+    """SHA256SUMS: every public file and the manifest, for `sha256sum -c`, in a full copy and in a public one."""
+    named = {MANIFEST: manifest_sha256, **{file.path: file.sha256 for file in files if file.access == "public"}}
+    return "".join(f"{sha256}  {path}\n" for path, sha256 in sorted(named.items()))
 
 
 def _write_task(
@@ -218,7 +228,7 @@ def _public_query_row(query: Query) -> Row:
 
 
 def _question_row(question: Question) -> Row:
-    span = f"{_seconds(question.start)}-{_seconds(question.end)}"
+    span = f"{seconds_text(question.start)}-{seconds_text(question.end)}"
     return {**_public_question_row(question), "ts": span, "answer_idx": question.answer}
 
 
@@ -233,7 +243,7 @@ def _subtitle_row(clip: Clip) -> Row:
     return row
 
 
-def _seconds(value: float) -> str:
+def seconds_text(value: float) -> str:
     """Milliseconds at most and never an exponent: loaders of the field split this text at its dash."""
     return f"{value:.3f}".rstrip("0").rstrip(".")
 
@@ -251,7 +261,7 @@ def _write_features(folder: Path, features: FeatureSet) -> ManifestFile:
     path = features_name(features.name)
     (folder / path).parent.mkdir(exist_ok=True)
     save_features(folder / path, features.vectors, model=features.model, interval_s=features.interval_s)
-    return _listed(folder, path, len(features.vectors))
+    return listed(folder, path, len(features.vectors))
 
 
 def _write_rows(folder: Path, path: str, rows: Iterable[Row]) -> ManifestFile:
@@ -265,7 +275,7 @@ def _canonical(value: object) -> bytes:
     return f"{text}\n".encode()
 
 
-def _listed(folder: Path, path: str, rows: int | None) -> ManifestFile:
+def listed(folder: Path, path: str, rows: int | None) -> ManifestFile:
     """A written file as a manifest lists it, once it is on the disk."""
     target = folder / path
     with target.open("rb") as written:

@@ -24,14 +24,25 @@ from django.utils.http import urlsafe_base64_encode
 
 from annotation.crowd.launch import external_question
 from annotation.media.clip_files import Part, clip_url
-from annotation.models import Assignment, Batch, Clip, FeatureSet, Hit, Query, Receipt, Segment, Worker
+from annotation.models import (
+    AnnotationImport,
+    Assignment,
+    Batch,
+    Clip,
+    FeatureSet,
+    Hit,
+    Query,
+    Receipt,
+    Segment,
+    Worker,
+)
 from annotation.models.crowd import Kind
 from benchmark_site.access import May, Role
 from benchmark_site.leaderboard.boards.tracks import open_boards
 from benchmark_site.leaderboard.models import Evaluation, Membership, Submission, Team, Track, TrainingRun
 from benchmark_site.leaderboard.teams.membership import invite
 from benchmark_site.leaderboard.teams.tokens import create_token
-from benchmark_site.releases.models import Release
+from benchmark_site.releases.models import Item, Release
 from benchmark_site.releases.services import create_release
 from tests.access.held_out import HeldOut
 from tests.releases.conftest import corpus, frozen, media, sealed  # noqa: F401  (fixtures)
@@ -160,6 +171,7 @@ def _crowd_doors(query: Query) -> list[ApiClient]:
     answer = Assignment.objects.create(
         hit=hit, worker=worker, assignment_id="S", answer="", payload=payload, submitted_at=datetime.now(UTC)
     )
+    brought = AnnotationImport.objects.create(form="how2r", name=f"{ORDER}.csv", state="done")
     seen = FeatureSet.objects.create(name="seen")
     signed = frozenset({May.SIGNED})
     task = urlsplit(fromstring(external_question(hit)).findtext("{*}ExternalURL") or "").path
@@ -203,6 +215,10 @@ def _crowd_doors(query: Query) -> list[ApiClient]:
         ApiClient("upload", f"/videos/uploads/{UUID(int=1)}/", method="PATCH"),
         ApiClient("video-cancel", f"/videos/{clip.video_id}/cancel/", method="POST"),
         ApiClient("video-retry", f"/videos/{clip.video_id}/retry/", method="POST"),
+        ApiClient("item", f"/items/moment/{query.public_id}/"),
+        ApiClient("imports", "/imports/"),
+        ApiClient("import", brought.get_absolute_url()),
+        ApiClient("import-problems", f"{brought.get_absolute_url()}problems.jsonl"),
         ApiClient("features", "/features/"),
         ApiClient("features-retry", f"/features/{seen.pk}/retry/", method="POST"),
         ApiClient("clip-file", clip_url(clip), signed),
@@ -221,14 +237,18 @@ def _release_doors(query: Query) -> list[ApiClient]:
     failed = create_release("demo", "2.0.0")
     Release.objects.filter(pk=failed.pk).update(state="failed", reason=f"quality gate: B8 {query.public_id}")
     frozen_one = frozenset({May.FROZEN})
+    labelled = Item.objects.filter(release__version="1.0.0", kind="moment", split="train").earliest("pk")
     files = ("moment/tvr/test_public.jsonl", "qa/value/test_public.jsonl", "MANIFEST.json")
     return [
         ApiClient("releases", "/releases/"),
         ApiClient("release-new", "/releases/new/"),
         ApiClient("release-retry", "/releases/demo/2.0.0/retry/", method="POST"),
+        ApiClient("release-exclusions", "/releases/demo/1.0.0/left-out/"),
         ApiClient("release-waive", "/releases/demo/2.0.0/waive/", method="POST"),
         ApiClient("release", "/releases/demo/1.0.0/", frozen_one),
         ApiClient("release", "/releases/demo/2.0.0/"),
+        ApiClient("release-items", "/releases/demo/1.0.0/items/", frozen_one),
+        ApiClient("release-item", f"/releases/demo/1.0.0/items/moment/{labelled.public_id}/", frozen_one),
         ApiClient("release-download", "/releases/demo/1.0.0/download/", frozen_one),
         *(ApiClient("release-file", f"/releases/demo/1.0.0/files/{file}", frozen_one) for file in files),
     ]

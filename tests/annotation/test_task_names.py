@@ -24,6 +24,7 @@ assert tasks, "importing them registers them"
         (task_names.INGEST_VIDEO, "video_id"),
         (task_names.DESCRIBE_CLIPS, "feature_set_id"),
         (task_names.TRANSCRIBE_VIDEO, "transcription_id"),
+        (task_names.TAKE_IMPORT, "import_id"),
         (task_names.LAUNCH_BATCH, "batch_id"),
         (task_names.CLOSE_BATCH, "batch_id"),
         (task_names.PUSH_DECISION, "assignment_id"),

@@ -9,14 +9,11 @@ import pytest
 from annotation.models import Video
 from benchmark_site.releases.errors import BuildError
 from benchmark_site.releases.models import Item, Negative, Release
-from benchmark_site.releases.quality.checks import (
-    check_accepted,
-    check_matched,
-    check_splits,
-    copied_into_labelled,
-    found_copies,
-    refuse_blocked,
-)
+from benchmark_site.releases.quality.copies import copied_into_labelled
+from benchmark_site.releases.quality.items import check_accepted
+from benchmark_site.releases.quality.rows import refuse_blocked
+from benchmark_site.releases.quality.warnings import warn_of_blind, warn_of_items
+from benchmark_site.releases.quality.whole import check_ledger, check_matched, check_splits
 
 SHARED, SEALED = (Release(hidden=hidden) for hidden in (Release.Hidden.SHARED, Release.Hidden.SEALED))
 
@@ -129,14 +126,12 @@ def test_b0_every_task_has_something_to_publish_in_every_split() -> None:
     assert check_splits([item for item in items if item.kind == Item.Kind.QA])["n"] == 0
 
 
-@pytest.mark.django_db
-def test_w3_one_text_on_two_videos_is_told_and_does_not_block() -> None:
-    rows = check_accepted([query(1, text="a dog runs"), query(2, text="A dog runs."), query(3, text="a cat")])
-    assert {row["id"]: row["first"] for row in rows if row["n"]} == {"W3": ["moment 1", "moment 2"]}
-    refuse_blocked(rows)
+def warned(items: list[Item]) -> dict[str, Any]:
+    """{check: who is named} of the warnings that found more than they allow."""
+    return {row["id"]: row["first"] for row in warn_of_items(items) if row["n"] > row["allowed"]}
 
 
-def test_w4_hidden_items_that_can_be_looked_up() -> None:
+def test_h1_hidden_items_that_can_be_looked_up() -> None:
     text = {"text": "a dog runs"}
     shown, same_times, other_times = query(1, **text), query(2, split="test", **text), query(3, split="test", **text)
     other_times.start = 9.0
@@ -146,10 +141,105 @@ def test_w4_hidden_items_that_can_be_looked_up() -> None:
     items = [shown, same_times, other_times, asked, same_options, other_answer]
     copies = copied_into_labelled(items)
     assert copies == [same_times, same_options]
-    assert found_copies(copies, items)["first"] == ["moment 2", "qa 5"]
 
 
 def test_what_blocks_is_told_with_its_names() -> None:
     item = question(1)
     with pytest.raises(BuildError, match=r"quality gate: B7 \(.*\): 1 of 1, qa 1$"):
         refuse_blocked(check_matched(SHARED, [item], [lend(question(2, split="val"), item)], []))
+
+
+FINE = {"text": "a man in a red coat opens the old door", "end": 9.0}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("check", "changes"),
+    [
+        ("W1", {"end": 4.9}),
+        ("W1", {"end": 30.1, "duration": 60.0}),
+        ("W2", {"text": "a man opens the old door"}),
+        ("W12", {"text": "A MAN IN A RED COAT OPENS DOORS"}),
+        ("W12", {"text": "in this video a man opens the old door"}),
+    ],
+)
+def test_warnings_about_a_query(check: str, changes: dict[str, Any]) -> None:
+    fine = [query(n, **FINE | {"text": f"a man in a red coat opens door {n}"}) for n in range(1, 6)]
+    assert warned(fine).keys() <= {"W10"}
+    assert warned([*fine, query(6, **FINE | changes)])[check] == ["moment 6"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("check", "changes"),
+    [
+        ("W5", {"text": "which is it"}),
+        ("W5", {"text": "red or blue?"}),
+        ("W6", {"options": ["by far the longest", "b", "c", "d"]}),
+        ("W7", {"options": ["answer", *(f"wrong 1 {n}" for n in range(3))]}),
+    ],
+)
+def test_warnings_about_a_question(check: str, changes: dict[str, Any]) -> None:
+    fine = [question(n, end=9.0, options=["answer", *(f"wrong {n} {k}" for k in range(3))]) for n in range(1, 4)]
+    assert warned(fine).keys() <= {"W10"}
+    assert "qa 4" in warned([*fine, *(question(n, end=9.0, **changes) for n in (4, 5))])[check]
+
+
+@pytest.mark.django_db
+def test_w3_one_text_on_two_videos_is_told() -> None:
+    rows = [query(1, text="a dog runs"), query(2, text="A dog runs."), query(3, text="a cat")]
+    assert warned(rows)["W3"] == ["moment 1", "moment 2"]
+
+
+@pytest.mark.django_db
+def test_w4_a_hidden_text_that_is_nearly_a_labelled_one() -> None:
+    shown = query(1, text="a man in a red coat slowly opens the old wooden door")
+    near = query(2, split="test", text="A man in a red coat slowly opens the old wooden doors, a door")
+    far = query(3, split="test", text="three dogs run over a field of grass in the rain")
+    assert warned([shown, near, far])["W4"] == ["moment 2"]
+
+
+@pytest.mark.django_db
+def test_w10_shares_that_are_not_80_10_10() -> None:
+    items = [query(n, split="train" if n < 80 else "val" if n < 90 else "test") for n in range(100)]
+    assert "W10" not in warned(items)
+    assert "videos val 12.0 %" in warned([query(n, split="val" if n > 87 else "train") for n in range(100)])["W10"]
+
+
+def test_w9_names_the_blind_models_above_chance() -> None:
+    panel = {"answer_only": {"accuracy": 0.389}, "prior": {"accuracy": 0.26}}
+    (row,) = warn_of_blind({"after": {"panel": panel}})
+    assert (row["n"], row["total"], row["first"]) == (1, 2, ["answer only 38.9 %"])
+    assert warn_of_blind({"after": {"panel": {}, "refused": "too few"}}) == []
+
+
+@pytest.mark.django_db
+def test_b3_a_video_in_two_splits() -> None:
+    one = query(1)
+    assert check_ledger([one, question(1, video=one.video)])["n"] == 0
+    assert check_ledger([one, question(1, video=one.video, split="val")])["first"] == ["v1"]
+
+
+@pytest.mark.django_db
+def test_an_item_with_a_fault_is_left_out_and_told_and_the_others_stay() -> None:
+    fine, outside, twice = (
+        query(1, **FINE),
+        query(2, **FINE | {"end": 30.06}),
+        question(3, options=["a", "A.", "c", "d"]),
+    )
+    rows, kept, left_out = check_accepted([fine, outside, twice])
+    assert kept == [fine]
+    assert [(row.public_id, row.check_id, row.reason) for row in left_out] == [
+        (2, "B2", "[0, 30.06] of a clip of 30 s"),
+        (3, "B4", "a | A. | c | d"),
+    ]
+    assert {row["id"]: row["n"] for row in rows if row["n"]} == {"B2": 1, "B4": 1}
+    refuse_blocked(rows)
+    assert check_accepted([query(1, **FINE | {"end": 30.05})])[2] == []
+
+
+def test_some_checks_of_a_release_may_be_answered_for() -> None:
+    rows = check_matched(SHARED, [question(number) for number in range(1, 101)], [], [])
+    with pytest.raises(BuildError, match="B5"):
+        refuse_blocked(rows)
+    refuse_blocked(rows, waived={"B5"})

@@ -132,7 +132,7 @@ def test_the_zip_holds_exactly_the_public_files(client, frozen):
         public = {file.path: file.sha256 for file in frozen.files.filter(access="public")}
         public["MANIFEST.json"] = frozen.sha256
         names = {name.removeprefix("demo-1.0.0/") for name in archive.namelist()}
-        assert names == public.keys() | {"PROVENANCE.json"}
+        assert names == public.keys() | {"PROVENANCE.json", "SHA256SUMS"}
         for path, sha256 in public.items():
             assert hashlib.sha256(archive.read(f"demo-1.0.0/{path}")).hexdigest() == sha256
 

@@ -6,7 +6,6 @@ Loads torch: workers and commands only.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from adversarial.audit.artifacts import suspects
 from adversarial.audit.report import blind_chances, blind_report
@@ -17,13 +16,14 @@ from benchmark_site.jobs.leases import locked
 from benchmark_site.releases.building.match_folds import forget, match_in_folds
 from benchmark_site.releases.errors import BuildError
 from benchmark_site.releases.models import Item, Negative, Release
-from benchmark_site.releases.quality import checks
+from benchmark_site.releases.quality.copies import copied_into_labelled
+from benchmark_site.releases.quality.rows import Row, refuse_blocked
+from benchmark_site.releases.quality.warnings import warn_of_blind
+from benchmark_site.releases.quality.whole import check_matched
 from benchmark_site.releases.split.carry_over import Carried, asked, carried
 from benchmark_site.releases.split.seal import HIDDEN
 
 REPLACED = 1  # written negatives of three that are replaced (paper, section 4.2)
-
-Row = dict[str, Any]
 
 
 def match_negatives(lease: Release) -> None:
@@ -46,19 +46,37 @@ def match_negatives(lease: Release) -> None:
         found = suspects(matched)
         negatives = _apply(questions, matched)
         _rate(questions, matched, release.seed)
-    for item in checks.copied_into_labelled(questions):  # by its matched options: it can be looked up now
+    for item in copied_into_labelled(questions):  # by its matched options: it can be looked up now
         item.published = False
     published = [item for item in questions if item.published]
-    quality = checks.check_matched(release, published, negatives, found)
-    checks.refuse_blocked(quality)
+    quality = [*check_matched(release, published, negatives, found), *warn_of_blind(blind)]
+    _keep_refusal(lease, quality)
     with locked(lease) as release:
         Item.objects.bulk_update(questions, ["options", "answer_index", "published", "blind_chance"], batch_size=1000)
         Negative.objects.bulk_create(negatives, batch_size=1000)
         release.matching, release.blind = report, blind
-        release.quality = sorted([*release.quality, *quality], key=lambda row: row["id"])
+        release.quality = _sorted([*release.quality, *quality])
         release.step = Release.Step.AUDIT
         release.save(update_fields=["matching", "blind", "quality", "step"])
     forget(lease.pk)
+
+
+def _keep_refusal(lease: Release, quality: Sequence[Row]) -> None:
+    """Raises BuildError where a check blocks; the page then shows its row, by which somebody may answer for it."""
+    waived = set(lease.waivers.values_list("attack", flat=True))
+    try:
+        refuse_blocked(quality, waived)
+    except BuildError:
+        with locked(lease) as release:
+            release.quality = _sorted([*release.quality, *quality])
+            release.save(update_fields=["quality"])
+        raise
+
+
+def _sorted(quality: Sequence[Row]) -> list[Row]:
+    """By the checks' names; what an earlier attempt found is told anew."""
+    latest = {(row["id"], row["title"]): row for row in quality}
+    return sorted(latest.values(), key=lambda row: (row["id"][0], int(row["id"][1:])))
 
 
 def _blind(matched: Sequence[Question], seed: int) -> Row:

@@ -17,7 +17,9 @@ from django.utils import timezone
 
 from benchmark_site.jobs.leases import locked
 from benchmark_site.releases.errors import BuildError
-from benchmark_site.releases.files.writer import write_card, write_files, write_manifests
+from benchmark_site.releases.files.companions import write_companions
+from benchmark_site.releases.files.export import zip_of
+from benchmark_site.releases.files.writer import write_files, write_manifests
 from benchmark_site.releases.models import Release, ReleaseFile, Split
 from evaluation.release import PROVENANCE, ManifestFile
 
@@ -51,7 +53,7 @@ def publish(lease: Release) -> None:
         files = write_files(partial, release)
         if files_digest(files) != release.leaks.get("files_sha256"):
             raise BuildError("the files are no longer those that the leak audit saw (did a feature file change?)")
-        files.append(write_card(partial, release))
+        files += write_companions(partial, release, files)
         held_out, sha256 = write_manifests(partial, release, files)
         _write_provenance(partial, release)
         _read_back(partial)
@@ -73,6 +75,7 @@ def publish(lease: Release) -> None:
                 sha256=sha256,
                 frozen_at=timezone.now(),
             )
+    zip_of(Release.objects.get(pk=lease.pk))
     for left_over in release.folder.parent.glob(f".{release.folder_name}.*.partial"):  # of workers that were killed
         shutil.rmtree(left_over, ignore_errors=True)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Sequence
 
 from django.db import connection
 
@@ -11,10 +12,14 @@ from annotation.models import Clip, Query, Question, Segment
 from annotation.review.text_rules import normalise
 from benchmark_site.jobs.leases import locked
 from benchmark_site.releases.errors import BuildError
-from benchmark_site.releases.files.features import lacking_clips
+from benchmark_site.releases.files.features import lacking_clips, unseen
 from benchmark_site.releases.files.writer import release_clips
-from benchmark_site.releases.models import Item, Release, SplitVideo
-from benchmark_site.releases.quality import checks
+from benchmark_site.releases.models import Exclusion, Item, Release, SplitVideo
+from benchmark_site.releases.quality.copies import copied_into_labelled
+from benchmark_site.releases.quality.items import check_accepted, exclusion
+from benchmark_site.releases.quality.rows import Row, item_row, refuse_blocked
+from benchmark_site.releases.quality.warnings import feature_row, warn_of_footage, warn_of_items
+from benchmark_site.releases.quality.whole import check_ledger, check_splits
 from benchmark_site.releases.split import carry_over
 from benchmark_site.releases.split.seal import seal
 from benchmark_site.releases.split.video_split import SplitError, place_videos
@@ -22,29 +27,36 @@ from benchmark_site.releases.split.video_split import SplitError, place_videos
 
 def take_snapshot(lease: Release) -> None:
     """Write the items of a release, or none. Raises BuildError where the quality gate or the split says no."""
-    quality: list[checks.Row] = []
+    quality: list[Row] = []
+    left_out: list[Exclusion] = []
     try:
         with locked(lease) as release:
             release.items.all().delete()  # of a snapshot that another release's freezing has overtaken
+            release.exclusions.all().delete()
             items = _accepted(release)
             if not items:
                 raise BuildError("nothing has been accepted yet: no query, no question")
-            quality += checks.check_accepted(items)
-            checks.refuse_blocked(quality)
+            rows, items, faulty = check_accepted(items)
+            quality += rows
+            left_out += faulty
+            if not items:
+                raise BuildError("every item has a fault that keeps it out: see the quality gate")
             for item in items:  # what the checks tolerate
                 item.end = min(item.end, item.duration)
             _split(release, items)
-            copies = checks.copied_into_labelled(items)
-            quality.append(checks.found_copies(copies, items))
-            corrected = carry_over.corrected(items)
-            quality.append(checks.found_corrected(corrected, items))
-            left_out = {id(item) for item in [*copies, *corrected]}
-            items = seal(release, [item for item in items if id(item) not in left_out])
-            quality.append(checks.check_splits(items))
-            checks.refuse_blocked(quality)
+            items, rows, told = _without_told(items)
+            quality += rows
+            left_out += told
+            items = seal(release, items)
+            quality += [check_splits(items), check_ledger(items), *warn_of_items(items)]
+            refuse_blocked(quality)
             lacking = lacking_clips(clips := release_clips(items))
-            quality.append(checks.check_feature_sets(lacking, len(clips)))
+            quality += warn_of_footage(clips)
+            filmless = unseen(clips)
+            ingests = {"the ingest": filmless} if filmless and any(clip.features for clip in clips) else {}
+            quality.append(feature_row(lacking | ingests, len(clips)))
             release.feature_sets = sorted(name for name, n in lacking.items() if not n)
+            Exclusion.objects.bulk_create(left_out, batch_size=1000)
             Item.objects.bulk_create(items, batch_size=1000)
             release.quality = quality
             release.frozen_before = Release.objects.filter(state=Release.State.FROZEN).count()
@@ -52,18 +64,31 @@ def take_snapshot(lease: Release) -> None:
             release.save(update_fields=["quality", "feature_sets", "frozen_before", "step"])
     except BuildError:  # the transaction is gone with all it wrote; the report of the gate stays
         with locked(lease) as release:
+            release.exclusions.all().delete()
+            Exclusion.objects.bulk_create(left_out, batch_size=1000)
             release.quality = quality
             release.save(update_fields=["quality"])
         raise
 
 
+def _without_told(items: Sequence[Item]) -> tuple[list[Item], list[Row], list[Exclusion]]:
+    """The items without hidden ones that something published would tell of; the rows and lines that say so."""
+    found = {
+        "H1": (copied_into_labelled(items), "no hidden item stands in train or val as well", "train or val hold it"),
+        "H2": (carry_over.corrected(items), "no hidden question was corrected after it was published", "it would tell"),
+    }
+    rows = [item_row(check, title, left_out, items, "exclude") for check, (left_out, title, _) in found.items()]
+    lines = {id(item): exclusion(item, check, why) for check, (left_out, _, why) in found.items() for item in left_out}
+    return [item for item in items if id(item) not in lines], rows, list(lines.values())
+
+
 def _accepted(release: Release) -> list[Item]:
     """Unsaved items of everything accepted, in the order of kind and public id."""
     place = "segment__clip__video"
-    queries = Query.objects.select_related(place).order_by("public_id")
-    questions = Question.objects.select_related(place).prefetch_related("answers").order_by("public_id")
+    queries = Query.objects.filter(withdrawn_by=None).select_related(place).order_by("public_id")
+    questions = Question.objects.filter(withdrawn_by=None).select_related(place).prefetch_related("answers")
     items = [_item(release, Item.Kind.MOMENT, query, type=query.type) for query in queries]
-    for question in questions:
+    for question in questions.order_by("public_id"):
         answers = [(normalise(answer.text), answer.correct) for answer in question.answers.all()]
         # The form asks for the right answer first; in the order of hashes its place tells nothing.
         answers.sort(key=lambda answer: hashlib.sha256(f"{question.public_id}\x1f{answer[0]}".encode()).digest())

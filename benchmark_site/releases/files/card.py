@@ -9,7 +9,7 @@ from annotation.models import Clip, Question, SubtitleTrack
 from annotation.review.human_accuracy import human_accuracy
 from benchmark_site.releases.models import Item, Release, Split
 from benchmark_site.releases.quality.leak_table import FEWEST_FOR_FIGURES, LeakRow, proofs, public_rows, waived
-from evaluation.release import FORMAT, MANIFEST
+from evaluation.release import FORMAT, LICENCE, LICENCES, MANIFEST
 
 SEALED = """- The hidden split is **sealed**: a clip of test serves one task. What was collected about it for the other
   task is never published; the matched wrong answers of test questions come from there, each once. Published and
@@ -26,7 +26,9 @@ def card(release: Release, items: Sequence[Item], clips: Sequence[Clip]) -> str:
     licences = Counter(licence or "not stated" for _, _, licence in sources)
     return f"""# {release.slug} {release.version}
 
-Moment queries and multiple-choice questions about short video clips, in the release format `{FORMAT}`.
+{description(release)}
+
+In the release format `{FORMAT}`.
 
 {_counts(items, clips)}
 
@@ -42,10 +44,59 @@ Moment queries and multiple-choice questions about short video clips, in the rel
 
 {_leaks(release)}
 {_people(items)}
-## Licences of the videos
+## How to load it
+
+{_how_to_load(release)}
+
+## Licences
+
+Queries, questions and answers: {release.licence or "not stated"} (`{LICENCE}`). Videos keep their own (`{LICENCES}`):
 
 {_licences(licences)}
 """
+
+
+def description(release: Release) -> str:
+    """What it is, in the words of whoever made it, or in ours."""
+    return release.description.strip() or "Moment queries and multiple-choice questions about short video clips."
+
+
+def loading(release: Release) -> list[tuple[str, str]]:
+    """(name of the ecosystem, three lines for it)."""
+    name = release.folder_name
+    return [
+        (
+            "Hugging Face datasets",
+            f'from datasets import load_dataset\nmoments = load_dataset("{name}", "moment")\n'
+            'print(moments["train"][0])',
+        ),
+        (
+            "pandas",
+            f'import pandas as pd\nqueries = pd.read_parquet("{name}/parquet/moment/train.parquet")\nqueries.head()',
+        ),
+        (
+            "Croissant",
+            f'import mlcroissant as mlc\ndataset = mlc.Dataset("{name}/croissant.json")\n'
+            'next(iter(dataset.records("moment_train")))',
+        ),
+        (
+            "TVR, VALUE, HERO",
+            f"{name}/moment/tvr/train.jsonl      # TVR's rows; video2dur_idx.json beside them\n"
+            f"{name}/qa/value/train.jsonl        # VALUE's How2QA\n{name}/how2/how2R_train.csv         # How2R's CSV",
+        ),
+        (
+            "moment_detr, lighthouse",
+            f"{name}/qvhighlights/train.jsonl\n{name}/qvhighlights/val.jsonl\n{name}/qvhighlights/test_public.jsonl",
+        ),
+        (
+            "this project",
+            f'from evaluation.release import Release\nrelease = Release.open("{name}")\nrelease.moments("train")',
+        ),
+    ]
+
+
+def _how_to_load(release: Release) -> str:
+    return "\n\n".join(f"{name}:\n\n```\n{lines}\n```" for name, lines in loading(release))
 
 
 def _counts(items: Sequence[Item], clips: Sequence[Clip]) -> str:

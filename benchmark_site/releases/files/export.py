@@ -1,18 +1,19 @@
-"""Handing a frozen release out: as a verified copy of its directory, or as one zip stream of its public files."""
+"""Handing a frozen release out: as a verified copy of its directory, or as one zip of its public files."""
 
 from __future__ import annotations
 
 import hashlib
-import io
 import os
+import secrets
 import shutil
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+
+from django.conf import settings
 
 from benchmark_site.releases.models import Release, ReleaseFile
-from evaluation.release import MANIFEST, PROVENANCE, is_features
+from evaluation.release import MANIFEST, PROVENANCE, SUMS, is_features
 from evaluation.release.writer import make_place
 
 CHUNK = 1 << 20
@@ -38,7 +39,7 @@ def export(release: Release, target: Path, *, public: bool, advance: Callable[[i
     except OSError as error:
         raise ExportError(f"{partial}: {error.strerror}") from error
     try:
-        expected = {MANIFEST: release.sha256, PROVENANCE: None}
+        expected = {MANIFEST: release.sha256, **dict.fromkeys(_beside(release))}
         files = release.files.all()
         if public:
             files = files.filter(access=ReleaseFile.Access.PUBLIC)
@@ -54,6 +55,11 @@ def export(release: Release, target: Path, *, public: bool, advance: Callable[[i
         shutil.rmtree(partial, ignore_errors=True)
 
 
+def _beside(release: Release) -> list[str]:
+    """What lies in the folder and in no manifest; releases of earlier software have no sums."""
+    return [path for path in (PROVENANCE, SUMS) if (release.folder / path).is_file()]
+
+
 def _copy(source: Path, target: Path, sha256: str | None, advance: Callable[[int], None]) -> None:
     digest = hashlib.sha256()
     with source.open("rb") as read, target.open("wb") as write:
@@ -65,38 +71,31 @@ def _copy(source: Path, target: Path, sha256: str | None, advance: Callable[[int
         raise ExportError(f"{source} has sha256 {digest.hexdigest()}, {sha256} was frozen: restore it from a copy")
 
 
-def public_zip(release: Release) -> Iterator[bytes]:
-    """The public files of a frozen release below one folder, as a zip made while it is read: no file on the way."""
+def zip_of(release: Release) -> Path:
+    """The zip of a frozen release's public files, below one folder; made where it is not there yet.
+
+    It is kept, so that a download can be resumed: the same bytes every time. Whoever deletes it loses nothing.
+    """
+    path = Path(settings.MEDIA_ROOT) / "zips" / f"{release.folder_name}-{release.sha256[:12]}.zip"
+    if not path.is_file():
+        path.parent.mkdir(exist_ok=True)
+        partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}.partial")
+        try:
+            _write_zip(release, partial)
+            os.replace(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
+    return path
+
+
+def _write_zip(release: Release, target: Path) -> None:
     public = release.files.filter(access=ReleaseFile.Access.PUBLIC).values_list("path", flat=True)
-    sink = _Sink()
-    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in (MANIFEST, PROVENANCE, *public):
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in (MANIFEST, *_beside(release), *public):
             entry = zipfile.ZipInfo(f"{release.folder_name}/{path}", ZIP_EPOCH)
             entry.compress_type = zipfile.ZIP_STORED if is_features(path) else zipfile.ZIP_DEFLATED
             entry.external_attr = 0o644 << 16
             source = release.folder / path
             entry.file_size = source.stat().st_size  # lets the writer choose zip64 where it is needed
             with source.open("rb") as read, archive.open(entry, "w") as write:
-                while chunk := read.read(CHUNK):
-                    write.write(chunk)
-                    yield sink.take()
-            yield sink.take()
-    yield sink.take()
-
-
-class _Sink(io.RawIOBase):
-    """Where the zip is written: keeps what has not been sent yet. It cannot seek, so the zip needs no second pass."""
-
-    def __init__(self) -> None:
-        self._pending: list[bytes] = []
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any, /) -> int:
-        self._pending.append(bytes(data))
-        return len(data)
-
-    def take(self) -> bytes:
-        data, self._pending = b"".join(self._pending), []
-        return data
+                shutil.copyfileobj(read, write, CHUNK)

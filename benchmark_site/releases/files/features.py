@@ -39,10 +39,18 @@ def lacking_clips(clips: Sequence[Clip]) -> dict[str, int]:
     return {name: len(wanted - found) for name, found in described.items()}
 
 
+def unseen(clips: Sequence[Clip]) -> int:
+    """How many clips no ingest has seen, since they came with other people's annotations."""
+    return sum(clip.imported and not clip.features for clip in clips)
+
+
 def feature_sets(clips: Sequence[Clip], names: Sequence[str]) -> Iterator[writer.FeatureSet]:
-    """The vectors of the ingests, by model, then those of the named sets. Raises BuildError."""
+    """The vectors of the ingests, by model, then those of the named sets. Raises BuildError.
+
+    Those of the ingests are left out where imported clips, whose films are not here, have none.
+    """
     by_model: dict[str, list[Described]] = defaultdict(list)
-    for clip in clips:
+    for clip in clips if not unseen(clips) else ():
         if clip.features:
             found = _read(clip, clip.features, clip.features_sha256)
             by_model[found.model].append(found)

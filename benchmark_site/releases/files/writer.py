@@ -14,14 +14,13 @@ import msgspec
 
 from annotation.models import Clip
 from benchmark_site.releases.errors import BuildError
-from benchmark_site.releases.files.card import card
 from benchmark_site.releases.files.features import feature_sets
 from benchmark_site.releases.models import Item, Release, SealedClip
-from evaluation.release import CARD, FOLDERS, ManifestFile, SubtitleLine, writer
+from evaluation.release import FOLDERS, ManifestFile, SubtitleLine, writer
 
 
 def write_files(folder: Path, release: Release) -> list[ManifestFile]:
-    """All but card and manifests, into an empty folder; sorted by path. Raises BuildError on unusable features."""
+    """All that the leak audit sees, into an empty folder; sorted by path. Raises BuildError on unusable features."""
     items = list(release.items.select_related("video").order_by("kind", "public_id"))
     clips = release_clips(items)
     return writer.write_files(
@@ -31,12 +30,6 @@ def write_files(folder: Path, release: Release) -> list[ManifestFile]:
         clips=list(_written_clips(release, items, clips)),
         features=feature_sets(clips, release.feature_sets),
     )
-
-
-def write_card(folder: Path, release: Release) -> ManifestFile:
-    """README.md. It holds the figures of the leak audit, which is made on the files of `write_files`."""
-    items = list(release.items.select_related("video"))
-    return writer.write_file(folder, CARD, card(release, items, release_clips(items)).encode())
 
 
 def write_manifests(folder: Path, release: Release, files: Sequence[ManifestFile]) -> tuple[ManifestFile, str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from django.core.files.storage import default_storage
+from django.core.management import call_command
 from safetensors import safe_open
 
 from annotation.models import Clip, ClipFeatures, FeatureSet
@@ -18,7 +19,7 @@ from benchmark_site.releases.building.pipeline import build_release
 from benchmark_site.releases.errors import BuildError
 from benchmark_site.releases.files.features import feature_sets, lacking_clips
 from evaluation.release.features import save_features
-from tests.releases.conftest import small_release
+from tests.releases.conftest import frozen_without_matching, small_release
 
 pytestmark = pytest.mark.django_db
 
@@ -52,7 +53,7 @@ def test_a_complete_set_is_a_file_of_the_release_and_another_is_left_out_and_nam
         assert stored.metadata() == {"model": "big/net", "interval_s": "3", "dim": "4"}
         assert set(stored.keys()) == {clip.name for clip in clips}
         assert (stored.get_tensor(clips[2].name) == clips[2].pk).all()
-    (row,) = [row for row in release.quality if row["id"] == "W6"]
+    (row,) = [row for row in release.quality if row["id"] == "F1"]
     assert (row["severity"], row["n"], row["total"], row["first"]) == ("warn", 1, 2, ["half lacks 1 of 6 clips"])
     # the platform's own trainer says which one it sees
     command = train_command(TrainingRun(release=release, pk=1))
@@ -89,3 +90,14 @@ def test_a_set_at_half_the_rate_that_it_says_is_refused(corpus) -> None:
     described("net", Clip.objects.all(), frames=5)
     with pytest.raises(BuildError, match="features of net: 5 frames, one each 3 s, make 15 s, but it lasts 30 s"):
         list(feature_sets(list(Clip.objects.all()), ["net"]))
+
+
+@pytest.mark.django_db
+def test_imported_clips_without_a_film_keep_the_ingests_features_out_and_stop_nothing(corpus, tmp_path):
+    corpus(6, questions=False)
+    (tmp_path / "r.csv").write_text("abcdefghijk,[0:60],[1:5],A man opens the door\n")
+    call_command("import_annotations", "how2r", str(tmp_path / "r.csv"))
+    release = frozen_without_matching(small_release("demo", "1.0.0"))
+    assert not release.files.filter(path__startswith="features/").exists()
+    (row,) = [row for row in release.quality if row["id"] == "F1"]
+    assert row["first"] == ["the ingest lacks 1 of 7 clips"]

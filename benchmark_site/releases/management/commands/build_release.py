@@ -30,13 +30,18 @@ class Command(BaseCommand):
             action="store_true",
             help="let hidden clips serve both tasks: for a release of one task, or one too small to be sealed",
         )
+        parser.add_argument("--licence", default="", help="of what was written: an SPDX identifier, as in CC-BY-4.0")
+        parser.add_argument("--description", default="", help="what it is, in three sentences")
+        parser.add_argument(
+            "--author", action="append", default=[], metavar="NAME", help="“Family, Given”; may be given more than once"
+        )
         parser.add_argument(
             "--waive",
             action="append",
             nargs=3,
             default=[],
-            metavar=("ATTACK", "USER", "REASON"),
-            help="answer for a leak that stopped this build, under the name of a user; may be given more than once",
+            metavar=("FAULT", "USER", "REASON"),
+            help="answer for a leak or a check that stopped this build, by the name of a user; may be given repeatedly",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -44,7 +49,15 @@ class Command(BaseCommand):
         release = Release.objects.filter(slug=options["slug"], version=options["version"]).first()
         if release is None:
             try:
-                release = create_release(options["slug"], options["version"], seed=options["seed"], hidden=hidden)
+                release = create_release(
+                    options["slug"],
+                    options["version"],
+                    seed=options["seed"],
+                    hidden=hidden,
+                    licence=options["licence"],
+                    description=options["description"],
+                    authors="\n".join(options["author"]),
+                )
             except ValidationError as error:
                 raise CommandError("; ".join(error.messages), returncode=2) from error
         elif release.seed != options["seed"]:

@@ -1,0 +1,208 @@
+"""A release of another site becomes one of this site: its files, hash and splits stay, its items are accepted here.
+
+A full copy can be scored here; of a public one, whose truth of test is elsewhere, train and val come in and the files.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from itertools import chain
+from pathlib import Path
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+from django.utils import timezone
+
+from annotation.imports.places import Place, place_of
+from annotation.imports.take import About, Taken, take
+from annotation.models import Clip, Subtitle, Video
+from benchmark_site.releases.models import Item, Release, ReleaseFile, SealedClip, Split, SplitVideo
+from evaluation.exchange.rows import span_of
+from evaluation.forms.records import Moment, Question, Record, Window
+from evaluation.release import MANIFEST, PROVENANCE, SUMS, ReleaseError
+from evaluation.release import Release as Reader
+from evaluation.release.files import read_json, read_lines
+from evaluation.release.names import HELD_OUT_MANIFEST, reserve_name, rows_name, truth_name
+from evaluation.release.schema import HeldOutManifest, MomentRow, QuestionRow
+from evaluation.release.writer import make_place
+
+ROWS: Mapping[str, type[MomentRow] | type[QuestionRow]] = {"moment": MomentRow, "qa": QuestionRow}
+
+
+def adopt(folder: Path, user: AbstractBaseUser | None = None) -> tuple[Release, Taken]:
+    """Take a release folder in; a second run adds nothing. Raises ReleaseError, OSError."""
+    reader = Reader.open(folder)
+    reader.verify()
+    known = Release.objects.filter(slug=reader.name, version=reader.version).first()
+    if known is not None:
+        if known.sha256 != reader.manifest_sha256:
+            raise ReleaseError(f"{folder}: another {known} is here, of hash {known.sha256 or '(not frozen)'}")
+        return known, Taken()
+    records = list(_records(reader))
+    with transaction.atomic():
+        release = Release(slug=reader.name, version=reader.version, seed=reader.manifest.seed, hidden=reader.hidden)
+        release.created_by_id = None if user is None else user.pk
+        if nonce := _nonce(reader):
+            release.seal = nonce
+        release.full_clean()
+        release.save()
+        taken = take((record for record, *_ in records), About(source=f"{reader.name} {reader.version}"), keep_ids=True)
+        clips = _clips(reader)
+        _enter_subtitles(reader, clips)
+        _enter_splits(reader, release, clips)
+        _enter_items(reader, release, records, clips)
+        listed = reader.files() + ([] if reader.is_public_copy else list(reader.held_out.values()))
+        entries = {entry.path: entry for entry in listed}
+        entries |= {entry.path: entry for entry in reader.files("held_out")}
+        ReleaseFile.objects.bulk_create(ReleaseFile(release=release, **e.__dict__) for e in entries.values())
+        _copy(reader, release.folder)
+        Release.objects.filter(pk=release.pk).update(
+            state=Release.State.FROZEN,
+            step=Release.Step.DONE,
+            sha256=reader.manifest_sha256,
+            frozen_at=timezone.now(),
+            frozen_before=Release.objects.filter(state=Release.State.FROZEN).count(),
+        )
+    release.refresh_from_db()
+    return release, taken
+
+
+Row = tuple[Record, str, bool, int]
+"""A record, its split, whether it is published, and its id."""
+
+
+def _records(reader: Reader) -> Iterator[Row]:
+    """Every row whose truth this copy holds."""
+    for task in reader.tasks:
+        paths = [(rows_name(task, split), split, True) for split in ("train", "val")]
+        if reader.has_held_out:
+            paths += [(truth_name(task), "test", True), (reserve_name(task), "test", False)]
+        for path, split, published in paths:
+            if path in reader.held_out or not path.startswith("held_out/"):
+                entry = reader.entry(path)
+                for line, row in read_lines(reader.root / path, ROWS[task], entry):
+                    record = _moment(line, row) if isinstance(row, MomentRow) else _question(line, row)
+                    yield record, split, published, int(record.id)
+
+
+def _moment(line: int, row: MomentRow) -> Moment:
+    assert row.ts is not None  # a row with its truth
+    where = {"video": row.vid_name, "windows": (Window(*row.ts),), "duration": row.duration}
+    return Moment(line=line, id=row.desc_id, text=row.desc, type=row.type, **where)
+
+
+def _question(line: int, row: QuestionRow) -> Question:
+    span = span_of(row)
+    return Question(
+        line=line,
+        id=row.qid,
+        text=row.q,
+        video=row.vid_name,
+        options=(row.a0, row.a1, row.a2, row.a3),
+        answer=row.answer_idx,
+        windows=() if span is None else (Window(*span),),
+    )
+
+
+def _place(name: str, seconds: float) -> Place:
+    return place_of(Moment(line=0, id=0, text="", video=name, duration=seconds), {})
+
+
+def _clips(reader: Reader) -> dict[str, Clip]:
+    """The clip of each name in the release's indexes, entered where it is not here yet."""
+    found: dict[str, Clip] = {}
+    for split in Split.values:
+        videos = reader.videos(split)
+        for name, seconds in zip(videos.names, videos.durations.tolist(), strict=True):
+            place = _place(name, seconds)
+            film, _ = Video.objects.get_or_create(
+                public_id=place.film, defaults={"title": place.title, "state": Video.State.READY}
+            )
+            found[name], _ = Clip.objects.get_or_create(
+                video=film, start=place.start, end=place.end, defaults={"imported": True}
+            )
+    return found
+
+
+def _enter_subtitles(reader: Reader, clips: Mapping[str, Clip]) -> None:
+    """What is said in films of which nothing is known here, in seconds of the film."""
+    silent = set(Video.objects.filter(subtitles=None).values_list("pk", flat=True))
+    lines = [
+        Subtitle(video=clip.video, start=clip.start + line.start, end=clip.start + line.end, text=line.text)
+        for name, found in reader.subtitles().items()
+        if (clip := clips.get(name)) is not None and clip.video_id in silent
+        for line in found
+    ]
+    Subtitle.objects.bulk_create(lines, batch_size=1000)
+
+
+def _enter_splits(reader: Reader, release: Release, clips: Mapping[str, Clip]) -> None:
+    """Both ledgers. Raises ReleaseError where this site has a video in another split, or a clip for the other task."""
+    ledger = dict(SplitVideo.objects.values_list("video_id", "split"))
+    sealed = dict(SealedClip.objects.values_list("clip_id", "task"))
+    for split in Split.values:
+        for name in reader.videos(split).names:
+            clip = clips[name]
+            if ledger.setdefault(clip.video_id, split) != split:
+                there = ledger[clip.video_id]
+                raise ReleaseError(f"{clip.video.public_id} is in {split} there and in {there} here, for ever")
+            SplitVideo.objects.get_or_create(video=clip.video, defaults={"split": split, "release": release})
+    for task in reader.tasks if reader.hidden == "sealed" else ():
+        for name in reader.videos("test", task).names:
+            if sealed.setdefault(clips[name].pk, task) != task:
+                raise ReleaseError(f"{name} serves {task} there and the other task here, for ever")
+            SealedClip.objects.get_or_create(clip=clips[name], defaults={"task": task, "release": release})
+
+
+def _enter_items(reader: Reader, release: Release, records: list[Row], clips: Mapping[str, Clip]) -> None:
+    chances = reader.difficulty() if reader.has_held_out else {}
+    items = []
+    for record, split, published, number in records:
+        assert record.video is not None
+        clip = clips.get(record.video)
+        video = clip.video if clip else Video.objects.get(public_id=_place(record.video, record.duration or 0.0).film)
+        duration = record.duration or (round(clip.duration, 3) if clip else 0.0)
+        span = record.windows[0] if record.windows else Window(0.0, duration)
+        item = Item(
+            release=release,
+            kind=Item.Kind.MOMENT if isinstance(record, Moment) else Item.Kind.QA,
+            public_id=number,
+            split=split,
+            published=published,
+            video=video,
+            vid_name=record.video,
+            duration=max(duration, span.end),
+            start=span.start,
+            end=span.end,
+            text=record.text,
+        )
+        if isinstance(record, Question):
+            item.options, item.answer_index = list(record.options), record.answer
+            item.blind_chance = chances.get(number)
+        else:
+            item.type = record.type or "vt"
+        items.append(item)
+    Item.objects.bulk_create(items, batch_size=1000)
+
+
+def _nonce(reader: Reader) -> str | None:
+    path = reader.root / HELD_OUT_MANIFEST
+    return read_json(path, HeldOutManifest).nonce if path.is_file() else None
+
+
+def _copy(reader: Reader, target: Path) -> None:
+    """The folder's listed files, beside its place and then into it."""
+    if target.exists():
+        raise ReleaseError(f"{target} exists already, though no release here has that name")
+    partial = target.with_name(f".{target.name}.adopted.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        paths = [entry.path for entry in reader.entries()]
+        for path in chain(paths, (path for path in (PROVENANCE, SUMS, MANIFEST) if (reader.root / path).is_file())):
+            shutil.copyfile(reader.root / path, make_place(partial, path))
+        os.replace(partial, target)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)

@@ -1,0 +1,64 @@
+"""The commands about releases among others: diff, mirror, contamination."""
+
+import argparse
+
+from evaluation.exchange.contamination import contamination
+from evaluation.exchange.difference import difference
+from evaluation.exchange.mirror import mirror
+from evaluation.io.atomic import json_bytes, write_atomic
+from evaluation.io.terminal import Terminal
+from evaluation.release import Release
+
+DONE, FOUND = 0, 1
+LISTED = 20
+
+
+def diff(arguments: argparse.Namespace) -> int:
+    """Say what the second release holds otherwise."""
+    first, second = Release.open(arguments.first), Release.open(arguments.second)
+    found = difference(first, second)
+    if arguments.json:
+        rows = [change.__dict__ for change in found.items]
+        clips = {"clips_added": found.clips_added, "clips_removed": found.clips_removed}
+        write_atomic(arguments.json, [json_bytes({"items": rows, **clips})])
+    out = Terminal()
+    for release in (first, second):
+        out.print(f"{release.name} {release.version}, release hash {release.manifest_sha256}", markup=False)
+    for (word, task, split), n in sorted(found.counts().items()):
+        out.print(f"{n} {task} {split} {word}", highlight=False)
+    out.print(f"{len(found.clips_added)} clips added, {len(found.clips_removed)} removed", highlight=False)
+    for change in [change for change in found.items if change.word != "added"][:LISTED]:
+        text = f"{change.task} {change.id} {change.word}" + (f": {change.why}" if change.why else "")
+        out.print(text, markup=False, highlight=False, soft_wrap=True)
+    if not found.items and not found.clips_added and not found.clips_removed:
+        out.print("the same items and clips")
+    return DONE
+
+
+def copy(arguments: argparse.Namespace) -> int:
+    """Copy the public files of a release to a folder, or what that lacks."""
+    source = Release.open(arguments.release)
+    copied = mirror(source, arguments.folder)
+    text = f"{source.name} {source.version}: {len(copied)} files copied to {arguments.folder}, the others were there"
+    Terminal().print(text, markup=False, highlight=False, soft_wrap=True)
+    return DONE
+
+
+def look_for(arguments: argparse.Namespace) -> int:
+    """Say whether a corpus holds a release; exit status 1 where it does."""
+    release = Release.open(arguments.release)
+    found = contamination(release, arguments.corpus, arguments.words)
+    if arguments.json:
+        write_atomic(arguments.json, [json_bytes(found.__dict__)])
+    out = Terminal()
+    for place in found.canary[:LISTED]:
+        out.print(f"{place}: the canary", markup=False, highlight=False, soft_wrap=True)
+    for name, place in list(found.items.items())[:LISTED]:
+        out.print(f"{place}: {name}", markup=False, highlight=False, soft_wrap=True)
+    out.print(
+        f"{len(found.canary)} places of the canary; {len(found.items)} of {found.searched} items of test found by "
+        f"{arguments.words} words in a row, {found.too_short} are too short to be looked for",
+        highlight=False,
+        soft_wrap=True,
+    )
+    return FOUND if found.canary or found.items else DONE

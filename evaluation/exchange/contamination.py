@@ -1,0 +1,112 @@
+"""Whether a corpus, or what a model says, holds a release: its canary, and the word sequences of its test split.
+
+A sequence that stands in train or val too tells nothing of test and is not looked for.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from evaluation.exchange.rows import public_rows, tasks_of
+from evaluation.io.opened import open_plain
+from evaluation.release import CARD, SPLITS, Release, ReleaseError
+from evaluation.release.schema import MomentRow, QuestionRow
+
+WORDS = 8
+"""Words of a sequence; a shorter text is looked for whole, down to LEAST."""
+LEAST = 4
+CANARY = re.compile(r"HERO BENCH CANARY \S+ [0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_BLOCK = 1 << 20
+_WORD = re.compile(r"\w+")
+
+
+@dataclass
+class Contamination:
+    """What was found: places of the canary, and the test items of which a sequence was found, each with a place."""
+
+    searched: int = 0  # items of test that have a sequence long enough
+    too_short: int = 0
+    canary: list[str] = field(default_factory=list)
+    items: dict[str, str] = field(default_factory=dict)
+
+
+def contamination(release: Release, corpora: Iterable[Path], words: int = WORDS) -> Contamination:
+    """Search text files, packed with gzip or not; JSON's own marks do not matter. Raises ReleaseError, OSError."""
+    found = Contamination()
+    sequences = _sequences(release, words, found)
+    canary = canary_of(release) or "\n"  # no text of a line
+    lengths = sorted({len(sequence) for sequence in sequences})
+    for path in corpora:
+        end, tokens = "", []
+        for number, text in _texts(path):
+            if canary in (whole := end + text):
+                found.canary.append(f"{path}:{number}")
+            tokens += _words(text)
+            for name in _hits(tokens, sequences, lengths):
+                found.items.setdefault(name, f"{path}:{number}")
+            end, tokens = whole[-len(canary) + 1 :], tokens[-words + 1 :]  # what the next line may complete
+    return found
+
+
+def canary_of(release: Release) -> str | None:
+    """The text in the card that stands nowhere else; releases of earlier software have none."""
+    path = release.root / CARD
+    found = CANARY.search(path.read_text(encoding="utf-8")) if path.is_file() else None
+    return found[0] if found else None
+
+
+def _sequences(release: Release, words: int, found: Contamination) -> dict[tuple[str, ...], list[str]]:
+    """{word sequence: names of the test items that hold it}, without those that train or val hold."""
+    sequences: dict[tuple[str, ...], list[str]] = {}
+    shown: set[tuple[str, ...]] = set()
+    for task in tasks_of(release.root):
+        for split in SPLITS:
+            for row in public_rows(release.root, task, split):
+                made = set(_ngrams(_words(_text(row)), words))
+                if split != "test":
+                    shown |= made
+                    continue
+                name = f"{task} {row.desc_id if isinstance(row, MomentRow) else row.qid}"
+                found.searched += bool(made)
+                found.too_short += not made
+                for sequence in made:
+                    sequences.setdefault(sequence, []).append(name)
+    return {sequence: names for sequence, names in sequences.items() if sequence not in shown}
+
+
+def _text(row: MomentRow | QuestionRow) -> str:
+    """A query, or a question with its options behind it, as they are read out to a model."""
+    return row.desc if isinstance(row, MomentRow) else " ".join((row.q, row.a0, row.a1, row.a2, row.a3))
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.casefold())
+
+
+def _ngrams(tokens: list[str], words: int) -> Iterator[tuple[str, ...]]:
+    if len(tokens) < words:
+        if len(tokens) >= LEAST:
+            yield tuple(tokens)
+        return
+    for place in range(len(tokens) - words + 1):
+        yield tuple(tokens[place : place + words])
+
+
+def _hits(tokens: list[str], sequences: dict[tuple[str, ...], list[str]], lengths: list[int]) -> Iterator[str]:
+    for length in lengths:
+        for place in range(len(tokens) - length + 1):
+            yield from sequences.get(tuple(tokens[place : place + length]), ())
+
+
+def _texts(path: Path) -> Iterator[tuple[int, str]]:
+    """(line number, text) of each line; of a long one in pieces that end at a blank."""
+    with open_plain(path, ReleaseError) as file:
+        number, rest = 1, b""
+        while piece := file.readline(_BLOCK):
+            ended = piece.endswith(b"\n")
+            text, blank, left = (rest + piece, b"", b"") if ended else (rest + piece).rpartition(b" ")
+            yield number, (text + blank).decode("utf-8", "replace").replace("\\n", " ").rstrip("\n") + " "
+            number, rest = number + ended, left
+        if rest:
+            yield number, rest.decode("utf-8", "replace")

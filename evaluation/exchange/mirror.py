@@ -1,0 +1,58 @@
+"""A copy of a release's public files in another folder: what is there and right already is not copied again."""
+
+import os
+import shutil
+from pathlib import Path
+
+from evaluation.io.errors import opening
+from evaluation.release import MANIFEST, PROVENANCE, SUMS, Release, ReleaseError
+from evaluation.release.files import check_file
+from evaluation.release.schema import ManifestFile
+from evaluation.release.writer import make_place
+
+
+def mirror(source: Release, target: Path) -> list[str]:
+    """Copy what the target lacks or has otherwise; the paths that were copied. Nothing held out goes along.
+
+    The manifest comes last, so a copy that was cut off is no release until it is finished. Raises ReleaseError where
+    the target holds another release, or a file that differs from its hash, and OSError.
+    """
+    _refuse_another(source, target)
+    target.mkdir(parents=True, exist_ok=True)
+    copied = [entry.path for entry in source.files() if not _is_there(target, entry)]
+    for path in copied:
+        _copy(source.verified(source.entry(path)), target, path)
+    for path in (PROVENANCE, SUMS, MANIFEST):
+        beside = source.root / path
+        if beside.is_file() and not (target / path).is_file():
+            _copy(beside, target, path)
+            copied.append(path)
+    return copied
+
+
+def _refuse_another(source: Release, target: Path) -> None:
+    if (target / MANIFEST).is_file():
+        found = Release.open(target)
+        if found.manifest_sha256 != source.manifest_sha256:
+            raise ReleaseError(f"{target}: holds {found.name} {found.version} of another hash, expected a new folder")
+    elif target.exists() and not target.is_dir():
+        raise ReleaseError(f"{target}: is no folder")
+
+
+def _is_there(target: Path, entry: ManifestFile) -> bool:
+    path = target / entry.path
+    if not path.is_file():
+        return False
+    try:
+        with opening(path, ReleaseError), path.open("rb") as file:
+            check_file(file, path, entry)
+    except ReleaseError:
+        return False
+    return True
+
+
+def _copy(source: Path, target: Path, path: str) -> None:
+    partial = f"{path}.partial"
+    (target / partial).unlink(missing_ok=True)
+    shutil.copyfile(source, make_place(target, partial))
+    os.replace(target / partial, target / path)

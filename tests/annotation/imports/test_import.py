@@ -1,0 +1,214 @@
+"""Files of the field as accepted items: what each row becomes, what is reported, and that a second run adds nothing."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import CommandError, call_command
+from django.test import Client
+
+from annotation.imports.runs import run_import
+from annotation.models import AnnotationImport, Answer, Clip, Query, Question, Segment, Video
+from annotation.models.items import content_id
+
+pytestmark = pytest.mark.django_db
+
+HOW2R = """abcdefghijk,[60:120],[62.5:70.25],"A man, in red, opens a door"
+abcdefghijk,[60:120],[62.5:70.25],She closes it
+-bcdefghijk,[0:60],[1.0:63.0],A dog runs past the end
+-bcdefghijk,[60:120],[59.0:70.0],A cat starts too early
+abcdefghijk,[60:120],[62.5:70.25],She  closes it
+abcdefghijk,[60:120],[80:70],Times turned around
+abcdefghijk,[0:60],[10:20],\u200e
+"""
+HOW2QA = """abcdefghijk,[62.5:70.25],blue,None,NA,What colour is the door?,red
+abcdefghijk,[62.5:70.25],red,blue,green,What colour is the wall?,red
+"""
+
+
+def brought(form: str, path: Path, *more: str) -> AnnotationImport:
+    call_command("import_annotations", form, str(path), *more)
+    return AnnotationImport.objects.latest("pk")
+
+
+def written(folder: Path, name: str, text: str | list[dict[str, Any]]) -> Path:
+    path = folder / name
+    path.write_text(text if isinstance(text, str) else "".join(f"{json.dumps(row)}\n" for row in text))
+    return path
+
+
+def fates(run: AnnotationImport) -> list[tuple[int, str, bool]]:
+    return [(row["line"], row["what"], row["left_out"]) for row in run.problems]
+
+
+def items() -> list[Any]:
+    return [list(model.objects.order_by("pk").values()) for model in (Video, Clip, Segment, Query, Question, Answer)]
+
+
+def test_how2_becomes_items_and_every_other_row_is_told(tmp_path: Path) -> None:
+    run = brought("how2r", written(tmp_path, "r.csv", HOW2R), "--licence", "CC-BY-NC-SA-4.0", "--source", "How2")
+    assert fates(run) == [
+        (3, "ts", False), (4, "ts", True), (5, "text", True), (6, "segment", True), (7, "text", True),
+    ]  # fmt: skip
+    assert "3 s out of its clip of 60 s" in run.problems[0]["why"]
+    assert "line 2" in run.problems[2]["why"]
+    query = Query.objects.get(text="A man, in red, opens a door")
+    assert (query.segment.start, query.segment.end, query.type) == (2.5, 10.25, "vt")
+    assert query.segment.clip.name == "abcdefghijk_60_120"
+    assert query.public_id == content_id(query.text)
+    assert query.segment.clip.video.licence == "CC-BY-NC-SA-4.0"
+    assert (Query.objects.count(), Segment.objects.count(), Video.objects.count()) == (3, 2, 2)
+    run = brought("how2qa", written(tmp_path, "qa.csv", HOW2QA))
+    assert fates(run) == [(2, "options", True)]
+    question = Question.objects.get()
+    assert question.segment == query.segment
+    assert {(a.text, a.correct) for a in question.answers.all()} == {
+        ("blue", False), ("None", False), ("NA", False), ("red", True),
+    }  # fmt: skip
+
+
+def test_a_second_run_adds_nothing(tmp_path: Path) -> None:
+    files = {"how2r": written(tmp_path, "r.csv", HOW2R), "how2qa": written(tmp_path, "qa.csv", HOW2QA)}
+    first = {form: brought(form, path) for form, path in files.items()}
+    before = items()
+    for form, path in files.items():
+        again = brought(form, path)
+        assert not any(again.added.values())
+        assert again.problems == first[form].problems
+        assert sum(again.known.values()) == sum(first[form].added[name] for name in ("queries", "questions"))
+    assert items() == before
+
+
+def test_another_answer_to_a_question_that_is_here_is_a_fault(tmp_path: Path) -> None:
+    brought("how2qa", written(tmp_path, "a.csv", HOW2QA))
+    changed = HOW2QA.splitlines()[0].replace(",red", ",white")
+    before = items()
+    run = brought("how2qa", written(tmp_path, "b.csv", changed + "\n" + HOW2QA.splitlines()[0] + "\n"))
+    assert fates(run) == [(1, "text", True)]
+    assert run.known == {"questions": 1}
+    assert "other answers" in run.problems[0]["why"]
+    assert items() == before
+
+
+@pytest.mark.parametrize(
+    ("form", "rows", "clips", "texts"),
+    [
+        (
+            "tvr",
+            [{"vid_name": "show_s01e02_clip_00", "duration": 64.1, "ts": [1, 2.5], "desc": "He waves", "desc_id": 7,
+              "type": "t"}],
+            {"show_s01e02_clip_00_0_64.1": (1.0, 2.5)}, ["He waves"],
+        ),
+        (
+            "qvhighlights",
+            [{"qid": 1, "query": "A walk", "vid": "j7rJstUseKg_360.0_510.0", "duration": 150,
+              "relevant_windows": [[10, 20]]}],
+            {"j7rJstUseKg_360_510": (10.0, 20.0)}, ["A walk"],
+        ),
+        (
+            "tvqa",
+            [{"qid": 1, "vid_name": "abcdefghijk_0_60", "q": "Who?", **{f"a{n}": f"man {n}" for n in range(5)},
+              "answer_idx": 4, "ts": "1-2"}],
+            {"abcdefghijk_0_60": (1.0, 2.0)}, ["Who?"],
+        ),
+    ],
+)  # fmt: skip
+def test_other_forms_find_their_clip(
+    tmp_path: Path, form: str, rows: list[dict[str, Any]], clips: dict[str, tuple[float, float]], texts: list[str]
+) -> None:
+    run = brought(form, written(tmp_path, "x.jsonl", rows))
+    assert fates(run) == []
+    assert {s.clip.name: (s.start, s.end) for s in Segment.objects.all()} == clips
+    assert [item.text for model in (Query, Question) for item in model.objects.all()] == texts
+    for question in Question.objects.all():
+        assert [a.text for a in question.answers.filter(correct=True)] == ["man 4"]
+
+
+def test_several_moments_leave_segments_and_withheld_truth_is_told(tmp_path: Path) -> None:
+    rows = [
+        {"qid": 1, "query": "A walk", "vid": "v", "duration": 150, "relevant_windows": [[10, 20], [30, 40]]},
+        {"qid": 2, "query": "A talk", "vid": "v", "duration": 150},
+    ]
+    run = brought("qvhighlights", written(tmp_path, "x.jsonl", rows))
+    assert fates(run) == [(1, "moments", True), (2, "ts", True)]
+    assert sorted(Segment.objects.values_list("start", flat=True)) == [10.0, 30.0]
+    assert not Query.objects.exists()
+
+
+def test_a_video_index_says_what_the_file_does_not(tmp_path: Path) -> None:
+    row = {"qid": 1, "vid_name": "clip.one", "q": "Who?", "a0": "x", "a1": "y", "answer_idx": 0}
+    path = written(tmp_path, "x.jsonl", [row])
+    with pytest.raises(CommandError, match=r"x\.jsonl:1: duration of 'clip.one' is not known"):
+        brought("tvqa", path)
+    assert not AnnotationImport.objects.exists()
+    index = written(tmp_path, "video2dur_idx.json", json.dumps({"val": {"clip.one": [12.5, 0]}}))
+    brought("tvqa", path, "--video-index", str(index))
+    video = Video.objects.get()
+    assert video.title == "clip.one"
+    assert video.public_id.startswith("clip-one-")
+    segment = Segment.objects.get()
+    assert (segment.start, segment.end, segment.clip.imported) == (0.0, 12.5, True)
+
+
+def test_a_film_that_is_here_says_how_long_it_is(tmp_path: Path) -> None:
+    video = Video.objects.create(public_id="abcdefghijk", state="ready", duration=90.0)
+    clip = Clip.objects.create(video=video, start=0.0, end=60.0)
+    rows = ["abcdefghijk,[60:120],[62:70],Past the end", "abcdefghijk,[0:60],[2:7],In the first minute"]
+    run = brought("how2r", written(tmp_path, "r.csv", "\n".join(rows) + "\n"))
+    assert fates(run) == [(1, "clip", True)]
+    assert Query.objects.get().segment.clip == clip
+
+
+def test_only_the_segments_where_new_texts_are_to_be_written(tmp_path: Path) -> None:
+    brought("how2r", written(tmp_path, "r.csv", HOW2R), "--segments-only")
+    assert Segment.objects.count() == 3
+    assert not Query.objects.exists()
+
+
+@pytest.mark.parametrize(("form", "name"), [("how2r", "none.csv"), ("tvr", "r.csv")])
+def test_what_cannot_be_read_takes_nothing(tmp_path: Path, form: str, name: str) -> None:
+    written(tmp_path, "r.csv", HOW2R)
+    with pytest.raises(CommandError, match=name):
+        brought(form, tmp_path / name)
+    assert not Video.objects.exists()
+    assert not AnnotationImport.objects.exists()
+
+
+def test_by_the_page_a_worker_takes_it_in_and_the_report_stays(client: Client, tmp_path: Path) -> None:
+    user = User.objects.create_user("ann")
+    user.groups.add(Group.objects.get(name="Requesters"))
+    client.force_login(user)
+    sent = SimpleUploadedFile("r.csv.gz", gzip.compress(b"\xef\xbb\xbf" + HOW2R.encode()))
+    page = client.post("/imports/", {"form": "how2r", "file": sent, "licence": "CC0-1.0"}, follow=True)
+    run = AnnotationImport.objects.get()
+    assert "Waiting for a worker" in page.content.decode()
+    stored = Path(run.file.path)
+    run_import(run.pk)
+    run_import(run.pk)
+    run.refresh_from_db()
+    assert (run.state, run.left_out, run.created_by, bool(run.file)) == ("done", 4, user, False)
+    assert not stored.exists()
+    text = client.get(run.get_absolute_url()).content.decode()
+    assert "begins before its clip" in text
+    lines = client.get(f"{run.get_absolute_url()}problems.jsonl").content.decode().splitlines()
+    assert [json.loads(line)["line"] for line in lines] == [3, 4, 5, 6, 7]
+    assert {json.loads(line)["file"] for line in lines} == {"r.csv.gz"}
+    assert "r.csv.gz" in client.get("/imports/").content.decode()
+
+
+def test_a_file_of_another_form_is_refused_on_its_page(client: Client) -> None:
+    client.force_login(User.objects.create_user("ann", is_staff=True))
+    client.post("/imports/", {"form": "tvr", "file": SimpleUploadedFile("r.csv", HOW2R.encode())})
+    run = AnnotationImport.objects.get()
+    run_import(run.pk)
+    page = client.get(run.get_absolute_url()).content.decode()
+    assert "r.csv" in page
+    assert "is no JSON" in page
+    assert "imports/r" not in page
+    assert not Video.objects.exists()

@@ -1,0 +1,138 @@
+"""Releases compared, mirrored, and looked for in a corpus, by the commands."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from evaluation.cli.main import main
+from evaluation.release import Release
+from tests.evaluation.small_release import write_release
+
+CANARY = "HERO BENCH CANARY demo-1.0.0 12345678-1234-1234-1234-123456789abc"
+
+
+def told(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str]:
+    status = main([str(argument) for argument in arguments])
+    captured = capsys.readouterr()
+    return status, " ".join((captured.out + captured.err).split())
+
+
+def test_a_release_and_itself_are_the_same(release: Path, public_release: Path, capsys) -> None:
+    status, text = told(capsys, "diff", release, public_release)
+    assert status == 0
+    assert "the same items and clips" in text
+
+
+def test_what_differs_is_named_by_id(tmp_path: Path, capsys) -> None:
+    first = write_release(tmp_path / "first", videos=4)
+    second = write_release(tmp_path / "second", videos=4, seed=1)  # other times and answers
+    third = write_release(tmp_path / "third", videos=5)  # other clips
+    out = tmp_path / "diff.json"
+    status, text = told(capsys, "diff", first, second, "--json", out)
+    assert status == 0
+    found = json.loads(out.read_text())
+    assert {row["word"] for row in found["items"]} == {"corrected"}
+    assert {row["split"] for row in found["items"]} == {"train", "val", "test"}
+    assert all("text" not in row["why"] for row in found["items"] if row["task"] == "moment")
+    assert "16 moment train corrected" in text
+    told(capsys, "diff", first, third, "--json", out)
+    found = json.loads(out.read_text())
+    assert {"tr_video4_0_60", "va_video4_0_60", "te_video8_0_60"} <= set(found["clips_added"])
+    assert {row["word"] for row in found["items"]} >= {"added"}
+
+
+def test_the_truth_is_compared_where_both_hold_it(release: Path, tmp_path: Path, capsys) -> None:
+    other = write_release(tmp_path / "other", seed=1)
+    _, both = told(capsys, "diff", release, other)
+    assert "moment test corrected" in both
+    public = write_release(tmp_path / "public", seed=1, held_out=False)
+    _, one = told(capsys, "diff", release, public)
+    assert "moment test corrected" not in one
+
+
+def test_a_mirror_holds_the_public_part_and_copies_what_it_lacks(release: Path, tmp_path: Path, capsys) -> None:
+    target = tmp_path / "mirror"
+    assert told(capsys, "mirror", release, target)[0] == 0
+    copy = Release.open(target)
+    copy.verify()
+    assert copy.is_public_copy
+    assert not list(target.rglob("*.partial"))
+    before = {path: path.stat().st_mtime_ns for path in target.rglob("*") if path.is_file()}
+    _, text = told(capsys, "mirror", release, target)
+    assert "0 files copied" in text
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    (target / "moment/tvr/val.jsonl").write_text("damaged")
+    _, text = told(capsys, "mirror", release, target)
+    assert "1 files copied" in text
+    Release.open(target).verify()
+
+
+def test_a_mirror_of_another_release_is_refused(release: Path, tmp_path: Path, capsys) -> None:
+    target = write_release(tmp_path / "other", seed=1)
+    status, text = told(capsys, "mirror", release, target)
+    assert status == 2
+    assert "of another hash" in text
+
+
+def test_sha256sum_takes_the_sums_that_the_writer_makes(tmp_path: Path) -> None:
+    from evaluation.release.writer import write_file, write_manifests
+
+    files = [write_file(tmp_path, "README.md", b"card"), write_file(tmp_path, "held_out/x.jsonl", b"truth")]
+    write_manifests(tmp_path, files, name="demo", version="1.0.0", seed=0, hidden="sealed", nonce="0" * 64)
+    shutil.rmtree(tmp_path / "held_out")
+    checked = subprocess.run(["sha256sum", "-c", "SHA256SUMS"], cwd=tmp_path, capture_output=True, text=True)
+    assert (checked.returncode, checked.stdout) == (0, "MANIFEST.json: OK\nREADME.md: OK\n")
+
+
+@pytest.fixture
+def marked(tmp_path: Path) -> Path:
+    """A public copy whose test texts say something of their own."""
+    folder = write_release(tmp_path / "marked", held_out=False, videos=2, queries=1)
+    (folder / "README.md").write_text(f"<!-- {CANARY} -->\n")
+    path = folder / "moment/tvr/test_public.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    rows[0]["desc"] = "A tall woman in green boots carries nine yellow buckets over the bridge"
+    rows[1]["desc"] = "Two words"
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("nothing of it", (0, 0)),
+        (f"a page with {CANARY} in it", (1, 0)),
+        ("they said: a tall woman, in GREEN boots carries nine yellow... and then", (0, 1)),
+        ("tall woman in green boots\ncarries nine yellow buckets\n", (0, 1)),
+        (json.dumps({"text": "x\nwoman in green boots carries nine yellow buckets"}), (0, 1)),
+        ("woman in green boots carries nine yellow cups", (0, 0)),
+        ("word " * 400_000 + "woman in green boots carries nine yellow buckets " + "word " * 10, (0, 1)),
+    ],
+)
+def test_a_corpus_is_searched_for_canary_and_word_sequences(
+    marked: Path, tmp_path: Path, capsys, text: str, found: tuple[int, int]
+) -> None:
+    plain, packed, out = tmp_path / "corpus.txt", tmp_path / "corpus.jsonl.gz", tmp_path / "found.json"
+    plain.write_text(text)
+    packed.write_bytes(gzip.compress(text.encode()))
+    for corpus in (plain, packed):
+        status, _ = told(capsys, "contamination", marked, corpus, "--json", out)
+        row = json.loads(out.read_text())
+        assert (len(row["canary"]), len(row["items"])) == found
+        assert status == int(any(found))
+        for place in [*row["canary"], *row["items"].values()]:
+            assert place.startswith(f"{corpus}:")
+
+
+def test_what_train_holds_as_well_is_not_looked_for(release: Path, tmp_path: Path, capsys) -> None:
+    corpus = tmp_path / "x.txt"
+    rows = (release / "moment/tvr/train.jsonl").read_text().splitlines()
+    corpus.write_text("\n".join(json.loads(row)["desc"] for row in rows))
+    status, text = told(capsys, "contamination", release, corpus)
+    assert status == 0, text
