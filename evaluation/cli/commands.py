@@ -210,7 +210,17 @@ def _options(arguments: argparse.Namespace, release: Release | None) -> ScoringO
         # the field's own files under the field's own rules: bit for bit what its scorer does
         clamp=release is not None or arguments.rules == "strict",
         thresholds=THRESHOLDS if _wants_details(arguments) else HEADLINE_THRESHOLDS,
+        only=_read_ids(arguments.only) if arguments.run is score and arguments.only else None,
     )
+
+
+def _read_ids(path: Path) -> frozenset[int]:
+    ids = set()
+    for number, line in enumerate(path.read_text("ascii", "replace").splitlines(), start=1):
+        if not line.isdigit() or len(line) > 18:
+            raise ReleaseError(f"{path}:{number}: {line[:40]!r} is no id of a query: expected one whole number a line")
+        ids.add(int(line))
+    return frozenset(ids)
 
 
 def _wants_details(arguments: argparse.Namespace) -> bool:

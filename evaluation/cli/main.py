@@ -53,6 +53,12 @@ def _parser() -> argparse.ArgumentParser:
     _add_inputs(score, "RELEASE PREDICTIONS")
     score.add_argument("--json", type=Path, metavar="OUT", help="write the report, or the refusal, as JSON")
     score.add_argument("--html", type=Path, metavar="OUT", help="write it as one self-contained page with figures")
+    score.add_argument(
+        "--only",
+        type=Path,
+        metavar="IDS",
+        help="a file with one id a line: numbers are made of these queries alone, as of one part of a board's split",
+    )
 
     validate = add("validate", help="check a prediction file without scoring it; needs no truth", epilog=EPILOG)
     validate.set_defaults(run=commands.validate)
