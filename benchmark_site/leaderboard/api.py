@@ -9,6 +9,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
 from ninja import NinjaAPI, Router, Schema, Status
@@ -19,6 +20,7 @@ from benchmark_site.leaderboard.api_errors import ApiError
 from benchmark_site.leaderboard.models import ApiToken, Reveal, Submission, Track
 from benchmark_site.leaderboard.scoring.disclosed import disclosed_scores
 from benchmark_site.leaderboard.submissions import uploads
+from benchmark_site.leaderboard.submissions.finals import set_final
 from benchmark_site.leaderboard.submissions.forms import SubmissionForm
 from benchmark_site.leaderboard.submissions.quota import quota
 from benchmark_site.leaderboard.submissions.submit import cancel, check_may_submit, check_sha256, create_submission
@@ -59,6 +61,9 @@ class TrackOut(Schema):
     closes_at: datetime | None
     primary_metric: str
     reveal: str
+    public_percent: int
+    reveals_at: datetime | None
+    finals: int
     board: str
     quota: QuotaOut
 
@@ -81,11 +86,14 @@ class SubmissionOut(Schema):
     public: bool
     baseline: bool
     dry_run: bool
+    final: bool
+    late: bool
     hidden_reason: str
     hidden_at: datetime | None
     file_name: str
     sha256: str
     size: int
+    began_at: datetime
     created_at: datetime
     state: str
     error: str
@@ -96,8 +104,11 @@ class SubmissionOut(Schema):
     page: str
 
 
-class Visibility(Schema):
-    public: bool
+class Wishes(Schema):
+    """What is left out stays as it is."""
+
+    public: bool | None = None
+    final: bool | None = None
 
 
 class ErrorOut(Schema):
@@ -146,6 +157,9 @@ def list_tracks(request: HttpRequest) -> list[TrackOut]:
             closes_at=track.closes_at,
             primary_metric=track.primary_metric,
             reveal=track.reveal if track.hides_truth else Reveal.REPORT,
+            public_percent=track.public_percent,
+            reveals_at=track.reveals_at,
+            finals=track.finals if track.has_private_part else 0,
             board=request.build_absolute_uri(track.get_absolute_url()),
             quota=QuotaOut.from_orm(quota(team, track, now)),
         )
@@ -219,9 +233,14 @@ def get_submission(request: HttpRequest, submission_id: str) -> SubmissionOut:
 
 
 @router.patch("/submissions/{submission_id}", response=_answers(400, 403, 404, 409, 422, _200=SubmissionOut))
-def patch_submission(request: HttpRequest, submission_id: str, body: Visibility) -> SubmissionOut:
-    """Show it on the board, or take it back."""
-    set_public(_find(request, submission_id), body.public)
+def patch_submission(request: HttpRequest, submission_id: str, body: Wishes) -> SubmissionOut:
+    """Show it on the board, or take it back; choose it for the private part, or take the choice back."""
+    found = _find(request, submission_id)
+    with transaction.atomic():
+        if body.final is not None:
+            set_final(found, body.final)
+        if body.public is not None:
+            set_public(found, body.public)
     return _submission_out(request, _find(request, submission_id))
 
 
@@ -320,11 +339,14 @@ def _submission_out(request: HttpRequest, submission: Submission) -> SubmissionO
         public=submission.public,
         baseline=submission.baseline,
         dry_run=submission.dry_run,
+        final=submission.final,
+        late=submission.is_late,
         hidden_reason=submission.hidden_reason,
         hidden_at=submission.hidden_at,
         file_name=submission.file_name,
         sha256=submission.sha256,
         size=submission.size,
+        began_at=submission.began_at,
         created_at=submission.created_at,
         state=evaluation.state,
         error=evaluation.error,

@@ -4,6 +4,7 @@ from django.urls import path
 
 from benchmark_site.leaderboard.api import api
 from benchmark_site.leaderboard.boards import views as board_views
+from benchmark_site.leaderboard.organisers import views as organiser_views
 from benchmark_site.leaderboard.submissions import views as submission_views
 from benchmark_site.leaderboard.teams import accounts
 from benchmark_site.leaderboard.teams import views as team_views
@@ -17,10 +18,14 @@ urlpatterns = [
     path(_TRACK, board_views.board, name="board"),
     path(_TRACK + "board.csv", board_views.export_csv, name="board-csv"),
     path(_TRACK + "board.json", board_views.export_json, name="board-json"),
+    path(_TRACK + "settings/", organiser_views.settings, name="track-settings"),
+    path(_TRACK + "join/", organiser_views.join, name="track-join"),
+    path("participants/<int:pk>/", organiser_views.decide, name="participant-decide"),
     path(_TRACK + "submit/", submission_views.submit, name="submit"),
     path("submissions/", submission_views.submissions, name="submissions"),
     path("submissions/<uuid:pk>/", submission_views.submission, name="submission"),
     path("submissions/<uuid:pk>/cancel/", submission_views.cancel_submission, name="submission-cancel"),
+    path("submissions/<uuid:pk>/final/", submission_views.choose, name="submission-final"),
     path("submissions/<uuid:pk>/public/", submission_views.publish, name="submission-public"),
     path("submissions/<uuid:pk>/report.json", submission_views.report, name="submission-report"),
     path("teams/", team_views.teams, name="teams"),

@@ -28,7 +28,7 @@ from annotation.models import Assignment, Batch, Clip, FeatureSet, Hit, Query, S
 from annotation.models.crowd import Kind
 from benchmark_site.access import May, Role
 from benchmark_site.leaderboard.boards.tracks import open_boards
-from benchmark_site.leaderboard.models import Evaluation, Membership, Submission, Team, Track, TrainingRun
+from benchmark_site.leaderboard.models import Evaluation, Membership, Participant, Submission, Team, Track, TrainingRun
 from benchmark_site.leaderboard.teams.membership import invite
 from benchmark_site.leaderboard.teams.tokens import create_token
 from benchmark_site.releases.models import Release
@@ -229,17 +229,22 @@ def _board_doors(tracks: dict[str, Track], member: Membership) -> list[ApiClient
     create_token(member)
     token = member.tokens.earliest("pk")
     board, own = track.get_absolute_url(), private.get_absolute_url()
+    asked = Participant.objects.create(track=track, user=member.user, about="a member of a lab")
     return [
         ApiClient("boards", "/boards/"),
         ApiClient("board", board),
         ApiClient("board-csv", f"{board}board.csv"),
         ApiClient("board-json", f"{board}board.json"),
+        ApiClient("track-settings", f"{board}settings/"),
+        ApiClient("track-join", f"{board}join/", method="POST"),
+        ApiClient("participant-decide", f"/participants/{asked.pk}/", method="POST"),
         ApiClient("submit", f"{board}submit/"),
         ApiClient("submissions", "/submissions/"),
         *_both("submission", shown.get_absolute_url(), own),
         *_both("submission-report", f"{shown.get_absolute_url()}report.json", f"{own}report.json"),
         ApiClient("submission-cancel", f"{own}cancel/", method="POST"),
         ApiClient("submission-public", f"{own}public/", method="POST"),
+        ApiClient("submission-final", f"{own}final/", method="POST"),
         ApiClient("token-new", f"/teams/{member.team_id}/tokens/", method="POST"),
         *(
             ApiClient(f"team-{what}", f"/teams/{member.team_id}/{what}/", method="POST")

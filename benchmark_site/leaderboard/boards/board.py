@@ -6,11 +6,14 @@ Everybody is ranked from a few plain values; what a row shows is read for the ro
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from django.db.models import Prefetch, QuerySet
+from django.utils import timezone
 
-from benchmark_site.leaderboard.boards.ranking import Entry, Ranked, best_per_team, ranked
-from benchmark_site.leaderboard.models import Evaluation, Score, State, Submission, Task, Track
+from benchmark_site.leaderboard.boards.ranking import Entry, Ranked, best_per_team, finals, ranked
+from benchmark_site.leaderboard.models import Evaluation, PrivateScore, Score, State, Submission, Task, Track
+from benchmark_site.leaderboard.models.submissions import ScoreBase
 from benchmark_site.leaderboard.scoring.disclosed import DisclosedScore, digits, disclosed_score
 
 PAGE_ROWS = 50
@@ -46,6 +49,7 @@ class Wanted:
     baselines: str = ""  # "only" or "none"; empty: with the others
     after: str = ""
     before: str = ""
+    late: bool = False
     rows: int | None = PAGE_ROWS
 
 
@@ -66,7 +70,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Board:
-    """`count`: rows of all pages; `previous` and `next`: ids for Wanted's `before` and `after`, empty at the ends."""
+    """`count`: rows of all pages; `previous` and `next`: ids for Wanted's `before` and `after`, empty at the ends.
+
+    `part`: what of the split the scores are made of, "all", "public" or "private".
+    """
 
     track: Track
     columns: list[Column]
@@ -76,6 +83,7 @@ class Board:
     previous: str = ""
     next: str = ""
     wanted: Wanted = field(default_factory=Wanted)
+    part: str = "all"
 
     @property
     def beaten_by_blind(self) -> bool:
@@ -92,6 +100,7 @@ class _Found:
     team: str
     primary: DisclosedScore | None
     sorted_by: float | None
+    late: bool = False
 
     def holds(self, text: str) -> bool:
         return text.casefold() in f"{self.method}\n{self.team}".casefold()
@@ -101,10 +110,12 @@ def read_board(track: Track, wanted: Wanted) -> Board:
     """Rank the public submissions of a track: the best of each team, or every one; baselines always.
 
     Ranked, and chosen as a team's best, by what is shown: where the truth is hidden, the order of two exact values
-    would be one more thing that is said about it.
+    would be one more thing that is said about it. After the reveal of a private part that part decides, and of each
+    team its finals stand; late entries have a board of their own, always of the public part.
     """
     columns = columns_of(track)
-    found = _found(track, wanted.sort if any(column.key == wanted.sort for column in columns) else "")
+    sort = wanted.sort if any(column.key == wanted.sort for column in columns) else ""
+    kind, found = _standing(track, sort, wanted.late, timezone.now())
     entries = [one.entry for one in found.values()]
     places = ranked(entries if wanted.every else best_per_team(entries))
     groups = told_apart([found[place.entry.key].primary for place in places])
@@ -116,13 +127,20 @@ def read_board(track: Track, wanted: Wanted) -> Board:
     return Board(
         track,
         columns,
-        _rows(track, columns, [(found[key], *standing[key]) for key in page]),
+        _rows(track, kind, columns, [(found[key], *standing[key]) for key in page]),
         digits(track),
         len(order),
         page[0] if page and first else "",
         page[-1] if page and last < len(order) else "",
         wanted,
+        "all" if not track.has_private_part else "private" if kind is PrivateScore else "public",
     )
+
+
+def final_entries(track: Track) -> set[str]:
+    """Ids of the public submissions that the private part is looked up for, as things stand."""
+    found = _found(track, "", Score).values()
+    return {entry.key for entry in finals((one.entry for one in found if not one.late), track.finals)}
 
 
 def columns_of(track: Track) -> list[Column]:
@@ -166,21 +184,33 @@ def _latest(track: Track) -> QuerySet[Evaluation]:
     )
 
 
-def _found(track: Track, sort: str) -> dict[str, _Found]:
+def _standing(track: Track, sort: str, late: bool, at: datetime) -> tuple[type[ScoreBase], dict[str, _Found]]:
+    """The table that decides now, and who stands on the board by it."""
+    found = {key: one for key, one in _found(track, sort, Score).items() if one.late == late}
+    if late or not track.is_revealed(at):
+        return Score, found
+    private = _found(track, sort, PrivateScore)
+    kept = finals((one.entry for one in found.values()), track.finals)
+    return PrivateScore, {entry.key: private[entry.key] for entry in kept}
+
+
+def _found(track: Track, sort: str, kind: type[ScoreBase]) -> dict[str, _Found]:
     shown: dict[int, dict[str, DisclosedScore]] = {}
-    scores = Score.objects.filter(evaluation__in=_latest(track).values("pk"), key__in={track.primary_metric, sort})
+    keys = {track.primary_metric, sort}
+    scores = kind._default_manager.filter(evaluation__in=_latest(track).values("pk"), key__in=keys)
     for score in scores:
         shown.setdefault(score.evaluation_id, {})[score.key] = disclosed_score(score, track)
     facts = _latest(track).values_list(
         "pk", "submission_id", "submission__team_id", "submission__created_at", "submission__baseline",
-        "submission__method", "submission__team__name",
+        "submission__method", "submission__team__name", "submission__began_at", "submission__final",
     )  # fmt: skip
     found = {}
-    for pk, submission, team_id, created_at, baseline, method, team in facts:
+    for pk, submission, team_id, created_at, baseline, method, team, began_at, final in facts:
         primary = shown.get(pk, {}).get(track.primary_metric)
         by = shown.get(pk, {}).get(sort)
-        entry = Entry(str(submission), team_id, primary.value if primary else None, created_at, baseline)
-        found[entry.key] = _Found(pk, entry, method, team, primary, by.value if by else None)
+        entry = Entry(str(submission), team_id, primary.value if primary else None, created_at, baseline, final)
+        late = track.closes_at is not None and began_at >= track.closes_at and not baseline
+        found[entry.key] = _Found(pk, entry, method, team, primary, by.value if by else None, late)
     return found
 
 
@@ -213,11 +243,14 @@ def _page(keys: list[str], wanted: Wanted) -> tuple[list[str], int]:
     return keys[first : first + wanted.rows], first
 
 
-def _rows(track: Track, columns: list[Column], places: list[tuple[_Found, Ranked, int]]) -> list[Row]:
+def _rows(
+    track: Track, kind: type[ScoreBase], columns: list[Column], places: list[tuple[_Found, Ranked, int]]
+) -> list[Row]:
     keys = [column.key for column in columns]
+    scores_of = "private_scores" if kind is PrivateScore else "scores"
     evaluations = (
         Evaluation.objects.select_related("submission__team")
-        .prefetch_related(Prefetch("scores", Score.objects.filter(key__in=keys)))
+        .prefetch_related(Prefetch(scores_of, kind._default_manager.filter(key__in=keys)))
         .defer("report", "log", "problems")
         .in_bulk([found.evaluation for found, _, _ in places])
     )
@@ -225,7 +258,7 @@ def _rows(track: Track, columns: list[Column], places: list[tuple[_Found, Ranked
     for found, place, group in places:
         evaluation = evaluations[found.evaluation]
         evaluation.submission.track = track
-        shown = {score.key: disclosed_score(score, track) for score in evaluation.scores.all()}
+        shown = {score.key: disclosed_score(score, track) for score in getattr(evaluation, scores_of).all()}
         scores = [shown.get(key) for key in keys]
         rows.append(Row(place.rank, group, evaluation.submission, evaluation, scores, found.primary))
     return rows

@@ -20,12 +20,17 @@ class BoardForm(forms.Form):
     every = forms.ChoiceField(
         label="Of a team", required=False, choices=[("", "its best"), ("yes", "every public submission")]
     )
+    late = forms.ChoiceField(
+        label="Sent", required=False, choices=[("", "in time"), ("yes", "after the end, apart from the others")]
+    )
 
-    def __init__(self, *args: Any, columns: list[Column], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, columns: list[Column], late_entries: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         metrics = [(column.key, column.title) for column in columns[1:]]
         choice = self.fields["sort"]
         assert isinstance(choice, forms.ChoiceField)
+        if not late_entries:
+            del self.fields["late"]
         choice.choices = [("", f"rank ({columns[0].title})"), *metrics, (NEWEST, "newest"), (BY_NAME, "name")]
 
     def wanted(self) -> Wanted:
@@ -36,6 +41,7 @@ class BoardForm(forms.Form):
             every=bool(asked.get("every")) or self.data.get("every") == "",  # ?every, as older links have it
             sort=asked.get("sort", ""),
             text=asked.get("q", ""),
+            late=bool(asked.get("late")),
             baselines=asked.get("baselines", ""),
             after=self.data.get("after", ""),
             before=self.data.get("before", ""),

@@ -27,28 +27,31 @@ def boards(request: HttpRequest) -> HttpResponse:
         Track.objects.select_related("release").annotate(entries=Count("submissions", filter=scored, distinct=True))
     )
     now = timezone.now()
-    context = {"tracks": [(track, track.state(now)) for track in tracks]}
+    context = {"tracks": [(track, track.state(now), track.next_event(now)) for track in tracks]}
     return render(request, "leaderboard/boards.html", context)
 
 
 def board(request: HttpRequest, slug: str, version: str, task: str, split: str) -> HttpResponse:
     """One page of a board; what is asked for stands in the address, so it needs no script."""
     track = find_track(slug, version, task, split)
-    form = BoardForm(request.GET, columns=columns_of(track))
+    form = BoardForm(request.GET, columns=columns_of(track), late_entries=track.late_entries)
     now = timezone.now()
     context = {
         "board": read_board(track, form.wanted()),
         "form": form,
         "filtered": any(request.GET.get(name) for name in form.fields),
-        "open": track.is_open(now),
+        "open": track.takes(now),
+        "private_percent": 100 - track.public_percent,
         "state": track.state(now),
+        "next_event": track.next_event(now),
+        "asked": track.participants.filter(user=request.user.pk).first() if track.needs_approval else None,
         "runs": TrainingRun.objects.filter(release=track.release),
     }
     return render(request, "leaderboard/board.html", context)
 
 
 def export_csv(request: HttpRequest, slug: str, version: str, task: str, split: str) -> HttpResponse:
-    """The board as CSV; `?every` as on the page."""
+    """The board as CSV; `?every` and `?late` as on the page."""
     found = _board(request, slug, version, task, split)
     response = HttpResponse(board_csv(found), content_type="text/csv; charset=utf-8")
     name = found.track.path.replace("/", "-")
@@ -57,9 +60,10 @@ def export_csv(request: HttpRequest, slug: str, version: str, task: str, split: 
 
 
 def export_json(request: HttpRequest, slug: str, version: str, task: str, split: str) -> HttpResponse:
-    """The board as JSON; `?every` as on the page."""
+    """The board as JSON; `?every` and `?late` as on the page."""
     return JsonResponse(board_json(_board(request, slug, version, task, split)))
 
 
 def _board(request: HttpRequest, slug: str, version: str, task: str, split: str) -> Board:
-    return read_board(find_track(slug, version, task, split), Wanted(every="every" in request.GET, rows=None))
+    wanted = Wanted(every="every" in request.GET, late="late" in request.GET, rows=None)
+    return read_board(find_track(slug, version, task, split), wanted)

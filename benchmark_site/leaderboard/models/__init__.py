@@ -1,8 +1,9 @@
 """Tables of the scoring side: who submits, to which track, what was sent, what it scored."""
 
-from benchmark_site.leaderboard.models.submissions import Evaluation, Score, Submission
+from benchmark_site.leaderboard.models.participants import Participant
+from benchmark_site.leaderboard.models.submissions import Evaluation, PrivateScore, Score, Submission
 from benchmark_site.leaderboard.models.teams import ApiToken, Invitation, Membership, Scope, Team
-from benchmark_site.leaderboard.models.tracks import Reveal, Split, Task, Track
+from benchmark_site.leaderboard.models.tracks import PublicPart, Reveal, Split, Task, Track
 from benchmark_site.leaderboard.models.training import TrainingRun
 from benchmark_site.leaderboard.models.work import State
 
@@ -11,6 +12,9 @@ __all__ = [
     "Evaluation",
     "Invitation",
     "Membership",
+    "Participant",
+    "PrivateScore",
+    "PublicPart",
     "Reveal",
     "Scope",
     "Score",

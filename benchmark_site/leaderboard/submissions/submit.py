@@ -17,6 +17,7 @@ from benchmark_site.leaderboard.models import Evaluation, State, Submission, Tea
 from benchmark_site.leaderboard.scoring.score import queue_evaluation
 from benchmark_site.leaderboard.submissions import uploads
 from benchmark_site.leaderboard.submissions.forms import SubmissionForm
+from benchmark_site.leaderboard.submissions.participation import check_let_in
 from benchmark_site.leaderboard.submissions.quota import DAY, check_quota, lock_people, sent_by
 from benchmark_site.leaderboard.submissions.visibility import check_may_show
 
@@ -32,8 +33,9 @@ def check_may_submit(team: Team, track: Track, began: datetime, dry_run: bool = 
     """
     if began < track.opens_at:
         raise ApiError("track", "not_open", f"{track.path} opens at {track.opens_at:%Y-%m-%d %H:%M} UTC", status=403)
-    if not track.is_open(began):
+    if not track.takes(began):
         raise ApiError("track", "closed", f"{track.path} closed at {track.closes_at:%Y-%m-%d %H:%M} UTC", status=403)
+    check_let_in(team, track)
     now = timezone.now()
     if not dry_run:
         check_quota(team, track, now)
@@ -60,6 +62,7 @@ def create_submission(
     check_form(form)
     submission: Submission = form.save(commit=False)
     submission.team, submission.track, submission.created_by = team, track, user  # type: ignore[assignment]
+    submission.began_at = began
     submission.sha256, submission.size = file.sha256, file.size or 0
     submission.file_name = _shown_name(file.name or "")
     if submission.dry_run:

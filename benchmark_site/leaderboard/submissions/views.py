@@ -15,16 +15,19 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_POST
 
 from benchmark_site.leaderboard.api_errors import ApiError
+from benchmark_site.leaderboard.boards.board import final_entries
 from benchmark_site.leaderboard.boards.views import find_track
 from benchmark_site.leaderboard.models import Submission, Team, Track
 from benchmark_site.leaderboard.scoring.disclosed import (
     digits,
     disclosed_breakdowns,
     disclosed_notes,
+    disclosed_private_scores,
     disclosed_report,
     disclosed_scores,
 )
 from benchmark_site.leaderboard.submissions import uploads
+from benchmark_site.leaderboard.submissions.finals import set_final
 from benchmark_site.leaderboard.submissions.forms import UploadForm
 from benchmark_site.leaderboard.submissions.quota import quota
 from benchmark_site.leaderboard.submissions.submit import cancel, check_form, check_may_submit, create_submission
@@ -82,7 +85,7 @@ def submissions(request: HttpRequest) -> HttpResponse:
         .select_related("team", "track__release")
         .prefetch_related("evaluations")
     )
-    tracks = [track for track in Track.objects.select_related("release") if track.is_open(now)]
+    tracks = [track for track in Track.objects.select_related("release") if track.takes(now)]
     context = {
         "page": Paginator(sent, _PAGE).get_page(request.GET.get("page")),
         "quotas": [(track, team, quota(team, track, now)) for track in tracks for team in teams],
@@ -105,6 +108,11 @@ def submission(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "notes": disclosed_notes(evaluation),
         "digits": digits(found.track),
     }
+    if found.track.has_private_part:
+        context["revealed"] = found.track.is_revealed(timezone.now())
+        # Of finals alone: everything else that a team sent would be one more thing said about the private part.
+        if context["revealed"] and str(found.pk) in final_entries(found.track):
+            context["private_scores"] = disclosed_private_scores(evaluation)
     part = request.headers.get("HX-Request") == "true"
     return render(request, "leaderboard/_submission_state.html" if part else "leaderboard/submission.html", context)
 
@@ -116,6 +124,18 @@ def cancel_submission(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     found = _own_or_404(request, pk)
     try:
         cancel(found)
+    except ApiError as refusal:
+        messages.error(request, refusal.message)
+    return redirect(found)
+
+
+@require_POST
+@login_required
+def choose(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Choose an own submission for the private part, or take the choice back."""
+    found = _own_or_404(request, pk)
+    try:
+        set_final(found, request.POST.get("final") == "yes")
     except ApiError as refusal:
         messages.error(request, refusal.message)
     return redirect(found)
@@ -147,8 +167,10 @@ def _submit_page(request: HttpRequest, track: Track, form: UploadForm, status: i
     context = {
         "track": track,
         "form": form,
-        "open": track.is_open(now),
+        "open": track.takes(now),
+        "late": track.takes(now) and not track.is_open(now),
         "state": track.state(now).replace("closed", "is closed"),
+        "next_event": track.next_event(now),
         "quotas": [(team, quota(team, track, now)) for team in teams],
         "max_bytes": uploads.max_bytes(),
     }
