@@ -53,12 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_inputs(score, "RELEASE PREDICTIONS")
     score.add_argument("--json", type=Path, metavar="OUT", help="write the report, or the refusal, as JSON")
     score.add_argument("--html", type=Path, metavar="OUT", help="write it as one self-contained page with figures")
-    score.add_argument(
-        "--only",
-        type=Path,
-        metavar="IDS",
-        help="a file with one id a line: numbers are made of these queries alone, as of one part of a board's split",
-    )
+    _add_only(score)
 
     validate = add("validate", help="check a prediction file without scoring it; needs no truth", epilog=EPILOG)
     validate.set_defaults(run=commands.validate)
@@ -78,6 +73,8 @@ def _parser() -> argparse.ArgumentParser:
     compare.set_defaults(run=commands.compare_two)
     _add_inputs(compare, "RELEASE A B")
     compare.add_argument("--json", type=Path, metavar="OUT", help="write the differences as JSON")
+    compare.add_argument("--wins", metavar="METRIC", help="list the queries on which one is better, by this metric")
+    _add_only(compare)
 
     baseline = add("baseline", help="write the predictions of a blind baseline", epilog=EPILOG)
     baseline.set_defaults(run=commands.baseline)
@@ -164,6 +161,15 @@ def _add_inputs(parser: argparse.ArgumentParser, paths: str) -> None:
         help="rows of a list that enter NMS; after_top100 is what the field's scripts really do",
     )
     _add_choice(parser)
+
+
+def _add_only(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--only",
+        type=Path,
+        metavar="IDS",
+        help="a file with one id a line: numbers are made of these queries alone, as of one part of a board's split",
+    )
 
 
 def _share(text: str) -> float:
