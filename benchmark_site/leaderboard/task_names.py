@@ -1,4 +1,5 @@
 """Tasks of the leaderboard, by the names under which they are sent."""
 
 SCORE = "benchmark_site.leaderboard.tasks.score"
+COMPARE = "benchmark_site.leaderboard.tasks.compare"
 TRAIN = "benchmark_site.leaderboard.tasks.train"

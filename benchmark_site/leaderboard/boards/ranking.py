@@ -34,6 +34,24 @@ class Ranked:
     entry: Entry
 
 
+@dataclass(frozen=True)
+class Step:
+    """A moment at which the best value of a board rose, and by which entry."""
+
+    at: datetime
+    value: float
+    key: str
+
+
+def best_over_time(entries: Iterable[Entry]) -> list[Step]:
+    """The steps by which the best value rose, oldest first."""
+    steps: list[Step] = []
+    for entry in sorted(entries, key=lambda entry: (entry.submitted, entry.key)):
+        if entry.value is not None and (not steps or entry.value > steps[-1].value):
+            steps.append(Step(entry.submitted, entry.value, entry.key))
+    return steps
+
+
 def best_per_team(entries: Iterable[Entry]) -> list[Entry]:
     """The best entry of each team. Baselines are systems, not tries of a team: every one stays."""
     best: dict[int, Entry] = {}

@@ -1,5 +1,6 @@
 """Tables of the scoring side: who submits, to which track, what was sent, what it scored."""
 
+from benchmark_site.leaderboard.models.comparisons import Comparison
 from benchmark_site.leaderboard.models.participants import Participant
 from benchmark_site.leaderboard.models.submissions import Evaluation, PrivateScore, Score, Submission
 from benchmark_site.leaderboard.models.teams import ApiToken, Invitation, Membership, Scope, Team
@@ -9,6 +10,7 @@ from benchmark_site.leaderboard.models.work import State
 
 __all__ = [
     "ApiToken",
+    "Comparison",
     "Evaluation",
     "Invitation",
     "Membership",

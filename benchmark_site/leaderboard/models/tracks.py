@@ -13,6 +13,7 @@ from django.db.models import F, Q
 from django.urls import reverse
 from django.utils import timezone
 
+from benchmark_site.leaderboard.text import plain_text
 from benchmark_site.releases.models import Item, Release
 from evaluation.metrics import definitions
 
@@ -100,6 +101,12 @@ class Track(models.Model):
     reveals_at = models.DateTimeField(
         null=True, blank=True, help_text="when the private part decides; until then finals may be chosen"
     )
+    human_value = models.FloatField(
+        null=True, blank=True, help_text="what people reach by the primary metric, in percent: drawn beside the rows"
+    )
+    human_note = models.CharField(
+        max_length=200, blank=True, validators=[plain_text], help_text="how that was measured"
+    )
     part_secret = models.CharField(max_length=64, default=new_secret, editable=False)
     late_entries = models.BooleanField(
         default=False, help_text="submissions after the end are taken, and stand on a board of their own"
@@ -122,6 +129,10 @@ class Track(models.Model):
                 name="track_primary_metric_is_one_of_its_task",
             ),
             models.CheckConstraint(condition=Q(per_day__gte=1, total__gte=1), name="track_limits_are_positive"),
+            models.CheckConstraint(
+                condition=Q(human_value__isnull=True) | Q(human_value__gte=0, human_value__lte=100),
+                name="track_human_value_is_percent",
+            ),
             models.CheckConstraint(
                 condition=Q(closes_at__isnull=True) | Q(closes_at__gt=F("opens_at")), name="track_closes_after_it_opens"
             ),
@@ -223,6 +234,11 @@ class Track(models.Model):
         reveals_at = self.reveals_at if self.has_private_part else None
         dates = (("opens", self.opens_at), ("closes", self.closes_at), ("is decided by the private part", reveals_at))
         return next(((word, moment) for word, moment in dates if moment and moment > at), None)
+
+    def is_over(self, at: datetime) -> bool:
+        """Whether nothing that is sent now can change the board any more."""
+        ended = self.closes_at is not None and self.closes_at <= at
+        return ended and (not self.has_private_part or self.is_revealed(at))
 
     def takes(self, began: datetime) -> bool:
         """Whether a submission whose upload began then is taken: in time, or late where late ones are."""

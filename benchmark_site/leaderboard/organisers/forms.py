@@ -40,6 +40,7 @@ class TrackForm(forms.ModelForm):
         fields = [
             "opens_at", "closes_at", "primary_metric", "reveal", "per_day", "total", "team_per_day", "team_total",
             "public_percent", "finals", "reveals_at", "late_entries", "needs_approval",
+            "human_value", "human_note",
         ]  # fmt: skip
         labels = {
             "opens_at": "Opens", "closes_at": "Closes", "reveal": "Shown of a scoring",
@@ -47,7 +48,8 @@ class TrackForm(forms.ModelForm):
             "team_per_day": "A team in 24 hours", "team_total": "A team in all",
             "public_percent": "Public part of the split", "finals": "Final submissions of a team",
             "reveals_at": "The private part decides", "late_entries": "Take submissions after the end",
-            "needs_approval": "Let people in one by one",
+            "needs_approval": "Let people in one by one", "human_value": "What people reach",
+            "human_note": "How that was measured",
         }  # fmt: skip
         widgets = {
             name: forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M") for name in _TIMES
@@ -66,6 +68,13 @@ class TrackForm(forms.ModelForm):
         for name in ("public_percent",) * sent + (*_PARTS, "closes_at") * self.instance.is_revealed(timezone.now()):
             if name in self.fields:
                 self.fields[name].disabled = True
+
+    def clean_human_value(self) -> float | None:
+        """A share in percent."""
+        value: float | None = self.cleaned_data["human_value"]
+        if value is not None and not 0 <= value <= 100:
+            raise forms.ValidationError(f"{value:g} is no share: expected 0 to 100 percent")
+        return value
 
     def clean_public_percent(self) -> int:
         """Both parts must be large enough to say something without telling single items."""

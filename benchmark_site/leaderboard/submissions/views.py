@@ -15,7 +15,8 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_POST
 
 from benchmark_site.leaderboard.api_errors import ApiError
-from benchmark_site.leaderboard.boards.board import final_entries
+from benchmark_site.leaderboard.boards.board import Wanted, final_entries, read_board
+from benchmark_site.leaderboard.boards.drawing import badge
 from benchmark_site.leaderboard.boards.views import find_track
 from benchmark_site.leaderboard.models import Submission, Team, Track
 from benchmark_site.leaderboard.scoring.disclosed import (
@@ -151,6 +152,17 @@ def publish(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     except ApiError as refusal:
         messages.error(request, refusal.message)
     return redirect(found)
+
+
+def badge_of(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Rank and primary metric of a submission as a small picture, for a README."""
+    found = get_object_or_404(visible_to(request.user), pk=pk)
+    board = read_board(found.track, Wanted(every=True, rows=None))
+    row = next((row for row in board.rows if row.submission.pk == pk), None)
+    value = "no rank"
+    if row and row.rank and row.primary:
+        value = f"#{row.rank} of {board.count}, {row.primary.value:.{max(0, digits(found.track))}f} %"
+    return HttpResponse(badge(str(found.track), value), content_type="image/svg+xml")
 
 
 def report(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
