@@ -236,6 +236,8 @@ def get_submission(request: HttpRequest, submission_id: str) -> SubmissionOut:
 def patch_submission(request: HttpRequest, submission_id: str, body: Wishes) -> SubmissionOut:
     """Show it on the board, or take it back; choose it for the private part, or take the choice back."""
     found = _find(request, submission_id)
+    if body.public is None and body.final is None:
+        raise ApiError("public", "required", 'expected "public" or "final", true or false', status=422)
     with transaction.atomic():
         if body.final is not None:
             set_final(found, body.final)

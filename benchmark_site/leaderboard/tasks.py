@@ -10,6 +10,7 @@ from benchmark_site.jobs.enqueue import enqueue
 from benchmark_site.leaderboard.models import Comparison, Evaluation, TrainingRun
 from benchmark_site.leaderboard.scoring.compare import compare_neighbours, run_comparison
 from benchmark_site.leaderboard.scoring.score import score_evaluation
+from benchmark_site.leaderboard.submissions import pieces
 from benchmark_site.leaderboard.submissions.uploads import incoming_folder
 from benchmark_site.leaderboard.task_names import COMPARE, SCORE, TRAIN
 from benchmark_site.leaderboard.training.run import run_training
@@ -47,4 +48,5 @@ def sweep() -> None:
     for left_over in incoming_folder().iterdir():
         if left_over.stat().st_mtime < time.time() - _DAY_S:
             left_over.unlink(missing_ok=True)
+    pieces.sweep()
     compare_neighbours()

@@ -1,10 +1,12 @@
 """Boards, submissions, teams, and the API."""
 
 from django.urls import path
+from django.views.decorators.csrf import csrf_exempt
 
 from benchmark_site.leaderboard.api import api
 from benchmark_site.leaderboard.boards import views as board_views
 from benchmark_site.leaderboard.organisers import views as organiser_views
+from benchmark_site.leaderboard.submissions import tus
 from benchmark_site.leaderboard.submissions import views as submission_views
 from benchmark_site.leaderboard.teams import accounts
 from benchmark_site.leaderboard.teams import views as team_views
@@ -13,6 +15,12 @@ from benchmark_site.leaderboard.training import views as training_views
 _TRACK = "boards/<slug:slug>/<str:version>/<slug:task>/<slug:split>/"
 
 urlpatterns = [
+    path(
+        "api/tracks/<slug:slug>/<str:version>/<slug:task>/<slug:split>/uploads",
+        csrf_exempt(tus.NewByToken.as_view()),
+        name="api-upload-new",
+    ),
+    path("api/uploads/<uuid:pk>", csrf_exempt(tus.PartsByToken.as_view()), name="api-upload"),
     path("api/", api.urls),
     path("boards/", board_views.boards, name="boards"),
     path(_TRACK, board_views.board, name="board"),
@@ -26,6 +34,8 @@ urlpatterns = [
     path(_TRACK + "join/", organiser_views.join, name="track-join"),
     path("participants/<int:pk>/", organiser_views.decide, name="participant-decide"),
     path(_TRACK + "submit/", submission_views.submit, name="submit"),
+    path(_TRACK + "uploads/", tus.NewByPage.as_view(), name="submission-upload-new"),
+    path("submissions/uploads/<uuid:pk>/", tus.PartsByPage.as_view(), name="submission-upload"),
     path("submissions/", submission_views.submissions, name="submissions"),
     path("submissions/<uuid:pk>/", submission_views.submission, name="submission"),
     path("submissions/<uuid:pk>/cancel/", submission_views.cancel_submission, name="submission-cancel"),

@@ -28,7 +28,16 @@ from annotation.models import Assignment, Batch, Clip, FeatureSet, Hit, Query, S
 from annotation.models.crowd import Kind
 from benchmark_site.access import May, Role
 from benchmark_site.leaderboard.boards.tracks import open_boards
-from benchmark_site.leaderboard.models import Evaluation, Membership, Participant, Submission, Team, Track, TrainingRun
+from benchmark_site.leaderboard.models import (
+    Evaluation,
+    Membership,
+    Participant,
+    Submission,
+    SubmissionUpload,
+    Team,
+    Track,
+    TrainingRun,
+)
 from benchmark_site.leaderboard.teams.membership import invite
 from benchmark_site.leaderboard.teams.tokens import create_token
 from benchmark_site.releases.models import Release
@@ -229,6 +238,7 @@ def _board_doors(tracks: dict[str, Track], member: Membership) -> list[ApiClient
     create_token(member)
     token = member.tokens.earliest("pk")
     board, own = track.get_absolute_url(), private.get_absolute_url()
+    upload = SubmissionUpload.objects.create(owner=member.user, team=member.team, track=track, name="p.json", size=9)
     asked = Participant.objects.create(track=track, user=member.user, about="a member of a lab")
     return [
         ApiClient("boards", "/boards/"),
@@ -244,6 +254,10 @@ def _board_doors(tracks: dict[str, Track], member: Membership) -> list[ApiClient
         ApiClient("participant-decide", f"/participants/{asked.pk}/", method="POST"),
         ApiClient("submit", f"{board}submit/"),
         ApiClient("submissions", "/submissions/"),
+        ApiClient("submission-upload-new", f"{board}uploads/", method="OPTIONS"),
+        ApiClient("submission-upload", f"/submissions/uploads/{upload.pk}/"),
+        ApiClient("api-upload-new", f"/api/tracks/{track.path}/uploads", method="OPTIONS"),
+        ApiClient("api-upload", f"/api/uploads/{upload.pk}"),
         *_both("submission", shown.get_absolute_url(), own),
         *_both("submission-badge", f"{shown.get_absolute_url()}badge.svg", f"{own}badge.svg"),
         *_both("submission-report", f"{shown.get_absolute_url()}report.json", f"{own}report.json"),

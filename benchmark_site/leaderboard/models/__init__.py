@@ -6,6 +6,7 @@ from benchmark_site.leaderboard.models.submissions import Evaluation, PrivateSco
 from benchmark_site.leaderboard.models.teams import ApiToken, Invitation, Membership, Scope, Team
 from benchmark_site.leaderboard.models.tracks import PublicPart, Reveal, Split, Task, Track
 from benchmark_site.leaderboard.models.training import TrainingRun
+from benchmark_site.leaderboard.models.uploads import SubmissionUpload
 from benchmark_site.leaderboard.models.work import State
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Split",
     "State",
     "Submission",
+    "SubmissionUpload",
     "Task",
     "Team",
     "Track",

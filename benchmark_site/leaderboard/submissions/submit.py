@@ -50,7 +50,7 @@ def create_submission(
     track: Track,
     user: AbstractBaseUser | AnonymousUser,
     form: SubmissionForm,
-    file: uploads.Upload,
+    file: uploads.Arrived,
     began: datetime,
 ) -> Submission:
     """Keep the file, create the submission and queue its first evaluation.
@@ -71,7 +71,7 @@ def create_submission(
         submission.baseline = submission.public = True
     # The file is put in place before the lock: moving a gigabyte may take a while.
     place = f"submissions/{track.path.replace('/', '-')}/{submission.pk}{uploads.suffix(file.name or '')}"
-    submission.file.name = default_storage.save(place, file)
+    submission.file.name = default_storage.save(place, file)  # type: ignore[arg-type]  # both are Django files
     try:
         with transaction.atomic():
             people = lock_people(team)
@@ -96,7 +96,7 @@ def check_form(form: SubmissionForm) -> None:
         raise ApiError(field, errors[0].code or "invalid", " ".join(errors[0].messages))
 
 
-def check_sha256(declared: str, file: uploads.Upload) -> None:
+def check_sha256(declared: str, file: uploads.Arrived) -> None:
     """Compare what arrived with what the sender says it sent."""
     if declared and declared.strip().lower() != file.sha256:
         raise ApiError(
