@@ -21,12 +21,13 @@ from benchmark_site.leaderboard.models import ApiToken, Reveal, Submission, Trac
 from benchmark_site.leaderboard.scoring.disclosed import disclosed_scores
 from benchmark_site.leaderboard.submissions import uploads
 from benchmark_site.leaderboard.submissions.finals import set_final
-from benchmark_site.leaderboard.submissions.forms import SubmissionForm
+from benchmark_site.leaderboard.submissions.forms import CARD, SubmissionForm
 from benchmark_site.leaderboard.submissions.quota import quota
 from benchmark_site.leaderboard.submissions.submit import cancel, check_may_submit, check_sha256, create_submission
 from benchmark_site.leaderboard.submissions.visibility import set_public
 from benchmark_site.leaderboard.teams import tokens
 
+CARD_FIELDS = ["method", "description", "paper_url", "code_url", *CARD]
 _READING = {"GET", "HEAD"}
 
 
@@ -83,6 +84,14 @@ class SubmissionOut(Schema):
     track: str
     team: str
     method: str
+    description: str
+    paper_url: str
+    code_url: str
+    parameters: int | None
+    training_data: str
+    external_data: bool
+    hardware: str
+    run_time_s: float | None
     public: bool
     baseline: bool
     dry_run: bool
@@ -96,6 +105,7 @@ class SubmissionOut(Schema):
     began_at: datetime
     created_at: datetime
     state: str
+    queue_place: int | None
     error: str
     problems: list[dict[str, Any]]
     evaluator_version: str
@@ -183,6 +193,11 @@ def list_tracks(request: HttpRequest) -> list[TrackOut]:
                             "description": {"type": "string", "maxLength": 2000},
                             "paper_url": {"type": "string", "format": "uri"},
                             "code_url": {"type": "string", "format": "uri"},
+                            "parameters": {"type": "integer", "minimum": 0},
+                            "training_data": {"type": "string", "maxLength": 200},
+                            "external_data": {"type": "boolean", "default": False},
+                            "hardware": {"type": "string", "maxLength": 120},
+                            "run_time_s": {"type": "number", "minimum": 0},
                             "public": {"type": "boolean", "default": False},
                             "dry_run": {
                                 "type": "boolean",
@@ -337,7 +352,7 @@ def _submission_out(request: HttpRequest, submission: Submission) -> SubmissionO
         id=submission.pk,
         track=submission.track.path,
         team=submission.team.name,
-        method=submission.method,
+        **{name: getattr(submission, name) for name in CARD_FIELDS},
         public=submission.public,
         baseline=submission.baseline,
         dry_run=submission.dry_run,
@@ -351,6 +366,7 @@ def _submission_out(request: HttpRequest, submission: Submission) -> SubmissionO
         began_at=submission.began_at,
         created_at=submission.created_at,
         state=evaluation.state,
+        queue_place=evaluation.queue_place,
         error=evaluation.error,
         problems=evaluation.problems,
         evaluator_version=evaluation.evaluator_version,

@@ -2,4 +2,5 @@
 
 SCORE = "benchmark_site.leaderboard.tasks.score"
 COMPARE = "benchmark_site.leaderboard.tasks.compare"
+TELL = "benchmark_site.leaderboard.tasks.tell"
 TRAIN = "benchmark_site.leaderboard.tasks.train"

@@ -10,9 +10,10 @@ from benchmark_site.jobs.enqueue import enqueue
 from benchmark_site.leaderboard.models import Comparison, Evaluation, TrainingRun
 from benchmark_site.leaderboard.scoring.compare import compare_neighbours, run_comparison
 from benchmark_site.leaderboard.scoring.score import score_evaluation
+from benchmark_site.leaderboard.scoring.tell import tell as mail_result
 from benchmark_site.leaderboard.submissions import pieces
 from benchmark_site.leaderboard.submissions.uploads import incoming_folder
-from benchmark_site.leaderboard.task_names import COMPARE, SCORE, TRAIN
+from benchmark_site.leaderboard.task_names import COMPARE, SCORE, TELL, TRAIN
 from benchmark_site.leaderboard.training.run import run_training
 
 _DAY_S = 24 * 3600
@@ -28,6 +29,14 @@ def score(evaluation_id: int) -> None:
 def compare(comparison_id: int) -> None:
     """Test whether two submissions can be told apart."""
     run_comparison(comparison_id)
+
+
+@shared_task(name=TELL)
+def tell(evaluation_id: int) -> None:
+    """Mail a result to the team that wants it."""
+    found = Evaluation.objects.filter(pk=evaluation_id).select_related("submission__team", "submission__track").first()
+    if found:
+        mail_result(found)
 
 
 @shared_task(name=TRAIN)

@@ -66,6 +66,13 @@ def _parser() -> argparse.ArgumentParser:
     submit.add_argument("--site", required=True, metavar="URL", help="address of the platform")
     submit.add_argument("--method", required=True, help="the name on the board")
     submit.add_argument("--description", default="", help="what it is, what it was trained on")
+    submit.add_argument("--paper", default="", metavar="URL", help="its address")
+    submit.add_argument("--code", default="", metavar="URL", help="its address")
+    submit.add_argument("--parameters", default="", metavar="N", help="weights of the model")
+    submit.add_argument("--training-data", default="", metavar="TEXT", help="what it was trained on")
+    submit.add_argument("--external-data", action="store_true", help="trained on more than this release")
+    submit.add_argument("--hardware", default="", metavar="TEXT", help="what it ran on")
+    submit.add_argument("--run-time", default="", metavar="SECONDS", help="to predict the whole split")
     submit.add_argument("--public", action="store_true", help="show it on the board to everybody")
     submit.add_argument("--dry-run", action="store_true", help="let the platform check the file only: uses no try")
 

@@ -22,6 +22,10 @@ TOKEN = "HERO_BENCH_TOKEN"  # noqa: S105  (the variable's name)
 _POLL_S = 2.0
 _PIECE = 8 * 2**20  # bytes of one request: what a broken line costs
 _PAUSES_S = (0, 1, 2, 4, 8, 15, 30)  # before each try without a byte between
+_CARD = {  # option -> field of the method card
+    "paper": "paper_url", "code": "code_url", "parameters": "parameters", "training_data": "training_data",
+    "hardware": "hardware", "run_time": "run_time_s",
+}  # fmt: skip
 _TUS = {"Tus-Resumable": "1.0.0"}
 
 
@@ -44,7 +48,8 @@ def send(arguments: argparse.Namespace) -> int:
     track = f"{release.manifest.name}/{release.manifest.version}/{arguments.task}/{arguments.split}"
     site = _Site(arguments.site, token)
     fields = {"method": arguments.method, "description": arguments.description}
-    fields |= {name: "true" for name in ("public", "dry_run") if getattr(arguments, name)}
+    fields |= {field: getattr(arguments, name) for name, field in _CARD.items() if getattr(arguments, name)}
+    fields |= {name: "true" for name in ("public", "dry_run", "external_data") if getattr(arguments, name)}
     submission = site.upload(f"tracks/{track}/uploads", predictions, fields)
     console = Console()
     console.print(f"submitted: {site.read(submission)['page']}", markup=False, soft_wrap=True)

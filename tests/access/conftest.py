@@ -250,6 +250,7 @@ def _board_doors(tracks: dict[str, Track], member: Membership) -> list[ApiClient
         ApiClient("board-sota", f"{board}sota.json"),
         ApiClient("board-compare", f"{tracks['moment/val'].get_absolute_url()}compare/"),
         ApiClient("track-settings", f"{board}settings/"),
+        ApiClient("track-rescore", f"{board}rescore/", method="POST"),
         ApiClient("track-join", f"{board}join/", method="POST"),
         ApiClient("participant-decide", f"/participants/{asked.pk}/", method="POST"),
         ApiClient("submit", f"{board}submit/"),
@@ -264,10 +265,11 @@ def _board_doors(tracks: dict[str, Track], member: Membership) -> list[ApiClient
         ApiClient("submission-cancel", f"{own}cancel/", method="POST"),
         ApiClient("submission-public", f"{own}public/", method="POST"),
         ApiClient("submission-final", f"{own}final/", method="POST"),
+        ApiClient("submission-card", f"{own}card/", method="POST"),
         ApiClient("token-new", f"/teams/{member.team_id}/tokens/", method="POST"),
         *(
             ApiClient(f"team-{what}", f"/teams/{member.team_id}/{what}/", method="POST")
-            for what in ("invite", "leave", "rename")
+            for what in ("invite", "leave", "rename", "mail")
         ),
         ApiClient("invitation", urlsplit(invite(member.team, member.user)).path, frozenset({May.SIGNED})),
         ApiClient("invitation", "/invitations/nobodys/"),

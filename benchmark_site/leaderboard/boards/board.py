@@ -58,6 +58,8 @@ class Wanted:
     sort: str = ""
     text: str = ""
     baselines: str = ""  # "only" or "none"; empty: with the others
+    external: str = ""  # the same of what was trained on more than the release
+    year: str = ""
     after: str = ""
     before: str = ""
     late: bool = False
@@ -122,6 +124,7 @@ class _Found:
     primary: DisclosedScore | None
     sorted_by: float | None
     late: bool = False
+    external: bool = False
 
     def holds(self, text: str) -> bool:
         return text.casefold() in f"{self.method}\n{self.team}".casefold()
@@ -263,19 +266,24 @@ def _found(track: Track, sort: str, kind: type[ScoreBase]) -> dict[str, _Found]:
     facts = _latest(track).values_list(
         "pk", "submission_id", "submission__team_id", "submission__created_at", "submission__baseline",
         "submission__method", "submission__team__name", "submission__began_at", "submission__final",
+        "submission__external_data",
     )  # fmt: skip
     found = {}
-    for pk, submission, team_id, created_at, baseline, method, team, began_at, final in facts:
+    for pk, submission, team_id, created_at, baseline, method, team, began_at, final, external in facts:
         primary = shown.get(pk, {}).get(track.primary_metric)
         by = shown.get(pk, {}).get(sort)
         entry = Entry(str(submission), team_id, primary.value if primary else None, created_at, baseline, final)
         late = track.closes_at is not None and began_at >= track.closes_at and not baseline
-        found[entry.key] = _Found(pk, entry, method, team, primary, by.value if by else None, late)
+        found[entry.key] = _Found(pk, entry, method, team, primary, by.value if by else None, late, external)
     return found
 
 
 def _is_wanted(one: _Found, wanted: Wanted) -> bool:
     if wanted.baselines and one.entry.baseline != (wanted.baselines == "only"):
+        return False
+    if wanted.external and one.external != (wanted.external == "only"):
+        return False
+    if wanted.year and str(one.entry.submitted.year) != wanted.year:
         return False
     return not wanted.text or one.holds(wanted.text)
 

@@ -23,6 +23,12 @@ class BoardForm(forms.Form):
     baselines = forms.ChoiceField(
         label="Baselines", required=False, choices=[("", "with the others"), ("none", "left out"), ("only", "alone")]
     )
+    external = forms.ChoiceField(
+        label="External data",
+        required=False,
+        choices=[("", "with or without"), ("none", "without"), ("only", "with")],
+    )
+    year = forms.RegexField(r"^\d{4}$", label="Year", required=False, strip=True)
     every = forms.ChoiceField(
         label="Of a team", required=False, choices=[("", "its best"), ("yes", "every public submission")]
     )
@@ -47,6 +53,8 @@ class BoardForm(forms.Form):
             every=bool(asked.get("every")) or self.data.get("every") == "",  # ?every, as older links have it
             sort=asked.get("sort", ""),
             text=asked.get("q", ""),
+            external=asked.get("external", ""),
+            year=asked.get("year", ""),
             late=bool(asked.get("late")),
             baselines=asked.get("baselines", ""),
             after=self.data.get("after", ""),

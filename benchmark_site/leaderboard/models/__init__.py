@@ -3,7 +3,7 @@
 from benchmark_site.leaderboard.models.comparisons import Comparison
 from benchmark_site.leaderboard.models.participants import Participant
 from benchmark_site.leaderboard.models.submissions import Evaluation, PrivateScore, Score, Submission
-from benchmark_site.leaderboard.models.teams import ApiToken, Invitation, Membership, Scope, Team
+from benchmark_site.leaderboard.models.teams import ApiToken, Invitation, Mail, Membership, Scope, Team
 from benchmark_site.leaderboard.models.tracks import PublicPart, Reveal, Split, Task, Track
 from benchmark_site.leaderboard.models.training import TrainingRun
 from benchmark_site.leaderboard.models.uploads import SubmissionUpload
@@ -14,6 +14,7 @@ __all__ = [
     "Comparison",
     "Evaluation",
     "Invitation",
+    "Mail",
     "Membership",
     "Participant",
     "PrivateScore",

@@ -10,9 +10,11 @@ from django.db.models import F, Q
 from django.urls import reverse
 from django.utils import timezone
 
+from benchmark_site.jobs.enqueue import enqueue
 from benchmark_site.leaderboard.models.teams import Team
 from benchmark_site.leaderboard.models.tracks import Track
 from benchmark_site.leaderboard.models.work import UNFINISHED, State, Work
+from benchmark_site.leaderboard.task_names import TELL
 from benchmark_site.leaderboard.text import plain_text
 
 
@@ -32,6 +34,13 @@ class Submission(models.Model):
     description = models.TextField(blank=True, max_length=2000, validators=[plain_text])
     paper_url = models.URLField(blank=True)
     code_url = models.URLField(blank=True)
+    parameters = models.PositiveBigIntegerField(null=True, blank=True, help_text="weights of the model, as a number")
+    training_data = models.CharField(
+        max_length=200, blank=True, validators=[plain_text], help_text="what it was trained on"
+    )
+    external_data = models.BooleanField(default=False, help_text="trained on more than this release")
+    hardware = models.CharField(max_length=120, blank=True, validators=[plain_text], help_text="what it ran on")
+    run_time_s = models.FloatField(null=True, blank=True, help_text="seconds to predict the whole split")
     file = models.FileField(max_length=200)
     file_name = models.CharField(max_length=100, help_text="as the sender called it")
     sha256 = models.CharField(max_length=64)
@@ -69,6 +78,9 @@ class Submission(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(final=False) | Q(dry_run=False, baseline=False), name="submission_final_is_an_entry"
+            ),
+            models.CheckConstraint(
+                condition=Q(run_time_s__isnull=True) | Q(run_time_s__gte=0), name="submission_run_time_is_not_negative"
             ),
             # Who reads `public` need not think of this: what the organiser hides is not public, whoever writes.
             models.CheckConstraint(
@@ -136,12 +148,20 @@ class Evaluation(Work):
         ]
         indexes = [models.Index(fields=["queued_at"], condition=Q(state__in=UNFINISHED), name="evaluation_unfinished")]
 
+    @property
+    def queue_place(self) -> int | None:
+        """1 for the next one that a worker takes; None where it does not wait."""
+        if self.state != State.QUEUED:
+            return None
+        return Evaluation.objects.filter(state=State.QUEUED, queued_at__lt=self.queued_at).count() + 1
+
     def __str__(self) -> str:
         return f"evaluation {self.pk} of {self.submission}"
 
     def end(self, state: State, error: str = "", log: str = "") -> None:
         """Close it; without another scoring that stands, the submission then no longer counts."""
         super().end(state, error, log)
+        enqueue(TELL, evaluation_id=self.pk)
         stands = self.submission.evaluations.filter(state__in=[*UNFINISHED, State.DONE]).exists()
         Submission.objects.filter(pk=self.submission_id).update(counts=stands and not self.submission.dry_run)
 

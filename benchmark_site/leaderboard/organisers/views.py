@@ -10,10 +10,12 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+import evaluation as evaluator
 from benchmark_site.leaderboard.boards.tracks import warning
 from benchmark_site.leaderboard.boards.views import find_track
 from benchmark_site.leaderboard.models import Participant
 from benchmark_site.leaderboard.organisers.forms import AskForm, TrackForm, ZoneForm
+from benchmark_site.leaderboard.scoring import score
 from benchmark_site.leaderboard.submissions import participation
 from evaluation.release import ReleaseError
 
@@ -40,9 +42,25 @@ def settings(request: HttpRequest, slug: str, version: str, task: str, split: st
             "form": form,
             "zone": zone,
             "next_event": track.next_event(now),
+            "outdated": track.submissions.filter(counts=True)
+            .exclude(evaluations__evaluator_version=evaluator.__version__)
+            .count(),
+            "evaluator_version": evaluator.__version__,
             "participants": track.participants.select_related("user", "decided_by"),
         }
         return render(request, "leaderboard/track_settings.html", context, status=400 if form.errors else 200)
+
+
+@require_POST
+def rescore_all(request: HttpRequest, slug: str, version: str, task: str, split: str) -> HttpResponse:
+    """Have everything scored by the evaluator of today; asks for the track's name, since each costs a scoring."""
+    track = find_track(slug, version, task, split)
+    if request.POST.get("name", "").strip() != track.path:
+        messages.error(request, f"To score all of it again, write the track's name: {track.path}")
+    else:
+        count = score.rescore_all(track)
+        messages.success(request, f"{count} are scored by evaluator {evaluator.__version__}; old scores are kept.")
+    return redirect("track-settings", *track.url_args)
 
 
 @require_POST

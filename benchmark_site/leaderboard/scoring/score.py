@@ -9,13 +9,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 import evaluation as evaluator
 from benchmark_site.jobs import child_process
 from benchmark_site.jobs.enqueue import enqueue
 from benchmark_site.jobs.leases import MAX_ATTEMPTS, LeaseLost, acquire, heartbeat, locked
-from benchmark_site.leaderboard.models import Evaluation, PrivateScore, Score, State, Submission
+from benchmark_site.leaderboard.models import Evaluation, PrivateScore, Score, State, Submission, Track
 from benchmark_site.leaderboard.models.submissions import ScoreBase
 from benchmark_site.leaderboard.scoring.parts import parts
 from benchmark_site.leaderboard.scoring.report import Report, ReportError, read_report
@@ -95,6 +95,21 @@ def _run(row: Evaluation, kind: type[ScoreBase], scratch: Path) -> _Run:
     command = [*_command(row.submission, report), *only]
     ended = child_process.run(command, log, alive=lambda: heartbeat(row), wall_s=WALL_S, limits=LIMITS)
     return _Run(kind, ended, report)
+
+
+def rescore_all(track: Track) -> int:
+    """Queue a scoring by the evaluator of today of everything that an older one has scored; old scores are kept.
+
+    Returns how many. What is being scored, or has been by this one, is left alone.
+    """
+    queued = 0
+    for submission in Submission.objects.filter(track=track, counts=True).order_by("created_at"):
+        try:
+            rescore(submission)
+            queued += 1
+        except IntegrityError:
+            continue
+    return queued
 
 
 def _command(submission: Submission, report: Path) -> list[str]:

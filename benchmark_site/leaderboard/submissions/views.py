@@ -18,7 +18,7 @@ from benchmark_site.leaderboard.api_errors import ApiError
 from benchmark_site.leaderboard.boards.board import Wanted, final_entries, read_board
 from benchmark_site.leaderboard.boards.drawing import badge
 from benchmark_site.leaderboard.boards.views import find_track
-from benchmark_site.leaderboard.models import Submission, Team, Track
+from benchmark_site.leaderboard.models import State, Submission, Team, Track
 from benchmark_site.leaderboard.scoring.disclosed import (
     digits,
     disclosed_breakdowns,
@@ -29,7 +29,7 @@ from benchmark_site.leaderboard.scoring.disclosed import (
 )
 from benchmark_site.leaderboard.submissions import uploads
 from benchmark_site.leaderboard.submissions.finals import set_final
-from benchmark_site.leaderboard.submissions.forms import UploadForm
+from benchmark_site.leaderboard.submissions.forms import CardForm, UploadForm
 from benchmark_site.leaderboard.submissions.quota import quota
 from benchmark_site.leaderboard.submissions.submit import cancel, check_form, check_may_submit, create_submission
 from benchmark_site.leaderboard.submissions.visibility import set_public, visible_to
@@ -100,6 +100,7 @@ def submission(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     found = get_object_or_404(visible_to(request.user), pk=pk)
     evaluation = found.shown_evaluation
     own = _is_own(request, found)
+    member = found.team.memberships.filter(user=request.user.pk).exists()
     context: dict[str, Any] = {
         "submission": found,
         "evaluation": evaluation,
@@ -108,6 +109,11 @@ def submission(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "breakdowns": disclosed_breakdowns(evaluation),
         "notes": disclosed_notes(evaluation),
         "digits": digits(found.track),
+        "earlier": [
+            (one, [score for score in disclosed_scores(one) if score.key == found.track.primary_metric])
+            for one in found.evaluations.filter(state=State.DONE).exclude(pk=evaluation.pk)
+        ],
+        "card": CardForm(instance=found) if member else None,
     }
     if found.track.has_private_part:
         context["revealed"] = found.track.is_revealed(timezone.now())
@@ -128,6 +134,20 @@ def cancel_submission(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     except ApiError as refusal:
         messages.error(request, refusal.message)
     return redirect(found)
+
+
+@require_POST
+@login_required
+def card(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Change the words beside an own submission; the file and its scores stay."""
+    found = _own_or_404(request, pk)
+    form = CardForm(request.POST, instance=found)
+    if form.is_valid():
+        Submission.objects.filter(pk=pk).update(**form.cleaned_data)
+        messages.success(request, "What is said about it is changed.")
+    else:
+        messages.error(request, " ".join(f"{name}: {' '.join(map(str, said))}" for name, said in form.errors.items()))
+    return redirect("submission", pk)
 
 
 @require_POST
