@@ -45,7 +45,7 @@ def may_send(head: Head) -> bool:
         return False
     close_old_connections()
     try:
-        return _has_token(head) if name.startswith("api:") else _may_enter(head, name)
+        return _has_token(head) if name.startswith("api") else _may_enter(head, name)
     finally:
         close_old_connections()
 
@@ -55,6 +55,8 @@ def _limits() -> dict[str, int]:
     return {
         "api:post_submission": submission,
         "submit": submission,
+        "submission-upload": uploads.max_bytes(),
+        "api-upload": uploads.max_bytes(),
         "video-upload": settings.INGEST_MAX_BYTES + _ENVELOPE_BYTES,
         "imports": LARGEST_ANNOTATIONS + _ENVELOPE_BYTES,
         "upload": settings.INGEST_MAX_BYTES,  # a piece of a film, which may be all of it

@@ -1,12 +1,7 @@
-"""Films that come by the page: kept piece by piece until they are whole, then taken in as `import_videos` does.
-
-An offset is what the database says: a piece is written at exactly that place of the part, under the row's lock, and is
-on the disk before the row counts it. Whatever lies beyond was never counted and is written over.
-"""
+"""Films that come by the page: kept piece by piece until they are whole, then taken in as `import_videos` does."""
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
@@ -24,7 +19,7 @@ from annotation.media.import_list import FILMS, Wanted, public_id
 from annotation.media.subtitle_sources import SUFFIXES, beside
 from annotation.media.videos import VideoRefused
 from annotation.models import Upload
-from annotation.models.upload import parts_folder
+from benchmark_site.tus.partial import remove, remove_unknown
 
 LARGEST_SUBTITLES = 64 * 2**20  # what the reader of subtitles takes
 LONGEST_NAME = 200  # bytes: file systems take 255
@@ -34,10 +29,6 @@ Told = dict[str, str]
 
 class UploadRefused(ValueError):
     """The file is not wanted; the message says why."""
-
-
-class WrongOffset(ValueError):
-    """Another place than the next one."""
 
 
 def begin(owner: User, name: str, size: int, about: dict[str, str], subtitles: Iterable[UUID]) -> Upload:
@@ -64,26 +55,6 @@ def begin(owner: User, name: str, size: int, about: dict[str, str], subtitles: I
 
 
 @transaction.atomic
-def append(pk: UUID, offset: int, piece: bytes) -> int:
-    """Write a piece at this offset and return the next one. Raises WrongOffset, Upload.DoesNotExist."""
-    upload = Upload.objects.select_for_update().get(pk=pk)
-    if offset != upload.offset:
-        raise WrongOffset(f"{offset} where {upload.offset} is the next")
-    if offset + len(piece) > upload.size:
-        raise WrongOffset(f"more than the {upload.size} bytes of the file")
-    upload.part.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(upload.part, os.O_WRONLY | os.O_CREAT, 0o644)
-    try:
-        _write(handle, offset, piece)
-        os.fdatasync(handle)
-    finally:
-        os.close(handle)
-    upload.offset += len(piece)
-    upload.save(update_fields=["offset", "touched_at"])
-    return upload.offset
-
-
-@transaction.atomic
 def finish(pk: UUID) -> None:
     """Take a film in that is whole; once, however often it is asked for. Subtitles wait for their film."""
     whole = Upload.objects.filter(pk=pk, result__isnull=True, offset=F("size")).select_for_update(skip_locked=True)
@@ -95,7 +66,7 @@ def finish(pk: UUID) -> None:
     upload.save(update_fields=["result", "touched_at"])
     parts = [file.part for file in files]
     upload.subtitles.all().delete()
-    transaction.on_commit(lambda: _remove(parts))
+    transaction.on_commit(lambda: remove(parts))
 
 
 def discard(upload: Upload) -> None:
@@ -103,7 +74,7 @@ def discard(upload: Upload) -> None:
     parts = [file.part for file in (upload, *upload.subtitles.all())]
     with transaction.atomic():
         upload.delete()
-        transaction.on_commit(lambda: _remove(parts))
+        transaction.on_commit(lambda: remove(parts))
 
 
 def sweep() -> None:
@@ -113,10 +84,7 @@ def sweep() -> None:
         finish(pk)
     for upload in Upload.objects.filter(touched_at__lt=Now() - timedelta(days=settings.UPLOAD_EXPIRES_DAYS)):
         discard(upload)
-    if parts_folder().is_dir():
-        parts = list(parts_folder().iterdir())  # before the rows: a part is never older than its row
-        known = {pk.hex for pk in Upload.objects.values_list("pk", flat=True)}
-        _remove([part for part in parts if part.name not in known])
+    remove_unknown(Upload)
 
 
 def take_named(files: Mapping[str, Path], about: dict[str, str], *, ours: bool = False) -> list[Told]:
@@ -153,15 +121,3 @@ def _take(film: Wanted, about: dict[str, str], ours: bool) -> Told:
     except (VideoRefused, SubtitleError, OSError) as error:
         return {"name": name, "word": "refused", "reason": str(error)}
     return {"name": name, "word": "taken" if new else "known", "reason": f"as “{video.public_id}”"}
-
-
-def _write(handle: int, offset: int, piece: bytes) -> None:
-    left = memoryview(piece)
-    while left:
-        written = os.pwrite(handle, left, offset)
-        left, offset = left[written:], offset + written
-
-
-def _remove(parts: Iterable[Path]) -> None:
-    for part in parts:
-        part.unlink(missing_ok=True)

@@ -11,7 +11,6 @@ from django.db import IntegrityError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from benchmark_site.leaderboard.boards.tracks import warning
 from benchmark_site.leaderboard.models import (
     ApiToken,
     Evaluation,
@@ -26,7 +25,6 @@ from benchmark_site.leaderboard.scoring.score import rescore
 from benchmark_site.leaderboard.submissions.visibility import hide, unhide
 from benchmark_site.leaderboard.teams import tokens
 from benchmark_site.leaderboard.text import plain_text
-from evaluation.release import ReleaseError
 
 
 class _ReadOnly(admin.ModelAdmin):
@@ -84,21 +82,11 @@ class ApiTokenAdmin(_ReadOnly):
 
 
 @admin.register(Track)
-class TrackAdmin(admin.ModelAdmin):
+class TrackAdmin(_ReadOnly):
+    """Its settings are changed on the board's own page."""
+
     list_display = ["__str__", "opens_at", "closes_at", "per_day", "total", "reveal"]
     list_select_related = ["release"]
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        return ["release", "task", "split"] if obj else []
-
-    def save_model(self, request: HttpRequest, obj: Track, form: Any, change: bool) -> None:
-        super().save_model(request, obj, form, change)
-        try:
-            told = warning(obj)
-        except ReleaseError as error:
-            told = f"its limits could not be compared with the size of its split: {error}"
-        if told:
-            messages.warning(request, f"{obj}: {told}")
 
 
 class ReasonForm(ActionForm):

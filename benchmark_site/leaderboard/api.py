@@ -9,6 +9,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
 from ninja import NinjaAPI, Router, Schema, Status
@@ -20,10 +21,13 @@ from benchmark_site.leaderboard.api_errors import ApiError, answers
 from benchmark_site.leaderboard.models import ApiToken, Reveal, Submission, Track
 from benchmark_site.leaderboard.scoring.disclosed import disclosed_scores
 from benchmark_site.leaderboard.submissions import uploads
-from benchmark_site.leaderboard.submissions.forms import SubmissionForm
+from benchmark_site.leaderboard.submissions.finals import set_final
+from benchmark_site.leaderboard.submissions.forms import CARD, SubmissionForm
 from benchmark_site.leaderboard.submissions.quota import quota
 from benchmark_site.leaderboard.submissions.submit import cancel, check_may_submit, check_sha256, create_submission
 from benchmark_site.leaderboard.submissions.visibility import set_public
+
+CARD_FIELDS = ["method", "description", "paper_url", "code_url", *CARD]
 
 
 class QuotaOut(Schema):
@@ -47,6 +51,9 @@ class TrackOut(Schema):
     closes_at: datetime | None
     primary_metric: str
     reveal: str
+    public_percent: int
+    reveals_at: datetime | None
+    finals: int
     board: str
     quota: QuotaOut
 
@@ -66,16 +73,28 @@ class SubmissionOut(Schema):
     track: str
     team: str
     method: str
+    description: str
+    paper_url: str
+    code_url: str
+    parameters: int | None
+    training_data: str
+    external_data: bool
+    hardware: str
+    run_time_s: float | None
     public: bool
     baseline: bool
     dry_run: bool
+    final: bool
+    late: bool
     hidden_reason: str
     hidden_at: datetime | None
     file_name: str
     sha256: str
     size: int
+    began_at: datetime
     created_at: datetime
     state: str
+    queue_place: int | None
     error: str
     problems: list[dict[str, Any]]
     evaluator_version: str
@@ -84,8 +103,11 @@ class SubmissionOut(Schema):
     page: str
 
 
-class Visibility(Schema):
-    public: bool
+class Wishes(Schema):
+    """What is left out stays as it is."""
+
+    public: bool | None = None
+    final: bool | None = None
 
 
 api = NinjaAPI(
@@ -115,6 +137,9 @@ def list_tracks(request: HttpRequest) -> list[TrackOut]:
             closes_at=track.closes_at,
             primary_metric=track.primary_metric,
             reveal=track.reveal if track.hides_truth else Reveal.REPORT,
+            public_percent=track.public_percent,
+            reveals_at=track.reveals_at,
+            finals=track.finals if track.has_private_part else 0,
             board=request.build_absolute_uri(track.get_absolute_url()),
             quota=QuotaOut.from_orm(quota(team, track, now)),
         )
@@ -138,6 +163,11 @@ def list_tracks(request: HttpRequest) -> list[TrackOut]:
                             "description": {"type": "string", "maxLength": 2000},
                             "paper_url": {"type": "string", "format": "uri"},
                             "code_url": {"type": "string", "format": "uri"},
+                            "parameters": {"type": "integer", "minimum": 0},
+                            "training_data": {"type": "string", "maxLength": 200},
+                            "external_data": {"type": "boolean", "default": False},
+                            "hardware": {"type": "string", "maxLength": 120},
+                            "run_time_s": {"type": "number", "minimum": 0},
                             "public": {"type": "boolean", "default": False},
                             "dry_run": {
                                 "type": "boolean",
@@ -188,9 +218,16 @@ def get_submission(request: HttpRequest, submission_id: str) -> SubmissionOut:
 
 
 @router.patch("/submissions/{submission_id}", response=answers(400, 403, 404, 409, 422, _200=SubmissionOut))
-def patch_submission(request: HttpRequest, submission_id: str, body: Visibility) -> SubmissionOut:
-    """Show it on the board, or take it back."""
-    set_public(_find(request, submission_id), body.public)
+def patch_submission(request: HttpRequest, submission_id: str, body: Wishes) -> SubmissionOut:
+    """Show it on the board, or take it back; choose it for the private part, or take the choice back."""
+    found = _find(request, submission_id)
+    if body.public is None and body.final is None:
+        raise ApiError("public", "required", 'expected "public" or "final", true or false', status=422)
+    with transaction.atomic():
+        if body.final is not None:
+            set_final(found, body.final)
+        if body.public is not None:
+            set_public(found, body.public)
     return _submission_out(request, _find(request, submission_id))
 
 
@@ -286,17 +323,21 @@ def _submission_out(request: HttpRequest, submission: Submission) -> SubmissionO
         id=submission.pk,
         track=submission.track.path,
         team=submission.team.name,
-        method=submission.method,
+        **{name: getattr(submission, name) for name in CARD_FIELDS},
         public=submission.public,
         baseline=submission.baseline,
         dry_run=submission.dry_run,
+        final=submission.final,
+        late=submission.is_late,
         hidden_reason=submission.hidden_reason,
         hidden_at=submission.hidden_at,
         file_name=submission.file_name,
         sha256=submission.sha256,
         size=submission.size,
+        began_at=submission.began_at,
         created_at=submission.created_at,
         state=evaluation.state,
+        queue_place=evaluation.queue_place,
         error=evaluation.error,
         problems=evaluation.problems,
         evaluator_version=evaluation.evaluator_version,

@@ -1,4 +1,6 @@
 """Tasks of the leaderboard, by the names under which they are sent."""
 
 SCORE = "benchmark_site.leaderboard.tasks.score"
+COMPARE = "benchmark_site.leaderboard.tasks.compare"
+TELL = "benchmark_site.leaderboard.tasks.tell"
 TRAIN = "benchmark_site.leaderboard.tasks.train"

@@ -7,10 +7,13 @@ import time
 from celery import shared_task
 
 from benchmark_site.jobs.enqueue import enqueue
-from benchmark_site.leaderboard.models import Evaluation, TrainingRun
+from benchmark_site.leaderboard.models import Comparison, Evaluation, TrainingRun
+from benchmark_site.leaderboard.scoring.compare import compare_neighbours, run_comparison
 from benchmark_site.leaderboard.scoring.score import score_evaluation
+from benchmark_site.leaderboard.scoring.tell import tell as mail_result
+from benchmark_site.leaderboard.submissions import pieces
 from benchmark_site.leaderboard.submissions.uploads import incoming_folder
-from benchmark_site.leaderboard.task_names import SCORE, TRAIN
+from benchmark_site.leaderboard.task_names import COMPARE, SCORE, TELL, TRAIN
 from benchmark_site.leaderboard.training.run import run_training
 
 _DAY_S = 24 * 3600
@@ -20,6 +23,20 @@ _DAY_S = 24 * 3600
 def score(evaluation_id: int) -> None:
     """Score one evaluation."""
     score_evaluation(evaluation_id)
+
+
+@shared_task(name=COMPARE)
+def compare(comparison_id: int) -> None:
+    """Test whether two submissions can be told apart."""
+    run_comparison(comparison_id)
+
+
+@shared_task(name=TELL)
+def tell(evaluation_id: int) -> None:
+    """Mail a result to the team that wants it."""
+    found = Evaluation.objects.filter(pk=evaluation_id).select_related("submission__team", "submission__track").first()
+    if found:
+        mail_result(found)
 
 
 @shared_task(name=TRAIN)
@@ -33,8 +50,12 @@ def sweep() -> None:
     """Once a minute: send again what waits without a message or lost its worker, remove uploads that never ended."""
     for pk in Evaluation.forgotten():
         enqueue(SCORE, evaluation_id=pk)
+    for pk in Comparison.forgotten():
+        enqueue(COMPARE, comparison_id=pk)
     for pk in TrainingRun.forgotten():
         enqueue(TRAIN, run_id=pk)
     for left_over in incoming_folder().iterdir():
         if left_over.stat().st_mtime < time.time() - _DAY_S:
             left_over.unlink(missing_ok=True)
+    pieces.sweep()
+    compare_neighbours()

@@ -1,10 +1,12 @@
 """The commands that need no network: each takes parsed arguments, does one thing, returns the exit status."""
 
 import argparse
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from evaluation.cli.terminal import print_comparison, print_conversion, print_refusal, print_report, print_verification
 from evaluation.forms.export import convert as convert_form
@@ -16,7 +18,7 @@ from evaluation.io.atomic import json_bytes, write_atomic
 from evaluation.io.terminal import Terminal
 from evaluation.metrics.baselines import moment_baseline, qa_baseline
 from evaluation.metrics.bootstrap import VideoBootstrap, question_clusters
-from evaluation.metrics.compare import Comparison, compare
+from evaluation.metrics.compare import Comparison, compare, wins
 from evaluation.metrics.definitions import Metric, all_metrics, qa_metrics
 from evaluation.metrics.protocol import HEADLINE_THRESHOLDS, THRESHOLDS, ScoringOptions
 from evaluation.predictions.convert import SUFFIXES, convert_answers, convert_moments
@@ -34,9 +36,10 @@ from evaluation.release import (
 )
 from evaluation.release.verify import verify_folder
 from evaluation.reports.report import Report, note_standing, report_answers, report_moments
-from evaluation.reports.scoring import check_submission, rank_submission, require_truth, score_answers, settled
+from evaluation.reports.scoring import check_submission, chosen, rank_submission, require_truth, score_answers, settled
 
 SCORED, REFUSED = 0, 2
+MOST_WINS = 20  # listed of either file
 
 
 def score(arguments: argparse.Namespace) -> int:
@@ -98,10 +101,11 @@ def compare_two(arguments: argparse.Namespace) -> int:
     options = _options(arguments, release)
     if arguments.task == "moment":
         queries = require_truth(_moments(release, arguments), arguments.split)
-        clusters, n = queries.video, len(queries)
+        clusters, ids = queries.video, queries.desc_ids
     else:
         questions = require_truth(_questions(release, arguments), arguments.split)
-        clusters, n = question_clusters(questions), len(questions)
+        clusters, ids = question_clusters(questions), questions.qids
+    inside = chosen(ids, options)
 
     def metrics_of(path: Path) -> tuple[list[Metric], str]:
         source = PredictionFile(path)
@@ -112,20 +116,49 @@ def compare_two(arguments: argparse.Namespace) -> int:
             metrics = qa_metrics(score_answers(source, questions, options, findings))
         digest = source.sha256()
         source.close()
-        return metrics, digest
+        return [metric.within(inside) for metric in metrics], digest
 
     try:
         (a, a_sha256), (b, b_sha256) = metrics_of(first), metrics_of(second)
     except PredictionError as refusal:
         print_refusal(refusal, Terminal(stderr=True))
         return REFUSED
-    differences = compare(a, b, VideoBootstrap(clusters, options.seed))
+    differences = compare(a, b, VideoBootstrap(clusters[inside], options.seed))
     manifest = release.manifest_sha256 if release else None
-    comparison = Comparison(options.split, options.seed, n, a_sha256, b_sha256, manifest, differences)
+    won = None
+    if arguments.wins:
+        rows = queries if arguments.task == "moment" else questions
+        won = _wins(a, b, arguments.wins, rows, np.flatnonzero(inside))
+    comparison = Comparison(
+        options.split, options.seed, int(inside.sum()), a_sha256, b_sha256, manifest, differences, won
+    )
     if arguments.json:
         write_atomic(arguments.json, [json_bytes(comparison.as_dict())])
     print_comparison(comparison, Terminal())
     return SCORED
+
+
+def _wins(
+    a: list[Metric], b: list[Metric], key: str, rows: MomentQueries | Questions, places: NDArray[np.int64]
+) -> dict[str, Any]:
+    """Where one is better, in words; `places` are those of the metrics' values among all rows."""
+    by_key = [{metric.key: metric for metric in metrics} for metrics in (a, b)]
+    if not all(key in metrics for metrics in by_key):
+        raise ReleaseError(f"--wins: the files have no metric {key!r} in common")
+    found = wins(by_key[0][key], by_key[1][key], MOST_WINS)
+    told = {side: [_told(rows, int(places[at])) for at in getattr(found, side)] for side in ("a_better", "b_better")}
+    return asdict(found) | told
+
+
+def _told(rows: MomentQueries | Questions, at: int) -> dict[str, Any]:
+    if isinstance(rows, MomentQueries):
+        one, text, span = rows.desc_ids[at], rows.desc[at], (rows.start[at], rows.end[at])
+        video = rows.videos.names[rows.video[at]]
+    else:
+        one, text, span = rows.qids[at], rows.q[at] if rows.q else "", rows.span[at]
+        video = rows.video[at] if rows.video else ""
+    times = [None if np.isnan(second) else float(second) for second in span]
+    return {"id": int(one), "text": text, "video": video, "span": times}
 
 
 def baseline(arguments: argparse.Namespace) -> int:
@@ -210,7 +243,17 @@ def _options(arguments: argparse.Namespace, release: Release | None) -> ScoringO
         # the field's own files under the field's own rules: bit for bit what its scorer does
         clamp=release is not None or arguments.rules == "strict",
         thresholds=THRESHOLDS if _wants_details(arguments) else HEADLINE_THRESHOLDS,
+        only=_read_ids(arguments.only) if getattr(arguments, "only", None) else None,
     )
+
+
+def _read_ids(path: Path) -> frozenset[int]:
+    ids = set()
+    for number, line in enumerate(path.read_text("ascii", "replace").splitlines(), start=1):
+        if not line.isdigit() or len(line) > 18:
+            raise ReleaseError(f"{path}:{number}: {line[:40]!r} is no id of a query: expected one whole number a line")
+        ids.add(int(line))
+    return frozenset(ids)
 
 
 def _wants_details(arguments: argparse.Namespace) -> bool:

@@ -54,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_inputs(score, "RELEASE PREDICTIONS")
     score.add_argument("--json", type=Path, metavar="OUT", help="write the report, or the refusal, as JSON")
     score.add_argument("--html", type=Path, metavar="OUT", help="write it as one self-contained page with figures")
+    _add_only(score)
 
     validate = add("validate", help="check a prediction file without scoring it; needs no truth", epilog=EPILOG)
     validate.set_defaults(run=commands.validate)
@@ -66,6 +67,13 @@ def _parser() -> argparse.ArgumentParser:
     submit.add_argument("--site", required=True, metavar="URL", help="address of the platform")
     submit.add_argument("--method", required=True, help="the name on the board")
     submit.add_argument("--description", default="", help="what it is, what it was trained on")
+    submit.add_argument("--paper", default="", metavar="URL", help="its address")
+    submit.add_argument("--code", default="", metavar="URL", help="its address")
+    submit.add_argument("--parameters", default="", metavar="N", help="weights of the model")
+    submit.add_argument("--training-data", default="", metavar="TEXT", help="what it was trained on")
+    submit.add_argument("--external-data", action="store_true", help="trained on more than this release")
+    submit.add_argument("--hardware", default="", metavar="TEXT", help="what it ran on")
+    submit.add_argument("--run-time", default="", metavar="SECONDS", help="to predict the whole split")
     submit.add_argument("--public", action="store_true", help="show it on the board to everybody")
     submit.add_argument("--dry-run", action="store_true", help="let the platform check the file only: uses no try")
 
@@ -73,6 +81,8 @@ def _parser() -> argparse.ArgumentParser:
     compare.set_defaults(run=commands.compare_two)
     _add_inputs(compare, "RELEASE A B")
     compare.add_argument("--json", type=Path, metavar="OUT", help="write the differences as JSON")
+    compare.add_argument("--wins", metavar="METRIC", help="list the queries on which one is better, by this metric")
+    _add_only(compare)
 
     baseline = add("baseline", help="write the predictions of a blind baseline", epilog=EPILOG)
     baseline.set_defaults(run=commands.baseline)
@@ -181,6 +191,15 @@ def _add_inputs(parser: argparse.ArgumentParser, paths: str) -> None:
         help="rows of a list that enter NMS; after_top100 is what the field's scripts really do",
     )
     _add_choice(parser)
+
+
+def _add_only(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--only",
+        type=Path,
+        metavar="IDS",
+        help="a file with one id a line: numbers are made of these queries alone, as of one part of a board's split",
+    )
 
 
 def _share(text: str) -> float:

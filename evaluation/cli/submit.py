@@ -6,11 +6,13 @@ import argparse
 import hashlib
 import os
 import time
+from base64 import b64encode
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import wrap_file
+from rich.progress import Progress
 
 from evaluation.cli import commands
 from evaluation.io.errors import Refusal
@@ -18,7 +20,13 @@ from evaluation.release import Release
 
 TOKEN = "HERO_BENCH_TOKEN"  # noqa: S105  (the variable's name)
 _POLL_S = 2.0
-_UPLOAD_S = 3600.0
+_PIECE = 8 * 2**20  # bytes of one request: what a broken line costs
+_PAUSES_S = (0, 1, 2, 4, 8, 15, 30)  # before each try without a byte between
+_CARD = {  # option -> field of the method card
+    "paper": "paper_url", "code": "code_url", "parameters": "parameters", "training_data": "training_data",
+    "hardware": "hardware", "run_time": "run_time_s",
+}  # fmt: skip
+_TUS = {"Tus-Resumable": "1.0.0"}
 
 
 class SubmitError(Refusal):
@@ -40,11 +48,12 @@ def send(arguments: argparse.Namespace) -> int:
     track = f"{release.manifest.name}/{release.manifest.version}/{arguments.task}/{arguments.split}"
     site = _Site(arguments.site, token)
     fields = {"method": arguments.method, "description": arguments.description}
-    fields |= {name: "true" for name in ("public", "dry_run") if getattr(arguments, name)}
-    sent = site.upload(f"tracks/{track}/submissions", predictions, fields)
+    fields |= {field: getattr(arguments, name) for name, field in _CARD.items() if getattr(arguments, name)}
+    fields |= {name: "true" for name in ("public", "dry_run", "external_data") if getattr(arguments, name)}
+    submission = site.upload(f"tracks/{track}/uploads", predictions, fields)
     console = Console()
-    console.print(f"submitted: {sent['page']}", markup=False, soft_wrap=True)
-    return _print_row(site.wait(sent["id"]), console)
+    console.print(f"submitted: {site.read(submission)['page']}", markup=False, soft_wrap=True)
+    return _print_row(site.wait(submission), console)
 
 
 class _Site:
@@ -56,39 +65,95 @@ class _Site:
             base_url=f"{address.rstrip('/')}/api/", headers={"Authorization": f"Bearer {token}"}, timeout=60
         )
 
-    def upload(self, path: str, file: Path, fields: dict[str, str]) -> dict[str, Any]:
+    def upload(self, path: str, file: Path, fields: dict[str, str]) -> str:
+        """Send a file in pieces (tus) and return the id of its submission.
+
+        The platform knows the file by its sha256: the same command goes on where the last one stopped.
+        """
         with file.open("rb") as handle:
-            digest = hashlib.file_digest(handle, "sha256").hexdigest()
-            handle.seek(0)
-            size, errors = file.stat().st_size, Console(stderr=True)
-            with wrap_file(handle, size, description="sending", console=errors, transient=True) as shown:
-                return self._ask(
-                    "POST", path, data=fields, files={"file": (file.name, shown)}, headers={"X-Content-SHA256": digest},
-                    timeout=_UPLOAD_S,
-                )  # fmt: skip
+            said = fields | {"filename": file.name, "sha256": hashlib.file_digest(handle, "sha256").hexdigest()}
+        size = file.stat().st_size
+        metadata = ",".join(f"{key} {b64encode(value.encode()).decode()}" for key, value in said.items())
+        new = self._send("POST", path, headers=_TUS | {"Upload-Length": str(size), "Upload-Metadata": metadata})
+        address = f"uploads/{new.headers['Location'].rstrip('/').rpartition('/')[2]}"
+        with Progress(console=Console(stderr=True), transient=True) as progress:
+            bar = progress.add_task("sending", total=size)
+            self._send_pieces(address, file, size, lambda offset: progress.update(bar, completed=offset))
+        return self._became(address)
+
+    def _send_pieces(self, address: str, file: Path, size: int, show: Callable[[int], None]) -> None:
+        offset, tries = self._offset(address), 0
+        with file.open("rb") as handle:
+            while offset < size:
+                show(offset)
+                handle.seek(offset)
+                reached = self._send_piece(address, offset, handle.read(_PIECE))
+                tries = 0 if reached > offset else tries + 1
+                if tries == len(_PAUSES_S):
+                    raise SubmitError(
+                        "the line breaks again and again: run the command again, and it goes on from here"
+                    )
+                time.sleep(_PAUSES_S[tries])
+                offset = reached
+
+    def _send_piece(self, address: str, offset: int, piece: bytes) -> int:
+        """The next offset, which is less than the piece's end where the line broke."""
+        headers = _TUS | {"Upload-Offset": str(offset), "Content-Type": "application/offset+octet-stream"}
+        try:
+            answer = self._client.patch(address, content=piece, headers=headers)
+        except self._errors:
+            return self._offset(address)
+        _refuse(answer)
+        return int(answer.headers["Upload-Offset"])
+
+    def _offset(self, address: str) -> int:
+        return int(self._send("HEAD", address, patient=True, headers=_TUS).headers["Upload-Offset"])
+
+    def _became(self, address: str) -> str:
+        while True:
+            found = self._send("GET", address).json()
+            if found["submission"]:
+                return str(found["submission"])
+            time.sleep(_POLL_S)
+
+    def read(self, submission: str) -> dict[str, Any]:
+        """A submission as the API has it."""
+        found: dict[str, Any] = self._send("GET", f"submissions/{submission}").json()
+        return found
 
     def wait(self, submission: str) -> dict[str, Any]:
         with Console(stderr=True).status("waiting for a scorer") as status:
             while True:
-                found = self._ask("GET", f"submissions/{submission}")
+                found = self.read(submission)
                 if found["state"] not in ("queued", "running"):
                     return found
                 status.update(f"{found['state']}, since {found['created_at'][:19]}Z")
                 time.sleep(_POLL_S)
 
-    def _ask(self, method: str, path: str, **more: Any) -> dict[str, Any]:
-        try:
-            answer = self._client.request(method, path, **more)
-            found: dict[str, Any] = answer.json()
-        except self._errors as error:
-            raise SubmitError(f"{self._client.base_url}: {error}") from error
-        except ValueError as error:
-            raise SubmitError(
-                f"{self._client.base_url}: no platform answers here (status {answer.status_code})"
-            ) from error
-        if "errors" in found:
-            raise SubmitError("; ".join(str(one["message"]) for one in found["errors"]))
-        return found
+    def _send(self, method: str, path: str, *, patient: bool = False, **more: Any) -> Any:
+        """One request; a `patient` one is tried again for a minute where nobody answers. Raises SubmitError."""
+        for pause in (*_PAUSES_S, None):
+            try:
+                answer = self._client.request(method, path, **more)
+                break
+            except self._errors as error:
+                if pause is None or not patient:
+                    raise SubmitError(f"{self._client.base_url}: {error}") from error
+                time.sleep(pause)
+        _refuse(answer)
+        return answer
+
+
+def _refuse(answer: Any) -> None:
+    """Raise SubmitError where the platform says no, or where no platform answers."""
+    try:
+        errors = answer.json()["errors"] if answer.content else []
+    except (ValueError, KeyError, TypeError):
+        errors = []
+    if isinstance(errors, list) and errors:
+        raise SubmitError("; ".join(str(one["message"]) for one in errors))
+    if answer.status_code >= 400 or (answer.content and "json" not in answer.headers.get("Content-Type", "")):
+        raise SubmitError(f"{answer.request.url}: no platform answers here (status {answer.status_code})")
 
 
 def _print_row(found: dict[str, Any], console: Console) -> int:

@@ -41,6 +41,18 @@ class Difference:
 
 
 @dataclass(frozen=True)
+class Wins:
+    """Queries on which one of two does better by the metric `key`: how many, and their places, widest gap first."""
+
+    key: str
+    a: int
+    b: int
+    equal: int
+    a_better: list[int]
+    b_better: list[int]
+
+
+@dataclass(frozen=True)
 class Comparison:
     """All differences of two submissions, with what was compared on what."""
 
@@ -51,6 +63,7 @@ class Comparison:
     b_sha256: str
     manifest_sha256: str | None
     differences: list[Difference]
+    wins: dict[str, Any] | None = None
     evaluator_version: str = __version__
 
     def headlines(self) -> list[Difference]:
@@ -63,6 +76,15 @@ class Comparison:
             asdict(line) | {"told_apart": line.told_apart, "sentence": line.sentence()} for line in self.differences
         ]
         return asdict(self) | {"differences": lines}
+
+
+def wins(a: Metric, b: Metric, most: int) -> Wins:
+    """Where A is better and where B is, with at most so many places each."""
+    gap = (b.values - a.values) * (-1 if a.lower_is_better else 1)
+    order = np.argsort(-np.abs(gap), kind="stable")
+    of_a, of_b = order[gap[order] < 0], order[gap[order] > 0]
+    equal = len(gap) - len(of_a) - len(of_b)
+    return Wins(a.key, len(of_a), len(of_b), equal, of_a[:most].tolist(), of_b[:most].tolist())
 
 
 def compare(a: Sequence[Metric], b: Sequence[Metric], bootstrap: VideoBootstrap) -> list[Difference]:

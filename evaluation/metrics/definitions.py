@@ -5,7 +5,7 @@ MRR equals mAP here: one truth a query. nDCG has one gain, at the first hit: 1 /
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,10 @@ class Metric:
     tiou: float | None
     nms: float | None
     values: NDArray[np.float64]
+
+    def within(self, inside: NDArray[np.bool_]) -> "Metric":
+        """The same metric of the queries `inside` [N] alone."""
+        return replace(self, values=self.values[inside])
 
     @property
     def is_median(self) -> bool:

@@ -20,7 +20,8 @@ class ScoringOptions:
     `withheld` refuses SVMR: its lists stand on the video of each query, and a check of them tells that video.
     `nms` are the tIoU thresholds of suppression, `nms_rows_in` the rows of a list that enter it (100: the field's
     scripts, which cut first). `clamp` is False only for the field's own files under the field's own rules.
-    `thresholds` are the tIoUs to rank at: metrics need HEADLINE_THRESHOLDS, curves all.
+    `thresholds` are the tIoUs to rank at: metrics need HEADLINE_THRESHOLDS, curves all. `only`: ids of the queries
+    that numbers are made of, None for all; the file must answer every query of the split either way.
     """
 
     split: str
@@ -32,3 +33,4 @@ class ScoringOptions:
     nms_rows_in: int = NMS_ROWS_IN
     clamp: bool = True
     thresholds: tuple[float, ...] = THRESHOLDS
+    only: frozenset[int] | None = None

@@ -22,7 +22,7 @@ from evaluation.predictions.errors import Findings, Problem
 from evaluation.predictions.file import PredictionFile
 from evaluation.predictions.validation import NOTES
 from evaluation.release import MomentQueries, Questions, Release, Task
-from evaluation.reports.scoring import rank_submission, require_truth, score_answers, settled
+from evaluation.reports.scoring import chosen, rank_submission, require_truth, score_answers, settled
 
 CURVE_RANKS = (1, 2, 3, 5, 10, 20, 50, 100)
 CURVE_THRESHOLD = 0.7  # of recall against K
@@ -147,17 +147,18 @@ def report_moments(
     details: bool,
 ) -> None:
     """Score a moment submission into `report`; `details` adds breakdowns and curves. Raises PredictionError."""
-    report.n = len(truth)
+    inside = chosen(truth.desc_ids, options)
+    report.n = int(inside.sum())
     findings = Findings(source.name)
     truth = settled(truth, options, findings)
     tables = rank_submission(source, truth, options, findings)
-    bootstrap = VideoBootstrap(truth.video, options.seed)
-    metrics = all_metrics(tables)
-    report.metrics = _scored(metrics, bootstrap, moment_baseline_bar(truth, train, options))
+    bootstrap = VideoBootstrap(truth.video[inside], options.seed)
+    metrics = [metric.within(inside) for metric in all_metrics(tables)]
+    report.metrics = _scored(metrics, bootstrap, moment_baseline_bar(truth, train, options, inside))
     if details:
         recalls = [metric for metric in metrics if metric.name.startswith("R@")]
-        report.breakdowns = _breakdowns(recalls, moment_groups(truth), bootstrap)
-        report.curves = [point for ranks in tables for point in _curves(ranks, bootstrap)]
+        report.breakdowns = _breakdowns(recalls, moment_groups(truth), bootstrap, inside)
+        report.curves = [point for ranks in tables for point in _curves(ranks, bootstrap, inside)]
     report.notes = _notes(findings)
 
 
@@ -171,13 +172,14 @@ def report_answers(
     details: bool,
 ) -> None:
     """Score a QA submission into `report`; `details` adds breakdowns. Raises PredictionError."""
-    report.n = len(truth)
+    inside = chosen(truth.qids, options)
+    report.n = int(inside.sum())
     findings = Findings(source.name)
-    metrics = qa_metrics(score_answers(source, truth, options, findings))
-    bootstrap = VideoBootstrap(question_clusters(truth), options.seed)
-    report.metrics = _scored(metrics, bootstrap, answer_baseline_bar(truth, train, options))
+    metrics = [metric.within(inside) for metric in qa_metrics(score_answers(source, truth, options, findings))]
+    bootstrap = VideoBootstrap(question_clusters(truth)[inside], options.seed)
+    report.metrics = _scored(metrics, bootstrap, answer_baseline_bar(truth, train, options, inside))
     if details:
-        report.breakdowns = _breakdowns(metrics, question_groups(truth), bootstrap)
+        report.breakdowns = _breakdowns(metrics, question_groups(truth), bootstrap, inside)
     report.notes = _notes(findings)
 
 
@@ -191,21 +193,27 @@ def _scored(metrics: Sequence[Metric], bootstrap: VideoBootstrap, blind: dict[st
     return lines
 
 
-def _breakdowns(metrics: Sequence[Metric], groups: Sequence[Group], bootstrap: VideoBootstrap) -> list[Breakdown]:
+def _breakdowns(
+    metrics: Sequence[Metric], groups: Sequence[Group], bootstrap: VideoBootstrap, inside: NDArray[np.bool_]
+) -> list[Breakdown]:
     lines = []
     for group in groups:
-        bounds = bootstrap.mean_intervals([metric.values for metric in metrics], group.inside)
+        members = group.inside[inside]
+        if not members.any():
+            continue
+        bounds = bootstrap.mean_intervals([metric.values for metric in metrics], members)
         for metric, (low, high) in zip(metrics, bounds, strict=True):
-            values = metric.values[group.inside]
+            values = metric.values[members]
             lines.append(Breakdown(metric.key, group.by, group.name, percent(values), low, high, len(values)))
     return lines
 
 
-def _curves(ranks: Ranks, bootstrap: VideoBootstrap) -> list[CurvePoint]:
+def _curves(ranks: Ranks, bootstrap: VideoBootstrap, inside: NDArray[np.bool_]) -> list[CurvePoint]:
     at = ranks.at(None if ranks.task == "VR" else CURVE_THRESHOLD)
     points = [("k", float(k), _within(at, k)) for k in CURVE_RANKS]
     if ranks.task != "VR":
         points += [("tiou", threshold, _within(ranks.at(threshold), CURVE_RANK)) for threshold in THRESHOLDS]
+    points = [(by, x, values[inside]) for by, x, values in points]
     bounds = bootstrap.mean_intervals([values for _, _, values in points])
     return [
         CurvePoint(ranks.task, ranks.nms, by, x, percent(values), low, high)

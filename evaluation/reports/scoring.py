@@ -71,6 +71,17 @@ def score_answers(
     return given == truth.answer
 
 
+def chosen(ids: NDArray[np.int64], options: ScoringOptions) -> NDArray[np.bool_]:
+    """Which queries [N] the numbers are made of. Raises ReleaseError where an id that is asked for is none of them."""
+    if options.only is None:
+        return np.ones(len(ids), bool)
+    unknown = options.only.difference(ids.tolist())
+    if unknown or not options.only:
+        found = f"{min(unknown)} is not" if unknown else "no id is"
+        raise ReleaseError(f"--only: {found} among the {len(ids)} ids of {options.split}")
+    return np.isin(ids, list(options.only))
+
+
 def require_truth(rows: Rows, split: str) -> Rows:
     """The rows of the split. Raises ReleaseError where this copy withholds their truth."""
     if not rows.has_truth:

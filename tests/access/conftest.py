@@ -39,7 +39,16 @@ from annotation.models import (
 from annotation.models.crowd import Kind
 from benchmark_site.access import May, Role
 from benchmark_site.leaderboard.boards.tracks import open_boards
-from benchmark_site.leaderboard.models import Evaluation, Membership, Submission, Team, Track, TrainingRun
+from benchmark_site.leaderboard.models import (
+    Evaluation,
+    Membership,
+    Participant,
+    Submission,
+    SubmissionUpload,
+    Team,
+    Track,
+    TrainingRun,
+)
 from benchmark_site.leaderboard.teams.membership import invite
 from benchmark_site.leaderboard.teams.tokens import create_token
 from benchmark_site.releases.models import Item, Release
@@ -265,21 +274,38 @@ def _board_doors(tracks: dict[str, Track], member: Membership) -> list[ApiClient
     create_token(member)
     token = member.tokens.earliest("pk")
     board, own = track.get_absolute_url(), private.get_absolute_url()
+    upload = SubmissionUpload.objects.create(owner=member.user, team=member.team, track=track, name="p.json", size=9)
+    asked = Participant.objects.create(track=track, user=member.user, about="a member of a lab")
     return [
         ApiClient("boards", "/boards/"),
         ApiClient("board", board),
         ApiClient("board-csv", f"{board}board.csv"),
         ApiClient("board-json", f"{board}board.json"),
+        ApiClient("board-tex", f"{board}board.tex"),
+        ApiClient("board-bib", f"{board}board.bib"),
+        ApiClient("board-sota", f"{board}sota.json"),
+        ApiClient("board-compare", f"{tracks['moment/val'].get_absolute_url()}compare/"),
+        ApiClient("track-settings", f"{board}settings/"),
+        ApiClient("track-rescore", f"{board}rescore/", method="POST"),
+        ApiClient("track-join", f"{board}join/", method="POST"),
+        ApiClient("participant-decide", f"/participants/{asked.pk}/", method="POST"),
         ApiClient("submit", f"{board}submit/"),
         ApiClient("submissions", "/submissions/"),
+        ApiClient("submission-upload-new", f"{board}uploads/", method="OPTIONS"),
+        ApiClient("submission-upload", f"/submissions/uploads/{upload.pk}/"),
+        ApiClient("api-upload-new", f"/api/tracks/{track.path}/uploads", method="OPTIONS"),
+        ApiClient("api-upload", f"/api/uploads/{upload.pk}"),
         *_both("submission", shown.get_absolute_url(), own),
+        *_both("submission-badge", f"{shown.get_absolute_url()}badge.svg", f"{own}badge.svg"),
         *_both("submission-report", f"{shown.get_absolute_url()}report.json", f"{own}report.json"),
         ApiClient("submission-cancel", f"{own}cancel/", method="POST"),
         ApiClient("submission-public", f"{own}public/", method="POST"),
+        ApiClient("submission-final", f"{own}final/", method="POST"),
+        ApiClient("submission-card", f"{own}card/", method="POST"),
         ApiClient("token-new", f"/teams/{member.team_id}/tokens/", method="POST"),
         *(
             ApiClient(f"team-{what}", f"/teams/{member.team_id}/{what}/", method="POST")
-            for what in ("invite", "leave", "rename")
+            for what in ("invite", "leave", "rename", "mail")
         ),
         ApiClient("invitation", urlsplit(invite(member.team, member.user)).path, frozenset({May.SIGNED})),
         ApiClient("invitation", "/invitations/nobodys/"),

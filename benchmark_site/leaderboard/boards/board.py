@@ -5,12 +5,26 @@ Everybody is ranked from a few plain values; what a row shows is read for the ro
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import pairwise
 
 from django.db.models import Prefetch, QuerySet
+from django.utils import timezone
 
-from benchmark_site.leaderboard.boards.ranking import Entry, Ranked, best_per_team, ranked
-from benchmark_site.leaderboard.models import Evaluation, Score, State, Submission, Task, Track
+from benchmark_site.leaderboard.boards.ranking import Entry, Ranked, Step, best_over_time, best_per_team, finals, ranked
+from benchmark_site.leaderboard.models import (
+    Comparison,
+    Evaluation,
+    PrivateScore,
+    Score,
+    State,
+    Submission,
+    Task,
+    Track,
+)
+from benchmark_site.leaderboard.models.submissions import ScoreBase
 from benchmark_site.leaderboard.scoring.disclosed import DisclosedScore, digits, disclosed_score
 
 PAGE_ROWS = 50
@@ -44,8 +58,11 @@ class Wanted:
     sort: str = ""
     text: str = ""
     baselines: str = ""  # "only" or "none"; empty: with the others
+    external: str = ""  # the same of what was trained on more than the release
+    year: str = ""
     after: str = ""
     before: str = ""
+    late: bool = False
     rows: int | None = PAGE_ROWS
 
 
@@ -53,11 +70,13 @@ class Wanted:
 class Row:
     """One submission on a board. `scores` stand in the order of the columns, None where there is none.
 
-    Rows of one `group` cannot be told apart from the first of it by their intervals.
+    Rows of one `group` cannot be told apart from the first of it, whose evaluation is `leader`: by the paired test
+    where it was made, or else by their intervals.
     """
 
     rank: int | None
     group: int
+    leader: int
     submission: Submission
     evaluation: Evaluation
     scores: list[DisclosedScore | None]
@@ -66,7 +85,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Board:
-    """`count`: rows of all pages; `previous` and `next`: ids for Wanted's `before` and `after`, empty at the ends."""
+    """`count`: rows of all pages; `previous` and `next`: ids for Wanted's `before` and `after`, empty at the ends.
+
+    `part`: what of the split the scores are made of, "all", "public" or "private". `history`: how the best has risen.
+    `tested`: pairs of evaluations that the paired test was made for.
+    """
 
     track: Track
     columns: list[Column]
@@ -76,6 +99,14 @@ class Board:
     previous: str = ""
     next: str = ""
     wanted: Wanted = field(default_factory=Wanted)
+    part: str = "all"
+    history: list[Step] = field(default_factory=list)
+    tested: dict[tuple[int, int], bool] = field(default_factory=dict)
+
+    @property
+    def blind(self) -> float | None:
+        """What the best blind baseline reaches by the primary metric."""
+        return max((row.primary.blind for row in self.rows if row.primary and row.primary.blind), default=None)
 
     @property
     def beaten_by_blind(self) -> bool:
@@ -92,6 +123,8 @@ class _Found:
     team: str
     primary: DisclosedScore | None
     sorted_by: float | None
+    late: bool = False
+    external: bool = False
 
     def holds(self, text: str) -> bool:
         return text.casefold() in f"{self.method}\n{self.team}".casefold()
@@ -101,13 +134,23 @@ def read_board(track: Track, wanted: Wanted) -> Board:
     """Rank the public submissions of a track: the best of each team, or every one; baselines always.
 
     Ranked, and chosen as a team's best, by what is shown: where the truth is hidden, the order of two exact values
-    would be one more thing that is said about it.
+    would be one more thing that is said about it. After the reveal of a private part that part decides, and of each
+    team its finals stand; late entries have a board of their own, always of the public part.
     """
     columns = columns_of(track)
-    found = _found(track, wanted.sort if any(column.key == wanted.sort for column in columns) else "")
+    sort = wanted.sort if any(column.key == wanted.sort for column in columns) else ""
+    now = timezone.now()
+    kind, found = _standing(track, sort, wanted.late, now)
     entries = [one.entry for one in found.values()]
     places = ranked(entries if wanted.every else best_per_team(entries))
-    groups = told_apart([found[place.entry.key].primary for place in places])
+    # Of a hidden split told before its end, groups would be one more thing that a try can learn.
+    tested = {} if track.hides_truth and not track.is_over(now) else _tested(track)
+    evaluations = [found[place.entry.key].evaluation for place in places]
+    groups = told_apart(
+        [found[place.entry.key].primary for place in places],
+        lambda leader, row: tested.get(_pair(evaluations[leader], evaluations[row])),
+    )
+    leaders = dict(reversed(list(zip(groups, evaluations, strict=True))))
     standing = dict(zip((place.entry.key for place in places), zip(places, groups, strict=True), strict=True))
     kept = [found[key] for key in standing if _is_wanted(found[key], wanted)]
     order = _in_order(kept, wanted)
@@ -116,13 +159,36 @@ def read_board(track: Track, wanted: Wanted) -> Board:
     return Board(
         track,
         columns,
-        _rows(track, columns, [(found[key], *standing[key]) for key in page]),
+        _rows(track, kind, columns, [(found[key], *standing[key]) for key in page], leaders),
         digits(track),
         len(order),
         page[0] if page and first else "",
         page[-1] if page and last < len(order) else "",
         wanted,
+        "all" if not track.has_private_part else "private" if kind is PrivateScore else "public",
+        best_over_time(one.entry for one in found.values()),
+        tested,
     )
+
+
+def untested(board: Board) -> list[tuple[int, int]]:
+    """Pairs of evaluations, a group's first and a row of it or the next one's first, that no paired test was made for.
+
+    Rows whose intervals do not touch are apart without a test.
+    """
+    rows = [row for row in board.rows if row.primary is not None]
+    wanted = []
+    for above, row in pairwise(rows):
+        pair = _pair(above.leader, row.evaluation.pk)
+        if row.group == above.group and pair not in board.tested:
+            wanted.append(pair)
+    return wanted
+
+
+def final_entries(track: Track) -> set[str]:
+    """Ids of the public submissions that the private part is looked up for, as things stand."""
+    found = _found(track, "", Score).values()
+    return {entry.key for entry in finals((one.entry for one in found if not one.late), track.finals)}
 
 
 def columns_of(track: Track) -> list[Column]:
@@ -136,25 +202,40 @@ def columns_of(track: Track) -> list[Column]:
     return [first, *(column for column in columns if column != first)]
 
 
-def told_apart(scores: list[DisclosedScore | None]) -> list[int]:
+def told_apart(
+    scores: list[DisclosedScore | None], tested: Callable[[int, int], bool | None] = lambda leader, row: None
+) -> list[int]:
     """The number of the group of each score, best first.
 
-    A group ends where an interval lies wholly below that of the group's first; what has no interval stands alone.
+    A group ends where the paired test (`tested`, by places; None: not made) tells a row from the group's first; without
+    a test where an interval lies wholly below that of the first. What has no interval stands alone.
     """
     groups: list[int] = []
-    leader: DisclosedScore | None = None
-    for score in scores:
-        same = (
-            leader is not None
-            and score is not None
-            and leader.low is not None
-            and score.high is not None
-            and score.high >= leader.low
-        )
-        if not same:
-            leader = score
-        groups.append((groups[-1] if groups else 0) + (0 if same and groups else 1))
+    leader = 0
+    for place, score in enumerate(scores):
+        apart = not groups or not _overlap(scores[leader], score)
+        if not apart and tested(leader, place):
+            apart = True
+        if apart:
+            leader = place
+        groups.append((groups[-1] if groups else 0) + apart)
     return groups
+
+
+def _overlap(first: DisclosedScore | None, score: DisclosedScore | None) -> bool:
+    if first is None or score is None or first.low is None or score.high is None:
+        return False
+    return score.high >= first.low
+
+
+def _pair(one: int, other: int) -> tuple[int, int]:
+    return min(one, other), max(one, other)
+
+
+def _tested(track: Track) -> dict[tuple[int, int], bool]:
+    """What the paired tests of a board have said; one that failed says nothing, and is not asked for again."""
+    made = Comparison.objects.filter(first__submission__track=track)
+    return {(one.first_id, one.second_id): one.told_apart for one in made.only("first", "second", "p", "state")}
 
 
 def _latest(track: Track) -> QuerySet[Evaluation]:
@@ -166,26 +247,43 @@ def _latest(track: Track) -> QuerySet[Evaluation]:
     )
 
 
-def _found(track: Track, sort: str) -> dict[str, _Found]:
+def _standing(track: Track, sort: str, late: bool, at: datetime) -> tuple[type[ScoreBase], dict[str, _Found]]:
+    """The table that decides now, and who stands on the board by it."""
+    found = {key: one for key, one in _found(track, sort, Score).items() if one.late == late}
+    if late or not track.is_revealed(at):
+        return Score, found
+    private = _found(track, sort, PrivateScore)
+    kept = finals((one.entry for one in found.values()), track.finals)
+    return PrivateScore, {entry.key: private[entry.key] for entry in kept}
+
+
+def _found(track: Track, sort: str, kind: type[ScoreBase]) -> dict[str, _Found]:
     shown: dict[int, dict[str, DisclosedScore]] = {}
-    scores = Score.objects.filter(evaluation__in=_latest(track).values("pk"), key__in={track.primary_metric, sort})
+    keys = {track.primary_metric, sort}
+    scores = kind._default_manager.filter(evaluation__in=_latest(track).values("pk"), key__in=keys)
     for score in scores:
         shown.setdefault(score.evaluation_id, {})[score.key] = disclosed_score(score, track)
     facts = _latest(track).values_list(
         "pk", "submission_id", "submission__team_id", "submission__created_at", "submission__baseline",
-        "submission__method", "submission__team__name",
+        "submission__method", "submission__team__name", "submission__began_at", "submission__final",
+        "submission__external_data",
     )  # fmt: skip
     found = {}
-    for pk, submission, team_id, created_at, baseline, method, team in facts:
+    for pk, submission, team_id, created_at, baseline, method, team, began_at, final, external in facts:
         primary = shown.get(pk, {}).get(track.primary_metric)
         by = shown.get(pk, {}).get(sort)
-        entry = Entry(str(submission), team_id, primary.value if primary else None, created_at, baseline)
-        found[entry.key] = _Found(pk, entry, method, team, primary, by.value if by else None)
+        entry = Entry(str(submission), team_id, primary.value if primary else None, created_at, baseline, final)
+        late = track.closes_at is not None and began_at >= track.closes_at and not baseline
+        found[entry.key] = _Found(pk, entry, method, team, primary, by.value if by else None, late, external)
     return found
 
 
 def _is_wanted(one: _Found, wanted: Wanted) -> bool:
     if wanted.baselines and one.entry.baseline != (wanted.baselines == "only"):
+        return False
+    if wanted.external and one.external != (wanted.external == "only"):
+        return False
+    if wanted.year and str(one.entry.submitted.year) != wanted.year:
         return False
     return not wanted.text or one.holds(wanted.text)
 
@@ -213,11 +311,18 @@ def _page(keys: list[str], wanted: Wanted) -> tuple[list[str], int]:
     return keys[first : first + wanted.rows], first
 
 
-def _rows(track: Track, columns: list[Column], places: list[tuple[_Found, Ranked, int]]) -> list[Row]:
+def _rows(
+    track: Track,
+    kind: type[ScoreBase],
+    columns: list[Column],
+    places: list[tuple[_Found, Ranked, int]],
+    leaders: dict[int, int],
+) -> list[Row]:
     keys = [column.key for column in columns]
+    scores_of = "private_scores" if kind is PrivateScore else "scores"
     evaluations = (
         Evaluation.objects.select_related("submission__team")
-        .prefetch_related(Prefetch("scores", Score.objects.filter(key__in=keys)))
+        .prefetch_related(Prefetch(scores_of, kind._default_manager.filter(key__in=keys)))
         .defer("report", "log", "problems")
         .in_bulk([found.evaluation for found, _, _ in places])
     )
@@ -225,7 +330,7 @@ def _rows(track: Track, columns: list[Column], places: list[tuple[_Found, Ranked
     for found, place, group in places:
         evaluation = evaluations[found.evaluation]
         evaluation.submission.track = track
-        shown = {score.key: disclosed_score(score, track) for score in evaluation.scores.all()}
+        shown = {score.key: disclosed_score(score, track) for score in getattr(evaluation, scores_of).all()}
         scores = [shown.get(key) for key in keys]
-        rows.append(Row(place.rank, group, evaluation.submission, evaluation, scores, found.primary))
+        rows.append(Row(place.rank, group, leaders[group], evaluation.submission, evaluation, scores, found.primary))
     return rows

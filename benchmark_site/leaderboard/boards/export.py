@@ -20,6 +20,7 @@ def board_json(board: Board) -> dict[str, Any]:
         "release": str(track.release),
         "release_sha256": track.release.sha256,
         "primary_metric": track.primary_metric,
+        "part": board.part,
         "rows": [_facts(row) | {"scores": _scores(board, row)} for row in board.rows],
     }
 

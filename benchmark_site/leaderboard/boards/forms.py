@@ -5,8 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
 from benchmark_site.leaderboard.boards.board import BY_NAME, NEWEST, Column, Wanted
+from benchmark_site.leaderboard.models import State, Submission, Track
+from benchmark_site.leaderboard.submissions.visibility import visible_to
+
+# A list to choose from, not a search: whoever wants another follows the link on its page.
+_LISTED = 200
 
 
 class BoardForm(forms.Form):
@@ -17,15 +23,26 @@ class BoardForm(forms.Form):
     baselines = forms.ChoiceField(
         label="Baselines", required=False, choices=[("", "with the others"), ("none", "left out"), ("only", "alone")]
     )
+    external = forms.ChoiceField(
+        label="External data",
+        required=False,
+        choices=[("", "with or without"), ("none", "without"), ("only", "with")],
+    )
+    year = forms.RegexField(r"^\d{4}$", label="Year", required=False, strip=True)
     every = forms.ChoiceField(
         label="Of a team", required=False, choices=[("", "its best"), ("yes", "every public submission")]
     )
+    late = forms.ChoiceField(
+        label="Sent", required=False, choices=[("", "in time"), ("yes", "after the end, apart from the others")]
+    )
 
-    def __init__(self, *args: Any, columns: list[Column], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, columns: list[Column], late_entries: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         metrics = [(column.key, column.title) for column in columns[1:]]
         choice = self.fields["sort"]
         assert isinstance(choice, forms.ChoiceField)
+        if not late_entries:
+            del self.fields["late"]
         choice.choices = [("", f"rank ({columns[0].title})"), *metrics, (NEWEST, "newest"), (BY_NAME, "name")]
 
     def wanted(self) -> Wanted:
@@ -36,7 +53,32 @@ class BoardForm(forms.Form):
             every=bool(asked.get("every")) or self.data.get("every") == "",  # ?every, as older links have it
             sort=asked.get("sort", ""),
             text=asked.get("q", ""),
+            external=asked.get("external", ""),
+            year=asked.get("year", ""),
+            late=bool(asked.get("late")),
             baselines=asked.get("baselines", ""),
             after=self.data.get("after", ""),
             before=self.data.get("before", ""),
         )
+
+
+class CompareForm(forms.Form):
+    """Two different submissions of a track that one may see and that have scores."""
+
+    a = forms.ModelChoiceField(Submission.objects.none(), empty_label="choose one")
+    b = forms.ModelChoiceField(Submission.objects.none(), label="with", empty_label="choose another")
+
+    def __init__(self, *args: Any, track: Track, user: AbstractBaseUser | AnonymousUser, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.seen = visible_to(user).filter(track=track, evaluations__state=State.DONE, dry_run=False).distinct()
+        self.listed = list(self.seen[:_LISTED])
+        for field in self.fields.values():
+            assert isinstance(field, forms.ModelChoiceField)
+            field.queryset = self.seen
+            field.choices = [("", field.empty_label), *((one.pk, str(one)) for one in self.listed)]
+
+    def chosen(self) -> tuple[Submission, Submission] | None:
+        """Both, or None where one is missing or they are the same."""
+        if not self.is_valid() or self.cleaned_data["a"] == self.cleaned_data["b"]:
+            return None
+        return self.cleaned_data["a"], self.cleaned_data["b"]

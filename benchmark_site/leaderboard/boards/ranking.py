@@ -17,6 +17,7 @@ class Entry:
     value: float | None
     submitted: datetime
     baseline: bool = False
+    chosen: bool = False
 
     @property
     def order(self) -> tuple[bool, float, datetime, str]:
@@ -33,6 +34,24 @@ class Ranked:
     entry: Entry
 
 
+@dataclass(frozen=True)
+class Step:
+    """A moment at which the best value of a board rose, and by which entry."""
+
+    at: datetime
+    value: float
+    key: str
+
+
+def best_over_time(entries: Iterable[Entry]) -> list[Step]:
+    """The steps by which the best value rose, oldest first."""
+    steps: list[Step] = []
+    for entry in sorted(entries, key=lambda entry: (entry.submitted, entry.key)):
+        if entry.value is not None and (not steps or entry.value > steps[-1].value):
+            steps.append(Step(entry.submitted, entry.value, entry.key))
+    return steps
+
+
 def best_per_team(entries: Iterable[Entry]) -> list[Entry]:
     """The best entry of each team. Baselines are systems, not tries of a team: every one stays."""
     best: dict[int, Entry] = {}
@@ -43,6 +62,20 @@ def best_per_team(entries: Iterable[Entry]) -> list[Entry]:
         elif entry.team not in best:
             best[entry.team] = entry
             kept.append(entry)
+    return kept
+
+
+def finals(entries: Iterable[Entry], most: int) -> list[Entry]:
+    """What a private part is looked up for: of each team what it has chosen, or else its best `most`; all baselines."""
+    by_team: dict[int, list[Entry]] = {}
+    kept = []
+    for entry in sorted(entries, key=lambda entry: entry.order):
+        if entry.baseline:
+            kept.append(entry)
+        else:
+            by_team.setdefault(entry.team, []).append(entry)
+    for theirs in by_team.values():
+        kept += [entry for entry in theirs if entry.chosen] or theirs[:most]
     return kept
 
 

@@ -63,6 +63,7 @@ def warning(track: Track) -> str:
     n = published_rows(track.release).get((Task(track.task), Split(track.split)))
     if n is None:
         return "the release has no rows for it: nothing can be scored"
+    n = n * track.public_percent // 100
     values = 1 if track.reveal == Reveal.PRIMARY else len(METRICS[Task(track.task)])
     if track.total <= disclosure.tries(n) and values == 1:
         return ""

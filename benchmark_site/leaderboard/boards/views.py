@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from django.contrib.auth.views import redirect_to_login
 from django.db.models import Count, Q
-from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import get_object_or_404, render
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 
 from benchmark_site.leaderboard.boards.board import Board, Wanted, columns_of, read_board
+from benchmark_site.leaderboard.boards.citing import board_bib, board_sota, board_tex
+from benchmark_site.leaderboard.boards.drawing import draw_history
 from benchmark_site.leaderboard.boards.export import board_csv, board_json
-from benchmark_site.leaderboard.boards.forms import BoardForm
-from benchmark_site.leaderboard.models import State, Track, TrainingRun
+from benchmark_site.leaderboard.boards.forms import BoardForm, CompareForm
+from benchmark_site.leaderboard.models import Comparison, State, Submission, Track, TrainingRun
+from benchmark_site.leaderboard.scoring.compare import request_comparison
 
 
 def find_track(slug: str, version: str, task: str, split: str) -> Track:
@@ -27,28 +32,33 @@ def boards(request: HttpRequest) -> HttpResponse:
         Track.objects.select_related("release").annotate(entries=Count("submissions", filter=scored, distinct=True))
     )
     now = timezone.now()
-    context = {"tracks": [(track, track.state(now)) for track in tracks]}
+    context = {"tracks": [(track, track.state(now), track.next_event(now)) for track in tracks]}
     return render(request, "leaderboard/boards.html", context)
 
 
 def board(request: HttpRequest, slug: str, version: str, task: str, split: str) -> HttpResponse:
     """One page of a board; what is asked for stands in the address, so it needs no script."""
     track = find_track(slug, version, task, split)
-    form = BoardForm(request.GET, columns=columns_of(track))
+    form = BoardForm(request.GET, columns=columns_of(track), late_entries=track.late_entries)
     now = timezone.now()
+    found = read_board(track, form.wanted())
     context = {
-        "board": read_board(track, form.wanted()),
+        "board": found,
+        "history": draw_history(found.history, now),
         "form": form,
         "filtered": any(request.GET.get(name) for name in form.fields),
-        "open": track.is_open(now),
+        "open": track.takes(now),
+        "private_percent": 100 - track.public_percent,
         "state": track.state(now),
+        "next_event": track.next_event(now),
+        "asked": track.participants.filter(user=request.user.pk).first() if track.needs_approval else None,
         "runs": TrainingRun.objects.filter(release=track.release),
     }
     return render(request, "leaderboard/board.html", context)
 
 
 def export_csv(request: HttpRequest, slug: str, version: str, task: str, split: str) -> HttpResponse:
-    """The board as CSV; `?every` as on the page."""
+    """The board as CSV; `?every` and `?late` as on the page."""
     found = _board(request, slug, version, task, split)
     response = HttpResponse(board_csv(found), content_type="text/csv; charset=utf-8")
     name = found.track.path.replace("/", "-")
@@ -57,9 +67,60 @@ def export_csv(request: HttpRequest, slug: str, version: str, task: str, split: 
 
 
 def export_json(request: HttpRequest, slug: str, version: str, task: str, split: str) -> HttpResponse:
-    """The board as JSON; `?every` as on the page."""
+    """The board as JSON; `?every` and `?late` as on the page."""
     return JsonResponse(board_json(_board(request, slug, version, task, split)))
 
 
+def export_tex(request: HttpRequest, slug: str, version: str, task: str, split: str) -> HttpResponse:
+    """The board as a LaTeX table."""
+    found = _board(request, slug, version, task, split)
+    address = request.build_absolute_uri(found.track.get_absolute_url())
+    return HttpResponse(board_tex(found, address), content_type="application/x-tex; charset=utf-8")
+
+
+def export_bib(request: HttpRequest, slug: str, version: str, task: str, split: str) -> HttpResponse:
+    """The board and the papers it names as BibTeX."""
+    found = _board(request, slug, version, task, split)
+    address = request.build_absolute_uri(found.track.get_absolute_url())
+    return HttpResponse(board_bib(found, address), content_type="application/x-bibtex; charset=utf-8")
+
+
+def export_sota(request: HttpRequest, slug: str, version: str, task: str, split: str) -> HttpResponse:
+    """The board in the JSON that Papers with Code exchanged."""
+    found = board_sota(_board(request, slug, version, task, split), request.build_absolute_uri)
+    return JsonResponse(found, safe=False)
+
+
+def compare(request: HttpRequest, slug: str, version: str, task: str, split: str) -> HttpResponse:
+    """Two submissions side by side; POST has a worker compare them, which costs two scorings, so one is logged in."""
+    track = find_track(slug, version, task, split)
+    if track.hides_truth:
+        raise Http404("where the truth is hidden, only groups are shown")
+    form = CompareForm(request.POST or request.GET, track=track, user=request.user)
+    chosen = form.chosen()
+    made = None
+    if chosen:
+        first, second = sorted((one.shown_evaluation for one in chosen), key=lambda one: one.pk)
+        made = Comparison.objects.filter(first=first, second=second).select_related("first", "second").first()
+        if request.method == "POST":
+            if not request.user.is_authenticated:
+                return redirect_to_login(request.get_full_path())
+            request_comparison(first, second)
+            address = reverse("board-compare", args=track.url_args)
+            return redirect(f"{address}?a={chosen[0].pk}&b={chosen[1].pk}")
+    context = {"track": track, "form": form, "chosen": chosen, "comparison": made, "sides": _sides(made)}
+    part = request.headers.get("HX-Request") == "true"
+    return render(request, "leaderboard/_comparison.html" if part else "leaderboard/compare.html", context)
+
+
+def _sides(made: Comparison | None) -> list[tuple[Submission, int, list[dict[str, object]]]]:
+    """Of each of two: the submission, on how many queries it is better, and some of them."""
+    if made is None or made.report is None:
+        return []
+    won = made.report["wins"]
+    return [(one.submission, won[side], won[f"{side}_better"]) for one, side in ((made.first, "a"), (made.second, "b"))]
+
+
 def _board(request: HttpRequest, slug: str, version: str, task: str, split: str) -> Board:
-    return read_board(find_track(slug, version, task, split), Wanted(every="every" in request.GET, rows=None))
+    wanted = Wanted(every="every" in request.GET, late="late" in request.GET, rows=None)
+    return read_board(find_track(slug, version, task, split), wanted)

@@ -8,10 +8,13 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.urls import reverse
+from django.utils import timezone
 
+from benchmark_site.jobs.enqueue import enqueue
 from benchmark_site.leaderboard.models.teams import Team
 from benchmark_site.leaderboard.models.tracks import Track
 from benchmark_site.leaderboard.models.work import UNFINISHED, State, Work
+from benchmark_site.leaderboard.task_names import TELL
 from benchmark_site.leaderboard.text import plain_text
 
 
@@ -31,6 +34,13 @@ class Submission(models.Model):
     description = models.TextField(blank=True, max_length=2000, validators=[plain_text])
     paper_url = models.URLField(blank=True)
     code_url = models.URLField(blank=True)
+    parameters = models.PositiveBigIntegerField(null=True, blank=True, help_text="weights of the model, as a number")
+    training_data = models.CharField(
+        max_length=200, blank=True, validators=[plain_text], help_text="what it was trained on"
+    )
+    external_data = models.BooleanField(default=False, help_text="trained on more than this release")
+    hardware = models.CharField(max_length=120, blank=True, validators=[plain_text], help_text="what it ran on")
+    run_time_s = models.FloatField(null=True, blank=True, help_text="seconds to predict the whole split")
     file = models.FileField(max_length=200)
     file_name = models.CharField(max_length=100, help_text="as the sender called it")
     sha256 = models.CharField(max_length=64)
@@ -42,6 +52,8 @@ class Submission(models.Model):
     # its team nothing: it eats no quota, and the same file may be sent again.
     counts = models.BooleanField(default=True)
     created_at = models.DateTimeField(db_index=True)
+    began_at = models.DateTimeField(default=timezone.now, help_text="when the upload began: this counts for the end")
+    final = models.BooleanField(default=False, help_text="its team has chosen it for the private part")
     hidden_reason = models.CharField(
         max_length=500, blank=True, validators=[plain_text], help_text="why the organiser hides it; its team reads this"
     )
@@ -64,6 +76,12 @@ class Submission(models.Model):
                 condition=Q(dry_run=False) | Q(counts=False, public=False, baseline=False),
                 name="submission_dry_run_is_no_entry",
             ),
+            models.CheckConstraint(
+                condition=Q(final=False) | Q(dry_run=False, baseline=False), name="submission_final_is_an_entry"
+            ),
+            models.CheckConstraint(
+                condition=Q(run_time_s__isnull=True) | Q(run_time_s__gte=0), name="submission_run_time_is_not_negative"
+            ),
             # Who reads `public` need not think of this: what the organiser hides is not public, whoever writes.
             models.CheckConstraint(
                 condition=Q(public=False) | Q(hidden_at__isnull=True), name="submission_hidden_is_not_public"
@@ -85,6 +103,12 @@ class Submission(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("submission", args=[self.pk])
+
+    @property
+    def is_late(self) -> bool:
+        """Whether its upload began after the track's end; the platform's baselines belong to no time."""
+        closes_at = self.track.closes_at
+        return closes_at is not None and self.began_at >= closes_at and not self.baseline
 
     @property
     def evaluation(self) -> Evaluation:
@@ -124,20 +148,27 @@ class Evaluation(Work):
         ]
         indexes = [models.Index(fields=["queued_at"], condition=Q(state__in=UNFINISHED), name="evaluation_unfinished")]
 
+    @property
+    def queue_place(self) -> int | None:
+        """1 for the next one that a worker takes; None where it does not wait."""
+        if self.state != State.QUEUED:
+            return None
+        return Evaluation.objects.filter(state=State.QUEUED, queued_at__lt=self.queued_at).count() + 1
+
     def __str__(self) -> str:
         return f"evaluation {self.pk} of {self.submission}"
 
     def end(self, state: State, error: str = "", log: str = "") -> None:
         """Close it; without another scoring that stands, the submission then no longer counts."""
         super().end(state, error, log)
+        enqueue(TELL, evaluation_id=self.pk)
         stands = self.submission.evaluations.filter(state__in=[*UNFINISHED, State.DONE]).exists()
         Submission.objects.filter(pk=self.submission_id).update(counts=stands and not self.submission.dry_run)
 
 
-class Score(models.Model):
+class ScoreBase(models.Model):
     """One metric of one evaluation with its 95 % interval, in percent (a median rank is a rank)."""
 
-    evaluation = models.ForeignKey(Evaluation, on_delete=models.CASCADE, related_name="scores")
     key = models.CharField(max_length=64)
     value = models.FloatField(null=True)
     low = models.FloatField(null=True)
@@ -147,15 +178,34 @@ class Score(models.Model):
     beats_blind = models.BooleanField(null=True)
 
     class Meta:
+        abstract = True
         ordering = ["id"]
         constraints = [
-            models.UniqueConstraint(fields=["evaluation", "key"], name="score_once"),
-            models.CheckConstraint(condition=Q(value__isnull=True) | Q(value__gte=0), name="score_is_not_negative"),
+            models.UniqueConstraint(fields=["evaluation", "key"], name="%(class)s_once"),
+            models.CheckConstraint(condition=Q(value__isnull=True) | Q(value__gte=0), name="%(class)s_is_not_negative"),
             models.CheckConstraint(
                 condition=Q(low__isnull=True) | Q(high__isnull=True) | Q(low__lte=F("high")),
-                name="score_interval_is_one",
+                name="%(class)s_interval_is_one",
             ),
         ]
 
     def __str__(self) -> str:
         return f"{self.key} {self.value}"
+
+
+class Score(ScoreBase):
+    """What is shown at once: of the whole split, or of its public part."""
+
+    evaluation = models.ForeignKey(Evaluation, on_delete=models.CASCADE, related_name="scores")
+
+    class Meta(ScoreBase.Meta):
+        pass
+
+
+class PrivateScore(ScoreBase):
+    """Of the private part. A table of its own, so that who reads scores cannot show it by mistake."""
+
+    evaluation = models.ForeignKey(Evaluation, on_delete=models.CASCADE, related_name="private_scores")
+
+    class Meta(ScoreBase.Meta):
+        pass

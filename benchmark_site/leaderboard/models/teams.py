@@ -53,15 +53,25 @@ class Team(models.Model):
         return self.name
 
 
+class Mail(models.TextChoices):
+    ALL = "all", "every result"
+    FAILED = "failed", "what failed or was refused"
+    NONE = "none", "nothing"
+
+
 class Membership(models.Model):
     """A user belongs to a team."""
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="memberships")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
+    mail = models.CharField(max_length=6, choices=Mail, default=Mail.ALL, help_text="what one is told of by mail")
 
     class Meta:
         ordering = ["team__name", "user_id"]
-        constraints = [models.UniqueConstraint(fields=["team", "user"], name="membership_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["team", "user"], name="membership_once"),
+            models.CheckConstraint(condition=Q(mail__in=Mail.values), name="membership_mail_is_known"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.user} in {self.team}"

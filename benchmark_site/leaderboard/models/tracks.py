@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import datetime
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
@@ -11,6 +13,7 @@ from django.db.models import F, Q
 from django.urls import reverse
 from django.utils import timezone
 
+from benchmark_site.leaderboard.text import plain_text
 from benchmark_site.releases.models import Item, Release
 from evaluation.metrics import definitions
 
@@ -29,6 +32,20 @@ class Reveal(models.TextChoices):
     PRIMARY = "primary", "the primary metric alone"
     METRICS = "metrics", "every metric"
     REPORT = "report", "every metric, by group and as curves"
+
+
+class PublicPart(models.IntegerChoices):
+    """Percent of a hidden split that the board shows before the reveal."""
+
+    ALL = 100, "all of it: no part is kept for the end"
+    HALF = 50, "50 %, the private part 50 %"
+    THIRD = 30, "30 %, the private part 70 %"
+    FIFTH = 20, "20 %, the private part 80 %"
+
+
+def new_secret() -> str:
+    """What decides which items are in the public part of a track."""
+    return secrets.token_hex(32)
 
 
 # A board ranks the larger value first, so a median rank cannot lead it.
@@ -62,6 +79,41 @@ class Track(models.Model):
         help_text="what is shown of a scoring where the truth is hidden, always rounded; "
         "a split whose truth is public shows everything",
     )
+    team_per_day = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="submissions of a team in any 24 hours; empty: as its people may",
+    )
+    team_total = models.PositiveSmallIntegerField(
+        null=True, blank=True, validators=[MinValueValidator(1)], help_text="submissions of a team; empty: as above"
+    )
+    public_percent = models.PositiveSmallIntegerField(
+        choices=PublicPart,
+        default=PublicPart.ALL,
+        help_text="what the board is made of until the reveal; the private part decides then",
+    )
+    finals = models.PositiveSmallIntegerField(
+        default=2,
+        choices=[(n, str(n)) for n in (1, 2, 3, 5)],
+        help_text="submissions of a team that the private part is looked up for; a team that chooses none has its best",
+    )
+    reveals_at = models.DateTimeField(
+        null=True, blank=True, help_text="when the private part decides; until then finals may be chosen"
+    )
+    human_value = models.FloatField(
+        null=True, blank=True, help_text="what people reach by the primary metric, in percent: drawn beside the rows"
+    )
+    human_note = models.CharField(
+        max_length=200, blank=True, validators=[plain_text], help_text="how that was measured"
+    )
+    part_secret = models.CharField(max_length=64, default=new_secret, editable=False)
+    late_entries = models.BooleanField(
+        default=False, help_text="submissions after the end are taken, and stand on a board of their own"
+    )
+    needs_approval = models.BooleanField(
+        default=False, help_text="everybody in a team must have been let in by an organiser before it submits"
+    )
 
     class Meta:
         ordering = ["-release_id", "task", "-split"]
@@ -78,21 +130,65 @@ class Track(models.Model):
             ),
             models.CheckConstraint(condition=Q(per_day__gte=1, total__gte=1), name="track_limits_are_positive"),
             models.CheckConstraint(
+                condition=Q(human_value__isnull=True) | Q(human_value__gte=0, human_value__lte=100),
+                name="track_human_value_is_percent",
+            ),
+            models.CheckConstraint(
                 condition=Q(closes_at__isnull=True) | Q(closes_at__gt=F("opens_at")), name="track_closes_after_it_opens"
+            ),
+            models.CheckConstraint(
+                condition=Q(public_percent=PublicPart.ALL, reveals_at__isnull=True)
+                | Q(
+                    public_percent__in=[PublicPart.HALF, PublicPart.THIRD, PublicPart.FIFTH],
+                    split=Split.TEST,
+                    closes_at__isnull=False,
+                    reveals_at__isnull=False,
+                    reveals_at__gte=F("closes_at"),
+                ),
+                name="track_private_part_is_revealed_after_the_end",
+            ),
+            models.CheckConstraint(
+                condition=(Q(team_per_day__isnull=True) | Q(team_per_day__gte=1))
+                & (Q(team_total__isnull=True) | Q(team_total__gte=1))
+                & Q(finals__gte=1),
+                name="track_team_limits_are_positive",
             ),
         ]
 
     def __str__(self) -> str:
         return f"{self.release.slug} {self.release.version} · {self.get_task_display()} · {self.split}"
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """An item is in the same part in every version that publishes it: two boards side by side would tell else."""
+        earlier = self.kin().exclude(pk=self.pk).order_by("pk").first() if self._state.adding else None
+        if earlier:
+            self.part_secret = earlier.part_secret
+        super().save(*args, **kwargs)
+
     def get_absolute_url(self) -> str:
         return reverse("board", args=self.url_args)
 
     def clean(self) -> None:
-        """Raise ValidationError where the primary metric is not one of the task: a form may leave the task out."""
+        """Raise ValidationError where the primary metric is not one of the task: a form may leave the task out.
+
+        And where a private part has no reveal, no end before it, or is no hidden split's.
+        """
+        self._check_parts()
         if self.task in METRICS and self.primary_metric not in METRICS[Task(self.task)]:
             names = f"{len(METRICS[Task(self.task)])} metrics of {Task(self.task).label}"
             raise ValidationError({"primary_metric": f"{self.primary_metric!r} is not one of the {names}"})
+
+    def _check_parts(self) -> None:
+        if not self.has_private_part:
+            if self.reveals_at:
+                raise ValidationError({"reveals_at": "leave it empty: there is no private part"})
+            return
+        if not self.hides_truth:
+            raise ValidationError({"public_percent": f"the truth of {self.split} is public: it has no private part"})
+        if not self.closes_at:
+            raise ValidationError({"closes_at": "a private part decides after the end: expected the end"})
+        if not self.reveals_at or self.reveals_at < self.closes_at:
+            raise ValidationError({"reveals_at": "expected a time at or after the end"})
 
     @property
     def path(self) -> str:
@@ -123,6 +219,30 @@ class Track(models.Model):
         if not self.hides_truth or key == self.primary_metric:
             return True
         return self.reveal != Reveal.PRIMARY and key in METRICS[Task(self.task)]
+
+    @property
+    def has_private_part(self) -> bool:
+        """Whether the board is made of a part of the split until the reveal."""
+        return self.public_percent != PublicPart.ALL
+
+    def is_revealed(self, at: datetime) -> bool:
+        """Whether the private part has decided."""
+        return self.has_private_part and self.reveals_at is not None and self.reveals_at <= at
+
+    def next_event(self, at: datetime) -> tuple[str, datetime] | None:
+        """What happens next, and when: for a countdown."""
+        reveals_at = self.reveals_at if self.has_private_part else None
+        dates = (("opens", self.opens_at), ("closes", self.closes_at), ("is decided by the private part", reveals_at))
+        return next(((word, moment) for word, moment in dates if moment and moment > at), None)
+
+    def is_over(self, at: datetime) -> bool:
+        """Whether nothing that is sent now can change the board any more."""
+        ended = self.closes_at is not None and self.closes_at <= at
+        return ended and (not self.has_private_part or self.is_revealed(at))
+
+    def takes(self, began: datetime) -> bool:
+        """Whether a submission whose upload began then is taken: in time, or late where late ones are."""
+        return self.is_open(began) or (self.late_entries and began >= self.opens_at)
 
     def state(self, at: datetime) -> str:
         """In words, with the date that it turns on."""

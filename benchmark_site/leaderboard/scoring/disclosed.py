@@ -10,7 +10,8 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from benchmark_site.leaderboard.models import Evaluation, Reveal, Score, Track
+from benchmark_site.leaderboard.models import Evaluation, Reveal, Track
+from benchmark_site.leaderboard.models.submissions import ScoreBase
 from evaluation.metrics import disclosure
 from evaluation.predictions.validation import NOTES_ON_TRUTH
 
@@ -45,7 +46,13 @@ def disclosed_scores(evaluation: Evaluation) -> list[DisclosedScore]:
     return [disclosed_score(score, track) for score in evaluation.scores.all() if track.shows(score.key)]
 
 
-def disclosed_score(score: Score, track: Track) -> DisclosedScore:
+def disclosed_private_scores(evaluation: Evaluation) -> list[DisclosedScore]:
+    """The same of the private part: for finals, after the reveal."""
+    track = evaluation.submission.track
+    return [disclosed_score(score, track) for score in evaluation.private_scores.all() if track.shows(score.key)]
+
+
+def disclosed_score(score: ScoreBase, track: Track) -> DisclosedScore:
     """A score that the track shows."""
     exact = {field.name: getattr(score, field.name) for field in dataclasses.fields(DisclosedScore)}
     return DisclosedScore(**(_disclosed(exact, score.n) if track.hides_truth else exact))

@@ -5,17 +5,22 @@ from __future__ import annotations
 import signal
 import sys
 import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 import evaluation as evaluator
 from benchmark_site.jobs import child_process
 from benchmark_site.jobs.enqueue import enqueue
 from benchmark_site.jobs.leases import MAX_ATTEMPTS, LeaseLost, acquire, heartbeat, locked
-from benchmark_site.leaderboard.models import Evaluation, Score, State, Submission
+from benchmark_site.leaderboard.models import Evaluation, PrivateScore, Score, State, Submission, Track
+from benchmark_site.leaderboard.models.submissions import ScoreBase
+from benchmark_site.leaderboard.scoring.parts import parts
 from benchmark_site.leaderboard.scoring.report import Report, ReportError, read_report
 from benchmark_site.leaderboard.task_names import SCORE
+from evaluation.release import ReleaseError
 
 LIMITS = child_process.Limits(memory_bytes=4 * 2**30, cpu_s=900, file_bytes=64 * 2**20, open_files=256)
 WALL_S = 1800
@@ -40,13 +45,13 @@ def score_evaluation(pk: int) -> None:
     if row is None:
         return
     with tempfile.TemporaryDirectory(prefix="score-") as scratch:
-        report, log = Path(scratch) / "report.json", Path(scratch) / "log.txt"
         try:
-            ended = child_process.run(
-                _command(row.submission, report), log, alive=lambda: heartbeat(row), wall_s=WALL_S, limits=LIMITS
-            )
+            runs = _runs(row, Path(scratch))
             with locked(row) as mine:
-                _finish(mine, ended, report)
+                _finish(mine, runs)
+        except ReleaseError as error:
+            with suppress(LeaseLost), locked(row) as mine:
+                mine.end(State.FAILED, "the scoring failed: the release cannot be read", str(error))
         except LeaseLost:  # cancelled or taken over, perhaps at the last moment: that worker's word counts
             return
 
@@ -56,6 +61,55 @@ def rescore(submission: Submission) -> Evaluation:
     with transaction.atomic():
         Submission.objects.filter(pk=submission.pk).update(counts=not submission.dry_run)
         return queue_evaluation(submission)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One part of the split as the evaluator scored it, and the table that its numbers go to."""
+
+    kind: type[ScoreBase]
+    ended: child_process.Ended
+    report: Path
+
+
+def _runs(row: Evaluation, scratch: Path) -> list[_Run]:
+    """Score the split, or its parts one after the other: a file that the first run refuses needs no second.
+
+    Raises evaluation.release.ReleaseError where the release's folder cannot be read.
+    """
+    track, kinds = row.submission.track, [Score]
+    if track.has_private_part and not row.submission.dry_run:
+        kinds = [Score, PrivateScore]
+        for kind, ids in zip(kinds, parts(track), strict=True):
+            (scratch / f"{kind.__name__}.ids").write_text("".join(f"{one}\n" for one in ids))
+    runs: list[_Run] = []
+    for kind in kinds:
+        if all(run.ended.status == 0 for run in runs):
+            runs.append(_run(row, kind, scratch))
+    return runs
+
+
+def _run(row: Evaluation, kind: type[ScoreBase], scratch: Path) -> _Run:
+    report, log, ids = (scratch / f"{kind.__name__}.{suffix}" for suffix in ("json", "txt", "ids"))
+    only = ["--only", str(ids)] if ids.exists() else []
+    command = [*_command(row.submission, report), *only]
+    ended = child_process.run(command, log, alive=lambda: heartbeat(row), wall_s=WALL_S, limits=LIMITS)
+    return _Run(kind, ended, report)
+
+
+def rescore_all(track: Track) -> int:
+    """Queue a scoring by the evaluator of today of everything that an older one has scored; old scores are kept.
+
+    Returns how many. What is being scored, or has been by this one, is left alone.
+    """
+    queued = 0
+    for submission in Submission.objects.filter(track=track, counts=True).order_by("created_at"):
+        try:
+            rescore(submission)
+            queued += 1
+        except IntegrityError:
+            continue
+    return queued
 
 
 def _command(submission: Submission, report: Path) -> list[str]:
@@ -69,34 +123,44 @@ def _command(submission: Submission, report: Path) -> list[str]:
     ]  # fmt: skip
 
 
-def _finish(row: Evaluation, ended: child_process.Ended, written: Path) -> None:
-    if ended.status not in (0, _REFUSED) or ended.out_of_time:
-        _fail(row, ended)
-        return
-    try:
-        report, whole = read_report(written)
-    except ReportError as error:
-        # Status 2 without a report: the release, not the submission, could not be read.
-        row.end(State.FAILED, f"the scoring failed: {error}", ended.log)
-        return
-    if report.refused:
-        name = row.submission.file_name
-        row.problems = [{**problem, "file": name} for problem in whole["refused"]]
-        row.end(State.FAILED, "refused: the file is not a valid submission, see its problems")
-        return
-    mismatch = _mismatch(row, report)
-    if mismatch:
-        row.end(State.FAILED, f"the scoring failed: {mismatch}", ended.log)
-        return
-    Score.objects.bulk_create(
-        Score(
+def _finish(row: Evaluation, runs: list[_Run]) -> None:
+    """Save what all runs say, or why one of them could not say it."""
+    read = []
+    for run in runs:
+        if run.ended.status not in (0, _REFUSED) or run.ended.out_of_time:
+            _fail(row, run.ended)
+            return
+        try:
+            report, whole = read_report(run.report)
+        except ReportError as error:
+            # Status 2 without a report: the release, not the submission, could not be read.
+            row.end(State.FAILED, f"the scoring failed: {error}", run.ended.log)
+            return
+        if report.refused:
+            name = row.submission.file_name
+            row.problems = [{**problem, "file": name} for problem in whole["refused"]]
+            row.end(State.FAILED, "refused: the file is not a valid submission, see its problems")
+            return
+        mismatch = _mismatch(row, report)
+        if mismatch:
+            row.end(State.FAILED, f"the scoring failed: {mismatch}", run.ended.log)
+            return
+        read.append((run.kind, report, whole))
+    for kind, report, _ in read:
+        _save(row, kind, report)
+    _, first, row.report = read[0]
+    row.evaluator_version = first.evaluator_version
+    row.end(State.DONE)
+
+
+def _save(row: Evaluation, kind: type[ScoreBase], report: Report) -> None:
+    kind._default_manager.bulk_create(
+        kind(
             evaluation=row, key=metric.key, value=metric.value, low=metric.low, high=metric.high, n=metric.n,
             blind=metric.blind, beats_blind=metric.beats_blind,
         )
         for metric in report.metrics
     )  # fmt: skip
-    row.report, row.evaluator_version = whole, report.evaluator_version
-    row.end(State.DONE)
 
 
 def _fail(row: Evaluation, ended: child_process.Ended) -> None:

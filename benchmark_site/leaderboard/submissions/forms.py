@@ -9,6 +9,8 @@ from django.db.models import QuerySet
 
 from benchmark_site.leaderboard.models import Submission, Team
 
+CARD = ["parameters", "training_data", "external_data", "hardware", "run_time_s"]
+
 
 class SubmissionForm(forms.ModelForm):
     """The words beside the file; the same form checks the page's posts and the API's."""
@@ -16,13 +18,19 @@ class SubmissionForm(forms.ModelForm):
     paper_url = forms.URLField(required=False, assume_scheme="https", label="Paper", help_text="its address, if any")
     code_url = forms.URLField(required=False, assume_scheme="https", label="Code", help_text="its address, if any")
 
+    run_time_s = forms.FloatField(required=False, min_value=0, label="Run time", help_text="seconds, the whole split")
+
     class Meta:
         model = Submission
-        fields = ["method", "description", "paper_url", "code_url", "public", "dry_run"]
-        labels = {"public": "Show it on the board to everybody"}
+        fields = ["method", "description", "paper_url", "code_url", *CARD, "public", "dry_run"]
+        labels = {
+            "public": "Show it on the board to everybody", "external_data": "Trained on more than this release",
+            "run_time_s": "Run time", "training_data": "Trained on",
+        }  # fmt: skip
         help_texts = {
             "method": "the name on the board, at most 80 characters",
-            "description": "what it is, what it was trained on",
+            "description": "what it is, in a few sentences",
+            "external_data": "",
             "public": "can be changed later",
         }
         widgets = {"description": forms.Textarea(attrs={"rows": 3}), "dry_run": forms.HiddenInput}
@@ -34,10 +42,17 @@ class UploadForm(SubmissionForm):
     team = forms.ModelChoiceField(Team.objects.none(), empty_label=None)
     file = forms.FileField(allow_empty_file=False, label="File of predictions")
 
-    field_order = ["team", "file", "method", "description", "paper_url", "code_url", "public"]
+    field_order = ["team", "file", "method", "description", "paper_url", "code_url", *CARD, "public"]
 
     def __init__(self, *args: Any, teams: QuerySet[Team], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         choice = self.fields["team"]
         assert isinstance(choice, forms.ModelChoiceField)
         choice.queryset = teams
+
+
+class CardForm(SubmissionForm):
+    """What may be said anew after a submission was sent: the file never changes, the words beside it do."""
+
+    class Meta(SubmissionForm.Meta):
+        fields = ["method", "description", "paper_url", "code_url", *CARD]

@@ -19,7 +19,8 @@ DAY = timedelta(hours=24)
 class Quota:
     """What a team may still submit to a track: as much as the member (`person`) who has the least left.
 
-    `teams` are those whose submissions used it; `next_slot` is None where the total is used up.
+    `teams` are those whose submissions used it; `next_slot` is None where the total is used up. `person` is empty where
+    the team's own limit is the scarcest.
     """
 
     per_day: int
@@ -39,11 +40,13 @@ def quota(team: Team, track: Track, now: datetime) -> Quota:
     """Count what counts, over any 24 hours and in all, also on tracks with the same hidden items.
 
     A submission needs a free try of every member, since all of them learn its result. The team's own submissions are
-    among those of each of its members, so the limit of the team needs no count of its own. A baselines' team has no
-    limit: it holds the full copy of the release, so no score tells it anything.
+    among those of each of its members, so the team is counted only where it has a limit of its own. A baselines' team
+    has no limit: it holds the full copy of the release, so no score tells it anything.
     """
     people = [] if team.baseline else team.members.order_by("pk")
     quotas = [_quota_of(person, track, now) for person in people]  # type: ignore[arg-type]
+    if quotas and (track.team_per_day or track.team_total):
+        quotas.append(_quota_of_team(team, track, now))
     return max(quotas, key=_scarcity, default=Quota(track.per_day, track.total, 0, 0, now))
 
 
@@ -52,7 +55,7 @@ def check_quota(team: Team, track: Track, now: datetime) -> None:
     found = quota(team, track, now)
     if found.left:
         return
-    where = f"of {found.person}, sent for {', '.join(found.teams)},"
+    where = f"of {found.person or 'the team'}, sent for {', '.join(found.teams)},"
     facts = {"person": found.person, "teams": list(found.teams)}
     if found.next_slot is None:
         message = f"all {found.total} submissions {where} are used"
@@ -84,18 +87,28 @@ def lock_people(team: Team) -> Sequence[User]:
 
 
 def _quota_of(person: User, track: Track, now: datetime) -> Quota:
-    counted = sent_by([person], track.kin()).filter(counts=True).order_by("-created_at")
-    sent = counted.values_list("created_at", "team__name")
+    counted = sent_by([person], track.kin()).filter(counts=True)
+    return _used(counted, track.per_day, track.total, now, person.get_username())
+
+
+def _quota_of_team(team: Team, track: Track, now: datetime) -> Quota:
+    counted = Submission.objects.filter(team=team, track__in=track.kin(), counts=True)
+    # Where only one of the two limits is the team's, the people's own is the other.
+    return _used(counted, track.team_per_day or track.per_day, track.team_total or track.total, now, "")
+
+
+def _used(counted: QuerySet[Submission], per_day: int, total: int, now: datetime, person: str) -> Quota:
+    sent = counted.order_by("-created_at").values_list("created_at", "team__name")
     times = [at for at, _ in sent]
     recent = [at for at in times if at > now - DAY]
     next_slot: datetime | None = now
-    if len(times) >= track.total:
+    if len(times) >= total:
         next_slot = None
-    elif len(recent) >= track.per_day:
+    elif len(recent) >= per_day:
         # With the window full, the slot opens when the per_day-th newest leaves it (a limit may have been lowered).
-        next_slot = recent[track.per_day - 1] + DAY
+        next_slot = recent[per_day - 1] + DAY
     teams = tuple(sorted({name for _, name in sent}))
-    return Quota(track.per_day, track.total, len(recent), len(times), next_slot, person.get_username(), teams)
+    return Quota(per_day, total, len(recent), len(times), next_slot, person, teams)
 
 
 def _scarcity(quota: Quota) -> tuple[bool, float, int]:

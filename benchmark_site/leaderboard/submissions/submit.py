@@ -17,6 +17,7 @@ from benchmark_site.leaderboard.models import Evaluation, State, Submission, Tea
 from benchmark_site.leaderboard.scoring.score import queue_evaluation
 from benchmark_site.leaderboard.submissions import uploads
 from benchmark_site.leaderboard.submissions.forms import SubmissionForm
+from benchmark_site.leaderboard.submissions.participation import check_let_in
 from benchmark_site.leaderboard.submissions.quota import DAY, check_quota, lock_people, sent_by
 from benchmark_site.leaderboard.submissions.visibility import check_may_show
 
@@ -32,8 +33,9 @@ def check_may_submit(team: Team, track: Track, began: datetime, dry_run: bool = 
     """
     if began < track.opens_at:
         raise ApiError("track", "not_open", f"{track.path} opens at {track.opens_at:%Y-%m-%d %H:%M} UTC", status=403)
-    if not track.is_open(began):
+    if not track.takes(began):
         raise ApiError("track", "closed", f"{track.path} closed at {track.closes_at:%Y-%m-%d %H:%M} UTC", status=403)
+    check_let_in(team, track)
     now = timezone.now()
     if not dry_run:
         check_quota(team, track, now)
@@ -48,7 +50,7 @@ def create_submission(
     track: Track,
     user: AbstractBaseUser | AnonymousUser,
     form: SubmissionForm,
-    file: uploads.Upload,
+    file: uploads.Arrived,
     began: datetime,
 ) -> Submission:
     """Keep the file, create the submission and queue its first evaluation.
@@ -60,6 +62,7 @@ def create_submission(
     check_form(form)
     submission: Submission = form.save(commit=False)
     submission.team, submission.track, submission.created_by = team, track, user  # type: ignore[assignment]
+    submission.began_at = began
     submission.sha256, submission.size = file.sha256, file.size or 0
     submission.file_name = _shown_name(file.name or "")
     if submission.dry_run:
@@ -68,7 +71,7 @@ def create_submission(
         submission.baseline = submission.public = True
     # The file is put in place before the lock: moving a gigabyte may take a while.
     place = f"submissions/{track.path.replace('/', '-')}/{submission.pk}{uploads.suffix(file.name or '')}"
-    submission.file.name = default_storage.save(place, file)
+    submission.file.name = default_storage.save(place, file)  # type: ignore[arg-type]  # both are Django files
     try:
         with transaction.atomic():
             people = lock_people(team)
@@ -93,7 +96,7 @@ def check_form(form: SubmissionForm) -> None:
         raise ApiError(field, errors[0].code or "invalid", " ".join(errors[0].messages))
 
 
-def check_sha256(declared: str, file: uploads.Upload) -> None:
+def check_sha256(declared: str, file: uploads.Arrived) -> None:
     """Compare what arrived with what the sender says it sent."""
     if declared and declared.strip().lower() != file.sha256:
         raise ApiError(

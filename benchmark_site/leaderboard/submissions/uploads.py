@@ -7,7 +7,7 @@ import tempfile
 import time
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
@@ -45,6 +45,16 @@ def began(request: HttpRequest) -> datetime:
     return request.META.get("hero_bench.began") or timezone.now()
 
 
+class Arrived(Protocol):
+    """A whole file, whichever way it came: Django's storage takes it over."""
+
+    name: str | None
+    sha256: str
+
+    @property
+    def size(self) -> int | None: ...
+
+
 class Upload(TemporaryUploadedFile):
     """A file that has arrived whole, with the sha256 of its bytes."""
 
@@ -75,6 +85,14 @@ def receive(request: HttpRequest) -> tuple[QueryDict, Upload]:
     except BaseException:
         handler.discard()
         raise
+
+
+def check_size(size: int) -> None:
+    """Raise ApiError for a file that is empty, or larger than what is taken."""
+    if size <= 0:
+        raise ApiError("file", "empty", "the file is empty")
+    if size > max_bytes():
+        raise _too_large()
 
 
 def suffix(file_name: str) -> str:

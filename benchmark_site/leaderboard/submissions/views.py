@@ -15,17 +15,21 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_POST
 
 from benchmark_site.leaderboard.api_errors import ApiError
+from benchmark_site.leaderboard.boards.board import Wanted, final_entries, read_board
+from benchmark_site.leaderboard.boards.drawing import badge
 from benchmark_site.leaderboard.boards.views import find_track
-from benchmark_site.leaderboard.models import Submission, Team, Track
+from benchmark_site.leaderboard.models import State, Submission, Team, Track
 from benchmark_site.leaderboard.scoring.disclosed import (
     digits,
     disclosed_breakdowns,
     disclosed_notes,
+    disclosed_private_scores,
     disclosed_report,
     disclosed_scores,
 )
 from benchmark_site.leaderboard.submissions import uploads
-from benchmark_site.leaderboard.submissions.forms import UploadForm
+from benchmark_site.leaderboard.submissions.finals import set_final
+from benchmark_site.leaderboard.submissions.forms import CardForm, UploadForm
 from benchmark_site.leaderboard.submissions.quota import quota
 from benchmark_site.leaderboard.submissions.submit import cancel, check_form, check_may_submit, create_submission
 from benchmark_site.leaderboard.submissions.visibility import set_public, visible_to
@@ -82,7 +86,7 @@ def submissions(request: HttpRequest) -> HttpResponse:
         .select_related("team", "track__release")
         .prefetch_related("evaluations")
     )
-    tracks = [track for track in Track.objects.select_related("release") if track.is_open(now)]
+    tracks = [track for track in Track.objects.select_related("release") if track.takes(now)]
     context = {
         "page": Paginator(sent, _PAGE).get_page(request.GET.get("page")),
         "quotas": [(track, team, quota(team, track, now)) for track in tracks for team in teams],
@@ -96,6 +100,7 @@ def submission(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     found = get_object_or_404(visible_to(request.user), pk=pk)
     evaluation = found.shown_evaluation
     own = _is_own(request, found)
+    member = found.team.memberships.filter(user=request.user.pk).exists()
     context: dict[str, Any] = {
         "submission": found,
         "evaluation": evaluation,
@@ -104,7 +109,17 @@ def submission(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "breakdowns": disclosed_breakdowns(evaluation),
         "notes": disclosed_notes(evaluation),
         "digits": digits(found.track),
+        "earlier": [
+            (one, [score for score in disclosed_scores(one) if score.key == found.track.primary_metric])
+            for one in found.evaluations.filter(state=State.DONE).exclude(pk=evaluation.pk)
+        ],
+        "card": CardForm(instance=found) if member else None,
     }
+    if found.track.has_private_part:
+        context["revealed"] = found.track.is_revealed(timezone.now())
+        # Of finals alone: everything else that a team sent would be one more thing said about the private part.
+        if context["revealed"] and str(found.pk) in final_entries(found.track):
+            context["private_scores"] = disclosed_private_scores(evaluation)
     part = request.headers.get("HX-Request") == "true"
     return render(request, "leaderboard/_submission_state.html" if part else "leaderboard/submission.html", context)
 
@@ -123,6 +138,32 @@ def cancel_submission(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 @require_POST
 @login_required
+def card(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Change the words beside an own submission; the file and its scores stay."""
+    found = _own_or_404(request, pk)
+    form = CardForm(request.POST, instance=found)
+    if form.is_valid():
+        Submission.objects.filter(pk=pk).update(**form.cleaned_data)
+        messages.success(request, "What is said about it is changed.")
+    else:
+        messages.error(request, " ".join(f"{name}: {' '.join(map(str, said))}" for name, said in form.errors.items()))
+    return redirect("submission", pk)
+
+
+@require_POST
+@login_required
+def choose(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Choose an own submission for the private part, or take the choice back."""
+    found = _own_or_404(request, pk)
+    try:
+        set_final(found, request.POST.get("final") == "yes")
+    except ApiError as refusal:
+        messages.error(request, refusal.message)
+    return redirect(found)
+
+
+@require_POST
+@login_required
 def publish(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Show an own submission on the board, or take it back."""
     found = _own_or_404(request, pk)
@@ -131,6 +172,17 @@ def publish(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     except ApiError as refusal:
         messages.error(request, refusal.message)
     return redirect(found)
+
+
+def badge_of(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Rank and primary metric of a submission as a small picture, for a README."""
+    found = get_object_or_404(visible_to(request.user), pk=pk)
+    board = read_board(found.track, Wanted(every=True, rows=None))
+    row = next((row for row in board.rows if row.submission.pk == pk), None)
+    value = "no rank"
+    if row and row.rank and row.primary:
+        value = f"#{row.rank} of {board.count}, {row.primary.value:.{max(0, digits(found.track))}f} %"
+    return HttpResponse(badge(str(found.track), value), content_type="image/svg+xml")
 
 
 def report(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
@@ -147,8 +199,10 @@ def _submit_page(request: HttpRequest, track: Track, form: UploadForm, status: i
     context = {
         "track": track,
         "form": form,
-        "open": track.is_open(now),
+        "open": track.takes(now),
+        "late": track.takes(now) and not track.is_open(now),
         "state": track.state(now).replace("closed", "is closed"),
+        "next_event": track.next_event(now),
         "quotas": [(team, quota(team, track, now)) for team in teams],
         "max_bytes": uploads.max_bytes(),
     }

@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from benchmark_site.leaderboard.models import ApiToken, Membership, Scope, Team
+from benchmark_site.leaderboard.models import ApiToken, Mail, Membership, Scope, Team
 from benchmark_site.leaderboard.teams import membership as membership_rules
 from benchmark_site.leaderboard.teams import tokens
 from benchmark_site.leaderboard.teams.forms import InvitationForm, TeamForm, TokenForm
@@ -108,6 +108,18 @@ def rename(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("teams")
 
 
+@require_POST
+@login_required
+def mail(request: HttpRequest, pk: int) -> HttpResponse:
+    """Choose what one is told of by mail about a team of the user's."""
+    membership = get_object_or_404(Membership, team=pk, user=request.user.pk)
+    wish = request.POST.get("mail", "")
+    if wish in Mail.values:
+        Membership.objects.filter(pk=membership.pk).update(mail=wish)
+        messages.success(request, f"By mail you are told of: {Mail(wish).label}.")
+    return redirect("teams")
+
+
 def _words(form: BaseForm) -> str:
     return " ".join(str(error) for errors in form.errors.values() for error in errors)
 
@@ -119,6 +131,7 @@ def _page(request: HttpRequest, form: TeamForm, token: str = "", link: str = "")
         "form": form,
         "token": token,
         "link": link,
+        "mail_choices": Mail.choices,
         "token_form": TokenForm(auto_id=False),
     }
     return render(request, "leaderboard/teams.html", context)

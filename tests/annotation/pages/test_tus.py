@@ -19,7 +19,8 @@ from django.utils import timezone
 from annotation.media import uploads
 from annotation.models import Upload, Video
 from annotation.models.upload import parts_folder
-from annotation.pages import tus
+from benchmark_site.tus import protocol as tus
+from benchmark_site.tus.partial import WrongOffset, append
 
 pytestmark = pytest.mark.django_db
 NEW = "/videos/uploads/"
@@ -162,9 +163,9 @@ def test_a_piece_fits_exactly_or_not_at_all(requester: Client) -> None:
 def test_a_connection_that_was_slow_to_die_loses_against_the_new_one(requester: Client) -> None:
     """Both were at the right place when they began."""
     pk = UUID(begun(requester, 10, filename="film.mp4").split("/")[-2])
-    assert uploads.append(pk, 0, b"new") == 3
-    with pytest.raises(uploads.WrongOffset, match="0 where 3 is the next"):
-        uploads.append(pk, 0, b"old")
+    assert append(Upload, pk, 0, b"new") == 3
+    with pytest.raises(WrongOffset, match="0 where 3 is the next"):
+        append(Upload, pk, 0, b"old")
     assert Upload.objects.get(pk=pk).part.read_bytes() == b"new"
 
 
@@ -242,7 +243,7 @@ def test_the_sweeper_takes_in_what_was_left_whole_and_forgets_what_expired(
 ) -> None:
     whole, old, new = (UUID(begun(requester, len(film), filename=f"{name}.mp4").split("/")[-2]) for name in "abc")
     for pk, length in ((whole, len(film)), (old, 9), (new, 9)):
-        uploads.append(pk, 0, film[:length])
+        append(Upload, pk, 0, film[:length])
     (parts_folder() / "left").write_bytes(b"of a row that is gone")
     past = timezone.now() - timedelta(seconds=uploads.STALLED_S + 1)
     Upload.objects.filter(pk=whole).update(touched_at=past)

@@ -153,6 +153,30 @@ def test_compare_says_in_words_whether_two_can_be_told_apart(
     assert comparison["a_sha256"] == hashlib.sha256(two[0].read_bytes()).hexdigest()
 
 
+@pytest.mark.parametrize(("task", "key"), [("moment", "SVMR.mean_tiou.raw"), ("qa", "QA.accuracy")])
+def test_compare_lists_the_queries_on_which_one_is_better(task: str, key: str, release: Path, tmp_path: Path) -> None:
+    kinds = ("random", "whole_clip" if task == "moment" else "longest")
+    files = [tmp_path / f"{kind}.json" for kind in kinds]
+    for kind, file in zip(kinds, files, strict=True):
+        main(["baseline", str(release), "--task", task, "--kind", kind, "--out", str(file)])
+    out, ids = tmp_path / "difference.json", tmp_path / "ids"
+    command = ["compare", str(release), *map(str, files), "--task", task, "--json", str(out), "--wins", key]
+    assert main(command) == 0
+    found = json.loads(out.read_text())["wins"]
+    assert found["a"] + found["b"] + found["equal"] == 32
+    assert min(found["a"], found["b"]) > 0
+    assert (len(found["a_better"]), len(found["b_better"])) == (min(20, found["a"]), min(20, found["b"]))
+    first = found["b_better"][0]
+    assert first["video"].startswith("va_video")
+    assert first["span"][0] < first["span"][1]
+    ids.write_text(str(first["id"]))
+    assert main([*command, "--only", str(ids)]) == 0
+    told = json.loads(out.read_text())
+    assert (told["n"], told["wins"]["a"], told["wins"]["b"], told["wins"]["equal"]) == (1, 0, 1, 0)
+    assert told["wins"]["b_better"] == [first]
+    assert main([*command[:-1], "QA.acuracy"]) == 2
+
+
 def test_compare_refuses_when_either_is_refused(release: Path, two: list[Path], tmp_path: Path) -> None:
     (tmp_path / "bad.json").write_text("{")
     assert main(["compare", str(release), str(two[0]), str(tmp_path / "bad.json")]) == 2

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from django.db import connections
@@ -85,8 +89,67 @@ def test_a_bad_file_is_refused_here_and_nothing_is_sent(submit: Submit, track: T
 
 
 def test_the_platforms_refusal_is_one_line(submit: Submit, track: Track, predictions: Callable[..., Path]) -> None:
-    for token, text in (("", "no token in HERO_BENCH_TOKEN"), ("hb_wrong", "a live token is expected")):
+    for token, text in (("", "no token in HERO_BENCH_TOKEN"), ("hb_wrong", "a live token that may submit is expected")):
         done = submit(predictions(), token=token)
         assert done.returncode == 2
         assert text in done.stderr
         assert "Traceback" not in done.stderr
+
+
+class CutLine:
+    """Lies between a sender and the site, and breaks every connection after so many bytes sent."""
+
+    def __init__(self, target: str, after: int) -> None:
+        self.host, self.port = urlsplit(target).hostname, urlsplit(target).port
+        self.after, self.cuts = after, 0
+        self.server = socket.create_server(("127.0.0.1", 0))
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://localhost:{self.server.getsockname()[1]}"
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self.server.accept()
+                far = socket.create_connection((self.host, self.port))
+                for source, target, limit in ((near, far, self.after), (far, near, None)):
+                    threading.Thread(target=self._pump, args=(source, target, limit), daemon=True).start()
+
+    def _pump(self, source: socket.socket, target: socket.socket, limit: int | None) -> None:
+        passed = 0
+        with contextlib.suppress(OSError):
+            while data := source.recv(4096):
+                passed += len(data)
+                if limit is not None and passed > limit:
+                    self.cuts += 1
+                    break
+                target.sendall(data)
+        for one in (source, target):
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
+
+def test_a_line_that_breaks_again_and_again_delays_a_file_and_loses_nothing(
+    live_server: LiveServer,
+    worker: None,
+    track: Track,
+    predictions: Callable[..., Path],
+    release_folder: Path,
+    token: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from evaluation.cli import submit as command
+    from evaluation.cli.main import main
+
+    file = predictions()
+    line = CutLine(live_server.url, after=file.stat().st_size // 3)
+    monkeypatch.setattr(command, "_PIECE", file.stat().st_size // 8)
+    monkeypatch.setenv("HERO_BENCH_TOKEN", token)
+    assert main(["submit", str(release_folder), str(file), "--site", line.url, "--method", "mine"]) == 0
+    assert line.cuts >= 2
+    submission = Submission.objects.get()
+    assert submission.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert Path(submission.file.path).read_bytes() == file.read_bytes()
+    line.server.close()

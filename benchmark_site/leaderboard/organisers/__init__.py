@@ -1,0 +1,1 @@
+"""What those who run a board do: its settings, who takes part."""

@@ -1,0 +1,98 @@
+"""The settings of a track: choices wherever there is a list, times with their zone."""
+
+from __future__ import annotations
+
+import zoneinfo
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+
+from benchmark_site.leaderboard.models import Split, Task, Track
+from benchmark_site.leaderboard.models.tracks import METRICS
+from benchmark_site.leaderboard.scoring.parts import SMALLEST_PART, parts
+from evaluation.release import ReleaseError
+
+_TIMES = ("opens_at", "closes_at", "reveals_at")
+_PARTS = ("public_percent", "finals", "reveals_at")
+
+
+class ZoneForm(forms.Form):
+    """In which zone times are written and shown on the form; they are kept in UTC."""
+
+    zone = forms.ChoiceField(label="Times are in", required=False, initial="UTC")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choice = self.fields["zone"]
+        assert isinstance(choice, forms.ChoiceField)
+        choice.choices = [(name, name) for name in ("UTC", *sorted(zoneinfo.available_timezones() - {"UTC"}))]
+
+    def chosen(self) -> zoneinfo.ZoneInfo:
+        """UTC where none is chosen, or no zone has that name."""
+        self.full_clean()
+        return zoneinfo.ZoneInfo(self.cleaned_data.get("zone") or "UTC")
+
+
+class TrackForm(forms.ModelForm):
+    class Meta:
+        model = Track
+        fields = [
+            "opens_at", "closes_at", "primary_metric", "reveal", "per_day", "total", "team_per_day", "team_total",
+            "public_percent", "finals", "reveals_at", "late_entries", "needs_approval",
+            "human_value", "human_note",
+        ]  # fmt: skip
+        labels = {
+            "opens_at": "Opens", "closes_at": "Closes", "reveal": "Shown of a scoring",
+            "per_day": "A person in 24 hours", "total": "A person in all",
+            "team_per_day": "A team in 24 hours", "team_total": "A team in all",
+            "public_percent": "Public part of the split", "finals": "Final submissions of a team",
+            "reveals_at": "The private part decides", "late_entries": "Take submissions after the end",
+            "needs_approval": "Let people in one by one", "human_value": "What people reach",
+            "human_note": "How that was measured",
+        }  # fmt: skip
+        widgets = {
+            name: forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M") for name in _TIMES
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        metric = self.fields["primary_metric"]
+        assert isinstance(metric, forms.ChoiceField)
+        metric.choices = [(key, key) for key in METRICS[Task(self.instance.task)]]
+        if self.instance.split == Split.VAL:  # its truth is public, so nothing can be held back
+            for name in ("reveal", *_PARTS):
+                del self.fields[name]
+        # What has been scored was dealt by the share of then, and what was decided stays decided.
+        sent = self.instance.submissions.filter(dry_run=False).exists()
+        for name in ("public_percent",) * sent + (*_PARTS, "closes_at") * self.instance.is_revealed(timezone.now()):
+            if name in self.fields:
+                self.fields[name].disabled = True
+
+    def clean_human_value(self) -> float | None:
+        """A share in percent."""
+        value: float | None = self.cleaned_data["human_value"]
+        if value is not None and not 0 <= value <= 100:
+            raise forms.ValidationError(f"{value:g} is no share: expected 0 to 100 percent")
+        return value
+
+    def clean_public_percent(self) -> int:
+        """Both parts must be large enough to say something without telling single items."""
+        percent = int(self.cleaned_data["public_percent"])
+        if percent == 100 or percent == self.initial.get("public_percent"):
+            return percent
+        track = Track(pk=self.instance.pk, release=self.instance.release, task=self.instance.task, split=Split.TEST)
+        track.part_secret, track.public_percent = self.instance.part_secret, percent
+        try:
+            sizes = [len(part) for part in parts(track)]
+        except ReleaseError as error:
+            raise forms.ValidationError(f"the release cannot be read: {error}") from error
+        if min(sizes) < SMALLEST_PART:
+            raise forms.ValidationError(
+                f"the parts would hold {sizes[0]} and {sizes[1]} items: expected at least {SMALLEST_PART} in each"
+            )
+        return percent
+
+
+class AskForm(forms.Form):
+    about = forms.CharField(label="Who you are, for the organiser", max_length=300)

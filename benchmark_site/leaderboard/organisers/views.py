@@ -1,0 +1,87 @@
+"""The pages of a board for those who run it, and the one on which people ask to take part."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+import evaluation as evaluator
+from benchmark_site.leaderboard.boards.tracks import warning
+from benchmark_site.leaderboard.boards.views import find_track
+from benchmark_site.leaderboard.models import Participant
+from benchmark_site.leaderboard.organisers.forms import AskForm, TrackForm, ZoneForm
+from benchmark_site.leaderboard.scoring import score
+from benchmark_site.leaderboard.submissions import participation
+from evaluation.release import ReleaseError
+
+
+def settings(request: HttpRequest, slug: str, version: str, task: str, split: str) -> HttpResponse:
+    """Dates, limits, parts and what is shown; saving says what the track then lets out."""
+    track = find_track(slug, version, task, split)
+    zone = ZoneForm(request.POST or request.GET)
+    with timezone.override(zone.chosen()):
+        form = TrackForm(request.POST or None, instance=track)
+        if request.method == "POST" and form.is_valid():
+            form.save()
+            messages.success(request, "The settings are saved.")
+            try:
+                told = warning(track)
+            except ReleaseError as error:
+                told = f"its limits could not be compared with the size of its split: {error}"
+            if told:
+                messages.warning(request, told)
+            return redirect("track-settings", *track.url_args)
+        now = timezone.now()
+        context = {
+            "track": track,
+            "form": form,
+            "zone": zone,
+            "next_event": track.next_event(now),
+            "outdated": track.submissions.filter(counts=True)
+            .exclude(evaluations__evaluator_version=evaluator.__version__)
+            .count(),
+            "evaluator_version": evaluator.__version__,
+            "participants": track.participants.select_related("user", "decided_by"),
+        }
+        return render(request, "leaderboard/track_settings.html", context, status=400 if form.errors else 200)
+
+
+@require_POST
+def rescore_all(request: HttpRequest, slug: str, version: str, task: str, split: str) -> HttpResponse:
+    """Have everything scored by the evaluator of today; asks for the track's name, since each costs a scoring."""
+    track = find_track(slug, version, task, split)
+    if request.POST.get("name", "").strip() != track.path:
+        messages.error(request, f"To score all of it again, write the track's name: {track.path}")
+    else:
+        count = score.rescore_all(track)
+        messages.success(request, f"{count} are scored by evaluator {evaluator.__version__}; old scores are kept.")
+    return redirect("track-settings", *track.url_args)
+
+
+@require_POST
+def decide(request: HttpRequest, pk: int) -> HttpResponse:
+    """Let somebody in who has asked, or refuse."""
+    participant = get_object_or_404(Participant.objects.select_related("track__release"), pk=pk)
+    assert isinstance(request.user, User)  # the table of access has seen to it
+    participation.decide(participant, request.POST.get("let_in") == "yes", request.user)
+    return redirect("track-settings", *participant.track.url_args)
+
+
+@require_POST
+@login_required
+def join(request: HttpRequest, slug: str, version: str, task: str, split: str) -> HttpResponse:
+    """Ask to take part in a track where an organiser lets people in."""
+    track = find_track(slug, version, task, split)
+    form = AskForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "Say in a line who you are.")
+    else:
+        assert isinstance(request.user, User)
+        participation.ask(track, request.user, form.cleaned_data["about"])
+        messages.success(request, "An organiser has been asked; this page says when you are in.")
+    return redirect(track)

@@ -1,0 +1,93 @@
+"""The paired test of two submissions: the evaluator's own, in a child process, once for each pair of scorings."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from benchmark_site.jobs import child_process
+from benchmark_site.jobs.enqueue import enqueue
+from benchmark_site.jobs.leases import LeaseLost, acquire, heartbeat, locked
+from benchmark_site.leaderboard.boards.board import Wanted, read_board, untested
+from benchmark_site.leaderboard.models import Comparison, Evaluation, State, Track
+from benchmark_site.leaderboard.scoring.parts import parts
+from benchmark_site.leaderboard.scoring.score import LIMITS, WALL_S
+from benchmark_site.leaderboard.task_names import COMPARE
+from evaluation.release import ReleaseError
+
+# Of one board in one pass: each costs two scorings, and submissions wait in the same queue.
+_AT_ONCE = 5
+
+
+def request_comparison(a: Evaluation, b: Evaluation) -> Comparison:
+    """The comparison of two scorings of one track, queued where nobody has asked for it before."""
+    first, second = sorted((a, b), key=lambda one: one.pk)
+    with transaction.atomic():
+        row, new = Comparison.objects.get_or_create(first=first, second=second)
+        if new:
+            enqueue(COMPARE, comparison_id=row.pk)
+    return row
+
+
+def compare_neighbours() -> None:
+    """Queue the tests by which the first pages of boards are grouped.
+
+    On a hidden split only once the board is over: told earlier, a group would be one more thing that a try can learn.
+    """
+    for track in Track.objects.select_related("release"):
+        if track.hides_truth and not track.is_over(timezone.now()):
+            continue
+        pairs = untested(read_board(track, Wanted()))[:_AT_ONCE]
+        known = Evaluation.objects.in_bulk({pk for pair in pairs for pk in pair})
+        for one, other in pairs:
+            request_comparison(known[one], known[other])
+
+
+def run_comparison(pk: int) -> None:
+    """Make one comparison to its end; does nothing where another worker has it or it has ended."""
+    row = acquire(Comparison, pk)
+    if row is None:
+        return
+    with tempfile.TemporaryDirectory(prefix="compare-") as scratch:
+        report, log = Path(scratch) / "report.json", Path(scratch) / "log.txt"
+        try:
+            command = _command(row, report, Path(scratch) / "ids")
+            ended = child_process.run(command, log, alive=lambda: heartbeat(row), wall_s=WALL_S, limits=LIMITS)
+            with locked(row) as mine:
+                _finish(mine, ended, report)
+        except ReleaseError as error:
+            with suppress(LeaseLost), locked(row) as mine:
+                mine.end(State.FAILED, "the release cannot be read", str(error))
+        except LeaseLost:
+            return
+
+
+def _command(row: Comparison, report: Path, ids: Path) -> list[str]:
+    track = row.first.submission.track
+    files = [one.submission.file.path for one in (row.first, row.second)]
+    only = []
+    if track.has_private_part:  # which has decided: nothing is compared before
+        ids.write_text("".join(f"{one}\n" for one in parts(track)[1]))
+        only = ["--only", str(ids)]
+    return [
+        sys.executable, "-m", "evaluation", "compare", str(track.release.folder), *files, "--task", track.task,
+        "--split", track.split, "--json", str(report), "--wins", track.primary_metric, *only,
+    ]  # fmt: skip
+
+
+def _finish(row: Comparison, ended: child_process.Ended, written: Path) -> None:
+    if ended.status != 0 or ended.out_of_time or not written.exists():
+        row.end(State.FAILED, f"the comparison failed: {ended.reason('the evaluator')}", ended.log)
+        return
+    track = row.first.submission.track
+    report: dict[str, Any] = json.loads(written.read_text())
+    row.p = next(line["p"] for line in report["differences"] if line["key"] == track.primary_metric)
+    row.report = None if track.hides_truth else report
+    row.end(State.DONE)

@@ -1,0 +1,26 @@
+"""Final submissions: what of a team the private part is looked up for."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.utils import timezone
+
+from benchmark_site.leaderboard.api_errors import ApiError
+from benchmark_site.leaderboard.models import Submission, Team
+
+
+def set_final(submission: Submission, final: bool) -> None:
+    """Choose it, or take the choice back. Raises ApiError where the track has no finals, and where it is too late."""
+    track = submission.track
+    if not track.has_private_part:
+        raise ApiError("final", "no_private_part", "this track has no private part: nothing is chosen", status=409)
+    if track.is_revealed(timezone.now()):
+        raise ApiError("final", "revealed", "the private part has decided: nothing can be chosen any more", status=409)
+    if submission.baseline or submission.dry_run or submission.is_late:
+        raise ApiError("final", "no_entry", "baselines, dry runs and late entries are not chosen", status=409)
+    with transaction.atomic():
+        Team.objects.select_for_update().get(pk=submission.team_id)  # two choices at once would both be the last
+        chosen = Submission.objects.filter(team=submission.team_id, track=track, final=True).exclude(pk=submission.pk)
+        if final and chosen.count() >= track.finals:
+            raise ApiError("final", "finals", f"{track.finals} are chosen: take one of them back first", status=409)
+        Submission.objects.filter(pk=submission.pk).update(final=final)

@@ -1,0 +1,1 @@
+"""Files sent in pieces by the tus protocol: what films and submissions have in common."""

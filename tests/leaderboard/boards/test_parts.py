@@ -1,0 +1,215 @@
+"""A hidden split in two parts: what is shown until the reveal, what decides then, finals, late entries."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import time_machine
+from django.contrib.auth.models import User
+from django.db import IntegrityError
+from django.test import Client
+
+from benchmark_site.leaderboard.models import Evaluation, Membership, State, Submission, Team, Track
+from benchmark_site.leaderboard.scoring.parts import deal, parts
+from benchmark_site.leaderboard.scoring.score import score_evaluation
+from benchmark_site.leaderboard.teams.tokens import create_token
+from evaluation.cli.main import main
+from tests.leaderboard.conftest import ApiClient, small_file
+
+pytestmark = pytest.mark.django_db
+
+KEY = "QA.accuracy"
+OPENS = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)  # tokens and sessions live for some days
+CLOSES, REVEALS = OPENS + timedelta(days=10), OPENS + timedelta(days=12)
+
+
+@pytest.fixture
+def track(tracks: dict[str, Track]) -> Track:
+    Track.objects.filter(pk=tracks["qa/test"].pk).update(
+        public_percent=50, finals=1, opens_at=OPENS, closes_at=CLOSES, reveals_at=REVEALS, per_day=5, total=10
+    )
+    return Track.objects.get(pk=tracks["qa/test"].pk)
+
+
+@pytest.fixture
+def send(track: Track, tmp_path: Path) -> Callable[..., Submission]:
+    """`send("A", 40, 80)`: a public submission of a team of one with values of the public and the private part."""
+
+    def make(team: str, public: float, private: float, method: str = "m", at: datetime = OPENS) -> Submission:
+        with time_machine.travel(at, tick=False):
+            status, sent = ApiClient(create_token(member(team))).post(
+                track, small_file(tmp_path, text=f"{team} {method}"), method=method, public="true"
+            )
+            assert status == 201, sent
+            submission = Submission.objects.get(pk=sent["id"])
+            evaluation = submission.evaluation
+            fields = {"key": KEY, "low": 0.0, "high": 100.0, "n": 400, "blind": 0.0, "beats_blind": True}
+            evaluation.scores.create(value=public, **fields)
+            evaluation.private_scores.create(value=private, **fields)
+            evaluation.report = {"n": 400, "metrics": [{**fields, "value": public}]}
+            evaluation.end(State.DONE)
+        return submission
+
+    return make
+
+
+def member(team: str) -> Membership:
+    user, _ = User.objects.get_or_create(username=f"of {team}")
+    return Membership.objects.get_or_create(team=Team.objects.get_or_create(name=team)[0], user=user)[0]
+
+
+def browser(team: str) -> Client:
+    client = Client()
+    client.force_login(member(team).user)
+    return client
+
+
+def rows(track: Track, at: datetime, query: str = "") -> list[tuple[int | None, str, float]]:
+    with time_machine.travel(at, tick=False):
+        read = Client().get(f"{track.get_absolute_url()}board.json{query}").json()
+    return [(row["rank"], row["team"], row["scores"][KEY]["value"]) for row in read["rows"]]
+
+
+def test_the_scorer_scores_both_parts_as_the_command_does(
+    track: Track, api_client: ApiClient, predictions: Callable[..., Path], tmp_path: Path
+) -> None:
+    file = predictions("qa", "test")
+    with time_machine.travel(OPENS, tick=False):
+        assert api_client.post(track, file)[0] == 201
+    score_evaluation(Evaluation.objects.get().pk)
+    evaluation = Evaluation.objects.get()
+    assert evaluation.state == State.DONE
+    ids, out = tmp_path / "ids", tmp_path / "report.json"
+    for part, saved in zip(parts(track), (evaluation.scores.get(), evaluation.private_scores.get()), strict=True):
+        ids.write_text("\n".join(map(str, part)))
+        command = ["score", str(track.release.folder), str(file), "--task", "qa", "--split", "test"]
+        assert main([*command, "--only", str(ids), "--json", str(out)]) == 0
+        (line,) = json.loads(out.read_text())["metrics"]
+        assert (saved.value, saved.low, saved.high, saved.n, saved.blind) == (
+            line["value"], line["low"], line["high"], len(part), line["blind"]
+        )  # fmt: skip
+    assert evaluation.scores.get().n + evaluation.private_scores.get().n == 32
+    assert evaluation.report["n"] == evaluation.scores.get().n
+
+
+def test_a_refused_file_and_a_lost_release_leave_nothing(track: Track, api_client: ApiClient, tmp_path: Path) -> None:
+    with time_machine.travel(OPENS, tick=False):
+        api_client.post(track, small_file(tmp_path))
+        score_evaluation(Evaluation.objects.get().pk)
+        assert "refused" in Evaluation.objects.get().error
+        api_client.post(track, small_file(tmp_path, text="[]"))
+    (track.release.folder / "MANIFEST.json").unlink()
+    evaluation = Evaluation.objects.get(state=State.QUEUED)
+    score_evaluation(evaluation.pk)
+    evaluation.refresh_from_db()
+    assert (evaluation.state, evaluation.error) == (State.FAILED, "the scoring failed: the release cannot be read")
+    assert evaluation.private_scores.count() == evaluation.scores.count() == 0
+
+
+def test_an_item_is_in_the_same_part_whatever_stands_beside_it() -> None:
+    public, private = deal(range(1000), "s", 30)
+    assert 250 < len(public) < 350
+    assert sorted(public + private) == list(range(1000))
+    assert deal(range(0, 1000, 2), "s", 30)[0] == [one for one in public if one % 2 == 0]
+    assert deal(range(1000), "another", 30)[0] != public
+
+
+def test_nobody_is_told_of_the_private_part_before_the_reveal(send: Callable[..., Submission], track: Track) -> None:
+    mine = send("A", 40.0, 85.0)
+    own, board = browser("A"), track.get_absolute_url()
+    pages = [
+        board,
+        board + "board.csv",
+        board + "board.json",
+        mine.get_absolute_url(),
+        f"/submissions/{mine.pk}/report.json",
+    ]
+    api = ApiClient(create_token(member("A")))
+
+    def told(at: datetime) -> dict[str, bool]:
+        with time_machine.travel(at, tick=False):
+            texts = {path: own.get(path).content.decode() for path in pages}
+            texts["api"] = json.dumps(api.get(f"submissions/{mine.pk}")[1])
+        return {path: bool(re.search(r"\b85(\.0)?\b", text)) for path, text in texts.items()}
+
+    assert not any(told(REVEALS - timedelta(seconds=1)).values())
+    after = told(REVEALS)
+    assert after[board]
+    assert after[mine.get_absolute_url()]
+
+
+def test_the_private_part_decides_by_what_was_chosen_or_was_best(send: Callable[..., Submission], track: Track) -> None:
+    send("A", 80.0, 20.0, "best in public")
+    safe = send("A", 50.0, 60.0, "chosen")
+    send("B", 70.0, 40.0, "best in public")
+    send("B", 10.0, 90.0, "best in private, and neither chosen nor best")
+    assert rows(track, OPENS) == [(1, "A", 80.0), (2, "B", 70.0)]
+    with time_machine.travel(OPENS, tick=False):
+        browser("A").post(f"/submissions/{safe.pk}/final/", {"final": "yes"})
+    assert rows(track, REVEALS) == [(1, "A", 60.0), (2, "B", 40.0)]
+    assert rows(track, REVEALS, "?every") == [(1, "A", 60.0), (2, "B", 40.0)]
+
+
+def test_finals_are_few_and_chosen_in_time(send: Callable[..., Submission], track: Track) -> None:
+    first, second = send("A", 80.0, 20.0, "1"), send("A", 50.0, 60.0, "2")
+    api = ApiClient(create_token(member("A")))
+
+    def choose(one: Submission, final: bool, at: datetime = OPENS) -> tuple[int, Any]:
+        with time_machine.travel(at, tick=False):
+            return api.send("PATCH", f"submissions/{one.pk}", {"final": final})
+
+    assert choose(first, True)[1]["final"]
+    status, refused = choose(second, True)
+    assert (status, refused["errors"][0]["code"]) == (409, "finals")
+    assert choose(first, False)[0] == 200
+    assert choose(second, True, REVEALS - timedelta(seconds=1))[0] == 200
+    assert choose(second, False, REVEALS)[1]["errors"][0]["code"] == "revealed"
+    assert list(Submission.objects.filter(final=True)) == [second]
+    with time_machine.travel(OPENS, tick=False):
+        assert browser("B").post(f"/submissions/{first.pk}/final/", {"final": "yes"}).status_code == 404
+    Track.objects.update(public_percent=100, reveals_at=None)
+    assert choose(first, True)[1]["errors"][0]["code"] == "no_private_part"
+
+
+def test_what_begins_in_time_counts_and_what_begins_late_stands_apart(
+    send: Callable[..., Submission], track: Track, tmp_path: Path
+) -> None:
+    api, late = ApiClient(create_token(member("A"))), CLOSES + timedelta(hours=1)
+    with time_machine.travel(late, tick=False):
+        refused = api.post(track, small_file(tmp_path, text="1"))
+        assert (refused[0], refused[1]["errors"][0]["code"]) == (403, "closed")
+        api.client.defaults["hero_bench.began"] = CLOSES - timedelta(seconds=1)
+        status, slow = api.post(track, small_file(tmp_path, text="1"))
+        assert (status, slow["late"]) == (201, False)
+    Track.objects.update(late_entries=True)
+    send("B", 30.0, 30.0)
+    after = send("A", 90.0, 90.0, at=late)
+    assert after.is_late
+    assert rows(track, late) == rows(track, late, "?every") == [(1, "B", 30.0)]
+    assert rows(track, late, "?late=yes") == [(1, "A", 90.0)]
+    assert rows(track, REVEALS) == [(1, "B", 30.0)]
+    with time_machine.travel(late, tick=False):
+        assert "after the end" in Client().get(after.get_absolute_url()).content.decode()
+        page = Client().get(track.get_absolute_url()).content.decode()
+        assert "Submit predictions" in page
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"reveals_at": None}, {"closes_at": None}, {"reveals_at": CLOSES - timedelta(days=1)}, {"public_percent": 40},
+     {"public_percent": 100}],
+)  # fmt: skip
+def test_the_database_keeps_a_private_part_in_order(track: Track, wrong: dict[str, Any]) -> None:
+    with pytest.raises(IntegrityError):
+        Track.objects.filter(pk=track.pk).update(**wrong)
+
+
+def test_val_has_no_private_part(tracks: dict[str, Track]) -> None:
+    with pytest.raises(IntegrityError):
+        Track.objects.filter(pk=tracks["qa/val"].pk).update(public_percent=50, closes_at=CLOSES, reveals_at=REVEALS)
