@@ -18,7 +18,7 @@ import numpy as np
 from adversarial import match_items
 from adversarial.leaks.quiz import Quiz, flat, without_leaks
 from adversarial.leaks.repeats import file_level
-from adversarial.learning.group_kfold import video_folds
+from adversarial.learning.group_kfold import group_folds
 from adversarial.relevance.likeness import Texts
 from evaluation.release import Questions
 
@@ -31,7 +31,7 @@ def read_how2qa(path: Path, seed: int) -> list[dict[str, Any]]:
     """Rows for match_items: video, [start:end], three wrong answers, question, right answer."""
     with path.open(newline="", encoding="utf-8") as file:
         lines = [line for line in csv.reader(file) if all(field.strip() for field in line)]
-    third = video_folds([line[0] for line in lines], 3, seed)
+    third = group_folds([line[0] for line in lines], 3, seed)
     return [
         {
             "qid": number,
@@ -65,7 +65,7 @@ def through(recipe: str, rows: list[dict[str, Any]], seed: int) -> list[list[dic
     if recipe != "sealed":
         matched, _ = match_items(rows, replace=REPLACED[recipe], seed=seed)
         return [[row for row in matched if row["fold"] == split] for split in SPLITS]
-    half = dict(zip((row["qid"] for row in rows), video_folds([row["video_id"] for row in rows], 2, seed), strict=True))
+    half = dict(zip((row["qid"] for row in rows), group_folds([row["video_id"] for row in rows], 2, seed), strict=True))
     sides = [
         match_items([row | {"reserve": bool(half[row["qid"]] == side)} for row in rows], seed=seed)[0]
         for side in (0, 1)

@@ -110,7 +110,7 @@ def _audited(items: Sequence[Item]) -> list[Item]:
 
 def _splits(items: Sequence[Item], seed: int) -> list[AuditSplit]:
     """Raises ItemError where one of them has too little to train on."""
-    splits = list(audit_splits(items, option_sources(items), _FOLDS, seed))
+    splits = audit_splits(items, option_sources(items), _FOLDS, seed)
     fewest = min(len(split.train) for split in splits)
     if fewest < _MIN_TRAINING:
         raise ItemError(
@@ -124,7 +124,7 @@ def _before(
     written: Sequence[Item], splits: Sequence[AuditSplit], seed: int, thorough: bool, progress: Progress | None
 ) -> dict[str, Any]:
     """The numbers of the written negatives, ``splits`` being those of the matched ones."""
-    free = list(audit_splits(written, option_sources(written), _FOLDS, seed))
+    free = audit_splits(written, option_sources(written), _FOLDS, seed)
     same = [replace(split, hidden=np.zeros_like(split.hidden)) for split in splits]
     numbers = _accuracies(written, free, seed, thorough, of_stage(progress, "panel before"))
     report = {key: numbers[key] for key in ("panel", "strongest", "by_question_type")}

@@ -51,6 +51,7 @@ class Item:
     reserve: bool | None = None
     origins: tuple[Origin, ...] = ()  # one for each of answers; none before anything is known of them
     fallback: str = ""  # why a written negative stayed that was to be replaced
+    annotator: str | int | None = None  # who wrote it, by any name; the audit never tests on whom it has learned from
     row: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False, compare=False)  # as it was read, if so
 
     @property
@@ -77,6 +78,7 @@ def item_of(row: Mapping[str, Any]) -> Item:
         reserve=row.get("reserve"),
         origins=tuple(_origin(entry) for entry in row.get("options") or ()),
         fallback=fallback if isinstance(fallback, str) else "",
+        annotator=row.get("annotator"),
         row=row,
     )
 
@@ -102,6 +104,8 @@ def _new_row(item: Item) -> dict[str, Any]:
         row["fold"] = item.split
     if item.reserve is not None:
         row["reserve"] = item.reserve
+    if item.annotator is not None:
+        row["annotator"] = item.annotator
     return row
 
 
@@ -200,6 +204,8 @@ def _check_fold(row: Mapping[str, Any], where: str) -> None:
         raise ItemError(f"{where}: field fold: expected a string or an integer, got {_brief(split)}")
     if "reserve" in row and not isinstance(row["reserve"], bool):
         raise ItemError(f"{where}: field reserve: expected true or false, got {_brief(row['reserve'])}")
+    if row.get("annotator") is not None:
+        _qid(row["annotator"], f"{where}: field annotator")
 
 
 def _check_option(entry: object, correct: bool, where: str) -> None:

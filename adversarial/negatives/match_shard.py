@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from adversarial.data.errors import ItemError
 from adversarial.data.options import MatchedOption
 from adversarial.data.schema import Item
-from adversarial.learning.group_kfold import video_folds
+from adversarial.learning.group_kfold import group_folds
 from adversarial.matching.column_generation import Matching, solve_matching
 from adversarial.matching.kernels import RELUCTANTLY, SAME
 from adversarial.matching.problem import MatchingProblem, aligned
@@ -102,7 +102,7 @@ def _learn(items: Sequence[Item], settings: MatchSettings, progress: Progress) -
     """What the shard's texts teach: embeddings, which negatives go first, and the relevance."""
     said = (text for item in items for text in (item.question, *item.answers))
     texts = Texts(said, partial(progress, "encode"), settings.model)
-    fold = video_folds([item.video_id for item in items], _FOLDS, settings.seed)
+    fold = group_folds([item.video_id for item in items], _FOLDS, settings.seed)
     progress("selection", 0.0)
     scores = selection.option_scores(items, texts, settings.seed)
     progress("relevance", 0.0)

@@ -14,7 +14,7 @@ from adversarial.audit.option_features import read
 from adversarial.audit.partial_input import TRAINED, ensembles, predict
 from adversarial.audit.splits import audit_splits
 from adversarial.data.schema import Item
-from adversarial.learning.group_kfold import video_folds
+from adversarial.learning.group_kfold import group_folds
 from adversarial.matching.kernels import SAME
 from adversarial.relevance.likeness import Texts
 from adversarial.text import answer_equivalence
@@ -36,7 +36,7 @@ def option_scores(items: Sequence[Item], texts: Texts, seed: int) -> Floats:
             asked = [item.question] * len(item.answers)
             scores[row, : len(item.answers)] = texts.paired("MiniLM", asked, item.answers)
         return scores
-    part = video_folds(videos, -(-len(items) // _LEARNED_TO), seed)
+    part = group_folds(videos, -(-len(items) // _LEARNED_TO), seed)
     for index in np.unique(part):
         rows = np.flatnonzero(part == index)
         known = _log_chances([items[row] for row in rows.tolist()], texts, seed)
@@ -48,7 +48,7 @@ def option_scores(items: Sequence[Item], texts: Texts, seed: int) -> Floats:
 def _log_chances(items: Sequence[Item], texts: Texts, seed: int) -> Floats:
     """[n, o] of the stacked models, -inf where there is no option."""
     options = read(items)
-    splits = list(audit_splits(items, np.full(options.present.shape, -1), _FOLDS, seed))
+    splits = audit_splits(items, np.full(options.present.shape, -1), _FOLDS, seed)
     scores = predict(items, splits, seed, texts=texts)
     together = ensembles(scores, TRAINED, options, splits)["stacked"]
     return log_softmax(np.where(options.present, together, -np.inf), axis=1).astype(np.float32)

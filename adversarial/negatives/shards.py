@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adversarial.data.errors import ItemError
-from adversarial.learning.group_kfold import video_folds
+from adversarial.learning.group_kfold import group_folds
 
 MIN_SHARD = 2  # a question alone has nobody to take an answer from
 MAX_SHARD = 40_000  # questions: what one process matches in about 1.5 GB
@@ -33,7 +33,7 @@ def assign_shards(
     for split in sorted(members):
         rows = members[split]
         most = min(max_fold, MAX_RESERVE_SHARD) if split in reserved else max_fold
-        part = video_folds([keys[row][1] for row in rows], -(-len(rows) // most), seed)
+        part = group_folds([keys[row][1] for row in rows], -(-len(rows) // most), seed)
         shards[rows] = first + part
         first += int(part.max()) + 1
     return shards

@@ -9,7 +9,7 @@ from adversarial.audit.splits import audit_splits
 from adversarial.data.options import option_sources
 from adversarial.data.schema import parse_rows
 from adversarial.learning import option_mlp
-from adversarial.learning.group_kfold import video_folds
+from adversarial.learning.group_kfold import group_folds
 from adversarial.relevance import pair_odds
 from tests.adversarial.conftest import make_rows
 
@@ -63,10 +63,10 @@ def test_relevance_learns_what_goes_together_out_of_fold() -> None:
 @settings(max_examples=40)
 @given(st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=60), st.integers(1, 7), st.integers(0, 99))
 def test_parts_keep_videos_whole_and_ignore_order(videos: list[str], parts: int, seed: int) -> None:
-    fold = video_folds(videos, parts, seed)
+    fold = group_folds(videos, parts, seed)
     assert len(set(zip(videos, fold.tolist(), strict=True))) == len(set(videos))
     assert set(fold.tolist()) == set(range(min(parts, len(set(videos)))))
-    again = video_folds(videos[::-1], parts, seed)[::-1]
+    again = group_folds(videos[::-1], parts, seed)[::-1]
     assert np.array_equal(fold, again)
 
 
