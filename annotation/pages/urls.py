@@ -3,7 +3,7 @@
 from django.urls import path
 
 from annotation.media.clip_files import clip_file
-from annotation.pages import campaign, features, footage, review_page, tus, views, workers
+from annotation.pages import campaign, features, footage, money, review_page, tus, views, workers
 from annotation.pages.drafts import save_draft
 from annotation.pages.task_page import TaskPage
 
@@ -25,6 +25,8 @@ urlpatterns = [
     path("batches/<int:pk>/review/undo/", review_page.undo, name="batch-undo"),
     path("batches/<int:pk>/review/clean/", review_page.use_clean, name="batch-clean"),
     path("assignments/<int:pk>/decide/", review_page.decide, name="assignment-decide"),
+    path("money/", money.MoneyReport.as_view(), name="money"),
+    path("money/report.csv", money.money_csv, name="money-csv"),
     path("workers/<int:pk>/", workers.WorkerDetail.as_view(), name="worker"),
     path("workers/<int:pk>/block/", workers.block, name="worker-block"),
     path("workers/<int:pk>/bonus/", workers.bonus, name="worker-bonus"),
