@@ -97,6 +97,8 @@ TABLE: dict[str, Row] = {
     "batch-pause": COLLECTED,
     "batch-resume": COLLECTED,
     "batch-extend": COLLECTED,
+    "money": COLLECTED,
+    "money-csv": COLLECTED,
     "worker": COLLECTED,
     "worker-block": COLLECTED,
     "worker-bonus": COLLECTED,

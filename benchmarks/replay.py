@@ -1,13 +1,13 @@
-"""Real annotations through the whole system: launched, worked on, collected, reviewed, paid, compared with their source.
+"""Real annotations through the whole system: launched, worked on, collected, reviewed, paid; compared with the source.
 
     python -m benchmarks.replay --data ../shared/data/how2 [--annotations 2000] [--workers 4]
 
 Rows of How2R and How2QA are the annotators' knowledge. Each gives two annotations: its moment is marked in the first
 stage, its query or question written in the second. The site runs as `make up` starts it, in a folder of its own.
-Workers use its pages over HTTP. The first answer to one task in ten is spam, which the reviewer rejects and the platform
-asks for again; one answer in twenty is sent twice; the process of the Celery worker is killed twice. Printed: how many a
-second, and whether what was accepted equals its source and what was spent equals the ledger. Ends with status 1 where it
-does not.
+Workers use its pages over HTTP. The first answer to one task in ten is spam, which the reviewer rejects and the
+platform asks for again; one answer in twenty is sent twice; the process of the Celery worker is killed twice. Printed:
+how many a second, and whether what was accepted equals its source and what was spent equals the ledger. Ends with
+status 1 where it does not.
 """
 
 from __future__ import annotations

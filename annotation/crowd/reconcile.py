@@ -20,6 +20,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from annotation.crowd import bonuses
+from annotation.crowd.balance import compare_balance
 from annotation.crowd.blocks import compare_blocks
 from annotation.crowd.client import Bonus, Crowd, CrowdError, Standing, Submitted
 from annotation.crowd.collect import store
@@ -84,6 +85,7 @@ def _read_everything(row: Reconciliation) -> None:
         row.mended += mend(crowd, hit.pk, everything=True)
         row.checked += 1
     compare_blocks(crowd, row.environment)
+    compare_balance(crowd, row)
     heartbeat(row, cursor="", checked=row.checked, mended=row.mended)
 
 

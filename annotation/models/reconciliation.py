@@ -32,6 +32,12 @@ class Reconciliation(Leased):
     cursor = models.TextField(blank=True, help_text="NextToken of the page to read next")
     checked = models.PositiveIntegerField(default=0, help_text="HITs compared")
     mended = models.PositiveIntegerField(default=0, help_text="HITs of which something here was changed")
+    balance = models.DecimalField(
+        max_digits=12, decimal_places=2, null=True, blank=True, help_text="of the account; US dollars"
+    )
+    booked = models.DecimalField(
+        max_digits=12, decimal_places=2, null=True, blank=True, help_text="spent and held by the ledger at that moment"
+    )
     error = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     ended_at = models.DateTimeField(null=True, blank=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -51,7 +51,17 @@ class BatchDetail(DetailView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         batch = self.object
         assignments = Assignment.objects.filter(hit__batch=batch)
-        counts = dict(assignments.values_list("state").order_by("state").annotate(Count("id")))
+        # One look at all of them: there may be a hundred thousand.
+        by_state = (
+            assignments.order_by("state")
+            .values("state")
+            .annotate(
+                n=Count("pk"),
+                used=Count("pk", filter=Q(used=True)),
+                waiting=Count("pk", filter=Assignment.unreviewed()),
+            )
+        )
+        counts = {row["state"]: row for row in by_state}
         hits = dict(batch.hits.values_list("state").order_by("state").annotate(Count("id")))
         todo = units(batch).count() if batch.state == Batch.State.DRAFT else 0
         return super().get_context_data(
@@ -61,9 +71,9 @@ class BatchDetail(DetailView):
             hits_expired=hits.get(Hit.State.EXPIRED, 0),
             may_ask_again=expired(batch).count() if batch.state in {Batch.State.OPEN, Batch.State.CLOSED} else 0,
             findings=batch.findings.all()[:50],
-            states=[(state.label, counts.get(state.value, 0)) for state in Assignment.State],
-            used=assignments.filter(used=True).count(),
-            waiting=assignments.filter(Assignment.unreviewed()).count(),
+            states=[(state.label, counts.get(state.value, {}).get("n", 0)) for state in Assignment.State],
+            used=sum(row["used"] for row in counts.values()),
+            waiting=sum(row["waiting"] for row in counts.values()),
             money=ledger.totals(batch),
             units=todo,
             worst_case=ledger.worst_case(batch, todo),

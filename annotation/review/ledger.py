@@ -110,6 +110,12 @@ def of_worker(worker: Worker) -> dict[str, Decimal]:
     return _sums(LedgerEntry.objects.filter(assignment__worker=worker))
 
 
+def booked(environment: str) -> Decimal:
+    """Spent and held in an environment, as far as its marketplace can know: not what waits to be launched."""
+    sums = _sums(LedgerEntry.objects.filter(batch__environment=environment, hit__hit_id__isnull=False))
+    return sums["spent"] + sums["held"]
+
+
 def _sums(rows: QuerySet[LedgerEntry]) -> dict[str, Decimal]:
     sums = {kind: Decimal("0.00") for kind in LedgerEntry.Kind.values}
     sums.update(rows.values_list("kind").order_by("kind").annotate(Sum("amount")))

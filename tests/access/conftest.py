@@ -206,6 +206,8 @@ def _crowd_doors(query: Query) -> list[ApiClient]:
         ApiClient("batch-resume", f"/batches/{batch.pk}/resume/", method="POST"),
         ApiClient("batch-extend", f"/batches/{batch.pk}/extend/", method="POST"),
         ApiClient("batch-again", f"/batches/{batch.pk}/again/", method="POST"),
+        ApiClient("money", "/money/"),
+        ApiClient("money-csv", "/money/report.csv"),
         ApiClient("worker", worker.get_absolute_url()),
         ApiClient("worker-block", f"/workers/{worker.pk}/block/", method="POST"),
         ApiClient("worker-bonus", f"/workers/{worker.pk}/bonus/", method="POST"),

@@ -1,0 +1,137 @@
+"""The console with 30,000 HITs, 200,000 answers, 500 workers and their ledger; a launch of thousands of units."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from annotation.crowd import launch
+from annotation.crowd.client import Crowd
+from annotation.models import Assignment, Batch, Clip, Hit, LedgerEntry, Worker
+from annotation.review import ledger
+from tests.annotation.crowd.orders import make_batch
+from tests.marketplace.site import Site
+
+pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.timeout(1800)]
+HITS, ANSWERS, WORKERS, BATCHES = 30_000, 200_000, 500, 40
+MOST_QUERIES, LONGEST_S = 20, 0.3
+FULL = '\'{"start": 5.0, "end": 12.0}\''
+
+
+@pytest.fixture
+def full(clip: Clip) -> Batch:
+    """40 batches, the last one with a quarter of all HITs; nine in ten answers are paid."""
+    batches = [make_batch(assignments_per_hit=5, budget="90000.00") for _ in range(BATCHES)]
+    Batch.objects.update(state=Batch.State.OPEN, hit_type_id="T")
+    with connection.cursor() as rows:
+        rows.execute(
+            'INSERT INTO annotation_clip (video_id, start, "end", imported, file, silent, poster, strip, waveform,'
+            " features, features_sha256) SELECT %s, 100 * n, 100 * n + 30, false, '', '', '', '', '', '', ''"
+            " FROM generate_series(1, %s) n",
+            [clip.video_id, HITS],
+        )
+        rows.execute(
+            'INSERT INTO annotation_worker (environment, worker_id, "group", blocked, block_reason, blocked_there)'
+            " SELECT 'local', 'AW' || n, 'segment', false, '', false FROM generate_series(1, %s) n",
+            [WORKERS],
+        )
+        rows.execute(
+            "INSERT INTO annotation_hit (batch_id, clip_id, narration_hidden, request_token, hit_id, wanted, state,"
+            " attempt, counts, revision) SELECT CASE WHEN n %% 4 = 0 THEN %s ELSE %s + n %% %s END, id, false,"
+            " 'scale' || id, 'SCALE' || id, 7, 'open', 1, '', 0"
+            " FROM (SELECT id, row_number() OVER (ORDER BY id) n FROM annotation_clip WHERE id <> %s) c",
+            [batches[-1].pk, batches[0].pk, BATCHES - 1, clip.pk],
+        )
+        rows.execute(
+            "INSERT INTO annotation_assignment (hit_id, worker_id, assignment_id, answer, payload, evidence, state,"
+            " used, feedback, submitted_at, reviewed_at) SELECT h.id, w.first + (h.n * 7 + k) %% %s,"
+            f" 'A' || h.id || '-' || k, 'x', {FULL}, '[]',"
+            " CASE WHEN (h.n + k) %% 10 = 0 THEN 'submitted' ELSE 'approved' END,"
+            " (h.n + k) %% 10 <> 0, '', now(), CASE WHEN (h.n + k) %% 10 = 0 THEN NULL ELSE now() END"
+            " FROM (SELECT id, row_number() OVER (ORDER BY id) n FROM annotation_hit) h,"
+            " generate_series(0, 6) k, (SELECT min(id) AS first FROM annotation_worker) w LIMIT %s",
+            [WORKERS, ANSWERS],
+        )
+        for kind, amount in (("reward", "0.12"), ("fee", "0.02"), ("release", "0.14")):
+            rows.execute(
+                "INSERT INTO annotation_ledgerentry (batch_id, kind, amount, hit_id, assignment_id, token, created_at)"
+                " SELECT h.batch_id, %s, %s, h.id, a.id, %s || a.id, now() FROM annotation_assignment a"
+                " JOIN annotation_hit h ON h.id = a.hit_id WHERE a.state = 'approved'",
+                [kind, amount, f"{kind}:"],
+            )
+        rows.execute(
+            "INSERT INTO annotation_ledgerentry (batch_id, kind, amount, hit_id, token, created_at)"
+            " SELECT batch_id, 'hold', 0.98, id, 'hold:' || id, now() FROM annotation_hit"
+        )
+        rows.execute("ANALYZE")
+    assert (Hit.objects.count(), Assignment.objects.count()) == (HITS, ANSWERS)
+    assert LedgerEntry.objects.count() > 500_000
+    return batches[-1]
+
+
+def test_each_page_of_the_console_is_quick_and_asks_little(full: Batch, client: Client) -> None:
+    client.force_login(User.objects.create_superuser("root"))
+    worker = Worker.objects.earliest("pk")
+    pages = ["/batches/", "/batches/new/", f"/batches/new/?like={full.pk}", f"/batches/{full.pk}/", "/entry-tests/",
+             f"/workers/{worker.pk}/", "/money/", "/money/?by=worker", "/money/?by=stage", "/money/?by=month",
+             "/money/report.csv?by=worker"]  # fmt: skip
+    slow = {}
+    for page in pages:
+        with CaptureQueriesContext(connection) as queries:
+            assert client.get(page).status_code == 200
+        asked = list(queries.captured_queries)  # the next request empties the log
+        best = min(_seconds(client, page) for _ in range(5))
+        print(f"{page:<34} {len(asked):>3} queries {1000 * best:6.0f} ms")
+        if len(asked) > MOST_QUERIES or best > LONGEST_S:
+            slow[page] = (len(asked), round(best, 3), max(asked, key=lambda query: float(query["time"])))
+    assert slow == {}
+
+
+def _seconds(client: Client, page: str) -> float:
+    began = time.perf_counter()
+    client.get(page)
+    return time.perf_counter() - began
+
+
+UNITS = 3000  # a tenth of what a campaign has: the cost of one does not depend on how many there are
+
+
+def test_a_launch_costs_one_call_a_unit_and_no_request_waits_for_it(
+    clip: Clip, crowd: Site, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.MTURK_ACCESS_KEY, settings.MTURK_SECRET = crowd.account("10000.00")
+    Clip.objects.bulk_create(Clip(video=clip.video, start=30.0 * n, end=30.0 * (n + 1)) for n in range(1, UNITS))
+    batch = make_batch(budget="9000.00", hidden_share=0.3)
+    calls: Counter[str] = Counter()
+    make = Crowd.__init__
+
+    def counting(self: Crowd, environment: str) -> None:
+        make(self, environment)
+        self.client.meta.events.register("before-call", lambda model, **_: calls.update([model.name]))
+
+    monkeypatch.setattr(Crowd, "__init__", counting)
+    began, cpu = time.perf_counter(), time.process_time()
+    launch.request_launch(batch.pk)
+    assert time.perf_counter() - began < 1.0
+    assert not calls, "the web request calls nobody"
+    longest = 0.0
+    with CaptureQueriesContext(connection) as queries:
+        while batch.state != Batch.State.OPEN:
+            page = time.perf_counter()
+            launch.launch(batch.pk)
+            longest = max(longest, time.perf_counter() - page)
+            batch.refresh_from_db()
+    seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
+    print(f"{UNITS} units in {seconds:.0f} s, {cpu:.0f} s of CPU here; the longest task took {longest:.1f} s")
+    assert calls["CreateHITWithHITType"] == UNITS
+    assert calls.total() - UNITS <= 3 * (UNITS / launch.PAGE_OF_UNITS) + 5
+    assert len(queries) <= 1.2 * UNITS + 30 * (UNITS / launch.PAGE_OF_UNITS)
+    assert batch.hits.filter(narration_hidden=True).count() == 0.3 * UNITS
+    assert ledger.totals(batch)["held"] == ledger.worst_case(batch, UNITS)
