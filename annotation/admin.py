@@ -79,6 +79,13 @@ class AssignmentAdmin(ReadOnly):
     search_fields = ["assignment_id", "worker__worker_id"]
 
 
+@admin.register(models.ReviewEvent)
+class ReviewEventAdmin(ReadOnly):
+    list_display = ["at", "user", "act", "assignment", "reason"]
+    list_filter = ["act", "user"]
+    search_fields = ["assignment__assignment_id"]
+
+
 @admin.register(models.LedgerEntry)
 class LedgerAdmin(ReadOnly):
     list_display = ["created_at", "batch", "kind", "amount", "assignment"]
@@ -101,5 +108,14 @@ class ReconciliationAdmin(ReadOnly):
     list_display = ["created_at", "environment", "state", "checked", "mended", "error"]
 
 
-for model in (models.Batch, models.Clip, models.Hit, models.Segment, models.Query, models.Question, models.Receipt):
+for model in (
+    models.Batch,
+    models.Clip,
+    models.Hit,
+    models.Segment,
+    models.Query,
+    models.Question,
+    models.Receipt,
+    models.Validation,
+):
     admin.site.register(model, ReadOnly)

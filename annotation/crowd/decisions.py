@@ -9,7 +9,9 @@ from django.db.models import F
 from django.utils import timezone
 
 from annotation.crowd.client import Crowd
+from annotation.crowd.extra import ask_one_more
 from annotation.models import Assignment, Batch, Finding, Hit
+from annotation.models.crowd import MOST_WANTED
 from annotation.review import ledger
 
 
@@ -29,6 +31,8 @@ def push_decision(assignment_id: int) -> None:
         crowd = Crowd(assignment.hit.batch.environment)
         if assignment.state == Assignment.State.APPROVING:
             now = crowd.approve(assignment.assignment_id)
+            if assignment.again and now == "Approved":
+                ask_one_more(crowd, hit, f"again {assignment.pk}")
         else:
             now = crowd.reject(assignment.assignment_id, assignment.feedback)
             if now == "Rejected":
@@ -77,7 +81,7 @@ def _ask_again(crowd: Crowd, assignment: Assignment) -> None:
     """Replace a rejected answer by one more assignment of the same HIT (another worker's, by the protocol)."""
     hit = assignment.hit
     assert hit.hit_id is not None
-    if hit.wanted >= 9:  # a HIT made with fewer than ten assignments can never reach ten
+    if hit.wanted >= MOST_WANTED:
         return
     crowd.extend(hit.hit_id, hashlib.sha256(f"replace|{assignment.pk}".encode()).hexdigest())
     Hit.objects.filter(pk=hit.pk).update(wanted=F("wanted") + 1)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from decimal import Decimal
 
 from django.db import transaction
 from django.db.models import Count, F, Q
 
 from annotation.crowd.client import Crowd
 from annotation.models import Assignment, Batch, Finding, Hit
+from annotation.models.crowd import MOST_WANTED
 from annotation.review import ledger
 
 MOST = 5  # workers whom a unit is given to when they disagree; then a person looks
-LIMIT = 9  # answers of one HIT: one made with fewer than ten can never reach ten
 
 
 def ask_one_more(crowd: Crowd, hit: Hit, why: str) -> bool:
@@ -22,17 +21,11 @@ def ask_one_more(crowd: Crowd, hit: Hit, why: str) -> bool:
     The caller holds the lock of the HIT. What the marketplace holds for it, the ledger follows at the next pass.
     """
     assert hit.hit_id is not None
-    if hit.wanted >= LIMIT:
+    if hit.wanted >= MOST_WANTED:
         return False
     crowd.extend(hit.hit_id, hashlib.sha256(f"{why}|{hit.pk}".encode()).hexdigest())
     Hit.objects.filter(pk=hit.pk).update(wanted=F("wanted") + 1, extra=F("extra") + 1)
     return True
-
-
-def budget_left(batch: Batch) -> Decimal:
-    """US dollars of the budget that are neither spent nor held."""
-    sums = ledger.totals(batch)
-    return batch.budget - sums["spent"] - sums["held"]
 
 
 def disputed(batch: Batch) -> list[int]:
@@ -51,7 +44,7 @@ def ask_where_they_disagree(batch_id: int) -> int:
     if batch.agreement is None or batch.state != Batch.State.OPEN:
         return 0
     todo = disputed(batch)
-    affordable = max(int(budget_left(batch) // ledger.cost_per_assignment(batch)), 0)
+    affordable = max(int(ledger.left(batch) // ledger.cost_per_assignment(batch)), 0)
     if len(todo) > affordable:
         Finding.objects.get_or_create(
             environment=batch.environment,

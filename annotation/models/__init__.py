@@ -3,6 +3,7 @@
 from annotation.models.crowd import Assignment, Batch, Draft, GroupQualification, Hit, Receipt, Worker
 from annotation.models.features import ClipFeatures, FeatureSet
 from annotation.models.footage import Clip, Subtitle, Video
+from annotation.models.history import ReviewEvent
 from annotation.models.items import Answer, Query, Question, Segment, Validation
 from annotation.models.ledger import LedgerEntry
 from annotation.models.reconciliation import Finding, Reconciliation, Walk
@@ -26,6 +27,7 @@ __all__ = [
     "Question",
     "Receipt",
     "Reconciliation",
+    "ReviewEvent",
     "Segment",
     "Subtitle",
     "SubtitleTrack",

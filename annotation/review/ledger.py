@@ -74,6 +74,12 @@ def held(hit: Hit) -> Decimal:
     return sums.get(LedgerEntry.Kind.HOLD, Decimal(0)) - sums.get(LedgerEntry.Kind.RELEASE, Decimal(0))
 
 
+def left(batch: Batch) -> Decimal:
+    """What of the budget is neither spent nor held."""
+    sums = totals(batch)
+    return batch.budget - sums["spent"] - sums["held"]
+
+
 def settle(hit: Hit, open_assignments: int) -> bool:
     """Hold exactly what so many assignments may still cost, as the marketplace does; False where nothing changed.
 
