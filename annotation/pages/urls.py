@@ -3,7 +3,7 @@
 from django.urls import path
 
 from annotation.media.clip_files import clip_file
-from annotation.pages import blind, campaign, features, footage, review_page, tus, views, workers
+from annotation.pages import blind, campaign, console, features, footage, review_page, tus, views, workers
 from annotation.pages.drafts import save_draft
 from annotation.pages.task_page import TaskPage
 
@@ -22,7 +22,10 @@ urlpatterns = [
     path("batches/<int:pk>/review/", review_page.review, name="batch-review"),
     path("batches/<int:pk>/review/undo/", review_page.undo, name="batch-undo"),
     path("batches/<int:pk>/review/clean/", review_page.use_clean, name="batch-clean"),
+    path("batches/<int:pk>/figures/<slug:name>.svg", console.figure, name="batch-figure"),
+    path("batches/<int:pk>/answers.<slug:form>", console.download, name="batch-export"),
     path("assignments/<int:pk>/decide/", review_page.decide, name="assignment-decide"),
+    path("workers/", console.WorkerList.as_view(), name="workers"),
     path("workers/<int:pk>/", workers.WorkerDetail.as_view(), name="worker"),
     path("workers/<int:pk>/block/", workers.block, name="worker-block"),
     path("videos/", footage.VideoList.as_view(), name="videos"),
