@@ -85,6 +85,13 @@ class AssignmentAdmin(ReadOnly):
     search_fields = ["assignment_id", "worker__worker_id"]
 
 
+@admin.register(models.ReviewEvent)
+class ReviewEventAdmin(ReadOnly):
+    list_display = ["at", "user", "act", "assignment", "reason"]
+    list_filter = ["act", "user"]
+    search_fields = ["assignment__assignment_id"]
+
+
 @admin.register(models.LedgerEntry)
 class LedgerAdmin(ReadOnly):
     list_display = ["created_at", "batch", "kind", "amount", "assignment"]
@@ -117,5 +124,6 @@ for model in (
     models.Query,
     models.Question,
     models.Receipt,
+    models.Validation,
 ):
     admin.site.register(model, ReadOnly)

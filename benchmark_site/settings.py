@@ -12,6 +12,7 @@
 | FROM_EMAIL | sender of the site's mail | bench@ and the host of SITE_URL |
 | OPEN_SIGNUP | whether anybody may make an account; else only whom staff invites: tries are counted by person | false |
 | BLIND_IN_THE_LOOP | tell who writes a question when blind models guess it (needs a worker of queue `blind`) | false |
+| PSEUDONYM_KEY | makes workers' names in exports; another key, other names | SECRET_KEY |
 | ENCODERS | folder of image models that feature sets name | $BENCH_HOME/encoders |
 | SUBTITLES_ENGLISH_ONLY | refuse films whose subtitles are not English, as the paper does | false |
 | ASR_MODEL | folder of a faster-whisper model, which hears films that come without subtitles | none: off |
@@ -186,6 +187,7 @@ SUBTITLES_ENGLISH_ONLY: bool = env.bool("SUBTITLES_ENGLISH_ONLY", default=False)
 # Mail: to the console until a server is named.
 globals().update(env.email_url("EMAIL_URL", default="consolemail://"))
 DEFAULT_FROM_EMAIL = env.str("FROM_EMAIL", default=f"bench@{_site.hostname}")
+PSEUDONYM_KEY: str = env.str("PSEUDONYM_KEY", default="") or SECRET_KEY
 BLIND_IN_THE_LOOP: bool = env.bool("BLIND_IN_THE_LOOP", default=False)
 OPEN_SIGNUP: bool = env.bool("OPEN_SIGNUP", default=False)
 

@@ -9,7 +9,9 @@ from django.db.models import F
 from django.utils import timezone
 
 from annotation.crowd.client import Crowd
+from annotation.crowd.extra import ask_one_more
 from annotation.models import Assignment, Batch, Finding, Hit
+from annotation.models.crowd import MOST_WANTED
 from annotation.review import ledger
 
 
@@ -23,9 +25,11 @@ def push_decision(assignment_id: int) -> None:
         return
     # Nobody waits for a lock while the marketplace answers: of two who tell it the same, the second books nothing.
     crowd = Crowd(assignment.hit.batch.environment)
-    replaced = False
+    replaced = another = False
     if assignment.state == Assignment.State.APPROVING:
         now = crowd.approve(assignment.assignment_id)
+        if assignment.again and now == "Approved":
+            another = ask_one_more(crowd, assignment.hit, f"again {assignment.pk}")
     else:
         now = crowd.reject(assignment.assignment_id, assignment.feedback)
         replaced = now == "Rejected" and _ask_again(crowd, assignment)
@@ -37,7 +41,10 @@ def push_decision(assignment_id: int) -> None:
             return
         waiting.hit = hit
         record(waiting, now)
-        Hit.objects.filter(pk=hit.pk).update(revision=F("revision") + 1, wanted=F("wanted") + int(replaced))
+        more = int(replaced or another)
+        Hit.objects.filter(pk=hit.pk).update(
+            revision=F("revision") + 1, wanted=F("wanted") + more, extra=F("extra") + int(another)
+        )
         finish(hit)
 
 
@@ -81,7 +88,7 @@ def _ask_again(crowd: Crowd, assignment: Assignment) -> bool:
     """Replace a rejected answer by one more assignment of the same HIT (another worker's, by the protocol)."""
     hit = assignment.hit
     assert hit.hit_id is not None
-    if hit.wanted >= 9:  # a HIT made with fewer than ten assignments can never reach ten
+    if hit.wanted >= MOST_WANTED:
         return False
     crowd.extend(hit.hit_id, hashlib.sha256(f"replace|{assignment.pk}".encode()).hexdigest())
     return True

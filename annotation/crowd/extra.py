@@ -3,36 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-from decimal import Decimal
 
-from django.db import transaction
 from django.db.models import Count, F, Q
 
 from annotation.crowd.client import Crowd
 from annotation.models import Assignment, Batch, Finding, Hit
+from annotation.models.crowd import MOST_WANTED
 from annotation.review import ledger
 
 MOST = 5  # workers whom a unit is given to when they disagree; then a person looks
-LIMIT = 9  # answers of one HIT: one made with fewer than ten can never reach ten
 
 
 def ask_one_more(crowd: Crowd, hit: Hit, why: str) -> bool:
-    """Ask one more worker; `why` makes a repeat the same request. False where the protocol allows no more.
+    """Have the marketplace ask one more worker; `why` makes a repeat the same request. False where it allows no more.
 
-    The caller holds the lock of the HIT. What the marketplace holds for it, the ledger follows at the next pass.
+    Nobody waits for a lock meanwhile: the caller counts it, once. What is held for it the ledger follows at the next
+    pass.
     """
     assert hit.hit_id is not None
-    if hit.wanted >= LIMIT:
+    if hit.wanted >= MOST_WANTED:
         return False
     crowd.extend(hit.hit_id, hashlib.sha256(f"{why}|{hit.pk}".encode()).hexdigest())
-    Hit.objects.filter(pk=hit.pk).update(wanted=F("wanted") + 1, extra=F("extra") + 1)
     return True
-
-
-def budget_left(batch: Batch) -> Decimal:
-    """US dollars of the budget that are neither spent nor held."""
-    sums = ledger.totals(batch)
-    return batch.budget - sums["spent"] - sums["held"]
 
 
 def disputed(batch: Batch) -> list[int]:
@@ -51,7 +43,7 @@ def ask_where_they_disagree(batch_id: int) -> int:
     if batch.agreement is None or batch.state != Batch.State.OPEN:
         return 0
     todo = disputed(batch)
-    affordable = max(int(budget_left(batch) // ledger.cost_per_assignment(batch)), 0)
+    affordable = max(int(ledger.left(batch) // ledger.cost_per_assignment(batch)), 0)
     if len(todo) > affordable:
         Finding.objects.get_or_create(
             environment=batch.environment,
@@ -62,8 +54,8 @@ def ask_where_they_disagree(batch_id: int) -> int:
     crowd = Crowd(batch.environment) if todo[:affordable] else None
     asked = 0
     for pk in todo[:affordable]:
-        with transaction.atomic():
-            hit = Hit.objects.select_for_update(of=("self",)).select_related("batch").get(pk=pk)
-            if crowd is not None and hit.state == Hit.State.OPEN:
-                asked += ask_one_more(crowd, hit, f"disagree {hit.extra}")
+        hit = Hit.objects.select_related("batch").get(pk=pk)
+        if crowd is not None and hit.state == Hit.State.OPEN and ask_one_more(crowd, hit, f"disagree {hit.extra}"):
+            counted = Hit.objects.filter(pk=pk, extra=hit.extra)  # of two passes one counts
+            asked += counted.update(wanted=F("wanted") + 1, extra=F("extra") + 1, revision=F("revision") + 1)
     return asked

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('annotation', '0013_canaries_and_requirements'),
+        ('annotation', '0014_balance_of_a_pass'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -6,6 +6,7 @@ from annotation.models.crowd import Assignment, Batch, Draft, GroupQualification
 from annotation.models.entry_test import EntryTest
 from annotation.models.features import ClipFeatures, FeatureSet
 from annotation.models.footage import Clip, Subtitle, Video
+from annotation.models.history import ReviewEvent
 from annotation.models.imports import AnnotationImport
 from annotation.models.items import Answer, Query, Question, Segment, Validation
 from annotation.models.ledger import LedgerEntry
@@ -35,6 +36,7 @@ __all__ = [
     "Question",
     "Receipt",
     "Reconciliation",
+    "ReviewEvent",
     "Segment",
     "Subtitle",
     "SubtitleTrack",

@@ -14,6 +14,8 @@ from django.urls import reverse
 
 from annotation.models.footage import Clip
 
+MOST_WANTED = 9  # answers of one HIT: one made with fewer than ten can never reach ten
+
 
 class Kind(models.TextChoices):
     """The three stages, each with workers of its own (paper, section 4.2), and the check of what came of them.
@@ -331,6 +333,15 @@ class Assignment(models.Model):
     submitted_at = models.DateTimeField()
     reviewed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True)
     reviewed_at = models.DateTimeField(null=True, blank=True)
+    again = models.BooleanField(default=False, help_text="one more worker is to be asked in its place")
+    proposed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="who wants to reject it, where a second person has to agree",
+    )
     tell_at = models.DateTimeField(null=True, blank=True, help_text="until then the verdict can be taken back")
     vote_for = models.ForeignKey(
         "Segment",

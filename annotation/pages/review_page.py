@@ -13,8 +13,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
+from annotation.crowd.client import AUTO_APPROVAL
 from annotation.media.clip_files import Part, clip_url
-from annotation.models import Assignment, Batch, Worker
+from annotation.models import Assignment, Batch, Hit, Worker
+from annotation.models.crowd import MOST_WANTED
 from annotation.review import quality_flags, verdicts
 from annotation.review.answer_forms import ANSWER_FORMS, BROKEN
 from annotation.review.conduct import played_share
@@ -27,7 +29,7 @@ REASONS = [
     "It repeats what is said or another answer.",
     "It is no English sentence about the clip.",
 ]
-PLACES = ("worker", "hit__batch", "hit__clip__video", "hit__segment__clip__video", "hit__question")
+PLACES = ("worker", "hit__batch", "hit__clip__video", "hit__segment__clip__video", "hit__question", "proposed_by")
 
 
 @require_GET
@@ -44,6 +46,7 @@ def review(request: HttpRequest, pk: int) -> HttpResponse:
         "waiting": verdicts.waiting(pk).count(),
         "clean": clean,
         "last": last,
+        "now": timezone.now(),
         "undo_until": last.tell_at if last else None,
         "reasons": REASONS,
         "upcoming": [_thumbnail(row) for row in rows[1:]],
@@ -59,9 +62,11 @@ def decide(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         verdict = verdicts.Verdict(request.POST.get("verdict", ""))
         reason = request.POST.get("feedback", "").strip() or request.POST.get("reason", "")
-        verdicts.decide(pk, verdict, _user(request), reason, tell_at=timezone.now() + verdicts.UNDO_FOR)
+        row = verdicts.decide(pk, verdict, _user(request), reason, tell_at=timezone.now() + verdicts.UNDO_FOR)
+        if row.state == Assignment.State.SUBMITTED:
+            messages.info(request, "Proposed: so much of this batch is rejected that a second person has to agree.")
     except ValueError:
-        messages.error(request, "Choose use, pay or reject.")
+        messages.error(request, "Choose use, pay, reject or again.")
     except verdicts.ReviewError as error:
         messages.error(request, f"Not decided: {error}.")
     return _next(assignment.hit.batch_id, request.POST.get("after", ""))
@@ -123,6 +128,9 @@ def _shown(assignment: Assignment) -> dict[str, Any]:
         "options": hit.question.answers.all() if hit.question else [],
         "neighbours": _neighbours(assignment),
         "worker": _record(assignment.worker),
+        "history": assignment.history.select_related("user"),
+        "may_ask_again": hit.state == Hit.State.OPEN and hit.wanted < MOST_WANTED,
+        "paid_at": assignment.submitted_at + AUTO_APPROVAL,
         "doubts": quality_flags.of_worker(assignment.worker),
     }
 

@@ -12,6 +12,8 @@ from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST
 from django.views.generic import DetailView, ListView
 
+from annotation.console import figures
+from annotation.console.forecast import forecast
 from annotation.crowd.launch import expired, units
 from annotation.media.clip_files import Part, clip_url
 from annotation.models import Assignment, Batch, Clip, Hit, Question, Segment
@@ -63,6 +65,7 @@ class BatchDetail(DetailView):
         )
         counts = {row["state"]: row for row in by_state}
         hits = dict(batch.hits.values_list("state").order_by("state").annotate(Count("id")))
+        money = ledger.totals(batch)
         todo = units(batch).count() if batch.state == Batch.State.DRAFT else 0
         return super().get_context_data(
             hits_done=hits.get(Hit.State.DONE, 0),
@@ -74,7 +77,9 @@ class BatchDetail(DetailView):
             states=[(state.label, counts.get(state.value, {}).get("n", 0)) for state in Assignment.State],
             used=sum(row["used"] for row in counts.values()),
             waiting=sum(row["waiting"] for row in counts.values()),
-            money=ledger.totals(batch),
+            money=money,
+            forecast=None if batch.state == Batch.State.DRAFT else forecast(batch, money),
+            figures=figures.names(batch),
             units=todo,
             worst_case=ledger.worst_case(batch, todo),
             sample=batch.hits.select_related("clip__video", "segment__clip__video")[:12],

@@ -82,6 +82,11 @@ def committed(batch: Batch) -> Decimal:
     return sum(bonuses, sums["spent"] + sums["held"])
 
 
+def left(batch: Batch) -> Decimal:
+    """What of the budget is neither spent nor held nor promised."""
+    return batch.budget - committed(batch)
+
+
 def settle(hit: Hit, open_assignments: int) -> bool:
     """Hold exactly what so many assignments may still cost, as the marketplace does; False where nothing changed.
 

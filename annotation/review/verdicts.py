@@ -10,15 +10,18 @@ from enum import StrEnum
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import F, ProtectedError, QuerySet
+from django.db.models import Count, F, ProtectedError, Q, QuerySet
 from django.utils import timezone
 
-from annotation.models import Assignment, Segment
-from annotation.review import quality_flags
+from annotation.models import Assignment, Hit, ReviewEvent, Segment
+from annotation.models.crowd import MOST_WANTED
+from annotation.review import ledger, quality_flags
 from annotation.review.answer_forms import ANSWER_FORMS
 from annotation.task_names import PUSH_DECISION
 from benchmark_site.jobs.enqueue import enqueue
 
+SECOND_FROM = 20  # verdicts of a batch, from which many rejections need a second person
+SECOND_SHARE = 0.2  # rejected of these
 UNDO_FOR = timedelta(minutes=10)
 BULK = 500  # answers at once
 
@@ -29,6 +32,7 @@ class Verdict(StrEnum):
     USE = "use"
     PAY = "pay"  # paid, left out of the data
     REJECT = "reject"
+    AGAIN = "again"  # paid, left out of the data, and one more worker is asked
 
 
 class ReviewError(Exception):
@@ -40,7 +44,8 @@ def decide(
 ) -> Assignment:
     """Record a verdict; items are made in the same transaction, the marketplace is told after it, or from `tell_at` on.
 
-    The first of two reviewers wins. What the marketplace has paid by itself, days after it came, can still be used or
+    Where much of a batch is rejected, a person's rejection is a proposal until another person rejects it, too. The
+    first of two reviewers wins. What the marketplace has paid by itself, days after it came, can still be used or
     left out. Raises ReviewError on a second decision, on a rejection without a reason and on
     the use of an answer that is not valid.
     """
@@ -51,8 +56,12 @@ def decide(
         paid = assignment.state == Assignment.State.APPROVED and assignment.reviewed_at is None
         if assignment.state != Assignment.State.SUBMITTED and not paid:
             raise ReviewError(f"{assignment} is already decided: {assignment.get_state_display()}")
-        if paid and verdict == Verdict.REJECT:
+        if paid and verdict in {Verdict.REJECT, Verdict.AGAIN}:
             raise ReviewError(f"the marketplace has approved and paid {assignment} by itself: leave it out instead")
+        if verdict == Verdict.REJECT and _needs_second(assignment, user):
+            return _propose(assignment, user, feedback)
+        if verdict == Verdict.AGAIN:
+            _check_again(assignment)
         if verdict == Verdict.USE:
             blocked_at = assignment.worker.blocked_at
             if blocked_at is not None and assignment.submitted_at >= blocked_at:
@@ -64,19 +73,53 @@ def decide(
         if not paid:
             rejecting = verdict == Verdict.REJECT
             assignment.state = Assignment.State.REJECTING if rejecting else Assignment.State.APPROVING
+        assignment.again = verdict == Verdict.AGAIN
         assignment.feedback = feedback
         assignment.reviewed_by_id = None if user is None else user.pk
         assignment.reviewed_at = timezone.now()
         assignment.tell_at = None if paid else tell_at
         assignment.save()
+        _note(assignment, user, ReviewEvent.Act(verdict.value), feedback)
         if tell_at is None and not paid:
             enqueue(PUSH_DECISION, assignment_id=assignment_id)
     return assignment
 
 
+def _note(assignment: Assignment, user: User | None, act: ReviewEvent.Act, reason: str = "") -> None:
+    ReviewEvent.objects.create(assignment=assignment, user=user, act=act, reason=reason)
+
+
+def _needs_second(assignment: Assignment, user: User | None) -> bool:
+    """Whether a person's rejection waits for another person: much of the batch was rejected, and no other agrees."""
+    if user is None or assignment.proposed_by_id not in {None, user.pk}:
+        return False
+    rejected = Q(state__in=[Assignment.State.REJECTING, Assignment.State.REJECTED])
+    rows = Assignment.objects.filter(hit__batch=assignment.hit.batch, reviewed_at__isnull=False)
+    counts = rows.aggregate(all=Count("pk"), rejected=Count("pk", filter=rejected))
+    return counts["all"] >= SECOND_FROM and counts["rejected"] > SECOND_SHARE * counts["all"]
+
+
+def _propose(assignment: Assignment, user: User | None, feedback: str) -> Assignment:
+    if assignment.proposed_by_id is not None:
+        raise ReviewError("a second person has to agree: much of this batch is rejected")
+    assignment.proposed_by, assignment.feedback = user, feedback
+    assignment.save(update_fields=["proposed_by", "feedback"])
+    _note(assignment, user, ReviewEvent.Act.PROPOSE, feedback)
+    return assignment
+
+
+def _check_again(assignment: Assignment) -> None:
+    """Raises ReviewError where no further worker can be asked."""
+    hit = assignment.hit
+    if hit.state != Hit.State.OPEN or hit.wanted >= MOST_WANTED:
+        raise ReviewError("nobody more can be asked about this unit: pay or use the answer, and ask in another batch")
+    if ledger.left(hit.batch) < ledger.cost_per_assignment(hit.batch):
+        raise ReviewError("the budget of the batch allows no further answer")
+
+
 def clean(batch_id: int) -> QuerySet[Assignment]:
     """Valid answers that wait and that nothing speaks against, neither against them nor against their workers."""
-    answers = waiting(batch_id).filter(payload__isnull=False, evidence=[])
+    answers = waiting(batch_id).filter(payload__isnull=False, evidence=[], proposed_by=None)
     return answers.exclude(worker__in=quality_flags.doubted())
 
 
@@ -115,6 +158,7 @@ def undo(batch_id: int, user: User) -> list[Assignment]:
     rows = list(_locked().filter(pk__in=list(together)).order_by("-pk"))
     for assignment in rows:
         _take_back(assignment)
+        _note(assignment, user, ReviewEvent.Act.UNDO)
     return rows
 
 
@@ -131,6 +175,7 @@ def _take_back(assignment: Assignment) -> None:
     if assignment.vote_for is not None:
         Segment.objects.filter(pk=assignment.vote_for.pk).update(votes=F("votes") - 1)
     assignment.state, assignment.used, assignment.feedback = Assignment.State.SUBMITTED, False, ""
+    assignment.again = False
     assignment.reviewed_by = assignment.reviewed_at = assignment.tell_at = assignment.vote_for = None
     assignment.save()
 

@@ -7,10 +7,11 @@ from decimal import Decimal
 
 import pytest
 
-from annotation.crowd import collect, extra, launch, reconcile
+from annotation.crowd import collect, decisions, extra, launch, reconcile
 from annotation.crowd.client import Crowd
 from annotation.models import Assignment, Batch, Clip, Finding, Hit, Segment, Video
-from annotation.review import ledger
+from annotation.review import ledger, verdicts
+from annotation.review.verdicts import Verdict
 from tests.annotation.crowd.orders import GOOD, launch_batch, make_batch, use
 from tests.marketplace.site import Site, WorkerBrowser
 
@@ -109,3 +110,25 @@ def test_five_workers_are_enough(clip: Clip, crowd: Site, annotators: list[Worke
     assert len(extra.disputed(Batch.objects.get())) == 1
     Batch.objects.update(assignments_per_hit=5)
     assert extra.disputed(Batch.objects.get()) == []
+
+
+def test_an_answer_that_is_paid_and_asked_again_is_asked_of_one_more_worker_once(
+    clip: Clip, crowd: Site, annotators: list[WorkerBrowser]
+) -> None:
+    batch = launch_batch(make_batch(assignments_per_hit=1))
+    annotators[0].do(batch.hit_type_id, answer=json.dumps(GOOD))
+    collect.collect(batch.pk)
+    row = Assignment.objects.get()
+    verdicts.decide(row.pk, Verdict.AGAIN, None)
+    for _ in range(2):
+        decisions.push_decision(row.pk)
+    hit = batch.hits.get()
+    assert hit.hit_id is not None
+    assert (hit.state, hit.extra, hit.wanted) == (Hit.State.OPEN, 1, 2)
+    assert Crowd("local").client.get_hit(HITId=hit.hit_id)["HIT"]["MaxAssignments"] == 2
+    annotators[3].do(batch.hit_type_id, answer=json.dumps(OTHER))
+    collect.collect(batch.pk)
+    use(Assignment.objects.latest("pk"))
+    batch.refresh_from_db()
+    assert (batch.hits.get().state, batch.state) == (Hit.State.DONE, Batch.State.CLOSED)
+    assert Segment.objects.get().start == OTHER["start"]

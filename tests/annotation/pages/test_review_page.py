@@ -194,6 +194,27 @@ def test_clean_answers_are_used_together_and_taken_back_together(
 
 
 @pytest.mark.django_db
+def test_the_page_tells_when_an_answer_is_paid_by_itself_and_what_was_said_of_it(
+    desk: Client, clip: Clip, make_hit: Callable[..., Hit]
+) -> None:
+    row = give(make_hit(Kind.SEGMENT), {"start": 5.0, "end": 12.0})
+    Assignment.objects.update(submitted_at=timezone.now() - timedelta(days=1, minutes=-1))
+    page = desk.get(f"/batches/{row.hit.batch_id}/review/").content.decode().replace("\xa0", " ")
+    assert "paid by itself in 6 days" in page
+    assert "Pay, ask again" in page
+    decide(desk, row, "again")
+    press(desk, row.hit, "undo")
+    Assignment.objects.update(submitted_at=NOW, proposed_by=User.objects.create_user("other"), feedback="odd")
+    Hit.objects.update(wanted=9)
+    page = " ".join(desk.get(f"/batches/{row.hit.batch_id}/review/").content.decode().split())
+    assert "being paid by itself" in page
+    assert "rev: paid, left out, asked again</li>" in page
+    assert "rev: taken back</li>" in page
+    assert "other proposes to reject it: “odd”. Much of this batch is rejected, so your rejection counts." in page
+    assert "Pay, ask again" not in page
+
+
+@pytest.mark.django_db
 def test_what_is_left_for_later_stays_for_later(desk: Client, clip: Clip, make_hit: Callable[..., Hit]) -> None:
     hit = make_hit(Kind.SEGMENT)
     rows = [give(hit, {"start": float(n), "end": n + 9.0}) for n in range(3)]

@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 import redis
 from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import ProgrammingError, transaction
 
-from annotation.models import Assignment, Hit, Query, Question, Segment, Worker
+from annotation.models import Assignment, Batch, Hit, LedgerEntry, Query, Question, ReviewEvent, Segment, Worker
 from annotation.models.crowd import Kind
 from annotation.models.items import content_id
-from annotation.review.verdicts import Verdict, decide
+from annotation.review import verdicts
+from annotation.review.verdicts import SECOND_FROM, ReviewError, Verdict, decide
 
 pytestmark = pytest.mark.django_db
 TEXT = "a red ball rolls slowly over the green floor"
@@ -110,3 +113,76 @@ def test_a_question_keeps_its_answers_in_the_order_of_the_form(make_hit: Callabl
 def test_a_broken_clip_is_paid_and_makes_no_item(make_hit: Callable[..., Hit]) -> None:
     row = accept(make_hit(Kind.SEGMENT), {"broken": "does not play"})
     assert (row.state, row.used) == (Assignment.State.APPROVING, False)
+
+
+@pytest.fixture
+def people(db: None) -> tuple[User, User]:
+    return User.objects.create_user("first"), User.objects.create_user("second")
+
+
+def reviewed(hit: Hit, rejected: int, count: int) -> None:
+    for n in range(count):
+        row = collected(hit, {"start": 5.0, "end": 12.0})
+        decide(row.pk, Verdict.REJECT if n < rejected else Verdict.PAY, None, "no")
+
+
+@pytest.mark.parametrize(
+    ("rejected", "count", "second"),
+    [(4, SECOND_FROM, False), (5, SECOND_FROM, True), (5, SECOND_FROM - 1, False), (6, 30, False), (7, 30, True)],
+)
+def test_where_much_is_rejected_a_second_person_has_to_agree(
+    make_hit: Callable[..., Hit], people: tuple[User, User], rejected: int, count: int, second: bool
+) -> None:
+    hit = make_hit(Kind.SEGMENT)
+    reviewed(hit, rejected, count)
+    row = decide(collected(hit, {"start": 5.0, "end": 12.0}).pk, Verdict.REJECT, people[0], "hardly watched")
+    assert (row.state == Assignment.State.SUBMITTED) == second
+    if second:
+        assert (row.proposed_by, row.feedback) == (people[0], "hardly watched")
+        assert not verdicts.clean(hit.batch_id).filter(pk=row.pk).exists()
+        with pytest.raises(ReviewError, match="second person"):
+            decide(row.pk, Verdict.REJECT, people[0], "hardly watched")
+        row = decide(row.pk, Verdict.REJECT, people[1], "hardly watched")
+        assert (row.state, row.reviewed_by) == (Assignment.State.REJECTING, people[1])
+        acts = [ReviewEvent.Act.PROPOSE, ReviewEvent.Act.REJECT]
+        assert [(event.act, event.user) for event in row.history.all()] == list(zip(acts, people, strict=True))
+
+
+def test_who_proposed_may_think_better_of_it(make_hit: Callable[..., Hit], people: tuple[User, User]) -> None:
+    hit = make_hit(Kind.SEGMENT)
+    reviewed(hit, SECOND_FROM, SECOND_FROM)
+    row = decide(collected(hit, {"start": 5.0, "end": 12.0}).pk, Verdict.REJECT, people[0], "no")
+    assert decide(row.pk, Verdict.USE, people[0]).used
+
+
+def test_asking_again_needs_an_open_unit_and_money(make_hit: Callable[..., Hit]) -> None:
+    hit = make_hit(Kind.SEGMENT)
+    row = collected(hit, {"start": 5.0, "end": 12.0})
+    Hit.objects.update(wanted=9)
+    with pytest.raises(ReviewError, match="nobody more"):
+        decide(row.pk, Verdict.AGAIN, None)
+    Hit.objects.update(wanted=8, state=Hit.State.EXPIRED)
+    with pytest.raises(ReviewError, match="nobody more"):
+        decide(row.pk, Verdict.AGAIN, None)
+    Hit.objects.update(state=Hit.State.OPEN)
+    LedgerEntry.objects.create(batch=hit.batch, hit=hit, kind="hold", amount="9.87", token="x")
+    with pytest.raises(ReviewError, match="budget"):
+        decide(row.pk, Verdict.AGAIN, None)
+    Batch.objects.update(budget="10.01")
+    row = decide(row.pk, Verdict.AGAIN, None)
+    assert (row.state, row.again, row.used) == (Assignment.State.APPROVING, True, False)
+    assert not Segment.objects.exists()
+
+
+def test_who_said_what_stays_in_writing(make_hit: Callable[..., Hit], people: tuple[User, User]) -> None:
+    row = collected(make_hit(Kind.SEGMENT), {"start": 5.0, "end": 12.0})
+    tell_at = verdicts.timezone.now() + verdicts.UNDO_FOR
+    decide(row.pk, Verdict.AGAIN, people[0], tell_at=tell_at)
+    (back,) = verdicts.undo(row.hit.batch_id, people[0])
+    assert (back.state, back.again) == (Assignment.State.SUBMITTED, False)
+    decide(row.pk, Verdict.REJECT, people[1], "no sentence", tell_at=tell_at)
+    lines = [(event.user, event.act, event.reason) for event in row.history.all()]
+    assert lines == [(people[0], "again", ""), (people[0], "undo", ""), (people[1], "reject", "no sentence")]
+    for change in (lambda: row.history.update(reason=""), lambda: row.history.all().delete()):
+        with pytest.raises(ProgrammingError, match="Cannot update"), transaction.atomic():
+            change()

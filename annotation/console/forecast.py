@@ -1,0 +1,72 @@
+"""How fast a batch goes, when it ends, what it will have cost, and what workers earn an hour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from statistics import median
+
+from django.db.models import Count, Sum
+from django.utils import timezone
+
+from annotation.models import Assignment, Batch, Hit, Receipt
+from annotation.review import ledger
+
+RECENT = timedelta(hours=24)  # the rate is that of the last day
+TIMED = 500  # answers whose time on task is looked at, the last ones
+LEAST_HOURS = 1 / 6  # what is faster than ten minutes tells no rate
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Rates in answers an hour, money in US dollars; None where it cannot be told yet."""
+
+    answers: int
+    missing: int  # still to come from open units
+    rate: float | None
+    ends_at: datetime | None
+    cost: Decimal  # at the end, if every missing answer comes and is paid; bonuses to come are not in it
+    seconds: float | None  # median time on task
+    wage: float | None  # US dollars an hour, at the median
+
+
+def forecast(batch: Batch, money: dict[str, Decimal]) -> Forecast:
+    """What can be told now; `money`: `ledger.totals` of the batch."""
+    rows = Assignment.objects.filter(hit__batch=batch)
+    rejected = [Assignment.State.REJECTING, Assignment.State.REJECTED]
+    answers = rows.count()
+    asked = batch.hits.filter(state=Hit.State.OPEN).aggregate(n=Sum("wanted"))["n"] or 0
+    come = rows.filter(hit__state=Hit.State.OPEN).count()
+    waiting = batch.hits.filter(state=Hit.State.WAITING).aggregate(n=Sum("wanted"))["n"] or 0
+    missing = max(asked - come, 0) + waiting
+    unpaid = rows.exclude(state__in=[Assignment.State.APPROVED, *rejected]).count()
+    rate = _rate(batch)
+    seconds = _median_seconds(batch)
+    return Forecast(
+        answers=answers,
+        missing=missing,
+        rate=rate,
+        ends_at=timezone.now() + timedelta(hours=missing / rate) if rate and missing else None,
+        cost=money["spent"] + (missing + unpaid) * ledger.cost_per_assignment(batch),
+        seconds=seconds,
+        wage=float(batch.reward) * 3600 / seconds if seconds else None,
+    )
+
+
+def _rate(batch: Batch) -> float | None:
+    """Answers an hour, from the first of the last day on."""
+    since = timezone.now() - RECENT
+    recent = Assignment.objects.filter(hit__batch=batch, submitted_at__gte=since)
+    first = recent.order_by("submitted_at").values_list("submitted_at", flat=True).first()
+    if first is None:
+        return None
+    hours = (timezone.now() - first).total_seconds() / 3600
+    count = recent.aggregate(n=Count("pk"))["n"]
+    return count / hours if hours >= LEAST_HOURS else None
+
+
+def _median_seconds(batch: Batch) -> float | None:
+    told = Receipt.objects.filter(hit__batch=batch, conduct__seconds__gt=0).order_by("-pk")
+    seconds = list(told.values_list("conduct__seconds", flat=True)[:TIMED])
+    return median(seconds) if seconds else None

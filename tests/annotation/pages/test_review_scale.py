@@ -1,0 +1,133 @@
+"""Pages with 200,000 answers in the database, and a thousand answers in one sitting."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from playwright.sync_api import Browser
+from pytest_django.live_server_helper import LiveServer
+
+from annotation.models import Assignment, Batch, Clip, Hit, Query, Segment, Worker
+from annotation.models.crowd import Kind
+from tests.annotation.pages.test_review_page import desk, give, reviewer  # noqa: F401  (fixtures)
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+ANSWERS, UNITS, WORKERS = 200_000, 20_000, 500
+MOST_QUERIES, MOST_S = 20, 0.150
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def fill(clip: Clip) -> Batch:
+    """One batch of 20,000 segments with 10 answers each; a tenth was reviewed, a fifth has evidence."""
+    values = {"kind": Kind.QUERY, "reward": 1, "budget": 999_999, "state": Batch.State.OPEN, "hit_type_id": "T"}
+    batch = Batch.objects.create(name="large", **values)
+    clips = Clip.objects.bulk_create(
+        Clip(video=clip.video, start=30.0 * n, end=30.0 * n + 30) for n in range(1, UNITS // 4 + 1)
+    )
+    segments = Segment.objects.bulk_create(
+        Segment(public_id=n, clip=clips[n // 4], start=1.0 + n % 4, end=20.0) for n in range(UNITS)
+    )
+    hits = Hit.objects.bulk_create(
+        Hit(batch=batch, segment=one, request_token=f"t{n}", hit_id=f"H{n}", wanted=10, state=Hit.State.OPEN)
+        for n, one in enumerate(segments)
+    )
+    workers = Worker.objects.bulk_create(
+        Worker(environment="local", worker_id=f"AW{n}", group=Kind.QUERY, gold_answers=n % 7, gold_right=n % 7 // 2)
+        for n in range(WORKERS)
+    )
+    for first in range(0, ANSWERS, 20_000):
+        Assignment.objects.bulk_create(_answer(hits, workers, n) for n in range(first, first + 20_000))
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    return batch
+
+
+def _answer(hits: list[Hit], workers: list[Worker], n: int) -> Assignment:
+    reviewed = n < ANSWERS // 10
+    return Assignment(
+        hit=hits[n // 10],
+        worker=workers[(n // 10 * 7 + n % 10 * 41) % WORKERS],
+        assignment_id=f"A{n}",
+        answer="",
+        payload={"query": f"a red ball number {n} rolls slowly over the floor", "based_on": "v"},
+        evidence=["odd"] if n % 5 == 0 else [],
+        state=Assignment.State.APPROVED if reviewed else Assignment.State.SUBMITTED,
+        used=reviewed,
+        submitted_at=NOW + timedelta(seconds=n),
+        reviewed_at=NOW if reviewed else None,
+    )
+
+
+def seconds(client: Client, address: str) -> tuple[float, int]:
+    """Median of seven requests after the first, and the most queries of one."""
+    taken, queries = [], []
+    for _ in range(8):
+        began = time.perf_counter()
+        with CaptureQueriesContext(connection) as asked:
+            assert client.get(address).status_code == 200
+        taken.append(time.perf_counter() - began)
+        queries.append(len(asked))
+    slowest = sorted(asked.captured_queries, key=lambda row: -float(row["time"]))[:2]
+    print(
+        address, f"{statistics.median(taken[1:]):.3f} s", max(queries), [(q["time"], q["sql"][:1500]) for q in slowest]
+    )
+    return statistics.median(taken[1:]), max(queries)
+
+
+@pytest.mark.django_db
+def test_pages_stay_quick_with_200000_answers(clip: Clip, desk: Client) -> None:  # noqa: F811
+    batch = fill(clip)
+    User.objects.update(is_superuser=True)
+    addresses = ["/batches/", f"/batches/{batch.pk}/", f"/batches/{batch.pk}/review/"]
+    addresses += [f"/batches/{batch.pk}/review/?after={Assignment.objects.all()[ANSWERS // 2].pk}"]
+    addresses += [Worker.objects.all()[WORKERS // 2].get_absolute_url()]
+    measured = {address: seconds(desk, address) for address in addresses}
+    assert {address: found for address, found in measured.items() if found[0] > MOST_S or found[1] > MOST_QUERIES} == {}
+
+
+@pytest.mark.e2e
+@pytest.mark.django_db(transaction=True)
+def test_a_thousand_answers_take_at_most_2500_inputs(
+    browser: Browser,
+    live_server: LiveServer,
+    desk: Client,  # noqa: F811
+    film: Clip,
+    segment: Segment,
+    make_hit: Callable[..., Hit],
+) -> None:
+    """A person who uses what is clean together, and looks at each of the others; every seventh of those is rejected."""
+    hit = make_hit(Kind.QUERY, segment=segment)
+    for n in range(1000):
+        text = f"a red ball of size {n} rolls slowly over the floor"
+        give(hit, {"query": text, "based_on": "v"}, ["odd"] if n % 10 == 0 else [])
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    cookie = {"name": "bench_session", "value": desk.cookies["bench_session"].value, "url": live_server.url}
+    context.add_cookies([cookie])  # type: ignore[list-item]
+    page = context.new_page()
+    page.goto(f"{live_server.url}/batches/{hit.batch_id}/review/")
+    inputs, waiting = 0, 1000
+
+    def press(keys: str, done: int) -> None:
+        nonlocal inputs, waiting
+        for key in keys.split():
+            page.keyboard.press(key)
+            inputs += 1
+        waiting -= done
+        page.get_by_text(f"{waiting} answer{'s' if waiting != 1 else ''} waiting").wait_for()
+
+    while waiting > 100:
+        press("b", min(500, waiting - 100))  # so many at once
+    for n in range(100):
+        press("r 2 Enter" if n % 7 == 6 else "u", 1)
+    context.close()
+    print(f"{inputs} inputs")
+    assert inputs <= 2500
+    assert Query.objects.count() == 900 + 86
