@@ -65,8 +65,9 @@ def take(records: Iterable[Record | Fault], about: About, *, keep_ids: bool = Fa
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("LOCK TABLE annotation_segment IN SHARE ROW EXCLUSIVE MODE")  # one import after the other
         placed = _in_segments(_in_clips(planned, about, taken), taken)
-        for kind in (Query, Question):
-            _add_items(kind, [(row, segment) for row, segment in placed if row.kind is kind and row.text], taken)
+        written = [(row, segment) for row, segment in placed if row.text]
+        _add_items(Query, [pair for pair in written if pair[0].kind is Query], taken)
+        _add_items(Question, [pair for pair in written if pair[0].kind is Question], taken)
     taken.faults.sort(key=lambda fault: fault.line)
     return taken
 
@@ -220,7 +221,7 @@ def _add_items(kind: type[Kind], placed: Sequence[tuple[_Planned, Segment]], tak
     if kind is Question:
         Answer.objects.bulk_create(
             (
-                Answer(question=item, position=position, text=text, correct=position == row.answer)
+                Answer(question_id=item.pk, position=position, text=text, correct=position == row.answer)
                 for row, item in new
                 if item.public_id is not None
                 for position, text in enumerate(row.options)
@@ -229,9 +230,8 @@ def _add_items(kind: type[Kind], placed: Sequence[tuple[_Planned, Segment]], tak
         )
 
 
-def _with_answers(kind: type[Kind]) -> models.QuerySet[Kind]:
-    found = kind._default_manager.all()
-    return found.prefetch_related("answers") if kind is Question else found
+def _with_answers(kind: type[Query] | type[Question]) -> models.QuerySet[Any]:
+    return Question.objects.prefetch_related("answers") if kind is Question else Query.objects.all()
 
 
 def _answers_of(item: Query | Question) -> Hashable:

@@ -23,10 +23,10 @@ class ItemForm(forms.Form):
     start = forms.FloatField(label="Starts (s of the clip)", min_value=0)
     end = forms.FloatField(label="Ends (s of the clip)", min_value=0)
 
-    def __init__(self, *args: Any, state: dict[str, Any], **kwargs: Any) -> None:
+    def __init__(self, data: Any, state: dict[str, Any]) -> None:
         options = state.get("options", [])
         named = {f"option_{place}": option for place, option in enumerate(options)}
-        super().__init__(*args, initial={**state, **named}, **kwargs)
+        super().__init__(data, initial={**state, **named})
         for place, name in enumerate(named):
             label = f"Wrong answer {place}" if place else "Right answer"
             self.fields[name] = forms.CharField(label=label)
@@ -43,7 +43,7 @@ def item(request: HttpRequest, kind: str, public_id: int) -> HttpResponse:
         found = corrections.find_item(kind, public_id)
     except (KeyError, Query.DoesNotExist, Question.DoesNotExist) as error:
         raise Http404("no such item") from error
-    form = ItemForm(request.POST or None, state=corrections.state_of(found))
+    form = ItemForm(request.POST or None, corrections.state_of(found))
     if request.method == "POST" and "withdraw" in request.POST:
         for name in set(form.fields) - {"reason"}:
             form.fields[name].required = False

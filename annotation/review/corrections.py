@@ -24,7 +24,7 @@ Item = Query | Question
 def find_item(kind: str, public_id: int) -> Item:
     """An item by its public id. Raises DoesNotExist of its model."""
     places = "segment__clip__video", "withdrawn_by"
-    return KINDS[kind]._default_manager.select_related(*places).get(public_id=public_id)  # type: ignore[return-value]
+    return KINDS[kind]._default_manager.select_related(*places).get(public_id=public_id)
 
 
 @transaction.atomic
@@ -46,7 +46,7 @@ def correct(
     item = _locked(item)
     reason = _checked(reason)
     before = state_of(item)
-    after = {"text": normalise(text), "start": round(start, 3), "end": round(end, 3)}
+    after: dict[str, Any] = {"text": normalise(text), "start": round(start, 3), "end": round(end, 3)}
     if isinstance(item, Question):
         after["options"] = [normalise(option) for option in options]
     _check(item, after)

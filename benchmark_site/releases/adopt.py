@@ -89,8 +89,15 @@ def _records(reader: Reader) -> Iterator[Row]:
 
 def _moment(line: int, row: MomentRow) -> Moment:
     assert row.ts is not None  # a row with its truth
-    where = {"video": row.vid_name, "windows": (Window(*row.ts),), "duration": row.duration}
-    return Moment(line=line, id=row.desc_id, text=row.desc, type=row.type, **where)
+    return Moment(
+        line=line,
+        id=row.desc_id,
+        text=row.desc,
+        video=row.vid_name,
+        windows=(Window(*row.ts),),
+        duration=row.duration,
+        type=row.type,
+    )
 
 
 def _question(line: int, row: QuestionRow) -> Question:

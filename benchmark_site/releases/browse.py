@@ -56,8 +56,8 @@ class ReleaseItems(ListView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         chosen = {"split": self.split, "kind": self.kind, "q": self.words}
-        more = {"release": self.release, "chosen": chosen, "splits": LABELLED, "kinds": KINDS}
-        return super().get_context_data(**more, **kwargs)
+        known = {"splits": LABELLED, "kinds": KINDS}
+        return super().get_context_data(release=self.release, chosen=chosen, known=known, **kwargs)
 
 
 @require_safe

@@ -86,7 +86,7 @@ def _word(before: tuple[str, Content] | None, now: tuple[str, Content] | None) -
 
 def _published(release: Release) -> dict[Key, tuple[str, Content]]:
     """{(kind, id): (split, what it says)}: text, clip, times, type, right answer."""
-    found = {}
+    found: dict[Key, tuple[str, Content]] = {}
     for item in Item.objects.filter(release=release, published=True).iterator():
         right = None if item.answer_index is None else item.options[item.answer_index]
         content = (item.text, item.vid_name, item.start, item.end, item.type, right)
