@@ -25,7 +25,7 @@ def _page(view: Any, template: str, **more: str) -> Any:
 urlpatterns = [
     path("", views.home, name="home"),
     path("healthz", views.health, name="health"),
-    path("login/", auth.LoginView.as_view(template_name="benchmark_site/login.html"), name="login"),
+    path("login/", views.LogIn.as_view(), name="login"),
     path("password/", _page(auth.PasswordChangeView, "password_change"), name="password_change"),
     path("password/changed/", _page(auth.PasswordChangeDoneView, "password_changed"), name="password_change_done"),
     path("password/reset/", _page(auth.PasswordResetView, "password_reset", **MAIL), name="password_reset"),

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.views import LoginView
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
@@ -15,6 +19,15 @@ from benchmark_site.leaderboard.models import Track
 from benchmark_site.releases.models import Release
 
 COLLECTED = (Video, Clip, Segment, Query, Question)
+
+
+class LogIn(LoginView):
+    """Django's own; the way to an account is shown where anybody may make one."""
+
+    template_name = "benchmark_site/login.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(open_signup=settings.OPEN_SIGNUP, **kwargs)
 
 
 def home(request: HttpRequest) -> HttpResponse:

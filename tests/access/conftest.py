@@ -280,6 +280,7 @@ def _board_doors(tracks: dict[str, Track], member: Membership) -> list[ApiClient
     token = member.tokens.earliest("pk")
     board, own = track.get_absolute_url(), private.get_absolute_url()
     upload = SubmissionUpload.objects.create(owner=member.user, team=member.team, track=track, name="p.json", size=9)
+    said = track.announcements.create(text="the end is near")
     asked = Participant.objects.create(track=track, user=member.user, about="a member of a lab")
     return [
         ApiClient("boards", "/boards/"),
@@ -291,6 +292,9 @@ def _board_doors(tracks: dict[str, Track], member: Membership) -> list[ApiClient
         ApiClient("board-sota", f"{board}sota.json"),
         ApiClient("board-compare", f"{tracks['moment/val'].get_absolute_url()}compare/"),
         ApiClient("track-settings", f"{board}settings/"),
+        ApiClient("track-overview", f"{board}overview/"),
+        ApiClient("track-download", f"{board}everything.zip"),
+        ApiClient("announcement-withdraw", f"/announcements/{said.pk}/withdraw/", method="POST"),
         ApiClient("track-rescore", f"{board}rescore/", method="POST"),
         ApiClient("track-join", f"{board}join/", method="POST"),
         ApiClient("participant-decide", f"/participants/{asked.pk}/", method="POST"),

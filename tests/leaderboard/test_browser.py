@@ -12,7 +12,8 @@ from django.test import Client
 from playwright.sync_api import Browser, Page
 from pytest_django.live_server_helper import LiveServer
 
-from benchmark_site.leaderboard.models import Evaluation, Membership, State, Submission, Track, TrainingRun
+from benchmark_site.leaderboard.models import Evaluation, Membership, Participant, State, Submission, Track, TrainingRun
+from benchmark_site.leaderboard.scoring.compare import request_comparison
 from benchmark_site.leaderboard.teams.membership import invite
 from tests.leaderboard.conftest import REPOSITORY, ApiClient, add_scores, small_file
 
@@ -61,12 +62,24 @@ def test_every_page_is_fit_for_a_phone_and_for_everybody(
     evaluation.end(State.FAILED, "refused: the file is not a valid submission")
     waiting = _submission(api_client, track, tmp_path, "waiting", "3")
     run = TrainingRun.objects.create(release=track.release, stage="training", progress=0.4, facts={"loss": 1.2})
+    other = _submission(api_client, track, tmp_path, "another", "4")
+    add_scores(other, {track.primary_metric: 35.0})
+    Track.objects.filter(pk=track.pk).update(human_value=90.0, human_note="three students", needs_approval=True)
+    Participant.objects.create(track=track, user=membership.user, about="a student of somebody", state="in")
+    comparison = request_comparison(public.evaluation, other.evaluation)
+    query = {"id": 7, "text": "someone opens a door", "video": "a_clip_0_60", "span": [1.0, 4.5]}
+    line = {"key": track.primary_metric, "a": 30.0, "b": 35.0, "difference": 5.0, "low": 1.0, "high": 9.0, "p": 0.01}
+    wins = {"a": 1, "b": 2, "equal": 29, "a_better": [query], "b_better": [query]}
+    comparison.p, comparison.report = 0.01, {"n": 32, "differences": [line], "wins": wins}
+    comparison.end(State.DONE)
+    both = f"{track.get_absolute_url()}compare/?a={public.pk}&b={other.pk}"
     User.objects.update(is_staff=True)  # who may see the training
     link = invite(public.team, membership.user)
     paths = [
         "/boards/", track.get_absolute_url(), track.get_absolute_url() + "?every",
         track.get_absolute_url() + "?q=nobody&sort=submitted", "/signup/", "/password/", "/password/reset/",
         "/password/reset/sent/", "/password/reset/MQ/ended/", urlsplit(link).path,
+        track.get_absolute_url() + "settings/", both, track.get_absolute_url() + "compare/",
         track.get_absolute_url() + "submit/", "/submissions/", "/teams/", run.get_absolute_url(),
         *(one.get_absolute_url() for one in (public, refused, waiting)),
     ]  # fmt: skip

@@ -32,7 +32,7 @@ def board_csv(board: Board) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, names, lineterminator="\n")
     writer.writeheader()
-    writer.writerows({name: _cell(value) for name, value in row.items()} for row in flat)
+    writer.writerows({name: cell(value) for name, value in row.items()} for row in flat)
     return text.getvalue()
 
 
@@ -65,5 +65,6 @@ def _flat(scores: dict[str, dict[str, float | int | None]]) -> dict[str, float |
     return {f"{key}.{part}": value for key, parts in scores.items() for part, value in parts.items()}
 
 
-def _cell(value: Any) -> Any:
+def cell(value: Any) -> Any:
+    """A value for a CSV that no spreadsheet takes for a formula."""
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else value

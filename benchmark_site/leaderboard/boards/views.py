@@ -51,6 +51,7 @@ def board(request: HttpRequest, slug: str, version: str, task: str, split: str) 
         "private_percent": 100 - track.public_percent,
         "state": track.state(now),
         "next_event": track.next_event(now),
+        "announcements": track.announcements.filter(withdrawn_at=None)[:3],
         "asked": track.participants.filter(user=request.user.pk).first() if track.needs_approval else None,
         "runs": TrainingRun.objects.filter(release=track.release),
     }

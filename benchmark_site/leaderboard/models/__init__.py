@@ -1,5 +1,6 @@
 """Tables of the scoring side: who submits, to which track, what was sent, what it scored."""
 
+from benchmark_site.leaderboard.models.announcements import Announcement
 from benchmark_site.leaderboard.models.comparisons import Comparison
 from benchmark_site.leaderboard.models.participants import Participant
 from benchmark_site.leaderboard.models.submissions import Evaluation, PrivateScore, Score, Submission
@@ -10,6 +11,7 @@ from benchmark_site.leaderboard.models.uploads import SubmissionUpload
 from benchmark_site.leaderboard.models.work import State
 
 __all__ = [
+    "Announcement",
     "ApiToken",
     "Comparison",
     "Evaluation",

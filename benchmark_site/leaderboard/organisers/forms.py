@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 from django.utils import timezone
 
-from benchmark_site.leaderboard.models import Split, Task, Track
+from benchmark_site.leaderboard.models import Announcement, Split, Task, Track
 from benchmark_site.leaderboard.models.tracks import METRICS
 from benchmark_site.leaderboard.scoring.parts import SMALLEST_PART, parts
 from evaluation.release import ReleaseError
@@ -92,6 +92,14 @@ class TrackForm(forms.ModelForm):
                 f"the parts would hold {sizes[0]} and {sizes[1]} items: expected at least {SMALLEST_PART} in each"
             )
         return percent
+
+
+class AnnouncementForm(forms.ModelForm):
+    class Meta:
+        model = Announcement
+        fields = ["text"]
+        labels = {"text": "To be read above the board"}
+        widgets = {"text": forms.Textarea(attrs={"rows": 2})}
 
 
 class AskForm(forms.Form):

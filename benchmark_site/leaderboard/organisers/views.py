@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
@@ -13,8 +13,10 @@ from django.views.decorators.http import require_POST
 import evaluation as evaluator
 from benchmark_site.leaderboard.boards.tracks import warning
 from benchmark_site.leaderboard.boards.views import find_track
-from benchmark_site.leaderboard.models import Participant
-from benchmark_site.leaderboard.organisers.forms import AskForm, TrackForm, ZoneForm
+from benchmark_site.leaderboard.models import Announcement, Participant
+from benchmark_site.leaderboard.organisers.export import chunks, export_track
+from benchmark_site.leaderboard.organisers.forms import AnnouncementForm, AskForm, TrackForm, ZoneForm
+from benchmark_site.leaderboard.organisers.insight import insight
 from benchmark_site.leaderboard.scoring import score
 from benchmark_site.leaderboard.submissions import participation
 from evaluation.release import ReleaseError
@@ -61,6 +63,41 @@ def rescore_all(request: HttpRequest, slug: str, version: str, task: str, split:
         count = score.rescore_all(track)
         messages.success(request, f"{count} are scored by evaluator {evaluator.__version__}; old scores are kept.")
     return redirect("track-settings", *track.url_args)
+
+
+def overview(request: HttpRequest, slug: str, version: str, task: str, split: str) -> HttpResponse:
+    """What comes, why it fails, how long it waits; announcements and the download of everything."""
+    track = find_track(slug, version, task, split)
+    form = AnnouncementForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        assert isinstance(request.user, User)
+        track.announcements.create(text=form.cleaned_data["text"], created_by=request.user)
+        return redirect("track-overview", *track.url_args)
+    context = {
+        "track": track,
+        "form": form,
+        "insight": insight(track, timezone.now()),
+        "announcements": track.announcements.filter(withdrawn_at=None),
+    }
+    return render(request, "leaderboard/track_overview.html", context, status=400 if form.errors else 200)
+
+
+@require_POST
+def withdraw(request: HttpRequest, pk: int) -> HttpResponse:
+    """Take an announcement off its board."""
+    found = get_object_or_404(Announcement.objects.select_related("track__release"), pk=pk)
+    Announcement.objects.filter(pk=pk, withdrawn_at=None).update(withdrawn_at=timezone.now())
+    return redirect("track-overview", *found.track.url_args)
+
+
+def download(request: HttpRequest, slug: str, version: str, task: str, split: str) -> StreamingHttpResponse:
+    """Everything about a track as a zip."""
+    track = find_track(slug, version, task, split)
+    file, size = export_track(track)
+    response = StreamingHttpResponse(chunks(file), content_type="application/zip")
+    response["Content-Length"] = str(size)
+    response["Content-Disposition"] = f'attachment; filename="{track.path.replace("/", "-")}.zip"'
+    return response
 
 
 @require_POST

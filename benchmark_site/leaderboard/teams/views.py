@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
@@ -77,7 +78,8 @@ def invitation(request: HttpRequest, secret: str) -> HttpResponse:
             messages.success(request, f"You are in the team {team}.")
             return redirect("teams")
     found = membership_rules.find_invitation(secret)
-    context = {"invitation": found, "secret": secret}
+    may_sign_up = settings.OPEN_SIGNUP or (found is not None and found.invited_by.is_staff)
+    context = {"invitation": found, "secret": secret, "may_sign_up": may_sign_up}
     return render(request, "leaderboard/invitation.html", context, status=200 if found else 410)
 
 

@@ -48,6 +48,7 @@ def test_one_who_guesses_locks_nobody_else_out(db: None) -> None:
 
 def test_a_visitor_signs_up_and_makes_a_team(db: None, settings: Any) -> None:
     assert Client().post("/signup/", NEW).status_code == 403
+    assert "/signup/" not in Client().get("/login/").content.decode()
     settings.OPEN_SIGNUP = True
     browser = Client()
     assert "/signup/" in browser.get("/login/").content.decode()

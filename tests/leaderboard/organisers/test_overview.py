@@ -1,0 +1,97 @@
+"""What an organiser sees of a board, says on it, and takes home."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+
+from benchmark_site.leaderboard.models import Announcement, State, Submission, Track
+from benchmark_site.leaderboard.organisers.insight import insight
+from tests.leaderboard.conftest import ApiClient, add_scores, small_file
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def organiser(db: None) -> Client:
+    client = Client()
+    client.force_login(User.objects.create_user("olga", is_staff=True))
+    return client
+
+
+@pytest.fixture
+def sent(api_client: ApiClient, track: Track, tmp_path: Path) -> list[Submission]:
+    """Done, refused twice for the same reason, waiting, and a dry run."""
+    for n in range(5):
+        fields = {"dry_run": "on"} if n == 4 else {}
+        assert api_client.post(track, small_file(tmp_path, text=str(n)), method="=cmd()", **fields)[0] == 201
+    made = list(Submission.objects.order_by("created_at"))
+    add_scores(made[0], {track.primary_metric: 30.0})
+    for n, one in enumerate(made[1:3]):
+        evaluation = one.evaluation
+        evaluation.problems = [{"message": f"query {n}: score {n}.5 is not finite"}]
+        evaluation.end(State.FAILED, "refused: see its problems")
+    return made
+
+
+def test_reasons_are_counted_without_what_differs(sent: list[Submission], track: Track) -> None:
+    found = insight(track, timezone.now())
+    assert dict(found.states) == {"done": 1, "failed": 2, "waiting": 1}
+    assert found.reasons == [("query …: score … is not finite", 2)]
+    assert [(count, failed) for _, count, failed in found.days] == [(4, 2)]
+    assert (found.people, found.teams, found.waiting) == (1, 1, 1)
+    assert found.median_s is not None
+    assert found.oldest_s is not None
+
+
+def test_an_empty_board_has_no_times(track: Track) -> None:
+    found = insight(track, timezone.now())
+    assert (found.states, found.reasons, found.median_s, found.oldest_s) == ([], [], None, None)
+
+
+def test_everything_comes_in_one_zip(organiser: Client, sent: list[Submission], track: Track) -> None:
+    answer: Any = organiser.get(f"{track.get_absolute_url()}everything.zip")
+    content = b"".join(answer.streaming_content)
+    assert int(answer["Content-Length"]) == len(content)
+    archive = zipfile.ZipFile(io.BytesIO(content))
+    rows = list(csv.DictReader(io.StringIO(archive.read("submissions.csv").decode())))
+    assert [row["state"] for row in rows] == ["done", "failed", "failed", "queued", "queued"]
+    assert rows[0][track.primary_metric] == "30.0"
+    assert rows[0]["method"] == "'=cmd()"
+    assert "is not finite" in archive.read("problems.json").decode()
+    for row in rows:
+        data = archive.read(f"files/{row['submission']}.json")
+        assert hashlib.sha256(data).hexdigest() == row["sha256"]
+
+
+def test_scores_of_a_hidden_split_leave_as_they_are_shown(
+    organiser: Client, api_client: ApiClient, tracks: dict[str, Track], tmp_path: Path
+) -> None:
+    track = tracks["moment/test"]
+    api_client.post(track, small_file(tmp_path))
+    add_scores(Submission.objects.get(), {track.primary_metric: 43.75, "VR.R@5": 41.25})
+    answer: Any = organiser.get(f"{track.get_absolute_url()}everything.zip")
+    archive = zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content)))
+    text = archive.read("submissions.csv").decode()
+    assert "43.75" not in text
+    assert "41.25" not in text
+
+
+def test_an_announcement_stands_above_the_board_until_it_is_withdrawn(organiser: Client, track: Track) -> None:
+    path = f"{track.get_absolute_url()}overview/"
+    assert organiser.post(path, {"text": ""}).status_code == 400
+    organiser.post(path, {"text": "The end is moved by a <day>."})
+    board = Client().get(track.get_absolute_url()).content.decode()
+    assert "The end is moved by a &lt;day&gt;." in board
+    organiser.post(f"/announcements/{Announcement.objects.get().pk}/withdraw/")
+    assert "The end is moved" not in Client().get(track.get_absolute_url()).content.decode()
+    assert Announcement.objects.get().created_by.username == "olga"  # type: ignore[union-attr]
