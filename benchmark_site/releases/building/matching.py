@@ -6,12 +6,14 @@ Loads torch: workers and commands only.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from adversarial.audit.artifacts import suspects
 from adversarial.audit.report import blind_chances, blind_report
 from adversarial.data.errors import ItemError
 from adversarial.data.schema import Item as Question
 from adversarial.data.schema import Origin
+from annotation.models import Question as Collected
 from benchmark_site.jobs.leases import locked
 from benchmark_site.releases.building.match_folds import forget, match_in_folds
 from benchmark_site.releases.errors import BuildError
@@ -42,10 +44,11 @@ def match_negatives(lease: Release) -> None:
         except ItemError as error:
             raise BuildError(f"negatives: {error}") from error
         matched += known.questions
-        blind = _blind(matched, release.seed)
+        written = _by_writers(matched)
+        blind = _blind(written, release.seed)
         found = suspects(matched)
         negatives = _apply(questions, matched)
-        _rate(questions, matched, release.seed)
+        _rate(questions, written, release.seed)
     for item in copied_into_labelled(questions):  # by its matched options: it can be looked up now
         item.published = False
     published = [item for item in questions if item.published]
@@ -77,6 +80,13 @@ def _sorted(quality: Sequence[Row]) -> list[Row]:
     """By the checks' names; what an earlier attempt found is told anew."""
     latest = {(row["id"], row["title"]): row for row in quality}
     return sorted(latest.values(), key=lambda row: (row["id"][0], int(row["id"][1:])))
+
+
+def _by_writers(matched: Sequence[Question]) -> list[Question]:
+    """The questions with who wrote them, where a worker did: models know people's habits from other questions."""
+    workers = Collected.objects.filter(public_id__in=[question.qid for question in matched])
+    of = dict(workers.values_list("public_id", "assignment__worker_id"))
+    return [replace(question, annotator=of.get(question.qid)) for question in matched]
 
 
 def _blind(matched: Sequence[Question], seed: int) -> Row:
