@@ -55,7 +55,7 @@ class BatchDetail(DetailView):
                 waiting=Count("pk", filter=Assignment.unreviewed()),
             )
         )
-        counts = {row["state"]: row for row in by_state}
+        counts: dict[str, Any] = {row["state"]: row for row in by_state}
         hits = dict(batch.hits.values_list("state").order_by("state").annotate(Count("id")))
         todo = units(batch).count() if batch.state == Batch.State.DRAFT else 0
         return super().get_context_data(
