@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
-from django.db.models import Count
+from django.contrib.auth.models import User
+from django.db.models import Count, Field
 
 from annotation.crowd import launch, steering
 from annotation.crowd.launch import LaunchError
@@ -34,7 +34,7 @@ class DraftError(ValueError):
         self.problems = problems
 
 
-def draft(values: Mapping[str, Any], user: AbstractBaseUser | None = None) -> Batch:
+def draft(values: Mapping[str, Any], user: User | None = None) -> Batch:
     """A new draft from the fields of the form; what is left out has the form's default. Raises DraftError.
 
     `entry_test` is named by its name; `countries` and `qualifications` may be lists.
@@ -42,7 +42,7 @@ def draft(values: Mapping[str, Any], user: AbstractBaseUser | None = None) -> Ba
     unknown = [(name, "there is no such field") for name in values if name not in FIELDS]
     if unknown:
         raise DraftError(unknown)
-    data = {name: Batch._meta.get_field(name).get_default() for name in FIELDS} | dict(values)
+    data = {name: _field(name).get_default() for name in FIELDS} | dict(values)
     for name, between in (("countries", ", "), ("qualifications", "\n")):
         if isinstance(data[name], list):
             data[name] = between.join(map(str, data[name]))
@@ -56,6 +56,12 @@ def draft(values: Mapping[str, Any], user: AbstractBaseUser | None = None) -> Ba
         raise DraftError([(name, " ".join(map(str, errors))) for name, errors in form.errors.items()])
     form.instance.created_by = user
     return form.save()
+
+
+def _field(name: str) -> Field[Any, Any]:
+    found = Batch._meta.get_field(name)
+    assert isinstance(found, Field), name
+    return found
 
 
 def cost(batch: Batch) -> dict[str, Any]:

@@ -157,6 +157,8 @@ def work(worker: WorkerBrowser, kind: str, hit_type: str, crowd: Crowd, over: th
             crowd.spammed |= {hit_id} if spam else set()
         answer = _spam(kind) if spam else crowd.answers[hit_id]
         task = Page(worker.frame.get(page.frame))
+        if task.status != 200:
+            raise RuntimeError(f"{page.frame} answered {task.status}: {task.text[:2000]}")
         token = {"token": task.forms[0]["fields"]["token"]}
         address = page.frame.partition("?")[0]
         twice = crowd.draw(f"twice {name}", TWICE)

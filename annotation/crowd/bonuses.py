@@ -12,7 +12,7 @@ import re
 from decimal import Decimal
 
 from botocore.exceptions import ClientError
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import OuterRef, Subquery
 from django.utils import timezone
@@ -37,7 +37,7 @@ def promise(
     assignment_pk: int,
     amount: Decimal,
     reason: str,
-    user: AbstractBaseUser | None = None,
+    user: User | None = None,
     *,
     lost_work: Receipt | None = None,
 ) -> tuple[Bonus, bool]:
@@ -73,7 +73,7 @@ def promise(
 
 
 @transaction.atomic
-def compensate(receipt: Receipt, amount: Decimal, user: AbstractBaseUser | None = None) -> tuple[Bonus, bool]:
+def compensate(receipt: Receipt, amount: Decimal, user: User | None = None) -> tuple[Bonus, bool]:
     """Pay for work that our page received and the marketplace never did: a bonus on another answer of the worker.
 
     The protocol pays bonuses for answers alone. Once for each assignment. Raises BonusError where the work has

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from botocore.exceptions import ClientError
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import transaction
 
 from annotation.crowd.client import Crowd, is_refusal
@@ -13,7 +13,7 @@ from benchmark_site.jobs.enqueue import enqueue
 
 
 @transaction.atomic
-def write(worker: Worker, subject: str, text: str, user: AbstractBaseUser | None = None) -> Message:
+def write(worker: Worker, subject: str, text: str, user: User | None = None) -> Message:
     """Keep a message; it is sent after the commit."""
     message = Message.objects.create(worker=worker, subject=subject, text=text, created_by=user)
     enqueue(SEND_MESSAGE, message_id=message.pk)

@@ -169,7 +169,10 @@ def _take_over(hit: Hit, read: Read) -> bool:
     for row in rows.values():
         row.hit = hit
     for answer in read.answers:
-        changes.append(record(rows[answer.assignment_id, answer.worker_id], answer.status, answer.feedback))
+        row = rows[answer.assignment_id, answer.worker_id]
+        if row.state == Assignment.State.REJECTING and answer.status == "Rejected":
+            continue  # whoever tells our verdict ends it: after the rejection one more is asked for
+        changes.append(record(row, answer.status, answer.feedback))
     changes += _book_bonuses(hit, read.bonuses, rows)
     open_assignments = 0 if read.standing is None else read.standing.open
     changes.append(ledger.settle(hit, open_assignments))

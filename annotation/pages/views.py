@@ -63,7 +63,7 @@ class BatchDetail(DetailView):
                 waiting=Count("pk", filter=Assignment.unreviewed()),
             )
         )
-        counts = {row["state"]: row for row in by_state}
+        counts: dict[str, Any] = {row["state"]: row for row in by_state}
         hits = dict(batch.hits.values_list("state").order_by("state").annotate(Count("id")))
         money = ledger.totals(batch)
         todo = units(batch).count() if batch.state == Batch.State.DRAFT else 0

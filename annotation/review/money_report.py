@@ -12,6 +12,7 @@ from django.db.models.functions import TruncMonth
 
 from annotation.models import Batch, LedgerEntry, Worker
 
+PAID = [LedgerEntry.Kind.REWARD, LedgerEntry.Kind.FEE, LedgerEntry.Kind.BONUS, LedgerEntry.Kind.BONUS_FEE]
 COLUMNS = ["answers paid", "rewards", "bonuses", "fees", "spent", "held"]
 
 
@@ -36,7 +37,7 @@ def report(by: By) -> list[dict[str, Any]]:
 
     What is held is nobody's yet: a report by worker leaves it out, and one by month has what was held and freed in it.
     """
-    entries = LedgerEntry.objects.exclude(assignment=None) if by == By.WORKER else LedgerEntry.objects.all()
+    entries = LedgerEntry.objects.filter(kind__in=PAID) if by == By.WORKER else LedgerEntry.objects.all()
     sums: dict[Any, dict[str, Decimal]] = defaultdict(lambda: defaultdict(lambda: Decimal("0.00")))
     paid: dict[Any, int] = defaultdict(int)
     grouped = entries.order_by().annotate(place=PLACE[by]).values_list("place", "kind")
@@ -44,12 +45,12 @@ def report(by: By) -> list[dict[str, Any]]:
         sums[place][kind] = amount
         paid[place] += n if kind == LedgerEntry.Kind.REWARD else 0
     names = _names(by)
-    rows = [_row(names.get(place, place), paid[place], kinds, by) for place, kinds in sums.items()]
+    rows = [_row(names.get(place, place), paid[place], kinds) for place, kinds in sums.items()]
     in_order = by in {By.STAGE, By.MONTH}
     return sorted(rows, key=lambda row: row["key"] if in_order else (-row["spent"], row["key"]))
 
 
-def _row(key: Any, paid: int, kinds: dict[str, Decimal], by: By) -> dict[str, Any]:
+def _row(key: Any, paid: int, kinds: dict[str, Decimal]) -> dict[str, Any]:
     fees = kinds["fee"] + kinds["bonus_fee"]
     return {
         "key": key,
@@ -58,7 +59,7 @@ def _row(key: Any, paid: int, kinds: dict[str, Decimal], by: By) -> dict[str, An
         "bonuses": kinds["bonus"],
         "fees": fees,
         "spent": kinds["reward"] + kinds["bonus"] + fees,
-        "held": Decimal("0.00") if by == By.WORKER else kinds["hold"] - kinds["release"],
+        "held": kinds["hold"] - kinds["release"],
     }
 
 

@@ -21,7 +21,7 @@ from benchmark_site.leaderboard.models import ApiToken
 router = Router(auth=OrderAuth(), tags=["campaigns"])
 PAGE = 100
 FIELDS: dict[str, Any] = {
-    name: {"description": str(Batch._meta.get_field(name).help_text)} for name in campaigns.FIELDS
+    field.name: {"description": str(field.help_text)} for field in Batch._meta.fields if field.name in campaigns.FIELDS
 }
 
 

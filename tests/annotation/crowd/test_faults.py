@@ -66,7 +66,7 @@ FAULTS = {
     "the answer of SendBonus is lost": ["a_lost_answer_of_send_bonus", "is_not_paid_again_days_later"],
     "a file of bonuses is run twice": ["a_second_run_pays_nothing"],
     "ten assignments of one HIT": ["no_hit_is_extended_to_ten"],
-    "the same extension twice": ["a_lost_answer_of_an_extension"],
+    "the same extension twice, or none": ["a_lost_answer_of_an_extension", "a_death_between_rejecting"],
     "a clip that does not play": ["that_a_clip_is_broken_is_an_answer", "a_broken_clip_is_paid"],
     "a segment edited under open HITs": "segments are never edited: a new one is a new unit",
     "a worker changes the group after accepting": ["only_a_worker_of_another_group_is_reported"],
@@ -307,3 +307,24 @@ def test_a_task_opened_under_the_old_key_is_taken_after_the_keys_have_changed(
     assert Receipt.objects.get().payload == GOOD
     settings.SECRET_KEY_FALLBACKS = []
     assert client.post(path, {**form["fields"], "start": "5", "end": "12"}).status_code == 404
+
+
+def test_a_death_between_rejecting_and_asking_again_asks_again(
+    clip: Clip, crowd: Site, annotators: list[WorkerBrowser]
+) -> None:
+    """A pass sees the rejection first, and leaves the answer to whoever tells it: that one asks again."""
+    batch = launch_batch(make_batch(assignments_per_hit=1))
+    annotators[0].do(batch.hit_type_id, answer=json.dumps(GOOD))
+    reconcile.follow("local")
+    answer = Assignment.objects.get()
+    verdicts.decide(answer.pk, Verdict.REJECT, None, "please mark one moment")
+    Crowd("local").reject(answer.assignment_id, "please mark one moment")
+    reconcile.follow("local")
+    assert Hit.objects.get().state == Hit.State.OPEN
+    decisions.push_decision(answer.pk)
+    (hit,) = mine(batch)
+    assert (hit["MaxAssignments"], Hit.objects.get().wanted, Hit.objects.get().state) == (2, 2, Hit.State.OPEN)
+    annotators[3].do(batch.hit_type_id, answer=json.dumps(GOOD))
+    reconcile.follow("local")
+    assert Assignment.objects.count() == 2
+    assert money(batch) == money_there(crowd, batch)
