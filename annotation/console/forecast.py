@@ -10,6 +10,7 @@ from statistics import median
 from django.db.models import Count, Sum
 from django.utils import timezone
 
+from annotation.console.tally import Tally
 from annotation.models import Assignment, Batch, Hit, Receipt
 from annotation.review import ledger
 
@@ -31,24 +32,18 @@ class Forecast:
     wage: float | None  # US dollars an hour, at the median
 
 
-def forecast(batch: Batch, money: dict[str, Decimal]) -> Forecast:
-    """What can be told now; `money`: `ledger.totals` of the batch."""
-    rows = Assignment.objects.filter(hit__batch=batch)
-    rejected = [Assignment.State.REJECTING, Assignment.State.REJECTED]
-    answers = rows.count()
-    asked = batch.hits.filter(state=Hit.State.OPEN).aggregate(n=Sum("wanted"))["n"] or 0
-    come = rows.filter(hit__state=Hit.State.OPEN).count()
-    waiting = batch.hits.filter(state=Hit.State.WAITING).aggregate(n=Sum("wanted"))["n"] or 0
-    missing = max(asked - come, 0) + waiting
-    unpaid = rows.exclude(state__in=[Assignment.State.APPROVED, *rejected]).count()
+def forecast(batch: Batch, money: dict[str, Decimal], counts: Tally) -> Forecast:
+    """What can be told now; `money`: `ledger.totals` of the batch, `counts`: its answers."""
+    wanted = dict(batch.hits.values_list("state").order_by("state").annotate(Sum("wanted")))
+    missing = max(wanted.get(Hit.State.OPEN, 0) - counts.of(hit=Hit.State.OPEN), 0) + wanted.get(Hit.State.WAITING, 0)
     rate = _rate(batch)
     seconds = _median_seconds(batch)
     return Forecast(
-        answers=answers,
+        answers=counts.of(),
         missing=missing,
         rate=rate,
         ends_at=timezone.now() + timedelta(hours=missing / rate) if rate and missing else None,
-        cost=money["spent"] + (missing + unpaid) * ledger.cost_per_assignment(batch),
+        cost=money["spent"] + (missing + counts.unpaid) * ledger.cost_per_assignment(batch),
         seconds=seconds,
         wage=float(batch.reward) * 3600 / seconds if seconds else None,
     )

@@ -14,6 +14,7 @@ from django.views.generic import DetailView, ListView
 
 from annotation.console import figures
 from annotation.console.forecast import forecast
+from annotation.console.tally import tally
 from annotation.crowd.launch import expired, units
 from annotation.media.clip_files import Part, clip_url
 from annotation.models import Assignment, Batch, Clip, Hit, Question, Segment
@@ -52,8 +53,7 @@ class BatchDetail(DetailView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         batch = self.object
-        assignments = Assignment.objects.filter(hit__batch=batch)
-        counts = dict(assignments.values_list("state").order_by("state").annotate(Count("id")))
+        counts = tally(batch)
         hits = dict(batch.hits.values_list("state").order_by("state").annotate(Count("id")))
         money = ledger.totals(batch)
         todo = units(batch).count() if batch.state == Batch.State.DRAFT else 0
@@ -64,11 +64,11 @@ class BatchDetail(DetailView):
             hits_expired=hits.get(Hit.State.EXPIRED, 0),
             may_ask_again=expired(batch).count() if batch.state in {Batch.State.OPEN, Batch.State.CLOSED} else 0,
             findings=batch.findings.all()[:50],
-            states=[(state.label, counts.get(state.value, 0)) for state in Assignment.State],
-            used=assignments.filter(used=True).count(),
-            waiting=assignments.filter(Assignment.unreviewed()).count(),
+            states=[(state.label, counts.of([state])) for state in Assignment.State],
+            used=counts.of(used=True),
+            waiting=counts.waiting,
             money=money,
-            forecast=None if batch.state == Batch.State.DRAFT else forecast(batch, money),
+            forecast=None if batch.state == Batch.State.DRAFT else forecast(batch, money, counts),
             figures=figures.names(batch),
             units=todo,
             worst_case=ledger.worst_case(batch, todo),
