@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from statistics import median
 
-from django.db.models import Count, Sum
+from django.db.models import Count, Min, Sum
 from django.utils import timezone
 
 from annotation.console.tally import Tally
@@ -53,12 +53,11 @@ def _rate(batch: Batch) -> float | None:
     """Answers an hour, from the first of the last day on."""
     since = timezone.now() - RECENT
     recent = Assignment.objects.filter(hit__batch=batch, submitted_at__gte=since)
-    first = recent.order_by("submitted_at").values_list("submitted_at", flat=True).first()
-    if first is None:
+    found = recent.aggregate(first=Min("submitted_at"), count=Count("pk"))
+    if found["first"] is None:
         return None
-    hours = (timezone.now() - first).total_seconds() / 3600
-    count = recent.aggregate(n=Count("pk"))["n"]
-    return count / hours if hours >= LEAST_HOURS else None
+    hours = (timezone.now() - found["first"]).total_seconds() / 3600
+    return found["count"] / hours if hours >= LEAST_HOURS else None
 
 
 def _median_seconds(batch: Batch) -> float | None:

@@ -43,7 +43,8 @@ def review(request: HttpRequest, pk: int) -> HttpResponse:
     last = verdicts.undoable(pk, _user(request)).first()
     context = {
         "batch": batch,
-        "waiting": verdicts.waiting(pk).count(),
+        "waiting": min(number := verdicts.waiting(pk)[: verdicts.COUNTED + 1].count(), verdicts.COUNTED),
+        "more": number > verdicts.COUNTED,
         "clean": {"count": len(clean), "newest": max(clean, default=0), "all": len(clean) < verdicts.BULK},
         "last": last,
         "now": timezone.now(),

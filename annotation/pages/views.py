@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Count, Func, IntegerField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -21,6 +22,7 @@ from annotation.models import Assignment, Batch, Clip, Hit, Question, Segment
 from annotation.models.crowd import Kind
 from annotation.review import ledger
 from annotation.review.human_accuracy import doubted_questions, human_accuracy
+from annotation.review.verdicts import COUNTED
 
 
 class BatchList(ListView):
@@ -28,12 +30,15 @@ class BatchList(ListView):
 
     template_name = "annotation/batch_list.html"
     paginate_by = 50
+    extra_context = {"counted": COUNTED}
 
     def get_queryset(self) -> QuerySet[Batch]:
         waiting = Assignment.objects.filter(Assignment.unreviewed(), hit__batch=OuterRef("pk"))
         hits = Hit.objects.filter(batch=OuterRef("pk"))
+        some = ArraySubquery(waiting.values("pk")[: COUNTED + 1])
         return Batch.objects.annotate(
-            hit_count=_number_of(hits, "batch"), waiting=_number_of(waiting, "hit__batch")
+            hit_count=_number_of(hits, "batch"),
+            waiting=Func(some, function="cardinality", output_field=IntegerField()),
         ).order_by("-created_at", "-pk")
 
 
