@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from statistics import median
 
-from django.db.models import Count, Sum
+from django.db.models import Count, Min, Sum
 from django.utils import timezone
 
+from annotation.console.tally import Tally
 from annotation.models import Assignment, Batch, Hit, Receipt
 from annotation.review import ledger
 
@@ -31,24 +32,18 @@ class Forecast:
     wage: float | None  # US dollars an hour, at the median
 
 
-def forecast(batch: Batch, money: dict[str, Decimal]) -> Forecast:
-    """What can be told now; `money`: `ledger.totals` of the batch."""
-    rows = Assignment.objects.filter(hit__batch=batch)
-    rejected = [Assignment.State.REJECTING, Assignment.State.REJECTED]
-    answers = rows.count()
-    asked = batch.hits.filter(state=Hit.State.OPEN).aggregate(n=Sum("wanted"))["n"] or 0
-    come = rows.filter(hit__state=Hit.State.OPEN).count()
-    waiting = batch.hits.filter(state=Hit.State.WAITING).aggregate(n=Sum("wanted"))["n"] or 0
-    missing = max(asked - come, 0) + waiting
-    unpaid = rows.exclude(state__in=[Assignment.State.APPROVED, *rejected]).count()
+def forecast(batch: Batch, money: dict[str, Decimal], counts: Tally) -> Forecast:
+    """What can be told now; `money`: `ledger.totals` of the batch, `counts`: its answers."""
+    wanted = dict(batch.hits.values_list("state").order_by("state").annotate(Sum("wanted")))
+    missing = max(wanted.get(Hit.State.OPEN, 0) - counts.of(hit=Hit.State.OPEN), 0) + wanted.get(Hit.State.WAITING, 0)
     rate = _rate(batch)
     seconds = _median_seconds(batch)
     return Forecast(
-        answers=answers,
+        answers=counts.of(),
         missing=missing,
         rate=rate,
         ends_at=timezone.now() + timedelta(hours=missing / rate) if rate and missing else None,
-        cost=money["spent"] + (missing + unpaid) * ledger.cost_per_assignment(batch),
+        cost=money["spent"] + (missing + counts.unpaid) * ledger.cost_per_assignment(batch),
         seconds=seconds,
         wage=float(batch.reward) * 3600 / seconds if seconds else None,
     )
@@ -58,12 +53,11 @@ def _rate(batch: Batch) -> float | None:
     """Answers an hour, from the first of the last day on."""
     since = timezone.now() - RECENT
     recent = Assignment.objects.filter(hit__batch=batch, submitted_at__gte=since)
-    first = recent.order_by("submitted_at").values_list("submitted_at", flat=True).first()
-    if first is None:
+    found = recent.aggregate(first=Min("submitted_at"), count=Count("pk"))
+    if found["first"] is None:
         return None
-    hours = (timezone.now() - first).total_seconds() / 3600
-    count = recent.aggregate(n=Count("pk"))["n"]
-    return count / hours if hours >= LEAST_HOURS else None
+    hours = (timezone.now() - found["first"]).total_seconds() / 3600
+    return found["count"] / hours if hours >= LEAST_HOURS else None
 
 
 def _median_seconds(batch: Batch) -> float | None:

@@ -68,7 +68,7 @@ def units(batch: Batch) -> QuerySet[Clip] | QuerySet[Segment] | QuerySet[Questio
         if batch.without_query:
             found = found.filter(queries=None)
     drawn = MD5(Concat(Value(f"{batch.seed}|"), name))
-    known = _known(found) if batch.gold_share else found.none()
+    known: QuerySet[Any] = _known(found) if batch.gold_share else found.none()
     if batch.tag:
         found = found.filter(**{f"{video}__tags__contains": [batch.tag]})
     if batch.gold_share:
@@ -240,7 +240,7 @@ def _make_first_hits(batch: Batch) -> None:
     Batch.objects.select_for_update().get(pk=batch.pk)
     if batch.hits.exists():
         return
-    todo = list(units(batch))
+    todo: list[Clip | Segment | Question] = list(units(batch))
     cost = ledger.worst_case(batch, len(todo))
     if cost > batch.budget:  # more was ingested or accepted since somebody pressed the button
         raise LaunchError(f"{len(todo)} units cost up to ${cost} by now, the budget is ${batch.budget}")

@@ -355,7 +355,12 @@ class Assignment(models.Model):
     class Meta:
         ordering = ["id"]
         indexes = [
-            models.Index(fields=["hit", "id"], condition=Q(state="submitted"), name="assignment_waiting"),
+            models.Index(
+                fields=["hit", "id"],
+                condition=Q(state="submitted") | Q(state="approved", reviewed_at=None),
+                name="assignment_unreviewed",
+            ),
+            models.Index(fields=["submitted_at"], name="assignment_by_time"),
             GinIndex(fields=["sketch"], name="assignment_by_sketch"),
         ]
         constraints = [

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.models import User
-from django.db.models import Count, Max, Q
+from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -39,12 +39,13 @@ def review(request: HttpRequest, pk: int) -> HttpResponse:
     after = request.GET.get("after", "0")
     waiting = verdicts.waiting(pk).select_related(*PLACES)
     rows = list(waiting.filter(pk__gt=int(after) if after.isdecimal() else 0)[: UPCOMING + 1])
-    clean = verdicts.clean(pk).aggregate(count=Count("pk"), newest=Max("pk"))
+    clean = list(verdicts.clean(pk).values_list("pk", flat=True)[: verdicts.BULK])
     last = verdicts.undoable(pk, _user(request)).first()
     context = {
         "batch": batch,
-        "waiting": verdicts.waiting(pk).count(),
-        "clean": clean,
+        "waiting": min(number := verdicts.waiting(pk)[: verdicts.COUNTED + 1].count(), verdicts.COUNTED),
+        "more": number > verdicts.COUNTED,
+        "clean": {"count": len(clean), "newest": max(clean, default=0), "all": len(clean) < verdicts.BULK},
         "last": last,
         "now": timezone.now(),
         "undo_until": last.tell_at if last else None,

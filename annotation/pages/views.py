@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Count, Func, IntegerField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -14,12 +15,14 @@ from django.views.generic import DetailView, ListView
 
 from annotation.console import figures
 from annotation.console.forecast import forecast
+from annotation.console.tally import tally
 from annotation.crowd.launch import expired, units
 from annotation.media.clip_files import Part, clip_url
 from annotation.models import Assignment, Batch, Clip, Hit, Question, Segment
 from annotation.models.crowd import Kind
 from annotation.review import ledger
 from annotation.review.human_accuracy import doubted_questions, human_accuracy
+from annotation.review.verdicts import COUNTED
 
 
 class BatchList(ListView):
@@ -27,12 +30,15 @@ class BatchList(ListView):
 
     template_name = "annotation/batch_list.html"
     paginate_by = 50
+    extra_context = {"counted": COUNTED}
 
     def get_queryset(self) -> QuerySet[Batch]:
         waiting = Assignment.objects.filter(Assignment.unreviewed(), hit__batch=OuterRef("pk"))
         hits = Hit.objects.filter(batch=OuterRef("pk"))
+        some = ArraySubquery(waiting.values("pk")[: COUNTED + 1])
         return Batch.objects.annotate(
-            hit_count=_number_of(hits, "batch"), waiting=_number_of(waiting, "hit__batch")
+            hit_count=_number_of(hits, "batch"),
+            waiting=Func(some, function="cardinality", output_field=IntegerField()),
         ).order_by("-created_at", "-pk")
 
 
@@ -52,18 +58,7 @@ class BatchDetail(DetailView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         batch = self.object
-        assignments = Assignment.objects.filter(hit__batch=batch)
-        # One look at all of them: there may be a hundred thousand.
-        by_state = (
-            assignments.order_by("state")
-            .values("state")
-            .annotate(
-                n=Count("pk"),
-                used=Count("pk", filter=Q(used=True)),
-                waiting=Count("pk", filter=Assignment.unreviewed()),
-            )
-        )
-        counts: dict[str, Any] = {row["state"]: row for row in by_state}
+        counts = tally(batch)
         hits = dict(batch.hits.values_list("state").order_by("state").annotate(Count("id")))
         money = ledger.totals(batch)
         todo = units(batch).count() if batch.state == Batch.State.DRAFT else 0
@@ -74,11 +69,11 @@ class BatchDetail(DetailView):
             hits_expired=hits.get(Hit.State.EXPIRED, 0),
             may_ask_again=expired(batch).count() if batch.state in {Batch.State.OPEN, Batch.State.CLOSED} else 0,
             findings=batch.findings.all()[:50],
-            states=[(state.label, counts.get(state.value, {}).get("n", 0)) for state in Assignment.State],
-            used=sum(row["used"] for row in counts.values()),
-            waiting=sum(row["waiting"] for row in counts.values()),
+            states=[(state.label, counts.of([state])) for state in Assignment.State],
+            used=counts.of(used=True),
+            waiting=counts.waiting,
             money=money,
-            forecast=None if batch.state == Batch.State.DRAFT else forecast(batch, money),
+            forecast=None if batch.state == Batch.State.DRAFT else forecast(batch, money, counts),
             figures=figures.names(batch),
             units=todo,
             worst_case=ledger.worst_case(batch, todo),

@@ -227,14 +227,23 @@ class ValidationForm(AnswerForm):
     """The answer that somebody who had not written the question takes to be right, having watched."""
 
     choice = forms.TypedChoiceField(label="The right answer", coerce=int, widget=forms.RadioSelect)
-    also = forms.TypedChoiceField(label="Is another one right, too?", coerce=int, required=False, empty_value=-1)
+    also = forms.TypedChoiceField(label="Is another one right, too?", coerce=int, required=False)
 
     def __init__(self, *args: Any, hit: Hit, **kwargs: Any) -> None:
         super().__init__(*args, hit=hit, **kwargs)
         if hit.question is not None and "choice" in self.fields:
             shown = shuffled(hit.question, hit.pk)
-            self.fields["choice"].choices = [*shown, (Validation.NONE, "It cannot be told from this clip")]
-            self.fields["also"].choices = [(Validation.NONE, "no"), *shown]
+            self._offer("choice", [*shown, (Validation.NONE, "It cannot be told from this clip")])
+            self._offer("also", [(Validation.NONE, "no"), *shown])
+
+    def _offer(self, name: str, choices: list[tuple[int, str]]) -> None:
+        field = self.fields[name]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = choices
+
+    def clean_also(self) -> int:
+        value = self.cleaned_data["also"]
+        return Validation.NONE if value == "" else int(value)
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}

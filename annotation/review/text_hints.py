@@ -20,7 +20,7 @@ SENTENCES = {
     "empty": "holds no letter or digit",
     "equal": "is the same as another answer",
     "alike": "is nearly the same as another answer",
-    "longest": "is the right answer and by far the longest",
+    "longest": "is by far the longest",
 }
 
 Hint = tuple[str, str]

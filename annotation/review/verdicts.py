@@ -24,6 +24,7 @@ SECOND_FROM = 20  # verdicts of a batch, from which many rejections need a secon
 SECOND_SHARE = 0.2  # rejected of these
 UNDO_FOR = timedelta(minutes=10)
 BULK = 500  # answers at once
+COUNTED = 2000  # of what waits; a page says "more than" beyond
 
 
 class Verdict(StrEnum):

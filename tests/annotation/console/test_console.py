@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from annotation.console import export, figures
 from annotation.console.forecast import forecast
+from annotation.console.tally import tally
 from annotation.models import Assignment, Hit, Receipt, Segment, Worker
 from annotation.models.crowd import Kind
 from annotation.review import ledger
@@ -94,7 +95,7 @@ def test_many_bars_end_in_one_of_the_rest() -> None:
 def test_a_forecast_from_the_rate_of_the_last_day(requester: Client, make_hit: Callable[..., Hit]) -> None:
     hit = make_hit(Kind.SEGMENT, assignments=5)
     Hit.objects.update(wanted=5)
-    assert forecast(hit.batch, ledger.totals(hit.batch)).rate is None
+    assert forecast(hit.batch, ledger.totals(hit.batch), tally(hit.batch)).rate is None
     for n, hours in enumerate((30.0, 2.0, 1.0)):
         row = store(hit, worker(n), {"start": 5.0, "end": 12.0})
         Assignment.objects.filter(pk=row.pk).update(submitted_at=timezone.now() - timedelta(hours=hours))
@@ -104,7 +105,7 @@ def test_a_forecast_from_the_rate_of_the_last_day(requester: Client, make_hit: C
     Assignment.objects.filter(worker__worker_id="AW0").update(state=Assignment.State.REJECTED)
     Assignment.objects.filter(worker__worker_id="AW1").update(state=Assignment.State.APPROVED)
     ledger.pay(Assignment.objects.get(worker__worker_id="AW1"))
-    told = forecast(hit.batch, ledger.totals(hit.batch))
+    told = forecast(hit.batch, ledger.totals(hit.batch), tally(hit.batch))
     assert (told.answers, told.missing) == (3, 2)
     assert told.rate == pytest.approx(1.0, rel=0.01)
     assert told.ends_at is not None
@@ -114,6 +115,21 @@ def test_a_forecast_from_the_rate_of_the_last_day(requester: Client, make_hit: C
     page = requester.get(f"/batches/{hit.batch_id}/").content.decode()
     assert "$0.56" in page
     assert "$10.00" in page
+
+
+def test_a_tally_counts_what_each_number_of_a_page_means(make_hit: Callable[..., Hit]) -> None:
+    hit, states = make_hit(Kind.SEGMENT), Assignment.State
+    over = make_hit(Kind.VALIDATE)
+    Hit.objects.filter(pk=over.pk).update(batch=hit.batch, attempt=2, state=Hit.State.DONE)
+    rows = [(states.SUBMITTED, False, None), (states.APPROVED, True, timezone.now()), (states.APPROVED, False, None)]
+    rows += [(states.APPROVING, True, timezone.now()), (states.REJECTED, False, timezone.now())]
+    for n, (state, used, reviewed) in enumerate(rows):
+        row = store(over if state == states.APPROVED else hit, worker(n), {"start": 5.0, "end": 12.0})
+        Assignment.objects.filter(pk=row.pk).update(state=state, used=used, reviewed_at=reviewed)
+    counts = tally(hit.batch)
+    assert (counts.of(), counts.of([states.APPROVED]), counts.of(used=True)) == (5, 2, 2)
+    assert (counts.of(hit=Hit.State.OPEN), counts.unpaid) == (3, 2)
+    assert counts.waiting == Assignment.objects.filter(Assignment.unreviewed()).count() == 2
 
 
 def collected(make_hit: Callable[..., Hit], segment: Segment) -> list[Assignment]:

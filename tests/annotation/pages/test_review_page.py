@@ -215,6 +215,23 @@ def test_the_page_tells_when_an_answer_is_paid_by_itself_and_what_was_said_of_it
 
 
 @pytest.mark.django_db
+def test_a_long_queue_is_counted_up_to_a_limit(
+    desk: Client, clip: Clip, make_hit: Callable[..., Hit], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hit = make_hit(Kind.SEGMENT)
+    rows = [give(hit, {"start": float(n), "end": n + 9.0}) for n in range(4)]
+    monkeypatch.setattr("annotation.review.verdicts.COUNTED", 4)
+    monkeypatch.setattr("annotation.review.verdicts.BULK", 3)
+    page = desk.get(f"/batches/{hit.batch_id}/review/").content.decode()
+    assert "<p>4 answers waiting" in page
+    assert "Use the next 3 without evidence" in page
+    assert f'name="up_to" value="{rows[2].pk}"' in page
+    monkeypatch.setattr("annotation.review.verdicts.COUNTED", 3)
+    assert "<p>more than 3 answers waiting" in desk.get(f"/batches/{hit.batch_id}/review/").content.decode()
+    assert ">4</a>" in desk.get("/batches/").content.decode()
+
+
+@pytest.mark.django_db
 def test_what_is_left_for_later_stays_for_later(desk: Client, clip: Clip, make_hit: Callable[..., Hit]) -> None:
     hit = make_hit(Kind.SEGMENT)
     rows = [give(hit, {"start": float(n), "end": n + 9.0}) for n in range(3)]
