@@ -21,9 +21,8 @@ from annotation.media.ranges import ranged
 from annotation.roles import COLLECT
 from benchmark_site.releases import services
 from benchmark_site.releases.browse import shown
-from benchmark_site.releases.files.card import loading
+from benchmark_site.releases.files.card import about_release, loading
 from benchmark_site.releases.files.changes import frozen_changes
-from benchmark_site.releases.files.companions import about_release
 from benchmark_site.releases.files.export import zip_of
 from benchmark_site.releases.models import Item, Release, ReleaseFile, Split
 from benchmark_site.releases.plots import figures

@@ -9,6 +9,7 @@ from annotation.models import Clip, Question, SubtitleTrack
 from annotation.review.human_accuracy import human_accuracy
 from benchmark_site.releases.models import Item, Release, Split
 from benchmark_site.releases.quality.leak_table import FEWEST_FOR_FIGURES, LeakRow, proofs, public_rows, waived
+from evaluation.exchange.about import About
 from evaluation.release import FORMAT, LICENCE, LICENCES, MANIFEST
 
 SEALED = """- The hidden split is **sealed**: a clip of test serves one task. What was collected about it for the other
@@ -59,6 +60,19 @@ Queries, questions and answers: {release.licence or "not stated"} (`{LICENCE}`).
 def description(release: Release) -> str:
     """What it is, in the words of whoever made it, or in ours."""
     return release.description.strip() or "Moment queries and multiple-choice questions about short video clips."
+
+
+def about_release(release: Release) -> About:
+    """The release as it is cited."""
+    return About(
+        name=release.slug,
+        version=release.version,
+        description=description(release),
+        authors=[line.strip() for line in release.authors.splitlines() if line.strip()],
+        licence=release.licence,
+        canary=release.canary,
+        items=release.items.filter(published=True).count(),
+    )
 
 
 def loading(release: Release) -> list[tuple[str, str]]:

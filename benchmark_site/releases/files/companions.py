@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmark_site.releases.files.card import card, description
+from benchmark_site.releases.files.card import about_release, card
 from benchmark_site.releases.files.changes import changes
 from benchmark_site.releases.files.datasheet import BIASES, collection, datasheet
 from benchmark_site.releases.files.writer import release_clips
 from benchmark_site.releases.models import Release
-from evaluation.exchange.about import About, card_head, citation_cff, licence_text
+from evaluation.exchange.about import card_head, citation_cff, licence_text
 from evaluation.exchange.croissant import croissant
 from evaluation.exchange.field_files import write_field_files
 from evaluation.exchange.rows import tasks_of
@@ -53,16 +53,3 @@ def write_companions(folder: Path, release: Release, files: Sequence[ManifestFil
     described = sorted([*files, *beside], key=lambda file: file.path)
     told = croissant(about, described, tasks, collection(items), BIASES)
     return [*beside, write_file(folder, CROISSANT, told)]
-
-
-def about_release(release: Release) -> About:
-    """The release as it is cited."""
-    return About(
-        name=release.slug,
-        version=release.version,
-        description=description(release),
-        authors=[line.strip() for line in release.authors.splitlines() if line.strip()],
-        licence=release.licence,
-        canary=release.canary,
-        items=release.items.filter(published=True).count(),
-    )
