@@ -47,7 +47,10 @@ def board(request: HttpRequest, slug: str, version: str, task: str, split: str) 
     # Thousands of entries cost a tenth of a second to rank and to draw: once for each state of the board.
     wanted = form.wanted()
     key = f"board-{version_of(track, now)}-{hashlib.sha256(repr(wanted).encode()).hexdigest()}"
-    found = cache.get_or_set(key, lambda: read_board(track, wanted), _CACHED_S)
+    found: Board | None = cache.get(key)
+    if found is None:
+        found = read_board(track, wanted)
+        cache.set(key, found, _CACHED_S)
     context = {
         "board": found,
         "key": key,

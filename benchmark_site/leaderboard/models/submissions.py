@@ -209,3 +209,6 @@ class PrivateScore(ScoreBase):
 
     class Meta(ScoreBase.Meta):
         pass
+
+
+ScoreTable = type[Score] | type[PrivateScore]

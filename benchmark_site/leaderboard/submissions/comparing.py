@@ -24,7 +24,7 @@ class CompareForm(forms.Form):
     """Two different submissions of a track that one may see and that have scores."""
 
     a = forms.ModelChoiceField(Submission.objects.none(), empty_label="choose one")
-    b = forms.ModelChoiceField(Submission.objects.none(), label="with", empty_label="choose another")
+    b = forms.ModelChoiceField(Submission.objects.none(), empty_label="choose another")
 
     def __init__(self, *args: Any, track: Track, user: AbstractBaseUser | AnonymousUser, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
