@@ -7,8 +7,9 @@ import time
 from celery import shared_task
 
 from benchmark_site.jobs.enqueue import enqueue
+from benchmark_site.leaderboard.boards.groups import compare_neighbours
 from benchmark_site.leaderboard.models import Comparison, Evaluation, TrainingRun
-from benchmark_site.leaderboard.scoring.compare import compare_neighbours, run_comparison
+from benchmark_site.leaderboard.scoring.compare import run_comparison
 from benchmark_site.leaderboard.scoring.score import score_evaluation
 from benchmark_site.leaderboard.scoring.tell import tell as mail_result
 from benchmark_site.leaderboard.submissions import pieces

@@ -6,7 +6,7 @@ from django.views.decorators.csrf import csrf_exempt
 from benchmark_site.leaderboard.api import api
 from benchmark_site.leaderboard.boards import views as board_views
 from benchmark_site.leaderboard.organisers import views as organiser_views
-from benchmark_site.leaderboard.submissions import tus
+from benchmark_site.leaderboard.submissions import comparing, tus
 from benchmark_site.leaderboard.submissions import views as submission_views
 from benchmark_site.leaderboard.teams import accounts
 from benchmark_site.leaderboard.teams import views as team_views
@@ -29,7 +29,7 @@ urlpatterns = [
     path(_TRACK + "board.tex", board_views.export_tex, name="board-tex"),
     path(_TRACK + "board.bib", board_views.export_bib, name="board-bib"),
     path(_TRACK + "sota.json", board_views.export_sota, name="board-sota"),
-    path(_TRACK + "compare/", board_views.compare, name="board-compare"),
+    path(_TRACK + "compare/", comparing.compare, name="board-compare"),
     path(_TRACK + "settings/", organiser_views.settings, name="track-settings"),
     path(_TRACK + "overview/", organiser_views.overview, name="track-overview"),
     path(_TRACK + "everything.zip", organiser_views.download, name="track-download"),

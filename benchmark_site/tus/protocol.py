@@ -95,7 +95,7 @@ class TusParts(Tus):
                 offset = append(self.kind, pk, offset, piece)
         except WrongOffset as error:
             raise Refusal(409, f"Upload-Offset: {error}") from error
-        except self.kind.DoesNotExist as error:  # type: ignore[attr-defined]  # every model has it
+        except self.kind.DoesNotExist as error:
             raise Refusal(404, "the upload was ended") from error
         if offset == upload.size:
             self.finish(pk)

@@ -24,7 +24,7 @@ from benchmark_site.leaderboard.models import (
     Task,
     Track,
 )
-from benchmark_site.leaderboard.models.submissions import ScoreBase
+from benchmark_site.leaderboard.models.submissions import ScoreTable
 from benchmark_site.leaderboard.scoring.disclosed import DisclosedScore, digits, disclosed_score
 
 PAGE_ROWS = 50
@@ -247,7 +247,7 @@ def _latest(track: Track) -> QuerySet[Evaluation]:
     )
 
 
-def _standing(track: Track, sort: str, late: bool, at: datetime) -> tuple[type[ScoreBase], dict[str, _Found]]:
+def _standing(track: Track, sort: str, late: bool, at: datetime) -> tuple[ScoreTable, dict[str, _Found]]:
     """The table that decides now, and who stands on the board by it."""
     found = {key: one for key, one in _found(track, sort, Score).items() if one.late == late}
     if late or not track.is_revealed(at):
@@ -257,7 +257,7 @@ def _standing(track: Track, sort: str, late: bool, at: datetime) -> tuple[type[S
     return PrivateScore, {entry.key: private[entry.key] for entry in kept}
 
 
-def _found(track: Track, sort: str, kind: type[ScoreBase]) -> dict[str, _Found]:
+def _found(track: Track, sort: str, kind: ScoreTable) -> dict[str, _Found]:
     shown: dict[int, dict[str, DisclosedScore]] = {}
     keys = {track.primary_metric, sort}
     scores = kind._default_manager.filter(evaluation__in=_latest(track).values("pk"), key__in=keys)
@@ -313,7 +313,7 @@ def _page(keys: list[str], wanted: Wanted) -> tuple[list[str], int]:
 
 def _rows(
     track: Track,
-    kind: type[ScoreBase],
+    kind: ScoreTable,
     columns: list[Column],
     places: list[tuple[_Found, Ranked, int]],
     leaders: dict[int, int],

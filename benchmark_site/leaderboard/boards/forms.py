@@ -5,14 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
 from benchmark_site.leaderboard.boards.board import BY_NAME, NEWEST, Column, Wanted
-from benchmark_site.leaderboard.models import State, Submission, Track
-from benchmark_site.leaderboard.submissions.visibility import visible_to
-
-# A list to choose from, not a search: whoever wants another follows the link on its page.
-_LISTED = 200
 
 
 class BoardForm(forms.Form):
@@ -60,25 +54,3 @@ class BoardForm(forms.Form):
             after=self.data.get("after", ""),
             before=self.data.get("before", ""),
         )
-
-
-class CompareForm(forms.Form):
-    """Two different submissions of a track that one may see and that have scores."""
-
-    a = forms.ModelChoiceField(Submission.objects.none(), empty_label="choose one")
-    b = forms.ModelChoiceField(Submission.objects.none(), label="with", empty_label="choose another")
-
-    def __init__(self, *args: Any, track: Track, user: AbstractBaseUser | AnonymousUser, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.seen = visible_to(user).filter(track=track, evaluations__state=State.DONE, dry_run=False).distinct()
-        self.listed = list(self.seen[:_LISTED])
-        for field in self.fields.values():
-            assert isinstance(field, forms.ModelChoiceField)
-            field.queryset = self.seen
-            field.choices = [("", field.empty_label), *((one.pk, str(one)) for one in self.listed)]
-
-    def chosen(self) -> tuple[Submission, Submission] | None:
-        """Both, or None where one is missing or they are the same."""
-        if not self.is_valid() or self.cleaned_data["a"] == self.cleaned_data["b"]:
-            return None
-        return self.cleaned_data["a"], self.cleaned_data["b"]

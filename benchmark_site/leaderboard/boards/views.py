@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from django.contrib.auth.views import redirect_to_login
+import hashlib
+
+from django.core.cache import cache
 from django.db.models import Count, Q
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 
 from benchmark_site.leaderboard.boards.board import Board, Wanted, columns_of, read_board
 from benchmark_site.leaderboard.boards.citing import board_bib, board_sota, board_tex
 from benchmark_site.leaderboard.boards.drawing import draw_history
 from benchmark_site.leaderboard.boards.export import board_csv, board_json
-from benchmark_site.leaderboard.boards.forms import BoardForm, CompareForm
-from benchmark_site.leaderboard.models import Comparison, State, Submission, Track, TrainingRun
-from benchmark_site.leaderboard.scoring.compare import request_comparison
+from benchmark_site.leaderboard.boards.forms import BoardForm
+from benchmark_site.leaderboard.boards.version import version as version_of
+from benchmark_site.leaderboard.models import State, Track, TrainingRun
+
+_CACHED_S = 3600
 
 
 def find_track(slug: str, version: str, task: str, split: str) -> Track:
@@ -41,9 +44,17 @@ def board(request: HttpRequest, slug: str, version: str, task: str, split: str) 
     track = find_track(slug, version, task, split)
     form = BoardForm(request.GET, columns=columns_of(track), late_entries=track.late_entries)
     now = timezone.now()
-    found = read_board(track, form.wanted())
+    # Thousands of entries cost a tenth of a second to rank and to draw: once for each state of the board.
+    wanted = form.wanted()
+    key = f"board-{version_of(track, now)}-{hashlib.sha256(repr(wanted).encode()).hexdigest()}"
+    found: Board | None = cache.get(key)
+    if found is None:
+        found = read_board(track, wanted)
+        cache.set(key, found, _CACHED_S)
     context = {
         "board": found,
+        "key": key,
+        "cached_s": _CACHED_S,
         "history": draw_history(found.history, now),
         "form": form,
         "filtered": any(request.GET.get(name) for name in form.fields),
@@ -90,36 +101,6 @@ def export_sota(request: HttpRequest, slug: str, version: str, task: str, split:
     """The board in the JSON that Papers with Code exchanged."""
     found = board_sota(_board(request, slug, version, task, split), request.build_absolute_uri)
     return JsonResponse(found, safe=False)
-
-
-def compare(request: HttpRequest, slug: str, version: str, task: str, split: str) -> HttpResponse:
-    """Two submissions side by side; POST has a worker compare them, which costs two scorings, so one is logged in."""
-    track = find_track(slug, version, task, split)
-    if track.hides_truth:
-        raise Http404("where the truth is hidden, only groups are shown")
-    form = CompareForm(request.POST or request.GET, track=track, user=request.user)
-    chosen = form.chosen()
-    made = None
-    if chosen:
-        first, second = sorted((one.shown_evaluation for one in chosen), key=lambda one: one.pk)
-        made = Comparison.objects.filter(first=first, second=second).select_related("first", "second").first()
-        if request.method == "POST":
-            if not request.user.is_authenticated:
-                return redirect_to_login(request.get_full_path())
-            request_comparison(first, second)
-            address = reverse("board-compare", args=track.url_args)
-            return redirect(f"{address}?a={chosen[0].pk}&b={chosen[1].pk}")
-    context = {"track": track, "form": form, "chosen": chosen, "comparison": made, "sides": _sides(made)}
-    part = request.headers.get("HX-Request") == "true"
-    return render(request, "leaderboard/_comparison.html" if part else "leaderboard/compare.html", context)
-
-
-def _sides(made: Comparison | None) -> list[tuple[Submission, int, list[dict[str, object]]]]:
-    """Of each of two: the submission, on how many queries it is better, and some of them."""
-    if made is None or made.report is None:
-        return []
-    won = made.report["wins"]
-    return [(one.submission, won[side], won[f"{side}_better"]) for one, side in ((made.first, "a"), (made.second, "b"))]
 
 
 def _board(request: HttpRequest, slug: str, version: str, task: str, split: str) -> Board:

@@ -37,7 +37,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='track',
             name='human_note',
-            field=models.CharField(blank=True, help_text='how that was measured', max_length=200, validators=[benchmark_site.leaderboard.text.plain_text]),
+            field=models.CharField(blank=True, help_text='in a few words', max_length=200, validators=[benchmark_site.leaderboard.text.plain_text]),
         ),
         migrations.AddField(
             model_name='track',

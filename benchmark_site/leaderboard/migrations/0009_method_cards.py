@@ -41,7 +41,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='submission',
             name='training_data',
-            field=models.CharField(blank=True, help_text='what it was trained on', max_length=200, validators=[benchmark_site.leaderboard.text.plain_text]),
+            field=models.CharField(blank=True, help_text='data sets, in a few words', max_length=200, validators=[benchmark_site.leaderboard.text.plain_text]),
         ),
         migrations.AddConstraint(
             model_name='membership',

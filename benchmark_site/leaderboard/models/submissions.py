@@ -36,7 +36,7 @@ class Submission(models.Model):
     code_url = models.URLField(blank=True)
     parameters = models.PositiveBigIntegerField(null=True, blank=True, help_text="weights of the model, as a number")
     training_data = models.CharField(
-        max_length=200, blank=True, validators=[plain_text], help_text="what it was trained on"
+        max_length=200, blank=True, validators=[plain_text], help_text="data sets, in a few words"
     )
     external_data = models.BooleanField(default=False, help_text="trained on more than this release")
     hardware = models.CharField(max_length=120, blank=True, validators=[plain_text], help_text="what it ran on")
@@ -209,3 +209,6 @@ class PrivateScore(ScoreBase):
 
     class Meta(ScoreBase.Meta):
         pass
+
+
+ScoreTable = type[Score] | type[PrivateScore]

@@ -104,9 +104,7 @@ class Track(models.Model):
     human_value = models.FloatField(
         null=True, blank=True, help_text="what people reach by the primary metric, in percent: drawn beside the rows"
     )
-    human_note = models.CharField(
-        max_length=200, blank=True, validators=[plain_text], help_text="how that was measured"
-    )
+    human_note = models.CharField(max_length=200, blank=True, validators=[plain_text], help_text="in a few words")
     part_secret = models.CharField(max_length=64, default=new_secret, editable=False)
     late_entries = models.BooleanField(
         default=False, help_text="submissions after the end are taken, and stand on a board of their own"

@@ -36,8 +36,9 @@ def export_track(track: Track) -> tuple[IO[bytes], int]:
             rows.append(_row(one))
             if evaluation.problems:
                 problems[str(one.pk)] = evaluation.problems
-            if one.file.storage.exists(one.file.name):
-                archive.write(one.file.path, f"files/{one.pk}{suffix(one.file.name)}")
+            name = one.file.name or ""
+            if one.file.storage.exists(name):
+                archive.write(one.file.path, f"files/{one.pk}{suffix(name)}")
         archive.writestr("submissions.csv", _csv(rows))
         archive.writestr("problems.json", json.dumps(problems, indent=1))
         archive.writestr("participants.csv", _csv(_participants(track)))

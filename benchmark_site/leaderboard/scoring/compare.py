@@ -10,20 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from django.db import transaction
-from django.utils import timezone
 
 from benchmark_site.jobs import child_process
 from benchmark_site.jobs.enqueue import enqueue
 from benchmark_site.jobs.leases import LeaseLost, acquire, heartbeat, locked
-from benchmark_site.leaderboard.boards.board import Wanted, read_board, untested
-from benchmark_site.leaderboard.models import Comparison, Evaluation, State, Track
+from benchmark_site.leaderboard.models import Comparison, Evaluation, State
 from benchmark_site.leaderboard.scoring.parts import parts
 from benchmark_site.leaderboard.scoring.score import LIMITS, WALL_S
 from benchmark_site.leaderboard.task_names import COMPARE
 from evaluation.release import ReleaseError
-
-# Of one board in one pass: each costs two scorings, and submissions wait in the same queue.
-_AT_ONCE = 5
 
 
 def request_comparison(a: Evaluation, b: Evaluation) -> Comparison:
@@ -34,20 +29,6 @@ def request_comparison(a: Evaluation, b: Evaluation) -> Comparison:
         if new:
             enqueue(COMPARE, comparison_id=row.pk)
     return row
-
-
-def compare_neighbours() -> None:
-    """Queue the tests by which the first pages of boards are grouped.
-
-    On a hidden split only once the board is over: told earlier, a group would be one more thing that a try can learn.
-    """
-    for track in Track.objects.select_related("release"):
-        if track.hides_truth and not track.is_over(timezone.now()):
-            continue
-        pairs = untested(read_board(track, Wanted()))[:_AT_ONCE]
-        known = Evaluation.objects.in_bulk({pk for pair in pairs for pk in pair})
-        for one, other in pairs:
-            request_comparison(known[one], known[other])
 
 
 def run_comparison(pk: int) -> None:

@@ -8,6 +8,7 @@ import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from django.db import IntegrityError, transaction
 
@@ -16,7 +17,7 @@ from benchmark_site.jobs import child_process
 from benchmark_site.jobs.enqueue import enqueue
 from benchmark_site.jobs.leases import MAX_ATTEMPTS, LeaseLost, acquire, heartbeat, locked
 from benchmark_site.leaderboard.models import Evaluation, PrivateScore, Score, State, Submission, Track
-from benchmark_site.leaderboard.models.submissions import ScoreBase
+from benchmark_site.leaderboard.models.submissions import ScoreTable
 from benchmark_site.leaderboard.scoring.parts import parts
 from benchmark_site.leaderboard.scoring.report import Report, ReportError, read_report
 from benchmark_site.leaderboard.task_names import SCORE
@@ -67,7 +68,7 @@ def rescore(submission: Submission) -> Evaluation:
 class _Run:
     """One part of the split as the evaluator scored it, and the table that its numbers go to."""
 
-    kind: type[ScoreBase]
+    kind: ScoreTable
     ended: child_process.Ended
     report: Path
 
@@ -77,7 +78,8 @@ def _runs(row: Evaluation, scratch: Path) -> list[_Run]:
 
     Raises evaluation.release.ReleaseError where the release's folder cannot be read.
     """
-    track, kinds = row.submission.track, [Score]
+    track = row.submission.track
+    kinds: list[ScoreTable] = [Score]
     if track.has_private_part and not row.submission.dry_run:
         kinds = [Score, PrivateScore]
         for kind, ids in zip(kinds, parts(track), strict=True):
@@ -89,7 +91,7 @@ def _runs(row: Evaluation, scratch: Path) -> list[_Run]:
     return runs
 
 
-def _run(row: Evaluation, kind: type[ScoreBase], scratch: Path) -> _Run:
+def _run(row: Evaluation, kind: ScoreTable, scratch: Path) -> _Run:
     report, log, ids = (scratch / f"{kind.__name__}.{suffix}" for suffix in ("json", "txt", "ids"))
     only = ["--only", str(ids)] if ids.exists() else []
     command = [*_command(row.submission, report), *only]
@@ -153,14 +155,15 @@ def _finish(row: Evaluation, runs: list[_Run]) -> None:
     row.end(State.DONE)
 
 
-def _save(row: Evaluation, kind: type[ScoreBase], report: Report) -> None:
-    kind._default_manager.bulk_create(
+def _save(row: Evaluation, kind: ScoreTable, report: Report) -> None:
+    rows: list[Any] = [
         kind(
             evaluation=row, key=metric.key, value=metric.value, low=metric.low, high=metric.high, n=metric.n,
             blind=metric.blind, beats_blind=metric.beats_blind,
         )
         for metric in report.metrics
-    )  # fmt: skip
+    ]  # fmt: skip
+    kind._default_manager.bulk_create(rows)
 
 
 def _fail(row: Evaluation, ended: child_process.Ended) -> None:

@@ -30,10 +30,11 @@ class WholeFile(File):
     """A part whose bytes have all come, with their sha256: it is moved, not copied."""
 
     def __init__(self, path: Path, name: str) -> None:
-        super().__init__(path.open("rb"), name)
+        file = path.open("rb")
+        super().__init__(file, name)
         self.path = path
-        self.sha256 = hashlib.file_digest(self.file, "sha256").hexdigest()
-        self.file.seek(0)
+        self.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        file.seek(0)
 
     def temporary_file_path(self) -> str:
         """Where it lies: Django's storage then renames it."""

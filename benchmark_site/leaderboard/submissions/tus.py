@@ -100,7 +100,7 @@ class _ByToken(_Answers):
         return super().dispatch(request, *args, **kwargs)
 
     def owner(self) -> User:
-        user: User = self.token.membership.user  # type: ignore[assignment]
+        user: User = self.token.membership.user
         return user
 
     def team(self, said: dict[str, str]) -> Team:

@@ -13,8 +13,9 @@ from django.test import Client
 from django.utils import timezone
 
 from benchmark_site.leaderboard.boards.board import Wanted, read_board
+from benchmark_site.leaderboard.boards.groups import compare_neighbours
 from benchmark_site.leaderboard.models import Comparison, Evaluation, State, Submission, Track
-from benchmark_site.leaderboard.scoring.compare import compare_neighbours, request_comparison, run_comparison
+from benchmark_site.leaderboard.scoring.compare import request_comparison, run_comparison
 from benchmark_site.leaderboard.scoring.score import score_evaluation
 from evaluation.cli.main import main
 from tests.leaderboard.conftest import ApiClient, add_scores, small_file

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
+import random
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -14,14 +17,18 @@ from typing import Any
 
 import psutil
 import pytest
+import redis
 from django.db import connection
 from django.utils import timezone
 
 from benchmark_site.leaderboard import tasks
-from benchmark_site.leaderboard.models import Evaluation, State, Track
-from tests.leaderboard.conftest import REPOSITORY, ApiClient
+from benchmark_site.leaderboard.models import Evaluation, Membership, Score, State, Submission, Track
+from benchmark_site.leaderboard.teams.tokens import create_token
+from evaluation.release import Release as ReleaseFolder
+from tests.leaderboard.conftest import REPOSITORY, ApiClient, small_file
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+MANY = 200
 
 
 @contextmanager
@@ -65,6 +72,42 @@ def test_a_killed_worker_is_followed(
             evaluation.refresh_from_db()
     assert (evaluation.state, evaluation.attempt, evaluation.error) == (State.DONE, 2, "")
     assert evaluation.scores.filter(key=track.primary_metric).count() == 1
+
+
+def test_many_submissions_outlive_their_workers_and_a_flushed_broker(
+    membership: Membership, tracks: dict[str, Track], settings: Any, tmp_path: Path
+) -> None:
+    """Every one ends done or refused, each is scored once, and as it is when it is scored alone."""
+    track, log = tracks["qa/val"], tmp_path / "worker.log"
+    Track.objects.filter(pk=track.pk).update(per_day=MANY, total=MANY)
+    ids = ReleaseFolder.open(track.release.folder).questions("val").qids.tolist()
+    api, rng = ApiClient(create_token(membership)), random.Random(18)
+    for n in range(MANY):
+        # A hundred attempts a day are taken from a person: the others are of another day.
+        Submission.objects.update(created_at=timezone.now() - timedelta(days=2))
+        answers = {str(one): rng.randrange(4) for one in ids} | ({"x": 1} if n % 10 == 0 else {})
+        assert api.post(track, small_file(tmp_path, f"{n}.json", json.dumps(answers)))[0] == 201
+    started = time.monotonic()
+    while Evaluation.objects.filter(Evaluation.unfinished()).exists():
+        assert time.monotonic() - started < 600 + 6 * MANY, log.read_text()[-3000:]
+        with worker(settings.MEDIA_ROOT, log), worker(settings.MEDIA_ROOT, log):
+            time.sleep(rng.uniform(20, 45))  # then both are killed
+        if rng.random() < 0.3:
+            redis.Redis.from_url(os.environ["CELERY_BROKER_URL"]).flushall()
+        now = timezone.now()  # as if a minute went by, and nobody's third attempt came of our kills alone
+        Evaluation.objects.filter(state=State.RUNNING).update(heartbeat=now - timedelta(minutes=1), attempt=1)
+        Evaluation.objects.filter(state=State.QUEUED).update(queued_at=now - timedelta(minutes=2))
+        tasks.sweep()
+    assert Counter(Evaluation.objects.values_list("state", flat=True)) == {
+        State.DONE: MANY - MANY // 10, State.FAILED: MANY // 10
+    }  # fmt: skip
+    assert all("refused" in one.error for one in Evaluation.objects.filter(state=State.FAILED))
+    assert Score.objects.count() == MANY - MANY // 10
+    right = dict(zip(ids, ReleaseFolder.open(track.release.folder).questions("val").answer.tolist(), strict=True))
+    for score in Score.objects.select_related("evaluation__submission"):
+        given = json.loads(Path(score.evaluation.submission.file.path).read_text())
+        hits = sum(given[str(one)] == answer for one, answer in right.items())
+        assert score.value == hits / len(right) * 100
 
 
 def _wait_for_scorer(worker: psutil.Process, log: Path) -> psutil.Process:

@@ -1,0 +1,73 @@
+"""A board's page is kept as long as what it follows from stays the same, and not a moment longer."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from benchmark_site.leaderboard.boards.version import version
+from benchmark_site.leaderboard.models import Comparison, State, Submission, Team, Track
+from benchmark_site.leaderboard.scoring.compare import request_comparison
+from benchmark_site.leaderboard.submissions.visibility import hide
+from tests.leaderboard.conftest import ApiClient, add_scores, small_file
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def two(api_client: ApiClient, track: Track, tmp_path: Path) -> list[Submission]:
+    made = []
+    for n in range(2):
+        _, sent = api_client.post(track, small_file(tmp_path, text=str(n)), method=f"m{n}", public="on")
+        made.append(Submission.objects.get(pk=sent["id"]))
+    add_scores(made[0], {track.primary_metric: 30.0})
+    return made
+
+
+def test_a_page_that_has_not_changed_is_ranked_once(two: list[Submission], track: Track) -> None:
+    browser, path = Client(), track.get_absolute_url()
+    first = browser.get(path).content
+    with CaptureQueriesContext(connection) as asked:
+        assert browser.get(path).content == first
+    assert not [one for one in asked if '"leaderboard_score"."blind"' in one["sql"]]
+    assert b"Nothing is like that" in browser.get(path + "?q=nobody").content
+    assert b">m0<" in browser.get(path).content
+
+
+def test_everything_that_a_page_shows_makes_it_anew(
+    two: list[Submission], track: Track, django_user_model: Any
+) -> None:
+    def page(query: str = "?every=yes") -> str:
+        return Client().get(track.get_absolute_url() + query).content.decode()
+
+    assert ">m1<" not in page()
+    add_scores(two[1], {track.primary_metric: 28.0})
+    assert ">m1<" in page()
+    Submission.objects.filter(pk=two[0].pk).update(method="renamed")
+    assert ">renamed<" in page()
+    Team.objects.update(name="Another name")
+    assert "Another name" in page()
+    assert page().count("<tbody>") == 1
+    row = request_comparison(*(one.evaluation for one in two))
+    Comparison.objects.filter(pk=row.pk).update(state=State.DONE, p=0.01, finished_at=timezone.now())
+    assert page().count("<tbody>") == 2
+    Track.objects.update(human_value=77.5)
+    assert "77.50" in page()
+    hide(Submission.objects.filter(pk=two[0].pk), "copied", django_user_model.objects.create_user("olga"))
+    assert ">renamed<" not in page()
+    Submission.objects.update(public=False)
+    assert ">m1<" not in page()
+
+
+def test_a_date_that_passes_makes_it_anew(track: Track) -> None:
+    now = timezone.now()
+    track.closes_at = now + timedelta(hours=1)
+    assert version(track, now) == version(track, now + timedelta(minutes=1))
+    assert version(track, now) != version(track, now + timedelta(hours=2))
