@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from annotation import models
-from annotation.crowd import blocks
+from annotation.crowd.workers import blocks
 
 
 class ReadOnly(admin.ModelAdmin):

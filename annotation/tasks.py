@@ -7,19 +7,9 @@ from django.db import InterfaceError, OperationalError
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from annotation.crowd import (
-    blocks,
-    bonuses,
-    collect,
-    decisions,
-    enrolment,
-    extra,
-    launch,
-    messages,
-    reconcile,
-    steering,
-)
+from annotation.crowd import collect, decisions, extra, launch, reconcile, steering
 from annotation.crowd.client import CrowdError
+from annotation.crowd.workers import blocks, bonuses, enrolment, messages
 from annotation.imports import runs
 from annotation.media import feature_sets, links, uploads
 from annotation.models import (
@@ -69,7 +59,7 @@ def describe_clips(feature_set_id: int) -> None:
 @shared_task(**RETRY)
 def transcribe_video(transcription_id: int) -> None:
     """Write down what is said in a video; whatever stops it is written on the transcription."""
-    from annotation.media import transcribe  # workers only, as above
+    from annotation.media.speech import transcribe  # workers only, as above
 
     transcribe.transcribe(transcription_id)
 

@@ -12,7 +12,7 @@ from django.shortcuts import render
 from django.views import defaults
 
 from annotation.models import Batch, Clip, Query, Question, Segment, Video
-from annotation.pages.task_page import task_failed
+from annotation.pages.task.task_page import task_failed
 from annotation.roles import COLLECT
 from benchmark_site.leaderboard import api
 from benchmark_site.leaderboard.models import Track

@@ -82,7 +82,7 @@ class Crowd:
 
 def read(folder: Path, rows_wanted: int, seed: int) -> list[Row]:
     """Rows that the forms take, one for a clip and half of each source. Exits where the source has too few."""
-    from annotation.review.text_rules import MIN_SEGMENT_S, QUERY_WORDS, fold, normalise, words
+    from annotation.review.text.text_rules import MIN_SEGMENT_S, QUERY_WORDS, fold, normalise, words
 
     def span(text: str) -> tuple[float, float]:
         start, end = re.fullmatch(r"\[([\d.]+):([\d.]+)\]", text).groups()  # type: ignore[union-attr]
@@ -352,7 +352,7 @@ def replay(folder: Path, annotations: int, workers: int, seed: int, home: Path) 
 
         django.setup()
         from annotation.crowd.client import Crowd as Gateway
-        from annotation.crowd.enrolment import group_qualification
+        from annotation.crowd.workers.enrolment import group_qualification
         from annotation.models import Worker
         from annotation.review import ledger
 

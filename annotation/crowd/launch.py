@@ -17,11 +17,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from annotation.crowd.client import HIT_LIFETIME, Crowd, missing_keys
-from annotation.crowd.requirements import requirements
+from annotation.crowd.workers.requirements import requirements
 from annotation.models import Assignment, Batch, Clip, Hit, Question, Segment, Video
 from annotation.models.crowd import Environment, Kind
 from annotation.review import ledger
-from annotation.review.text_rules import MIN_SEGMENT_S
+from annotation.review.text.text_rules import MIN_SEGMENT_S
 from annotation.task_names import CLOSE_BATCH, LAUNCH_BATCH
 from benchmark_site.jobs.enqueue import enqueue
 

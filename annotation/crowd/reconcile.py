@@ -19,12 +19,12 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from annotation.crowd import bonuses
 from annotation.crowd.balance import compare_balance
-from annotation.crowd.blocks import compare_blocks
 from annotation.crowd.client import Bonus, Crowd, CrowdError, Standing, Submitted
 from annotation.crowd.collect import store
 from annotation.crowd.decisions import finish, record
+from annotation.crowd.workers import bonuses
+from annotation.crowd.workers.blocks import compare_blocks
 from annotation.models import Assignment, Batch, Finding, Hit, Reconciliation, Walk
 from annotation.review import ledger
 from benchmark_site.jobs.leases import acquire, heartbeat, heartbeats, locked, still_leased

@@ -16,7 +16,7 @@ from django.db import connection, models, transaction
 from annotation.imports.places import OVER_S, Place, place_of
 from annotation.models import Answer, Clip, Query, Question, Segment, Video
 from annotation.models.items import content_id
-from annotation.review.text_rules import normalise
+from annotation.review.text.text_rules import normalise
 from evaluation.forms.records import Fault, Moment, Record, RowFault, Window
 from evaluation.forms.records import Question as AskedRecord
 

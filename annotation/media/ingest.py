@@ -24,7 +24,7 @@ from django.db import InterfaceError, OperationalError
 
 from annotation.media.attach import settle
 from annotation.media.normal_form.make import FEATURE_INTERVAL_S, Made, MadeClip
-from annotation.media.transcribe import ask
+from annotation.media.speech.transcribe import ask
 from annotation.media.videos import put_by_content, sha256
 from annotation.models import Clip, Video
 from annotation.task_names import INGEST_VIDEO

@@ -15,8 +15,8 @@ from django.views.decorators.http import require_POST
 from django.views.generic import CreateView, DeleteView, UpdateView
 
 from annotation.crowd import launch, steering
-from annotation.crowd.entry_tests import parse
 from annotation.crowd.launch import LaunchError
+from annotation.crowd.workers.entry_tests import parse
 from annotation.models import Batch, EntryTest
 from annotation.pages.forms import BatchForm, EntryTestForm
 

@@ -19,7 +19,7 @@ from django.views.generic import ListView
 from annotation.media import videos
 from annotation.media.clip_files import Part, clip_url
 from annotation.media.import_list import FILMS
-from annotation.media.spoken import other_than_english
+from annotation.media.speech.spoken import other_than_english
 from annotation.media.subtitle_sources import SUFFIXES
 from annotation.media.uploads import Told, take_named
 from annotation.media.videos import VideoRefused

@@ -8,8 +8,8 @@ from typing import Any
 
 from django import forms
 
-from annotation.crowd import entry_tests
-from annotation.crowd.requirements import country_codes, own_qualifications
+from annotation.crowd.workers import entry_tests
+from annotation.crowd.workers.requirements import country_codes, own_qualifications
 from annotation.models import Batch, EntryTest, Video
 
 

@@ -4,7 +4,6 @@ from django.urls import path
 
 from annotation.media.clip_files import clip_file
 from annotation.pages import (
-    blind,
     campaign,
     console,
     features,
@@ -17,8 +16,9 @@ from annotation.pages import (
     views,
     workers,
 )
-from annotation.pages.drafts import save_draft
-from annotation.pages.task_page import TaskPage
+from annotation.pages.task import blind
+from annotation.pages.task.drafts import save_draft
+from annotation.pages.task.task_page import TaskPage
 
 urlpatterns = [
     path("batches/", views.BatchList.as_view(), name="batches"),

@@ -13,8 +13,8 @@ from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST
 from django.views.generic import DetailView
 
-from annotation.crowd import blocks, bonuses
-from annotation.crowd import messages as notes
+from annotation.crowd.workers import blocks, bonuses
+from annotation.crowd.workers import messages as notes
 from annotation.models import Assignment, Bonus, Receipt, Worker
 from annotation.pages.forms import AmountForm, BonusForm, MessageForm
 from annotation.review import ledger

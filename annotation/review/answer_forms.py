@@ -12,8 +12,9 @@ from django.db.models import F
 from annotation.models import Answer, Assignment, Hit, Query, Question, Segment, Validation
 from annotation.models.crowd import Kind
 from annotation.models.items import free_id
-from annotation.review import quality_flags, text_rules
+from annotation.review import quality_flags
 from annotation.review.flag import Flag
+from annotation.review.text import text_rules
 
 SAME_MOMENT = 0.7  # intersection over union from which two segments are one
 

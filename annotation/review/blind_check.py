@@ -17,7 +17,7 @@ from celery import current_app
 from django.conf import settings
 
 from annotation.models import Question
-from annotation.review.text_hints import OPTIONS
+from annotation.review.text.text_hints import OPTIONS
 from annotation.task_names import CHECK_BLIND
 
 if TYPE_CHECKING:

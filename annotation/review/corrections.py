@@ -14,7 +14,7 @@ from django.db import transaction
 
 from annotation.models import Answer, Correction, Query, Question, Segment
 from annotation.models.items import free_id
-from annotation.review.text_rules import fold, normalise
+from annotation.review.text.text_rules import fold, normalise
 
 LEAST_WORDS = 2
 KINDS: dict[str, type[Query] | type[Question]] = {"moment": Query, "qa": Question}

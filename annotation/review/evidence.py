@@ -9,7 +9,7 @@ from annotation.review import quality_flags
 from annotation.review.agreement import span_of
 from annotation.review.answer_forms import ANSWER_FORMS
 from annotation.review.flag import Flag
-from annotation.review.sketch import sketch
+from annotation.review.text.sketch import sketch
 
 MOST_TOUCHED = 50  # answers that are looked at anew for one that came
 PLACES = ("worker", "hit__batch", "hit__clip__video", "hit__segment__clip__video")

@@ -9,12 +9,12 @@ from django.db.models import F, Q, QuerySet
 
 from annotation.models import Assignment, Hit, Receipt, Worker
 from annotation.models.crowd import Kind
-from annotation.review import text_rules
 from annotation.review.agreement import SAME, span_of, standing_answers, stands_alone
 from annotation.review.conduct import conduct_flags
 from annotation.review.flag import Flag
-from annotation.review.sketch import sketch
-from annotation.review.text_hints import SENTENCES, alike, hints
+from annotation.review.text import text_rules
+from annotation.review.text.sketch import sketch
+from annotation.review.text.text_hints import SENTENCES, alike, hints
 
 WHOLE_CLIP = 0.9
 FEW_GOLD = 4  # answers of known truth from which a worker's share of right ones tells something

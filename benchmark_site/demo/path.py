@@ -20,8 +20,9 @@ from django.db import InterfaceError, OperationalError, connection
 from django.utils.crypto import salted_hmac
 from rich.progress import Progress
 
-from annotation.crowd import collect, enrolment, launch, steering
+from annotation.crowd import collect, launch, steering
 from annotation.crowd.client import CrowdError
+from annotation.crowd.workers import enrolment
 from annotation.media.import_list import Wanted
 from annotation.media.videos import take
 from annotation.models import Assignment, Batch, Hit, Video, Worker

@@ -12,7 +12,8 @@ from django.http import HttpRequest
 from ninja import Body, Router, Schema, Status
 
 from annotation import campaigns
-from annotation.crowd import bonuses, steering
+from annotation.crowd import steering
+from annotation.crowd.workers import bonuses
 from annotation.models import Assignment, Batch
 from benchmark_site.leaderboard.api_auth import OrderAuth
 from benchmark_site.leaderboard.api_errors import ApiError, answers

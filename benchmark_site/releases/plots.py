@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from annotation.review.text_rules import words
+from annotation.review.text.text_rules import words
 from benchmark_site.releases.models import Item, Release, Split
 
 LABELLED = (Split.TRAIN, Split.VAL)

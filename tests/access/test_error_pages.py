@@ -44,7 +44,7 @@ def test_a_forged_form_is_refused_in_the_sites_clothes() -> None:
         ("/boards/", "benchmark_site.leaderboard.boards.views.render", 'class="brand"'),
         (
             f"/task/{signing.dumps(1, salt=UNIT_SALT)}/",
-            "annotation.pages.frame.find_hit",
+            "annotation.pages.task.frame.find_hit",
             "Reload the page in a moment",
         ),
     ],

@@ -13,7 +13,8 @@ from django.contrib.auth.models import Group, User
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from annotation.crowd import bonuses, decisions, launch, reconcile, steering
+from annotation.crowd import decisions, launch, reconcile, steering
+from annotation.crowd.workers import bonuses
 from annotation.models import Assignment, Batch, Bonus, Clip, EntryTest
 from annotation.review import verdicts
 from annotation.review.verdicts import Verdict

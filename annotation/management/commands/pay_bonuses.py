@@ -11,7 +11,7 @@ from typing import Any, TextIO
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from annotation.crowd import bonuses
+from annotation.crowd.workers import bonuses
 from annotation.models import Assignment
 
 COLUMNS = ["assignment", "worker", "amount", "reason"]

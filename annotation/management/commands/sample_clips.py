@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from annotation.crowd.launch import askable_clips
 from annotation.media import sampling
-from annotation.media.spoken import other_than_english, why_other
+from annotation.media.speech.spoken import other_than_english, why_other
 from annotation.models import Video
 
 

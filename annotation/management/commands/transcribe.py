@@ -39,7 +39,7 @@ class Command(BaseCommand):
 
     def _ask(self, names: list[str]) -> list[int]:
         """Rows that wait, those of an earlier run included. Raises CommandError."""
-        from annotation.media.transcribe import ask, without_words
+        from annotation.media.speech.transcribe import ask, without_words
 
         if not names:
             for video in without_words():
@@ -54,7 +54,7 @@ class Command(BaseCommand):
 
     def _work(self, asked: list[int]) -> None:
         """Work on what no worker has, and wait for what one has."""
-        from annotation.media.transcribe import transcribe
+        from annotation.media.speech.transcribe import transcribe
 
         while Transcription.objects.filter(Transcription.unfinished(), pk__in=asked).exists():
             free = available(Transcription).filter(pk__in=asked).order_by("pk").values_list("pk", flat=True).first()

@@ -20,7 +20,7 @@ from annotation.media.normal_form.sound import Samples, Sound
 from annotation.media.normal_form.stills import Stills
 from annotation.media.normal_form.streams import Film, FilmError
 from annotation.media.normal_form.waveform import draw_waveform
-from annotation.review.text_rules import MIN_SEGMENT_S
+from annotation.review.text.text_rules import MIN_SEGMENT_S
 from hero_model.features.video import FrameSampler
 
 FEATURE_INTERVAL_S = 1.5  # paper, section 4.3: one frame per 1.5 s

@@ -10,7 +10,7 @@ from annotation.media.subtitles.cues import Cue, Draft, SubtitleError, Track
 from annotation.media.subtitles.encoding import decode
 from annotation.media.subtitles.forms import ass, cue_blocks, json_forms, tables, ttml
 from annotation.media.subtitles.rolling import join_rolling
-from annotation.review.text_rules import normalise
+from annotation.review.text.text_rules import normalise
 
 MAX_BYTES = 64 << 20
 KNOWN = "SRT, WebVTT, ASS, TTML, JSON, JSONL or CSV"

@@ -1,6 +1,6 @@
 "use strict";
 // The rules of texts in the page's language: annotation/review/text_rules.py and text_hints.py say the same, and both are
-// held to the same cases. `rules` is annotation/review/text_rules.json.
+// held to the same cases. `rules` is annotation/review/text/text_rules.json.
 const textRules = (rules) => {
   const OPTIONS = ["correct", "wrong_1", "wrong_2", "wrong_3"];
   const words = (text) => text.match(/\S*[\p{L}\p{N}_]\S*/gu) ?? [];

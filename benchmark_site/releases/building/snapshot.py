@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from django.db import connection
 
 from annotation.models import Clip, Query, Question, Segment
-from annotation.review.text_rules import normalise
+from annotation.review.text.text_rules import normalise
 from benchmark_site.jobs.leases import locked
 from benchmark_site.releases.errors import BuildError
 from benchmark_site.releases.files.features import lacking_clips, unseen

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from annotation.models import Worker
-from annotation.review.text_rules import fold
+from annotation.review.text.text_rules import fold
 from benchmark_site.releases.models import OPTIONS, Exclusion, Item, Release
 from benchmark_site.releases.quality.rows import Row, item_row
 

@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import F
 
 from annotation.models import Clip, Query, Question, Subtitle
-from annotation.review.text_rules import QUERY_WORDS, fold, words
+from annotation.review.text.text_rules import QUERY_WORDS, fold, words
 from benchmark_site.releases.models import Item, Split
 from benchmark_site.releases.quality.items import TOLERANCE_S
 from benchmark_site.releases.quality.rows import Row, share_row, told_row

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
-from annotation.review.text_rules import fold
+from annotation.review.text.text_rules import fold
 from benchmark_site.releases.models import OPTIONS, Item, Negative, Release, Split
 from benchmark_site.releases.quality.items import bad_options
 from benchmark_site.releases.quality.rows import Row, item_row, told_row

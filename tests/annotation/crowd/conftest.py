@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from annotation.crowd import enrolment
+from annotation.crowd.workers import enrolment
 from annotation.models import Worker
 from tests.marketplace.site import Site, WorkerBrowser, running_site
 

@@ -22,8 +22,9 @@ from django.test import Client
 
 from annotation import tasks
 from annotation.crowd import client as gateway
-from annotation.crowd import decisions, enrolment, launch, reconcile
+from annotation.crowd import decisions, launch, reconcile
 from annotation.crowd.client import Crowd
+from annotation.crowd.workers import enrolment
 from annotation.models import Assignment, Batch, Clip, Hit, LedgerEntry, Receipt, Worker
 from annotation.review import verdicts
 from annotation.review.verdicts import Verdict

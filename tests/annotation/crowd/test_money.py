@@ -12,8 +12,9 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from annotation.crowd import bonuses, reconcile
+from annotation.crowd import reconcile
 from annotation.crowd.client import Crowd
+from annotation.crowd.workers import bonuses
 from annotation.models import Assignment, Batch, Clip, Finding, LedgerEntry, Reconciliation, Segment
 from annotation.models.crowd import Kind
 from annotation.review import ledger

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from annotation.crowd import collect, decisions, enrolment, launch, steering
+from annotation.crowd import collect, decisions, launch, steering
 from annotation.crowd.client import HIT_LIFETIME, Crowd
+from annotation.crowd.workers import enrolment
 from annotation.models import Assignment, Batch, Clip, Hit, LedgerEntry, Query, Segment, Worker
 from annotation.models.crowd import Kind
 from annotation.review import ledger, verdicts

@@ -21,10 +21,11 @@ from hypothesis import settings as profile
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from annotation.crowd import blocks, bonuses, client, decisions, enrolment, launch, reconcile, steering
-from annotation.crowd.bonuses import BonusError
+from annotation.crowd import client, decisions, launch, reconcile, steering
 from annotation.crowd.client import Crowd, CrowdError
 from annotation.crowd.launch import LaunchError
+from annotation.crowd.workers import blocks, bonuses, enrolment
+from annotation.crowd.workers.bonuses import BonusError
 from annotation.models import Assignment, Batch, Bonus, Clip, GroupQualification, Hit, Reconciliation, Segment, Worker
 from annotation.models.crowd import Kind
 from annotation.review import ledger, verdicts

@@ -11,7 +11,8 @@ from django.db import IntegrityError, transaction
 from django.test import Client
 from lxml import html
 
-from annotation.crowd import enrolment, launch
+from annotation.crowd import launch
+from annotation.crowd.workers import enrolment
 from annotation.models import Answer, Assignment, Hit, Question, Segment, Validation, Worker
 from annotation.models.crowd import Kind
 from annotation.review import verdicts

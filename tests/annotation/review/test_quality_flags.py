@@ -11,7 +11,7 @@ from annotation.models.crowd import Kind
 from annotation.review import evidence
 from annotation.review.answer_forms import ANSWER_FORMS
 from annotation.review.quality_flags import whole_text
-from annotation.review.sketch import sketch
+from annotation.review.text.sketch import sketch
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

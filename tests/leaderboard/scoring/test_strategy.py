@@ -59,12 +59,12 @@ def test_what_the_best_strategy_learns_is_what_the_guide_says() -> None:
     bits, right = strategy.outlook(N, disclosure.tries(N))
     assert bits <= disclosure.tries(N) * disclosure.bits(N) <= disclosure.SHARE * disclosure.truth_bits(N)
     assert right / N * 100 <= disclosure.ceiling(N, bits)
-    guide = (REPOSITORY / "docs/submitting.md").read_text()
+    guide = (REPOSITORY / "docs/submitters.md").read_text()
     assert f"learns {bits:.1f} bits and ends with {right:.1f} of {N} right" in " ".join(guide.split())
 
 
 def test_the_guides_table_is_what_the_program_does() -> None:
-    guide = (REPOSITORY / "docs/submitting.md").read_text()
+    guide = (REPOSITORY / "docs/submitters.md").read_text()
     rows = re.findall(r"^\| ([\d,]+) \| ([\d.]+) \| (\d+) \| ([\d.]+) of ([\d,]+) \| ([\d.]+) % \|$", guide, re.M)
     assert [int(row[0].replace(",", "")) for row in rows] == [20, 50, 100, 500, 3000]
     for size, step, tries, told, truth, ceiling in rows:

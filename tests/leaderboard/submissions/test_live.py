@@ -71,7 +71,7 @@ def test_a_sender_that_trickles_is_cut_off(
 def test_the_curl_line_of_the_guide_works(
     live_server: LiveServer, track: Track, token: str, predictions: Callable[..., Path], tmp_path: Path
 ) -> None:
-    guide = (REPOSITORY / "docs/submitting.md").read_text()
+    guide = (REPOSITORY / "docs/submitters.md").read_text()
     scripts = [block for block in re.findall(r"```sh\n(.*?)```", guide, re.S) if "curl" in block]
     assert len(scripts) == 2
     shutil.copy(predictions(), tmp_path / "predictions.json")
@@ -91,6 +91,6 @@ def test_the_curl_line_of_the_guide_works(
 
 
 def test_the_guide_names_the_limits_that_hold() -> None:
-    guide = (REPOSITORY / "docs/submitting.md").read_text()
+    guide = (REPOSITORY / "docs/submitters.md").read_text()
     assert f"{MOST_ATTEMPTS_A_DAY} attempts" in guide
     assert "1 GiB" in guide

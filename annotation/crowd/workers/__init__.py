@@ -1,0 +1,1 @@
+"""Who may work, and what passes between them and us beside the work."""

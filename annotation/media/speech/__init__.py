@@ -1,0 +1,1 @@
+"""What is said: recognised where nobody has written it down."""

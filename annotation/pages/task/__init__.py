@@ -1,0 +1,1 @@
+"""The task's page in the frame of the marketplace."""

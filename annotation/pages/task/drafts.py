@@ -1,0 +1,64 @@
+"""Drafts: what a worker has set and written so far, kept on the server a version at a time.
+
+A page says which version it started from. Where another tab has saved since, it is told and given that draft: the
+worker says which of the two stays.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.db import transaction
+from django.http import HttpRequest, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from annotation.models import Draft
+from annotation.pages.task import frame
+from annotation.pages.task.task_page import first_receipt
+from annotation.review.answer_forms import ANSWER_FORMS
+from annotation.review.conduct import read_conduct
+from annotation.review.text.text_rules import MAX_TEXT
+
+
+@csrf_exempt
+@require_POST
+def save_draft(request: HttpRequest, unit: str) -> JsonResponse:
+    """Keep the fields: 200 with the new version, 409 with the draft that another tab saved, 410 once answered.
+
+    403 where the token is not this task's, 400 where the fields are not.
+    """
+    hit = frame.find_hit(unit)
+    if hit is None:
+        return JsonResponse({"error": "There is no such task."}, status=404)
+    try:
+        ids = frame.read_ids(request, hit)
+        known = ANSWER_FORMS[hit.batch.kind](hit=hit).fields
+        fields = _read_fields(request.POST.get("fields", ""), set(known))
+        base = int(request.POST.get("version", ""))
+    except frame.Refused as error:
+        return JsonResponse({"error": str(error)}, status=403)
+    except ValueError as error:
+        return JsonResponse({"error": f"not a draft: {error}"}, status=400)
+    if first_receipt(hit, ids):
+        return JsonResponse({"error": "An answer to this task was received already."}, status=410)
+    with transaction.atomic():
+        key: dict[str, Any] = {"hit": hit, "assignment_id": ids["assignment"], "worker_id": ids["worker"]}
+        draft, _ = Draft.objects.select_for_update().get_or_create(**key)
+        if draft.version != base:
+            return JsonResponse({"version": draft.version, "fields": draft.fields}, status=409)
+        draft.fields, draft.version = fields, draft.version + 1
+        draft.conduct = read_conduct(request.POST.get("conduct", ""))
+        draft.save()
+    return JsonResponse({"version": draft.version})
+
+
+def _read_fields(raw: str, known: set[str]) -> dict[str, str]:
+    """Raises ValueError where this is not an object of the form's texts."""
+    data = json.loads(raw)
+    if not isinstance(data, dict) or not data.keys() <= known:
+        raise ValueError("a draft holds the fields of its form")
+    if not all(isinstance(text, str) and len(text) <= 2 * MAX_TEXT for text in data.values()):
+        raise ValueError(f"a draft holds texts of up to {2 * MAX_TEXT} characters")
+    return {name: text.replace("\0", "") for name, text in data.items()}

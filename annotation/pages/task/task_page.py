@@ -1,0 +1,170 @@
+"""The task inside the marketplace's frame (ExternalQuestion): no cookie, no session, one signed token.
+
+The token proves that this page was served for these ids, not who the worker is: only what the marketplace's own API
+returns is ever paid or used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from django.conf import settings
+from django.core import signing
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.utils.decorators import method_decorator
+from django.views import View
+from django.views.decorators.csrf import csrf_exempt
+
+from annotation.crowd.launch import WORDING
+from annotation.media.clip_files import Part, clip_url
+from annotation.models import Assignment, Draft, Hit, Receipt
+from annotation.models.crowd import Kind
+from annotation.pages.task import frame
+from annotation.review.answer_forms import ANSWER_FORMS, FAULTS, AnswerForm
+from annotation.review.conduct import read_conduct
+from annotation.review.text import text_rules
+
+USUAL_FPS = 25.0  # of a film whose rate is not known
+
+
+@frame.framed
+def task_failed(request: HttpRequest) -> HttpResponse:
+    """Status 500 as the frame may show it."""
+    return frame.refusal(request, "Something went wrong on our side. Reload the page in a moment.", status=500)
+
+
+@method_decorator(csrf_exempt, name="dispatch")
+@method_decorator(frame.framed, name="dispatch")
+class TaskPage(View):
+    """GET shows the task (a preview without an assignment), POST checks the answer and hands it to the marketplace.
+
+    Addresses of tasks stay with the workers who saw them, so a task that is over is not shown any more: its clip,
+    times and texts may lie in a hidden split by then. An answer that is on its way is taken all the same. The first
+    answer to an assignment is the one that counts; GET offers it again until the marketplace has it.
+    """
+
+    def dispatch(self, request: HttpRequest, *args: Any, unit: str) -> HttpResponseBase:
+        hit = frame.find_hit(unit)
+        if hit is None:
+            return frame.refusal(request, "There is no such task.", status=404)
+        self.unit = unit
+        return super().dispatch(request, *args, hit=hit)
+
+    def get(self, request: HttpRequest, hit: Hit) -> HttpResponse:
+        ids = {
+            "hit": hit.pk,
+            "assignment": request.GET.get("assignmentId", frame.PREVIEW),
+            "worker": request.GET.get("workerId", ""),
+            "submit_to": request.GET.get("turkSubmitTo", "").rstrip("/"),
+        }
+        preview = ids["assignment"] == frame.PREVIEW
+        if frame.is_over(hit, preview=preview):
+            return frame.refusal(request, "This task is over. Please take another one.", status=410)
+        if preview:
+            return self._page(request, hit, ANSWER_FORMS[hit.batch.kind](hit=hit), token="")
+        if not ids["worker"] or not frame.is_of_the_crowd(str(ids["submit_to"])):
+            return frame.refusal(request, "This page must be opened from the marketplace's task frame.")
+        if problem := frame.unwelcome(hit, str(ids["worker"])):
+            return frame.refusal(request, problem, status=403)
+        if received := first_receipt(hit, ids):
+            return _hand_on(request, ids, received, again=True)
+        token = signing.dumps(ids, salt=frame.TOKEN_SALT)
+        draft = Draft.objects.filter(hit=hit, assignment_id=ids["assignment"], worker_id=ids["worker"]).first()
+        form = ANSWER_FORMS[hit.batch.kind](hit=hit, initial=draft.fields if draft else None)
+        return self._page(request, hit, form, token=token, draft=draft)
+
+    def post(self, request: HttpRequest, hit: Hit) -> HttpResponse:
+        try:
+            ids = frame.read_ids(request, hit)
+        except frame.Refused as error:
+            return frame.refusal(request, str(error))
+        if problem := frame.unwelcome(hit, ids["worker"]):
+            return frame.refusal(request, problem, status=403)
+        form = ANSWER_FORMS[hit.batch.kind](request.POST, hit=hit)
+        if not form.is_valid():
+            draft = Draft.objects.filter(hit=hit, assignment_id=ids["assignment"], worker_id=ids["worker"]).first()
+            return self._page(request, hit, form, token=request.POST["token"], draft=draft, status=422)
+        receipt, _ = Receipt.objects.get_or_create(
+            assignment_id=ids["assignment"],
+            worker_id=ids["worker"],
+            sha256=hashlib.sha256(_as_text(form.payload()).encode()).hexdigest(),
+            defaults={
+                "hit": hit,
+                "payload": form.payload(),
+                "conduct": read_conduct(request.POST.get("conduct", "")),
+            },
+        )
+        first = first_receipt(hit, ids)
+        if first is not None and first != receipt:
+            return _hand_on(request, ids, first, other=receipt, status=409)
+        return _hand_on(request, ids, receipt)
+
+    def _page(
+        self,
+        request: HttpRequest,
+        hit: Hit,
+        form: AnswerForm,
+        *,
+        token: str,
+        draft: Draft | None = None,
+        status: int = 200,
+    ) -> HttpResponse:
+        clip = hit.shown_clip
+        title, _ = WORDING[Kind(hit.batch.kind)]
+        context = {
+            "hit": hit,
+            "unit": self.unit,
+            "clip": clip,
+            # Without narration the file itself is silent: what a page only mutes, a worker unmutes.
+            "clip_url": clip_url(clip, Part.SILENT if hit.narration_hidden else Part.FILE),
+            "poster_url": clip_url(clip, Part.POSTER) if clip.poster else "",
+            "strip_url": clip_url(clip, Part.STRIP) if clip.strip else "",
+            "fps": clip.video.fps or USUAL_FPS,
+            "subtitles": [] if hit.narration_hidden else clip.subtitles(),
+            "form": form,
+            "faults": FAULTS,
+            "token": token,
+            "blind": bool(token) and hit.batch.kind == Kind.QA and settings.BLIND_IN_THE_LOOP,
+            "draft": draft,
+            "title": title,
+            "rules": {**text_rules.RULES, "conduct": draft.conduct if draft else None},
+        }
+        return render(request, "annotation/task.html", context, status=status)
+
+
+def first_receipt(hit: Hit, ids: dict[str, Any]) -> Receipt | None:
+    """The answer that counts: the first that was received from this worker for this assignment."""
+    of_worker = Receipt.objects.filter(hit=hit, assignment_id=ids["assignment"], worker_id=ids["worker"])
+    return of_worker.select_related("hit__batch").order_by("pk").first()
+
+
+def _hand_on(
+    request: HttpRequest,
+    ids: dict[str, Any],
+    receipt: Receipt,
+    *,
+    again: bool = False,
+    other: Receipt | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    """The page that sends a received answer on, in full, so that either side alone can rebuild it."""
+    arrived = Assignment.objects.filter(
+        assignment_id=receipt.assignment_id, worker__worker_id=receipt.worker_id, hit=receipt.hit
+    ).exists()
+    context = {
+        "ids": ids,
+        "answer": _as_text(receipt.payload),
+        "says": ANSWER_FORMS[receipt.hit.batch.kind].in_words(receipt.payload),
+        "receipt": receipt,
+        "again": again,
+        "other": other,
+        "arrived": arrived,
+    }
+    return render(request, "annotation/submit.html", context, status=status)
+
+
+def _as_text(payload: dict[str, Any]) -> str:
+    return json.dumps(payload, sort_keys=True, ensure_ascii=False, separators=(",", ":"))

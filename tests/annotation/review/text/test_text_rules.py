@@ -1,0 +1,30 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from annotation.review.text.text_rules import fold, normalise, words
+
+
+@given(st.text())
+def test_normalising_twice_changes_nothing(text: str) -> None:
+    assert normalise(normalise(text)) == normalise(text)
+
+
+@given(st.text())
+def test_normalised_text_holds_no_control_or_bidi_characters_and_single_blanks(text: str) -> None:
+    clean = normalise(text)
+    assert "\x00" not in clean
+    assert "\u200e" not in clean
+    assert "\u202e" not in clean
+    assert "  " not in clean
+    assert clean == clean.strip()
+
+
+@given(st.text())
+def test_folding_ignores_case_and_punctuation(text: str) -> None:
+    assert fold(text.upper().lower()) == fold(text.upper().lower() + " !?")
+
+
+def test_a_word_holds_a_letter_or_digit() -> None:
+    assert words("The red ball — 2 of them — rolls, doesn't it ?") == [
+        "The", "red", "ball", "2", "of", "them", "rolls,", "doesn't", "it",
+    ]  # fmt: skip
