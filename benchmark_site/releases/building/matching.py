@@ -85,7 +85,7 @@ def _sorted(quality: Sequence[Row]) -> list[Row]:
 def _by_writers(matched: Sequence[Question]) -> list[Question]:
     """The questions with who wrote them, where a worker did: models know people's habits from other questions."""
     workers = Collected.objects.filter(public_id__in=[question.qid for question in matched])
-    of = dict(workers.values_list("public_id", "assignment__worker_id"))
+    of: dict[object, int | None] = dict(workers.values_list("public_id", "assignment__worker_id"))
     return [replace(question, annotator=of.get(question.qid)) for question in matched]
 
 
