@@ -83,6 +83,6 @@ def _of_option(fields: Mapping[str, str], name: str, said: Sequence[str]) -> lis
         "alike": not equal and any(alike(text, other) >= RULES["options_alike"] for other in others),
         "said": copied(text, said),
         "length": len(words(text)) > RULES["most_answer_words"],
-        "longest": name == OPTIONS[0] and all(map(fold, others)) and len(text) > RULES["longer"] * longest,
+        "longest": name == OPTIONS[0] and all(others) and len(text) > RULES["longer"] * longest,
     }
     return [kind for kind, met in tests.items() if met]

@@ -57,7 +57,7 @@ const textRules = (rules) => {
       alike: !equal && others.some((other) => alike(text, other) >= rules.options_alike),
       said: copied(text, said),
       length: words(text).length > rules.most_answer_words,
-      longest: name === "correct" && others.every((other) => fold(other) !== "") && size(text) > rules.longer * longest,
+      longest: name === "correct" && others.every((other) => other !== "") && size(text) > rules.longer * longest,
     });
   }
 
