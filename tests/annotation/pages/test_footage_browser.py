@@ -19,7 +19,7 @@ from annotation.media.videos import take
 from annotation.models import Clip, Hit, Video
 from annotation.models.crowd import Kind
 from tests.annotation.media.normal_form.films import HEIGHT, WIDTH, Recipe, make_film, read_stamp
-from tests.annotation.pages.test_task_page import frame_url
+from tests.annotation.pages.task.test_task_page import frame_url
 from tests.leaderboard.conftest import REPOSITORY
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]

@@ -15,7 +15,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from annotation.models import Clip, Draft, Hit, Receipt, Segment
 from annotation.models.crowd import Kind
-from tests.annotation.pages.test_task_page import frame_url, parameters
+from tests.annotation.pages.task.test_task_page import frame_url, parameters
 from tests.leaderboard.conftest import REPOSITORY
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]

@@ -21,7 +21,7 @@ from annotation.review.human_accuracy import doubted_questions, human_accuracy
 from annotation.review.reliability import measure_workers
 from annotation.review.verdicts import Verdict
 from tests.annotation.crowd.orders import make_batch
-from tests.annotation.pages.test_task_page import frame_url, parameters, task_token
+from tests.annotation.pages.task.test_task_page import frame_url, parameters, task_token
 from tests.annotation.review.test_quality_flags import store
 
 pytestmark = pytest.mark.django_db
