@@ -25,7 +25,7 @@ from benchmark_site.leaderboard.models import (
     Track,
 )
 from benchmark_site.leaderboard.models.submissions import ScoreTable
-from benchmark_site.leaderboard.scoring.disclosed import DisclosedScore, digits, disclosed_score
+from benchmark_site.leaderboard.scoring.disclosed import FIELDS, DisclosedScore, digits, disclose, disclosed_score
 
 PAGE_ROWS = 50
 NEWEST, BY_NAME = "submitted", "method"
@@ -261,8 +261,9 @@ def _found(track: Track, sort: str, kind: ScoreTable) -> dict[str, _Found]:
     shown: dict[int, dict[str, DisclosedScore]] = {}
     keys = {track.primary_metric, sort}
     scores = kind._default_manager.filter(evaluation__in=_latest(track).values("pk"), key__in=keys)
-    for score in scores:
-        shown.setdefault(score.evaluation_id, {})[score.key] = disclosed_score(score, track)
+    for score in scores.values("evaluation_id", *FIELDS):
+        evaluation = score.pop("evaluation_id")
+        shown.setdefault(evaluation, {})[score["key"]] = disclose(score, track)
     facts = _latest(track).values_list(
         "pk", "submission_id", "submission__team_id", "submission__created_at", "submission__baseline",
         "submission__method", "submission__team__name", "submission__began_at", "submission__final",

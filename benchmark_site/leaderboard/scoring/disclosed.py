@@ -35,6 +35,9 @@ class DisclosedScore:
     beats_blind: bool | None
 
 
+FIELDS = [field.name for field in dataclasses.fields(DisclosedScore)]
+
+
 def digits(track: Track) -> int:
     """For the filter `floatformat`: -1 writes a decimal only where there is one."""
     return -1 if track.hides_truth else 2
@@ -54,8 +57,12 @@ def disclosed_private_scores(evaluation: Evaluation) -> list[DisclosedScore]:
 
 def disclosed_score(score: ScoreBase, track: Track) -> DisclosedScore:
     """A score that the track shows."""
-    exact = {field.name: getattr(score, field.name) for field in dataclasses.fields(DisclosedScore)}
-    return DisclosedScore(**(_disclosed(exact, score.n) if track.hides_truth else exact))
+    return disclose({name: getattr(score, name) for name in FIELDS}, track)
+
+
+def disclose(exact: dict[str, Any], track: Track) -> DisclosedScore:
+    """The same from the values of its FIELDS."""
+    return DisclosedScore(**(_disclosed(exact, exact["n"]) if track.hides_truth else exact))
 
 
 def disclosed_notes(evaluation: Evaluation) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -58,12 +59,14 @@ def test_2000_entries_come_in_small_pages_by_few_queries(track: Track) -> None:
         cursor.execute("ANALYZE")
     browser = Client()
     browser.get(track.get_absolute_url())
+    cache.clear()  # what the first reader of each state of the board waits for
     with CaptureQueriesContext(connection) as asked:
         answer = browser.get(track.get_absolute_url())
-    assert 0 < len(asked) <= 10, [one["sql"][:100] for one in asked]
+    assert 0 < len(asked) <= 11, [one["sql"][:100] for one in asked]
     assert len(answer.content) <= 200_000
     times = []
     for _ in range(5):
+        cache.clear()
         began = time.process_time()
         browser.get(track.get_absolute_url())
         times.append(time.process_time() - began)
