@@ -21,8 +21,8 @@ from annotation.models import Answer, Clip, Hit, Question, Segment
 from annotation.models.crowd import Kind
 from annotation.review import blind_check
 from annotation.review.text.text_hints import OPTIONS
-from tests.annotation.pages.test_task_browser import Desk, desk  # noqa: F401  (a fixture)
 from tests.annotation.pages.task.test_task_page import frame_url, task_token
+from tests.annotation.pages.test_task_browser import Desk, desk  # noqa: F401  (a fixture)
 from tests.annotation.review.habits import WHAT, WHERE, WHO, Habit, answers, make_units
 
 EASY = {
