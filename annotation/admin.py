@@ -68,6 +68,7 @@ class WorkerAdmin(admin.ModelAdmin):
     list_display = ["worker_id", "environment", "group", "blocked"]
     list_filter = ["environment", "group", "blocked"]
     search_fields = ["worker_id"]
+    fields = ["environment", "worker_id", "group", "blocked", "block_reason", "blocked_at", "blocked_there"]
     readonly_fields = ["environment", "worker_id", "group", "blocked_at", "blocked_there"]
 
     def save_model(self, request: HttpRequest, obj: models.Worker, form: Any, change: bool) -> None:

@@ -128,9 +128,12 @@ def of_arrival(assignment: Assignment) -> list[Flag]:
 
 
 def over_cap(hit: Hit, worker_id: str, at: datetime) -> str:
-    """Which limit the worker has reached with other units, such as “2 units of this batch”, or nothing."""
+    """Which limit the worker had reached with other units by then, such as “2 units of this batch”, or nothing."""
     batch, day = hit.batch, at.astimezone(UTC).date()
-    of_worker = {"receipts__worker_id": worker_id}, {"assignments__worker__worker_id": worker_id}
+    of_worker = (
+        {"receipts__worker_id": worker_id, "receipts__received_at__lte": at},
+        {"assignments__worker__worker_id": worker_id, "assignments__submitted_at__lte": at},
+    )
     that_day = {"receipts__received_at__date": day}, {"assignments__submitted_at__date": day}
     for cap, what, within in (
         (batch.per_worker, "of this batch", ({}, {})),

@@ -146,7 +146,7 @@ def test_the_schema_names_every_status(api_client: ApiClient) -> None:
         for path, operations in paths.items()
         for method, operation in operations.items()
     }
-    one = "/submissions/{submission_id}"
+    one, batch = "/submissions/{submission_id}", "/batches/{batch_id}"
     assert named == {
         ("get", "/tracks"): {200, 401},
         ("post", "/tracks/{slug}/{version}/{task}/{split}/submissions"): {
@@ -156,4 +156,12 @@ def test_the_schema_names_every_status(api_client: ApiClient) -> None:
         ("get", one): {200, 401, 404},
         ("patch", one): {200, 400, 401, 403, 404, 409, 422},
         ("post", f"{one}/cancel"): {200, 401, 403, 404, 409},
+        ("get", "/batches"): {200, 401, 403},
+        ("post", "/batches"): {201, 400, 401, 403, 422},
+        ("get", batch): {200, 401, 403, 404},
+        **{("get", f"{batch}/{part}"): {200, 401, 403, 404} for part in ("cost", "progress", "results")},
+        **{
+            ("post", f"{batch}/{act}"): {200, 400, 401, 403, 404, 409, 422} for act in ("launch", "extend", "bonuses")
+        },
+        ("post", f"{batch}/{{order}}"): {200, 401, 403, 404, 409},
     }  # fmt: skip

@@ -7,11 +7,14 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections, transaction
 from hypothesis import HealthCheck, Phase, given, settings
 
-from benchmark_site.leaderboard.models import Membership, Track
+from annotation.models import Batch
+from annotation.models.crowd import Kind
+from benchmark_site.leaderboard.models import Membership, Scope, Track
 from benchmark_site.leaderboard.teams.tokens import create_token
 from benchmark_site.wsgi import application
 from tests.leaderboard.conftest import ApiClient, small_file
@@ -30,6 +33,10 @@ OPERATIONS = [
     ("/api/submissions/{submission_id}", "GET"),
     ("/api/submissions/{submission_id}", "PATCH"),
     ("/api/submissions/{submission_id}/cancel", "POST"),
+    ("/api/batches", "GET"),
+    ("/api/batches", "POST"),
+    *(("/api/batches/{batch_id}" + part, "GET") for part in ("", "/cost", "/progress", "/results")),
+    *(("/api/batches/{batch_id}" + part, "POST") for part in ("/launch", "/extend", "/bonuses", "/{order}")),
 ]
 
 
@@ -63,9 +70,13 @@ def test_answers_are_those_of_the_schema(
     path: str, method: str, known: bool,
 ) -> None:  # fmt: skip
     sent = api_client.post(track, small_file(tmp_path))[1]["id"]
-    headers = {"Authorization": f"Bearer {create_token(membership)}"} if known else {}
+    scope = Scope.ORDERS if path.startswith("/api/batches") else Scope.SUBMIT
+    headers = {"Authorization": f"Bearer {create_token(membership, scope=scope)}"} if known else {}
+    membership.user.groups.add(Group.objects.get(name="Requesters"))
+    batch = Batch.objects.create(name="draft", kind=Kind.SEGMENT, reward="0.10", budget="5.00")
     slug, version, task, split = track.path.split("/")
     there = {"slug": slug, "version": version, "task": task, "split": split, "submission_id": sent}
+    there |= {"batch_id": batch.pk, "order": "pause"}
     seen = set()
 
     @settings(

@@ -158,7 +158,6 @@ def test_one_public_file_comes_whole_with_its_hash_as_etag(client, frozen):
         "%2e%2e/%2e%2e/secrets.json",
         "//etc/passwd",
         "MANIFEST.json%00",
-        "PROVENANCE.json",
         "nothing",
     ],
 )

@@ -232,6 +232,7 @@ def with_trigger_off() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")
         cursor.execute("DELETE FROM annotation_ledgerentry WHERE assignment_id IS NOT NULL")
+        cursor.execute("DELETE FROM annotation_reviewevent")
         cursor.execute("SET LOCAL session_replication_role = origin")
 
 

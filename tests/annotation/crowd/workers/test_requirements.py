@@ -213,7 +213,7 @@ def test_own_qualifications_rates_and_countries_are_asked_for(
     type_id = made["QualificationType"]["QualificationTypeId"]
     order = {
         "name": "for the careful", "kind": "segment", "environment": "local", "reward": "0.12",
-        "assignments_per_hit": 2, "hidden_share": 0, "seed": 0, "budget": "5", "approval_rate": 60,
+        "assignments_per_hit": 2, "hidden_share": 0, "gold_share": 0, "seed": 0, "budget": "5", "approval_rate": 60,
         "countries": "US; GB", "qualifications": f"{type_id} >= 5",
     }  # fmt: skip
     assert "two capital letters" in requester.post("/batches/new/", {**order, "countries": "uk"}).content.decode()
