@@ -79,8 +79,9 @@ class Walker:
         paths = self.http.get(f"{site}/api/openapi.json").json()["paths"]
         for path in paths:
             filled = path.format(
-                slug="demo", version="1.0.0", task="moment", split="test", submission_id=uuid.UUID(int=1)
-            )
+                slug="demo", version="1.0.0", task="moment", split="test", submission_id=uuid.UUID(int=1), batch_id=1,
+                order="pause",
+            )  # fmt: skip
             self.open(site + filled, **headers)
 
     def send(self, url: str, **fields: str) -> httpx.Response:
