@@ -17,13 +17,13 @@ from annotation.crowd import launch
 from annotation.crowd.client import Crowd
 from annotation.models import Assignment, Batch, Clip, Hit, LedgerEntry, Worker
 from annotation.review import ledger
-from tests.annotation.crowd.orders import make_batch
+from tests.annotation.crowd.orders import insert, make_batch
 from tests.marketplace.site import Site
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.timeout(1800)]
 HITS, ANSWERS, WORKERS, BATCHES = 30_000, 200_000, 500, 40
 MOST_QUERIES, LONGEST_S = 20, 0.3
-FULL = '\'{"start": 5.0, "end": 12.0}\''
+FULL = '\'{"start": 5.0, "end": 12.0}\'::jsonb'
 
 
 @pytest.fixture
@@ -31,35 +31,27 @@ def full(clip: Clip) -> Batch:
     """40 batches, the last one with a quarter of all HITs; nine in ten answers are paid."""
     batches = [make_batch(assignments_per_hit=5, budget="90000.00") for _ in range(BATCHES)]
     Batch.objects.update(state=Batch.State.OPEN, hit_type_id="T")
+    numbers = "generate_series(1, %s) n"
+    insert(Clip, numbers, [clip.video_id, HITS], video_id="%s", start="100 * n", end="100 * n + 30")
+    insert(Worker, numbers, [WORKERS], environment="'local'", worker_id="'AW' || n", group="'segment'")
+    insert(
+        Hit,
+        "(SELECT id, row_number() OVER (ORDER BY id) n FROM annotation_clip WHERE id <> %s) c",
+        [batches[-1].pk, batches[0].pk, BATCHES - 1, clip.pk],
+        batch_id="CASE WHEN n %% 4 = 0 THEN %s ELSE %s + n %% %s END", clip_id="id", request_token="'scale' || id",
+        hit_id="'SCALE' || id", wanted="7", state="'open'",
+    )  # fmt: skip
+    waits = "(h.n + k) %% 10 = 0"
+    insert(
+        Assignment,
+        "(SELECT id, row_number() OVER (ORDER BY id) n FROM annotation_hit) h, generate_series(0, 6) k,"
+        " (SELECT min(id) AS first FROM annotation_worker) w LIMIT %s",
+        [WORKERS, ANSWERS],
+        hit_id="h.id", worker_id="w.first + (h.n * 7 + k) %% %s", assignment_id="'A' || h.id || '-' || k",
+        answer="'x'", payload=FULL, state=f"CASE WHEN {waits} THEN 'submitted' ELSE 'approved' END",
+        used=f"NOT {waits}", submitted_at="now()", reviewed_at=f"CASE WHEN {waits} THEN NULL ELSE now() END",
+    )  # fmt: skip
     with connection.cursor() as rows:
-        rows.execute(
-            'INSERT INTO annotation_clip (video_id, start, "end", imported, file, silent, poster, strip, waveform,'
-            " features, features_sha256) SELECT %s, 100 * n, 100 * n + 30, false, '', '', '', '', '', '', ''"
-            " FROM generate_series(1, %s) n",
-            [clip.video_id, HITS],
-        )
-        rows.execute(
-            'INSERT INTO annotation_worker (environment, worker_id, "group", blocked, block_reason, blocked_there)'
-            " SELECT 'local', 'AW' || n, 'segment', false, '', false FROM generate_series(1, %s) n",
-            [WORKERS],
-        )
-        rows.execute(
-            "INSERT INTO annotation_hit (batch_id, clip_id, narration_hidden, request_token, hit_id, wanted, state,"
-            " attempt, counts, revision) SELECT CASE WHEN n %% 4 = 0 THEN %s ELSE %s + n %% %s END, id, false,"
-            " 'scale' || id, 'SCALE' || id, 7, 'open', 1, '', 0"
-            " FROM (SELECT id, row_number() OVER (ORDER BY id) n FROM annotation_clip WHERE id <> %s) c",
-            [batches[-1].pk, batches[0].pk, BATCHES - 1, clip.pk],
-        )
-        rows.execute(
-            "INSERT INTO annotation_assignment (hit_id, worker_id, assignment_id, answer, payload, evidence, state,"
-            " used, feedback, submitted_at, reviewed_at) SELECT h.id, w.first + (h.n * 7 + k) %% %s,"
-            f" 'A' || h.id || '-' || k, 'x', {FULL}, '[]',"
-            " CASE WHEN (h.n + k) %% 10 = 0 THEN 'submitted' ELSE 'approved' END,"
-            " (h.n + k) %% 10 <> 0, '', now(), CASE WHEN (h.n + k) %% 10 = 0 THEN NULL ELSE now() END"
-            " FROM (SELECT id, row_number() OVER (ORDER BY id) n FROM annotation_hit) h,"
-            " generate_series(0, 6) k, (SELECT min(id) AS first FROM annotation_worker) w LIMIT %s",
-            [WORKERS, ANSWERS],
-        )
         for kind, amount in (("reward", "0.12"), ("fee", "0.02"), ("release", "0.14")):
             rows.execute(
                 "INSERT INTO annotation_ledgerentry (batch_id, kind, amount, hit_id, assignment_id, token, created_at)"

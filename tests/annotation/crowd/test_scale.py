@@ -13,8 +13,8 @@ from django.test.utils import CaptureQueriesContext
 
 from annotation.crowd import reconcile
 from annotation.crowd.client import Crowd
-from annotation.models import Assignment, Clip
-from tests.annotation.crowd.orders import GOOD, launch_batch, make_batch
+from annotation.models import Assignment, Clip, Hit
+from tests.annotation.crowd.orders import GOOD, insert, launch_batch, make_batch
 from tests.marketplace.site import Site, WorkerBrowser
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.timeout(1200)]
@@ -35,19 +35,15 @@ def test_30000_open_hits_are_followed_at_the_cost_of_what_changed(
             f" SELECT 'SCALE' || n, {SAME} FROM marketplace_hit, generate_series(2, %s) n WHERE public_id = %s",
             [HITS, first.hit_id],
         )
-    with connection.cursor() as ours:
-        ours.execute(
-            'INSERT INTO annotation_clip (video_id, start, "end", imported, file, silent, poster, strip, waveform,'
-            " features, features_sha256) SELECT video_id, 100 * n, 100 * n + 30, false, '', '', '', '', '', '', ''"
-            " FROM annotation_clip, generate_series(2, %s) n WHERE annotation_clip.id = %s",
-            [HITS, clip.pk],
-        )
-        ours.execute(
-            "INSERT INTO annotation_hit (batch_id, clip_id, narration_hidden, request_token, hit_id, wanted, state,"
-            " attempt, counts) SELECT %s, id, false, 'scale' || id, 'SCALE' || (start / 100)::int, 2, 'open', 1, %s"
-            " FROM annotation_clip WHERE id <> %s",
-            [batch.pk, batch.hits.get().counts, clip.pk],
-        )
+    numbers = "generate_series(2, %s) n"
+    insert(Clip, numbers, [clip.video_id, HITS], video_id="%s", start="100 * n", end="100 * n + 30")
+    insert(
+        Hit,
+        "annotation_clip WHERE id <> %s",
+        [batch.pk, batch.hits.get().counts, clip.pk],
+        batch_id="%s", clip_id="id", request_token="'scale' || id", hit_id="'SCALE' || (start / 100)::int",
+        wanted="2", state="'open'", counts="%s",
+    )  # fmt: skip
     assert batch.hits.count() == HITS
     calls: list[str] = []
     make = Crowd.__init__
