@@ -145,11 +145,14 @@ def fill_reader(model: HeroForMomentRetrieval, name: str | Path) -> None:
 
 
 def _copy(embeddings: Any, layers: Iterable[nn.Module], embedder: TextEmbedder, encoder: Encoder) -> None:
-    """A text encoder's embeddings and layers; of its positions the last ones, as many as there are places for."""
+    """A text encoder's embeddings and layers; of its positions the last ones, as many as there are places for.
+
+    F-TRM has more layers than were chosen: the others keep their random start.
+    """
     with torch.no_grad():
         embedder.words.weight.copy_(embeddings.word_embeddings.weight)
         embedder.positions.weight.copy_(embeddings.position_embeddings.weight[-len(embedder.positions.weight) :])
         embedder.segments.weight.copy_(embeddings.token_type_embeddings.weight[:1].expand(2, -1))
         embedder.norm.load_state_dict(embeddings.LayerNorm.state_dict())
-        for ours, theirs in zip(encoder.layer, layers, strict=True):
+        for ours, theirs in zip(encoder.layer, layers, strict=False):
             ours.load_state_dict(theirs.state_dict())

@@ -38,7 +38,7 @@ ODD = [  # as people have them: each is encoded anew
 ]
 ALL = WORLD + len(ODD)
 VIDEO = ["sha256", "state", "error", "notes", "duration", "fps", "width", "height", "file", "licence", "progress"]
-FILES = ["file", "silent", "poster", "strip", "features"]
+FILES = ["file", "silent", "poster", "strip", "waveform", "features"]
 CLIP = ["start", "end", "features_sha256", *FILES]
 VTT = "WEBVTT\n\n00:00.500 --> 00:02.000\nfilm number {}\n"
 
