@@ -32,7 +32,14 @@ CLOSES, REVEALS = OPENS + timedelta(days=10), OPENS + timedelta(days=12)
 @pytest.fixture
 def track(tracks: dict[str, Track]) -> Track:
     Track.objects.filter(pk=tracks["qa/test"].pk).update(
-        public_percent=50, finals=1, opens_at=OPENS, closes_at=CLOSES, reveals_at=REVEALS, per_day=5, total=10
+        public_percent=50,
+        part_secret="of the test",
+        finals=1,
+        opens_at=OPENS,
+        closes_at=CLOSES,
+        reveals_at=REVEALS,
+        per_day=5,
+        total=10,
     )
     return Track.objects.get(pk=tracks["qa/test"].pk)
 

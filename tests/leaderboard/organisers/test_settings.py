@@ -29,7 +29,9 @@ def organiser(db: None) -> Client:
 
 @pytest.fixture
 def hidden(tracks: dict[str, Track]) -> Track:
-    return tracks["qa/test"]
+    """With parts dealt the same way in every run: of few items a share is often more or less than asked for."""
+    Track.objects.filter(pk=tracks["qa/test"].pk).update(part_secret="of the test")
+    return Track.objects.get(pk=tracks["qa/test"].pk)
 
 
 def save(organiser: Client, track: Track, **changes: Any) -> Any:
