@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from django.conf import settings
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = {
@@ -66,7 +67,8 @@ def test_postgres_18_keeps_its_data_where_the_image_puts_it(compose: dict[str, A
 def test_every_queue_has_a_worker(compose: dict[str, Any]) -> None:
     commands = " ".join(str(service.get("command", "")) for service in compose["services"].values())
     queues = {queue for listed in re.findall(r"-Q ([\w,]+)", commands) for queue in listed.split(",")}
-    assert queues == {"default", "score", "match", "ingest", "features", "train"}
+    routed = {route["queue"] for route in settings.CELERY_TASK_ROUTES.values()}
+    assert queues == routed | {settings.CELERY_TASK_DEFAULT_QUEUE}
 
 
 def test_nginx_reads_the_clips_that_the_platform_points_to(compose: dict[str, Any]) -> None:
