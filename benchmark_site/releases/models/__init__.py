@@ -1,0 +1,24 @@
+"""Releases: what was snapshotted, how it was split, which answers were matched, which files were written.
+
+A frozen release never changes. Triggers of the database see to that, for its items, negatives and files as well.
+"""
+
+from benchmark_site.releases.models.files import ReleaseFile, Waiver
+from benchmark_site.releases.models.items import OPTIONS, Exclusion, Item, Negative
+from benchmark_site.releases.models.release import VERSION, Release, draw_seal
+from benchmark_site.releases.models.splits import SealedClip, Split, SplitVideo
+
+__all__ = [
+    "OPTIONS",
+    "VERSION",
+    "Exclusion",
+    "Item",
+    "Negative",
+    "Release",
+    "ReleaseFile",
+    "SealedClip",
+    "Split",
+    "SplitVideo",
+    "Waiver",
+    "draw_seal",
+]
