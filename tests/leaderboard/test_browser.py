@@ -2,53 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 from pytest_django.live_server_helper import LiveServer
 
 from benchmark_site.leaderboard.models import Evaluation, Membership, Participant, State, Submission, Track, TrainingRun
 from benchmark_site.leaderboard.scoring.compare import request_comparison
 from benchmark_site.leaderboard.teams.membership import invite
-from tests.leaderboard.conftest import REPOSITORY, ApiClient, add_scores, small_file
+from tests.browsing import Visit, assert_fit, visits
+from tests.leaderboard.conftest import ApiClient, add_scores, small_file
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
-AXE = REPOSITORY / "node_modules/axe-core/axe.min.js"
-
 
 @pytest.fixture
-def visit(browser: Browser, live_server: LiveServer, membership: Membership) -> Iterator[Callable[[str, str], Page]]:
-    """`visit(path, "dark")`: the page on a phone, as the member sees it; console errors fail the test."""
+def visit(browser: Browser, live_server: LiveServer, membership: Membership) -> Iterator[Visit]:
+    """As the member sees it."""
     client = Client()
     client.force_login(membership.user)
-    cookie = {"name": "bench_session", "value": client.cookies["bench_session"].value, "url": live_server.url}
-    errors: list[str] = []
-    contexts = []
-
-    def open_page(path: str, scheme: str) -> Page:
-        context = browser.new_context(viewport={"width": 360, "height": 740}, color_scheme=scheme)  # type: ignore[arg-type]
-        contexts.append(context)
-        context.add_cookies([cookie])  # type: ignore[list-item]
-        page = context.new_page()
-        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(live_server.url + path)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert errors == []
+    with visits(browser, live_server.url, client) as visit:
+        yield visit
 
 
 def test_every_page_is_fit_for_a_phone_and_for_everybody(
-    visit: Callable[[str, str], Page], membership: Membership, api_client: ApiClient, track: Track, tmp_path: Path
+    visit: Visit, membership: Membership, api_client: ApiClient, track: Track, tmp_path: Path
 ) -> None:
     public = _submission(
         api_client, track, tmp_path, "A method with quite a long name, so that the table must scroll", "1"
@@ -79,26 +62,22 @@ def test_every_page_is_fit_for_a_phone_and_for_everybody(
         "/boards/", track.get_absolute_url(), track.get_absolute_url() + "?every",
         track.get_absolute_url() + "?q=nobody&sort=submitted", "/signup/", "/password/", "/password/reset/",
         "/password/reset/sent/", "/password/reset/MQ/ended/", urlsplit(link).path,
-        track.get_absolute_url() + "settings/", both, track.get_absolute_url() + "compare/",
+        *(track.get_absolute_url() + page for page in ("settings/", "overview/", "compare/")), both,
         track.get_absolute_url() + "submit/", "/submissions/", "/teams/", run.get_absolute_url(),
         *(one.get_absolute_url() for one in (public, refused, waiting)),
     ]  # fmt: skip
     for path in paths:
         for scheme in ("light", "dark"):
-            page = visit(path, scheme)
-            width = page.evaluate("document.documentElement.scrollWidth")
-            assert width <= 360, f"{path} is {width} px wide"
-            page.evaluate(AXE.read_text())
-            found = page.evaluate("axe.run().then(result => result.violations)")
-            assert [(one["id"], one["nodes"][0]["html"][:200]) for one in found] == [], (path, scheme)
+            page = visit(path, "phone", scheme)
+            assert_fit(page)
             page.context.close()
 
 
 def test_the_page_of_a_submission_follows_its_scoring(
-    visit: Callable[[str, str], Page], api_client: ApiClient, track: Track, tmp_path: Path
+    visit: Visit, api_client: ApiClient, track: Track, tmp_path: Path
 ) -> None:
     submission = _submission(api_client, track, tmp_path, "mine", "1")
-    page = visit(submission.get_absolute_url(), "light")
+    page = visit(submission.get_absolute_url(), "phone", "light")
     assert page.get_by_text("Scoring: waiting").is_visible()
     Evaluation.objects.update(state=State.RUNNING, claimed_by="w", heartbeat=submission.created_at, attempt=1)
     page.get_by_text("Scoring: running").wait_for(timeout=10_000)
@@ -108,12 +87,12 @@ def test_the_page_of_a_submission_follows_its_scoring(
 
 
 def test_the_board_shows_its_scores_on_a_phone(
-    visit: Callable[[str, str], Page], api_client: ApiClient, track: Track, tmp_path: Path
+    visit: Visit, api_client: ApiClient, track: Track, tmp_path: Path
 ) -> None:
     for n, value in enumerate((60.0, 57.0, 41.0, 12.0)):
         sent = _submission(api_client, track, tmp_path, f"A method with quite a long name, number {n}", str(n))
         add_scores(sent, {track.primary_metric: value, "SVMR.R@1.tiou0.7.nms0.5": value / 2})
-    page = visit(track.get_absolute_url() + "?every=yes", "light")
+    page = visit(track.get_absolute_url() + "?every=yes", "phone", "light")
     for name in ("60.00", "12.00"):
         box = page.get_by_text(name, exact=True).bounding_box()
         assert box is not None

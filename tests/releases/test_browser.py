@@ -2,51 +2,31 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.test import Client
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 from pytest_django.live_server_helper import LiveServer
 
 from annotation.models import AnnotationImport, Query
 from benchmark_site.releases.models import Release
-from tests.releases.conftest import ROOT, frozen_without_matching, small_release
+from tests.browsing import Visit, assert_fit, visits
+from tests.releases.conftest import frozen_without_matching, small_release
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
-AXE = ROOT / "node_modules/axe-core/axe.min.js"
-SIZES = {"phone": (360, 740), "desk": (1280, 800)}
-
 
 @pytest.fixture
-def visit(browser: Browser, live_server: LiveServer) -> Iterator[Callable[[str, str, str], Page]]:
-    """`visit(path, "phone", "dark")`: the page as a requester sees it; console errors fail the test."""
+def visit(browser: Browser, live_server: LiveServer) -> Iterator[Visit]:
+    """As a requester sees it."""
     client = Client()
     client.force_login(User.objects.create_user("ann", is_staff=True))
-    cookie = {"name": "bench_session", "value": client.cookies["bench_session"].value, "url": live_server.url}
-    errors: list[str] = []
-    contexts = []
-
-    def open_page(path: str, size: str, scheme: str) -> Page:
-        width, height = SIZES[size]
-        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]
-        contexts.append(context)
-        context.add_cookies([cookie])  # type: ignore[list-item]
-        page = context.new_page()
-        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(live_server.url + path)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert errors == []
+    with visits(browser, live_server.url, client) as visit:
+        yield visit
 
 
 @pytest.fixture
@@ -75,14 +55,6 @@ def test_every_page_is_fit_for_a_phone_and_for_everybody(visit, release):
         "imports": "/imports/",
         "import": AnnotationImport.objects.get().get_absolute_url(),
     }
-    shots = os.environ.get("BENCH_SHOTS")
-    for name, path in paths.items():
+    for path in paths.values():
         for size, scheme in (("phone", "light"), ("phone", "dark"), ("desk", "light")):
-            page = visit(path, size, scheme)
-            width = page.evaluate("document.documentElement.scrollWidth")
-            assert width <= SIZES[size][0], f"{path} is {width} px wide"
-            page.evaluate(AXE.read_text())
-            found = page.evaluate("axe.run().then(result => result.violations)")
-            assert [(one["id"], one["nodes"][0]["html"][:200]) for one in found] == [], (path, size, scheme)
-            if shots:
-                page.screenshot(path=f"{shots}/{name}-{size}-{scheme}.png", full_page=True)
+            assert_fit(visit(path, size, scheme))

@@ -1,0 +1,52 @@
+"""The requester's pages in Chromium: fit for a phone and a desk, light and dark."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from playwright.sync_api import Browser
+from pytest_django.live_server_helper import LiveServer
+
+from annotation.crowd.workers import bonuses
+from annotation.models import Assignment, Batch, Clip, EntryTest, Hit, Segment, Worker
+from annotation.models.crowd import Kind
+from annotation.review import ledger
+from tests.annotation.review.test_quality_flags import store
+from tests.browsing import Visit, assert_fit, visits
+
+pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def visit(browser: Browser, live_server: LiveServer) -> Iterator[Visit]:
+    client = Client()
+    client.force_login(User.objects.create_superuser("root"))
+    with visits(browser, live_server.url, client) as visit:
+        yield visit
+
+
+def test_the_requesters_pages_are_fit_for_a_phone_and_for_everybody(
+    visit: Visit, make_hit: Callable[..., Hit], film: Clip, segment: Segment
+) -> None:
+    hit = make_hit(Kind.QUERY, segment=segment)
+    ledger.hold([hit])
+    for number in range(3):
+        worker = Worker.objects.create(environment="local", worker_id=f"AWORKER{number}", group=Kind.QUERY)
+        store(hit, worker, {"query": f"A red ball rolls slowly over the floor, {number} times"})
+    Assignment.objects.update(state=Assignment.State.APPROVED, used=True)
+    paid = Assignment.objects.earliest("pk")
+    bonuses.promise(paid.pk, Decimal("0.50"), "for a careful description")
+    EntryTest.objects.create(name="What is a moment", questions="Which?\n+ this\n- that")
+    Batch.objects.update(state=Batch.State.OPEN)
+    paths = [
+        *("/batches/", "/batches/new/", hit.batch.get_absolute_url(), "/entry-tests/", "/workers/"),
+        *("/money/", "/money/?by=worker", "/money/?by=month", paid.worker.get_absolute_url()),
+        f"/batches/{hit.batch_id}/review/",
+    ]
+    for path in paths:
+        for size, scheme in (("phone", "light"), ("phone", "dark"), ("desk", "light")):
+            assert_fit(visit(path, size, scheme))
