@@ -30,6 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--rows", metavar="NAME,…", help=f"only these: {', '.join(ROWS)}")
     parser.add_argument("--seeds", type=whole_number(1, 100), default=3, help="runs of each row (default 3)")
+    parser.add_argument(
+        "--jobs", type=whole_number(1, 64), default=1, help="runs side by side, on a GPU or many cores (default 1)"
+    )
     parser.add_argument("--preset", choices=list(PRESETS), default="small", help="sizes and settings of `train`")
     parser.add_argument("--set", action="append", default=[], metavar="STAGE.KEY=VALUE", help="as of `train`")
     parser.add_argument("--threads", type=whole_number(1, 1024), default=2, help="of the CPU (default 2)")
@@ -54,7 +57,7 @@ def run(args: argparse.Namespace) -> None:
     split = args.split or ("val" if args.data is not None else "test")
     study = Study(args.out, first, second, split, tuple(options))
     study.begin()
-    run_all(study, rows, range(args.seeds), lambda line: show(f"[dim]{line}[/dim]"))
+    run_all(study, rows, range(args.seeds), args.jobs, lambda line: show(f"[dim]{line}[/dim]"))
     for name in TABLES:
         print_table(study, name, rows, args.seeds)
 

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,10 +54,11 @@ def _hash(folder: Path) -> str | None:
 Tell = Callable[[str], None]
 
 
-def run_all(study: Study, rows: Sequence[str], seeds: Sequence[int], tell: Tell) -> None:
-    """Raises InputError where a command of a run fails."""
+def run_all(study: Study, rows: Sequence[str], seeds: Sequence[int], jobs: int, tell: Tell) -> None:
+    """So many runs side by side. Raises InputError where a command of a run fails; no further run begins then."""
     pairs = [(row, seed) for seed in seeds for row in rows]  # a whole table first, more seeds later
-    for number, (row, seed) in enumerate(pairs, 1):
+
+    def run(number: int, row: str, seed: int) -> None:
         target = study.result_file(row, seed)
         done = target.exists()
         tell(f"run {number} of {len(pairs)}: {ROWS[row].label}, seed {seed}" + (", done before" if done else ""))
@@ -64,6 +66,14 @@ def run_all(study: Study, rows: Sequence[str], seeds: Sequence[int], tell: Tell)
             target.parent.mkdir(parents=True, exist_ok=True)
             scores = dict(_run(study, row, seed, target.parent))
             write_atomic(target, [json.dumps(scores, sort_keys=True).encode()])
+
+    with ThreadPoolExecutor(jobs) as runners:
+        running = [runners.submit(run, number, row, seed) for number, (row, seed) in enumerate(pairs, 1)]
+        wait(running, return_when=FIRST_EXCEPTION)
+        runners.shutdown(wait=True, cancel_futures=True)
+        for one in running:
+            if not one.cancelled():
+                one.result()
 
 
 def _run(study: Study, row: str, seed: int, folder: Path) -> Iterator[tuple[str, float]]:

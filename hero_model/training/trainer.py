@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from hero_model.checkpoints.resume import BestOnVal, load_checkpoint, save_checkpoint
-from hero_model.data.batches import MatchBatch, PretrainingBatch, QuestionBatch
+from hero_model.data.batches import MatchBatch
+from hero_model.data.prefetch import Batch, ahead
 from hero_model.data.schedule import BatchSchedule
 from hero_model.errors import InputError
 from hero_model.models.hero import HeroPreTrainedModel
@@ -113,13 +114,16 @@ def train_stage(
     first = load_checkpoint(checkpoint, model, optimizer, stage.steps, best)
     saved = time.monotonic()
     model.train()
+    share = machine.processes.share(stage.accumulate)
+    numbers = [step * stage.accumulate + part for step in range(first, stage.steps) for part in share]
+    coming = ahead(batches, numbers, machine.device)
     for step in range(first, stage.steps):
         if stage.patience and best.waited >= stage.patience:
             break
         rate = rate_factor(step, stage)
         for group, full in zip(optimizer.param_groups, rates, strict=True):
             group["lr"] = full * rate
-        task, loss = _gradients(model, batches, step, stage, seed, machine)
+        task, loss = _gradients(model, coming, step, stage, seed, machine)
         if not math.isfinite(loss):
             raise InputError(f"step {step + 1}: the loss of {task} is {loss}; a smaller learning rate may help")
         nn.utils.clip_grad_norm_(model.parameters(), preset.clip_norm)
@@ -134,20 +138,20 @@ def train_stage(
         if machine.processes.leads and due and step + 1 < stage.steps:
             save_checkpoint(checkpoint, model, optimizer, step + 1, best)
             saved = time.monotonic()
+    coming.close()
     if best.weights:
         model.load_state_dict(best.weights)
     model.eval()
 
 
 def _gradients(
-    model: HeroPreTrainedModel, batches: BatchSchedule, step: int, stage: StageConfig, seed: int, machine: Machine
+    model: HeroPreTrainedModel, coming: Iterator[Batch], step: int, stage: StageConfig, seed: int, machine: Machine
 ) -> tuple[str, float]:
     """Leaves the mean gradient of the step's batches in the model; the objective and the mean loss."""
     task, total = "", 0.0
     for part in machine.processes.share(stage.accumulate):
-        number = step * stage.accumulate + part
-        torch.manual_seed(seed * 1_000_003 + number)
-        batch = batches(number).to(machine.device)
+        batch = next(coming)
+        torch.manual_seed(seed * 1_000_003 + step * stage.accumulate + part)
         hard = stage.hard_negatives_from is not None and step >= stage.hard_negatives_from
         with machine.autocast():
             loss = step_loss(model, batch, hard)
@@ -157,7 +161,7 @@ def _gradients(
     return task, machine.processes.total(total, machine.device) / stage.accumulate
 
 
-def step_loss(model: HeroPreTrainedModel, batch: PretrainingBatch | QuestionBatch, hard_negatives: bool) -> Tensor:
+def step_loss(model: HeroPreTrainedModel, batch: Batch, hard_negatives: bool) -> Tensor:
     """Hard negatives are a matter of matching alone; the other objectives have none."""
     if isinstance(batch, MatchBatch):
         return model(batch, hard_negatives=hard_negatives).loss

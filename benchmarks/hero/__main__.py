@@ -22,7 +22,8 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.hero_peer import Peer
+from benchmarks.hero.clips import FRAMES, even_clip, uneven_clip
+from benchmarks.hero.peer import Peer
 from evaluation.metrics.definitions import retrieval_metrics
 from evaluation.metrics.ranked_lists import RankedLists
 from evaluation.metrics.ranking import RankTables
@@ -38,8 +39,7 @@ from hero_model.models.heads import MomentHead
 from hero_model.models.moment import HeroForMomentRetrieval
 from hero_model.models.pretraining import HeroForPretraining
 
-CLIPS, FRAMES, SENTENCES, WORDS, FRAMES_A_SENTENCE = 4, 60, 15, 12, 4
-MASKED_WORDS, CHOSEN_FRAMES, QUERIES_A_CLIP = 2, 9, 5
+CLIPS, MASKED_WORDS, CHOSEN_FRAMES, QUERIES_A_CLIP = 4, 2, 9, 5
 QUERIES, QUERY_WORDS, CORPUS = 200, 12, 500
 
 
@@ -97,29 +97,6 @@ def training_steps(
     for task, batch in batches.items():
         if peer is None or task in theirs:
             yield task, in_turn([lambda b=batch: step(b), *filter(None, [theirs.get(task)])], repeats)
-
-
-def even_clip(name: str, rng: np.random.Generator, config: HeroConfig) -> Clip:
-    groups = np.split(np.arange(FRAMES), SENTENCES)
-    return clip(name, rng, config, [WORDS] * SENTENCES, groups)
-
-
-def uneven_clip(name: str, rng: np.random.Generator, config: HeroConfig) -> Clip:
-    """Lengths as of spoken captions; frames dealt out unevenly, each to one sentence."""
-    count = int(rng.integers(8, 31))
-    lengths = np.clip(np.round(rng.lognormal(np.log(11), 0.6, count)), 3, 35).astype(int)
-    weights = rng.gamma(1.0, size=count)
-    share = np.minimum(rng.multinomial(int(rng.integers(40, 61)), weights / weights.sum()), 8)
-    bounds = np.cumsum(share)
-    return clip(name, rng, config, lengths.tolist(), np.split(np.arange(bounds[-1]), bounds[:-1]))
-
-
-def clip(name: str, rng: np.random.Generator, config: HeroConfig, lengths: list[int], groups: list[np.ndarray]) -> Clip:
-    """Random features and words."""
-    frames = sum(map(len, groups))
-    features = rng.normal(size=(frames, config.feature_size)).astype(np.float32)
-    words = [rng.integers(config.first_word_id, config.last_word_id, length) for length in lengths]
-    return Clip(name, features, words, groups)
 
 
 def retrieval(config: HeroConfig, repeats: int) -> tuple[float, float]:
