@@ -15,10 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from adversarial import match_items
+from adversarial.data.schema import parse_rows, row_of
 from adversarial.leaks.quiz import Quiz, flat, without_leaks
 from adversarial.leaks.repeats import file_level
 from adversarial.learning.group_kfold import group_folds
+from adversarial.negatives.pipeline import ItemMatcher
+from adversarial.negatives.set_aside import match_hardest
+from adversarial.negatives.settings import MatchSettings
 from adversarial.relevance.likeness import Texts
 from evaluation.release import Questions
 
@@ -57,22 +60,26 @@ def as_questions(rows: list[dict[str, Any]]) -> Questions:
     )
 
 
-def through(recipe: str, rows: list[dict[str, Any]], seed: int) -> list[list[dict[str, Any]]]:
+def through(recipe: str, rows: list[dict[str, Any]], seed: int, drop: float) -> list[list[dict[str, Any]]]:
     """The rows of train, val and test, each after the recipe; of a sealed test one half, of its labelled parts both."""
+
+    def matched(own: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        items, settings = parse_rows(own), MatchSettings(replace=REPLACED[recipe], seed=seed)
+        output, _ = match_hardest(items, settings, drop=drop) if drop else ItemMatcher(items, settings).match(settings)
+        return [row_of(item) for item in output]
+
     if recipe == "written":
         order = np.random.default_rng(seed)
         return [[_shuffled(row, order) for row in rows if row["fold"] == split] for split in SPLITS]
     if recipe != "sealed":
-        matched, _ = match_items(rows, replace=REPLACED[recipe], seed=seed)
-        return [[row for row in matched if row["fold"] == split] for split in SPLITS]
+        return [matched([row for row in rows if row["fold"] == split]) for split in SPLITS]
     half = dict(zip((row["qid"] for row in rows), group_folds([row["video_id"] for row in rows], 2, seed), strict=True))
     sides = [
-        match_items([row | {"reserve": bool(half[row["qid"]] == side)} for row in rows], seed=seed)[0]
+        [matched([row | {"reserve": bool(half[row["qid"]] == side)} for row in rows if row["fold"] == split])
+         for split in SPLITS]
         for side in (0, 1)
-    ]
-    both = [*sides[0], *sides[1]]
-    labelled = [[row for row in both if row["fold"] == split] for split in SPLITS[:2]]
-    return [*labelled, [row for row in sides[0] if row["fold"] == "test"]]
+    ]  # fmt: skip
+    return [sides[0][0] + sides[1][0], sides[0][1] + sides[1][1], sides[0][2]]
 
 
 def _shuffled(row: dict[str, Any], order: np.random.Generator) -> dict[str, Any]:
@@ -81,9 +88,9 @@ def _shuffled(row: dict[str, Any], order: np.random.Generator) -> dict[str, Any]
     return row | {"answers": answers, "answer_idx": places.index(row["answer_idx"])}
 
 
-def measure(recipe: str, source: Path, seed: int) -> dict[str, float]:
+def measure(recipe: str, source: Path, seed: int, drop: float) -> dict[str, float]:
     """Accuracies in percent: of COLUMNS, the best item by item, and the best with the file."""
-    splits = [as_questions(rows) for rows in through(recipe, read_how2qa(source, seed), seed)]
+    splits = [as_questions(rows) for rows in through(recipe, read_how2qa(source, seed), seed, drop)]
     texts = Texts(text for split in splits for text in (*split.q, *flat(split.options)))
     quiz = Quiz(splits, splits[-1], texts, seed)
     alone = {name: 100 * float(values["QA.accuracy"].mean()) for name, values in without_leaks(quiz).items()}
@@ -99,10 +106,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recipes", nargs="+", choices=REPLACED, default=list(REPLACED))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--drop", type=float, default=0.0, help="share that is set aside, as of `match --drop`")
     options = parser.parse_args()
     started = time.process_time()
     source = Path(os.environ.get("BENCH_SHARED", "../shared")) / "data/how2/how2QA_val_release.csv"
-    found = {recipe: [measure(recipe, source, seed) for seed in options.seeds] for recipe in options.recipes}
+    found = {
+        recipe: [measure(recipe, source, seed, options.drop) for seed in options.seeds] for recipe in options.recipes
+    }
     names = (*COLUMNS, "best", "with the file")
     print(f"| recipe | {' | '.join(names)} |\n{'|---' * (len(names) + 1)}|")
     for recipe, runs in found.items():

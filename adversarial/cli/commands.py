@@ -20,11 +20,12 @@ def match(options: argparse.Namespace) -> int:
     """Replace written negatives by matched ones."""
     from adversarial.negatives.adversarial_filtering import filter_adversarially
     from adversarial.negatives.pipeline import ItemMatcher
+    from adversarial.negatives.set_aside import match_hardest
     from adversarial.negatives.settings import MatchSettings
     from adversarial.negatives.shard_files import match_file
 
-    if options.work and options.rounds > 1:
-        raise ItemError("--work matches once, fold by fold: leave out --rounds, or --work")
+    if sum((bool(options.work), options.rounds > 1, options.drop > 0)) > 1:
+        raise ItemError("--work, --rounds and --drop each match in their own way: give one of them")
     settings = MatchSettings(
         replace=options.replace,
         seed=options.seed,
@@ -47,6 +48,10 @@ def match(options: argparse.Namespace) -> int:
                     max_fold=options.max_fold,
                     progress=bar.show,
                 )
+            elif options.drop:
+                output, report = match_hardest(
+                    items, settings, drop=options.drop, max_fold=options.max_fold, progress=bar.show
+                )
             else:
                 output, report = ItemMatcher(items, settings, options.max_fold).match(settings, bar.show)
             write_items(options.output, output)
@@ -56,6 +61,8 @@ def match(options: argparse.Namespace) -> int:
         f"value {report['value']:.6f}, upper bound {report['upper_bound']:.6f}, "
         f"certified gap {report['certified_gap']:.1e} nats per question"
     )
+    if options.drop:
+        print(f"{len(report['set_aside'])} questions set aside: models guess them most surely without the video")
     if report["english"] < FEWEST:
         print(
             f"only {report['english']:.0%} of the questions look English: types, habits and equal answers in "
@@ -97,14 +104,14 @@ def audit(options: argparse.Namespace) -> int:
 def drop_predictable(options: argparse.Namespace) -> int:
     """Leave out the share of items that the panel answers most surely."""
     from adversarial.audit.report import blind_report
+    from adversarial.negatives.set_aside import most_predictable
 
     check_paths(options.input, [options.output] + ([options.report] if options.report else []))
     items = read_items(options.input)
     with ProgressBar() as bar:
         report = blind_report(items, seed=options.seed, before=False, progress=bar.show)
     sure = report["difficulty"]
-    order = sorted(items, key=lambda item: (-sure[str(item.qid)], item.sort_key))
-    gone = {item.qid for item in order[: round(options.drop * len(items))]}
+    gone = set(most_predictable(items, {item.qid: sure[str(item.qid)] for item in items}, options.drop))
     write_items(options.output, [item for item in items if item.qid not in gone])
     _write_report(options.report, {"dropped": sorted(map(str, gone)), "difficulty": sure})
     print(

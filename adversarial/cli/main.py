@@ -91,6 +91,13 @@ def _parser() -> argparse.ArgumentParser:
         help="end the rounds when the strongest adversary loses less accuracy than this (default 0.005)",
     )
     match.add_argument(
+        "--drop",
+        type=share,
+        default=0.0,
+        help="set this share of each fold aside, the questions that models guess most surely after a first match, and "
+        "match the others anew (default 0: the output has every question)",
+    )
+    match.add_argument(
         "--work",
         type=Path,
         metavar="DIR",

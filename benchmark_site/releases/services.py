@@ -17,12 +17,14 @@ LEAST_WORDS = 3
 
 
 class ReleaseSettings(TypedDict, total=False):
-    """How to build: the seed of the matching, how the hidden split is cut, and, to build the same again, its nonce; and
+    """How to build: the seed of the matching, how the hidden split is cut, how many questions are set
+    aside as predictable, and, to build the same again, its nonce; and
     what is said of it: description, authors (one a line), the licence of what was written.
     """
 
     seed: int
     hidden: str
+    set_aside: int
     seal: str
     description: str
     authors: str

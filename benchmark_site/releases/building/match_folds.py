@@ -30,11 +30,17 @@ from evaluation.release.writer import SECRET_FOLDER
 logger = logging.getLogger(__name__)
 
 
-def match_in_folds(release: Release, questions: Sequence[Item], replace: int) -> tuple[list[Item], dict[str, Any]]:
-    """The questions with their matched options, in their old order, and the report. Raises ItemError."""
+def match_in_folds(
+    release: Release, questions: Sequence[Item], replace: int, *, again: bool = False
+) -> tuple[list[Item], dict[str, Any]]:
+    """The questions with their matched options, in their old order, and the report. Raises ItemError.
+
+    `again`: for a second time in one build; what the first left stays, so that a killed build has both.
+    """
     table = QuestionTable(questions)
     work = _folder(release.pk) / table.sha256()[:16]
-    _forget_others(work)
+    if not again:
+        _forget_others(work)
     work.parent.mkdir(SECRET_FOLDER, parents=True, exist_ok=True)  # the right answers of test lie in it
     settings = MatchSettings(replace=replace, seed=release.seed, order_key=_order_key(release))
     count = plan(table, work, settings)

@@ -13,23 +13,29 @@ from adversarial.audit.report import blind_chances, blind_report
 from adversarial.data.errors import ItemError
 from adversarial.data.schema import Item as Question
 from adversarial.data.schema import Origin
+from adversarial.negatives.set_aside import most_predictable
 from annotation.models import Question as Collected
 from benchmark_site.jobs.leases import locked
 from benchmark_site.releases.building.match_folds import forget, match_in_folds
 from benchmark_site.releases.errors import BuildError
-from benchmark_site.releases.models import Item, Negative, Release
+from benchmark_site.releases.models import Exclusion, Item, Negative, Release
 from benchmark_site.releases.quality.copies import copied_into_labelled
-from benchmark_site.releases.quality.rows import Row, refuse_blocked
+from benchmark_site.releases.quality.items import exclusion
+from benchmark_site.releases.quality.rows import Row, item_row, refuse_blocked
 from benchmark_site.releases.quality.warnings import warn_of_blind
 from benchmark_site.releases.quality.whole import check_matched
 from benchmark_site.releases.split.carry_over import Carried, asked, carried
+from benchmark_site.releases.split.deal import FLOOR
 from benchmark_site.releases.split.seal import HIDDEN
 
 REPLACED = 1  # written negatives of three that are replaced (paper, section 4.2)
 
 
 def match_negatives(lease: Release) -> None:
-    """Replace one written negative of each question, measure blind accuracy. Raises BuildError by the quality gate."""
+    """Replace one written negative of each question, set aside what stays predictable, measure blind accuracy.
+
+    Raises BuildError by the quality gate.
+    """
     release = Release.objects.get(pk=lease.pk)
     questions = list(release.items.filter(kind=Item.Kind.QA).select_related("video").order_by("public_id"))
     report: Row = {}
@@ -37,10 +43,16 @@ def match_negatives(lease: Release) -> None:
     negatives: list[Negative] = []
     found: list[Row] = []
     known = carried(release, questions)
+    predictable: list[Item] = []
     if questions:
         sealed = release.hidden == Release.Hidden.SEALED
         try:
             matched, report = match_in_folds(release, _to_match(questions, known, sealed=sealed), REPLACED)
+            predictable = _predictable(release, questions, matched)
+            if predictable:
+                questions = [item for item in questions if item not in predictable]
+                to_match = _to_match(questions, known, sealed=sealed)
+                matched, report = match_in_folds(release, to_match, REPLACED, again=True)
         except ItemError as error:
             raise BuildError(f"negatives: {error}") from error
         matched += known.questions
@@ -53,15 +65,40 @@ def match_negatives(lease: Release) -> None:
         item.published = False
     published = [item for item in questions if item.published]
     quality = [*check_matched(release, published, negatives, found), *warn_of_blind(blind)]
+    if release.set_aside:
+        quality.append(item_row("P1", "no model without the video is sure of it", predictable, questions, "exclude"))
     _keep_refusal(lease, quality)
     with locked(lease) as release:
         Item.objects.bulk_update(questions, ["options", "answer_index", "published", "blind_chance"], batch_size=1000)
+        Item.objects.filter(pk__in=[item.pk for item in predictable]).delete()
+        Exclusion.objects.bulk_create(exclusion(item, "P1", _how_sure(item)) for item in predictable)
         Negative.objects.bulk_create(negatives, batch_size=1000)
         release.matching, release.blind = report, blind
         release.quality = _sorted([*release.quality, *quality])
         release.step = Release.Step.AUDIT
         release.save(update_fields=["matching", "blind", "quality", "step"])
     forget(lease.pk)
+
+
+def _predictable(release: Release, questions: Sequence[Item], matched: Sequence[Question]) -> list[Item]:
+    """The questions that are set aside, with their blind chance: the release's share of what was matched now.
+
+    A hidden split keeps FLOOR of them. Raises ItemError where there are too few to be tried.
+    """
+    if not release.set_aside:
+        return []
+    chances = blind_chances(_by_writers(matched), seed=release.seed)
+    of = {item.public_id: item for item in questions}
+    gone = [of[int(qid)] for qid in most_predictable(matched, chances, release.set_aside / 100)]
+    for item in gone:
+        item.blind_chance = chances[item.public_id]
+    hidden = [item for item in gone if item.split == HIDDEN]
+    spare = sum(question.split == HIDDEN for question in matched) - FLOOR
+    return [item for item in gone if item.split != HIDDEN] + hidden[: max(0, spare)]
+
+
+def _how_sure(item: Item) -> str:
+    return f"models without the video give the right answer a chance of {item.blind_chance:.2f}: rewrite its options"
 
 
 def _keep_refusal(lease: Release, quality: Sequence[Row]) -> None:

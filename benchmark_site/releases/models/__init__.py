@@ -5,10 +5,11 @@ A frozen release never changes. Triggers of the database see to that, for its it
 
 from benchmark_site.releases.models.files import ReleaseFile, Waiver
 from benchmark_site.releases.models.items import OPTIONS, Exclusion, Item, Negative
-from benchmark_site.releases.models.release import VERSION, Release, draw_seal
+from benchmark_site.releases.models.release import MOST_SET_ASIDE, VERSION, Release, draw_seal
 from benchmark_site.releases.models.splits import SealedClip, Split, SplitVideo
 
 __all__ = [
+    "MOST_SET_ASIDE",
     "OPTIONS",
     "VERSION",
     "Exclusion",

@@ -26,6 +26,7 @@ SPDX = r"^[A-Za-z0-9][A-Za-z0-9.+-]*$"
 WAIVABLE = ("B5",)
 """Faults of a release that somebody may answer for by name; the others would make it one that cannot be scored."""
 MAX_SEED = 2**31 - 1
+MOST_SET_ASIDE = 50  # per cent
 
 
 def refuse_once_frozen(release_ids: str) -> pgtrigger.Trigger:
@@ -87,6 +88,12 @@ class Release(Leased):
         default=0, validators=[MaxValueValidator(MAX_SEED)], help_text="draws the matching"
     )
     hidden = models.CharField(max_length=6, choices=Hidden, default=Hidden.SEALED)
+    set_aside = models.PositiveSmallIntegerField(
+        "questions set aside, per cent",
+        default=0,
+        validators=[MaxValueValidator(MOST_SET_ASIDE)],
+        help_text="of the new questions of each split, those that models answer most surely without the video",
+    )
     seal = models.CharField(
         max_length=64,
         default=draw_seal,
@@ -132,6 +139,7 @@ class Release(Leased):
             models.CheckConstraint(condition=Q(slug__regex=SLUG), name="release_slug_form"),
             models.CheckConstraint(condition=Q(version__regex=VERSION), name="release_version_form"),
             models.CheckConstraint(condition=Q(hidden__in=["sealed", "shared"]), name="release_hidden_is_known"),
+            models.CheckConstraint(condition=Q(set_aside__lte=MOST_SET_ASIDE), name="release_set_aside_leaves_half"),
             models.CheckConstraint(condition=Q(seal__regex=SHA256), name="release_seal_form"),
             models.CheckConstraint(
                 condition=~Q(state="frozen")

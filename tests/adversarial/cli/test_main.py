@@ -158,3 +158,15 @@ def test_filter_leaves_out_the_most_predictable(tmp_path: Path, capsys: pytest.C
     assert len(numbers["difficulty"]) == 60
     assert "15 of 60 items left out" in capsys.readouterr().out
     assert main(["filter", str(source), str(output), "--drop", "1.5"]) == 2
+
+
+def test_match_sets_the_most_predictable_aside(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, output, report = tmp_path / "in.jsonl", tmp_path / "out.jsonl", tmp_path / "match.json"
+    write_rows(source, make_rows(40))
+    assert main(["match", str(source), str(output), "--drop", "0.2", "--report", str(report)]) == 0
+    assert len(read_rows(output)) == 32
+    assert len(json.loads(report.read_text())["set_aside"]) == 8
+    assert "8 questions set aside" in capsys.readouterr().out
+    for other in (["--rounds", "2"], ["--work", str(tmp_path / "work")]):
+        assert main(["match", str(source), str(tmp_path / "other.jsonl"), "--drop", "0.2", *other]) == 2
+        assert "--drop" in capsys.readouterr().err

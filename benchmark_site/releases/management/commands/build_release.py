@@ -30,6 +30,13 @@ class Command(BaseCommand):
             action="store_true",
             help="let hidden clips serve both tasks: for a release of one task, or one too small to be sealed",
         )
+        parser.add_argument(
+            "--set-aside",
+            type=int,
+            default=0,
+            metavar="PERCENT",
+            help="leave out so many of the new questions of each split, the most predictable without video (default 0)",
+        )
         parser.add_argument("--licence", default="", help="of what was written: an SPDX identifier, as in CC-BY-4.0")
         parser.add_argument("--description", default="", help="what it is, in three sentences")
         parser.add_argument(
@@ -54,6 +61,7 @@ class Command(BaseCommand):
                     options["version"],
                     seed=options["seed"],
                     hidden=hidden,
+                    set_aside=options["set_aside"],
                     licence=options["licence"],
                     description=options["description"],
                     authors="\n".join(options["author"]),

@@ -1,0 +1,41 @@
+"""A release leaves out the questions that models guess without the video, and says which."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from benchmark_site.releases.building.pipeline import build_release
+from benchmark_site.releases.models import Item, Release
+from benchmark_site.releases.services import create_release
+from evaluation.release import Release as Reader
+from tests.releases.conftest import make_corpus
+
+
+def built(set_aside: int) -> Release:
+    version = f"1.0.{set_aside}"
+    release = create_release("demo", version, hidden=Release.Hidden.SHARED, set_aside=set_aside)
+    build_release(release.pk)
+    release.refresh_from_db()
+    assert (release.state, release.reason) == ("frozen", "")
+    return release
+
+
+@pytest.mark.django_db
+def test_the_surest_stay_out_and_are_listed_with_their_chance(media) -> None:
+    make_corpus(24)
+    whole, harder = built(0), built(25)
+    questions = Counter(whole.items.filter(kind=Item.Kind.QA).values_list("split", flat=True))
+    left = Counter(harder.items.filter(kind=Item.Kind.QA).values_list("split", flat=True))
+    assert left["train"] == questions["train"] - round(0.25 * questions["train"])
+    assert left["test"] == min(questions["test"], max(10, questions["test"] - round(0.25 * questions["test"])))
+    listed = harder.exclusions.filter(check_id="P1")
+    assert listed.count() == questions.total() - left.total() > 0
+    assert all("a chance of 0." in one.reason or "a chance of 1." in one.reason for one in listed)
+    ids = set(listed.values_list("public_id", flat=True))
+    reader = Reader.open(harder.folder)
+    assert not ids & {int(qid) for split in ("train", "val", "test") for qid in reader.questions(split).qids}
+    (row,) = [row for row in harder.quality if row["id"] == "P1"]
+    assert (row["n"], row["severity"]) == (len(ids), "exclude")
+    assert not [row for row in whole.quality if row["id"] == "P1"]
