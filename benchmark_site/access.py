@@ -133,6 +133,7 @@ TABLE: dict[str, Row] = {
     "release": FROZEN,
     "release-items": FROZEN,
     "release-item": FROZEN,
+    "release-search": FROZEN,
     "release-download": FROZEN,
     "release-file": FROZEN,
     "release-new": COLLECTED,

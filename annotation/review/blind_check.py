@@ -6,25 +6,19 @@ of the queue `blind` scores them. What nobody has answered within a second, nobo
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-import redis
-from celery import current_app
-from django.conf import settings
-
 from annotation.models import Question
 from annotation.review.text.text_hints import OPTIONS
 from annotation.task_names import CHECK_BLIND
+from benchmark_site.jobs import asking
 
 if TYPE_CHECKING:
     from adversarial.audit.live_guess import BlindGuesser
 
 WAIT_S = 1.0  # after that a message is dropped
-KEEP_S = 600  # a verdict
 LATEST = 1000  # questions that the model is fitted on
 REFIT_S = 3600
 
@@ -33,19 +27,18 @@ Texts = dict[str, str]
 
 def look(texts: Texts) -> dict[str, Any] | None:
     """The verdict on these texts: `{"chance": 0 to 1, "why": …}`; None while there is none (it is asked for once)."""
-    store, key = _store(), _key(texts)
-    found = store.get(key)
-    if found is not None:
-        return json.loads(found) if found else None
-    if store.set(key, "", nx=True, ex=2):  # asked for; if nobody answers, it may be asked for again
-        current_app.send_task(CHECK_BLIND, kwargs={"texts": texts}, expires=WAIT_S, retry=False)
-    return None
+    return asking.look(CHECK_BLIND, {"texts": _read(texts)}, wait_s=WAIT_S)
 
 
 def check(texts: Texts) -> None:
     """Score the texts and leave the verdict where `look` finds it. In a worker: it loads torch."""
     guess = _guesser(int(time.time() // REFIT_S)).guess(texts["question"], [texts[name] for name in OPTIONS], 0)
-    _store().set(_key(texts), json.dumps({"chance": round(guess.chance, 3), "why": guess.why}), ex=KEEP_S)
+    asking.leave(CHECK_BLIND, {"texts": _read(texts)}, {"chance": round(guess.chance, 3), "why": guess.why})
+
+
+def _read(texts: Texts) -> Texts:
+    """Those that the verdict follows from."""
+    return {name: texts[name] for name in ("question", *OPTIONS)}
 
 
 @lru_cache(maxsize=1)
@@ -63,12 +56,3 @@ def _guesser(_hour: int) -> BlindGuesser:
             video = row.segment.clip.video.public_id
             items.append(Item(row.public_id, video, row.text, tuple(one.text for one in answers), right, ""))
     return BlindGuesser(items)
-
-
-def _key(texts: Texts) -> str:
-    joined = "\x1f".join(texts[name] for name in ("question", *OPTIONS))
-    return f"blind:{hashlib.sha256(joined.encode()).hexdigest()}"
-
-
-def _store() -> redis.Redis:
-    return redis.Redis.from_url(settings.CELERY_BROKER_URL, socket_timeout=WAIT_S)

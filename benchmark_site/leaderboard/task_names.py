@@ -3,4 +3,5 @@
 SCORE = "benchmark_site.leaderboard.tasks.score"
 COMPARE = "benchmark_site.leaderboard.tasks.compare"
 TELL = "benchmark_site.leaderboard.tasks.tell"
+SEARCH = "benchmark_site.leaderboard.tasks.search"
 TRAIN = "benchmark_site.leaderboard.tasks.train"

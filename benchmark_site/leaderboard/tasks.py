@@ -14,7 +14,7 @@ from benchmark_site.leaderboard.scoring.score import score_evaluation
 from benchmark_site.leaderboard.scoring.tell import tell as mail_result
 from benchmark_site.leaderboard.submissions import pieces
 from benchmark_site.leaderboard.submissions.uploads import incoming_folder
-from benchmark_site.leaderboard.task_names import COMPARE, SCORE, TELL, TRAIN
+from benchmark_site.leaderboard.task_names import COMPARE, SCORE, SEARCH, TELL, TRAIN
 from benchmark_site.leaderboard.training.run import run_training
 
 _DAY_S = 24 * 3600
@@ -38,6 +38,14 @@ def tell(evaluation_id: int) -> None:
     found = Evaluation.objects.filter(pk=evaluation_id).select_related("submission__team", "submission__track").first()
     if found:
         mail_result(found)
+
+
+@shared_task(name=SEARCH)
+def search(run_id: int, question: str, options: list[str]) -> None:
+    """Answer from the model of a training run."""
+    from benchmark_site.leaderboard.training import search as trained
+
+    trained.answer(run_id, question, options)
 
 
 @shared_task(name=TRAIN)

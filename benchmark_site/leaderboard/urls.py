@@ -57,5 +57,6 @@ urlpatterns = [
     path("invitations/<str:secret>/", team_views.invitation, name="invitation"),
     path("signup/", accounts.signup, name="signup"),
     path("tokens/<int:pk>/revoke/", team_views.revoke_token, name="token-revoke"),
+    path("releases/<slug:slug>/<version:version>/search/", training_views.release_search, name="release-search"),
     path("training/<int:pk>/", training_views.training_run, name="training-run"),
 ]

@@ -197,7 +197,7 @@ def site_programs() -> list[Program]:
     gunicorn = [python, "-m", "gunicorn", "--workers", "1", "--threads", "4", "--timeout", "120", "--keep-alive", "75"]
     gunicorn += ["--no-control-socket"]
     celery = [python, "-m", "celery", "-A", "benchmark_site.celery"]
-    # Footage and training have workers of their own, so that a long film or run delays nobody else.
+    # Footage and training have workers of their own, so that a long film or run delays nobody else; who searches waits.
     return [
         Program("web", web_server(python, port)),
         Program(
@@ -214,6 +214,7 @@ def site_programs() -> list[Program]:
             "ingest", [*celery, "worker", "-n", "ingest@%h", "-Q", "ingest,features", "-c", "2", "--loglevel", "INFO"]
         ),
         Program("trainer", [*celery, "worker", "-n", "trainer@%h", "-Q", "train", "-c", "1", "--loglevel", "INFO"]),
+        Program("searcher", [*celery, "worker", "-n", "searcher@%h", "-Q", "search", "-c", "1", "--loglevel", "INFO"]),
         *blind_checker(celery),
         Program("beat", [*celery, "beat", "--loglevel", "WARNING", "--pidfile="]),
     ]

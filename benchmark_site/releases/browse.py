@@ -38,7 +38,7 @@ class ReleaseItems(ListView):
 
     def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         super().setup(request, *args, **kwargs)
-        self.release = _frozen(kwargs["slug"], kwargs["version"])
+        self.release = frozen_release(kwargs["slug"], kwargs["version"])
         asked = request.GET
         self.split = asked.get("split") if asked.get("split") in LABELLED else ""
         self.kind = asked.get("kind") if asked.get("kind") in KINDS else ""
@@ -63,7 +63,7 @@ class ReleaseItems(ListView):
 @require_safe
 def release_item(request: HttpRequest, slug: str, version: str, kind: str, public_id: int) -> HttpResponse:
     """One item, at an address that stays."""
-    release = _frozen(slug, version)
+    release = frozen_release(slug, version)
     item = get_object_or_404(shown(release).select_related("video"), kind=kind, public_id=public_id)
     neighbours = shown(release).filter(vid_name=item.vid_name).exclude(pk=item.pk)
     context = {
@@ -73,7 +73,7 @@ def release_item(request: HttpRequest, slug: str, version: str, kind: str, publi
         "neighbours": neighbours,
         "left": 100 * item.start / item.duration,
         "width": 100 * (item.end - item.start) / item.duration,
-        **_film(item, may_see=request.user.has_perm(COLLECT)),
+        **film_of(item.vid_name, may_see=request.user.has_perm(COLLECT)),
     }
     return render(request, "releases/release_item.html", context)
 
@@ -88,17 +88,16 @@ def _options(item: Item) -> list[Option]:
     return [Option(text, place == item.answer_index, lenders.get(place)) for place, text in enumerate(item.options)]
 
 
-def _film(item: Item, *, may_see: bool) -> dict[str, str]:
-    """Addresses of the clip's film and poster. Films without a stated licence are shown to those who collect alone."""
-    if not item.video.licence and not may_see:
-        return {}
-    window = window_of(item.vid_name)
-    clip = Clip.objects.filter(video=item.video, start=window.start, end=window.end).exclude(file="").first()
-    if clip is None:
+def film_of(vid_name: str, *, may_see: bool) -> dict[str, str]:
+    """Addresses of a clip's film and poster. Films without a stated licence are shown to those who collect alone."""
+    window = window_of(vid_name)
+    named = Clip.objects.filter(video__public_id=window.video, start=window.start, end=window.end).exclude(file="")
+    clip = named.select_related("video").first()
+    if clip is None or not (clip.video.licence or may_see):
         return {}
     film = {"clip_url": clip_url(clip)}
     return film | {"poster": clip_url(clip, Part.POSTER)} if clip.poster else film
 
 
-def _frozen(slug: str, version: str) -> Release:
+def frozen_release(slug: str, version: str) -> Release:
     return get_object_or_404(Release, slug=slug, version=version, state=Release.State.FROZEN)

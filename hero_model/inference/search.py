@@ -19,10 +19,11 @@ from transformers import PreTrainedTokenizerBase
 
 from evaluation.io.atomic import atomic_file
 from evaluation.metrics.nms import nms
-from evaluation.release import SubtitleLine
+from evaluation.release import Release, SubtitleLine
 from hero_model.checkpoints.model_folder import find_model, load_model
 from hero_model.config import HeroConfig
 from hero_model.data.collate import question_batch_of
+from hero_model.data.dataset import Corpus
 from hero_model.data.examples import Clip, Question, make_clip, warn_of_long_clips, word_ids
 from hero_model.data.feature_file import FeatureFile, check_features
 from hero_model.data.subtitles import check_subtitle, check_times
@@ -84,6 +85,19 @@ class HeroSearch:
             if loaded is not None:
                 loaded[0].to(device)  # type: ignore[arg-type]
         return cls(moment[0] if moment else None, qa[0] if qa else None, tokenizers[0])
+
+    @classmethod
+    def of_release(
+        cls, folder: str | Path, release: Release, splits: Sequence[str], feature_set: str | None = None
+    ) -> HeroSearch:
+        """As from_pretrained, with the clips of a release's splits read and encoded. Raises InputError."""
+        search = cls.from_pretrained(folder)
+        clips = Corpus(release, splits, search.tokenizer, search.config, feature_set).clips
+        search.clips, search.names = clips, list(clips)
+        if search.moment is not None:
+            with torch.inference_mode():
+                search.index = index_clips(search.moment, list(clips.values()))
+        return search
 
     @property
     def config(self) -> HeroConfig:

@@ -263,6 +263,7 @@ def _release_doors(query: Query) -> list[ApiClient]:
         ApiClient("release", "/releases/demo/2.0.0/"),
         ApiClient("release-items", "/releases/demo/1.0.0/items/", frozen_one),
         ApiClient("release-item", f"/releases/demo/1.0.0/items/moment/{labelled.public_id}/", frozen_one),
+        ApiClient("release-search", "/releases/demo/1.0.0/search/", frozen_one),
         ApiClient("release-download", "/releases/demo/1.0.0/download/", frozen_one),
         *(ApiClient("release-file", f"/releases/demo/1.0.0/files/{file}", frozen_one) for file in files),
     ]

@@ -36,25 +36,30 @@ def train_command(run: TrainingRun) -> list[str]:
     return [
         sys.executable, "-m", "hero_model", "train", str(run.release.folder), str(model_folder(run)),
         "--preset", run.preset, "--seed", str(run.seed), "--threads", str(run.threads), "--progress-json",
-        *_feature_set(run.release),
+        *_features(run.release),
     ]  # fmt: skip
 
 
-def _feature_set(release: Release) -> list[str]:
-    """Which of a release's feature sets HERO sees: the one that every ingest makes, where it is there."""
+def feature_set(release: Release) -> str | None:
+    """Which feature set of a release HERO sees: the one of every ingest, where it is there; None where one is there."""
     names = sorted(
         PurePosixPath(path).stem for path in release.files.values_list("path", flat=True) if is_features(path)
     )
     if len(names) < 2:
-        return []
-    return ["--features", INGESTED if INGESTED in names else names[0]]
+        return None
+    return INGESTED if INGESTED in names else names[0]
+
+
+def _features(release: Release) -> list[str]:
+    name = feature_set(release)
+    return [] if name is None else ["--features", name]
 
 
 def _hero(run: TrainingRun, track: Track, out: Path) -> list[str]:
     return [
         sys.executable, "-m", "hero_model", "predict", str(model_folder(run)), str(run.release.folder),
         "--task", track.task, "--split", track.split, "--threads", str(run.threads), "--out", str(out),
-        *_feature_set(run.release),
+        *_features(run.release),
     ]  # fmt: skip
 
 

@@ -88,7 +88,7 @@ def on(settings: Any) -> Iterator[redis.Redis]:
     blind_check._guesser.cache_clear()
     with redis.Redis.from_url(django_settings.CELERY_BROKER_URL) as broker:
         yield broker
-        broker.delete("blind", *broker.keys("blind:*"))
+        broker.delete("blind", *broker.keys("asked:*"))
     blind_check._guesser.cache_clear()
 
 

@@ -1,0 +1,45 @@
+"""Asking a worker while somebody waits: question and answer lie in the broker's store for minutes, and nowhere else.
+
+For what may be lost and asked again. What must not be lost is a row with a lease (`benchmark_site.jobs.leases`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import redis
+from celery import current_app
+from django.conf import settings
+
+KEEP_S = 600  # an answer
+STORE_S = 1.0  # the store answers, or is given up
+
+
+def look(task: str, asked: dict[str, Any], *, wait_s: float) -> Any:
+    """The answer of `task`, called with ``asked``; None while there is none: then it is asked, once in ``wait_s``.
+
+    What no worker has taken up within ``wait_s`` is dropped. Raises redis.RedisError and kombu's OperationalError where
+    the broker cannot be reached.
+    """
+    store, key = _store(), _key(task, asked)
+    found = store.get(key)
+    if found:
+        return json.loads(found)
+    if found is None and store.set(key, "", nx=True, px=round(1000 * (wait_s + 1))):
+        current_app.send_task(task, kwargs=asked, expires=wait_s, retry=False)
+    return None
+
+
+def leave(task: str, asked: dict[str, Any], answer: Any) -> None:
+    """Put the answer where `look` finds it. In a worker."""
+    _store().set(_key(task, asked), json.dumps(answer), ex=KEEP_S)
+
+
+def _key(task: str, asked: dict[str, Any]) -> str:
+    return f"asked:{task}:{hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()}"
+
+
+def _store() -> redis.Redis:
+    return redis.Redis.from_url(settings.CELERY_BROKER_URL, socket_timeout=STORE_S)
