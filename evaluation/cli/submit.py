@@ -27,6 +27,7 @@ _CARD = {  # option -> field of the method card
     "hardware": "hardware", "run_time": "run_time_s",
 }  # fmt: skip
 _TUS = {"Tus-Resumable": "1.0.0"}
+_CONFLICT = 409  # the offset that was said is not the next one
 
 
 class SubmitError(Refusal):
@@ -102,6 +103,8 @@ class _Site:
         try:
             answer = self._client.patch(address, content=piece, headers=headers)
         except self._errors:
+            return self._offset(address)
+        if answer.status_code == _CONFLICT:  # what was on its way when the line broke has arrived meanwhile
             return self._offset(address)
         _refuse(answer)
         return int(answer.headers["Upload-Offset"])

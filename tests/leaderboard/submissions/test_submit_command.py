@@ -153,3 +153,33 @@ def test_a_line_that_breaks_again_and_again_delays_a_file_and_loses_nothing(
     assert submission.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
     assert Path(submission.file.path).read_bytes() == file.read_bytes()
     line.server.close()
+
+
+def test_a_piece_that_arrives_after_its_line_broke_is_no_refusal(
+    live_server: LiveServer,
+    worker: None,
+    track: Track,
+    predictions: Callable[..., Path],
+    release_folder: Path,
+    token: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first answer to HEAD is older than what the platform then has: it says 409, and is asked again."""
+    from evaluation.cli.main import main
+    from evaluation.cli.submit import _Site
+
+    file = predictions()
+    asked, real = [], _Site._offset
+
+    def late(self: _Site, address: str) -> int:
+        asked.append(address)
+        if len(asked) > 1:
+            return real(self, address)
+        self._send_piece(address, 0, file.read_bytes()[:1000])
+        return 0
+
+    monkeypatch.setattr(_Site, "_offset", late)
+    monkeypatch.setenv("HERO_BENCH_TOKEN", token)
+    assert main(["submit", str(release_folder), str(file), "--site", live_server.url, "--method", "mine"]) == 0
+    assert len(asked) == 2
+    assert Path(Submission.objects.get().file.path).read_bytes() == file.read_bytes()
