@@ -45,14 +45,12 @@ def match_negatives(lease: Release) -> None:
     known = carried(release, questions)
     predictable: list[Item] = []
     if questions:
-        sealed = release.hidden == Release.Hidden.SEALED
         try:
-            matched, report = match_in_folds(release, _to_match(questions, known, sealed=sealed), REPLACED)
+            matched, report = match_in_folds(release, _to_match(release, questions, known), REPLACED)
             predictable = _predictable(release, questions, matched)
             if predictable:
-                questions = [item for item in questions if item not in predictable]
-                to_match = _to_match(questions, known, sealed=sealed)
-                matched, report = match_in_folds(release, to_match, REPLACED, again=True)
+                questions = sorted({*questions} - {*predictable}, key=lambda item: item.public_id)
+                matched, report = match_in_folds(release, _to_match(release, questions, known), REPLACED, again=True)
         except ItemError as error:
             raise BuildError(f"negatives: {error}") from error
         matched += known.questions
@@ -83,11 +81,14 @@ def match_negatives(lease: Release) -> None:
 def _predictable(release: Release, questions: Sequence[Item], matched: Sequence[Question]) -> list[Item]:
     """The questions that are set aside, with their blind chance: the release's share of what was matched now.
 
-    A hidden split keeps FLOOR of them. Raises ItemError where there are too few to be tried.
+    A hidden split keeps FLOOR of them.
     """
     if not release.set_aside:
         return []
-    chances = blind_chances(_by_writers(matched), seed=release.seed)
+    try:
+        chances = blind_chances(_by_writers(matched), seed=release.seed)
+    except ItemError:  # too few to be tried: the audit says so on the release's page
+        return []
     of = {item.public_id: item for item in questions}
     gone = [of[int(qid)] for qid in most_predictable(matched, chances, release.set_aside / 100)]
     for item in gone:
@@ -150,8 +151,9 @@ def _rate(questions: Sequence[Item], matched: Sequence[Question], seed: int) -> 
         item.blind_chance = chances.get(item.public_id)
 
 
-def _to_match(questions: Sequence[Item], known: Carried, *, sealed: bool) -> list[Question]:
+def _to_match(release: Release, questions: Sequence[Item], known: Carried) -> list[Question]:
     """What is to be matched: without the carried questions and without the reserve that would give something away."""
+    sealed = release.hidden == Release.Hidden.SEALED
     return [
         asked(item, reserve=not item.published if sealed and item.split == HIDDEN else None)
         for item in questions

@@ -39,3 +39,12 @@ def test_the_surest_stay_out_and_are_listed_with_their_chance(media) -> None:
     (row,) = [row for row in harder.quality if row["id"] == "P1"]
     assert (row["n"], row["severity"]) == (len(ids), "exclude")
     assert not [row for row in whole.quality if row["id"] == "P1"]
+
+
+@pytest.mark.django_db
+def test_too_few_to_be_tried_are_all_kept(media) -> None:
+    make_corpus(4)
+    release = built(50)
+    assert release.items.filter(kind=Item.Kind.QA).count() == 8
+    assert not release.exclusions.exists()
+    assert "an audit needs 10 questions" in release.blind["after"]["refused"]
