@@ -15,19 +15,25 @@ from django.conf import settings
 
 KEEP_S = 600  # an answer
 STORE_S = 1.0  # the store answers, or is given up
+MOST_WAITING = 50  # questions of one queue; whoever asks then is not put into it
 
 
 def look(task: str, asked: dict[str, Any], *, wait_s: float) -> Any:
     """The answer of `task`, called with ``asked``; None while there is none: then it is asked, once in ``wait_s``.
 
-    What no worker has taken up within ``wait_s`` is dropped. Raises redis.RedisError and kombu's OperationalError where
-    the broker cannot be reached.
+    What no worker has taken up within ``wait_s`` is dropped, and a full queue takes nothing more. Raises
+    redis.RedisError and kombu's OperationalError where the broker cannot be reached.
     """
     store, key = _store(), _key(task, asked)
     found = store.get(key)
     if found:
         return json.loads(found)
-    if found is None and store.set(key, "", nx=True, px=round(1000 * (wait_s + 1))):
+    queue = settings.CELERY_TASK_ROUTES[task]["queue"]
+    if (
+        found is None
+        and store.llen(queue) < MOST_WAITING
+        and store.set(key, "", nx=True, px=round(1000 * (wait_s + 1)))
+    ):
         current_app.send_task(task, kwargs=asked, expires=wait_s, retry=False)
     return None
 

@@ -96,6 +96,17 @@ def test_the_platforms_refusal_is_one_line(submit: Submit, track: Track, predict
         assert "Traceback" not in done.stderr
 
 
+@pytest.fixture
+def submit_here(
+    worker: None, track: Track, release_folder: Path, token: str, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Path, str], int]:
+    """The command in this process, so that its parts can be replaced: exit status of a file sent to a site."""
+    from evaluation.cli.main import main
+
+    monkeypatch.setenv("HERO_BENCH_TOKEN", token)
+    return lambda file, site: main(["submit", str(release_folder), str(file), "--site", site, "--method", "mine"])
+
+
 class CutLine:
     """Lies between a sender and the site, and breaks every connection after so many bytes sent."""
 
@@ -133,21 +144,16 @@ class CutLine:
 
 def test_a_line_that_breaks_again_and_again_delays_a_file_and_loses_nothing(
     live_server: LiveServer,
-    worker: None,
-    track: Track,
+    submit_here: Callable[[Path, str], int],
     predictions: Callable[..., Path],
-    release_folder: Path,
-    token: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from evaluation.cli import submit as command
-    from evaluation.cli.main import main
 
     file = predictions()
     line = CutLine(live_server.url, after=file.stat().st_size // 3)
     monkeypatch.setattr(command, "_PIECE", file.stat().st_size // 8)
-    monkeypatch.setenv("HERO_BENCH_TOKEN", token)
-    assert main(["submit", str(release_folder), str(file), "--site", line.url, "--method", "mine"]) == 0
+    assert submit_here(file, line.url) == 0
     assert line.cuts >= 2
     submission = Submission.objects.get()
     assert submission.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
@@ -157,15 +163,11 @@ def test_a_line_that_breaks_again_and_again_delays_a_file_and_loses_nothing(
 
 def test_a_piece_that_arrives_after_its_line_broke_is_no_refusal(
     live_server: LiveServer,
-    worker: None,
-    track: Track,
+    submit_here: Callable[[Path, str], int],
     predictions: Callable[..., Path],
-    release_folder: Path,
-    token: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The first answer to HEAD is older than what the platform then has: it says 409, and is asked again."""
-    from evaluation.cli.main import main
     from evaluation.cli.submit import _Site
 
     file = predictions()
@@ -179,7 +181,6 @@ def test_a_piece_that_arrives_after_its_line_broke_is_no_refusal(
         return 0
 
     monkeypatch.setattr(_Site, "_offset", late)
-    monkeypatch.setenv("HERO_BENCH_TOKEN", token)
-    assert main(["submit", str(release_folder), str(file), "--site", live_server.url, "--method", "mine"]) == 0
+    assert submit_here(file, live_server.url) == 0
     assert len(asked) == 2
     assert Path(Submission.objects.get().file.path).read_bytes() == file.read_bytes()

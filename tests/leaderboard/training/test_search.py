@@ -15,6 +15,7 @@ from django.test import Client
 from django.utils import timezone
 from playwright.sync_api import Browser
 
+from benchmark_site.jobs import asking
 from benchmark_site.leaderboard.models import State, TrainingRun
 from benchmark_site.leaderboard.task_names import SEARCH
 from benchmark_site.leaderboard.training import search
@@ -119,6 +120,12 @@ def test_without_a_model_or_a_broker_the_page_says_so(release: Release, client: 
     TrainingRun.objects.create(release=release, state=State.DONE, finished_at=timezone.now())
     settings.CELERY_BROKER_URL = "redis://127.0.0.1:9/0"
     assert "The queue cannot be reached" in client.get(ADDRESS, {"q": "a red ball"}).text
+
+
+def test_a_crowd_of_strangers_fills_the_queue_no_further(run: TrainingRun, client: Client, settings) -> None:
+    for number in range(asking.MOST_WAITING + 10):
+        assert 'aria-busy="true"' in client.get(ADDRESS, {"q": f"question {number} to {run.pk}"}).text
+    assert waiting_tasks(settings) == asking.MOST_WAITING
 
 
 @pytest.mark.e2e
