@@ -29,11 +29,7 @@ def look(task: str, asked: dict[str, Any], *, wait_s: float) -> Any:
     if found:
         return json.loads(found)
     queue = settings.CELERY_TASK_ROUTES[task]["queue"]
-    if (
-        found is None
-        and store.llen(queue) < MOST_WAITING
-        and store.set(key, "", nx=True, px=round(1000 * (wait_s + 1)))
-    ):
+    if store.llen(queue) < MOST_WAITING and store.set(key, "", nx=True, px=round(1000 * (wait_s + 1))):
         current_app.send_task(task, kwargs=asked, expires=wait_s, retry=False)
     return None
 
