@@ -27,9 +27,10 @@ pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 AXE = REPOSITORY / "node_modules/axe-core/axe.min.js"
 PREVIEW = "?assignmentId=ASSIGNMENT_ID_NOT_AVAILABLE"
 PIXELS = """async (video, second) => {
-    const shown = new Promise((done) => video.addEventListener("seeked", done, {once: true}));
+    const seeked = new Promise((done) => video.addEventListener("seeked", done, {once: true}));
+    const shown = new Promise((done) => video.requestVideoFrameCallback(done));  // may come after "seeked"
     video.currentTime = second;
-    await shown;
+    await Promise.all([seeked, shown]);
     const canvas = Object.assign(document.createElement("canvas"), {width: video.videoWidth, height: video.videoHeight});
     canvas.getContext("2d").drawImage(video, 0, 0);
     return [...canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data];
