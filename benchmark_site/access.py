@@ -139,6 +139,7 @@ TABLE: dict[str, Row] = {
     "release-new": COLLECTED,
     "release-retry": COLLECTED,
     "release-exclusions": COLLECTED,
+    "release-suspects": COLLECTED,
     "release-waive": COLLECTED,
     # boards
     "boards": PUBLIC,

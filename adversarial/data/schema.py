@@ -15,6 +15,7 @@ from typing import Any
 from adversarial.data.errors import ItemError
 
 MIN_OPTIONS, MAX_OPTIONS = 2, 8
+MAX_UNWANTED = 100  # a question
 MAX_DEPTH = 50  # lists and objects inside one another, far from where Python's own readers and writers give up
 
 _SOURCES = ("correct", "human", "matched")
@@ -51,6 +52,7 @@ class Item:
     reserve: bool | None = None
     origins: tuple[Origin, ...] = ()  # one for each of answers; none before anything is known of them
     fallback: str = ""  # why a written negative stayed that was to be replaced
+    unwanted: tuple[str, ...] = ()  # wrong answers that a person refused: if written they go first, and none is lent
     annotator: str | int | None = None  # who wrote it, by any name; the audit never tests on whom it has learned from
     row: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False, compare=False)  # as it was read, if so
 
@@ -78,6 +80,7 @@ def item_of(row: Mapping[str, Any]) -> Item:
         reserve=row.get("reserve"),
         origins=tuple(_origin(entry) for entry in row.get("options") or ()),
         fallback=fallback if isinstance(fallback, str) else "",
+        unwanted=tuple(row.get("unwanted") or ()),
         annotator=row.get("annotator"),
         row=row,
     )
@@ -104,6 +107,8 @@ def _new_row(item: Item) -> dict[str, Any]:
         row["fold"] = item.split
     if item.reserve is not None:
         row["reserve"] = item.reserve
+    if item.unwanted:
+        row["unwanted"] = list(item.unwanted)
     if item.annotator is not None:
         row["annotator"] = item.annotator
     return row
@@ -158,7 +163,7 @@ def parse_row(row: Mapping[str, Any], where: str) -> Item:
         raise ItemError(f"{where}: expected a JSON object, got {type(row).__name__}")
     qid = _qid(row.get("qid"), f"{where}: field qid")
     where = f"{where} (qid {_brief(qid)})"
-    for check in (_check_writable, _check_texts, _check_answers, _check_options, _check_fold):
+    for check in (_check_writable, _check_texts, _check_answers, _check_options, _check_fold, _check_unwanted):
         check(row, where)
     return item_of(row)
 
@@ -206,6 +211,17 @@ def _check_fold(row: Mapping[str, Any], where: str) -> None:
         raise ItemError(f"{where}: field reserve: expected true or false, got {_brief(row['reserve'])}")
     if row.get("annotator") is not None:
         _qid(row["annotator"], f"{where}: field annotator")
+
+
+def _check_unwanted(row: Mapping[str, Any], where: str) -> None:
+    unwanted = row.get("unwanted")
+    if unwanted is None:
+        return
+    if not isinstance(unwanted, list | tuple) or len(unwanted) > MAX_UNWANTED:
+        got = f"{len(unwanted)} of them" if isinstance(unwanted, list | tuple) else _brief(unwanted)
+        raise ItemError(f"{where}: field unwanted: expected at most {MAX_UNWANTED} strings, got {got}")
+    for position, answer in enumerate(unwanted):
+        _text(answer, f"{where}: field unwanted[{position}]")
 
 
 def _check_option(entry: object, correct: bool, where: str) -> None:

@@ -172,9 +172,13 @@ def _ids(values: Sequence[str]) -> NDArray[np.int32]:
 def _profiles(
     items: Sequence[Item], gone: NDArray[np.int32]
 ) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int32]]:
-    """What is compared: (rows of the kept negatives [n, h], -1 for none; profiles; rows of the questions)."""
+    """What is compared: (rows of the kept negatives [n, h], -1 for none; profiles; rows of the questions).
+
+    What a person refused counts as kept: nothing that says the same is lent.
+    """
     kept = [
         [answer for option, answer in enumerate(item.answers) if option != item.answer_idx and option not in lost]
+        + list(item.unwanted)
         for item, lost in zip(items, gone.tolist(), strict=True)
     ]
     more = sorted({answer for answers in kept for answer in answers} | {item.question for item in items})

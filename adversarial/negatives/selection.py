@@ -55,11 +55,12 @@ def _log_chances(items: Sequence[Item], texts: Texts, seed: int) -> Floats:
 
 
 def equal_written(item: Item) -> list[int]:
-    """The written wrong options that say the same as the right one."""
+    """The written wrong options that say the same as the right one, or as one that a person refused."""
+    said = (item.correct, *item.unwanted)
     return [
         option
         for option, answer in enumerate(item.answers)
-        if option != item.answer_idx and answer_equivalence.compare_texts(answer, item.correct) == SAME
+        if option != item.answer_idx and any(answer_equivalence.compare_texts(answer, text) == SAME for text in said)
     ]
 
 

@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
-from benchmark_site.releases import browse, views
+from benchmark_site.releases import browse, suspects, views
 from benchmark_site.releases.models import VERSION
 
 
@@ -37,6 +37,11 @@ urlpatterns = [
         "releases/<slug:slug>/<version:version>/left-out/",
         views.ReleaseExclusions.as_view(),
         name="release-exclusions",
+    ),
+    path(
+        "releases/<slug:slug>/<version:version>/suspects/",
+        suspects.ReleaseSuspects.as_view(),
+        name="release-suspects",
     ),
     path("releases/<slug:slug>/<version:version>/waive/", views.waive, name="release-waive"),
     path("releases/<slug:slug>/<version:version>/download/", views.download, name="release-download"),

@@ -75,6 +75,7 @@ class ReleaseDetail(DetailView):
             waived=waived(release),
             stopped_by=release.stopped_by() if release.state == Release.State.FAILED else [],
             n_exclusions=release.exclusions.count(),
+            has_questions=release.items.filter(kind=Item.Kind.QA).exists(),
             public_files=[file for file in files if file.access == ReleaseFile.Access.PUBLIC],
             held_out=files.filter(path=HELD_OUT_MANIFEST).first(),
             manifest=MANIFEST,

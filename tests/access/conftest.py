@@ -258,6 +258,7 @@ def _release_doors(query: Query) -> list[ApiClient]:
         ApiClient("release-new", "/releases/new/"),
         ApiClient("release-retry", "/releases/demo/2.0.0/retry/", method="POST"),
         ApiClient("release-exclusions", "/releases/demo/1.0.0/left-out/"),
+        ApiClient("release-suspects", "/releases/demo/1.0.0/suspects/"),
         ApiClient("release-waive", "/releases/demo/2.0.0/waive/", method="POST"),
         ApiClient("release", "/releases/demo/1.0.0/", frozen_one),
         ApiClient("release", "/releases/demo/2.0.0/"),

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser
 from pytest_django.live_server_helper import LiveServer
 
 from annotation.models import AnnotationImport, Query
-from benchmark_site.releases.models import Release
+from benchmark_site.releases.models import Item, Release, Suspect
 from tests.browsing import Visit, assert_fit, visits
 from tests.releases.conftest import frozen_without_matching, small_release
 
@@ -39,7 +39,14 @@ def release(corpus, tmp_path: Path) -> Release:
         "abcdefghijk,[0:60],[1:5],A man opens the door\nabcdefghijk,[0:60],[9:5],The wrong way round\n"
     )
     call_command("import_annotations", "how2r", str(tmp_path / "r.csv"))
-    return frozen_without_matching(small_release("demo", "1.0.0"))
+    return frozen_without_matching(small_release("demo", "1.0.0"), doubt)
+
+
+def doubt() -> None:
+    """A wrong option of each question may be right."""
+    for item in Item.objects.filter(release__version="1.0.0", kind="qa"):
+        option = (item.answer_index + 1) % 4
+        Suspect.objects.create(item=item, option=option, reason="shares most words with the right answer", score=0.7)
 
 
 def test_every_page_is_fit_for_a_phone_and_for_everybody(visit, release):
@@ -50,6 +57,7 @@ def test_every_page_is_fit_for_a_phone_and_for_everybody(visit, release):
         "items": f"{url}items/?q=the",
         "item": f"{url}items/qa/{item.public_id}/",
         "left-out": f"{url}left-out/",
+        "suspects": f"{url}suspects/",
         "new-release": "/releases/new/",
         "correct": f"/items/moment/{Query.objects.latest('pk').public_id}/",
         "imports": "/imports/",

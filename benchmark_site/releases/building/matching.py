@@ -5,7 +5,7 @@ Loads torch: workers and commands only.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from adversarial.audit.artifacts import suspects
@@ -18,12 +18,13 @@ from annotation.models import Question as Collected
 from benchmark_site.jobs.leases import locked
 from benchmark_site.releases.building.match_folds import forget, match_in_folds
 from benchmark_site.releases.errors import BuildError
-from benchmark_site.releases.models import Exclusion, Item, Negative, Release
+from benchmark_site.releases.models import Exclusion, Item, Negative, Release, Suspect
 from benchmark_site.releases.quality.copies import copied_into_labelled
 from benchmark_site.releases.quality.items import exclusion
 from benchmark_site.releases.quality.rows import Row, item_row, refuse_blocked
 from benchmark_site.releases.quality.warnings import warn_of_blind
 from benchmark_site.releases.quality.whole import check_matched
+from benchmark_site.releases.quality.rulings import Rulings, read_rulings
 from benchmark_site.releases.split.carry_over import Carried, asked, carried
 from benchmark_site.releases.split.deal import FLOOR
 from benchmark_site.releases.split.seal import HIDDEN
@@ -45,18 +46,20 @@ def match_negatives(lease: Release) -> None:
     known = carried(release, questions)
     predictable: list[Item] = []
     if questions:
+        rulings = read_rulings()
         try:
-            matched, report = match_in_folds(release, _to_match(release, questions, known), REPLACED)
-            predictable = _predictable(release, questions, matched)
+            matched, report = match_in_folds(release, _to_match(release, questions, known, rulings), REPLACED)
+            predictable = _predictable(release, [item for item in questions if not rulings.keeps(item)], matched)
             if predictable:
                 questions = sorted({*questions} - {*predictable}, key=lambda item: item.public_id)
-                matched, report = match_in_folds(release, _to_match(release, questions, known), REPLACED, again=True)
+                again = _to_match(release, questions, known, rulings)
+                matched, report = match_in_folds(release, again, REPLACED, again=True)
         except ItemError as error:
             raise BuildError(f"negatives: {error}") from error
         matched += known.questions
         written = _by_writers(matched)
         blind = _blind(written, release.seed)
-        found = suspects(matched)
+        found = rulings.open(suspects(matched), matched)
         negatives = _apply(questions, matched)
         _rate(questions, written, release.seed)
     for item in copied_into_labelled(questions):  # by its matched options: it can be looked up now
@@ -71,6 +74,7 @@ def match_negatives(lease: Release) -> None:
         Item.objects.filter(pk__in=[item.pk for item in predictable]).delete()
         Exclusion.objects.bulk_create(exclusion(item, "P1", _how_sure(item)) for item in predictable)
         Negative.objects.bulk_create(negatives, batch_size=1000)
+        Suspect.objects.bulk_create(_suspects(published, found), batch_size=1000)
         release.matching, release.blind = report, blind
         release.quality = _sorted([*release.quality, *quality])
         release.step = Release.Step.AUDIT
@@ -90,7 +94,8 @@ def _predictable(release: Release, questions: Sequence[Item], matched: Sequence[
     except ItemError:  # too few to be tried: the audit says so on the release's page
         return []
     of = {item.public_id: item for item in questions}
-    gone = [of[int(qid)] for qid in most_predictable(matched, chances, release.set_aside / 100)]
+    surest = most_predictable(matched, chances, release.set_aside / 100)
+    gone = [of[int(qid)] for qid in surest if qid in of]  # somebody has decided that the others stay
     for item in gone:
         item.blind_chance = chances[item.public_id]
     hidden = [item for item in gone if item.split == HIDDEN]
@@ -151,11 +156,15 @@ def _rate(questions: Sequence[Item], matched: Sequence[Question], seed: int) -> 
         item.blind_chance = chances.get(item.public_id)
 
 
-def _to_match(release: Release, questions: Sequence[Item], known: Carried) -> list[Question]:
+def _to_match(release: Release, questions: Sequence[Item], known: Carried, rulings: Rulings) -> list[Question]:
     """What is to be matched: without the carried questions and without the reserve that would give something away."""
     sealed = release.hidden == Release.Hidden.SEALED
     return [
-        asked(item, reserve=not item.published if sealed and item.split == HIDDEN else None)
+        asked(
+            item,
+            reserve=not item.published if sealed and item.split == HIDDEN else None,
+            unwanted=rulings.unwanted(item),
+        )
         for item in questions
         if known.leaves(item)
     ]
@@ -174,6 +183,14 @@ def _apply(questions: Sequence[Item], matched: Sequence[Question]) -> list[Negat
             if origin.source == "matched"
         ]
     return negatives
+
+
+def _suspects(published: Sequence[Item], found: Sequence[Row]) -> Iterator[Suspect]:
+    """Unsaved, those of published questions, whose options have been set."""
+    by_qid = {item.public_id: item for item in published}
+    for row in found:
+        if row["qid"] in by_qid:
+            yield Suspect(item=by_qid[row["qid"]], option=row["option"], reason=row["reason"], score=row["score"])
 
 
 def _negative(item: Item, place: int, origin: Origin, by_qid: Mapping[object, Item]) -> Negative:

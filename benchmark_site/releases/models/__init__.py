@@ -7,6 +7,7 @@ from benchmark_site.releases.models.files import ReleaseFile, Waiver
 from benchmark_site.releases.models.items import OPTIONS, Exclusion, Item, Negative
 from benchmark_site.releases.models.release import MOST_SET_ASIDE, VERSION, Release, draw_seal
 from benchmark_site.releases.models.splits import SealedClip, Split, SplitVideo
+from benchmark_site.releases.models.suspects import Ruling, Suspect
 
 __all__ = [
     "MOST_SET_ASIDE",
@@ -17,9 +18,11 @@ __all__ = [
     "Negative",
     "Release",
     "ReleaseFile",
+    "Ruling",
     "SealedClip",
     "Split",
     "SplitVideo",
+    "Suspect",
     "Waiver",
     "draw_seal",
 ]

@@ -42,7 +42,7 @@ def check_matched(
 ) -> list[Row]:
     """The checks on the published questions, their matched negatives and the places of the right answers.
 
-    `suspects` are the wrong options, `{"qid", …}`, that the audit found too close to the right one.
+    `suspects` are the wrong options, `{"qid", …}`, that the audit found too close to the right one and nobody accepted.
     """
     lent = Counter(negative.source_id for negative in negatives)
     suspected = {row["qid"] for row in suspects}

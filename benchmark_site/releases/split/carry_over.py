@@ -64,8 +64,11 @@ def _same(before: Item, now: Item) -> bool:
     return (before.text, before.options[before.answer_index or 0]) == (now.text, now.options[now.answer_index or 0])
 
 
-def asked(item: Item, reserve: bool | None = None) -> Question:
-    """The question of a row of the database, for matching and audit; the quality gate has looked at it."""
+def asked(item: Item, reserve: bool | None = None, unwanted: Sequence[str] = ()) -> Question:
+    """The question of a row of the database, for matching and audit; the quality gate has looked at it.
+
+    `unwanted` are the wrong answers that somebody refused.
+    """
     assert item.answer_index is not None
     return Question(
         qid=item.public_id,
@@ -75,6 +78,7 @@ def asked(item: Item, reserve: bool | None = None) -> Question:
         answer_idx=item.answer_index,
         split=item.split,
         reserve=reserve,
+        unwanted=tuple(unwanted),
     )
 
 

@@ -144,6 +144,29 @@ def test_a_written_negative_that_says_the_right_answer_goes_first() -> None:
     assert set(left) <= set(report["equal_ids"])
 
 
+def test_a_written_answer_that_a_person_refused_goes_first() -> None:
+    rows = make_rows(120)
+    refused = {row["qid"]: row["answers"][(row["answer_idx"] + 1) % 4] for row in rows[::3]}
+    marked = [row | ({"unwanted": [refused[row["qid"]]]} if row["qid"] in refused else {}) for row in rows]
+    output, report = match_items(marked)
+    left = [row["qid"] for row in output if refused.get(row["qid"]) in row["answers"]]
+    assert len(left) <= 2 < sum(refused.get(row["qid"]) in row["answers"] for row in match_items(rows)[0])
+    assert set(refused) <= set(report["equal_ids"])
+
+
+def test_what_a_person_refused_is_not_lent_again() -> None:
+    rows = make_rows(120)
+    lent = {
+        row["qid"]: [
+            answer for answer, said in zip(row["answers"], row["options"], strict=True) if said["source"] == "matched"
+        ]
+        for row in match_items(rows)[0]
+    }
+    output, _ = match_items([row | {"unwanted": lent[row["qid"]]} for row in rows])
+    assert sum(map(len, lent.values())) > 60
+    assert not [row["qid"] for row in output if set(row["answers"]) & set(lent[row["qid"]])]
+
+
 def test_a_written_negative_that_says_the_right_answer_and_stays_is_counted() -> None:
     rows = make_rows(40)
     right = rows[3]["answers"][rows[3]["answer_idx"]]
