@@ -97,6 +97,7 @@ def main() -> None:
     what.add_argument("--data", type=Path, help="folder with the released CSV files")
     what.add_argument("--queries", type=int, help="so many queries that are made up, instead")
     parser.add_argument("--hidden-share", type=float, help="share of videos in test (default: a tenth, by the split)")
+    parser.add_argument("--set-aside", type=int, default=0, metavar="PERCENT", help="of the questions that models guess")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--home", type=Path, help="keep database and files here")
     options = parser.parse_args()
@@ -126,7 +127,8 @@ def main() -> None:
             if options.hidden_share:
                 place_by_hand(options.hidden_share)
             hidden = "sealed" if options.data else "shared"
-            release = create_release("how2", "1.0.0", seed=options.seed, hidden=hidden)
+            how = {"seed": options.seed, "hidden": hidden, "set_aside": options.set_aside}
+            release = create_release("how2", "1.0.0", **how)
             build_release(
                 release.pk, lambda step: print(f"{time.process_time() - cpu:6.0f} CPU s  {step.label}", flush=True)
             )

@@ -18,7 +18,7 @@ from tests.access.held_out import HeldOut, readable
 from tests.access.walk import walk
 from tests.e2e.conftest import Demo
 
-pytestmark = pytest.mark.timeout(900)  # the first test waits for the demo
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # the first test waits for the demo
 PASSWORD = "correct-horse-battery"
 HIGHEST_ID = 300
 LINKS = "//a/@href | //iframe/@src | //video/@src | //*/@hx-get"

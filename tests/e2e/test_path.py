@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page
 
 from tests.e2e.conftest import SECRET_KEY, Demo
 
-pytestmark = pytest.mark.timeout(900)  # the first test waits for the demo
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # the first test waits for the demo
 PASSWORD = "correct-horse-battery"
 COUNTS = """
 import json

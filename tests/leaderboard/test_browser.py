@@ -30,6 +30,7 @@ def visit(browser: Browser, live_server: LiveServer, membership: Membership) -> 
         yield visit
 
 
+@pytest.mark.slow
 def test_every_page_is_fit_for_a_phone_and_for_everybody(
     visit: Visit, membership: Membership, api_client: ApiClient, track: Track, tmp_path: Path
 ) -> None:

@@ -233,6 +233,7 @@ QUESTIONS = FORM.format(
 
 
 @pytest.mark.parametrize(("size", "scheme"), [("desktop", "light"), ("phone", "dark")])
+@pytest.mark.slow
 def test_every_page_filled_and_in_its_error_states(
     person: Callable[..., Person], lab: Lab, task: str, size: str, scheme: str
 ) -> None:

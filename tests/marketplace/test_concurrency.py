@@ -21,6 +21,7 @@ def lab(site: Site) -> Iterator[Lab]:
     invariants.assert_hold(site.database_url)
 
 
+@pytest.mark.slow
 def test_twenty_workers_take_100_hits_of_3_assignments(lab: Lab) -> None:
     title = unique("Rush")
     with ThreadPoolExecutor(4) as pool:

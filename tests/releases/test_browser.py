@@ -49,6 +49,7 @@ def doubt() -> None:
         Suspect.objects.create(item=item, option=option, reason="shares most words with the right answer", score=0.7)
 
 
+@pytest.mark.slow
 def test_every_page_is_fit_for_a_phone_and_for_everybody(visit, release):
     item = release.items.filter(kind="qa", split="train").first()
     url = release.get_absolute_url()

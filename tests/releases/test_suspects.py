@@ -91,6 +91,7 @@ def test_what_cannot_be_decided_is_refused_in_words(requester, doubtful) -> None
             Ruling.objects.create(public_id=1, user=User.objects.get(), **wrong)
 
 
+@pytest.mark.slow
 def test_the_next_version_obeys(media) -> None:
     deal_by_hand(make_corpus(24), train=16, val=2)
     user = User.objects.create_user("ann")
@@ -116,6 +117,7 @@ def test_the_next_version_obeys(media) -> None:
     assert named["n"] < first.items.filter(suspects__isnull=False).distinct().count()
 
 
+@pytest.mark.slow
 def test_an_easy_question_that_somebody_accepted_is_not_set_aside(media) -> None:
     deal_by_hand(make_corpus(24), train=16, val=2)
     user = User.objects.create_user("ann")

@@ -67,6 +67,7 @@ def test_questions_without_labels_in_val_are_skipped(tmp_path: Path) -> None:
     assert report["rows"] == []
 
 
+@pytest.mark.slow
 def test_same_bytes_in_another_process(tmp_path: Path) -> None:
     folder = write_world(tmp_path / "release", make_world(clips=6))
     other = {"PYTHONHASHSEED": "7", "OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"}

@@ -13,6 +13,7 @@ from adversarial.negatives.settings import MatchSettings
 from tests.adversarial.conftest import make_rows
 
 
+@pytest.mark.slow
 def test_rounds_end_with_the_written_negatives() -> None:
     output, report = filter_adversarially(parse_rows(make_rows(80, options=3)), MatchSettings(), rounds=5, stop=-1.0)
     assert [audit["replaced"] for audit in report["audits"]] == [1, 2]
@@ -23,6 +24,7 @@ def test_rounds_end_with_the_written_negatives() -> None:
     assert lent <= best["replaced"] * len(output)
 
 
+@pytest.mark.slow
 def test_rounds_stop_where_the_panel_gains_nothing() -> None:
     _, report = filter_adversarially(parse_rows(make_rows(80)), MatchSettings(), rounds=3, stop=1.0)
     assert len(report["audits"]) == 1

@@ -29,6 +29,7 @@ def visit(browser: Browser, live_server: LiveServer) -> Iterator[Visit]:
         yield visit
 
 
+@pytest.mark.slow
 def test_the_requesters_pages_are_fit_for_a_phone_and_for_everybody(
     visit: Visit, make_hit: Callable[..., Hit], film: Clip, segment: Segment
 ) -> None:

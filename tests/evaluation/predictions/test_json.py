@@ -187,6 +187,7 @@ def agree(raw: bytes, folder: Path) -> None:
 
 @small
 @given(submission())
+@pytest.mark.slow
 def test_reads_what_json_reads(tmp_path: Path, content: str) -> None:
     agree(content.encode(), tmp_path)
 

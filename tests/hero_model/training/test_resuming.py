@@ -114,6 +114,7 @@ def begun(release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     return out
 
 
+@pytest.mark.slow
 def test_a_damaged_checkpoint_is_named(release: Path, begun: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = begun / "pretraining.checkpoint"
     model, optimizer, step = (folder / name for name in ("model.safetensors", "optimizer.safetensors", "step.json"))

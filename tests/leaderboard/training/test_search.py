@@ -130,6 +130,7 @@ def test_a_crowd_of_strangers_fills_the_queue_no_further(run: TrainingRun, clien
 
 @pytest.mark.e2e
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.slow
 def test_the_page_is_fit_for_a_phone_and_for_everybody(run: TrainingRun, browser: Browser, live_server) -> None:
     client = Client()
     client.force_login(User.objects.create_superuser("root"))

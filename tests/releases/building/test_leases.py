@@ -303,6 +303,7 @@ def ends_like_an_undisturbed_build(release: Release) -> bool:
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.slow
 def test_a_build_killed_while_it_checks_and_while_it_writes_ends_with_the_same_files(corpus, media):
     corpus(8, questions=False)
     release = small_release("demo", "1.0.0")

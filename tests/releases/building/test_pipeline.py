@@ -127,6 +127,7 @@ def test_negatives_stay_in_their_split_and_the_right_answer_is_spread(corpus):
 
 
 @pytest.mark.django_db
+@pytest.mark.slow
 def test_the_same_rows_give_the_same_hash_whatever_their_order_and_keys():
     """Nothing of sequences, dates or attempts enters the hashed files; another seed changes the negatives only."""
 

@@ -23,6 +23,7 @@ def built(set_aside: int) -> Release:
 
 
 @pytest.mark.django_db
+@pytest.mark.slow
 def test_the_surest_stay_out_and_are_listed_with_their_chance(media) -> None:
     deal_by_hand(make_corpus(24), train=16, val=2)  # 12 questions in test
     whole, harder = built(0), built(25)

@@ -289,6 +289,7 @@ def test_a_hidden_item_that_stands_in_train_is_left_out(videos):
     assert release.items.filter(split=HIDDEN).count() == 78
 
 
+@pytest.mark.slow
 def test_a_hidden_question_is_kept_back_when_its_matched_options_stand_in_train(videos):
     """What people wrote differs, so the snapshot sees no copy; what is published would be one."""
     Question.objects.filter(segment__clip__video=videos[0]).delete()
@@ -314,6 +315,7 @@ def test_what_is_kept_on_a_clip_without_anything_published_can_be_read_back(vide
     assert kept - set(reader.videos("test").names)
 
 
+@pytest.mark.slow
 def test_a_lent_option_stays_when_its_lender_is_withdrawn(videos):
     """Taken out, it would be known for the one that was lent."""
     first = built()
@@ -328,6 +330,7 @@ def test_a_lent_option_stays_when_its_lender_is_withdrawn(videos):
     assert {qid: after[qid] for qid in before} == before
 
 
+@pytest.mark.slow
 def test_questions_alone_are_sealed_without_lending_in_their_hidden_split(videos):
     Query.objects.all().delete()
     release = built()
@@ -336,6 +339,7 @@ def test_questions_alone_are_sealed_without_lending_in_their_hidden_split(videos
     assert Negative.objects.filter(item__release=release).exists()
 
 
+@pytest.mark.slow
 def test_a_release_that_another_overtook_takes_its_snapshot_anew(videos):
     """Two builds that know nothing of each other would publish the same questions with other options."""
     slow = create_release("demo", "1.0.0", seed=1)
@@ -358,6 +362,7 @@ def test_a_release_that_another_overtook_takes_its_snapshot_anew(videos):
     assert options[0] == options[1]
 
 
+@pytest.mark.slow
 def test_the_order_of_hidden_options_does_not_follow_from_what_is_public(videos):
     """With another nonce, and all else the same, the right answers stand elsewhere."""
     places = []
