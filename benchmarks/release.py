@@ -97,7 +97,9 @@ def main() -> None:
     what.add_argument("--data", type=Path, help="folder with the released CSV files")
     what.add_argument("--queries", type=int, help="so many queries that are made up, instead")
     parser.add_argument("--hidden-share", type=float, help="share of videos in test (default: a tenth, by the split)")
-    parser.add_argument("--set-aside", type=int, default=0, metavar="PERCENT", help="of the questions that models guess")
+    parser.add_argument(
+        "--set-aside", type=int, default=0, metavar="PERCENT", help="of the questions that models guess"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--home", type=Path, help="keep database and files here")
     options = parser.parse_args()

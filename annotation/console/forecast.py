@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from statistics import median
 
-from django.db.models import Count, Min, Sum
+from django.db.models import Count, Exists, Min, OuterRef, Sum
 from django.utils import timezone
 
 from annotation.console.tally import Tally
 from annotation.models import Assignment, Batch, Hit, Receipt
+from annotation.models.crowd import Kind
 from annotation.review import ledger
 
 RECENT = timedelta(hours=24)  # the rate is that of the last day
 TIMED = 500  # answers whose time on task is looked at, the last ones
+BATCHES = 5  # of a kind, the last ones, that tell how long an answer takes
 LEAST_HOURS = 1 / 6  # what is faster than ten minutes tells no rate
 
 
@@ -37,7 +40,7 @@ def forecast(batch: Batch, money: dict[str, Decimal], counts: Tally) -> Forecast
     wanted = dict(batch.hits.values_list("state").order_by("state").annotate(Sum("wanted")))
     missing = max(wanted.get(Hit.State.OPEN, 0) - counts.of(hit=Hit.State.OPEN), 0) + wanted.get(Hit.State.WAITING, 0)
     rate = _rate(batch)
-    seconds = _median_seconds(batch)
+    seconds = _median_seconds([batch.pk])
     return Forecast(
         answers=counts.of(),
         missing=missing,
@@ -60,7 +63,18 @@ def _rate(batch: Batch) -> float | None:
     return found["count"] / hours if hours >= LEAST_HOURS else None
 
 
-def _median_seconds(batch: Batch) -> float | None:
-    told = Receipt.objects.filter(hit__batch=batch, conduct__seconds__gt=0).order_by("-pk")
+def usual_seconds() -> dict[str, float]:
+    """Median time on task by kind of batch, of the last batches that were answered; kinds without answers lack."""
+    found = {}
+    for kind in Kind.values:
+        answered = Batch.objects.filter(Exists(Receipt.objects.filter(hit__batch=OuterRef("pk"))), kind=kind)
+        seconds = _median_seconds(list(answered.order_by("-pk").values_list("pk", flat=True)[:BATCHES]))
+        if seconds:
+            found[kind] = seconds
+    return found
+
+
+def _median_seconds(batches: Sequence[int]) -> float | None:
+    told = Receipt.objects.filter(hit__batch__in=batches, conduct__seconds__gt=0).order_by("-pk")
     seconds = list(told.values_list("conduct__seconds", flat=True)[:TIMED])
     return median(seconds) if seconds else None

@@ -14,19 +14,30 @@ from django.urls import reverse_lazy
 from django.views.decorators.http import require_POST
 from django.views.generic import CreateView, DeleteView, UpdateView
 
+from annotation.console.forecast import usual_seconds
 from annotation.crowd import launch, steering
 from annotation.crowd.launch import LaunchError
 from annotation.crowd.workers.entry_tests import parse
 from annotation.models import Batch, EntryTest
+from annotation.models.crowd import Kind
 from annotation.pages.forms import BatchForm, EntryTestForm
 
 
-class BatchCreate(CreateView):
-    """A new draft, or with `?like=` one with the values of another batch."""
+class Ordering:
+    """The form of a batch, which tells what the reward is an hour."""
 
     model = Batch
     form_class = BatchForm
     template_name = "annotation/batch_form.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        found = usual_seconds()
+        usual = [(Kind(kind).label, seconds) for kind, seconds in found.items()]
+        return super().get_context_data(usual=usual, usual_seconds=found, **kwargs)  # type: ignore[misc]
+
+
+class BatchCreate(Ordering, CreateView):
+    """A new draft, or with `?like=` one with the values of another batch."""
 
     def get_initial(self) -> dict[str, Any]:
         like = self.request.GET.get("like", "")
@@ -47,9 +58,8 @@ class Drafts:
         return Batch.objects.filter(state=Batch.State.DRAFT)
 
 
-class BatchEdit(Drafts, UpdateView):
-    form_class = BatchForm
-    template_name = "annotation/batch_form.html"
+class BatchEdit(Drafts, Ordering, UpdateView):
+    """A draft again."""
 
 
 class BatchDelete(Drafts, DeleteView):

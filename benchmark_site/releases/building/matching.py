@@ -22,9 +22,9 @@ from benchmark_site.releases.models import Exclusion, Item, Negative, Release, S
 from benchmark_site.releases.quality.copies import copied_into_labelled
 from benchmark_site.releases.quality.items import exclusion
 from benchmark_site.releases.quality.rows import Row, item_row, refuse_blocked
+from benchmark_site.releases.quality.rulings import Rulings, read_rulings
 from benchmark_site.releases.quality.warnings import warn_of_blind
 from benchmark_site.releases.quality.whole import check_matched
-from benchmark_site.releases.quality.rulings import Rulings, read_rulings
 from benchmark_site.releases.split.carry_over import Carried, asked, carried
 from benchmark_site.releases.split.deal import FLOOR
 from benchmark_site.releases.split.seal import HIDDEN

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser
 from pytest_django.live_server_helper import LiveServer
 
 from annotation.crowd.workers import bonuses
-from annotation.models import Assignment, Batch, Clip, EntryTest, Hit, Segment, Worker
+from annotation.models import Assignment, Batch, Clip, EntryTest, Hit, Receipt, Segment, Worker
 from annotation.models.crowd import Kind
 from annotation.review import ledger
 from tests.annotation.review.test_quality_flags import store
@@ -27,6 +27,23 @@ def visit(browser: Browser, live_server: LiveServer) -> Iterator[Visit]:
     client.force_login(User.objects.create_superuser("root"))
     with visits(browser, live_server.url, client) as visit:
         yield visit
+
+
+def test_the_form_says_what_the_reward_is_an_hour(visit: Visit, make_hit: Callable[..., Hit], segment: Segment) -> None:
+    hit = make_hit(Kind.QUERY, segment=segment)
+    for number, seconds in enumerate((30.0, 40.0, 80.0)):
+        text = {"query": f"a red ball, {number} times"}
+        Receipt.objects.create(
+            hit=hit, assignment_id=f"A{number}", worker_id="W", payload=text, sha256=f"{number}" * 64,
+            conduct={"seconds": seconds},
+        )  # fmt: skip
+    page = visit("/batches/new/", "desk", "light")
+    page.get_by_label("Kind").select_option("query")
+    page.get_by_label("Reward").fill("0.20")
+    told = page.locator("#wage")
+    assert told.inner_text() == "Half of the last answers of this kind took at most 40 s: $18.00 an hour."
+    page.get_by_label("Kind").select_option("qa")
+    assert "No answer of this kind has come yet" in told.inner_text()
 
 
 @pytest.mark.slow
