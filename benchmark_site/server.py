@@ -15,9 +15,9 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
@@ -27,6 +27,9 @@ from waitress.task import WSGITask
 from benchmark_site.wsgi import application  # isort: skip  # loads the apps, which the next lines need
 from benchmark_site.leaderboard.submissions.uploads import incoming_folder
 from benchmark_site.senders import largest_body, may_send
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication
 
 # Every form of the site but those that take files is smaller; above it the sender must be known.
 SMALL_BYTES = 2 * 2**20
@@ -124,6 +127,20 @@ class Server(TcpWSGIServer):
                 channel.will_close = True
 
 
+def head_alone(application: WSGIApplication) -> WSGIApplication:
+    """The application without bodies in answers to HEAD: they would be read as the answer to the next request."""
+
+    def answer(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        body = application(environ, start_response)
+        if environ["REQUEST_METHOD"] != "HEAD":
+            return body
+        if hasattr(body, "close"):
+            body.close()
+        return []
+
+    return answer
+
+
 def make_server(
     application: Any,
     may_send: Callable[[Request], bool],
@@ -136,7 +153,7 @@ def make_server(
     """A bound server, run by `run()`; `may_send` says of the head of a request whether its large body is taken."""
     proxy = {"trusted_proxy": "*", "trusted_proxy_headers": "x-forwarded-for x-forwarded-proto"} if behind_proxy else {}
     server = Server(
-        application,
+        head_alone(application),
         listen=listen,
         threads=threads,
         max_request_body_size=largest,

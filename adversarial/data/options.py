@@ -67,7 +67,8 @@ def _matched(
 def option_orders(items: Sequence[Item], seed: int, key: str) -> dict[str | int, list[int]]:
     """A new order of every item's options: over a shard the right one stands equally often at every place.
 
-    Where the places do not come out even, which of them stand once more differs from shard to shard. Ids and seed are
+    In a sealed shard its place is drawn for each by itself: from evenness whoever knows the others knows the last. Where
+    the places do not come out even, which of them stand once more differs from shard to shard. Ids and seed are
     public where a release is: only a secret key keeps the order from being drawn again by anybody.
     """
     ids = "\n".join(str(item.qid) for item in items)
@@ -80,6 +81,8 @@ def option_orders(items: Sequence[Item], seed: int, key: str) -> dict[str | int,
     for count in sorted(groups):
         members = groups[count]
         places = rng.permutation((np.arange(len(members)) + rng.integers(count)) % count)
+        if any(item.reserve is not None for item in members):
+            places = rng.integers(count, size=len(members))
         for item, place in zip(members, places.tolist(), strict=True):
             wrong = [position for position in range(count) if position != item.answer_idx]
             order = [wrong[at] for at in rng.permutation(len(wrong))]

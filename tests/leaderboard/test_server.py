@@ -110,7 +110,7 @@ def slow_people(site: Site, track: Track, token: str) -> Iterator[Callable[[str]
     def read(path: str) -> None:
         with contextlib.suppress(OSError), site.connect() as connection:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
             while not stop.wait(0.1):
                 connection.recv(600)
 
@@ -311,3 +311,12 @@ def test_the_program_of_make_up_serves_and_ends_when_it_is_told_to(tmp_path: Pat
         assert process.wait(10) == 0
     finally:
         process.kill()
+
+
+@pytest.mark.parametrize("path", ["/boards/", "/nothing/", "/film", "/film?streamed"])
+def test_an_answer_to_head_is_its_head_alone(site: Site, path: str) -> None:
+    with site.connect() as connection:
+        connection.sendall(f"HEAD {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+        text = b"".join(iter(lambda: connection.recv(65536), b""))
+    head, _, body = text.partition(b"\r\n\r\n")
+    assert (body, b"Content-Length: " in head) == (b"", True)

@@ -146,7 +146,8 @@ class MarketplaceWorker:
         page = self._open(path)
         form = page.need(f"//form[.{ASKED_TO_LOG_IN}]")
         name = self.annotator.name
-        after = self.browser.submit(page, form, {"username": name, "password": f"paints and watches {name}"})
+        password = f"paints and watches {self.annotator.seed} {name}"  # the seed is nobody's but the installation's
+        after = self.browser.submit(page, form, {"username": name, "password": password})
         return after.find(ASKED_TO_LOG_IN) is None
 
     def _open(self, path: str) -> Page:

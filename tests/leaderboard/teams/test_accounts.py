@@ -14,6 +14,8 @@ from django.test import Client
 from django.utils import timezone
 
 from benchmark_site.leaderboard.models import ApiToken, Invitation, Membership, Scope, Team, Track
+from benchmark_site.leaderboard.teams import accounts
+from benchmark_site.leaderboard.teams import membership as membership_of
 from benchmark_site.leaderboard.teams.tokens import authenticate, create_token
 from tests.leaderboard.conftest import ApiClient, small_file
 
@@ -73,9 +75,26 @@ def test_where_sign_up_is_closed_an_invitation_of_staff_opens_it(member: Client,
     assert "Join Analytical" in shown
     secret = link.split("/")[-2]
     answer = browser.post(f"/signup/?invitation={secret}", NEW)
-    assert answer["Location"] == link
-    browser.post(link)
+    assert answer["Location"] == "/teams/"
     assert set(membership.team.members.values_list("username", flat=True)) == {"ada", "eve"}
+    again = {**NEW, "username": "eva", "email": "eva@example.org"}
+    assert Client().post(f"/signup/?invitation={secret}", again).status_code == 403
+    assert not User.objects.filter(username="eva").exists()
+
+
+def test_two_who_sign_up_by_one_invitation_at_once_are_one(
+    member: Client, membership: Membership, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    User.objects.filter(pk=membership.user_id).update(is_staff=True)
+    link = found_link(member.post(f"/teams/{membership.team_id}/invite/", {"email": ""}).content.decode())
+    secret = link.split("/")[-2]
+    late = membership_of.find_invitation(secret)
+    Client().post(f"/signup/?invitation={secret}", NEW)
+    monkeypatch.setattr(accounts, "find_invitation", lambda secret: late)  # looked before the other one was done
+    again = {**NEW, "username": "eva", "email": "eva@example.org"}
+    answer = Client().post(f"/signup/?invitation={secret}", again)
+    assert (answer.status_code, b"was used meanwhile" in answer.content) == (400, True)
+    assert not User.objects.filter(username="eva").exists()
 
 
 def found_link(page: str) -> str:
