@@ -98,7 +98,7 @@ def main() -> None:
     what.add_argument("--queries", type=int, help="so many queries that are made up, instead")
     parser.add_argument("--hidden-share", type=float, help="share of videos in test (default: a tenth, by the split)")
     parser.add_argument(
-        "--set-aside", type=int, default=0, metavar="PERCENT", help="of the questions that models guess"
+        "--set-aside", type=int, default=20, metavar="PERCENT", help="of the questions (20, as on the form)"
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--home", type=Path, help="keep database and files here")

@@ -67,9 +67,9 @@ def _matched(
 def option_orders(items: Sequence[Item], seed: int, key: str) -> dict[str | int, list[int]]:
     """A new order of every item's options: over a shard the right one stands equally often at every place.
 
-    In a sealed shard its place is drawn for each by itself: from evenness whoever knows the others knows the last. Where
-    the places do not come out even, which of them stand once more differs from shard to shard. Ids and seed are
-    public where a release is: only a secret key keeps the order from being drawn again by anybody.
+    In a sealed shard its place is drawn for each by itself: where they are even, who knows the others knows the last.
+    Where they do not come out even, which of them stand once more differs from shard to shard. Ids and seed are public
+    where a release is: only a secret key keeps the order from being drawn again by anybody.
     """
     ids = "\n".join(str(item.qid) for item in items)
     drawn = hmac.digest(key.encode(), f"{seed}\n{ids}".encode(), "sha256")

@@ -30,6 +30,7 @@ from adversarial.text import answer_equivalence, answer_types
 from adversarial.text.normalise import canonical
 
 _FOLDS = 5
+_FEW = 100  # questions, among which many would find nothing
 
 
 @dataclass(frozen=True)
@@ -153,12 +154,14 @@ def _problem(
 
 
 def _accepted(items: Sequence[Item]) -> NDArray[np.int32]:
-    """[n] kinds of answers that may be lent to each: strange ones only for what is no wrong answer.
+    """[n] kinds of answers that may be lent to each: strange ones among few questions, or for what is no wrong answer.
 
-    Elsewhere a written answer stays rather than a strange one comes, among few questions, too: what is not of the kind
-    that is asked for is seen at a glance. Equal numbers cannot be lent to each other, so there is not always another.
+    Elsewhere a written answer stays rather than a strange one comes: equal numbers cannot be lent to each other, so
+    there is not always another number. In a sealed shard it stays however few there are: where all that is lent is
+    wrong, what is not of the kind that is asked for gives itself away at a glance.
     """
-    strange = [bool(selection.equal_written(item)) for item in items]
+    few = len(items) < _FEW and all(item.reserve is None for item in items)
+    strange = [few or bool(selection.equal_written(item)) for item in items]
     accepted = [answer_types.accepted_kinds(item.question) for item in items]
     usual = [kinds & ~(kinds >> RELUCTANTLY) & (1 << RELUCTANTLY) - 1 for kinds in accepted]
     return np.where(strange, accepted, usual).astype(np.int32)

@@ -24,7 +24,7 @@ from benchmark_site.releases.browse import shown
 from benchmark_site.releases.files.card import about_release, loading
 from benchmark_site.releases.files.changes import frozen_changes
 from benchmark_site.releases.files.export import zip_of
-from benchmark_site.releases.models import MOST_SET_ASIDE, Item, Release, ReleaseFile, Split
+from benchmark_site.releases.models import MOST_SET_ASIDE, USUAL_SET_ASIDE, Item, Release, ReleaseFile, Split
 from benchmark_site.releases.plots import figures
 from benchmark_site.releases.quality.leak_table import leak_rows, proofs, public_rows, waived
 from evaluation.exchange.about import bibtex
@@ -189,9 +189,6 @@ def split_table(release: Release) -> list[dict[str, Any]]:
     ]
 
 
-SET_ASIDE = 15  # per cent: models trained on a file made apart stay under .40 (docs/adversarial.md)
-
-
 class ReleaseForm(ModelForm):
     class Meta:
         model = Release
@@ -214,11 +211,11 @@ class ReleaseForm(ModelForm):
     set_aside = IntegerField(
         label="Questions set aside, per cent",
         required=False,
-        initial=SET_ASIDE,
+        initial=USUAL_SET_ASIDE,
         min_value=0,
         max_value=MOST_SET_ASIDE,
         help_text="Of the new questions of each split, those that models answer most surely without the video stay out "
-        f"and are listed for rewriting. {SET_ASIDE} takes four points or more from such models.",
+        f"and are listed for rewriting. {USUAL_SET_ASIDE} takes four points or more from such models.",
     )
 
     def clean_set_aside(self) -> int:

@@ -204,3 +204,15 @@ def test_a_small_sealed_split_prints_verdicts_alone(sealed, client):
         assert "one place a text" in text  # it leaks
         for told in ("row number", "trees", "71.4", "36.1"):
             assert told not in text
+
+
+def test_the_gate_tells_strangers_verdicts_and_no_counts(client, frozen):
+    """By difference with what train and val show, counts over all splits would count hidden items."""
+    told = [f"{row['n']} of {row['total']}" for row in frozen.quality if row["total"]]
+    assert told
+    url = frozen.get_absolute_url()
+    stranger = client.get(url).content.decode()
+    assert "● passed" in stranger
+    assert not [count for count in told if f">{count}<" in stranger]
+    client.force_login(User.objects.create_user("requester", is_staff=True))
+    assert all(f">{count}<" in client.get(url).content.decode() for count in told)

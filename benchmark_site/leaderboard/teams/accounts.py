@@ -48,7 +48,7 @@ def signup(request: HttpRequest) -> HttpResponse:
 
 @transaction.atomic
 def _join(form: SignupForm, secret: str) -> User | None:
-    """The new account, in the team of the invitation where one is given; no account where it cannot be used any more."""
+    """The new account, in the team of the invitation if one is given; none where that cannot be used any more."""
     user: User = form.save()
     if secret and accept(secret, user) is None:
         transaction.set_rollback(True)

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from adversarial.data.errors import ItemError
-from adversarial.matching.kernels import SAME
+from adversarial.matching.kernels import RELUCTANTLY, SAME
 from adversarial.negatives import match_shard
 from adversarial.negatives.pipeline import match_items
 from adversarial.text.answer_equivalence import compare_texts
+from adversarial.text.answer_types import accepted_kinds, answer_kind
 from tests.adversarial.conftest import make_rows
 
 Rows = list[dict[str, Any]]
@@ -156,15 +157,26 @@ def test_a_written_answer_that_a_person_refused_goes_first() -> None:
 
 def test_what_a_person_refused_is_not_lent_again() -> None:
     rows = make_rows(120)
-    lent = {
-        row["qid"]: [
-            answer for answer, said in zip(row["answers"], row["options"], strict=True) if said["source"] == "matched"
-        ]
-        for row in match_items(rows)[0]
-    }
+    lent = {row["qid"]: lent_to(row) for row in match_items(rows)[0]}
     output, _ = match_items([row | {"unwanted": lent[row["qid"]]} for row in rows])
     assert sum(map(len, lent.values())) > 60
-    assert not [row["qid"] for row in output if set(row["answers"]) & set(lent[row["qid"]])]
+    assert not [row["qid"] for row in output if set(lent_to(row)) & set(lent[row["qid"]])]
+
+
+def lent_to(row: dict[str, Any]) -> list[str]:
+    pairs = zip(row["answers"], row["options"], strict=True)
+    return [answer for answer, said in pairs if said["source"] == "matched"]
+
+
+def test_of_a_few_sealed_questions_none_takes_what_is_not_of_its_kind() -> None:
+    rows = [row | {"fold": "test", "reserve": row["qid"] % 2 == 0} for row in make_rows(40)]
+    accepted = {row["qid"]: accepted_kinds(row["question"]) for row in rows}
+    asked = {qid: kinds & ~(kinds >> RELUCTANTLY) for qid, kinds in accepted.items()}
+    output, report = match_items(rows)
+    lent = [(row["qid"], answer) for row in output for answer in lent_to(row)]
+    assert lent
+    assert all(asked[qid] >> answer_kind(answer) & 1 for qid, answer in lent)
+    assert report["fallbacks"] > 0
 
 
 def test_a_written_negative_that_says_the_right_answer_and_stays_is_counted() -> None:

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 
 from benchmark_site.releases.building.pipeline import build_release
-from benchmark_site.releases.models import Release
+from benchmark_site.releases.models import USUAL_SET_ASIDE, Release
 from benchmark_site.releases.services import create_release, reset_release, waive
 
 
@@ -33,9 +33,10 @@ class Command(BaseCommand):
         parser.add_argument(
             "--set-aside",
             type=int,
-            default=0,
+            default=USUAL_SET_ASIDE,
             metavar="PERCENT",
-            help="leave out so many of the new questions of each split, the most predictable without video (default 0)",
+            help="leave out so many of the new questions of each split, the most predictable without video "
+            f"(default {USUAL_SET_ASIDE}; 0 keeps all)",
         )
         parser.add_argument("--licence", default="", help="of what was written: an SPDX identifier, as in CC-BY-4.0")
         parser.add_argument("--description", default="", help="what it is, in three sentences")
