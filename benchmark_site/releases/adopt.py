@@ -24,7 +24,7 @@ from evaluation.forms.records import Moment, Question, Record, Window
 from evaluation.release import MANIFEST, PROVENANCE, SUMS, ReleaseError
 from evaluation.release import Release as Reader
 from evaluation.release.files import read_json, read_lines
-from evaluation.release.names import HELD_OUT_MANIFEST, reserve_name, rows_name, truth_name
+from evaluation.release.names import HELD_OUT_MANIFEST, is_held_out, reserve_name, rows_name, truth_name
 from evaluation.release.schema import HeldOutManifest, MomentRow, QuestionRow
 from evaluation.release.writer import make_place
 
@@ -80,7 +80,7 @@ def _records(reader: Reader) -> Iterator[Row]:
         if reader.has_held_out:
             paths += [(truth_name(task), "test", True), (reserve_name(task), "test", False)]
         for path, split, published in paths:
-            if path in reader.held_out or not path.startswith("held_out/"):
+            if path in reader.held_out or not is_held_out(path):
                 entry = reader.entry(path)
                 for line, row in read_lines(reader.root / path, ROWS[task], entry):
                     record = _moment(line, row) if isinstance(row, MomentRow) else _question(line, row)
