@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
+from benchmark_site.jobs.enqueue import enqueue
 from benchmark_site.jobs.leases import available
 from benchmark_site.releases.models import Release
 from benchmark_site.releases.task_names import BUILD, MATCH_FOLD
@@ -29,4 +30,4 @@ def match_fold(release_id: int, fold: int) -> None:
 def sweep() -> None:
     """Wake the releases that wait for a worker or whose worker has died. Run it once a minute."""
     for pk in available(Release).values_list("pk", flat=True):
-        build.delay(release_id=pk)
+        enqueue(BUILD, release_id=pk)
