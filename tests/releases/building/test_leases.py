@@ -83,7 +83,7 @@ def test_three_attempts_then_failed_with_the_last_error(corpus, monkeypatch):
     def out_of_memory(*args: object, **kwargs: object) -> None:
         raise MemoryError("no room for the matching")
 
-    monkeypatch.setattr(matching, "match_in_folds", out_of_memory)
+    monkeypatch.setattr(matching, "match_in_shards", out_of_memory)
     for attempt in (1, 2, 3):
         assert list(available(Release)) == [release]
         with pytest.raises(MemoryError):
