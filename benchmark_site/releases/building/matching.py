@@ -133,7 +133,7 @@ def _by_writers(matched: Sequence[Question]) -> list[Question]:
 
 
 def _blind(matched: Sequence[Question], seed: int) -> Row:
-    """The audit of the written and of the matched options; with too few questions, empty panels and the reason.
+    """The audit of the written and of the matched options; with too few questions, no accuracies and the reason.
 
     Of labelled splits alone, whose exact figures everybody may read; the leak audit tries the hidden one.
     """
