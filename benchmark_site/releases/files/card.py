@@ -10,7 +10,7 @@ from annotation.models import Clip, Question, SubtitleTrack
 from annotation.review.human_accuracy import human_accuracy
 from benchmark_site.releases.models import Item, Release, Split
 from benchmark_site.releases.quality.leak_table import FEWEST_FOR_FIGURES, LeakRow, proofs, public_rows, waived
-from evaluation.exchange.about import About
+from evaluation.exchange.about import NOT_STATED, About
 from evaluation.release import FORMAT, LICENCE, LICENCES, MANIFEST, SPLITS
 from evaluation.release.names import CROISSANT, highlights_name, how2_name, index_name, rows_name, table_name
 
@@ -26,7 +26,7 @@ def card(release: Release, items: Sequence[Item], clips: Sequence[Clip]) -> str:
     sources = sorted(
         {(clip.video.title or clip.video.public_id, clip.video.source, clip.video.licence) for clip in clips}
     )
-    licences = Counter(licence or "not stated" for _, _, licence in sources)
+    licences = Counter(licence or NOT_STATED for _, _, licence in sources)
     return f"""# {release.slug} {release.version}
 
 {description(release)}
@@ -53,7 +53,7 @@ In the release format `{FORMAT}`.
 
 ## Licences
 
-Queries, questions and answers: {release.licence or "not stated"} (`{LICENCE}`). Videos keep their own (`{LICENCES}`):
+Queries, questions and answers: {release.licence or NOT_STATED} (`{LICENCE}`). Videos keep their own (`{LICENCES}`):
 
 {_licences(licences)}
 """
