@@ -7,7 +7,7 @@ from django.db import InterfaceError, OperationalError
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from annotation.crowd import collect, decisions, extra, launch, reconcile, steering
+from annotation.crowd import decisions, extra, launch, reconcile, steering
 from annotation.crowd.client import CrowdError
 from annotation.crowd.workers import blocks, bonuses, enrolment, messages
 from annotation.imports import runs
@@ -167,12 +167,6 @@ def measure_workers() -> None:
 def check_blind(texts: dict[str, str]) -> None:
     """Whether a question that is being written can be guessed. The first one of a process waits for the model."""
     blind_check.check(texts)
-
-
-@shared_task(**RETRY)
-def collect_batch(batch_id: int, every_hit: bool = False) -> None:
-    """Fetch the answers of one batch."""
-    collect.collect(batch_id, every_hit=every_hit)
 
 
 @shared_task

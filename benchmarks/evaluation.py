@@ -103,7 +103,7 @@ def stages(predictions: Path) -> None:
     scoring.read_lists = timed_reading
     ListValidator.check = timed("check", ListValidator.check)  # type: ignore[method-assign]
     RankTables.add = timed("rank, raw and NMS", RankTables.add)  # type: ignore[method-assign]
-    commands._moments = timed("read the truth", commands._moments)
+    commands.moments_of = timed("read the truth", commands.moments_of)
     report.moment_baseline_bar = timed("blind baselines", report.moment_baseline_bar)
     report._scored = timed("metrics and intervals", report._scored)
     commands.print_report = timed("print", commands.print_report)

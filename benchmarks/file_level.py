@@ -1,4 +1,4 @@
-"""What models without the video reach, item by item and with the whole file: How2QA, judged by models trained apart.
+"""What models without the video reach, item by item and with the whole file: How2QA, trained on videos matched apart.
 
     BENCH_SHARED=../shared python -m benchmarks.file_level --recipes written balanced sealed all --seeds 0 1 2
 

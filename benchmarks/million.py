@@ -1,10 +1,10 @@
-"""Match very many generated questions, fold by fold, through Celery workers.
+"""Match very many generated questions, shard by shard, through Celery workers.
 
     python -m benchmarks.million --questions 100000 --work /tmp/tenth
     python -m benchmarks.million --questions 1000000 --work /tmp/million --workers 2
 
-Starts a Valkey and the workers, cuts the questions into folds, sends one task a fold and shows how each goes. Stopped
-or killed, the same command goes on: finished folds stay, and a fold begun goes on from its last step.
+Starts a Valkey and the workers, cuts the questions into shards, sends one task a shard and shows how each goes. Stopped
+or killed, the same command goes on: finished shards stay, and a shard begun goes on from its last step.
 """
 
 import argparse
@@ -72,9 +72,9 @@ def valkey(folder: Path) -> Iterator[str]:
 
 def start_worker(url: str, **environment: str) -> "subprocess.Popen[bytes]":
     """A solo worker in a process group of its own, one numerical thread."""
-    command = [sys.executable, "-m", "celery", "-A", "benchmarks.fold_worker", "worker", "--pool", "solo"]
+    command = [sys.executable, "-m", "celery", "-A", "benchmarks.shard_worker", "worker", "--pool", "solo"]
     command += ["--without-gossip", "--without-mingle", "--loglevel", "WARNING"]
-    variables = os.environ | {"FOLD_BROKER": url, "OMP_NUM_THREADS": "1", **environment}
+    variables = os.environ | {"SHARD_BROKER": url, "OMP_NUM_THREADS": "1", **environment}
     return subprocess.Popen(command, env=variables, start_new_session=True)
 
 
@@ -87,7 +87,7 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--questions", type=int, default=1_000_000)
-    parser.add_argument("--work", type=Path, required=True, help="folder of the folds; keep it to go on later")
+    parser.add_argument("--work", type=Path, required=True, help="folder of the shards; keep it to go on later")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--max-fold", type=int, default=40_000)
     options = parser.parse_args()
@@ -98,24 +98,24 @@ def main() -> None:
         write_questions(source.with_suffix(".part"), options.questions)
         source.with_suffix(".part").replace(source)
     started = time.monotonic()
-    folds = plan(QuestionFile(source), options.work / "folds", MatchSettings(tolerance=5e-4), options.max_fold)
+    shards = plan(QuestionFile(source), options.work / "folds", MatchSettings(tolerance=5e-4), options.max_fold)
     with valkey(options.work / "valkey") as url:
-        os.environ["FOLD_BROKER"] = url
-        from benchmarks.fold_worker import app, match_one
+        os.environ["SHARD_BROKER"] = url
+        from benchmarks.shard_worker import app, match_one
 
         app.control.purge()
         workers = [start_worker(url) for _ in range(options.workers)]
-        results = [match_one.delay(str(options.work / "folds"), fold) for fold in range(folds)]
+        results = [match_one.delay(str(options.work / "folds"), shard) for shard in range(shards)]
         columns = (TextColumn("{task.description:<36}"), BarColumn(), TimeElapsedColumn())
         try:
             with Progress(*columns) as bars:
-                rows = [bars.add_task(f"fold {fold}", total=1.0) for fold in range(folds)]
+                rows = [bars.add_task(f"shard {shard}", total=1.0) for shard in range(shards)]
                 while not all(result.ready() for result in results):
-                    for fold, (row, result) in enumerate(zip(rows, results, strict=True)):
+                    for shard, (row, result) in enumerate(zip(rows, results, strict=True)):
                         info = result.info if result.state == "PROGRESS" else {}
                         stage = info.get("stage", result.state.lower())
                         share = 1.0 if result.ready() else info.get("share", 0.0)
-                        bars.update(row, description=f"fold {fold}: {stage}", completed=share)
+                        bars.update(row, description=f"shard {shard}: {stage}", completed=share)
                     time.sleep(1)
         finally:
             for worker in workers:

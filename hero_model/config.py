@@ -1,10 +1,8 @@
 """Sizes, dialect and loss weights of a HERO model, in the form of `transformers` configurations."""
 
-from typing import Any, Literal
+from typing import Any
 
 from transformers import AutoConfig, BertConfig, PreTrainedConfig
-
-Dialect = Literal["official", "paper"]
 
 # What the released code does against what the paper's text says. docs/hero.md explains each row; the
 # fields are ordinary configuration fields, so that any mixture can be asked for by name.

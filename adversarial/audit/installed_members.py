@@ -1,4 +1,4 @@
-"""Adversaries that other packages bring: whoever doubts the panel adds a model to it without touching this code.
+"""Adversaries that other packages bring: whoever doubts ours adds a model to the audit without touching this code.
 
 A package names them in its ``pyproject.toml``::
 

@@ -144,12 +144,12 @@ def _accuracies(
     right = np.array([item.answer_idx for item in items])
     with threadpool_limits(1):  # one thread for each product: the result stays the same
         scores = predict(items, splits, seed, progress, texts)
-        judges = installed_members()
+        installed = installed_members()
         if thorough:
-            judges["cross_encoder"] = partial(cross_encoder, progress=progress)
+            installed["cross_encoder"] = partial(cross_encoder, progress=progress)
         most = scores["answer_only"].shape[1]
-        scores |= {name: member_scores(name, judge, items, splits, most, seed) for name, judge in judges.items()}
-        members = (*TRAINED, *judges)
+        scores |= {name: member_scores(name, member, items, splits, most, seed) for name, member in installed.items()}
+        members = (*TRAINED, *installed)
         scores |= ensembles(scores, members, read(items), splits)
     credits = {name: _credit(table, right) for name, table in scores.items()}
     accuracies = {name: _interval(credit, items, seed) for name, credit in credits.items()}

@@ -102,7 +102,7 @@ def audit(options: argparse.Namespace) -> int:
 
 
 def drop_predictable(options: argparse.Namespace) -> int:
-    """Leave out the share of items that the panel answers most surely."""
+    """Leave out the share of items that models without the video answer most surely."""
     from adversarial.audit.report import blind_report
     from adversarial.negatives.set_aside import most_predictable
 

@@ -45,9 +45,9 @@ def bookkeeping(quiz: Quiz) -> Iterator[Attack]:
 def _by_row(quiz: Quiz) -> dict[str, Places]:
     """The place of the option, apart for each remainder or quarter of row number and id."""
     place = np.arange(quiz.shape[1])
-    row = np.concatenate([np.arange(len(rows)) for rows in quiz.parts])
-    id_rank = np.concatenate([ranks(quiz.ids[rows].tolist()) for rows in quiz.parts])
-    size = np.concatenate([np.full(len(rows), len(rows)) for rows in quiz.parts])
+    row = np.concatenate([np.arange(len(rows)) for rows in quiz.split_rows])
+    id_rank = np.concatenate([ranks(quiz.ids[rows].tolist()) for rows in quiz.split_rows])
+    size = np.concatenate([np.full(len(rows), len(rows)) for rows in quiz.split_rows])
     keys = {f"row modulo {k}": row % k for k in _MODULI} | {f"id modulo {k}": quiz.ids % k for k in _MODULI}
     keys |= {"quarter of the rows": row * _QUARTERS // size, "quarter of the ids": id_rank * _QUARTERS // size}
     return {f"place by {name}": key[:, None] * len(place) + place for name, key in keys.items()}

@@ -19,7 +19,7 @@ def cross_task(quiz: Quiz, view: View) -> Iterator[Attack]:
         return
     for space in SPACES:
         option, pair = np.zeros(quiz.shape), np.zeros(quiz.shape)
-        for split, rows in zip(SPLITS, quiz.parts, strict=True):
+        for split, rows in zip(SPLITS, quiz.split_rows, strict=True):
             queries = view.moments[split].desc
             for place, texts in enumerate(zip(*(quiz.options[row] for row in rows), strict=True)):
                 option[rows, place], pair[rows, place] = _likeness(

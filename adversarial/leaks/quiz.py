@@ -35,26 +35,26 @@ class Quiz:
     progress: Callable[[float], None] | None = None
 
     @cached_property
-    def parts(self) -> list[Places]:
+    def split_rows(self) -> list[Places]:
         """The rows of train, val and test."""
         ends = np.cumsum([0] + [len(rows) for rows in self.splits])
         return [np.arange(low, high) for low, high in pairwise(ends)]
 
     @property
     def train(self) -> Places:
-        return self.parts[0]
+        return self.split_rows[0]
 
     @property
     def val(self) -> Places:
-        return self.parts[1]
+        return self.split_rows[1]
 
     @property
     def test(self) -> Places:
-        return self.parts[2]
+        return self.split_rows[2]
 
     @property
     def labelled(self) -> Places:
-        return np.concatenate(self.parts[:2])
+        return np.concatenate(self.split_rows[:2])
 
     @cached_property
     def questions(self) -> list[str]:

@@ -48,7 +48,7 @@ def _folded(quiz: Quiz, rows: Places) -> list[str]:
 def _places(quiz: Quiz) -> Places:
     """[n, o] options of the row's own split with the same folded text, itself counted."""
     found = []
-    for rows in quiz.parts:
+    for rows in quiz.split_rows:
         texts = _folded(quiz, rows)
         seen = Counter(texts)
         found += [seen[text] for text in texts]
@@ -58,7 +58,7 @@ def _places(quiz: Quiz) -> Places:
 def _near_places(quiz: Quiz) -> Places:
     """[n, o] options of the row's own split whose sentence embedding is near-equal."""
     found = []
-    for rows in quiz.parts:
+    for rows in quiz.split_rows:
         texts = flat([quiz.options[row] for row in rows])
         seen = Counter(texts)
         distinct = sorted(seen)
@@ -87,7 +87,7 @@ def _by_text(quiz: Quiz, rows: Places) -> list[Places]:
 def _rights(quiz: Quiz) -> list[Scores]:
     """For k = 0 .. _MOST: [k + 1] the chance that 0 .. k of a text's k places are right, as in the labelled splits."""
     found = [binom.pmf(np.arange(k + 1), k, 1 / quiz.shape[1]) * _CAUTION for k in range(_MOST + 1)]
-    for rows in quiz.parts[:2]:
+    for rows in quiz.split_rows[:2]:
         right = (np.arange(quiz.shape[1]) == quiz.right[rows][:, None]).reshape(-1)
         for places in _by_text(quiz, rows):
             if len(places) <= _MOST:

@@ -13,6 +13,8 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse_lazy
 from django.views.decorators.http import require_POST
 from django.views.generic import CreateView, DeleteView, UpdateView
+from django.views.generic.detail import SingleObjectTemplateResponseMixin
+from django.views.generic.edit import ModelFormMixin
 
 from annotation.console.forecast import usual_seconds
 from annotation.crowd import launch, steering
@@ -23,7 +25,7 @@ from annotation.models.crowd import Kind
 from annotation.pages.forms import BatchForm, EntryTestForm
 
 
-class Ordering:
+class Ordering(SingleObjectTemplateResponseMixin, ModelFormMixin):
     """The form of a batch, which tells what the reward is an hour."""
 
     model = Batch
@@ -33,7 +35,7 @@ class Ordering:
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         found = usual_seconds()
         usual = [(Kind(kind).label, seconds) for kind, seconds in found.items()]
-        return super().get_context_data(usual=usual, usual_seconds=found, **kwargs)  # type: ignore[misc]
+        return super().get_context_data(usual=usual, usual_seconds=found, **kwargs)
 
 
 class BatchCreate(Ordering, CreateView):

@@ -5,7 +5,6 @@ A full copy can be scored here; of a public one, whose truth of test is elsewher
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from itertools import chain
@@ -21,10 +20,11 @@ from annotation.models import Clip, Subtitle, Video
 from benchmark_site.releases.models import Item, Release, ReleaseFile, SealedClip, Split, SplitVideo
 from evaluation.exchange.rows import span_of
 from evaluation.forms.records import Moment, Question, Record, Window
+from evaluation.io.atomic import atomic_folder
 from evaluation.release import MANIFEST, PROVENANCE, SUMS, ReleaseError
 from evaluation.release import Release as Reader
 from evaluation.release.files import read_json, read_lines
-from evaluation.release.names import HELD_OUT_MANIFEST, reserve_name, rows_name, truth_name
+from evaluation.release.names import HELD_OUT_MANIFEST, is_held_out, reserve_name, rows_name, truth_name
 from evaluation.release.schema import HeldOutManifest, MomentRow, QuestionRow
 from evaluation.release.writer import make_place
 
@@ -80,7 +80,7 @@ def _records(reader: Reader) -> Iterator[Row]:
         if reader.has_held_out:
             paths += [(truth_name(task), "test", True), (reserve_name(task), "test", False)]
         for path, split, published in paths:
-            if path in reader.held_out or not path.startswith("held_out/"):
+            if path in reader.held_out or not is_held_out(path):
                 entry = reader.entry(path)
                 for line, row in read_lines(reader.root / path, ROWS[task], entry):
                     record = _moment(line, row) if isinstance(row, MomentRow) else _question(line, row)
@@ -203,13 +203,7 @@ def _copy(reader: Reader, target: Path) -> None:
     """The folder's listed files, beside its place and then into it."""
     if target.exists():
         raise ReleaseError(f"{target} exists already, though no release here has that name")
-    partial = target.with_name(f".{target.name}.adopted.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
+    with atomic_folder(target) as unfinished:
         paths = [entry.path for entry in reader.entries()]
         for path in chain(paths, (path for path in (PROVENANCE, SUMS, MANIFEST) if (reader.root / path).is_file())):
-            shutil.copyfile(reader.root / path, make_place(partial, path))
-        os.replace(partial, target)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+            shutil.copyfile(reader.root / path, make_place(unfinished, path))

@@ -1,4 +1,4 @@
 """Tasks of the releases, by the names under which they are sent."""
 
 BUILD = "benchmark_site.releases.tasks.build"
-MATCH_FOLD = "benchmark_site.releases.tasks.match_fold"
+MATCH_SHARD = "benchmark_site.releases.tasks.match_fold"  # its first name: messages that wait bear it, and `fold`

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from celery import shared_task
 
+from benchmark_site.jobs.enqueue import enqueue
 from benchmark_site.jobs.leases import available
 from benchmark_site.releases.models import Release
-from benchmark_site.releases.task_names import BUILD, MATCH_FOLD
+from benchmark_site.releases.task_names import BUILD, MATCH_SHARD
 
 
 @shared_task(name=BUILD)
@@ -17,10 +18,10 @@ def build(release_id: int) -> None:
     build_release(release_id)
 
 
-@shared_task(name=MATCH_FOLD)
-def match_fold(release_id: int, fold: int) -> None:
-    """Match one fold of a release that is being built; does nothing where that is done."""
-    from benchmark_site.releases.building.match_folds import match_one
+@shared_task(name=MATCH_SHARD)
+def match_shard(release_id: int, fold: int) -> None:
+    """Match one shard of a release that is being built; does nothing where that is done."""
+    from benchmark_site.releases.building.match_shards import match_one
 
     match_one(release_id, fold)
 
@@ -29,4 +30,4 @@ def match_fold(release_id: int, fold: int) -> None:
 def sweep() -> None:
     """Wake the releases that wait for a worker or whose worker has died. Run it once a minute."""
     for pk in available(Release).values_list("pk", flat=True):
-        build.delay(release_id=pk)
+        enqueue(BUILD, release_id=pk)

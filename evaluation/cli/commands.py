@@ -8,48 +8,40 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluation.cli.inputs import REFUSED, SCORED, moments_of, options_of, questions_of, release_and_files
 from evaluation.cli.terminal import print_comparison, print_conversion, print_refusal, print_report, print_verification
 from evaluation.forms.export import convert as convert_form
 from evaluation.forms.export import problem_row, rows_bytes
 from evaluation.forms.records import FormError
 from evaluation.forms.table import FORMS
-from evaluation.forms.truth import read_truth_moments, read_truth_questions
 from evaluation.io.atomic import json_bytes, write_atomic
 from evaluation.io.terminal import Terminal
 from evaluation.metrics.baselines import moment_baseline, qa_baseline
 from evaluation.metrics.bootstrap import VideoBootstrap, question_clusters
 from evaluation.metrics.compare import Comparison, compare, wins
 from evaluation.metrics.definitions import Metric, all_metrics, qa_metrics
-from evaluation.metrics.protocol import HEADLINE_THRESHOLDS, THRESHOLDS, ScoringOptions
+from evaluation.metrics.protocol import ScoringOptions
 from evaluation.predictions.convert import SUFFIXES, convert_answers, convert_moments
 from evaluation.predictions.errors import Findings, PredictionError
 from evaluation.predictions.file import PredictionFile
 from evaluation.predictions.writers import answer_object, moment_submission
-from evaluation.release import (
-    MomentQueries,
-    Questions,
-    Release,
-    ReleaseError,
-    VideoIndex,
-    read_video_index,
-    split_key,
-)
+from evaluation.release import MomentQueries, Questions, Release, ReleaseError
 from evaluation.release.verify import verify_folder
 from evaluation.reports.report import Report, note_standing, report_answers, report_moments
-from evaluation.reports.scoring import check_submission, chosen, rank_submission, require_truth, score_answers, settled
+from evaluation.reports.scoring import chosen, rank_submission, require_truth, score_answers, settled
 
-SCORED, REFUSED = 0, 2
 MOST_WINS = 20  # listed of either file
 
 
 def score(arguments: argparse.Namespace) -> int:
     """Score one file; writes JSON and HTML where asked, also of a refusal."""
-    release, (predictions,) = _release_and_files(arguments, 1)
-    options = _options(arguments, release)
+    release, (predictions,) = release_and_files(arguments, 1)
+    details = bool(arguments.json or arguments.html)  # breakdowns and curves are for files; the terminal shows neither
+    options = options_of(arguments, release, details=details)
     report = Report(arguments.task, options.split, options.rules, options.seed)
     report.manifest_sha256 = release.manifest_sha256 if release else None
     try:
-        _score_into(report, release, predictions, options, arguments)
+        _score_into(report, release, predictions, options, arguments, details=details)
         note_standing(report, release)
         refused = None
     except PredictionError as refusal:
@@ -68,42 +60,15 @@ def score(arguments: argparse.Namespace) -> int:
     return SCORED
 
 
-def validate(arguments: argparse.Namespace) -> int:
-    """Read and check everything that scoring would, without the truth."""
-    release, (predictions,) = _release_and_files(arguments, 1)
-    options = _options(arguments, release)
-    report = Report(arguments.task, options.split, options.rules, options.seed)
-    report.manifest_sha256 = release.manifest_sha256 if release else None
-    source = PredictionFile(predictions)
-    findings = Findings(source.name)
-    try:
-        if arguments.task == "moment":
-            check_submission(source, _moments(release, arguments), options, findings, rank=False)
-        else:
-            score_answers(source, _questions(release, arguments), options, findings)
-    except PredictionError as refusal:
-        report.refused = refusal.problems
-        print_refusal(refusal, Terminal(stderr=True))
-    finally:
-        report.predictions_sha256 = source.sha256()
-        source.close()
-    if arguments.json:
-        write_atomic(arguments.json, [json_bytes(report.as_dict())])
-    if report.refused:
-        return REFUSED
-    Terminal().print(f"{predictions.name}: can be scored", markup=False, soft_wrap=True)
-    return SCORED
-
-
 def compare_two(arguments: argparse.Namespace) -> int:
     """Compare two files on the same queries."""
-    release, (first, second) = _release_and_files(arguments, 2)
-    options = _options(arguments, release)
+    release, (first, second) = release_and_files(arguments, 2)
+    options = options_of(arguments, release)
     if arguments.task == "moment":
-        queries = require_truth(_moments(release, arguments), arguments.split)
+        queries = require_truth(moments_of(release, arguments), arguments.split)
         clusters, ids = queries.video, queries.desc_ids
     else:
-        questions = require_truth(_questions(release, arguments), arguments.split)
+        questions = require_truth(questions_of(release, arguments), arguments.split)
         clusters, ids = question_clusters(questions), questions.qids
     inside = chosen(ids, options)
 
@@ -214,83 +179,24 @@ def _convert_form(arguments: argparse.Namespace) -> int:
 
 
 def _score_into(
-    report: Report, release: Release | None, predictions: Path, options: ScoringOptions, arguments: argparse.Namespace
+    report: Report,
+    release: Release | None,
+    predictions: Path,
+    options: ScoringOptions,
+    arguments: argparse.Namespace,
+    *,
+    details: bool,
 ) -> None:
     source = PredictionFile(predictions)
     try:
         if arguments.task == "moment":
-            queries = require_truth(_moments(release, arguments), arguments.split)
+            queries = require_truth(moments_of(release, arguments), arguments.split)
             train = release.moments("train") if release else None
-            report_moments(report, source, queries, train, options, details=_wants_details(arguments))
+            report_moments(report, source, queries, train, options, details=details)
         else:
-            questions = require_truth(_questions(release, arguments), arguments.split)
+            questions = require_truth(questions_of(release, arguments), arguments.split)
             train_questions = release.questions("train") if release else None
-            report_answers(report, source, questions, train_questions, options, details=_wants_details(arguments))
+            report_answers(report, source, questions, train_questions, options, details=details)
     finally:
         report.predictions_sha256 = source.sha256()
         source.close()
-
-
-def _options(arguments: argparse.Namespace, release: Release | None) -> ScoringOptions:
-    return ScoringOptions(
-        split=arguments.split,
-        rules=arguments.rules,
-        missing_is_miss=arguments.missing == "miss",
-        withheld=arguments.withheld,
-        seed=arguments.seed,
-        nms=tuple(arguments.nms),
-        nms_rows_in=ROWS_INTO_NMS[arguments.nms_variant],
-        # the field's own files under the field's own rules: bit for bit what its scorer does
-        clamp=release is not None or arguments.rules == "strict",
-        thresholds=THRESHOLDS if _wants_details(arguments) else HEADLINE_THRESHOLDS,
-        only=_read_ids(arguments.only) if getattr(arguments, "only", None) else None,
-    )
-
-
-def _read_ids(path: Path) -> frozenset[int]:
-    ids = set()
-    for number, line in enumerate(path.read_text("ascii", "replace").splitlines(), start=1):
-        if not line.isdigit() or len(line) > 18:
-            raise ReleaseError(f"{path}:{number}: {line[:40]!r} is no id of a query: expected one whole number a line")
-        ids.add(int(line))
-    return frozenset(ids)
-
-
-def _wants_details(arguments: argparse.Namespace) -> bool:
-    """Breakdowns and curves are for files; the terminal shows neither."""
-    return arguments.run is score and bool(arguments.json or arguments.html)
-
-
-ROWS_INTO_NMS = {"top200": 200, "after_top100": 100}
-
-
-def _release_and_files(arguments: argparse.Namespace, count: int) -> tuple[Release | None, list[Path]]:
-    files = list(arguments.paths)
-    release = None if arguments.truth else Release.open(files.pop(0))
-    if len(files) != count:
-        first = "" if arguments.truth else "RELEASE and "
-        raise ReleaseError(f"expected {first}{count} prediction file{'s' * (count > 1)}, found {len(files)}")
-    return release, files
-
-
-def _moments(release: Release | None, arguments: argparse.Namespace) -> MomentQueries:
-    if release is not None:
-        return release.moments(arguments.split)
-    if not (arguments.video_index or arguments.truth_form):
-        raise ReleaseError("--truth for moments needs --video-index, the field's video2dur_idx.json")
-    videos = _indexed_videos(arguments.video_index, arguments.split) if arguments.video_index else None
-    refuse = arguments.past_end == "refuse"
-    return read_truth_moments(arguments.truth, arguments.truth_form or "tvr", videos, refuse_past_end=refuse)
-
-
-def _indexed_videos(path: Path, split: str) -> VideoIndex:
-    index, key = read_video_index(path), split_key(split)
-    if key not in index:
-        raise ReleaseError(f"{path}: no split {key!r}, only {', '.join(index)}")
-    return index[key]
-
-
-def _questions(release: Release | None, arguments: argparse.Namespace) -> Questions:
-    if release is not None:
-        return release.questions(arguments.split)
-    return read_truth_questions(arguments.truth, arguments.truth_form)

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from evaluation import __version__
 from evaluation.cli import commands, exchange
+from evaluation.cli.inputs import REFUSED, ROWS_INTO_NMS
 from evaluation.cli.submit import send
+from evaluation.cli.validate import validate
 from evaluation.exchange.contamination import WORDS
 from evaluation.forms.table import FORMS
 from evaluation.io.errors import Refusal
@@ -18,7 +20,8 @@ from evaluation.metrics.baselines import MOMENT_KINDS, QA_KINDS
 from evaluation.metrics.protocol import NMS_THRESHOLD
 from evaluation.release import SPLITS
 
-EPILOG = """exit status: 0 done, 2 refused (every problem is named with its file, task, query, row and column)
+EPILOG = """exit status: 0 done, 2 refused (every problem is named with its file, task, query, row and column);
+1 of contamination alone: something was found
 
 The files and every metric are explained in docs/evaluation.md."""
 
@@ -27,7 +30,7 @@ FORMS_EPILOG = "forms:\n" + "\n".join(f"  {name:13} {form.about}" for name, form
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command; returns its exit status (0 done, 2 refused)."""
+    """Run one command; returns its exit status (0 done, 1 contamination found, 2 refused)."""
     arguments = _parser().parse_args(argv)
     errors = Terminal(stderr=True)
     try:
@@ -36,7 +39,7 @@ def main(argv: list[str] | None = None) -> int:
         errors.print(f"error: {error}", markup=False, soft_wrap=True)
     except OSError as error:
         errors.print(f"error: {error.filename}: {error.strerror}", markup=False, soft_wrap=True)
-    return commands.REFUSED
+    return REFUSED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -56,10 +59,10 @@ def _parser() -> argparse.ArgumentParser:
     score.add_argument("--html", type=Path, metavar="OUT", help="write it as one self-contained page with figures")
     _add_only(score)
 
-    validate = add("validate", help="check a prediction file without scoring it; needs no truth", epilog=EPILOG)
-    validate.set_defaults(run=commands.validate)
-    _add_inputs(validate, "RELEASE PREDICTIONS")
-    validate.add_argument("--json", type=Path, metavar="OUT", help="write what was checked, or the refusal, as JSON")
+    check = add("validate", help="check a prediction file without scoring it; needs no truth", epilog=EPILOG)
+    check.set_defaults(run=validate)
+    _add_inputs(check, "RELEASE PREDICTIONS")
+    check.add_argument("--json", type=Path, metavar="OUT", help="write what was checked, or the refusal, as JSON")
 
     submit = add("submit", help="check a file here, send it to a board, wait, print its row", epilog=EPILOG)
     submit.set_defaults(run=send)
@@ -186,7 +189,7 @@ def _add_inputs(parser: argparse.ArgumentParser, paths: str) -> None:
     )
     parser.add_argument(
         "--nms-variant",
-        choices=tuple(commands.ROWS_INTO_NMS),
+        choices=tuple(ROWS_INTO_NMS),
         default="top200",
         help="rows of a list that enter NMS; after_top100 is what the field's scripts really do",
     )

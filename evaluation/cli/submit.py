@@ -14,7 +14,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 
-from evaluation.cli import commands
+from evaluation.cli.inputs import REFUSED, SCORED
+from evaluation.cli.validate import validate
 from evaluation.io.errors import Refusal
 from evaluation.release import Release
 
@@ -42,8 +43,8 @@ def send(arguments: argparse.Namespace) -> int:
     if arguments.truth or len(arguments.paths) != 2:
         raise SubmitError("expected RELEASE and one prediction file: a board belongs to a release")
     arguments.json = None
-    if commands.validate(arguments) != commands.SCORED:
-        return commands.REFUSED
+    if validate(arguments) != SCORED:
+        return REFUSED
     folder, predictions = arguments.paths
     release = Release.open(folder)
     track = f"{release.manifest.name}/{release.manifest.version}/{arguments.task}/{arguments.split}"
@@ -174,4 +175,4 @@ def _print_row(found: dict[str, Any], console: Console) -> int:
             f"{score['key']}  {score['value']}  [{score['low']}, {score['high']}]  n {score['n']}", markup=False,
             highlight=False,
         )  # fmt: skip
-    return commands.SCORED
+    return SCORED

@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from evaluation.exchange.about import About
+from evaluation.exchange.about import NOT_STATED, About
 from evaluation.exchange.tables import SCHEMAS
 from evaluation.release.names import SPLITS, table_name
 from evaluation.release.schema import ManifestFile, Task
@@ -79,7 +79,7 @@ def croissant(
         "version": about.version,
         "description": f"{about.description or about.title}\n\n{WITHHELD}\n\n{about.canary}",
         "url": "./",
-        "license": f"https://spdx.org/licenses/{about.licence}.html" if about.licence else "not stated",
+        "license": f"https://spdx.org/licenses/{about.licence}.html" if about.licence else NOT_STATED,
         "creator": [{"@type": "sc:Person", "name": name} for name in about.authors]
         or [{"@type": "sc:Organization", "name": f"The makers of {about.name}"}],
         "citeAs": f"{'; '.join(about.authors) or f'The makers of {about.name}'}: {about.title}, data set",

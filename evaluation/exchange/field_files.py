@@ -34,10 +34,6 @@ def write_field_files(folder: Path) -> list[ManifestFile]:
     return files
 
 
-def _how2(row: MomentRow | QuestionRow) -> list[str]:
-    return _how2r(row) if isinstance(row, MomentRow) else _how2qa(row)
-
-
 def _how2r(row: MomentRow) -> list[str]:
     """video, [clip], [segment], query; seconds of the whole video."""
     assert row.vid_name is not None  # train and val withhold nothing

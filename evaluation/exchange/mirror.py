@@ -1,14 +1,13 @@
 """A copy of a release's public files in another folder: what is there and right already is not copied again."""
 
-import os
 import shutil
 from pathlib import Path
 
+from evaluation.io.atomic import atomic_file
 from evaluation.io.errors import opening
 from evaluation.release import MANIFEST, PROVENANCE, SUMS, Release, ReleaseError
 from evaluation.release.files import check_file
 from evaluation.release.schema import ManifestFile
-from evaluation.release.writer import make_place
 
 
 def mirror(source: Release, target: Path) -> list[str]:
@@ -52,7 +51,6 @@ def _is_there(target: Path, entry: ManifestFile) -> bool:
 
 
 def _copy(source: Path, target: Path, path: str) -> None:
-    partial = f"{path}.partial"
-    (target / partial).unlink(missing_ok=True)
-    shutil.copyfile(source, make_place(target, partial))
-    os.replace(target / partial, target / path)
+    (target / path).parent.mkdir(parents=True, exist_ok=True)
+    with atomic_file(target / path) as temporary:
+        shutil.copyfile(source, temporary)

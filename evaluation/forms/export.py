@@ -8,6 +8,7 @@ from typing import Any
 from evaluation.forms.records import Fault, FormError, Moment, Question, fitted
 from evaluation.forms.table import Form
 from evaluation.io.jsonl import encode_line
+from evaluation.release.writer import seconds_text
 
 
 @dataclass
@@ -76,7 +77,7 @@ def question_row(question: Question) -> dict[str, Any]:
     """A question as one line of VALUE's form."""
     row: dict[str, Any] = {"qid": question.id, "vid_name": question.video, "q": question.text}
     row |= {f"a{place}": option for place, option in enumerate(question.options)}
-    spans = [f"{_seconds(span.start)}-{_seconds(span.end)}" for span in question.windows]
+    spans = [f"{seconds_text(span.start)}-{seconds_text(span.end)}" for span in question.windows]
     return _given(row | {"ts": spans[0] if spans else None, "answer_idx": question.answer})
 
 
@@ -97,8 +98,3 @@ def problem_text(source: str, fault: Fault) -> str:
 
 def _given(row: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if value is not None}
-
-
-def _seconds(value: float) -> str:
-    """Milliseconds at most and never an exponent: loaders of the field split this text at its dash."""
-    return f"{value:.3f}".rstrip("0").rstrip(".")

@@ -43,11 +43,11 @@ def moment_groups(truth: MomentQueries) -> list[Group]:
 
 def question_groups(truth: Questions) -> list[Group]:
     """By question word; none where the truth holds no text."""
-    types = np.array([question_type(text) for text in truth.q])
+    types = np.array([question_word(text) for text in truth.q])
     return [Group("question_type", name, types == name) for name in np.unique(types).tolist()]
 
 
-def question_type(question: str) -> str:
+def question_word(question: str) -> str:
     """The question word that a question starts with, or "other"."""
     lowered = question.lower().lstrip()
     return next((word for word in QUESTION_WORDS if lowered.startswith(word)), "other")

@@ -23,7 +23,6 @@ PANDAS_INDEX = re.compile(r"__index_level_\d+__")
 ROWS_AT_ONCE = 1 << 15
 INTEGERS = ("desc_id", "video_idx")
 FLOATS = ("start", "end", "score")
-MAX_FOOTER_BYTES = 1 << 20
 ROW_COLUMNS = {"video_idx": 0, "start": 1, "end": 2, "score": 3}
 
 SCHEMA = pa.schema(

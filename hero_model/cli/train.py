@@ -12,7 +12,7 @@ from hero_model.cli.runtime import quiet_transformers
 from hero_model.data.release import open_release
 from hero_model.device import pick_device
 from hero_model.errors import InputError
-from hero_model.presets import PRESETS
+from hero_model.presets import OBJECTIVES, PRESETS
 from hero_model.training.pipeline import Training
 from hero_model.training.plan import STAGES, Plan, changed_preset, parse_weight
 from hero_model.training.processes import Processes
@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     start.add_argument(
         "--objectives",
         metavar="NAME[=WEIGHT],…",
-        help="of pre-training: mlm, mffr, mnce, fom, vsm (default: the preset's)",
+        help=f"of pre-training: {', '.join(OBJECTIVES)} (default: the preset's)",
     )
     parser.add_argument(
         "--corpus",

@@ -1,6 +1,5 @@
 """Frame features: one vector per sampled frame, by default from a network whose weights pip carries."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -8,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hero_model.features import DEFAULT_ENCODER
+from hero_model.features.in_batches import BATCH, in_batches
 from hero_model.features.video import FrameSampler, decode
 
 # EfficientNet-Lite was trained on pixels scaled so (its TensorFlow builder: MEAN_RGB 127, STDDEV_RGB 128).
 PIXEL_MEAN, PIXEL_SCALE = 127.0, 128.0
-BATCH = 8
 _WAITING = 8 * BATCH  # frames in memory before they are encoded, however long the film
 
 
@@ -62,33 +61,6 @@ class FrameEncoder:
         pixels = torch.from_numpy(frames).permute(0, 3, 1, 2)  # [B, 3, H, W], channels last
         maps = self._network.extract_features((pixels.float() - PIXEL_MEAN) / PIXEL_SCALE)
         return maps.mean((2, 3)).numpy()
-
-
-def in_batches(
-    frames: NDArray[np.uint8], encode_batch: Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-) -> NDArray[np.float32]:
-    """Vectors [N, dim] of N frames, one or more, BATCH at a time (the last filled up), by inference on one thread.
-
-    Another number of frames or threads sums in another order. Raises ValueError unless they are uint8 [N, H, W, 3].
-    """
-    import torch
-
-    _check(frames)
-    spare = -len(frames) % BATCH
-    filled = np.concatenate([frames, np.zeros((spare, *frames.shape[1:]), np.uint8)])
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with torch.inference_mode():
-            vectors = [encode_batch(filled[first : first + BATCH]) for first in range(0, len(filled), BATCH)]
-    finally:
-        torch.set_num_threads(threads)
-    return np.concatenate(vectors)[: len(frames)]
-
-
-def _check(frames: NDArray[np.uint8]) -> None:
-    if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3:
-        raise ValueError(f"frames must be uint8 [N, H, W, 3], got {frames.dtype} {list(frames.shape)}")
 
 
 def encode_video(path: Path, encoder: Encoder, interval_s: float) -> NDArray[np.float32]:

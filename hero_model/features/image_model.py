@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from evaluation.io.errors import refusing
 from hero_model.errors import InputError
-from hero_model.features.frame_encoder import in_batches
+from hero_model.features.in_batches import in_batches
 
 
 class ImageModel:

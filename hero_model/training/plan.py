@@ -5,11 +5,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from evaluation.io.digest import file_sha256
 from evaluation.release import Release
 from hero_model.checkpoints.model_folder import WEIGHTS
 from hero_model.errors import InputError
 from hero_model.presets import OBJECTIVES, PRESETS, STAGE_NAMES, Preset
-from hero_model.training.record import file_hash
 
 # what each architecture is trained on, in order; the paper trains F-TRM, XML and STAGE without pre-training
 STAGES = {
@@ -54,7 +54,7 @@ class Plan:
             "preset": self.preset_name,
             "features": self.feature_set,
             "seed": self.seed,
-            "pretrained": file_hash(self.pretrained / WEIGHTS) if self.pretrained is not None else None,
+            "pretrained": file_sha256(self.pretrained / WEIGHTS) if self.pretrained is not None else None,
             "corpora": [[release.manifest_sha256, weight] for release, weight in self.corpora],
             "precision": "bf16" if self.bf16 else "fp32",
             "configuration": _plain(asdict(self.preset)) | {"stages": list(self.stages)},

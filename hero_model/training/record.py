@@ -1,6 +1,5 @@
 """`run.json`: what a run was asked for, so that only the same command goes on with it, and on what it was made."""
 
-import hashlib
 import os
 import platform
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ import msgspec
 import torch
 
 from evaluation.io.atomic import write_atomic
+from evaluation.io.digest import file_sha256
 from evaluation.io.errors import refusing
 from hero_model.errors import InputError
 
@@ -54,12 +54,7 @@ def write_record(out: Path, asked: Mapping[str, object], device: torch.device, p
 def note_weights(out: Path, stage: str, file: Path) -> None:
     """Add the hash of a finished stage's weights. Raises InputError."""
     record = _read(out)
-    _write(out, record | {"weights": record.get("weights", {}) | {stage: file_hash(file)}})
-
-
-def file_hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    _write(out, record | {"weights": record.get("weights", {}) | {stage: file_sha256(file)}})
 
 
 def _read(out: Path) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-ENGLISH_FROM = 0.12  # share of function words
+ENGLISH_FROM = 0.12  # share of function words from which sentences are English
 FEWEST_WORDS = 20  # below, nothing is claimed
 
 # Frequent in speech, and (unlike in, is, was, of, so, for, at, I, a) no frequent word of another large language.
@@ -28,12 +28,6 @@ def english_share(texts: Iterable[str]) -> float | None:
     if len(found) < FEWEST_WORDS:
         return _share_of_script(found)
     return sum(word in _ENGLISH for word in found) / len(found)
-
-
-def is_english(texts: Iterable[str]) -> bool | None:
-    """Whether the sentences are English; None where they hold too few words to tell."""
-    share = english_share(list(texts))
-    return None if share is None else share >= ENGLISH_FROM
 
 
 def _share_of_script(found: list[str]) -> float | None:

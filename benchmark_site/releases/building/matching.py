@@ -16,7 +16,7 @@ from adversarial.data.schema import Origin
 from adversarial.negatives.set_aside import most_predictable
 from annotation.models import Question as Collected
 from benchmark_site.jobs.leases import locked
-from benchmark_site.releases.building.match_folds import forget, match_in_folds
+from benchmark_site.releases.building.match_shards import forget, match_in_shards
 from benchmark_site.releases.errors import BuildError
 from benchmark_site.releases.models import Exclusion, Item, Negative, Release, Suspect
 from benchmark_site.releases.quality.copies import copied_into_labelled
@@ -48,12 +48,12 @@ def match_negatives(lease: Release) -> None:
     if questions:
         rulings = read_rulings()
         try:
-            matched, report = match_in_folds(release, _to_match(release, questions, known, rulings), REPLACED)
+            matched, report = match_in_shards(release, _to_match(release, questions, known, rulings), REPLACED)
             predictable = _predictable(release, [item for item in questions if not rulings.keeps(item)], matched)
             if predictable:
                 questions = sorted({*questions} - {*predictable}, key=lambda item: item.public_id)
                 again = _to_match(release, questions, known, rulings)
-                matched, report = match_in_folds(release, again, REPLACED, again=True)
+                matched, report = match_in_shards(release, again, REPLACED, again=True)
         except ItemError as error:
             raise BuildError(f"negatives: {error}") from error
         matched += known.questions
@@ -133,7 +133,7 @@ def _by_writers(matched: Sequence[Question]) -> list[Question]:
 
 
 def _blind(matched: Sequence[Question], seed: int) -> Row:
-    """The audit of the written and of the matched options; with too few questions, empty panels and the reason.
+    """The audit of the written and of the matched options; with too few questions, no accuracies and the reason.
 
     Of labelled splits alone, whose exact figures everybody may read; the leak audit tries the hidden one.
     """

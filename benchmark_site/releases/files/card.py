@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import PurePosixPath
 
 from annotation.models import Clip, Question, SubtitleTrack
 from annotation.review.human_accuracy import human_accuracy
 from benchmark_site.releases.models import Item, Release, Split
 from benchmark_site.releases.quality.leak_table import FEWEST_FOR_FIGURES, LeakRow, proofs, public_rows, waived
-from evaluation.exchange.about import About
-from evaluation.release import FORMAT, LICENCE, LICENCES, MANIFEST
+from evaluation.exchange.about import NOT_STATED, About
+from evaluation.release import FORMAT, LICENCE, LICENCES, MANIFEST, SPLITS
+from evaluation.release.names import CROISSANT, highlights_name, how2_name, index_name, rows_name, table_name
 
 SEALED = """- The hidden split is **sealed**: a clip of test serves one task. What was collected about it for the other
   task is never published; the matched wrong answers of test questions come from there, each once. Published and
@@ -24,7 +26,7 @@ def card(release: Release, items: Sequence[Item], clips: Sequence[Clip]) -> str:
     sources = sorted(
         {(clip.video.title or clip.video.public_id, clip.video.source, clip.video.licence) for clip in clips}
     )
-    licences = Counter(licence or "not stated" for _, _, licence in sources)
+    licences = Counter(licence or NOT_STATED for _, _, licence in sources)
     return f"""# {release.slug} {release.version}
 
 {description(release)}
@@ -51,7 +53,7 @@ In the release format `{FORMAT}`.
 
 ## Licences
 
-Queries, questions and answers: {release.licence or "not stated"} (`{LICENCE}`). Videos keep their own (`{LICENCES}`):
+Queries, questions and answers: {release.licence or NOT_STATED} (`{LICENCE}`). Videos keep their own (`{LICENCES}`):
 
 {_licences(licences)}
 """
@@ -78,6 +80,9 @@ def about_release(release: Release) -> About:
 def loading(release: Release) -> list[tuple[str, str]]:
     """(name of the ecosystem, three lines for it)."""
     name = release.folder_name
+    tvr, qa = rows_name("moment", "train"), rows_name("qa", "train")
+    index = PurePosixPath(index_name("moment")).name
+    highlights = "\n".join(f"{name}/{highlights_name(split)}" for split in SPLITS)
     return [
         (
             "Hugging Face datasets",
@@ -86,22 +91,19 @@ def loading(release: Release) -> list[tuple[str, str]]:
         ),
         (
             "pandas",
-            f'import pandas as pd\nqueries = pd.read_parquet("{name}/parquet/moment/train.parquet")\nqueries.head()',
+            f'import pandas as pd\nqueries = pd.read_parquet("{name}/{table_name("moment", "train")}")\nqueries.head()',
         ),
         (
             "Croissant",
-            f'import mlcroissant as mlc\ndataset = mlc.Dataset("{name}/croissant.json")\n'
+            f'import mlcroissant as mlc\ndataset = mlc.Dataset("{name}/{CROISSANT}")\n'
             'next(iter(dataset.records("moment_train")))',
         ),
         (
             "TVR, VALUE, HERO",
-            f"{name}/moment/tvr/train.jsonl      # TVR's rows; video2dur_idx.json beside them\n"
-            f"{name}/qa/value/train.jsonl        # VALUE's How2QA\n{name}/how2/how2R_train.csv         # How2R's CSV",
+            f"{name}/{tvr:28}# TVR's rows; {index} beside them\n"
+            f"{name}/{qa:28}# VALUE's How2QA\n{name}/{how2_name('moment', 'train'):29}# How2R's CSV",
         ),
-        (
-            "moment_detr, lighthouse",
-            f"{name}/qvhighlights/train.jsonl\n{name}/qvhighlights/val.jsonl\n{name}/qvhighlights/test_public.jsonl",
-        ),
+        ("moment_detr, lighthouse", highlights),
         (
             "this project",
             f'from evaluation.release import Release\nrelease = Release.open("{name}")\nrelease.moments("train")',

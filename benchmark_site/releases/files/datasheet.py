@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from annotation.models import Clip, Query, Question
 from benchmark_site.releases.files.card import description
 from benchmark_site.releases.models import Item, Release, Split
+from evaluation.exchange.about import NOT_STATED
 
 BIASES = (
     "Annotators choose what to describe: people, hands and things that move, at moments that are easy to cut. Most "
@@ -39,7 +40,7 @@ def datasheet(release: Release, items: Sequence[Item], clips: Sequence[Clip]) ->
         f"| {split} | {counts[Item.Kind.MOMENT, split]} | {counts[Item.Kind.QA, split]} |" for split in Split.values
     ]
     hours = sum(clip.duration for clip in clips) / 3600
-    licences = ", ".join(sorted({clip.video.licence or "not stated" for clip in clips}))
+    licences = ", ".join(sorted({clip.video.licence or NOT_STATED for clip in clips}))
     table = "\n".join(["| split | queries | questions |", "|---|---|---|", *rows])
     return f"""# Datasheet of {release.slug} {release.version}
 

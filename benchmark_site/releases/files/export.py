@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from pathlib import Path
 from django.conf import settings
 
 from benchmark_site.releases.models import Release, ReleaseFile
+from evaluation.io.atomic import atomic_file
 from evaluation.release import MANIFEST, PROVENANCE, SUMS, is_features
 from evaluation.release.writer import make_place
 
@@ -79,12 +79,8 @@ def zip_of(release: Release) -> Path:
     path = Path(settings.MEDIA_ROOT) / "zips" / f"{release.folder_name}-{release.sha256[:12]}.zip"
     if not path.is_file():
         path.parent.mkdir(exist_ok=True)
-        partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}.partial")
-        try:
-            _write_zip(release, partial)
-            os.replace(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
+        with atomic_file(path) as temporary:
+            _write_zip(release, temporary)
     return path
 
 

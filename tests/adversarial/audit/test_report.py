@@ -15,7 +15,7 @@ from adversarial.negatives.pipeline import match_items
 from tests.adversarial.conftest import make_rows
 
 
-def test_panel_finds_a_planted_cue() -> None:
+def test_the_models_find_a_planted_cue() -> None:
     rows = make_rows(200)
     for row in rows:
         row["answers"] = [
@@ -74,7 +74,7 @@ def test_a_question_that_gives_itself_away_is_known_by_its_chance() -> None:
         blind_chances(parse_rows(rows[:4]))
 
 
-def test_panel_stays_near_chance_without_a_cue(rows: list[dict[str, Any]]) -> None:
+def test_the_models_stay_near_chance_without_a_cue(rows: list[dict[str, Any]]) -> None:
     report = audit_items(rows)
     for name, numbers in report["panel"].items():
         assert numbers["low"] <= numbers["accuracy"] <= numbers["high"], name

@@ -1,4 +1,4 @@
-"""Real questions as the platform first matched them: the panel that judges today's output has to convict them."""
+"""Real questions as the platform first matched them: the audit of today has to convict them."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ def write_world(
 
 
 def only_moments(world: World) -> World:
-    """The same without questions: such an audit trains no panel."""
+    """The same without questions: such an audit trains no models."""
     world.questions.clear()
     return world
 

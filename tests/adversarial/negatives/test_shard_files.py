@@ -47,8 +47,8 @@ def test_files_give_the_rows_that_memory_gives(source: Path, expected: Rows, tmp
 
 
 def test_questions_in_memory_are_matched_like_a_file(expected: Rows, tmp_path: Path) -> None:
-    for fold in range(plan(QuestionTable(parse_rows(make_rows(160))), tmp_path, MatchSettings(seed=5), 60)):
-        run_shard(tmp_path, fold)
+    for shard in range(plan(QuestionTable(parse_rows(make_rows(160))), tmp_path, MatchSettings(seed=5), 60)):
+        run_shard(tmp_path, shard)
     items, report = gather_items(tmp_path)
     assert [row_of(item) for item in items] == expected
     assert report == gather(tmp_path, tmp_path / "out.jsonl")
@@ -61,8 +61,8 @@ def test_finished_folds_and_steps_are_not_done_again(
 ) -> None:
     work = tmp_path / "work"
     assert plan(QuestionFile(source), work, MatchSettings(seed=5), 60) == 3
-    for fold in (2, 0):
-        run_shard(work, fold)
+    for shard in (2, 0):
+        run_shard(work, shard)
     with pytest.raises(ItemError, match=r"1 of 3 folds are not done: \[1\]"):
         gather(work, tmp_path / "out.jsonl")
     with monkeypatch.context() as broken:
@@ -71,8 +71,8 @@ def test_finished_folds_and_steps_are_not_done_again(
             run_shard(work, 1)
     assert (work / "fold-00001.steps" / "learned.npz").exists()
     monkeypatch.setattr(match_shard, "Texts", _killed)  # what was learned need not be learned again
-    for fold in range(3):
-        run_shard(work, fold)
+    for shard in range(3):
+        run_shard(work, shard)
     gather(work, tmp_path / "out.jsonl")
     assert read_rows(tmp_path / "out.jsonl") == expected
 
@@ -93,8 +93,8 @@ def test_more_folds_than_files_may_be_open(tmp_path: Path) -> None:
     write_rows(source, rows)
     with few_files(20):
         assert plan(QuestionFile(source), work, MatchSettings(), 2) == 40
-    for fold in range(40):
-        run_shard(work, fold)
+    for shard in range(40):
+        run_shard(work, shard)
     with few_files(20):
         report = gather(work, target)
     assert report["folds"] == 40
@@ -124,8 +124,8 @@ def test_rows_and_windows_in_small_pieces_give_the_same_files(
     assert len(names) == 3
     for name in names:
         assert (tmp_path / "whole/fold-rows" / name).read_bytes() == (tmp_path / "pieces/fold-rows" / name).read_bytes()
-    for fold in range(3):
-        run_shard(tmp_path / "pieces", fold)
+    for shard in range(3):
+        run_shard(tmp_path / "pieces", shard)
     gather(tmp_path / "pieces", tmp_path / "out.jsonl")
     assert [row["qid"] for row in read_rows(tmp_path / "out.jsonl")] == list(range(160))
 
@@ -172,8 +172,8 @@ def test_a_folder_that_is_gone_is_told_from_a_broken_one(tmp_path: Path) -> None
 
 
 def test_a_broken_fold_is_named(source: Path, tmp_path: Path) -> None:
-    for fold in range(plan(QuestionFile(source), tmp_path, MatchSettings(seed=5), 60)):
-        (tmp_path / f"fold-{fold:05}.json").write_text("{")
+    for shard in range(plan(QuestionFile(source), tmp_path, MatchSettings(seed=5), 60)):
+        (tmp_path / f"fold-{shard:05}.json").write_text("{")
     with pytest.raises(ItemError, match=r"fold-00000\.json: "):
         gather(tmp_path, tmp_path / "out.jsonl")
     with pytest.raises(ItemError, match=r"fold-00000\.json: "):
@@ -213,9 +213,9 @@ def test_a_file_is_no_folder_of_steps_and_a_pipe_no_input(source: Path, tmp_path
 
 def test_a_fold_that_is_not_there_is_an_error(source: Path, tmp_path: Path) -> None:
     plan(QuestionFile(source), tmp_path, MatchSettings(seed=5), 60)
-    for fold in (3, -1):
-        with pytest.raises(ItemError, match=f"fold {fold}: expected 0 to 2"):
-            run_shard(tmp_path, fold)
+    for shard in (3, -1):
+        with pytest.raises(ItemError, match=f"fold {shard}: expected 0 to 2"):
+            run_shard(tmp_path, shard)
 
 
 @pytest.mark.slow
@@ -225,16 +225,16 @@ def test_worker_killed_in_a_fold_changes_nothing(source: Path, expected: Rows, t
     work = tmp_path / "work"
     count = plan(QuestionFile(source), work, MatchSettings(seed=5), 60)
     with valkey(tmp_path / "valkey") as url:
-        variables = os.environ | {"FOLD_BROKER": url, "FOLD_VISIBILITY_S": "4", "WORK": str(work)}
-        send = "import os; from benchmarks.fold_worker import match_one as m; "
-        send += f"[m.delay(os.environ['WORK'], fold) for fold in range({count})]"
+        variables = os.environ | {"SHARD_BROKER": url, "SHARD_VISIBILITY_S": "4", "WORK": str(work)}
+        send = "import os; from benchmarks.shard_worker import match_one as m; "
+        send += f"[m.delay(os.environ['WORK'], shard) for shard in range({count})]"
         subprocess.run([sys.executable, "-c", send], env=variables, check=True, timeout=120)
-        first = start_worker(url, FOLD_VISIBILITY_S="4")
+        first = start_worker(url, SHARD_VISIBILITY_S="4")
         _wait(lambda: any(work.glob("fold-*.steps")), 120)
         os.killpg(first.pid, signal.SIGKILL)
         first.wait()
         assert len(list(work.glob("fold-*.json"))) < count
-        second = start_worker(url, FOLD_VISIBILITY_S="4")
+        second = start_worker(url, SHARD_VISIBILITY_S="4")
         try:
             _wait(lambda: len(list(work.glob("fold-?????.json"))) == count, 240)
         finally:

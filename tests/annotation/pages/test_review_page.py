@@ -133,8 +133,7 @@ def test_a_verdict_of_the_page_can_be_taken_back_and_is_told_later(
     row = give(make_hit(Kind.QUERY, segment=segment), {"query": TEXT, "based_on": "v"})
     told: list[int] = []
     monkeypatch.setattr(tasks.push_decision, "delay", lambda assignment_id: told.append(assignment_id))
-    for name in ("collect_batch", "admit_workers"):
-        monkeypatch.setattr(getattr(tasks, name), "delay", lambda **_: None)
+    monkeypatch.setattr(tasks.admit_workers, "delay", lambda **_: None)
     decide(desk, row, "use")
     assert row.state == Assignment.State.APPROVING
     assert row.tell_at is not None

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page
 from pytest_django.live_server_helper import LiveServer
 
 from annotation.models import Upload, Video
-from tests.wire import Wire
+from tests.breaking_proxy import BreakingProxy
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 MIB = 2**20
@@ -28,22 +28,22 @@ DROP = """(form, name) => {
 
 
 @pytest.fixture
-def wire(live_server: LiveServer) -> Iterator[Wire]:
-    made = Wire(live_server.url)
+def proxy(live_server: LiveServer) -> Iterator[BreakingProxy]:
+    made = BreakingProxy(live_server.url)
     yield made
     made.close()
 
 
 @pytest.fixture
-def page(browser: Browser, wire: Wire) -> Iterator[Page]:
+def page(browser: Browser, proxy: BreakingProxy) -> Iterator[Page]:
     user = User.objects.create_user("ann", is_staff=True)
     client = Client()
     client.force_login(user)
     context = browser.new_context()
-    cookie = {"name": "bench_session", "value": client.cookies["bench_session"].value, "url": wire.url}
+    cookie = {"name": "bench_session", "value": client.cookies["bench_session"].value, "url": proxy.url}
     context.add_cookies([cookie])  # type: ignore[list-item]
     page = context.new_page()
-    page.goto(f"{wire.url}/videos/")
+    page.goto(f"{proxy.url}/videos/")
     yield page
     context.close()
 
@@ -62,38 +62,38 @@ def choose(page: Page, *files: Path) -> None:
     page.get_by_role("button", name="Take in").click()
 
 
-def test_a_film_goes_on_after_a_lost_connection(page: Page, wire: Wire, film: Path) -> None:
+def test_a_film_goes_on_after_a_lost_connection(page: Page, proxy: BreakingProxy, film: Path) -> None:
     film.with_suffix(".srt").write_text(SRT)
-    wire.cut_after(20 * MIB)
+    proxy.cut_after(20 * MIB)
     choose(page, film, film.with_suffix(".srt"))
-    assert wire.dead.wait(30)
+    assert proxy.dead.wait(30)
     page.wait_for_timeout(1500)  # some tries that fail
     here = Upload.objects.get(name="film.mp4").offset
     assert 12 * MIB < here < 22 * MIB
-    wire.mend()
+    proxy.mend()
     page.get_by_text("film.mp4: taken as “film”").wait_for(timeout=60_000)
-    assert wire.sent < film.stat().st_size + 10 * MIB  # the rest, not all of it again
+    assert proxy.sent < film.stat().st_size + 10 * MIB  # the rest, not all of it again
     video = Video.objects.get()
     assert Path(video.file.path).read_bytes() == film.read_bytes()
     assert [line.text for line in video.subtitles.all()] == ["A red ball"]
 
 
-def test_a_film_goes_on_after_a_reload(page: Page, wire: Wire, film: Path) -> None:
-    wire.cut_after(20 * MIB)
+def test_a_film_goes_on_after_a_reload(page: Page, proxy: BreakingProxy, film: Path) -> None:
+    proxy.cut_after(20 * MIB)
     choose(page, film)
-    assert wire.dead.wait(30)
-    wire.mend()
+    assert proxy.dead.wait(30)
+    proxy.mend()
     page.goto("about:blank")
-    page.goto(f"{wire.url}/videos/")
+    page.goto(f"{proxy.url}/videos/")
     page.get_by_text("are here").wait_for()
     choose(page, film)
     page.get_by_text("film.mp4: taken as “film”").wait_for(timeout=60_000)
     assert Upload.objects.count() == 1
-    assert wire.sent < film.stat().st_size + 10 * MIB
+    assert proxy.sent < film.stat().st_size + 10 * MIB
     assert Path(Video.objects.get().file.path).read_bytes() == film.read_bytes()
 
 
-def test_films_are_dropped_and_what_is_not_wanted_any_more_is_discarded(page: Page, wire: Wire) -> None:
+def test_films_are_dropped_and_what_is_not_wanted_any_more_is_discarded(page: Page, proxy: BreakingProxy) -> None:
     upload = Upload.objects.create(owner=User.objects.get(), name="old.mp4", size=10)
     form = page.locator("form[data-role=upload]")
     form.evaluate(DROP, "dropped.mp4")

@@ -190,7 +190,7 @@ def rewrite(rng: Random, payload: dict[str, Any], why: str) -> dict[str, Any]:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_questions_written_with_it_are_harder_to_guess(guesser: BlindGuesser) -> None:
-    """Nine in ten heed what they are told, at most twice; the audit's own panel tries the questions afterwards."""
+    """Nine in ten heed what they are told, at most twice; the audit's own models try the questions afterwards."""
     without = written(7, 240)
     rng, told, with_it = Random(7), 0, []
     for payload in without:

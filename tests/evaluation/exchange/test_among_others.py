@@ -62,7 +62,7 @@ def test_a_mirror_holds_the_public_part_and_copies_what_it_lacks(release: Path, 
     copy = Release.open(target)
     copy.verify()
     assert copy.is_public_copy
-    assert not list(target.rglob("*.partial"))
+    assert not list(target.rglob(".*"))
     before = {path: path.stat().st_mtime_ns for path in target.rglob("*") if path.is_file()}
     _, text = told(capsys, "mirror", release, target)
     assert "0 files copied" in text

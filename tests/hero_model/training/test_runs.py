@@ -16,6 +16,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from evaluation.io.digest import file_sha256
 from hero_model.__main__ import main
 from hero_model.checkpoints.model_folder import save_model
 from hero_model.checkpoints.text_encoder import from_text_encoder, minilm_folder
@@ -26,7 +27,6 @@ from hero_model.models.pretraining import HeroForPretraining
 from hero_model.presets import PRESETS
 from hero_model.training.pipeline import Training
 from hero_model.training.plan import Plan, changed_preset, parse_objectives
-from hero_model.training.record import file_hash
 from hero_model.training.trainer import Machine
 from tests.hero_model.tiny_models import refused
 from tests.hero_model.tiny_release import FEATURES, write_release
@@ -67,8 +67,8 @@ def test_the_converted_model_of_others_is_fine_tuned_and_all_is_recorded(release
     assert {name for name in ours if not torch.allclose(ours[name], theirs[name], atol=1e-7)} == set()
     record = json.loads((out / "run.json").read_text())
     assert record["release"] == open_release(release).manifest_sha256
-    assert record["pretrained"] == file_hash(tmp_path / "theirs/model.safetensors")
-    assert record["weights"] == {task: file_hash(out / task / "model.safetensors") for task in ("moment", "qa")}
+    assert record["pretrained"] == file_sha256(tmp_path / "theirs/model.safetensors")
+    assert record["weights"] == {task: file_sha256(out / task / "model.safetensors") for task in ("moment", "qa")}
     assert record["configuration"]["moment"]["learning_rate"] == 1e-9
     assert record["configuration"]["stages"] == ["moment", "qa"]
     assert record["versions"]["torch"] == torch.__version__.split("+")[0] or record["versions"]["torch"]

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page
 from pytest_django.live_server_helper import LiveServer
 
 from benchmark_site.leaderboard.models import Membership, Submission, SubmissionUpload, Track
-from tests.wire import Wire
+from tests.breaking_proxy import BreakingProxy
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 MIB = 2**20
@@ -24,21 +24,21 @@ DROP = """(form, text) => {
 
 
 @pytest.fixture
-def wire(live_server: LiveServer) -> Iterator[Wire]:
-    made = Wire(live_server.url)
+def proxy(live_server: LiveServer) -> Iterator[BreakingProxy]:
+    made = BreakingProxy(live_server.url)
     yield made
     made.close()
 
 
 @pytest.fixture
-def page(browser: Browser, wire: Wire, membership: Membership, track: Track) -> Iterator[Page]:
+def page(browser: Browser, proxy: BreakingProxy, membership: Membership, track: Track) -> Iterator[Page]:
     client = Client()
     client.force_login(membership.user)
     context = browser.new_context()
-    cookie = {"name": "bench_session", "value": client.cookies["bench_session"].value, "url": wire.url}
+    cookie = {"name": "bench_session", "value": client.cookies["bench_session"].value, "url": proxy.url}
     context.add_cookies([cookie])  # type: ignore[list-item]
     page = context.new_page()
-    page.goto(f"{wire.url}{track.get_absolute_url()}submit/")
+    page.goto(f"{proxy.url}{track.get_absolute_url()}submit/")
     page.get_by_label("Method").fill("mine")
     yield page
     context.close()
@@ -49,21 +49,21 @@ def predictions(padding: int) -> str:
     return json.dumps({"VCMR": lists}) + " " * padding
 
 
-def test_a_file_goes_on_after_a_lost_connection(page: Page, wire: Wire, tmp_path: Path) -> None:
+def test_a_file_goes_on_after_a_lost_connection(page: Page, proxy: BreakingProxy, tmp_path: Path) -> None:
     file = tmp_path / "p.json"
     file.write_text(predictions(30 * MIB))
     page.get_by_label("File of predictions").set_input_files(file)
-    wire.cut_after(20 * MIB)
+    proxy.cut_after(20 * MIB)
     page.get_by_role("button", name="Submit", exact=True).click()
-    assert wire.dead.wait(30)
+    assert proxy.dead.wait(30)
     page.wait_for_timeout(1500)  # some tries that fail
     assert 8 * MIB <= SubmissionUpload.objects.get().offset < 24 * MIB
-    wire.mend()
+    proxy.mend()
     page.get_by_text("Scoring: waiting").wait_for(timeout=60_000)
     submission = Submission.objects.get()
     assert Path(submission.file.path).read_bytes() == file.read_bytes()
     assert (submission.method, submission.public) == ("mine", False)
-    assert wire.sent < file.stat().st_size + 14 * MIB  # the rest, not all of it again
+    assert proxy.sent < file.stat().st_size + 14 * MIB  # the rest, not all of it again
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,9 @@ def test_a_file_goes_on_after_a_lost_connection(page: Page, wire: Wire, tmp_path
         ('{"VCMR": [{"desc_id": 7, "predictions": [[0, "x"]]}]}', "VCMR, query 7, row 0: expected a list of numbers"),
     ],
 )
-def test_a_mistake_of_form_is_said_before_anything_is_sent(page: Page, wire: Wire, text: str, said: str) -> None:
+def test_a_mistake_of_form_is_said_before_anything_is_sent(
+    page: Page, proxy: BreakingProxy, text: str, said: str
+) -> None:
     page.locator("form[data-uploads]").evaluate(DROP, text)
     page.get_by_text(said).wait_for()
     page.get_by_role("button", name="Check the file only").click()
@@ -83,14 +85,14 @@ def test_a_mistake_of_form_is_said_before_anything_is_sent(page: Page, wire: Wir
     assert not SubmissionUpload.objects.exists()
 
 
-def test_a_dropped_file_is_checked_by_the_platform_without_a_try(page: Page, wire: Wire) -> None:
+def test_a_dropped_file_is_checked_by_the_platform_without_a_try(page: Page, proxy: BreakingProxy) -> None:
     page.locator("form[data-uploads]").evaluate(DROP, predictions(0))
     page.get_by_role("button", name="Check the file only").click()
     page.get_by_text("A dry run").wait_for()
     assert Submission.objects.get().dry_run
 
 
-def test_what_the_platform_refuses_is_said_on_the_page(page: Page, wire: Wire, track: Track) -> None:
+def test_what_the_platform_refuses_is_said_on_the_page(page: Page, proxy: BreakingProxy, track: Track) -> None:
     Track.objects.filter(pk=track.pk).update(opens_at="2099-01-01T00:00Z")
     page.locator("form[data-uploads]").evaluate(DROP, predictions(0))
     page.get_by_role("button", name="Submit", exact=True).click()

@@ -83,7 +83,7 @@ def test_three_attempts_then_failed_with_the_last_error(corpus, monkeypatch):
     def out_of_memory(*args: object, **kwargs: object) -> None:
         raise MemoryError("no room for the matching")
 
-    monkeypatch.setattr(matching, "match_in_folds", out_of_memory)
+    monkeypatch.setattr(matching, "match_in_shards", out_of_memory)
     for attempt in (1, 2, 3):
         assert list(available(Release)) == [release]
         with pytest.raises(MemoryError):
@@ -156,7 +156,7 @@ def test_a_started_release_is_queued_once_its_row_is_committed(django_capture_on
 
 
 @pytest.mark.django_db
-def test_the_sweep_wakes_what_waits_and_only_that():
+def test_the_sweep_wakes_what_waits_and_only_that(django_capture_on_commit_callbacks):
     waits, works, died = (small_release("demo", f"1.0.{n}") for n in range(3))
     acquire(Release, works.pk)
     acquire(Release, died.pk)
@@ -165,7 +165,8 @@ def test_the_sweep_wakes_what_waits_and_only_that():
     Release.objects.filter(version="2.0.0").update(state="failed", reason="x")
     with redis.Redis.from_url(django_settings.CELERY_BROKER_URL) as broker:
         broker.delete("match")
-        tasks.sweep()
+        with django_capture_on_commit_callbacks(execute=True):
+            tasks.sweep()
         woken = {json.loads(raw)["headers"]["kwargsrepr"] for raw in broker.lrange("match", 0, -1)}
         broker.delete("match")
     assert woken == {f"{{'release_id': {row.pk}}}" for row in (waits, died)}

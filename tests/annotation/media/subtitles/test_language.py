@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from annotation.media.subtitles.language import english_share, is_english
+from annotation.media.subtitles.language import ENGLISH_FROM, english_share
 
 ENGLISH = [
     "Hello everybody and welcome back, today we're going to make a simple cake.",
@@ -24,14 +24,18 @@ OTHERS = [
 
 @pytest.mark.parametrize("text", ENGLISH)
 def test_english_is_english(text: str) -> None:
-    assert is_english([text] * 2)
+    share = english_share([text] * 2)
+    assert share is not None
+    assert share >= ENGLISH_FROM
 
 
 @pytest.mark.parametrize("text", OTHERS)
 def test_other_languages_are_not(text: str) -> None:
-    assert is_english([text, text]) is False
+    share = english_share([text] * 2)
+    assert share is not None
+    assert share < ENGLISH_FROM
 
 
 def test_a_few_words_tell_nothing() -> None:
-    assert is_english(["Okay", "ja", "no"]) is None
+    assert english_share(["Okay", "ja", "no"]) is None
     assert english_share([]) is None

@@ -1,4 +1,4 @@
-"""The panel finds what only the set of options gives away: borrowed answers that go with the question too well."""
+"""The audit finds what only the set of options gives away: borrowed answers that go with the question too well."""
 
 import random
 from dataclasses import replace

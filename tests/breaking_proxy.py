@@ -1,4 +1,4 @@
-"""A line to a site that breaks when a test wants it to."""
+"""A TCP proxy before a site whose connections break when a test wants it to."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from contextlib import suppress
 from urllib.parse import urlsplit
 
 
-class Wire:
-    """A TCP connection to the site that can be cut: after so many bytes upwards it is dead until it is mended."""
+class BreakingProxy:
+    """It can be cut: after so many bytes upwards it takes no connection until it is mended."""
 
     def __init__(self, target: str) -> None:
         self._target = ("127.0.0.1", urlsplit(target).port or 80)

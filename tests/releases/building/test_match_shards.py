@@ -1,4 +1,4 @@
-"""A release matched fold by fold: the same rows whoever matched which fold, and nothing done twice."""
+"""A release matched shard by shard: the same rows whoever matched which shard, and nothing done twice."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from django.conf import settings
 
 from adversarial import match_items
 from adversarial.data.schema import Item, parse_rows, row_of
-from benchmark_site.releases.building import match_folds
+from benchmark_site.releases.building import match_shards
 from benchmark_site.releases.building.pipeline import build_release
 from benchmark_site.releases.models import Release
-from benchmark_site.releases.task_names import MATCH_FOLD
+from benchmark_site.releases.task_names import MATCH_SHARD
 from tests.adversarial.conftest import make_rows
 from tests.releases.conftest import small_release
 
@@ -33,7 +33,7 @@ def release(db: None) -> Release:
 
 
 def match(release: Release, rows: Rows) -> Rows:
-    return as_rows(match_folds.match_in_folds(release, parse_rows(rows), 1)[0])
+    return as_rows(match_shards.match_in_shards(release, parse_rows(rows), 1)[0])
 
 
 def as_rows(items: list[Item]) -> Rows:
@@ -41,28 +41,28 @@ def as_rows(items: list[Item]) -> Rows:
 
 
 def done(media: Path) -> dict[str, int]:
-    """The finished folds and when each was finished."""
+    """The finished shards and when each was finished."""
     return {path.name: path.stat().st_mtime_ns for path in media.glob("matching/*/*/fold-00*.json")}
 
 
-def stop_at(monkeypatch: pytest.MonkeyPatch, fold: int, release: Release, rows: Rows) -> None:
-    """A build that ends, as a killed one does, when it comes to this fold."""
-    real = match_folds.run_shard
+def stop_at(monkeypatch: pytest.MonkeyPatch, shard: int, release: Release, rows: Rows) -> None:
+    """A build that ends, as a killed one does, when it comes to this shard."""
+    real = match_shards.run_shard
 
     def run(work: Path, at: int) -> dict[str, Any]:
-        if at == fold:
+        if at == shard:
             raise MemoryError
         return real(work, at)
 
-    monkeypatch.setattr(match_folds, "run_shard", run)
+    monkeypatch.setattr(match_shards, "run_shard", run)
     with pytest.raises(MemoryError):
         match(release, rows)
-    monkeypatch.setattr(match_folds, "run_shard", real)
+    monkeypatch.setattr(match_shards, "run_shard", real)
 
 
 def test_folds_give_what_one_call_gives(release: Release, rows: Rows) -> None:
-    matched, report = match_folds.match_in_folds(release, parse_rows(rows), 1)
-    expected, numbers = match_items(rows, replace=1, seed=4, order_key=match_folds._order_key(release))
+    matched, report = match_shards.match_in_shards(release, parse_rows(rows), 1)
+    expected, numbers = match_items(rows, replace=1, seed=4, order_key=match_shards._order_key(release))
     assert as_rows(matched) == expected
     assert report["per_round"] == numbers["per_round"]
 
@@ -75,20 +75,20 @@ def test_a_killed_build_goes_on_with_the_fold_at_which_it_stood(
     assert list(before) == ["fold-00000.json"]
     matched = match(release, rows)
     assert done(media)["fold-00000.json"] == before["fold-00000.json"]
-    assert matched == match_items(rows, replace=1, seed=4, order_key=match_folds._order_key(release))[0]
+    assert matched == match_items(rows, replace=1, seed=4, order_key=match_shards._order_key(release))[0]
 
 
 def test_a_fold_that_another_worker_matched_is_taken_as_it_is(
     release: Release, rows: Rows, media: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stop_at(monkeypatch, 0, release, rows)
-    match_folds.match_one(release.pk, 1)
+    match_shards.match_one(release.pk, 1)
     before = done(media)
     assert list(before) == ["fold-00001.json"]
-    match_folds.match_one(release.pk, 1)
+    match_shards.match_one(release.pk, 1)
     matched = match(release, rows)
     assert done(media)["fold-00001.json"] == before["fold-00001.json"]
-    assert matched == match_items(rows, replace=1, seed=4, order_key=match_folds._order_key(release))[0]
+    assert matched == match_items(rows, replace=1, seed=4, order_key=match_shards._order_key(release))[0]
 
 
 def test_tasks_are_queued_for_all_folds_but_the_builders_first(
@@ -101,26 +101,26 @@ def test_tasks_are_queued_for_all_folds_but_the_builders_first(
             match(release, thirds)
         headers = [json.loads(raw)["headers"] for raw in broker.lrange("match", 0, -1)]
         broker.delete("match")
-    assert {header["task"] for header in headers} == {MATCH_FOLD}
+    assert {header["task"] for header in headers} == {MATCH_SHARD}
     queued = [json.loads(header["kwargsrepr"].replace("'", '"')) for header in reversed(headers)]  # the oldest is last
-    assert queued == [{"release_id": release.pk, "fold": fold} for fold in (2, 1)]
+    assert queued == [{"release_id": release.pk, "fold": shard} for shard in (2, 1)]
     with django_capture_on_commit_callbacks() as callbacks:
         match(release, make_rows(40))
-    assert not callbacks  # one fold: the builder does it
+    assert not callbacks  # one shard: the builder does it
 
 
 def test_other_questions_begin_anew(release: Release, rows: Rows, media: Path) -> None:
     match(release, rows)
     fewer = rows[:80]
-    assert match(release, fewer) == match_items(fewer, replace=1, seed=4, order_key=match_folds._order_key(release))[0]
+    assert match(release, fewer) == match_items(fewer, replace=1, seed=4, order_key=match_shards._order_key(release))[0]
     assert len(list(media.glob("matching/*/*"))) == 1
 
 
 def test_a_task_that_comes_late_does_nothing(release: Release, rows: Rows, media: Path) -> None:
-    match_folds.match_one(release.pk, 0)
+    match_shards.match_one(release.pk, 0)
     match(release, rows)
-    match_folds.forget(release.pk)
-    match_folds.match_one(release.pk, 0)
+    match_shards.forget(release.pk)
+    match_shards.match_one(release.pk, 0)
     assert not done(media)
 
 

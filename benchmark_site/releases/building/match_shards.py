@@ -1,7 +1,7 @@
-"""The matching of a release, fold by fold: every idle worker takes one, and a killed build goes on where it stood.
+"""The matching of a release, shard by shard: every idle worker takes one, and a killed build goes on where it stood.
 
-The builder works through the folds from the first to the last, the tasks it queues begin with the last; a lock on each
-fold's file lets the one wait where another is at work, so each fold is matched once. The folder must be shared by the
+The builder works through the shards from the first to the last, the tasks it queues begin with the last; a lock on each
+shard's file lets the one wait where another is at work, so each shard is matched once. The folder must be shared by the
 workers (MEDIA_ROOT is); a worker that does not see it does nothing.
 
 Loads torch: workers and commands only.
@@ -24,13 +24,13 @@ from adversarial.negatives.shard_files import gather_items, run_shard
 from adversarial.negatives.shard_plan import QuestionTable, plan
 from benchmark_site.jobs.enqueue import enqueue
 from benchmark_site.releases.models import Release
-from benchmark_site.releases.task_names import MATCH_FOLD
+from benchmark_site.releases.task_names import MATCH_SHARD
 from evaluation.release.writer import SECRET_FOLDER
 
 logger = logging.getLogger(__name__)
 
 
-def match_in_folds(
+def match_in_shards(
     release: Release, questions: Sequence[Item], replace: int, *, again: bool = False
 ) -> tuple[list[Item], dict[str, Any]]:
     """The questions with their matched options, in their old order, and the report. Raises ItemError.
@@ -44,20 +44,20 @@ def match_in_folds(
     work.parent.mkdir(SECRET_FOLDER, parents=True, exist_ok=True)  # the right answers of test lie in it
     settings = MatchSettings(replace=replace, seed=release.seed, order_key=_order_key(release))
     count = plan(table, work, settings)
-    for fold in reversed(range(1, count)):
-        enqueue(MATCH_FOLD, release_id=release.pk, fold=fold)
-    for fold in range(count):
-        run_shard(work, fold)
+    for shard in reversed(range(1, count)):
+        enqueue(MATCH_SHARD, release_id=release.pk, fold=shard)
+    for shard in range(count):
+        run_shard(work, shard)
     return gather_items(work)
 
 
-def match_one(release_id: int, fold: int) -> None:
-    """Match one fold of a release at work; does nothing where it is done, or not wanted any more."""
+def match_one(release_id: int, shard: int) -> None:
+    """Match one shard of a release at work; does nothing where it is done, or not wanted any more."""
     for planned in _folder(release_id).glob("*/plan.json"):
         try:
-            run_shard(planned.parent, fold)
+            run_shard(planned.parent, shard)
         except FileNotFoundError:  # the builder finished, and forgot the folder, while this one waited for the lock
-            logger.info("release %s: fold %s is done", release_id, fold)
+            logger.info("release %s: shard %s is done", release_id, shard)
 
 
 def _order_key(release: Release) -> str:
@@ -66,7 +66,7 @@ def _order_key(release: Release) -> str:
 
 
 def forget(release_id: int) -> None:
-    """Delete what the folds of a release left."""
+    """Delete what the shards of a release left."""
     shutil.rmtree(_folder(release_id), ignore_errors=True)
 
 
@@ -75,7 +75,7 @@ def _folder(release_id: int) -> Path:
 
 
 def _forget_others(work: Path) -> None:
-    """Delete the folds of an earlier attempt on other questions."""
+    """Delete the shards of an earlier attempt on other questions."""
     for left_over in work.parent.glob("*"):
         if left_over != work:
             shutil.rmtree(left_over, ignore_errors=True)
