@@ -35,7 +35,7 @@ from benchmark_site.leaderboard.models import Evaluation, State, TrainingRun
 from benchmark_site.leaderboard.training import baselines
 from benchmark_site.local.processes import die_with_parent
 from benchmark_site.releases.models import USUAL_SET_ASIDE, Release
-from benchmark_site.releases.services import start_release
+from benchmark_site.releases.services import ReleaseSettings, start_release
 
 SLUG, VERSION = "demo", "1.0.0"
 SEALED_FROM = 80  # clips: with fewer the hidden split may be too small to be dealt to two tasks
@@ -106,7 +106,7 @@ def freeze(plan: Plan, progress: Progress) -> Release:
         hidden = Release.Hidden.SEALED if plan.clips >= SEALED_FROM else Release.Hidden.SHARED
         # Of the installation's secret: from the seed alone anybody could draw the order of the options again.
         seal = salted_hmac("demo release", str(plan.seed), algorithm="sha256").hexdigest()
-        how = {"seed": plan.seed, "hidden": hidden, "seal": seal, "set_aside": USUAL_SET_ASIDE}
+        how = ReleaseSettings(seed=plan.seed, hidden=hidden, seal=seal, set_aside=USUAL_SET_ASIDE)
         release = start_release(SLUG, VERSION, user=operator.requester(), **how)
 
     def state() -> tuple[int, int]:
