@@ -17,14 +17,17 @@ LEAST_WORDS = 3
 
 
 class ReleaseSettings(TypedDict, total=False):
-    """How to build: the seed of the matching, how the hidden split is cut, how many questions are set
-    aside as predictable, and, to build the same again, its nonce; and
-    what is said of it: description, authors (one a line), the licence of what was written.
+    """How to build: the seed of the matching, how the hidden split is cut, how many questions are set aside as
+    predictable, what is chosen of everything accepted, and, to build the same again, its nonce; and what is said of it:
+    description, authors (one a line), the licence of what was written.
     """
 
     seed: int
     hidden: str
     set_aside: int
+    only_licences: list[str]
+    only_batches: list[int]
+    only_tag: str
     seal: str
     description: str
     authors: str

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import mimetypes
 from collections import Counter
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db.models import Count, Q, Sum
-from django.forms import IntegerField, ModelForm, RadioSelect, Textarea
+from django.forms import (
+    CheckboxSelectMultiple,
+    IntegerField,
+    ModelForm,
+    ModelMultipleChoiceField,
+    MultipleChoiceField,
+    RadioSelect,
+    Textarea,
+)
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
@@ -18,6 +26,7 @@ from django.views.decorators.http import require_POST, require_safe
 from django.views.generic import CreateView, DetailView, ListView
 
 from annotation.media.ranges import ranged
+from annotation.models import Batch, Video
 from annotation.roles import COLLECT
 from benchmark_site.releases import services
 from benchmark_site.releases.browse import shown
@@ -192,8 +201,8 @@ def split_table(release: Release) -> list[dict[str, Any]]:
 class ReleaseForm(ModelForm):
     class Meta:
         model = Release
-        fields = ("slug", "version", "description", "authors", "licence", "seed", "hidden", "set_aside")
-        labels = {"slug": "Name", "hidden": "Hidden split"}
+        fields = ("slug", "version", "description", "authors", "licence", "only_tag", "seed", "hidden", "set_aside")
+        labels = {"slug": "Name", "hidden": "Hidden split", "only_tag": "Only videos with this tag"}
         widgets = {
             "hidden": RadioSelect,
             "description": Textarea(attrs={"rows": 3}),
@@ -217,6 +226,29 @@ class ReleaseForm(ModelForm):
         help_text="Of the new questions of each split, those that models answer most surely without the video stay out "
         f"and are listed for rewriting. {USUAL_SET_ASIDE} takes four points or more from such models.",
     )
+
+    only_licences = MultipleChoiceField(
+        label="Only videos under these licences",
+        required=False,
+        widget=CheckboxSelectMultiple,
+        help_text="None ticked: all videos, whatever their licence.",
+    )
+    only_batches = ModelMultipleChoiceField(
+        Batch.objects.order_by("-pk"),
+        label="Only answers to these batches",
+        required=False,
+        help_text="None chosen: all, and what was imported.",
+    )
+    field_order = ("slug", "version", "description", "authors", "licence", "only_licences", "only_tag", "only_batches")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        known = Video.objects.exclude(licence="").order_by("licence").values_list("licence", flat=True).distinct()
+        licences = cast(MultipleChoiceField, self.fields["only_licences"])
+        licences.choices = [(licence, licence) for licence in known]
+
+    def clean_only_batches(self) -> list[int]:
+        return [batch.pk for batch in self.cleaned_data["only_batches"]]
 
     def clean_set_aside(self) -> int:
         return self.cleaned_data["set_aside"] or 0

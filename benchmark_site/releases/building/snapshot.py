@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 from django.db import connection
+from django.db.models import QuerySet
 
 from annotation.models import Clip, Query, Question, Segment
 from annotation.review.text.text_rules import normalise
@@ -24,6 +26,8 @@ from benchmark_site.releases.split import carry_over
 from benchmark_site.releases.split.seal import seal
 from benchmark_site.releases.split.video_split import SplitError, place_videos
 
+VIDEO = "segment__clip__video"
+
 
 def take_snapshot(lease: Release) -> None:
     """Write the items of a release, or none. Raises BuildError where the quality gate or the split says no."""
@@ -35,7 +39,10 @@ def take_snapshot(lease: Release) -> None:
             release.exclusions.all().delete()
             items = _accepted(release)
             if not items:
-                raise BuildError("nothing has been accepted yet: no query, no question")
+                chosen = release.only_licences or release.only_tag or release.only_batches
+                raise BuildError(
+                    f"nothing {'that was chosen ' if chosen else ''}has been accepted yet: no query, no question"
+                )
             rows, items, faulty = check_accepted(items)
             quality += rows
             left_out += faulty
@@ -84,9 +91,8 @@ def _without_told(items: Sequence[Item]) -> tuple[list[Item], list[Row], list[Ex
 
 def _accepted(release: Release) -> list[Item]:
     """Unsaved items of everything accepted, in the order of kind and public id."""
-    place = "segment__clip__video"
-    queries = Query.objects.filter(withdrawn_by=None).select_related(place).order_by("public_id")
-    questions = Question.objects.filter(withdrawn_by=None).select_related(place).prefetch_related("answers")
+    queries = _chosen(release, Query).select_related(VIDEO).order_by("public_id")
+    questions = _chosen(release, Question).select_related(VIDEO).prefetch_related("answers")
     items = [_item(release, Item.Kind.MOMENT, query, type=query.type) for query in queries]
     for question in questions.order_by("public_id"):
         answers = [(normalise(answer.text), answer.correct) for answer in question.answers.all()]
@@ -96,6 +102,18 @@ def _accepted(release: Release) -> list[Item]:
         options = [text for text, _ in answers]
         items.append(_item(release, Item.Kind.QA, question, options=options, answer_index=right[0] if right else None))
     return items
+
+
+def _chosen(release: Release, model: type[Query] | type[Question]) -> QuerySet[Any]:
+    """Of everything accepted what the release asks for: by licence and tag of the video, by batch."""
+    found = model._default_manager.filter(withdrawn_by=None)
+    if release.only_licences:
+        found = found.filter(**{f"{VIDEO}__licence__in": release.only_licences})
+    if release.only_tag:
+        found = found.filter(**{f"{VIDEO}__tags__contains": [release.only_tag]})
+    if release.only_batches:
+        found = found.filter(assignment__hit__batch__in=release.only_batches)
+    return found
 
 
 def _item(release: Release, kind: Item.Kind, row: Query | Question, **fields: object) -> Item:

@@ -59,7 +59,7 @@ query with its clip and moment, or a question with four answers of which one is 
 {table}
 
 A video lies in one split, for both tasks and in every version. The truth of test is withheld. What was left out of this
-version by its quality gate: {release.exclusions.count()} items.
+version by its quality gate: {release.exclusions.count()} items.{_chosen(release)}
 
 ## Collection
 
@@ -94,3 +94,13 @@ def _collected(items: Sequence[Item]) -> tuple[int, int]:
         written = model.objects.filter(assignment__isnull=False).values_list("public_id", flat=True)
         found.append(len(ids & set(written)))
     return found[0], found[1]
+
+
+def _chosen(release: Release) -> str:
+    """What was taken of everything collected, where that is not all of it."""
+    told = [
+        f"videos under {', '.join(release.only_licences)}" if release.only_licences else "",
+        f"videos with the tag {release.only_tag}" if release.only_tag else "",
+        f"answers to {len(release.only_batches)} batches" if release.only_batches else "",
+    ]
+    return f" Of what was collected it takes {', '.join(filter(None, told))}." if any(told) else ""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pgtrigger
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
@@ -95,6 +96,19 @@ class Release(Leased):
         validators=[MaxValueValidator(MOST_SET_ASIDE)],
         help_text="of the new questions of each split, those that models answer most surely without the video",
     )
+    only_licences = ArrayField(
+        models.CharField(max_length=100),
+        default=list,
+        blank=True,
+        help_text="of the videos; empty: whatever theirs is",
+    )
+    only_batches = ArrayField(
+        models.PositiveBigIntegerField(),
+        default=list,
+        blank=True,
+        help_text="whose answers it takes; empty: all, and what was imported",
+    )
+    only_tag = models.CharField(max_length=50, blank=True, help_text="that its videos carry; empty: any")
     seal = models.CharField(
         max_length=64,
         default=draw_seal,

@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 
+from annotation.models import Batch
 from benchmark_site.releases.building.pipeline import build_release
 from benchmark_site.releases.models import USUAL_SET_ASIDE, Release
 from benchmark_site.releases.services import create_release, reset_release, waive
@@ -38,6 +39,13 @@ class Command(BaseCommand):
             help="leave out so many of the new questions of each split, the most predictable without video "
             f"(default {USUAL_SET_ASIDE}; 0 keeps all)",
         )
+        parser.add_argument(
+            "--only-licence", action="append", default=[], metavar="SPDX", help="of the videos; may be given repeatedly"
+        )
+        parser.add_argument(
+            "--only-batch", action="append", default=[], metavar="NAME", help="whose answers it takes; repeatedly, too"
+        )
+        parser.add_argument("--only-tag", default="", metavar="TAG", help="that its videos carry")
         parser.add_argument("--licence", default="", help="of what was written: an SPDX identifier, as in CC-BY-4.0")
         parser.add_argument("--description", default="", help="what it is, in three sentences")
         parser.add_argument(
@@ -63,6 +71,9 @@ class Command(BaseCommand):
                     seed=options["seed"],
                     hidden=hidden,
                     set_aside=options["set_aside"],
+                    only_licences=options["only_licence"],
+                    only_batches=[_batch(name) for name in options["only_batch"]],
+                    only_tag=options["only_tag"],
                     licence=options["licence"],
                     description=options["description"],
                     authors="\n".join(options["author"]),
@@ -97,3 +108,11 @@ class Command(BaseCommand):
                 waive(release.pk, {attack: reason}, user)
             except ValidationError as error:
                 raise CommandError(f"--waive: {'; '.join(error.messages)}", returncode=2) from error
+
+
+def _batch(name: str) -> int:
+    """Raises CommandError."""
+    found = Batch.objects.filter(name=name).values_list("pk", flat=True).first()
+    if found is None:
+        raise CommandError(f"--only-batch: there is no batch {name!r}", returncode=2)
+    return found
