@@ -11,10 +11,12 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
+from annotation.roles import COLLECT
 from benchmark_site.leaderboard.boards.views import find_track
 from benchmark_site.leaderboard.models import Comparison, State, Submission, Track
 from benchmark_site.leaderboard.scoring.compare import request_comparison
 from benchmark_site.leaderboard.submissions.visibility import visible_to
+from benchmark_site.releases.browse import film_of
 
 # A list to choose from, not a search: whoever wants another follows the link on its page.
 _LISTED = 200
@@ -59,14 +61,23 @@ def compare(request: HttpRequest, slug: str, version: str, task: str, split: str
             request_comparison(first, second)
             address = reverse("board-compare", args=track.url_args)
             return redirect(f"{address}?a={chosen[0].pk}&b={chosen[1].pk}")
-    context = {"track": track, "form": form, "chosen": chosen, "comparison": made, "sides": _sides(made)}
+    context = {
+        "track": track,
+        "form": form,
+        "chosen": chosen,
+        "comparison": made,
+        "sides": _sides(made, may_see=request.user.has_perm(COLLECT)),
+    }
     part = request.headers.get("HX-Request") == "true"
     return render(request, "leaderboard/_comparison.html" if part else "leaderboard/compare.html", context)
 
 
-def _sides(made: Comparison | None) -> list[tuple[Submission, int, list[dict[str, object]]]]:
-    """Of each of two: the submission, on how many queries it is better, and some of them."""
+def _sides(made: Comparison | None, *, may_see: bool) -> list[tuple[Submission, int, list[dict[str, Any]]]]:
+    """Of each of two: the submission, on how many queries it is better, and some of them with their films."""
     if made is None or made.report is None:
         return []
     won = made.report["wins"]
-    return [(one.submission, won[side], won[f"{side}_better"]) for one, side in ((made.first, "a"), (made.second, "b"))]
+    return [
+        (one.submission, won[side], [row | film_of(row["video"], may_see=may_see) for row in won[f"{side}_better"]])
+        for one, side in ((made.first, "a"), (made.second, "b"))
+    ]

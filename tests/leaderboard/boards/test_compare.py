@@ -12,12 +12,14 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
+from annotation.models import Clip, Video
 from benchmark_site.leaderboard.boards.board import Wanted, read_board
 from benchmark_site.leaderboard.boards.groups import compare_neighbours
 from benchmark_site.leaderboard.models import Comparison, Evaluation, State, Submission, Track
 from benchmark_site.leaderboard.scoring.compare import request_comparison, run_comparison
 from benchmark_site.leaderboard.scoring.score import score_evaluation
 from evaluation.cli.main import main
+from evaluation.exchange.rows import window_of
 from tests.leaderboard.conftest import ApiClient, add_scores, small_file
 
 pytestmark = pytest.mark.django_db
@@ -76,6 +78,15 @@ def test_the_page_has_a_worker_compare_what_the_command_compares(
     won = [*row.report["wins"]["a_better"], *row.report["wins"]["b_better"]]
     assert won
     assert all(one["text"] in page for one in won)
+    assert all(f"/items/moment/{one['id']}/" in page for one in won)
+    film = window_of(won[0]["video"])
+    video = Video.objects.create(public_id=film.video, licence="CC0-1.0", duration=film.end, state=Video.State.READY)
+    clip = Clip.objects.create(video=video, start=film.start, end=film.end)
+    Clip.objects.filter(pk=clip.pk).update(file="clips/one.mp4")
+    assert "/media/clip/" not in page
+    assert "/media/clip/" in Client().get(path, fields).content.decode()
+    Video.objects.update(licence="")
+    assert "/media/clip/" not in Client().get(path, fields).content.decode()  # of unknown licence: not for strangers
 
 
 def test_what_cannot_be_compared_is_not(
