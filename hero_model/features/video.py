@@ -4,13 +4,24 @@ Times are seconds from the start of the file, as a player counts them; nothing h
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import av
 import numpy as np
+from av.container import InputContainer
 from av.error import FFmpegError
+from av.stream import Disposition
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+# Kinds of files that name no other file and no address: a playlist that is called .mp4 would open what it names.
+CONTAINERS = (
+    "mov,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,asf,ogg,mxf,gif,apng,dv,nut,ivf,h264,hevc,rm,3gp,"
+    "mp3,wav,flac,aac,ac3,png_pipe,jpeg_pipe,webp_pipe"  # no films: what is wrong with them can be said
+)
+NO_PICTURE = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
+BACKWARDS_S = 1.0  # time that runs back by more than this is a fault of the time stamps
 LONGEST_GAP_S = 60.0  # a picture shown longer than this is no film: its time stamps jump
 
 
@@ -18,32 +29,73 @@ class VideoError(ValueError):
     """The file cannot be decoded as video; the message names the file and the reason."""
 
 
-def decode(path: str | Path) -> Iterator[tuple[float, av.VideoFrame]]:
-    """Yield (seconds from the start of the file, frame) of the first video stream, in order of presentation.
+def open_video(path: str | Path) -> InputContainer:
+    """The film's container, whatever bytes stand in its texts; no other file and no address is opened for it.
 
-    Raises VideoError when the file is missing, is no video, holds no frame, breaks off in the middle, or shows one
-    frame for more than LONGEST_GAP_S.
+    Raises FFmpegError.
+    """
+    options = {"format_whitelist": CONTAINERS, "protocol_whitelist": "file"}
+    return av.open(f"file:{path}", metadata_errors="replace", options=options)
+
+
+def decode(path: str | Path) -> Iterator[tuple[float, av.VideoFrame]]:
+    """Yield (seconds from the start of the file, frame) of the moving picture, in order of presentation.
+
+    Raises VideoError when the file is missing, is no video, holds no frame, breaks off in the middle, shows one
+    frame for more than LONGEST_GAP_S, or begins again.
     """
     try:
-        with av.open(str(path)) as container:
-            if not container.streams.video:
-                raise VideoError(f"{path}: no video stream in it")
-            stream = container.streams.video[0]
+        number = _moving_picture(path)
+        with open_video(path) as container:
+            stream = container.streams[number]
             stream.thread_type = "AUTO"
             start_s = (container.start_time or 0) / av.time_base
             last_s = -1.0
             for frame in container.decode(stream):
+                assert isinstance(frame, av.VideoFrame)
                 # A frame without a time stamp, or one that goes back in time, has no place on the time line.
+                if frame.time is not None and frame.time - start_s < last_s - BACKWARDS_S:
+                    raise VideoError(f"{path}: its time stamps jump back from {last_s:g} to {frame.time - start_s:g} s")
                 if frame.time is None or frame.time - start_s <= last_s:
                     continue
                 before_s, last_s = max(0.0, last_s), max(0.0, frame.time - start_s)
                 if last_s - before_s > LONGEST_GAP_S:
                     raise VideoError(f"{path}: its time stamps jump from {before_s:g} to {last_s:g} s")
-                yield last_s, frame
+                yield last_s, _upright(frame)
             if last_s < 0:
                 raise VideoError(f"{path}: no frame could be decoded")
     except FFmpegError as error:
         raise VideoError(f"{path}: cannot be decoded as video: {error.strerror}") from error
+
+
+def _upright(frame: av.VideoFrame) -> av.VideoFrame:
+    """As a player turns it."""
+    turns = round(frame.rotation / 90) % 4
+    if not turns:
+        return frame
+    turned = np.rot90(frame.to_ndarray(format="rgb24"), turns)
+    return av.VideoFrame.from_ndarray(np.ascontiguousarray(turned), format="rgb24")
+
+
+def _moving_picture(path: str | Path) -> int:
+    """Index of the stream to look at: the largest that moves; a cover only where nothing else does."""
+    packets: dict[int, int] = {}
+    with open_video(path) as container:
+        found = [stream for stream in container.streams.video if stream.codec_context is not None]
+        if not found:
+            raise VideoError(
+                f"{path}: no video stream in it" + (" that can be decoded" * bool(container.streams.video))
+            )
+        if len(found) > 1:
+            with suppress(FFmpegError):  # where it breaks off, the decoder says
+                for packet in container.demux(found):
+                    packets[packet.stream_index] = packets.get(packet.stream_index, 0) + bool(packet.size)
+
+        def rank(stream: VideoStream) -> tuple[bool, bool, int, int]:
+            shown = not stream.disposition & NO_PICTURE
+            return shown, packets.get(stream.index, 0) > 1, stream.width * stream.height, -stream.index
+
+        return max(found, key=rank).index
 
 
 class FrameSampler:

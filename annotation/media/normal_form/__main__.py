@@ -8,8 +8,6 @@ import resource
 import time
 from pathlib import Path
 
-import av
-
 from annotation.media.normal_form.make import make_clips
 from annotation.media.normal_form.proof import NotProven
 from annotation.media.normal_form.streams import Film, FilmError, measure
@@ -19,7 +17,6 @@ TELL_EVERY_S = 1.0
 
 def main() -> None:
     options = _options()
-    av.logging.set_level(av.logging.PANIC)  # decoders say a thousand times what one reason says once
     try:
         film = measure(options.film, options.tallest)
         if film.seconds > options.longest_s:

@@ -16,13 +16,16 @@ import av
 import numpy as np
 from av.packet import Packet
 from av.video.frame import VideoFrame
+from av.video.reformatter import Colorspace
 from av.video.stream import VideoStream
 
 from annotation.media.normal_form.sound import RATE, Samples
-from annotation.media.normal_form.streams import SLACK_S, Film, open_film
+from annotation.media.normal_form.streams import SLACK_S, Film
+from hero_model.features.video import open_video
 
 KEY_FRAME_S = 1.0
 AAC_FRAME = 1024
+RGB = 0  # AVCOL_SPC_RGB
 COLOURS = ("color_primaries", "color_trc", "colorspace", "color_range")
 _FASTSTART = {"movflags": "faststart"}
 # Nothing looks ahead for scenes and B-frames: a third of veryfast's time at 23, as true to the film (docs/footage.md).
@@ -49,6 +52,8 @@ class PictureWriter:
         if self.count == 0:  # else a browser guesses by the size which colours are meant
             for tag in COLOURS:
                 setattr(self._stream.codec_context, tag, getattr(picture, tag))
+            if picture.colorspace == RGB:  # of the source: what became of it is not
+                self._stream.codec_context.colorspace = Colorspace.ITU601
         picture.pts, picture.time_base = self.count, 1 / self._rate
         self._container.mux(self._stream.encode(picture))
         self.count += 1
@@ -60,7 +65,7 @@ class PictureWriter:
 
 def copy_with_sound(pictures: Path, out: Path, samples: Samples | None, layout: str = "stereo") -> None:
     """The pictures of a file, packet for packet, and beside them the samples, or nothing, as sound."""
-    with open_film(pictures) as source, av.open(str(out), "w", format="mp4", options=_FASTSTART) as target:
+    with open_video(pictures) as source, av.open(str(out), "w", format="mp4", options=_FASTSTART) as target:
         shown = source.streams.video[0]
         streams = [(source.demux(shown), target.add_stream_from_template(shown))]
         if samples is not None:
@@ -89,7 +94,7 @@ def _encode(stream: av.audio.stream.AudioStream, samples: Samples, layout: str) 
 
 def is_normal(film: Film) -> bool:
     """Whether the file as it is has the normal form (that it decodes without a fault is for the decoder to say)."""
-    with open_film(film.path) as container:
+    with open_video(film.path) as container:
         stream = container.streams[film.picture]
         assert isinstance(stream, VideoStream)
         context = stream.codec_context
@@ -105,8 +110,8 @@ def is_normal(film: Film) -> bool:
             looks = looks and sound.name == "aac" and sound.channels <= 2
             looks = looks and film.sound_end < film.picture_end + 5 * SLACK_S
         rate_fits = abs(float((stream.average_rate or 0) / film.rate) - 1) < 1e-3
-    timed = film.constant and rate_fits and abs(film.origin) < 1e-3
-    seekable = film.longest_without_key <= KEY_FRAME_S + float(1 / film.rate) / 2
+    timed = film.constant and rate_fits and max(abs(film.origin), abs(film.picture_start)) < 1e-3
+    seekable = film.longest_without_key <= KEY_FRAME_S + float(1 / film.rate) / 2 and not film.leading
     return looks and timed and seekable and film.only_these and index_is_in_front(film.path)
 
 

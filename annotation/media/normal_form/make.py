@@ -14,7 +14,7 @@ from av.video.frame import VideoFrame
 
 from annotation.media.normal_form.clip_file import PictureWriter, copy_with_sound, is_normal
 from annotation.media.normal_form.pictures import Pictures, Upright
-from annotation.media.normal_form.proof import prove, prove_copy, prove_sound
+from annotation.media.normal_form.proof import NotProven, prove, prove_copy, prove_sound
 from annotation.media.normal_form.scenes import Scenes
 from annotation.media.normal_form.sound import Samples, Sound
 from annotation.media.normal_form.stills import Stills
@@ -69,7 +69,10 @@ def make_clips(film: Film, folder: Path, tell: Callable[[float], None], *, scene
     With `scenes` a clip ends where a scene does, at the first cut after SCENE_FROM_S, else after a minute like all.
     """
     if film.seconds <= WINDOW_S and is_normal(film):
-        kept = _Making(film, folder, tell, keep=True).run()
+        try:
+            kept = _Making(film, folder, tell, keep=True).run()
+        except NotProven:  # it only looks like the normal form
+            kept = None
         if kept is not None:
             return kept
     made = _Making(film, folder, tell, keep=False, scenes=scenes).run()
@@ -180,7 +183,7 @@ class _Making:
         pictures, film = self._pictures, self._film
         if pictures.fault:
             self._made.notes.append(f"taken up to {pictures.end_s:.2f} s: {pictures.fault}")
-        elif film.promised is not None and film.promised > film.ends_at + BREAKS_OFF_S:
+        elif film.promised is not None and film.promised > max(film.ends_at, pictures.end_s) + BREAKS_OFF_S:
             promised = f"its header promises {film.promised:.2f} s"
             self._made.notes.append(f"taken up to {pictures.end_s:.2f} s, where the file breaks off: {promised}")
         elif film.sound_end > pictures.end_s + BREAKS_OFF_S:
@@ -190,6 +193,8 @@ class _Making:
             self._made.notes.append(
                 f"its sound starts {film.sound_before:.2f} s before its picture: left out up to there"
             )
+        if film.unknown_sound:
+            self._made.notes.append("its sound is in a codec that nobody here decodes: left out")
         if pictures.bridged:
             self._made.notes.append(f"damaged pictures, bridged by the one before, at {pictures.bridged} places")
         if not self._made.clips:

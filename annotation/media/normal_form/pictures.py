@@ -11,7 +11,8 @@ from av.filter import Graph
 from av.video.frame import PictureType, VideoFrame
 from av.video.reformatter import ColorRange
 
-from annotation.media.normal_form.streams import LONGEST_STILL_S, Film, open_film
+from annotation.media.normal_form.streams import LONGEST_STILL_S, Film
+from hero_model.features.video import open_video
 
 BRIDGED_S = 0.5  # a fault this short is bridged by the last good picture; at a longer one the film ends
 BACKWARDS_S = 1.0  # time that runs back by more than this is a fault of the time stamps
@@ -50,7 +51,7 @@ class Pictures:
     def _decode(self) -> Generator[tuple[float, VideoFrame]]:
         """Good frames in order of time, as (second, frame)."""
         last, length, damaged = None, float(1 / self._film.rate), False
-        with open_film(self._film.path) as container, closing(self._packets(container)) as packets:
+        with open_video(self._film.path) as container, closing(self._packets(container)) as packets:
             for frames in packets:
                 damaged |= frames is None
                 for frame in frames or []:

@@ -17,7 +17,7 @@ from av.error import FFmpegError
 from numpy.typing import NDArray
 
 from annotation.media.normal_form.sound import RATE, Samples
-from annotation.media.normal_form.streams import open_film
+from hero_model.features.video import open_video
 
 LOOKS = 8  # pictures compared in a clip
 GRID = 16
@@ -36,7 +36,7 @@ def prove(file: Path, rate: Fraction, count: int, kept: NDArray[np.uint8], inter
     `kept` is uint8 [N, size, size, 3], one for each `interval_s` seconds. Raises NotProven.
     """
     try:
-        with open_film(file) as clip:
+        with open_video(file) as clip:
             _prove_times(clip, rate, count)
             for index in np.unique(np.linspace(0, len(kept) - 1, LOOKS).round().astype(int)):
                 number = nearest(rate, count, (index + 0.5) * interval_s)
@@ -60,7 +60,7 @@ def prove_sound(file: Path, seconds: float, samples: Samples | None) -> None:
     Raises NotProven.
     """
     try:
-        with open_film(file) as clip:
+        with open_video(file) as clip:
             if samples is None:
                 if clip.streams.audio:
                     raise NotProven("the clip sounds, the film is silent")
@@ -108,7 +108,7 @@ def _grey(picture: av.VideoFrame) -> NDArray[np.float64]:
 def _pictures_digest(file: Path) -> str:
     digest = hashlib.sha256()
     try:
-        with open_film(file) as clip:
+        with open_video(file) as clip:
             stream = clip.streams.video[0]
             digest.update(stream.codec_context.extradata or b"")
             for packet in clip.demux(stream):

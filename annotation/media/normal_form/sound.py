@@ -12,7 +12,8 @@ from av.error import FFmpegError
 from av.packet import Packet
 from numpy.typing import NDArray
 
-from annotation.media.normal_form.streams import Film, open_film
+from annotation.media.normal_form.streams import Film
+from hero_model.features.video import open_video
 
 RATE = 48_000
 DRIFT_S = 0.05  # time stamps of containers are coarse: only a larger jump moves the sound
@@ -27,7 +28,7 @@ class Sound:
         self.lost_s = 0.0
         self.heard_s = 0.0
         self._film = film
-        with open_film(film.path) as container:
+        with open_video(film.path) as container:
             context = container.streams[film.sound].codec_context
             self.layout = "mono" if context.channels == 1 else "stereo"
         self._channels = 1 if self.layout == "mono" else 2
@@ -61,7 +62,7 @@ class Sound:
     def _decode(self) -> Generator[tuple[int, Samples]]:
         """(first sample, samples), each following the one before unless the film's own time jumps."""
         resampler, form, expected = None, None, 0
-        with open_film(self._film.path) as container, closing(self._frames(container)) as frames:
+        with open_video(self._film.path) as container, closing(self._frames(container)) as frames:
             for frame in frames:
                 if form != (form := (frame.format.name, frame.layout.name, frame.sample_rate)):
                     resampler = av.AudioResampler(format="fltp", layout=self.layout, rate=RATE)

@@ -13,11 +13,13 @@ from pathlib import Path
 
 import av
 from av.container import InputContainer
-from av.error import FFmpegError
+from av.error import ArgumentError, FFmpegError
 from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
+
+from hero_model.features.video import NO_PICTURE, open_video
 
 REORDERED = 32  # packets within which decoding order and time order may differ
 SLACK_S = 0.1  # sound that leads the picture by less is an encoder's run-up, not content
@@ -26,7 +28,6 @@ STANDARD_RATES = [Fraction(n, 1001) for n in (24_000, 30_000, 60_000)] + [Fracti
 FASTEST = Fraction(60)
 WIDEST = 4096  # beyond, browsers and their decoders give up one after the other
 SLOWEST = Fraction(1)
-NO_PICTURE = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
 
 
 class FilmError(ValueError):
@@ -46,9 +47,11 @@ class Tally:
     end: int = 0
     bytes: int = 0
     longest_without_key: int = 0
+    leading: bool = False  # pictures stand behind a key frame and before it in time: seeking there shows another one
     intervals: Counter[int] = field(default_factory=Counter)
     _waiting: list[tuple[int, bool]] = field(default_factory=list)
     _key: int | None = None
+    _latest_key: int | None = None  # in the order of decoding
 
     def add(self, packet: Packet) -> None:
         time = packet.pts if packet.pts is not None else packet.dts
@@ -58,12 +61,19 @@ class Tally:
         if packet.is_discard:
             self.trimmed = True
             return
+        self._look_for_leading(time, packet.is_keyframe)
         self.packets += 1
         self.bytes += packet.size
         self.end = max(self.end, time + (packet.duration or 0)) if self.packets > 1 else time + (packet.duration or 0)
         heapq.heappush(self._waiting, (time, packet.is_keyframe))
         if len(self._waiting) > REORDERED:
             self._settle()
+
+    def _look_for_leading(self, time: int, is_key: bool) -> None:
+        if is_key:
+            self._latest_key = time
+        elif self._latest_key is not None and time < self._latest_key:
+            self.leading = True
 
     def close(self) -> None:
         while self._waiting:
@@ -114,21 +124,19 @@ class Film:
     rotation: int
     constant: bool
     longest_without_key: float
+    picture_start: float
+    leading: bool
+    unknown_sound: bool  # whose codec nobody here decodes
     promised: float | None
     only_these: bool
     ends_at: float  # on the clock of its container, whose header promises an end
     sound_before: float  # seconds of sound that are left out, long before the picture
 
 
-def open_film(path: Path) -> InputContainer:
-    """The film's container, whatever bytes stand in its texts. Raises FFmpegError."""
-    return av.open(str(path), metadata_errors="replace")
-
-
 def measure(path: Path, tallest: int) -> Film:
     """Read all packets of the film; `tallest` is the number of lines it is scaled down to. Raises FilmError."""
     try:
-        with open_film(path) as container:
+        with open_video(path) as container:
             tallies = _tally(container)
             picture = _best_picture(container, tallies, path)
             sound = _best_sound(container, tallies)
@@ -136,7 +144,8 @@ def measure(path: Path, tallest: int) -> Film:
     except FFmpegError as error:
         if not path.stat().st_size:
             raise FilmError(f"{path.name} is empty: 0 bytes") from error
-        raise FilmError(f"{path.name} cannot be opened as video: {error.strerror}") from error
+        kind = "its kind is none of those that are taken" if isinstance(error, ArgumentError) else error.strerror
+        raise FilmError(f"{path.name} cannot be opened as video: {kind}") from error
 
 
 def _tally(container: InputContainer) -> dict[int, Tally]:
@@ -156,12 +165,15 @@ def _tally(container: InputContainer) -> dict[int, Tally]:
 
 def _best_picture(container: InputContainer, tallies: dict[int, Tally], path: Path) -> VideoStream:
     """The largest moving picture; a cover, also one that is not marked as such, only where nothing moves."""
+    known = [stream for stream in container.streams.video if stream.codec_context is not None]
     found = [
         stream
-        for stream in container.streams.video
+        for stream in known
         if tallies[stream.index].packets and stream.width and not stream.disposition & NO_PICTURE
     ]
     if not found:
+        if container.streams.video and not known:
+            raise FilmError(f"{path.name}: its picture is in a codec that nobody here decodes")
         if any(tallies[stream.index].untimed for stream in container.streams.video):
             raise FilmError(f"{path.name}: its pictures have no times (a raw stream?); put it into a container")
         raise FilmError(f"{path.name} holds no picture" + (", only a cover" if container.streams.video else ""))
@@ -169,7 +181,8 @@ def _best_picture(container: InputContainer, tallies: dict[int, Tally], path: Pa
 
 
 def _best_sound(container: InputContainer, tallies: dict[int, Tally]) -> Stream | None:
-    found = [stream for stream in container.streams.audio if tallies[stream.index].packets]
+    heard = [stream for stream in container.streams.audio if tallies[stream.index].packets]
+    found = [stream for stream in heard if stream.codec_context is not None]
     by_default = lambda s: (bool(s.disposition & Disposition.default), tallies[s.index].bytes, -s.index)  # noqa: E731
     return max(found, key=by_default, default=None)
 
@@ -201,9 +214,12 @@ def _film(
         rotation=rotation,
         constant=tally.is_constant() and not tally.trimmed,
         longest_without_key=tally.seconds(tally.longest_without_key),
+        picture_start=tally.seconds(tally.first or 0) - origin,
+        leading=tally.leading,
+        unknown_sound=sound is None and any(tallies[one.index].packets for one in container.streams.audio),
         promised=None if container.duration is None else container.duration / av.time_base,
         only_these=len(container.streams) == 1 + (sound is not None),
-        ends_at=max(one.seconds(one.end) for one in (tally, heard) if one is not None),
+        ends_at=max(one.seconds(one.end) for one in tallies.values() if one.packets),
         sound_before=0.0 if heard is None else max(0.0, origin - heard.seconds(heard.first or 0)),
     )
 
@@ -257,7 +273,7 @@ def upright_size(stream: VideoStream, rotation: int, tallest: int) -> tuple[int,
 
 def _rotation(path: Path, index: int) -> int:
     """Degrees, counter-clockwise, by which a player turns the picture: only a decoded frame tells. Raises FilmError."""
-    with open_film(path) as container:
+    with open_video(path) as container:
         for packet in container.demux(container.streams[index]):
             try:
                 frames = packet.decode()

@@ -64,7 +64,6 @@ def main() -> None:
     options.add_argument("--seconds", type=float, required=True, help="the film's length, as it was measured")
     options.add_argument("--language", default="", help="what is spoken: en; found out where it is not said")
     chosen = options.parse_args()
-    av.logging.set_level(av.logging.PANIC)
     try:
         transcribe(chosen.film, chosen.folder, chosen.seconds, load_model(chosen.model), chosen.language)
     except (FilmError, SpeechError) as error:

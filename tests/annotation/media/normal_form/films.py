@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 WIDTH, HEIGHT, BITS = 128, 96, 8
-PIXEL_FORMATS = {"mjpeg": "yuvj420p", "prores_ks": "yuv422p10le", "libx265": "yuv420p"}
+PIXEL_FORMATS = {"mjpeg": "yuvj420p", "prores_ks": "yuv422p10le", "libx265": "yuv420p", "libx264rgb": "rgb24"}
 TONE_HZ = 440.0
 
 
@@ -32,6 +32,7 @@ class Recipe:
     options: tuple[tuple[str, str], ...] = ()
     times: Callable[[int], float] | None = None  # second of picture number n, for a variable rate
     cover: bool = False
+    other_sound: float = 0.0  # seconds of another track of sound
 
     def __str__(self) -> str:
         return f"{self.suffix}-{self.picture}-{self.sound}-{self.rotation}-{self.picture_at:g}-{self.rate}"
@@ -67,6 +68,9 @@ def make_film(path: Path, recipe: Recipe) -> Path:
             cover.width, cover.height, cover.pix_fmt = 640, 480, "yuvj420p"
         shown = _picture_stream(out, recipe)
         heard = out.add_stream(recipe.sound, rate=48_000) if recipe.sound else None
+        other = out.add_stream("aac", rate=48_000) if recipe.other_sound else None
+        if other is not None:
+            other.codec_context.bit_rate = 16_000  # the poorer of the two
         if recipe.cover:
             out.mux(cover.encode(_frame(np.full((480, 640, 3), 128, np.uint8), 0.0, Fraction(1, 1000))))
             out.mux(cover.encode(None))
@@ -78,6 +82,8 @@ def make_film(path: Path, recipe: Recipe) -> Path:
         out.mux(shown.encode(None))
         if heard is not None:
             out.mux(_sound(heard, recipe))
+        if other is not None:
+            out.mux(_sound(other, replace(recipe, seconds=recipe.other_sound)))
     return path
 
 
