@@ -18,6 +18,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from django.utils.crypto import salted_hmac
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ["--no-films", "--clips", "12", "--annotators", "9", "--preset", "tiny"]
@@ -38,6 +39,11 @@ class Demo:
     @property
     def site(self) -> str:
         return f"http://localhost:{self.environment['PORT']}"
+
+    def password_of(self, worker: str) -> str:
+        """Of an annotator: it follows from the installation's secret."""
+        drawn = salted_hmac("demo world", "0", secret=SECRET_KEY, algorithm="sha256").hexdigest()
+        return f"paints and watches {int(drawn[:12], 16)} {worker}"
 
     @property
     def marketplace(self) -> str:

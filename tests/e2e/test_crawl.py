@@ -135,7 +135,7 @@ def test_a_stranger_with_a_team_learns_nothing_hidden(demo: Demo, hidden: HeldOu
 
 def test_a_worker_learns_nothing_hidden(demo: Demo, hidden: HeldOut) -> None:
     worker = Walker(hidden)
-    password = "paints and watches worker-01"
+    password = demo.password_of("worker-01")
     assert (
         worker.send(f"{demo.marketplace}/accounts/login/", username="worker-01", password=password).status_code == 200
     )

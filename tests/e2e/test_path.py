@@ -124,7 +124,7 @@ def test_a_requester_launches_a_batch_and_a_worker_previews_it_with_a_playing_vi
     console = Console(worker)
     worker.goto(f"{demo.marketplace}/accounts/login/")
     worker.get_by_label("Username").fill("worker-01")
-    worker.get_by_label("Password").fill("paints and watches worker-01")
+    worker.get_by_label("Password").fill(demo.password_of("worker-01"))
     worker.locator("form button[type=submit]").last.click()
     preview = worker.locator("article[data-hit-type] a[data-action=preview]").first
     for _ in range(20):
