@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from adversarial.matching.auction import auction
 from adversarial.matching.kernels import Floats, Ints
-from adversarial.matching.pricing import Priced, price
+from adversarial.matching.pricing import Priced, keep_ceilings, price
 from adversarial.matching.problem import MatchingProblem
 from adversarial.matching.reserve import assign_reserve
 from adversarial.matching.warm_start import SMALLEST, prices_from, sampled_rows
 
 UNMATCHED = -25.0  # nats: what a question without a match costs; a pair that is worth less is none
-_CAPS = (0.7, 1.0, 2.0)  # nats: early on, staying unmatched costs no more than this below the best edge
+_CAPS = (1.0, 2.0)  # nats: early on, staying unmatched costs no more than this below the best edge
 _WIDTH = 64
 _MAX_PASSES = 40
 _SAMPLE_TOLERANCE = 1e-3  # nats per question: the sample knows the prices no better than that
@@ -100,10 +100,10 @@ def _solve(
     graph = _Graph(n)
     upper, value = np.inf, -np.inf
     columns, weights = np.full(n, -1, np.int32), np.full(n, UNMATCHED)
-    passes = 0
+    passes, kept = 0, keep_ceilings(problem)
     while passes < _MAX_PASSES:
         floor, known = graph.priced(prices)
-        priced = price(problem, prices, min(_WIDTH, n), floor, known)
+        priced = price(problem, prices, min(_WIDTH, n), floor, known, kept)
         passes += 1
         best = np.maximum(priced.best, UNMATCHED - prices)
         upper = min(upper, float(best.sum() + prices.sum()))

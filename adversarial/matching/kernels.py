@@ -265,9 +265,17 @@ def _sift(
 
 
 @numba.njit(cache=True, nogil=True)
+def ceilings(pairs: Pairs, products: Floats, rows: Ints, lenders: Ints) -> Floats:
+    """[b, m] what every answer is worth at most to every question of ``rows``, in the place of ``products``."""
+    for at in range(len(rows)):
+        _ceilings(pairs, products[at], rows[at], lenders, products[at])
+    return products
+
+
+@numba.njit(cache=True, nogil=True)
 def select(
     pairs: Pairs,
-    products: Floats,
+    ceilings: Floats,
     rows: Ints,
     lenders: Ints,
     prices: Floats,
@@ -279,17 +287,15 @@ def select(
     columns = np.full((len(rows), width), np.int32(-1), np.int32)
     weights = np.full((len(rows), width), np.float32(-np.inf), np.float32)
     best = known.copy()
-    ceilings = np.empty(len(lenders), np.float32)
     for at in range(len(rows)):
         i = rows[at]
         keys = np.full(width, floor[at])
-        _ceilings(pairs, products[at], i, lenders, ceilings)
         for place in range(len(lenders)):
             least = min(keys[0], best[at])
-            if ceilings[place] - prices[place] <= least:
+            if ceilings[at, place] - prices[place] <= least:
                 continue
             j = lenders[place]
-            weight = ceilings[place] + _dissimilarity(pairs, i, j)
+            weight = ceilings[at, place] + _dissimilarity(pairs, i, j)
             value = weight - prices[place]
             if value <= least or _forbidden(pairs, i, j):
                 continue

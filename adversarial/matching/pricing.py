@@ -1,19 +1,20 @@
 """Column generation's pricing pass: for every question the best answers at the present prices, over all legal pairs.
 
-One blocked pass costs one matrix product; the similarity and the comparison of the answers are
-computed only for pairs that could enter a question's list without them.
+One blocked pass costs one matrix product, whose outcome a small shard keeps for the passes after; the similarity and
+the comparison of the answers are computed only for pairs that could enter a question's list without them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import joblib
 import numpy as np
 from numpy.typing import NDArray
 
-from adversarial.matching.kernels import Floats, Ints, dense, select
+from adversarial.matching.kernels import Floats, Ints, ceilings, dense, select
 from adversarial.matching.problem import MatchingProblem
 
+KEPT_BYTES = 2**28  # of ceilings kept between passes: 8,000 questions
 BLOCK = 128  # questions a block: its n x 128 product stays a few MB even at n = 40,000
 
 ILLEGAL = np.float32(-np.inf)
@@ -28,30 +29,42 @@ class Priced:
     best: NDArray[np.float64]  # [m] max over all legal j of w_ij - p_j; -inf where no answer is legal
 
 
+def keep_ceilings(problem: MatchingProblem) -> list[Floats] | None:
+    """What the answers are worth at most, block by block; None where that is too large or the passes run elsewhere."""
+    _, workers = joblib.parallel.get_active_backend()
+    if workers not in (None, 1) or 4 * problem.size * len(problem.lenders) > KEPT_BYTES:
+        return None
+    return [_ceilings(problem, problem.recipients[rows]) for rows in blocks(problem.fold[problem.recipients])]
+
+
+def _ceilings(problem: MatchingProblem, asked: Ints) -> Floats:
+    found: Floats = ceilings(problem.pairs, problem.products(asked), asked, problem.lenders)
+    return found
+
+
 def price(
     problem: MatchingProblem,
     prices: NDArray[np.float64],
     width: int,
     floor: NDArray[np.float64],
     known: NDArray[np.float64],
+    kept: Sequence[Floats] | None = None,
 ) -> Priced:
     """One pass over all pairs, in blocks that joblib hands to whatever backend is configured.
 
     Question i's list leaves out what is worth no more than ``floor[i]`` at these prices: enough such pairs are known,
-    the best of them worth ``known[i]``.
+    the best of them worth ``known[i]``. ``kept`` are the blocks' ceilings, if they are known.
     """
     n = problem.size
     columns = np.full((n, width), -1, np.int32)
     weights = np.full((n, width), ILLEGAL, np.float32)
     best = np.full(n, -np.inf)
     by_fold = list(blocks(problem.fold[problem.recipients]))
-    for rows, block in zip(
-        by_fold,
-        joblib.Parallel()(
-            joblib.delayed(price_block)(problem, rows, prices, width, floor[rows], known[rows]) for rows in by_fold
-        ),
-        strict=True,
-    ):
+    tasks = (
+        joblib.delayed(price_block)(problem, rows, prices, width, floor[rows], known[rows], tops)
+        for rows, tops in zip(by_fold, kept or [None] * len(by_fold), strict=True)
+    )
+    for rows, block in zip(by_fold, joblib.Parallel()(tasks), strict=True):
         columns[rows], weights[rows], best[rows] = block
     return Priced(columns, weights, best)
 
@@ -70,12 +83,13 @@ def price_block(
     width: int,
     floor: NDArray[np.float64],
     known: NDArray[np.float64],
+    tops: Floats | None = None,
 ) -> tuple[Ints, Floats, NDArray[np.float64]]:
     """The lists of some recipients of one fold: ([b, K] columns, [b, K] weights, [b] best priced value)."""
     asked = problem.recipients[rows]
-    products, cheap = problem.products(asked), prices.astype(np.float32)
+    tops, cheap = _ceilings(problem, asked) if tops is None else tops, prices.astype(np.float32)
     found: tuple[Ints, Floats, NDArray[np.float64]]
-    found = select(problem.pairs, products, asked, problem.lenders, cheap, width, floor, known)
+    found = select(problem.pairs, tops, asked, problem.lenders, cheap, width, floor, known)
     return found
 
 
