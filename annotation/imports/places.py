@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from annotation.media.import_list import LONGEST_ID, public_id
+from annotation.media.import_list import LONGEST_ID, id_with_hash
 from evaluation.forms.records import Record, RowFault
 
 OVER_S = 0.05  # what a file's duration may differ from its window, and a clip from its film
 _WINDOW = re.compile(r"(?P<film>.+)_(?P<start>\d+(?:\.\d+)?)_(?P<end>\d+(?:\.\d+)?)", re.ASCII)
 _ID = re.compile(rf"[\w-]{{1,{LONGEST_ID}}}")
-_DIGEST = 8  # hexadecimal digits
 LONGEST_TITLE = 200
 
 
@@ -50,5 +48,4 @@ def _film(name: str) -> tuple[str, str]:
     """(id, title): a name that is no id here becomes one, with a part of its hash so that two never meet."""
     if _ID.fullmatch(name):
         return name, ""
-    digest = hashlib.sha256(name.encode()).hexdigest()[:_DIGEST]
-    return f"{public_id(name)[: LONGEST_ID - _DIGEST - 1]}-{digest}", name[:LONGEST_TITLE]
+    return id_with_hash(name), name[:LONGEST_TITLE]

@@ -13,6 +13,7 @@ from django.db.models import Max, Q
 
 from annotation.media.subtitles import Cue, Problem, SubtitleError, Track, fit_film, read_subtitles
 from annotation.media.subtitles.language import ENGLISH_FROM, english_share
+from annotation.media.texts import escaped
 from annotation.models import Clip, Hit, Segment, Subtitle, Video
 from annotation.models.subtitle_track import SubtitleTrack
 
@@ -119,7 +120,7 @@ def _store(video: Video, cues: Sequence[Cue], track: Track, name: str) -> None:
             SubtitleTrack.objects.update_or_create(
                 video=video,
                 defaults={
-                    "name": name[-255:],
+                    "name": escaped(name)[-255:],
                     "form": track.form,
                     "encoding": track.encoding,
                     "automatic": track.automatic,

@@ -21,6 +21,7 @@ from django.conf import settings
 
 TRIES = 5  # without a byte between
 REDIRECTS = 5
+_DIGEST = 8  # hexadecimal digits
 LONGEST_NAME, LONGEST_SUFFIX = 100, 10  # bytes: a disk takes 255
 LONGEST_SIGNED_S = 7 * 24 * 3600  # what S3 allows
 QUIET_S = 30.0  # without a byte the connection counts as broken
@@ -35,10 +36,16 @@ def is_link(text: str) -> bool:
 
 
 def file_name(url: str) -> str:
-    """What the film is called there, as far as a disk takes it: at most 100 bytes, its suffix among them."""
+    """What the film is called there, as far as a disk takes it: at most 100 bytes, its suffix among them.
+
+    A name that has to be cut ends in a part of its hash, since its beginning may be that of others. Raises ValueError.
+    """
     told = PurePosixPath("".join(filter(str.isprintable, unquote(urlsplit(url).path))))
     suffix = told.suffix if len(told.suffix) <= LONGEST_SUFFIX and told.suffix.isascii() else ""
-    stem = told.name.removesuffix(suffix).strip(".").encode(errors="replace")[: LONGEST_NAME - len(suffix)]
+    stem, room = told.name.removesuffix(suffix).strip(".").encode(errors="replace"), LONGEST_NAME - len(suffix)
+    if len(stem) > room:
+        digest = hashlib.sha256(stem).hexdigest()[:_DIGEST].encode()
+        stem = stem[: room - _DIGEST - 1] + b"-" + digest
     return (stem.decode(errors="ignore") + suffix) or "film"
 
 
@@ -185,6 +192,8 @@ def _address(host: str, port: int) -> str:
         found = [str(place[4][0]) for place in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
     except OSError as error:
         raise LinkError(f"{host}: {error.strerror or error}") from error
+    except (UnicodeError, OverflowError) as error:
+        raise LinkError(f"{host[:100]}: no name of a site: {error}") from error
     if not settings.LINK_PRIVATE_ADDRESSES and not all(_is_public(address) for address in found):
         raise LinkError(f"{host} is a private address (LINK_PRIVATE_ADDRESSES)")
     return found[0]

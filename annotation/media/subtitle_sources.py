@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import json
+import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -10,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from annotation.media.subtitles import SubtitleError
+from annotation.media.subtitles.encoding import decode_head
+from annotation.media.subtitles.forms.tables import is_table
 
 # Of several files of one video the first form is taken: what people typed before what YouTube's player reads.
 SUFFIXES = [".vtt", ".srt", ".ass", ".ssa", ".ttml", ".dfxp", ".json3", ".json", ".jsonl", ".csv", ".tsv", ".xml"]
@@ -17,6 +21,7 @@ MAX_TABLE_ROWS = 1_000_000
 _VIDEO = ("video", "video_id", "public_id", "id")
 _FILE = ("subtitles", "file", "path")
 _IN_BRACKETS = re.compile(r"\[([\w-]+)\]$")
+_HEAD_BYTES = 4096
 _OTHER = 2  # rank of a file in another language
 
 
@@ -33,11 +38,27 @@ class Source:
     guessed: bool = False
 
 
+class Folders:
+    """Folders with films in them, each of which is listed once, however many films are asked about."""
+
+    def __init__(self) -> None:
+        self._named: dict[Path, dict[str, list[Path]]] = {}
+
+    def beside(self, film: Path) -> Path | None:
+        """The subtitle file that lies beside a film: name.srt, name.en.vtt …; English and unnamed languages first.
+
+        A table counts if it holds captions: one of films may well be called as one of them. Raises OSError.
+        """
+        if film.parent not in self._named:
+            self._named[film.parent] = _by_film(film.parent)
+        ranked = sorted(self._named[film.parent].get(film.stem, []), key=_rank)
+        wanted = (path for path in ranked if path != film and _rank(path)[0] < _OTHER)
+        return next((path for path in wanted if _may_hold_captions(path)), None)
+
+
 def beside(film: Path) -> Path | None:
-    """The subtitle file that lies beside a film: name.srt, name.en.vtt …; English and unnamed languages come first."""
-    named = [path for path in _files(film.parent) if path.stem in {film.stem, f"{film.stem}.{_language(path)}"}]
-    ranked = [path for path in sorted(named, key=_rank) if path != film and _rank(path)[0] < _OTHER]
-    return ranked[0] if ranked else None
+    """`Folders.beside` for one film."""
+    return Folders().beside(film)
 
 
 def in_folder(folder: Path) -> list[Source]:
@@ -80,6 +101,37 @@ def _language(path: Path) -> str:
     return tag if re.fullmatch(r"[a-zA-Z]{2,3}(-\w+){0,3}", tag, re.ASCII) else ""
 
 
+def _by_film(folder: Path) -> dict[str, list[Path]]:
+    """The subtitle files of a folder by the name, without its ending, of the film that they would belong to."""
+    named: dict[str, list[Path]] = defaultdict(list)
+    for path in _files(folder):
+        named[path.stem].append(path)
+        if language := _language(path):
+            named[path.stem.removesuffix(f".{language}")].append(path)
+    return named
+
+
+def _may_hold_captions(path: Path) -> bool:
+    """Whether a table is one of captions; of other files their reader says what is wrong with them."""
+    if path.suffix.lower() not in {".csv", ".tsv", ".jsonl"}:
+        return True
+    try:
+        with path.open("rb") as file:
+            head = decode_head(file.read(_HEAD_BYTES)).lstrip()
+    except (OSError, SubtitleError):
+        return True
+    return not _names_a_film(head) if path.suffix.lower() == ".jsonl" else is_table(head)
+
+
+def _names_a_film(head: str) -> bool:
+    """Whether the first line of JSONL is a row of `import_videos`."""
+    try:
+        row = json.loads(head.partition("\n")[0])
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(row, dict) and "file" in row and not {"text", "sub", "segments", "events"} & set(row)
+
+
 def _chosen(video: str, paths: list[Path]) -> Iterator[Source]:
     ranked = sorted(paths, key=_rank)
     for place, path in enumerate(ranked):
@@ -93,7 +145,7 @@ def _chosen(video: str, paths: list[Path]) -> Iterator[Source]:
 
 def _files(folder: Path) -> list[Path]:
     """Those that may hold subtitles; yt-dlp's notes about a video end in .info.json."""
-    named = (path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+    named = (path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and os.path.isfile(path))
     return sorted(path for path in named if not path.name.endswith(".info.json"))
 
 

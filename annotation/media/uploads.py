@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 
 from annotation.media import videos
 from annotation.media.import_list import FILMS, Wanted, public_id
-from annotation.media.subtitle_sources import SUFFIXES, beside
+from annotation.media.subtitle_sources import SUFFIXES, Folders
 from annotation.media.videos import VideoRefused
 from annotation.models import Upload
 from benchmark_site.tus.partial import remove, remove_unknown
@@ -95,7 +95,8 @@ def take_named(files: Mapping[str, Path], about: dict[str, str], *, ours: bool =
     with tempfile.TemporaryDirectory() as scratch:
         stored = [_named(Path(scratch) / name, path) for name, path in files.items()]
         films = [path for path in stored if path.suffix.lower() not in SUFFIXES]
-        pairs = [(film, beside(film)) for film in films]
+        folders = Folders()
+        pairs = [(film, folders.beside(film)) for film in films]
         told = [_take(Wanted(film, public_id(film.stem), subtitles=found), about, ours) for film, found in pairs]
         for left in sorted(set(stored) - set(films) - {found for _, found in pairs}):
             known = any(left.name.startswith(f"{film.stem}.") for film in films)

@@ -16,6 +16,7 @@ from django.db import IntegrityError, transaction
 
 from annotation.media.attach import attach, read_for_video
 from annotation.media.import_list import Wanted
+from annotation.media.texts import unstorable
 from annotation.models import Video
 from annotation.task_names import INGEST_VIDEO
 from benchmark_site.jobs.enqueue import enqueue
@@ -36,20 +37,24 @@ def take(
     else writes to and which lies in our storage, is not copied. Raises VideoRefused, and SubtitleError where the
     subtitle file cannot be read; then nothing is stored.
     """
-    path, public_id, digest = film.file, film.public_id, sha256(film.file)
+    path, public_id = film.file, film.public_id
+    about = {
+        "public_id": public_id,
+        "title": film.title,
+        "source": film.source or source,
+        "licence": film.licence or licence,
+        "language": film.language or language,
+    }
+    _refuse_unstorable(about)
+    if path.exists() and not path.is_file():  # to read a pipe is to wait for whoever writes to it
+        raise VideoRefused(f"{path.name}: not a regular file")
+    digest = sha256(path)
     known = _known(public_id, digest)
     if known is not None:
         return known, False
     if path.stat().st_size > settings.INGEST_MAX_BYTES:
         raise VideoRefused(f"{path.name} is larger than {settings.INGEST_MAX_BYTES / 2**30:g} GiB (INGEST_MAX_BYTES)")
-    video = Video(
-        public_id=public_id,
-        title=film.title,
-        source=film.source or source,
-        licence=film.licence or licence,
-        language=film.language or language,
-        sha256=digest,
-    )
+    video = Video(**about, sha256=digest)
     try:
         _save(video, path, film.subtitles, link=ours)
     except IntegrityError:  # somebody else has just brought the same film, or one of the same id
@@ -102,6 +107,12 @@ def put_by_content(path: Path, folder: str) -> str:
 def sha256(path: Path) -> str:
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def _refuse_unstorable(about: dict[str, str]) -> None:
+    for name, text in about.items():
+        if fault := unstorable(text):
+            raise VideoRefused(f"{name}: {fault}")
 
 
 def _known(public_id: str, digest: str) -> Video | None:

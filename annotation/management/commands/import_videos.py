@@ -13,6 +13,7 @@ from rich.console import Console
 
 from annotation.media.import_list import ListError, Wanted, read_list
 from annotation.media.links import LinkError, fetched
+from annotation.media.texts import escaped
 from annotation.models import Video
 from benchmark_site.jobs.leases import available
 
@@ -47,7 +48,7 @@ class Command(BaseCommand):
         try:
             wanted = read_list(options["place"])
         except ListError as error:
-            raise CommandError(str(error), returncode=2) from error
+            raise CommandError(escaped(str(error)), returncode=2) from error
         common = {name: options[name] for name in ("source", "licence", "language")}
         with Console(stderr=True).status("taking films in") as status:
             outcomes = []
@@ -96,11 +97,15 @@ class Command(BaseCommand):
                 outcome.reason,
                 f"({notes})" if notes else "",
             ]
-            self.stdout.write("  ".join(word for word in words if word))
+            self._tell("  ".join(word for word in words if word))
         counts = Counter(outcome.word for outcome in outcomes)
-        self.stdout.write(", ".join(f"{counts[word]} {word}" for word in ("taken", "known", "refused")))
+        self._tell(", ".join(f"{counts[word]} {word}" for word in ("taken", "known", "refused")))
         if counts["refused"]:
             raise CommandError(f"{counts['refused']} of {len(outcomes)} films were refused", returncode=1)
+
+    def _tell(self, line: str) -> None:
+        """A name that the terminal cannot show is no reason to be silent about the films after it."""
+        self.stdout.write(escaped(line, getattr(self.stdout._out, "encoding", None) or "utf-8"))
 
 
 def _fetch_and_take(film: Wanted, common: dict[str, Any]) -> tuple[Video, bool]:

@@ -20,6 +20,9 @@ _GUESSED = [
     "cp1252", "cp1250", "cp1251", "koi8_r", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258", "cp874",
     "gb18030", "big5", "cp932", "euc_jp", "cp949",
 ]  # fmt: skip
+# Japanese in seven bits: an escape sequence switches to a set of two bytes a character, another one back.
+_THERE, _BACK = (b"\x1b$B", b"\x1b$@"), (b"\x1b(B", b"\x1b(J")
+_SWITCHED = ["iso2022_jp", "iso2022_jp_ext"]  # the second one has narrow katakana, too
 _ABOUT_EQUAL = 0.05  # share of unlikely characters
 _SAMPLE_BYTES = 256 << 10
 
@@ -38,6 +41,12 @@ def decode(raw: bytes, encoding: str = "") -> tuple[str, str]:
     return text.removeprefix("\ufeff"), encoding
 
 
+def decode_head(raw: bytes) -> str:
+    """The text of a file's first bytes, which may end within a character. Raises SubtitleError."""
+    lines = raw[: raw.rfind(b"\n") + 1] or raw
+    return raw.decode(_encoding_of(lines), "replace").removeprefix("\ufeff")
+
+
 def _encoding_of(raw: bytes) -> str:
     for mark, name in _MARKS:
         if raw.startswith(mark):
@@ -46,11 +55,19 @@ def _encoding_of(raw: bytes) -> str:
         return "utf-16-le"
     if _zeros(raw[::2]) and not _zeros(raw[1::2]):
         return "utf-16-be"
+    if any(escape in raw for escape in _THERE) and any(escape in raw for escape in _BACK):
+        for name in _SWITCHED:
+            if _is_in(raw, name):
+                return name
+    return "utf-8" if _is_in(raw, "utf-8") else _guess(from_bytes(raw[:_SAMPLE_BYTES], cp_isolation=_GUESSED))
+
+
+def _is_in(raw: bytes, encoding: str) -> bool:
     try:
-        raw.decode("utf-8")
+        raw.decode(encoding)
     except UnicodeDecodeError:
-        return _guess(from_bytes(raw[:_SAMPLE_BYTES], cp_isolation=_GUESSED))
-    return "utf-8"
+        return False
+    return True
 
 
 def _zeros(half: bytes) -> bool:

@@ -181,3 +181,16 @@ def test_subtitles_beside_a_film(folder: Path) -> None:
     (folder / "my.film.en-GB.ass").write_text("")
     assert beside(film) == folder / "my.film.en-GB.ass"
     assert [source.video for source in in_folder(folder) if not source.left_out] == ["my", "other"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_a_table_beside_a_film_counts_if_it_holds_captions(folder: Path, encoding: str) -> None:
+    film, table = folder / "film.mp4", folder / "film.csv"
+    table.write_text("start,end,text\n1,2," + "é" * 5000, encoding=encoding)
+    assert beside(film) == table
+    table.write_text("file,title\nfilm.mp4,é\n", encoding=encoding)
+    assert beside(film) is None
+    (folder / "film.tsv").write_text("start\tend\ttext\n")
+    assert beside(film) == folder / "film.tsv"
+    (folder / "film.jsonl").write_text('{"vid_name": "film", "sub": []}\n')
+    assert beside(film) == folder / "film.jsonl"

@@ -84,6 +84,9 @@ class Handler(BaseHTTPRequestHandler):
     def scheme(self, _: int) -> None:
         self._send(302, b"", Location="file:///etc/passwd")
 
+    def astray(self, _: int) -> None:
+        self._send(302, b"", Location="http://[::1")
+
     def endless(self, _: int) -> None:
         self.send_response(200)
         self.end_headers()
@@ -123,8 +126,8 @@ def test_a_film_is_fetched_and_its_copy_goes(site: Films, settings: Any) -> None
     ("name", "called"),
     [
         ("%00a.mp4", "a.mp4"),
-        ("x" * 300 + ".mp4", "x" * 96 + ".mp4"),
-        ("%F0%9F%8E%AC" * 90, "🎬" * 25),
+        ("x" * 300 + ".mp4", "x" * 87 + "-0d4e2ca9.mp4"),
+        ("%F0%9F%8E%AC" * 90, "🎬" * 22 + "-36d06a79"),
         ("%2e%2e%2f", "film"),
     ],
 )
@@ -200,6 +203,7 @@ def test_a_film_that_is_all_here_is_fetched_anew(site: Films, settings: Any) -> 
         ("loop", "more than 5 redirects"),
         ("scheme", "file: only http, https and s3"),
         ("dead", "broke 5 times"),
+        ("astray", "Invalid URL in location header"),
         ("endless", "INGEST_MAX_BYTES"),
     ],
 )
@@ -216,6 +220,18 @@ def test_a_film_too_large_or_too_slow_is_not_fetched(site: Films, settings: Any)
     settings.INGEST_MAX_BYTES, settings.LINK_MAX_S = 10**12, 0.3
     with pytest.raises(LinkError, match="LINK_MAX_S"), fetched(f"{site.url}/endless/film.mp4"):
         pass
+
+
+@pytest.mark.parametrize("host", ["a" * 64, "a..b"])
+def test_what_no_site_can_be_called_is_refused(host: str) -> None:
+    with pytest.raises(LinkError, match="no name of a site"), fetched(f"http://{host}/film.mp4"):
+        pass
+
+
+def test_names_too_long_for_a_disk_stay_apart() -> None:
+    one, other = (links.file_name(f"https://site/{'ж' * 60}{number}.mp4") for number in (1, 2))
+    assert one != other
+    assert all(len(name.encode()) <= 100 and name.endswith(".mp4") for name in (one, other))
 
 
 @pytest.mark.parametrize(

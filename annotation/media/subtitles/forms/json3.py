@@ -33,7 +33,8 @@ def _segments(event: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _text(event: dict[str, Any]) -> str:
-    return "".join(str(segment.get("utf8", "")) for segment in _segments(event))
+    words = (segment.get("utf8") for segment in _segments(event))
+    return "".join(str(word) for word in words if word is not None)
 
 
 def _ms(event: dict[str, Any], name: str) -> float | None:

@@ -21,6 +21,7 @@ from annotation.media.subtitles.forms.markup import LONGEST_LINE
 _CLOCK = re.compile(r"(\d{1,4}):(\d\d):(\d\d)(?:\.(\d{1,9})|:(\d{1,3})(?:\.\d{1,9})?)?", re.ASCII)
 _OFFSET = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)(h|ms|m|s|f|t)", re.ASCII)
 _TIMED = {"body", "div", "p"}
+_TIMES = {"begin", "end", "dur"}
 
 
 @dataclass
@@ -59,7 +60,14 @@ class _Paragraph:
     where: str
     attributes: dict[str, str]
     begin: float  # of what encloses it
+    depth: int = 0
     lines: list[str] = field(default_factory=lambda: [""])
+    spans: list[_Paragraph] = field(default_factory=list)  # those with times of their own, the outermost
+    words_outside: bool = False
+
+    def take(self, content: str) -> None:
+        if len(self.lines[-1]) < LONGEST_LINE:
+            self.lines[-1] += content
 
 
 class _Reader(ContentHandler):
@@ -72,6 +80,7 @@ class _Reader(ContentHandler):
         self.offsets: list[float] = [0.0]
         self.root = ""
         self.open: _Paragraph | None = None
+        self.span: _Paragraph | None = None
 
     def setDocumentLocator(self, locator: Locator) -> None:
         self.locator = locator
@@ -87,7 +96,10 @@ class _Reader(ContentHandler):
         if kind == "p" and self.open is None:
             self.open = _Paragraph(where, attributes, begin)
         elif kind == "br" and self.open is not None:
-            self.open.lines.append("")
+            for one in self._open():
+                one.lines.append("")
+        elif kind == "span" and self.open is not None:
+            self._begin_span(self.open, attributes, where)
         elif kind in _TIMED and "begin" in attributes:
             begin += self._time(attributes["begin"], where)
         self.offsets.append(begin)
@@ -97,15 +109,41 @@ class _Reader(ContentHandler):
             raise SubtitleError(f"{where}: XML of the kind {kind[:40]!r}, expected TTML, whose root is tt")
         self.root, self.rates = kind, _Rates.of(attributes)
 
+    def _begin_span(self, paragraph: _Paragraph, attributes: dict[str, str], where: str) -> None:
+        """Spans inside one that has times are its words, as karaoke has them."""
+        if self.span is None and _TIMES & set(attributes):
+            self.span = _Paragraph(where, attributes, paragraph.begin, len(self.offsets))
+            paragraph.spans.append(self.span)
+
+    def _open(self) -> list[_Paragraph]:
+        return [one for one in (self.open, self.span) if one is not None]
+
     def characters(self, content: str) -> None:
-        if self.open is not None and len(self.open.lines[-1]) < LONGEST_LINE:
-            self.open.lines[-1] += content
+        for one in self._open():
+            one.take(content)
+        if self.open is not None and self.span is None and content.strip():
+            self.open.words_outside = True
 
     def endElement(self, name: str) -> None:
         self.offsets.pop()
+        if self.span is not None and len(self.offsets) == self.span.depth:
+            self.span = None
         if _local(name) == "p" and self.open is not None:
             paragraph, self.open = self.open, None
-            self._add(paragraph)
+            own = paragraph.attributes
+            if paragraph.spans and not ("begin" in own and ("dur" in own or "end" in own)):
+                self._add_spans(paragraph)
+            else:
+                self._add(paragraph)
+
+    def _add_spans(self, paragraph: _Paragraph) -> None:
+        """A paragraph that does not say when it is over: its spans say when they are shown."""
+        begin = self._time(paragraph.attributes.get("begin", "0s"), paragraph.where)
+        for span in paragraph.spans:
+            span.begin += begin
+            self._add(span)
+        if paragraph.words_outside:
+            self.draft.refuse(paragraph.where, "words outside the spans that have times: left out")
 
     def _add(self, paragraph: _Paragraph) -> None:
         own = paragraph.attributes

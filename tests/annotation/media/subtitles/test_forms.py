@@ -15,7 +15,7 @@ Read = Callable[..., Track]
 HELLO = (1.0, 3.0, "Hello there")
 
 
-def event(start: int | None, duration: int, *words: str) -> dict[str, object]:
+def event(start: int | None, duration: int, *words: str | None) -> dict[str, object]:
     return {"tStartMs": start, "dDurationMs": duration, "segs": [{"utf8": word} for word in words]}
 
 
@@ -42,12 +42,17 @@ def read(tmp_path: Path) -> Read:
         vtt([HELLO]),
         "WEBVTT - a title\n\nSTYLE\n::cue { color: red }\n\nNOTE no text\n\n"
         "id 1\n00:01.000 --> 00:03.000 line:0\n<v Ann>Hello</v> there",
+        "WEBVTT\n\nNOTE a --> b\nand 00:05.000 --> 00:06.000\nmore\n\n00:01.000 --> 00:03.000\nHello there\n\n"
+        "NOTE\n00:07.000 --> 00:08.000\ntaken out",
         "WEBVTT\n\n00:01.000 --> 00:03.000\n<ruby>Hello<rt>hullo</rt></ruby> &#116;here",
         ass([HELLO]),
         ass([(1.0, 3.0, "{\\k20}Hel{\\k30}lo\\Nthere{\\p1}m 0 0 l 9 9{\\p0}")]),
         ass([HELLO]) + "Comment: 0,0:00:05.00,0:00:06.00,Default,,,a note\n",
         '<tt xmlns="http://www.w3.org/ns/ttml"><body><div><p begin="1s" end="3s">'
         "Hello<br/><span>there</span></p></div></body></tt>",
+        "<tt><body><div><p><span begin='1s' end='3s'>Hello<br/><span>there</span></span></p></div></body></tt>",
+        "<tt><body><p begin='0.5s'>\n<span><span begin='500ms' dur='2s'>Hello <span begin='1s'>there</span></span>"
+        "</span>\n</p></body></tt>",
         '<?xml version="1.0" encoding="UTF-16"?>\n<tt:tt xmlns:tt="x" xmlns:ttp="y" ttp:frameRate="24">'
         '<tt:body begin="500ms"><tt:p begin="00:00:00:12" dur="48f">Hello there</tt:p></tt:body></tt:tt>',
         json.dumps([{"text": "Hello there", "start": 1, "duration": 2}]),
@@ -56,6 +61,7 @@ def read(tmp_path: Path) -> Read:
         json.dumps({"start": [1], "end": [3], "text": ["Hello there"]}),
         '{"text": "Hello there", "start": 1, "end": 3}\n\n{"text": " ", "start": 4, "end": 5}\n',
         json.dumps({"events": [event(1000, 2000, "Hello\n", "there")]}),
+        json.dumps({"events": [event(1000, 2000, "Hello ", None, "there"), event(4000, 10, None)]}),
         "start,end,text\n1.0,3.0,Hello there\n",
         ',start,end,text\n0,1.0,3.0,"Hello there"\n',
         "start\tend\ttext\n1\t3\tHello there\n",
@@ -91,6 +97,8 @@ def test_a_cue_that_ends_before_it_begins_is_listed_and_the_others_come_in(read:
         ('[{"text": "a", "start": 1, "end": 2}, {"text": 5}]', "entry 1: is no {text, start, end}"),
         ('{"sub": [{"text": "a", "start": 1, "end": 2}, {"text": "b", "start": "3"}]}', "entry 1: times are '3'"),
         ("<tt><p begin='1s' end='2s'>a</p>\n<p begin='1s' end='two'>b</p></tt>", "line 2: a time is 'two'"),
+        ("<tt><p>or <span begin='1s' end='2s'>a</span></p></tt>", "line 1: words outside the spans that have times"),
+        ("<tt><p><span begin='1s' end='2s'>a</span>\n<span end='2s'>b</span></p></tt>", "line 2: a time is ''"),
         (json.dumps({"events": [event(1, 9, "a"), event(None, 9, "b")]}), "events[1]: lacks tStartMs"),
     ],
 )  # fmt: skip
@@ -204,11 +212,17 @@ JAPANESE = ["こんにちは、今日は料理をします。", "まず野菜を
         (RUSSIAN, "cp1251"),
         (RUSSIAN, "koi8-r"),
         (JAPANESE, "cp932"),
+        (JAPANESE, "iso2022_jp"),
+        ([*JAPANESE, "ｶﾀｶﾅ"], "iso2022_jp_ext"),
     ],
 )  # fmt: skip
 def test_the_encoding_is_found_out(lines: list[str], encoding: str, read: Read) -> None:
     text = srt([(n, n + 1, line) for n, line in enumerate(lines)]).replace("\n", "\r\n")
     assert [cue.text for cue in read(text.encode(encoding)).cues] == lines
+
+
+def test_escapes_that_are_no_japanese_stay(read: Read) -> None:
+    assert read(srt([(0, 1, "a \x1b$B\x01 b")]).encode()).encoding == "utf-8"
 
 
 def test_an_encoding_can_be_given(read: Read) -> None:
