@@ -6,6 +6,7 @@ the comparison of the answers are computed only for pairs that could enter a que
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
 import joblib
 import numpy as np
@@ -62,7 +63,7 @@ def price(
     by_fold = list(blocks(problem.fold[problem.recipients]))
     tasks = (
         joblib.delayed(price_block)(problem, rows, prices, width, floor[rows], known[rows], tops)
-        for rows, tops in zip(by_fold, kept or [None] * len(by_fold), strict=True)
+        for rows, tops in zip(by_fold, kept or repeat(None, len(by_fold)), strict=True)
     )
     for rows, block in zip(by_fold, joblib.Parallel()(tasks), strict=True):
         columns[rows], weights[rows], best[rows] = block

@@ -48,6 +48,7 @@ def decode(path: str | Path) -> Iterator[tuple[float, av.VideoFrame]]:
         number = _moving_picture(path)
         with open_video(path) as container:
             stream = container.streams[number]
+            assert isinstance(stream, VideoStream)
             stream.thread_type = "AUTO"
             start_s = (container.start_time or 0) / av.time_base
             last_s = -1.0
