@@ -7,7 +7,7 @@ from adversarial.learning.group_kfold import check_seed
 from adversarial.relevance.sentence_encoder import DEFAULT_MODEL
 
 LAMBDA = 0.03  # more makes matched answers easier to tell, less lets rewordings of the right one through
-TEMPERATURE = 0.35  # found on outside judges; at 0 the likeliest matching, which goes with the questions too well
+TEMPERATURE = 0.35  # found on models trained apart; at 0 the likeliest matching, which goes with the questions too well
 _RANGES = {  # with a negative lam the bound would certify nothing
     "lam": (0.0, 5.0),
     "sim_slope": (0.0, 100.0),

@@ -1,7 +1,7 @@
 """What kind of answer a question asks for and an answer is: number, person, place, time, ...; English only.
 
 Coarse on purpose: a lent answer of another kind than the question's is what a reader sees first. Where the words do
-not tell, the kind is OBJECT for an answer and ANY for a question. A guard that is tighter than people are would give
+not tell, the kind is OBJECT for an answer and ANY for a question. A check that is tighter than people are would give
 the right answer away, as the only one of its kind: left out is what fewer than one right answer in twenty is.
 """
 

@@ -74,7 +74,7 @@ class Findings:
         return self.names.get(id, id) if isinstance(id, int) else id
 
     def note(self, code: str, count: int) -> None:
-        """Add to the count of an accepted oddity."""
+        """Add to the count of something odd that is accepted."""
         if count:
             self.counts[code] = self.counts.get(code, 0) + count
 
