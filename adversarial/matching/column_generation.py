@@ -187,9 +187,9 @@ class _Graph:
 
 
 def _epsilons(tolerance: float, cold: bool) -> NDArray[np.float64]:
-    steps = [0.3 if cold else 0.02]
+    steps = [0.3 if cold else 0.1]
     while steps[-1] > tolerance / 5:
-        steps.append(max(steps[-1] / 5, tolerance / 5))
+        steps.append(max(steps[-1] / 4, tolerance / 5))
     return np.array(steps)
 
 

@@ -54,6 +54,13 @@ class Pairs(NamedTuple):
     assigned: Ints
 
 
+class Ceilings(NamedTuple):
+    """What each answer is worth at most to each question of a block, in nats, and where that is its weight itself."""
+
+    most: Floats  # [b, m] the weight without the similarity, or the weight; -inf where the pair is not legal
+    exact: NDArray[np.bool_]  # [b, m]
+
+
 @numba.njit(cache=True, nogil=True)
 def _within(
     first: NDArray[np.int64], start_a: int, length_a: int, second: NDArray[np.int64], start_b: int, length_b: int
@@ -265,17 +272,17 @@ def _sift(
 
 
 @numba.njit(cache=True, nogil=True)
-def ceilings(pairs: Pairs, products: Floats, rows: Ints, lenders: Ints) -> Floats:
-    """[b, m] what every answer is worth at most to every question of ``rows``, in the place of ``products``."""
+def ceilings(pairs: Pairs, products: Floats, rows: Ints, lenders: Ints) -> Ceilings:
+    """What every answer is worth at most to every question of ``rows``, in the place of ``products`` [b, m]."""
     for at in range(len(rows)):
         _ceilings(pairs, products[at], rows[at], lenders, products[at])
-    return products
+    return Ceilings(products, np.zeros(products.shape, np.bool_))
 
 
 @numba.njit(cache=True, nogil=True)
 def select(
     pairs: Pairs,
-    ceilings: Floats,
+    ceilings: Ceilings,
     rows: Ints,
     lenders: Ints,
     prices: Floats,
@@ -283,23 +290,30 @@ def select(
     floor: NDArray[np.float64],
     known: NDArray[np.float64],
 ) -> tuple[Ints, Floats, NDArray[np.float64]]:
-    """The places in ``lenders`` of the ``width`` best answers of every question at these prices, see pricing.price."""
+    """The places in ``lenders`` of the ``width`` best answers of every question at these prices, see pricing.price.
+
+    What it finds out about a pair stands in ``ceilings`` for the passes after.
+    """
     columns = np.full((len(rows), width), np.int32(-1), np.int32)
     weights = np.full((len(rows), width), np.float32(-np.inf), np.float32)
     best = known.copy()
     for at in range(len(rows)):
         i = rows[at]
+        most, exact = ceilings.most[at], ceilings.exact[at]
         keys = np.full(width, floor[at])
         for place in range(len(lenders)):
             least = min(keys[0], best[at])
-            if ceilings[at, place] - prices[place] <= least:
+            if most[place] - prices[place] <= least:
                 continue
-            j = lenders[place]
-            weight = ceilings[at, place] + _dissimilarity(pairs, i, j)
-            value = weight - prices[place]
-            if value <= least or _forbidden(pairs, i, j):
-                continue
+            if not exact[place]:
+                j = lenders[place]
+                weight = np.float32(most[place] + _dissimilarity(pairs, i, j))
+                if weight - prices[place] <= least:
+                    continue
+                exact[place] = True
+                most[place] = -np.inf if _forbidden(pairs, i, j) else weight
+            value = most[place] - prices[place]
             best[at] = max(best[at], value)
             if value > keys[0]:
-                _sift(keys, columns[at], weights[at], value, np.int32(place), np.float32(weight))
+                _sift(keys, columns[at], weights[at], value, np.int32(place), most[place])
     return columns, weights, best

@@ -12,7 +12,7 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
-from adversarial.matching.kernels import Floats, Ints, ceilings, dense, select
+from adversarial.matching.kernels import Ceilings, Floats, Ints, ceilings, dense, select
 from adversarial.matching.problem import MatchingProblem
 
 KEPT_BYTES = 2**28  # of ceilings kept between passes: 8,000 questions
@@ -30,16 +30,16 @@ class Priced:
     best: NDArray[np.float64]  # [m] max over all legal j of w_ij - p_j; -inf where no answer is legal
 
 
-def keep_ceilings(problem: MatchingProblem) -> list[Floats] | None:
+def keep_ceilings(problem: MatchingProblem) -> list[Ceilings] | None:
     """What the answers are worth at most, block by block; None where that is too large or the passes run elsewhere."""
     _, workers = joblib.parallel.get_active_backend()
-    if workers not in (None, 1) or 4 * problem.size * len(problem.lenders) > KEPT_BYTES:
+    if workers not in (None, 1) or 5 * problem.size * len(problem.lenders) > KEPT_BYTES:
         return None
     return [_ceilings(problem, problem.recipients[rows]) for rows in blocks(problem.fold[problem.recipients])]
 
 
-def _ceilings(problem: MatchingProblem, asked: Ints) -> Floats:
-    found: Floats = ceilings(problem.pairs, problem.products(asked), asked, problem.lenders)
+def _ceilings(problem: MatchingProblem, asked: Ints) -> Ceilings:
+    found: Ceilings = ceilings(problem.pairs, problem.products(asked), asked, problem.lenders)
     return found
 
 
@@ -49,7 +49,7 @@ def price(
     width: int,
     floor: NDArray[np.float64],
     known: NDArray[np.float64],
-    kept: Sequence[Floats] | None = None,
+    kept: Sequence[Ceilings] | None = None,
 ) -> Priced:
     """One pass over all pairs, in blocks that joblib hands to whatever backend is configured.
 
@@ -84,7 +84,7 @@ def price_block(
     width: int,
     floor: NDArray[np.float64],
     known: NDArray[np.float64],
-    tops: Floats | None = None,
+    tops: Ceilings | None = None,
 ) -> tuple[Ints, Floats, NDArray[np.float64]]:
     """The lists of some recipients of one fold: ([b, K] columns, [b, K] weights, [b] best priced value)."""
     asked = problem.recipients[rows]

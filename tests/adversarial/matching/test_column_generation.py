@@ -12,7 +12,7 @@ from scipy.optimize import linear_sum_assignment
 
 from adversarial.matching import column_generation
 from adversarial.matching.column_generation import UNMATCHED, solve_matching
-from adversarial.matching.pricing import dense_rows, price
+from adversarial.matching.pricing import dense_rows, keep_ceilings, price
 from adversarial.matching.problem import MatchingProblem, aligned
 from adversarial.matching.warm_start import prices_from, sampled_rows
 from adversarial.text import answer_equivalence
@@ -195,6 +195,23 @@ def test_any_prices_bound_every_legal_matching(n: int, seed: int, width: int) ->
     some = best > -1e5
     assert priced.best[some] == pytest.approx(best[some], abs=1e-4)
     assert not np.isfinite(priced.best[~some]).any()
+
+
+@settings(max_examples=25)
+@given(st.integers(2, 80), st.integers(0, 1000), st.integers(1, 20))
+def test_what_a_pass_keeps_tells_the_next_nothing_new(n: int, seed: int, width: int) -> None:
+    """Weights that stand from the passes before are those that a pass without memory finds, to the last bit."""
+    problem, rng = random_problem(n, seed, videos=10, answers=n, temperature=1.0), np.random.default_rng(seed)
+    kept, low = keep_ceilings(problem), np.full(n, -np.inf)
+    assert kept is not None
+    for _ in range(4):
+        prices = rng.normal(scale=2.0, size=n)
+        with_memory = price(problem, prices, min(width, n), low, low, kept)
+        without = price(problem, prices, min(width, n), low, low)
+        assert np.array_equal(with_memory.columns, without.columns)
+        assert np.array_equal(with_memory.weights, without.weights)
+        assert np.array_equal(with_memory.best, without.best)
+    assert any(block.exact.any() for block in kept) == bool((without.columns >= 0).any())
 
 
 @pytest.mark.parametrize("jobs", [2, 4])
