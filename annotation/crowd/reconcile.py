@@ -175,7 +175,7 @@ def _take_over(hit: Hit, read: Read) -> bool:
         changes.append(record(row, answer.status, answer.feedback))
     changes += _book_bonuses(hit, read.bonuses, rows)
     open_assignments = 0 if read.standing is None else read.standing.open
-    changes.append(ledger.settle(hit, open_assignments))
+    changes.append(ledger.hold_for(hit, open_assignments))
     changes.append(_end(hit, open_assignments))
     counts = "gone" if read.standing is None else read.standing.counts
     Hit.objects.filter(pk=hit.pk).update(counts=counts, revision=F("revision") + 1)

@@ -124,7 +124,7 @@ def _end_waiting(batch: Batch) -> None:
             adopt(hit, known[hit.request_token])
     with transaction.atomic():
         for hit in waiting.select_for_update(of=("self",)).select_related("batch"):
-            ledger.settle(hit, 0)
+            ledger.hold_for(hit, 0)
         waiting.update(state=Hit.State.EXPIRED)
 
 

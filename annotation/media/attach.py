@@ -76,7 +76,7 @@ def attach(video: Video, track: Track, name: str) -> Attached:
 
 
 @transaction.atomic
-def settle(video: Video) -> None:
+def fit_to_film(video: Video) -> None:
     """Compare what was attached before the film was measured with the film; what is not its own goes, with a reason.
 
     To be called in the transaction that stores duration and rate.

@@ -22,7 +22,7 @@ import numpy as np
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
-from annotation.media.attach import settle
+from annotation.media.attach import fit_to_film
 from annotation.media.normal_form.make import FEATURE_INTERVAL_S, Made, MadeClip
 from annotation.media.speech.transcribe import ask
 from annotation.media.videos import put_by_content, sha256
@@ -171,7 +171,7 @@ def _store(lease: Video, made: Made, features: list[Path]) -> None:
         video.state, video.error, video.notes = Video.State.READY, "", "\n".join(made.notes)
         video.progress = 1.0
         video.save()
-        settle(video)
+        fit_to_film(video)
         if settings.ASR_MODEL and not video.subtitles.exists():
             ask(video)
 

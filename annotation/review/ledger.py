@@ -87,7 +87,7 @@ def left(batch: Batch) -> Decimal:
     return batch.budget - committed(batch)
 
 
-def settle(hit: Hit, open_assignments: int) -> bool:
+def hold_for(hit: Hit, open_assignments: int) -> bool:
     """Hold exactly what so many assignments may still cost, as the marketplace does; False where nothing changed.
 
     The caller holds the lock of the HIT.
@@ -96,7 +96,7 @@ def settle(hit: Hit, open_assignments: int) -> bool:
     if not change:
         return False
     kind = LedgerEntry.Kind.HOLD if change > 0 else LedgerEntry.Kind.RELEASE
-    return _book(kind, abs(change), f"settle:{uuid4().hex}", hit)
+    return _book(kind, abs(change), f"held:{uuid4().hex}", hit)
 
 
 def _book(kind: LedgerEntry.Kind, amount: Decimal, token: str, hit: Hit, assignment: Assignment | None = None) -> bool:

@@ -76,7 +76,7 @@ def test_a_payment_is_booked_once_and_comes_out_of_the_hold(hit: Hit) -> None:
 def test_as_much_is_held_as_open_assignments_may_cost(hit: Hit, approved: int, still_open: int) -> None:
     for _ in range(approved):
         ledger.pay(answer(hit, Assignment.State.APPROVED))
-    changed = [ledger.settle(hit, still_open) for _ in range(2)]
+    changed = [ledger.hold_for(hit, still_open) for _ in range(2)]
     assert ledger.held(hit) == ledger.totals()["held"] == still_open * Decimal("0.14")
     assert ledger.totals()["spent"] == approved * Decimal("0.14")
     assert changed == [3 - approved != still_open, False]
@@ -84,7 +84,7 @@ def test_as_much_is_held_as_open_assignments_may_cost(hit: Hit, approved: int, s
 
 def test_a_payment_that_was_not_held_takes_nothing_from_the_hold_of_others(hit: Hit) -> None:
     """A rejection that another client overrides is paid out of the balance."""
-    ledger.settle(hit, 0)
+    ledger.hold_for(hit, 0)
     ledger.pay(answer(hit, Assignment.State.APPROVED))
     assert (ledger.totals()["held"], ledger.totals()["spent"]) == (0, Decimal("0.14"))
 

@@ -67,7 +67,7 @@ class Tally:
         self.end = max(self.end, time + (packet.duration or 0)) if self.packets > 1 else time + (packet.duration or 0)
         heapq.heappush(self._waiting, (time, packet.is_keyframe))
         if len(self._waiting) > REORDERED:
-            self._settle()
+            self._count_first()
 
     def _look_for_leading(self, time: int, is_key: bool) -> None:
         if is_key:
@@ -77,11 +77,11 @@ class Tally:
 
     def close(self) -> None:
         while self._waiting:
-            self._settle()
+            self._count_first()
         if self._key is not None:
             self.longest_without_key = max(self.longest_without_key, self.end - self._key)
 
-    def _settle(self) -> None:
+    def _count_first(self) -> None:
         time, is_key = heapq.heappop(self._waiting)
         if self.first is None:
             self.first = time

@@ -232,12 +232,12 @@ class Campaign(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         try:
-            self._settle()
+            self._come_to_rest()
             self._check()
         finally:
             transaction.savepoint_rollback(self.save)
 
-    def _settle(self) -> None:
+    def _come_to_rest(self) -> None:
         """What the sweeper does each minute, until nothing waits; then the nightly pass."""
         self.lab.site.faults(clear=True)
         self.die_at.clear()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from django.db import IntegrityError
 
-from annotation.media.attach import Attached, attach, settle
+from annotation.media.attach import Attached, attach, fit_to_film
 from annotation.media.import_list import Wanted
 from annotation.media.ingest import ingest
 from annotation.media.subtitles import Cue, SubtitleError, Track
@@ -156,7 +156,7 @@ def test_other_languages_are_refused_where_the_setting_says_so(
 def test_settling_again_changes_nothing(video: Video) -> None:
     attach(video, track(*SPOKEN), "film.srt")
     before = list(Subtitle.objects.values()), list(SubtitleTrack.objects.values())
-    settle(video)
+    fit_to_film(video)
     assert (list(Subtitle.objects.values()), list(SubtitleTrack.objects.values())) == before
 
 
