@@ -53,6 +53,17 @@ def shown(page: str) -> list[str]:
     return re.findall(r">(method \d{4})<", page)
 
 
+def fastest(browser: Client, track: Track) -> float:
+    """CPU seconds of the page where nothing of it is kept, the least of five tries."""
+    times = []
+    for _ in range(5):
+        cache.clear()
+        began = time.process_time()
+        browser.get(track.get_absolute_url())
+        times.append(time.process_time() - began)
+    return min(times)
+
+
 def test_2000_entries_come_in_small_pages_by_few_queries(track: Track) -> None:
     fill(track, BIGGEST)
     with connection.cursor() as cursor:
@@ -64,14 +75,11 @@ def test_2000_entries_come_in_small_pages_by_few_queries(track: Track) -> None:
         answer = browser.get(track.get_absolute_url())
     assert 0 < len(asked) <= 11, [one["sql"][:100] for one in asked]
     assert len(answer.content) <= 200_000
-    times = []
-    for _ in range(5):
-        cache.clear()
-        began = time.process_time()
-        browser.get(track.get_absolute_url())
-        times.append(time.process_time() - began)
-    # Its own CPU time, since wall time tells of the machine: most of it is ranking and fifty rows of the template.
-    assert min(times) <= 0.2, times
+    large = fastest(browser, track)
+    Submission.objects.filter(method__gte=f"method {PAGE_ROWS:04}").delete()
+    small = fastest(browser, track)
+    # Against a board of one page in the same process, since seconds tell of the machine: 1.3 times as much when written.
+    assert large <= 2 * small
     assert len(shown(answer.content.decode())) == PAGE_ROWS
 
 
