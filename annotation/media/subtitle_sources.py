@@ -14,6 +14,7 @@ from pathlib import Path
 from annotation.media.subtitles import SubtitleError
 from annotation.media.subtitles.encoding import decode_head
 from annotation.media.subtitles.forms.tables import is_table
+from annotation.media.texts import unstorable
 
 # Of several files of one video the first form is taken: what people typed before what YouTube's player reads.
 SUFFIXES = [".vtt", ".srt", ".ass", ".ssa", ".ttml", ".dfxp", ".json3", ".json", ".jsonl", ".csv", ".tsv", ".xml"]
@@ -165,5 +166,9 @@ def _rows(file: Iterable[str], table: Path) -> Iterator[Source]:
     for row in reader:
         if reader.line_num > MAX_TABLE_ROWS:
             raise SubtitleError(f"{table.name}: more than {MAX_TABLE_ROWS} rows")
-        if row[path]:  # a table of films may name none for some
-            yield Source(row[video] or "", table.parent / row[path])
+        if not row[path]:  # a table of films may name none for some
+            continue
+        for name in (video, path):
+            if fault := unstorable(row[name] or ""):
+                raise SubtitleError(f"{table.name}: line {reader.line_num}: column {name}: {fault}")
+        yield Source(row[video] or "", table.parent / row[path])

@@ -15,6 +15,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from annotation.media.attach import attach, refuse_other_languages
 from annotation.media.subtitle_sources import Source, in_folder, in_table, is_source_table
 from annotation.media.subtitles import SubtitleError, Track, read_collection, read_subtitles
+from annotation.media.texts import escaped, tell, unstorable
 from annotation.models import Video
 
 MOST_TOLD = 10  # problems of one file
@@ -44,19 +45,19 @@ class Command(BaseCommand):
         try:
             sources = list(_sources(options["source"], options["file"]))
         except (SubtitleError, OSError) as error:
-            raise CommandError(str(error), returncode=2) from error
+            raise CommandError(escaped(str(error)), returncode=2) from error
         counts: Counter[str] = Counter()
         for source in sources:
             counts.update(self._import(source, options))
         told = ", ".join(f"{counts[result]} {result}" for result in ("taken", "replaced", "known", "refused"))
-        self.stdout.write(f"{told}; {counts['left out']} files left out")
+        tell(self.stdout, f"{told}; {counts['left out']} files left out")
         if counts["refused"]:
             raise CommandError(f"{counts['refused']} refused", returncode=1)
 
     def _import(self, source: Source, options: dict[str, Any]) -> Iterator[str]:
         """What became of each video of a file."""
         if source.left_out:
-            self.stdout.write(f"{source.path.name}: left out: {source.left_out}")
+            tell(self.stdout, f"{source.path.name}: left out: {source.left_out}")
             yield "left out"
             return
         try:
@@ -67,7 +68,7 @@ class Command(BaseCommand):
 
     def _attach(self, name: str, file: str, track: Track, english_only: bool) -> str:
         try:
-            video = Video.objects.filter(public_id=name).first()
+            video = _known(name)
             if video is None:
                 raise SubtitleError(f"{file}: no video has this id")
             if english_only:
@@ -76,15 +77,15 @@ class Command(BaseCommand):
         except SubtitleError as error:
             return self._refused(name, error)
         guessed = "" if track.encoding.startswith("utf") else f", read as {track.encoding}"
-        self.stdout.write(f"{name}: {done.result}: {done.sentences} sentences of {file}{guessed}")
+        tell(self.stdout, f"{name}: {done.result}: {done.sentences} sentences of {file}{guessed}")
         for problem in done.problems[:MOST_TOLD]:
-            self.stdout.write(f"  {problem}")
+            tell(self.stdout, f"  {problem}")
         if len(done.problems) > MOST_TOLD:
-            self.stdout.write(f"  and {len(done.problems) - MOST_TOLD} more")
+            tell(self.stdout, f"  and {len(done.problems) - MOST_TOLD} more")
         return done.result
 
     def _refused(self, name: str, error: SubtitleError) -> str:
-        self.stderr.write(f"{name}: refused: {error}")
+        tell(self.stderr, f"{name}: refused: {error}")
         return "refused"
 
 
@@ -110,9 +111,16 @@ def _sources(source: str, file: Path | None) -> list[Source]:
     return found
 
 
+def _known(name: str) -> Video | None:
+    """Raises SubtitleError for a name that no video can have."""
+    if fault := unstorable(name):
+        raise SubtitleError(f"its name: {fault}")
+    return Video.objects.filter(public_id=name).first()
+
+
 def _tracks(source: Source, encoding: str) -> Iterator[tuple[str, Track]]:
     """(id of a video, its sentences); a file named after no known video may be a set's. Raises SubtitleError."""
-    if not source.guessed or Video.objects.filter(public_id=source.video).exists():
+    if not source.guessed or _known(source.video):
         yield source.video, read_subtitles(source.path, video=source.video, encoding=encoding)
         return
     for name, track in read_collection(source.path, encoding=encoding):

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from annotation.media.import_list import ListError, Wanted, read_list
 from annotation.media.links import LinkError, fetched
-from annotation.media.texts import escaped
+from annotation.media.texts import escaped, tell
 from annotation.models import Video
 from benchmark_site.jobs.leases import available
 
@@ -97,15 +97,11 @@ class Command(BaseCommand):
                 outcome.reason,
                 f"({notes})" if notes else "",
             ]
-            self._tell("  ".join(word for word in words if word))
+            tell(self.stdout, "  ".join(word for word in words if word))
         counts = Counter(outcome.word for outcome in outcomes)
-        self._tell(", ".join(f"{counts[word]} {word}" for word in ("taken", "known", "refused")))
+        tell(self.stdout, ", ".join(f"{counts[word]} {word}" for word in ("taken", "known", "refused")))
         if counts["refused"]:
             raise CommandError(f"{counts['refused']} of {len(outcomes)} films were refused", returncode=1)
-
-    def _tell(self, line: str) -> None:
-        """A name that the terminal cannot show is no reason to be silent about the films after it."""
-        self.stdout.write(escaped(line, getattr(self.stdout._out, "encoding", None) or "utf-8"))
 
 
 def _fetch_and_take(film: Wanted, common: dict[str, Any]) -> tuple[Video, bool]:

@@ -46,6 +46,8 @@ def read_collection(path: Path, *, encoding: str = "") -> Iterator[tuple[str, Tr
 
 
 def _read(path: Path) -> bytes:
+    if path.exists() and not path.is_file():
+        raise SubtitleError("is no plain file")  # from a pipe nothing might ever come
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)

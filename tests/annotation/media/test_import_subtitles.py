@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
-from io import StringIO
+from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 
 import pytest
@@ -194,3 +195,38 @@ def test_a_table_beside_a_film_counts_if_it_holds_captions(folder: Path, encodin
     assert beside(film) == folder / "film.tsv"
     (folder / "film.jsonl").write_text('{"vid_name": "film", "sub": []}\n')
     assert beside(film) == folder / "film.jsonl"
+
+
+def test_names_that_are_no_text_are_told_and_the_others_go_on(folder: Path) -> None:
+    latin, out = os.fsdecode(b"caf\xe9"), BytesIO()
+    terminal = TextIOWrapper(out, "ascii", write_through=True)
+    (folder / f"{latin}.srt").write_text(srt(SPOKEN))
+    (folder / f"{latin} [second].srt").write_text(srt(SPOKEN))
+    (folder / "first.json").write_text(json.dumps({"\ud800": [{"start": 1, "end": 2, "text": "hello there"}]}))
+    with pytest.raises(CommandError, match="2 refused"):
+        call_command("import_subtitles", folder, stdout=terminal, stderr=terminal)
+    told = out.getvalue().decode()
+    assert "caf\\udce9: refused: its name: '\\udce9' cannot be stored" in told
+    assert "second: taken: 2 sentences of caf\\udce9 [second].srt" in told
+    assert said("second") == ["Look at this", "It rolls"]
+
+
+def test_a_pipe_and_a_folder_among_the_files_are_refused(folder: Path) -> None:
+    os.mkfifo(folder / "pipe.srt")
+    (folder / "folder.srt").mkdir()
+    table = folder / "films.csv"
+    table.write_text("video,subtitles\nfirst,pipe.srt\nsecond,folder.srt\n")
+    status, told = run(table)
+    assert status == 1
+    assert "first: refused: pipe.srt: is no plain file" in told
+    assert "second: refused: folder.srt: is no plain file" in told
+
+
+@pytest.mark.parametrize("column", ["video", "subtitles"])
+def test_a_table_with_what_cannot_be_stored_is_refused_by_its_line(column: str, folder: Path) -> None:
+    table = folder / "films.csv"
+    row = {"video": "first", "subtitles": "a.srt"} | {column: "a\0b"}
+    table.write_text(f"video,subtitles\n{','.join(row.values())}\n")
+    status, told = run(table)
+    assert status == 2
+    assert told.startswith(f"films.csv: line 2: column {column}: '\\x00' cannot be stored, text in UTF-8")

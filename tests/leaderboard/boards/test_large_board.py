@@ -78,7 +78,7 @@ def test_2000_entries_come_in_small_pages_by_few_queries(track: Track) -> None:
     large = fastest(browser, track)
     Submission.objects.filter(method__gte=f"method {PAGE_ROWS:04}").delete()
     small = fastest(browser, track)
-    # Against a board of one page in the same process, since seconds tell of the machine: 1.3 times as much when written.
+    # Against a board of one page in the same process, since seconds tell of the machine: 1.3 times when written.
     assert large <= 2 * small
     assert len(shown(answer.content.decode())) == PAGE_ROWS
 
