@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
+Profiles = NDArray[np.int64]  # [n, WIDTH]
 
 UNKNOWN, SAME, DIFFERENT = 0, 1, 2
 ANYTHING, NUMBER, COLOUR = 0, 1, 2
@@ -48,7 +49,7 @@ class Pairs(NamedTuple):
     asks_for: Ints
     accepts: Ints
     kind: Ints
-    profiles: NDArray[np.int64]
+    profiles: Profiles
     question_profile: Ints
     kept_negatives: Ints
     assigned: Ints
@@ -62,71 +63,77 @@ class Ceilings(NamedTuple):
 
 
 @numba.njit(cache=True, nogil=True)
-def _within(
-    first: NDArray[np.int64], start_a: int, length_a: int, second: NDArray[np.int64], start_b: int, length_b: int
-) -> bool:
-    """Whether every entry of one profile's sorted set is in another's; by index, since slices cost more than this."""
+def _within(profiles: Profiles, a: int, start_a: int, length_a: int, b: int, start_b: int, length_b: int) -> bool:
+    """Whether every entry of a sorted set of profile ``a`` is in one of profile ``b``."""
     at = start_b
     for place in range(start_a, start_a + length_a):
-        while at < start_b + length_b and second[at] < first[place]:
+        while at < start_b + length_b and profiles[b, at] < profiles[a, place]:
             at += 1
-        if at == start_b + length_b or second[at] != first[place]:
+        if at == start_b + length_b or profiles[b, at] != profiles[a, place]:
             return False
     return True
 
 
 @numba.njit(cache=True, nogil=True)
-def compare(first: NDArray[np.int64], second: NDArray[np.int64]) -> int:
-    """SAME, DIFFERENT or UNKNOWN for two profiles; symmetric."""
-    if first[POLARITY] and second[POLARITY] and first[POLARITY] != second[POLARITY]:
+def compare(profiles: Profiles, a: int, b: int) -> int:
+    """SAME, DIFFERENT or UNKNOWN for two rows of profiles; symmetric.
+
+    By index, here and below: a view of a row costs more than the comparison.
+    """
+    polarity_a, polarity_b = profiles[a, POLARITY], profiles[b, POLARITY]
+    if polarity_a and polarity_b and polarity_a != polarity_b:
         return DIFFERENT
-    if first[NEGATED] != second[NEGATED] and not (first[POLARITY] == 2 or second[POLARITY] == 2):
+    if profiles[a, NEGATED] != profiles[b, NEGATED] and not (polarity_a == 2 or polarity_b == 2):
         return DIFFERENT
-    if first[SIGN] != second[SIGN] and first[SIGN] and second[SIGN]:
+    if profiles[a, SIGN] != profiles[b, SIGN] and profiles[a, SIGN] and profiles[b, SIGN]:
         return DIFFERENT
-    if first[QUANTITY] and second[QUANTITY]:
-        return SAME if first[QUANTITY] == second[QUANTITY] else DIFFERENT
-    numbers_a, numbers_b = first[NUMBERS_LEN], second[NUMBERS_LEN]
-    a_in_b = _within(first, NUMBERS, numbers_a, second, NUMBERS, numbers_b)
-    b_in_a = _within(second, NUMBERS, numbers_b, first, NUMBERS, numbers_a)
+    if profiles[a, QUANTITY] and profiles[b, QUANTITY]:
+        return SAME if profiles[a, QUANTITY] == profiles[b, QUANTITY] else DIFFERENT
+    numbers_a, numbers_b = profiles[a, NUMBERS_LEN], profiles[b, NUMBERS_LEN]
+    a_in_b = _within(profiles, a, NUMBERS, numbers_a, b, NUMBERS, numbers_b)
+    b_in_a = _within(profiles, b, NUMBERS, numbers_b, a, NUMBERS, numbers_a)
     if numbers_a and numbers_b and not (a_in_b or b_in_a):
         return DIFFERENT
-    for mask in (COLOURS, RELATIONS):
-        if first[mask] and second[mask] and first[mask] & second[mask] not in (first[mask], second[mask]):
+    colours_a, colours_b = profiles[a, COLOURS], profiles[b, COLOURS]
+    relations_a, relations_b = profiles[a, RELATIONS], profiles[b, RELATIONS]
+    for mask_a, mask_b in ((colours_a, colours_b), (relations_a, relations_b)):
+        if mask_a and mask_b and mask_a & mask_b not in (mask_a, mask_b):
             return DIFFERENT
-    shared = first[COLOURS] & second[COLOURS]
-    a_in_b = a_in_b and shared == first[COLOURS] and first[POLARITY] in (0, second[POLARITY])
-    b_in_a = b_in_a and shared == second[COLOURS] and second[POLARITY] in (0, first[POLARITY])
-    content_a, content_b = first[CONTENT_LEN], second[CONTENT_LEN]
-    a_in_b = a_in_b and _within(first, CONTENT, content_a, second, MEANT, second[MEANT_LEN])
-    b_in_a = b_in_a and _within(second, CONTENT, content_b, first, MEANT, first[MEANT_LEN])
-    said_a = content_a + numbers_a + first[COLOURS] + first[POLARITY]
-    said_b = content_b + numbers_b + second[COLOURS] + second[POLARITY]
+    a_in_b = a_in_b and colours_a & colours_b == colours_a and polarity_a in (0, polarity_b)
+    b_in_a = b_in_a and colours_a & colours_b == colours_b and polarity_b in (0, polarity_a)
+    content_a, content_b = profiles[a, CONTENT_LEN], profiles[b, CONTENT_LEN]
+    a_in_b = a_in_b and _within(profiles, a, CONTENT, content_a, b, MEANT, profiles[b, MEANT_LEN])
+    b_in_a = b_in_a and _within(profiles, b, CONTENT, content_b, a, MEANT, profiles[a, MEANT_LEN])
+    said_a = content_a + numbers_a + colours_a + polarity_a
+    said_b = content_b + numbers_b + colours_b + polarity_b
     if not said_a and not said_b:  # only where something is, or only a negation
-        return SAME if first[RELATIONS] & second[RELATIONS] or first[RELATIONS] == second[RELATIONS] else UNKNOWN
+        return SAME if relations_a & relations_b or relations_a == relations_b else UNKNOWN
     return SAME if (a_in_b and said_a) or (b_in_a and said_b) else UNKNOWN
 
 
 @numba.njit(cache=True, nogil=True)
-def equal_for(asked: int, first: NDArray[np.int64], second: NDArray[np.int64]) -> bool:
+def equal_for(asked: int, profiles: Profiles, a: int, b: int) -> bool:
     """Whether two answers are equal for a question that asks_for a number (the same) or a colour (one in common)."""
     if asked == COLOUR:
-        return first[COLOURS] & second[COLOURS] != 0
-    count = first[NUMBERS_LEN]
-    if first[QUANTITY] and second[QUANTITY]:
-        return asked == NUMBER and first[QUANTITY] == second[QUANTITY]
-    if asked != NUMBER or count == 0 or count != second[NUMBERS_LEN]:
+        return profiles[a, COLOURS] & profiles[b, COLOURS] != 0
+    count = profiles[a, NUMBERS_LEN]
+    if profiles[a, QUANTITY] and profiles[b, QUANTITY]:
+        return asked == NUMBER and profiles[a, QUANTITY] == profiles[b, QUANTITY]
+    if asked != NUMBER or count == 0 or count != profiles[b, NUMBERS_LEN]:
         return False
-    return _within(first, NUMBERS, count, second, NUMBERS, count)
+    return _within(profiles, a, NUMBERS, count, b, NUMBERS, count)
 
 
 @numba.njit(cache=True, nogil=True)
-def echoes(question: NDArray[np.int64], answer: NDArray[np.int64]) -> bool:
+def echoes(profiles: Profiles, question: int, answer: int) -> bool:
     """Whether an answer says nothing that its question has not said: nobody would fall for it."""
-    said, asked = answer[CONTENT_LEN], question[CONTENT_LEN]
-    if answer[NUMBERS_LEN] or answer[POLARITY] or not (said or answer[COLOURS]):
+    said, colours = profiles[answer, CONTENT_LEN], profiles[answer, COLOURS]
+    if profiles[answer, NUMBERS_LEN] or profiles[answer, POLARITY] or not (said or colours):
         return False
-    return answer[COLOURS] & ~question[COLOURS] == 0 and _within(answer, CONTENT, said, question, CONTENT, asked)
+    asked = profiles[question, CONTENT_LEN]
+    return colours & ~profiles[question, COLOURS] == 0 and _within(
+        profiles, answer, CONTENT, said, question, CONTENT, asked
+    )
 
 
 @numba.njit(cache=True, nogil=True)
@@ -167,12 +174,12 @@ def _dot(first: Floats, second: Floats) -> np.float32:
 @numba.njit(cache=True, nogil=True, inline="always")  # a call would copy all of Pairs
 def _clashes(pairs: Pairs, i: int, j: int, target: int) -> bool:
     """Whether answer j says what ``target`` says, as far as question i is concerned."""
-    verdict = compare(pairs.profiles[target], pairs.profiles[j])
+    verdict = compare(pairs.profiles, target, j)
     if verdict == SAME or (
         verdict == UNKNOWN and _dot(pairs.embeddings[target], pairs.embeddings[j]) >= pairs.same_answer_cosine
     ):
         return True
-    return equal_for(pairs.asks_for[i], pairs.profiles[target], pairs.profiles[j])
+    return equal_for(pairs.asks_for[i], pairs.profiles, target, j)
 
 
 @numba.njit(cache=True, nogil=True, inline="always")  # a call would copy all of Pairs
@@ -203,7 +210,7 @@ def _dissimilarity(pairs: Pairs, i: int, j: int) -> float:
 @numba.njit(cache=True, nogil=True, inline="always")  # a call would copy all of Pairs
 def _forbidden(pairs: Pairs, i: int, j: int) -> bool:
     """Whether answer j echoes question i, or says what its right answer or one of its other negatives says."""
-    if echoes(pairs.profiles[pairs.question_profile[i]], pairs.profiles[j]):
+    if echoes(pairs.profiles, pairs.question_profile[i], j):
         return True
     if _clashes(pairs, i, j, i):
         return True
@@ -213,7 +220,7 @@ def _forbidden(pairs: Pairs, i: int, j: int) -> bool:
             return True
     for place in range(pairs.kept_negatives.shape[1]):
         target = pairs.kept_negatives[i, place]
-        if target >= 0 and compare(pairs.profiles[target], pairs.profiles[j]) == SAME:
+        if target >= 0 and compare(pairs.profiles, target, j) == SAME:
             return True
     return False
 

@@ -16,7 +16,7 @@ from adversarial.matching.kernels import Ceilings, Floats, Ints, ceilings, dense
 from adversarial.matching.problem import MatchingProblem
 
 KEPT_BYTES = 2**28  # of ceilings kept between passes: 8,000 questions
-BLOCK = 128  # questions a block: its n x 128 product stays a few MB even at n = 40,000
+BLOCK = 512  # questions a block: its products with n = 40,000 answers are 80 MB, and a narrower one costs BLAS half again
 
 ILLEGAL = np.float32(-np.inf)
 

@@ -52,7 +52,7 @@ _RELATION_BIT = {name: 1 << bit for bit, name in enumerate(sorted(set(lexicon.RE
 
 def compare_texts(first: str, second: str) -> int:
     """SAME, DIFFERENT or UNKNOWN (then the cosine decides); symmetric."""
-    return int(compare(_profile(first), _profile(second)))
+    return int(compare(np.stack([_profile(first), _profile(second)]), 0, 1))
 
 
 def profiles(texts: Sequence[str]) -> NDArray[np.int64]:

@@ -52,8 +52,7 @@ def test_what_only_meaning_can_tell_is_left_to_the_cosine() -> None:
     ],
 )
 def test_what_is_asked_decides_what_is_equal(question: str, first: str, second: str, equal: bool) -> None:
-    one, other = profiles([first, second])
-    assert equal_for(asks_for(question), one, other) == equal
+    assert equal_for(asks_for(question), profiles([first, second]), 0, 1) == equal
 
 
 @pytest.mark.parametrize(
@@ -67,7 +66,7 @@ def test_what_is_asked_decides_what_is_equal(question: str, first: str, second: 
     ],
 )
 def test_echo(question: str, answer: str, said_already: bool) -> None:
-    assert echoes(*profiles([question, answer])) == said_already
+    assert echoes(profiles([question, answer]), 0, 1) == said_already
 
 
 @pytest.mark.parametrize(("first", "second"), [("-5", "5"), ("F+", "F-"), ("C++", "C#"), ("$5", "5 %")])
