@@ -27,7 +27,7 @@ from benchmark_site.leaderboard.teams.tokens import create_token
 from evaluation.release import Release as ReleaseFolder
 from tests.leaderboard.conftest import REPOSITORY, ApiClient, small_file
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1900), pytest.mark.django_db(transaction=True)]
 MANY = 200
 
 
