@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from adversarial.matching.kernels import Ceilings, Floats, Ints, ceilings, dense, select
 from adversarial.matching.problem import MatchingProblem
 
-KEPT_BYTES = 2**28  # of ceilings kept between passes: 8,000 questions
-BLOCK = 512  # questions a block: its products with n = 40,000 answers are 80 MB, and a narrower one costs BLAS half again
+KEPT_BYTES = 2**28  # of ceilings kept between passes: 7,300 questions
+BLOCK = 512  # questions a block: its products with n = 40,000 answers are 80 MB; narrower ones cost BLAS half again
 
 ILLEGAL = np.float32(-np.inf)
 
