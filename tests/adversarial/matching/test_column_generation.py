@@ -214,6 +214,22 @@ def test_what_a_pass_keeps_tells_the_next_nothing_new(n: int, seed: int, width: 
     assert any(block.exact.any() for block in kept) == bool((without.columns >= 0).any())
 
 
+def test_what_says_the_same_in_another_name_is_neither_listed_nor_lent() -> None:
+    """The names of the answers differ, so that only their profiles tell; on the second pass by what the first kept."""
+    n = 80
+    problem = replace(random_problem(n, 3, videos=80, answers=8), answer_id=np.arange(n, dtype=np.int32))
+    legal, low, kept = np.isfinite(dense_rows_of(problem)), np.full(n, -np.inf), keep_ceilings(problem)
+    assert n < (~legal).sum() < n * n / 2
+    for _ in range(2):
+        listed = np.zeros((n, n), bool)
+        priced = price(problem, np.zeros(n), n, low, low, kept)
+        rows, slots = np.nonzero(priced.columns >= 0)
+        listed[rows, priced.columns[rows, slots]] = True
+        assert np.array_equal(listed, legal)
+    columns = solve_matching(problem).columns
+    assert all(legal[row, column] for row, column in enumerate(columns) if column != row)
+
+
 @pytest.mark.parametrize("jobs", [2, 4])
 def test_threads_do_not_reach_the_result(jobs: int) -> None:
     problem = random_problem(700, 1, videos=200, answers=500)
