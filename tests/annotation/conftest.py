@@ -117,6 +117,6 @@ def film(clip: Clip, make_video_file: Callable[..., Path]) -> Clip:
         Image.new("RGB", size, (60, 90, 60)).save(picture, "JPEG")
         field.save("still.jpg", ContentFile(picture.getvalue()), save=False)
     clip.save()
-    clip.video.fps = 10.0
-    clip.video.save(update_fields=["fps"])
+    clip.video.fps, clip.video.width, clip.video.height = 10.0, 96, 64
+    clip.video.save(update_fields=["fps", "width", "height"])
     return clip

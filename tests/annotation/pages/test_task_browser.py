@@ -136,6 +136,40 @@ def test_what_is_typed_moves_the_slider_or_comes_back(
     assert shown(page) == (expected, expected)
 
 
+WATCH = """window.shifted = 0;
+new PerformanceObserver(list => list.getEntries().forEach(entry => { shifted += entry.value; }))
+    .observe({type: "layout-shift", buffered: true});"""
+
+
+@pytest.mark.parametrize("kind", [Kind.SEGMENT, Kind.QUERY])
+@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
+def test_nothing_moves_when_film_and_pictures_arrive(
+    kind: Kind, viewport: dict[str, int], desk: Desk, film: Clip, segment: Segment, make_hit: Callable[..., Hit]
+) -> None:
+    desk.context.add_init_script(WATCH)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    media = re.compile(r"\.(mp4|jpg)")
+    desk.context.route(media, hold)
+    page = desk.context.new_page()
+    page.set_viewport_size(viewport)  # type: ignore[arg-type]
+    hit = make_hit(kind, segment=None if kind == Kind.SEGMENT else segment)
+    page.goto(desk.server + frame_url(hit) + "?" + urlencode(parameters()), wait_until="domcontentloaded")
+    page.wait_for_timeout(1000)
+    assert held
+    before = page.evaluate("shifted")
+    desk.context.unroute(media)
+    for route in held:
+        route.continue_()
+    until(page, "player.video.readyState > 0")
+    page.wait_for_timeout(300)
+    assert before < 0.1  # good, say the Web Vitals
+    assert page.evaluate("shifted") < before + 0.001  # the clock, which shows more digits
+
+
 def test_pointer_and_arrows_on_the_slider_move_the_fields(desk: Desk, film: Clip, make_hit: Callable[..., Hit]) -> None:
     page = desk.open(make_hit(Kind.SEGMENT))
     handle = page.locator("[role=slider]").nth(1)
