@@ -35,6 +35,7 @@ def running(*, services: bool = True) -> Iterator[None]:
     os.environ["BENCH_HOME"] = home
     os.environ["BENCH_TEST_WORKER"] = os.environ.get(WORKER, "")
     os.environ["OMP_NUM_THREADS"] = "1"
+    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # what asks for two threads all the same lets the other workers work
     os.environ["HF_HUB_OFFLINE"] = "1"
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, home, ignore_errors=True)

@@ -82,6 +82,11 @@ def test_secrets_of_the_worker_do_not_reach_it(log: Path, monkeypatch: pytest.Mo
     assert "DATABASE_URL" not in ended.log
 
 
+def test_its_threads_are_as_many_as_it_was_given_and_let_others_work(log: Path) -> None:
+    ended = run("import os; print(*[os.environ['OMP_' + n] for n in ('NUM_THREADS', 'WAIT_POLICY')])", log, threads=3)
+    assert ended.log.strip() == "3 PASSIVE"
+
+
 def test_a_lost_lease_kills_it_and_what_it_started(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(child_process, "HEARTBEAT_S", 0.5)
     code = (
