@@ -33,6 +33,7 @@ RETRIES = {"mode": "adaptive", "total_max_attempts": 8}
 PAGE = 100  # the most that a list of the protocol gives at once
 
 NOW = datetime(2000, 1, 1, tzinfo=UTC)  # a date long past is how a requester says "at once", whatever the clocks say
+GONE = ("InvalidHITState", "HITDoesNotExist")  # what is said of a HIT that somebody has deleted
 
 CrowdError = (BotoCoreError, ClientError)
 
@@ -287,16 +288,20 @@ class Crowd:
             assignment_id, "Rejected", self.client.reject_assignment, {"RequesterFeedback": reason[:1024]}
         )
 
-    def extend(self, hit_id: str, token: str) -> None:
-        """Ask for one assignment more; a repeat with the token does nothing."""
+    def extend(self, hit_id: str, token: str) -> bool:
+        """Ask for one assignment more; a repeat with the token does nothing. False where the HIT is gone."""
         try:
             self.client.create_additional_assignments_for_hit(
                 HITId=hit_id, NumberOfAdditionalAssignments=1, UniqueRequestToken=token
             )
         except ClientError as error:
             # Amazon's documentation names no code for this; compatible servers use one of these two.
-            if not _turk_code(error).endswith(("AlreadyExists", "DuplicateRequest")):
+            code = _turk_code(error)
+            if code.endswith(GONE):
+                return False
+            if not code.endswith(("AlreadyExists", "DuplicateRequest")):
                 raise
+        return True
 
     def expire(self, hit_id: str) -> None:
         """Let nobody accept the HIT any more; who has accepted may still submit."""
@@ -307,7 +312,7 @@ class Crowd:
         try:
             self.client.update_expiration_for_hit(HITId=hit_id, ExpireAt=at)
         except ClientError as error:
-            if not _turk_code(error).endswith(("InvalidHITState", "HITDoesNotExist")):
+            if not _turk_code(error).endswith(GONE):
                 raise
 
     def _rows(self, operation: str, name: str, **members: Any) -> Iterator[dict[str, Any]]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
@@ -11,7 +9,6 @@ from django.utils import timezone
 from annotation.crowd.client import Crowd
 from annotation.crowd.extra import ask_one_more
 from annotation.models import Assignment, Batch, Finding, Hit
-from annotation.models.crowd import MOST_WANTED
 from annotation.review import ledger
 
 
@@ -25,14 +22,13 @@ def push_decision(assignment_id: int) -> None:
         return
     # Nobody waits for a lock while the marketplace answers: of two who tell it the same, the second books nothing.
     crowd = Crowd(assignment.hit.batch.environment)
-    replaced = another = False
     if assignment.state == Assignment.State.APPROVING:
         now = crowd.approve(assignment.assignment_id)
-        if assignment.again and now == "Approved":
-            another = ask_one_more(crowd, assignment.hit, f"again {assignment.pk}")
+        wished, why = assignment.again and now == "Approved", "again"
     else:
         now = crowd.reject(assignment.assignment_id, assignment.feedback)
-        replaced = now == "Rejected" and _ask_again(crowd, assignment)
+        wished, why = now == "Rejected", "replace"
+    more = wished and ask_one_more(crowd, assignment.hit, f"{why} {assignment.pk}")
     with transaction.atomic():
         # The HIT first, everywhere: what is held for it and how many answers it has must not change meanwhile.
         hit = Hit.objects.select_for_update(of=("self",)).select_related("batch").get(pk=assignment.hit_id)
@@ -41,9 +37,13 @@ def push_decision(assignment_id: int) -> None:
             return
         waiting.hit = hit
         record(waiting, now)
-        more = int(replaced or another)
+        if wished and not more:
+            note(
+                waiting, "nobody else can be asked: the unit has nine answers, or is gone at the marketplace"
+            )
+        another = more and why == "again"  # paid as well, where a rejected one is replaced
         Hit.objects.filter(pk=hit.pk).update(
-            revision=F("revision") + 1, wanted=F("wanted") + more, extra=F("extra") + int(another)
+            revision=F("revision") + 1, wanted=F("wanted") + int(more), extra=F("extra") + int(another)
         )
         finish(hit)
 
@@ -82,16 +82,6 @@ def note(assignment: Assignment, text: str) -> None:
     Finding.objects.get_or_create(
         environment=batch.environment, subject=assignment.assignment_id, text=text, defaults={"batch": batch}
     )
-
-
-def _ask_again(crowd: Crowd, assignment: Assignment) -> bool:
-    """Replace a rejected answer by one more assignment of the same HIT (another worker's, by the protocol)."""
-    hit = assignment.hit
-    assert hit.hit_id is not None
-    if hit.wanted >= MOST_WANTED:
-        return False
-    crowd.extend(hit.hit_id, hashlib.sha256(f"replace|{assignment.pk}".encode()).hexdigest())
-    return True
 
 
 def finish(hit: Hit) -> None:

@@ -15,7 +15,8 @@ MOST = 5  # workers whom a unit is given to when they disagree; then a person lo
 
 
 def ask_one_more(crowd: Crowd, hit: Hit, why: str) -> bool:
-    """Have the marketplace ask one more worker; `why` makes a repeat the same request. False where it allows no more.
+    """Have the marketplace ask one more worker; `why` makes a repeat the same request. False where it allows no more:
+    there are as many as a HIT can have, or somebody has deleted it.
 
     Nobody waits for a lock meanwhile: the caller counts it, once. What is held for it the ledger follows at the next
     pass.
@@ -23,8 +24,7 @@ def ask_one_more(crowd: Crowd, hit: Hit, why: str) -> bool:
     assert hit.hit_id is not None
     if hit.wanted >= MOST_WANTED:
         return False
-    crowd.extend(hit.hit_id, hashlib.sha256(f"{why}|{hit.pk}".encode()).hexdigest())
-    return True
+    return crowd.extend(hit.hit_id, hashlib.sha256(f"{why}|{hit.pk}".encode()).hexdigest())
 
 
 def disputed(batch: Batch) -> list[int]:

@@ -9,7 +9,7 @@ import pytest
 
 from annotation.crowd import collect, decisions, extra, launch, reconcile
 from annotation.crowd.client import Crowd
-from annotation.models import Assignment, Batch, Clip, Finding, Hit, Segment, Video
+from annotation.models import Assignment, Batch, Clip, Finding, Hit, Reconciliation, Segment, Video
 from annotation.review import ledger, verdicts
 from annotation.review.verdicts import Verdict
 from tests.annotation.crowd.orders import GOOD, launch_batch, make_batch, use
@@ -110,6 +110,43 @@ def test_five_workers_are_enough(clip: Clip, crowd: Site, annotators: list[Worke
     assert len(extra.disputed(Batch.objects.get())) == 1
     Batch.objects.update(assignments_per_hit=5)
     assert extra.disputed(Batch.objects.get()) == []
+
+
+@pytest.mark.parametrize("verdict", [Verdict.AGAIN, Verdict.REJECT])
+def test_a_unit_that_another_client_deleted_is_asked_of_nobody_more_and_says_so(
+    verdict: Verdict, clip: Clip, crowd: Site, annotators: list[WorkerBrowser]
+) -> None:
+    batch = launch_batch(make_batch(assignments_per_hit=1))
+    annotators[0].do(batch.hit_type_id, answer=json.dumps(GOOD))
+    collect.collect(batch.pk)
+    row = Assignment.objects.get()
+    verdicts.decide(row.pk, verdict, None, "please mark one moment")
+    theirs = Crowd("local").client
+    if verdict == Verdict.AGAIN:
+        theirs.approve_assignment(AssignmentId=row.assignment_id)
+    else:
+        theirs.reject_assignment(AssignmentId=row.assignment_id, RequesterFeedback="not ours")
+    theirs.delete_hit(HITId=row.hit.hit_id)
+    decisions.push_decision(row.pk)
+    row.refresh_from_db()
+    assert row.state in {Assignment.State.APPROVED, Assignment.State.REJECTED}
+    assert (batch.hits.get().wanted, batch.hits.get().extra) == (1, 0)
+    assert "nobody else can be asked" in Finding.objects.get().text
+    reconcile.complete(Reconciliation.objects.create(environment="local").pk)
+    batch.refresh_from_db()
+    assert (batch.state, ledger.totals(batch)["held"]) == (Batch.State.CLOSED, 0)
+
+
+def test_a_dispute_about_a_deleted_unit_holds_nothing_up(
+    clip: Clip, crowd: Site, annotators: list[WorkerBrowser]
+) -> None:
+    batch = launch_batch(make_batch(agreement=0.5))
+    hit = disagree(batch, annotators, GOOD, OTHER)
+    for row in Assignment.objects.all():
+        Crowd("local").client.approve_assignment(AssignmentId=row.assignment_id)
+    Crowd("local").client.delete_hit(HITId=hit.hit_id)
+    assert extra.ask_where_they_disagree(batch.pk) == 0
+    assert batch.hits.get().wanted == 2
 
 
 def test_an_answer_that_is_paid_and_asked_again_is_asked_of_one_more_worker_once(
