@@ -13,7 +13,7 @@ from django.db import connection
 from django.template.loader import render_to_string
 
 from annotation.models import Batch
-from annotation.models.crowd import Kind
+from annotation.models.crowd import MARKING, Kind
 
 WIDTH, HEIGHT, LEFT, BOTTOM = 480, 200, 44, 36  # of the picture, and of its axes, in its own units
 MOST_BARS = 24
@@ -59,11 +59,11 @@ LEADING = "lower(substring(btrim(a.payload->>'question') from '^\\w+'))"
 
 FIGURES: dict[str, Figure] = {
     "lengths": Figure(
-        "Length of segments", "seconds", (Kind.SEGMENT,),
+        "Length of segments", "seconds", MARKING,
         _grouped(f"round(({LENGTH}) / 2)::int * 2", "AND a.payload ? 'start'"),
     ),
     "query-words": Figure(
-        "Words of a query", "words", (Kind.QUERY,),
+        "Words of a query", "words", (Kind.QUERY, Kind.COMBINED),
         _grouped(WORDS.format("a.payload->>'query'"), "AND a.payload ? 'query'"),
     ),
     "question-words": Figure(
@@ -84,7 +84,7 @@ FIGURES: dict[str, Figure] = {
     ),
     "time": Figure("Time on task", "seconds", tuple(Kind.values), _grouped(
         "(floor((r.conduct->>'seconds')::float / 15) * 15)::int", source=RECEIPTS)),
-    "agreement": Figure("Agreement of a unit's answers", "mean tIoU", (Kind.SEGMENT,), _grouped(
+    "agreement": Figure("Agreement of a unit's answers", "mean tIoU", MARKING, _grouped(
         "(floor(h.agreement * 10) / 10)::numeric(3, 1)", source=UNITS)),
 }  # fmt: skip
 

@@ -19,7 +19,7 @@ from django.utils import timezone
 from annotation.crowd.client import HIT_LIFETIME, Crowd, missing_keys
 from annotation.crowd.workers.requirements import requirements
 from annotation.models import Assignment, Batch, Clip, Hit, Question, Segment, Video
-from annotation.models.crowd import Environment, Kind
+from annotation.models.crowd import MARKING, Environment, Kind
 from annotation.review import ledger
 from annotation.review.text.text_rules import MIN_SEGMENT_S
 from annotation.task_names import CLOSE_BATCH, LAUNCH_BATCH
@@ -33,10 +33,11 @@ EXTERNAL_QUESTION = "http://mechanicalturk.amazonaws.com/AWSMechanicalTurkDataSc
 WORDING = {
     Kind.SEGMENT: ("Mark an interesting moment of a short video", "Watch up to a minute, set start and end."),
     Kind.QUERY: ("Describe a moment of a short video", "Watch a few seconds and describe them in one sentence."),
+    Kind.COMBINED: ("Mark a moment of a short video and describe it", "Set start and end, then write one sentence."),
     Kind.VALIDATE: ("Answer a question about a moment of a short video", "Watch a few seconds and choose an answer."),
     Kind.QA: ("Ask a question about a moment of a short video", "One question, one right and three wrong answers."),
 }
-ASKS_ABOUT = {Kind.SEGMENT: "clip of an ingested video", Kind.VALIDATE: "accepted question"}
+ASKS_ABOUT = dict.fromkeys(MARKING, "clip of an ingested video") | {Kind.VALIDATE: "accepted question"}
 Unit = tuple[int | None, int | None, int | None]  # keys of clip, segment, question
 
 
@@ -52,7 +53,7 @@ def units(batch: Batch) -> QuerySet[Clip] | QuerySet[Segment] | QuerySet[Questio
     """
     found: QuerySet[Any]
     order: tuple[str, ...]
-    if batch.kind == Kind.SEGMENT:
+    if batch.kind in MARKING:
         found, video = askable_clips(), "video"
         name: Combinable = Concat("video__public_id", Value("_"), _text("start"))
         order = ("video__public_id", "start", "pk")
@@ -94,7 +95,7 @@ def _text(field: str) -> Cast:
 
 
 def askable_clips() -> QuerySet[Clip]:
-    """Clips that a segment batch may ask about; in one shorter than a segment every answer would be refused."""
+    """Clips in which a moment may be marked; in one shorter than a segment every answer would be refused."""
     ready = Clip.objects.filter(video__state=Video.State.READY, imported=False, sealed=None)
     return ready.filter(end__gte=F("start") + MIN_SEGMENT_S).select_related("video")
 

@@ -20,18 +20,28 @@ MOST_WANTED = 9  # answers of one HIT: one made with fewer than ten can never re
 class Kind(models.TextChoices):
     """The three stages, each with workers of its own (paper, section 4.2), and the check of what came of them.
 
-    Questions are answered by the group that marks: it has seen clips and no question.
+    Marking and writing may be one task of one worker instead, as in the paper's figure 2 (COMBINED); it belongs to the
+    group that writes. Questions are answered by the group that marks: it has seen clips and no question.
     """
 
     SEGMENT = "segment", "mark a segment"
     QUERY = "query", "write a query"
+    COMBINED = "combined", "mark a segment and write a query"
     QA = "qa", "write a question with answers"
     VALIDATE = "validate", "answer a question"
 
     @property
     def group(self) -> Kind:
         """Who does it: the kind of task that the group of workers is named after."""
-        return Kind.SEGMENT if self == Kind.VALIDATE else self
+        return {Kind.VALIDATE: Kind.SEGMENT, Kind.COMBINED: Kind.QUERY}.get(self, self)
+
+    @property
+    def beside(self) -> list[Kind]:
+        """All that the same group does: the kinds whose answers are compared with one another."""
+        return [kind for kind in Kind if kind.group == self.group]
+
+
+MARKING = (Kind.SEGMENT, Kind.COMBINED)  # kinds whose units are clips and whose answers mark a moment of them
 
 
 class Environment(models.TextChoices):

@@ -14,7 +14,7 @@ import numpy as np
 from django.db.models import Count, Q
 
 from annotation.models import Assignment, Hit, Worker
-from annotation.models.crowd import Kind
+from annotation.models.crowd import MARKING
 from evaluation.metrics.iou import tiou
 
 SAME = 0.5  # tIoU from which two answers mean one moment
@@ -54,7 +54,7 @@ def measure(assignment: Assignment) -> None:
     The caller holds the lock of the HIT.
     """
     hit, span = assignment.hit, span_of(assignment.payload)
-    if hit.batch.kind != Kind.SEGMENT:
+    if hit.batch.kind not in MARKING:
         return
     spans = [found for row in standing_answers(hit) if (found := span_of(row.payload))]
     Hit.objects.filter(pk=hit.pk).update(agreement=mean_agreement(spans))

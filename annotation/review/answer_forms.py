@@ -99,18 +99,22 @@ class SegmentForm(AnswerForm):
 
     @classmethod
     def _make(cls, assignment: Assignment, payload: Payload) -> bool:
-        """A further vote where somebody has marked nearly this moment before."""
+        _, new = cls._mark(assignment, payload)
+        return new
+
+    @classmethod
+    def _mark(cls, assignment: Assignment, payload: Payload) -> tuple[Segment, bool]:
+        """The segment, and whether it is new: a vote more where somebody has marked nearly this moment before."""
         clip, start, end = assignment.hit.shown_clip, payload["start"], payload["end"]
         for known in clip.segments.select_for_update():
             overlap = min(end, known.end) - max(start, known.start)
             if overlap / (max(end, known.end) - min(start, known.start)) >= SAME_MOMENT:
                 Segment.objects.filter(pk=known.pk).update(votes=F("votes") + 1)
                 assignment.vote_for = known
-                return False
-        Segment.objects.create(
-            public_id=free_id(Segment, clip.name, start, end), clip=clip, start=start, end=end, assignment=assignment
-        )
-        return True
+                return known, False
+        public_id = free_id(Segment, clip.name, start, end)
+        made = Segment.objects.create(public_id=public_id, clip=clip, start=start, end=end, assignment=assignment)
+        return made, True
 
 
 class QueryForm(AnswerForm):
@@ -154,7 +158,10 @@ class QueryForm(AnswerForm):
 
     @classmethod
     def _make(cls, assignment: Assignment, payload: Payload) -> bool:
-        hit, segment = assignment.hit, _asked_segment(assignment)
+        return cls._write(assignment, _asked_segment(assignment), payload)
+
+    @classmethod
+    def _write(cls, assignment: Assignment, segment: Segment, payload: Payload) -> bool:
         if _is_known(payload["query"], segment.queries.values_list("text", flat=True)):
             return False
         Query.objects.create(
@@ -164,10 +171,23 @@ class QueryForm(AnswerForm):
             segment=segment,
             text=payload["query"],
             type=payload["based_on"],
-            narration_hidden=hit.narration_hidden,
+            narration_hidden=assignment.hit.narration_hidden,
             assignment=assignment,
         )
         return True
+
+
+class CombinedForm(QueryForm, SegmentForm):
+    """A moment and the sentence that describes it, from one worker (paper, figure 2)."""
+
+    @classmethod
+    def _flags(cls, assignment: Assignment, payload: Payload) -> list[Flag]:
+        return SegmentForm._flags(assignment, payload) + QueryForm._flags(assignment, payload)
+
+    @classmethod
+    def _make(cls, assignment: Assignment, payload: Payload) -> bool:
+        segment, new = cls._mark(assignment, payload)
+        return cls._write(assignment, segment, payload) or new
 
 
 class QuestionForm(AnswerForm):
@@ -282,6 +302,7 @@ def shuffled(question: Question, salt: int) -> list[tuple[int, str]]:
 ANSWER_FORMS: dict[str, type[AnswerForm]] = {
     Kind.SEGMENT: SegmentForm,
     Kind.QUERY: QueryForm,
+    Kind.COMBINED: CombinedForm,
     Kind.QA: QuestionForm,
     Kind.VALIDATE: ValidationForm,
 }

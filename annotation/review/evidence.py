@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db.models import Q, QuerySet
 
 from annotation.models import Assignment
+from annotation.models.crowd import Kind
 from annotation.review import quality_flags
 from annotation.review.agreement import span_of
 from annotation.review.answer_forms import ANSWER_FORMS
@@ -46,5 +47,6 @@ def _touched(assignment: Assignment) -> QuerySet[Assignment]:
     if span := span_of(assignment.payload):
         same |= Q(worker=assignment.worker, payload__start=span[0], payload__end=span[1])
     waiting = Assignment.objects.filter(Assignment.unreviewed(), same, payload__isnull=False)
-    waiting = waiting.filter(hit__batch__kind=assignment.hit.batch.kind).exclude(pk=assignment.pk)
+    beside = Kind(assignment.hit.batch.kind).beside
+    waiting = waiting.filter(hit__batch__kind__in=beside).exclude(pk=assignment.pk)
     return waiting.select_related(*PLACES).order_by("-pk")[:MOST_TOUCHED]

@@ -67,12 +67,13 @@ def _of_likeness(assignment: Assignment, payload: dict[str, Any]) -> list[Flag]:
     leading = next(name for name in NAMES if name in payload)
     text, folded = whole_text(payload), text_rules.fold(payload[leading])
     equal = near = foreign = 0
-    segments: set[int | None] = set()
+    unit = assignment.hit.clip_id, assignment.hit.segment_id
+    units: set[tuple[int | None, int | None]] = set()
     for row in akin(assignment, text).select_related("hit"):
         likeness = alike(text, whole_text(row.payload or {}))
         same = text_rules.fold((row.payload or {})[leading]) == folded
-        if likeness == 1 and row.hit.segment_id != assignment.hit.segment_id:
-            segments.add(row.hit.segment_id)
+        if likeness == 1 and (row.hit.clip_id, row.hit.segment_id) != unit:
+            units.add((row.hit.clip_id, row.hit.segment_id))
         if row.worker_id == assignment.worker_id:
             equal += same
             near += not same and likeness >= text_rules.RULES["own_texts_alike"]
@@ -85,14 +86,15 @@ def _of_likeness(assignment: Assignment, payload: dict[str, Any]) -> list[Flag]:
         found.append(Flag("near own text", f"nearly the same text as {near} other answers of this worker"))
     if foreign:
         found.append(Flag("others' text", f"nearly the same text as {foreign} earlier answers of other workers"))
-    if segments:
-        found.append(Flag("several segments", f"the same text for {len(segments)} other segments"))
+    if units:
+        found.append(Flag("several segments", f"the same text for {len(units)} other segments"))
     return found
 
 
 def akin(assignment: Assignment, text: str) -> QuerySet[Assignment]:
-    """Answers of the same kind that may be nearly equal to the text, the last first."""
-    rows = Assignment.objects.filter(sketch__overlap=sketch(text), hit__batch__kind=assignment.hit.batch.kind)
+    """Answers by the same group that may be nearly equal to the text, the last first."""
+    beside = Kind(assignment.hit.batch.kind).beside
+    rows = Assignment.objects.filter(sketch__overlap=sketch(text), hit__batch__kind__in=beside)
     return rows.exclude(pk=assignment.pk).order_by("-pk")[:MOST_AKIN]
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from annotation.models import Assignment, Worker
-from annotation.models.crowd import Kind
+from annotation.models.crowd import MARKING, Kind
 from annotation.review.agreement import SAME, Span, span_of
 from evaluation.metrics.iou import tiou
 
@@ -44,12 +44,12 @@ def labels(spans: Sequence[Span]) -> list[int]:
 
 def measure_workers() -> int:
     """Measure everybody who marked or answered what others did, too; return how many that are."""
-    return sum(_measure(kind) for kind in (Kind.SEGMENT, Kind.VALIDATE))
+    return sum(_measure(kind) for kind in (*MARKING, Kind.VALIDATE))
 
 
 def _measure(kind: Kind) -> int:
     units: dict[int, list[Assignment]] = defaultdict(list)
-    field = "payload__start__isnull" if kind == Kind.SEGMENT else "payload__choice__isnull"
+    field = "payload__start__isnull" if kind in MARKING else "payload__choice__isnull"
     latest = Assignment.objects.filter(**{"hit__batch__kind": kind, field: False})
     for row in latest.only("hit", "worker", "payload").order_by("-pk")[:LATEST]:
         units[row.hit_id].append(row)

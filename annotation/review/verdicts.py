@@ -168,7 +168,7 @@ def _take_back(assignment: Assignment) -> None:
     if assignment.tell_at is None or assignment.tell_at <= timezone.now():
         raise ReviewError(f"{assignment} is on its way to the marketplace")
     try:
-        for name in ("segment", "query", "question", "validation"):
+        for name in ("query", "question", "validation", "segment"):
             if item := getattr(assignment, name, None):
                 item.delete()
     except ProtectedError as error:

@@ -21,7 +21,7 @@ from django.views.decorators.csrf import csrf_exempt
 from annotation.crowd.launch import WORDING
 from annotation.media.clip_files import Part, clip_url
 from annotation.models import Assignment, Draft, Hit, Receipt
-from annotation.models.crowd import Kind
+from annotation.models.crowd import MARKING, Kind
 from annotation.pages.task import frame
 from annotation.review.answer_forms import ANSWER_FORMS, FAULTS, AnswerForm
 from annotation.review.conduct import read_conduct
@@ -116,6 +116,8 @@ class TaskPage(View):
         title, _ = WORDING[Kind(hit.batch.kind)]
         context = {
             "hit": hit,
+            "marks": hit.batch.kind in MARKING,
+            "writes": hit.batch.kind not in {Kind.SEGMENT, Kind.VALIDATE},
             "unit": self.unit,
             "clip": clip,
             # Without narration the file itself is silent: what a page only mutes, a worker unmutes.

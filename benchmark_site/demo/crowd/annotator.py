@@ -5,7 +5,7 @@ same crowd gives the same answers however its work is cut up in time.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Literal
 
@@ -76,6 +76,11 @@ class Annotator:
         if self.skill == "sloppy" and rng.random() < 0.25:
             event = rng.choice(task.clip.events)  # describes what happens elsewhere in the clip
         return {"query": write_query(rng, task.clip, event, line, based_on), "based_on": based_on}
+
+    def segment_and_query(self, task: Task) -> dict[str, str]:
+        """A moment, and a sentence about it."""
+        moment = self.segment(task)
+        return moment | self.query(replace(task, start=float(moment["start"]), end=float(moment["end"])))
 
     def question(self, task: Task) -> dict[str, str]:
         """A question about the moment, its right answer and three wrong ones."""

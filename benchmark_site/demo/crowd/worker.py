@@ -98,7 +98,8 @@ class MarketplaceWorker:
         return kind
 
     def _answers(self) -> dict[str, Callable[[Task], dict[str, str]]]:
-        return {"segment": self.annotator.segment, "query": self.annotator.query, "qa": self.annotator.question}
+        own = self.annotator
+        return {"segment": own.segment, "query": own.query, "combined": own.segment_and_query, "qa": own.question}
 
     def _task(self, frame: Page, main: Any) -> Task:
         clip = self._library.recognise(self.browser, frame.need("//video[@data-role='clip']").get("src"))

@@ -284,6 +284,23 @@ def test_a_query_and_the_words_it_may_rest_on(
     assert query.public_id < 2**31
 
 
+def test_writers_mark_a_moment_of_a_clip_and_describe_it(clip: Clip, annotators: list[WorkerBrowser]) -> None:
+    batch = launch_batch(make_batch(Kind.COMBINED))
+    assert [hit.clip for hit in batch.hits.all()] == [clip]
+    assert [batch.hit_type_id in worker.get("/").hit_types for worker in annotators] == [False, True, False] * 2
+    answer = {**GOOD, "query": "a red ball rolls slowly over the green floor", "based_on": "v"}
+    annotators[1].do(batch.hit_type_id, answer=json.dumps(answer))
+    annotators[4].do(batch.hit_type_id, answer=json.dumps({**answer, "start": 6.0}))
+    assert collect.collect(batch.pk) == 2
+    assert batch.hits.get().agreement == pytest.approx(6 / 7)
+    first = Assignment.objects.order_by("pk")[0]
+    assert first.evidence == []
+    verdicts.decide(first.pk, Verdict.USE, None)
+    query = Query.objects.get()
+    assert (query.segment.start, query.segment.end) == (GOOD["start"], GOOD["end"])
+    assert query.assignment == query.segment.assignment == first
+
+
 def test_a_closed_batch_pays_what_was_submitted_and_gives_back_the_rest(
     clip: Clip, annotators: list[WorkerBrowser], crowd: Site
 ) -> None:

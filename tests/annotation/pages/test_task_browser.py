@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route
 from pytest_django.live_server_helper import LiveServer
 
 from annotation.models import Clip, Draft, Hit, Receipt, Segment
-from annotation.models.crowd import Kind
+from annotation.models.crowd import MARKING, Kind
 from tests.annotation.pages.task.test_task_page import frame_url, parameters
 from tests.leaderboard.conftest import REPOSITORY
 
@@ -170,6 +170,25 @@ def test_nothing_moves_when_film_and_pictures_arrive(
     assert page.evaluate("shifted") < before + 0.001  # the clock, which shows more digits
 
 
+def test_a_moment_is_marked_and_described_by_keyboard_alone(
+    desk: Desk, film: Clip, make_hit: Callable[..., Hit]
+) -> None:
+    page = desk.open(make_hit(Kind.COMBINED))
+    for second, key in [(5.0, "i"), (12.0, "o")]:
+        at(page, second)
+        page.keyboard.press(key)
+    page.locator("[name=query]").focus()
+    page.keyboard.type(SENTENCE)  # i and o of it are letters, no edges
+    assert check(page, "query") == "9 words (8 to 20)"
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")  # the picture
+    assert shown(page) == (["5.0", "12.0"], ["5.0", "12.0"])
+    page.get_by_role("button", name="Submit").focus()
+    page.keyboard.press("Enter")
+    taken(page)
+    assert desk.marketplace.answers == [{"start": 5.0, "end": 12.0, "query": SENTENCE, "based_on": "v"}]
+
+
 def test_pointer_and_arrows_on_the_slider_move_the_fields(desk: Desk, film: Clip, make_hit: Callable[..., Hit]) -> None:
     page = desk.open(make_hit(Kind.SEGMENT))
     handle = page.locator("[role=slider]").nth(1)
@@ -240,6 +259,17 @@ def test_a_writer_sees_the_segment_marked_and_looped(
 NEEDED = {
     Kind.SEGMENT: ["video", ".strip", "[data-role=slider]", "[data-role=controls]", START, END, ".send button"],
     Kind.QUERY: ["video", ".strip", "[data-role=controls]", "[name=query]", ".choices", ".send button"],
+    Kind.COMBINED: [
+        "video",
+        ".strip",
+        "[data-role=slider]",
+        "[data-role=controls]",
+        START,
+        END,
+        "[name=query]",
+        ".choices",
+        ".send button",
+    ],
     Kind.QA: ["video", ".strip", "[data-role=controls]", "[name=question]", "[name=wrong_3]", ".send button"],
 }
 
@@ -249,7 +279,7 @@ NEEDED = {
 def test_all_that_one_works_with_is_in_the_first_screen(
     kind: Kind, viewport: dict[str, int], desk: Desk, film: Clip, segment: Segment, make_hit: Callable[..., Hit]
 ) -> None:
-    hit = make_hit(kind, segment=None if kind == Kind.SEGMENT else segment)
+    hit = make_hit(kind, segment=None if kind in MARKING else segment)
     page = desk.open(hit, viewport)
     for name in [*NEEDED[kind], "details.broken summary"]:
         box = page.locator(name).first.bounding_box()

@@ -4,7 +4,7 @@ import pytest
 
 from annotation.models import Hit, Segment
 from annotation.models.crowd import Kind
-from annotation.review.answer_forms import AnswerForm, QueryForm, QuestionForm, SegmentForm
+from annotation.review.answer_forms import AnswerForm, CombinedForm, QueryForm, QuestionForm, SegmentForm
 
 pytestmark = pytest.mark.django_db
 SENTENCE = "a red ball rolls slowly over the green floor"
@@ -52,6 +52,17 @@ def test_who_saw_no_words_cannot_base_a_query_on_them(make_hit: Callable[..., Hi
     assert "based_on" in form.errors
 
 
+def test_a_moment_and_its_sentence_are_one_answer_and_keep_both_rules(make_hit: Callable[..., Hit]) -> None:
+    hit = make_hit(Kind.COMBINED)
+    answer = {"start": "5.0", "end": "12.0", "query": SENTENCE, "based_on": "vt"}
+    form = CombinedForm(answer, hit=hit)
+    assert form.is_valid(), form.errors
+    assert form.payload() == {"start": 5.0, "end": 12.0, "query": SENTENCE, "based_on": "vt"}
+    assert [value for _, value in CombinedForm.in_words(form.payload())] == [5.0, 12.0, SENTENCE, "vt"]
+    for change, field in (({"end": "6.0"}, "end"), ({"query": "too short"}, "query"), ({"start": ""}, "start")):
+        assert list(CombinedForm(answer | change, hit=hit).errors) == [field]
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [
@@ -75,7 +86,7 @@ def test_a_good_question_passes(make_hit: Callable[..., Hit], segment: Segment) 
     assert form.payload() == QUESTION
 
 
-@pytest.mark.parametrize("form", [SegmentForm, QueryForm, QuestionForm])
+@pytest.mark.parametrize("form", [SegmentForm, QueryForm, CombinedForm, QuestionForm])
 def test_that_the_clip_is_broken_is_the_whole_answer(
     make_hit: Callable[..., Hit], segment: Segment, form: type[AnswerForm]
 ) -> None:

@@ -56,6 +56,20 @@ def test_the_same_moment_twice_is_flagged(make_hit: Callable[..., Hit], segment:
     assert flags(make_hit(Kind.SEGMENT), worker, moment) == ["the same start and end as 1 other answers of this worker"]
 
 
+def test_a_moment_with_its_sentence_is_flagged_by_both(make_hit: Callable[..., Hit], worker: Worker) -> None:
+    payload = {"start": 1.0, "end": 29.0, "query": "ball ball ball ball red red red red", "based_on": "v"}
+    found = flags(make_hit(Kind.COMBINED), worker, payload)
+    assert found == ["marks 93% of the clip", "the text says few different words"]
+
+
+def test_a_sentence_written_for_a_segment_is_known_where_another_marks_and_writes(
+    make_hit: Callable[..., Hit], segment: Segment, worker: Worker
+) -> None:
+    store(make_hit(Kind.QUERY, segment=segment), worker, {"query": SENTENCE, "based_on": "v"})
+    found = flags(make_hit(Kind.COMBINED), worker, {"start": 5.0, "end": 12.0, "query": SENTENCE, "based_on": "v"})
+    assert found == ["the same text as 1 other answers of this worker", "the same text for 1 other segments"]
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

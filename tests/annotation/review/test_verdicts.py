@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +10,7 @@ import redis
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import ProgrammingError, transaction
+from django.utils import timezone
 
 from annotation.models import Assignment, Batch, Hit, LedgerEntry, Query, Question, ReviewEvent, Segment, Worker
 from annotation.models.crowd import Kind
@@ -80,6 +81,44 @@ def test_two_marks_are_one_moment_from_seven_tenths_of_overlap_on(
     assert accept(hit, {"start": 5.0, "end": 12.0}).used
     assert accept(hit, {"start": start, "end": end}).used == (len(votes) == 2)
     assert list(Segment.objects.order_by("pk").values_list("votes", flat=True)) == votes
+
+
+MOMENT = {"start": 5.0, "end": 12.0, "query": TEXT, "based_on": "v"}
+OTHER_TEXT = "somebody rolls a ball of red wool over the lawn"
+
+
+def test_a_moment_with_its_sentence_becomes_both_or_votes_and_adds_the_sentence(make_hit: Callable[..., Hit]) -> None:
+    hit = make_hit(Kind.COMBINED, hidden=True)
+    assert accept(hit, MOMENT).used
+    second = accept(hit, MOMENT | {"start": 5.5, "query": OTHER_TEXT})
+    assert second.used
+    segment = Segment.objects.get()
+    assert (segment.start, segment.end, segment.votes) == (5.0, 12.0, 2)
+    assert list(segment.queries.order_by("pk").values_list("text", "narration_hidden")) == [
+        (TEXT, True), (OTHER_TEXT, True)
+    ]  # fmt: skip
+    assert second.query.segment == segment
+    third = accept(hit, MOMENT | {"query": TEXT.upper()})
+    assert not third.used, "a vote, and words that are known"
+    assert Query.objects.count() == 2
+
+
+def test_both_are_taken_back_together_and_stay_where_other_work_rests_on_them(
+    make_hit: Callable[..., Hit], people: tuple[User, User]
+) -> None:
+    hit, reviewer = make_hit(Kind.COMBINED), people[0]
+    for payload in (MOMENT, MOMENT | {"query": OTHER_TEXT}):
+        decide(collected(hit, payload).pk, Verdict.USE, reviewer, tell_at=timezone.now() + timedelta(minutes=10))
+    first, second = Assignment.objects.order_by("pk")
+    verdicts.undo(hit.batch_id, reviewer)
+    assert list(Query.objects.values_list("text", flat=True)) == [TEXT]
+    assert Segment.objects.get().votes == 1
+    decide(second.pk, Verdict.USE, reviewer, tell_at=timezone.now() + timedelta(minutes=5))
+    with pytest.raises(ReviewError, match="other answers"):
+        verdicts.undo(hit.batch_id, reviewer)  # the first, on whose segment the second wrote
+    assert Query.objects.count() == 2
+    first.refresh_from_db()
+    assert first.used
 
 
 @pytest.mark.parametrize("verdict", [Verdict.USE, Verdict.PAY, Verdict.REJECT])
