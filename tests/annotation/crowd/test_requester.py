@@ -125,6 +125,20 @@ def test_a_batch_closes_with_the_last_of_its_hits(pair: Batch, annotators: list[
     assert states == [(Batch.State.OPEN, 1), (Batch.State.CLOSED, 2)]
 
 
+def test_a_batch_waits_for_the_answer_to_a_unit_that_expired(pair: Batch, annotators: list[WorkerBrowser]) -> None:
+    states = []
+    for _ in range(2):
+        annotators[0].do(pair.hit_type_id, answer=json.dumps(GOOD))
+        collect.collect(pair.pk)
+    first, second = Assignment.objects.order_by("pk")
+    Hit.objects.filter(pk=first.hit_id).update(state=Hit.State.EXPIRED)
+    for assignment in (second, first):
+        use(assignment)
+        pair.refresh_from_db()
+        states.append(pair.state)
+    assert states == [Batch.State.OPEN, Batch.State.CLOSED]
+
+
 def test_a_batch_that_is_closed_half_done_pays_one_hit_and_gives_the_other_back(
     pair: Batch, annotators: list[WorkerBrowser]
 ) -> None:
