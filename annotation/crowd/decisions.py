@@ -38,9 +38,7 @@ def push_decision(assignment_id: int) -> None:
         waiting.hit = hit
         record(waiting, now)
         if wished and not more:
-            note(
-                waiting, "nobody else can be asked: the unit has nine answers, or is gone at the marketplace"
-            )
+            note(waiting, "nobody else can be asked: the unit has nine answers, or is gone at the marketplace")
         another = more and why == "again"  # paid as well, where a rejected one is replaced
         Hit.objects.filter(pk=hit.pk).update(
             revision=F("revision") + 1, wanted=F("wanted") + int(more), extra=F("extra") + int(another)
