@@ -186,8 +186,8 @@ class CombinedForm(QueryForm, SegmentForm):
 
     @classmethod
     def _make(cls, assignment: Assignment, payload: Payload) -> bool:
-        segment, new = cls._mark(assignment, payload)
-        return cls._write(assignment, segment, payload) or new
+        segment, _ = cls._mark(assignment, payload)  # a new one has no query that this could repeat
+        return cls._write(assignment, segment, payload)
 
 
 class QuestionForm(AnswerForm):

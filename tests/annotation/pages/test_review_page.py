@@ -17,7 +17,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from annotation import tasks
 from annotation.models import Assignment, Clip, Hit, Query, Receipt, Segment, Worker
-from annotation.models.crowd import Kind
+from annotation.models.crowd import MARKING, Kind
 from annotation.review.verdicts import UNDO_FOR
 from tests.leaderboard.conftest import REPOSITORY
 
@@ -86,10 +86,11 @@ def test_what_the_marketplace_paid_by_itself_is_used_or_left_out(desk: Client, m
 def test_a_page_asks_the_database_the_same_however_much_lies_there(
     kind: Kind, desk: Client, film: Clip, segment: Segment, make_hit: Callable[..., Hit]
 ) -> None:
-    hit = make_hit(kind, segment=None if kind == Kind.SEGMENT else segment)
+    hit = make_hit(kind, segment=None if kind in MARKING else segment)
     payloads: dict[str, dict[str, Any]] = {
         Kind.SEGMENT: {"start": 5.0, "end": 12.0},
         Kind.QUERY: {"query": TEXT, "based_on": "v"},
+        Kind.COMBINED: {"start": 5.0, "end": 12.0, "query": TEXT, "based_on": "v"},
         Kind.VALIDATE: {"choice": 0, "also": -1},
         Kind.QA: {"question": "What?", "correct": "a", "wrong_1": "b", "wrong_2": "c", "wrong_3": "d"},
     }
