@@ -129,6 +129,9 @@
     send();
   }
   form.addEventListener("submit", hold);
+  document.addEventListener("keydown", (event) => { // from a text field, too
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit(form.querySelector("p.send button"));
+  });
   const problems = form.querySelector("[role=alert]");
   if (problems) problems.focus();
 })();

@@ -6,6 +6,7 @@ import statistics
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth.models import User
@@ -17,6 +18,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from annotation.models import Assignment, Batch, Clip, Hit, Query, Segment, Worker
 from annotation.models.crowd import Kind
+from tests.annotation.pages.task.test_task_page import frame_url, parameters
 from tests.annotation.pages.test_review_page import desk, give, reviewer  # noqa: F401  (fixtures)
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -92,6 +94,8 @@ def test_pages_stay_quick_with_200000_answers(clip: Clip, desk: Client) -> None:
     addresses = ["/batches/", f"/batches/{batch.pk}/", f"/batches/{batch.pk}/review/"]
     addresses += [f"/batches/{batch.pk}/review/?after={Assignment.objects.all()[ANSWERS // 2].pk}"]
     addresses += [Worker.objects.all()[WORKERS // 2].get_absolute_url()]
+    asked = batch.hits.all()[UNITS // 2]
+    addresses += [f"{frame_url(asked)}?{urlencode(parameters(hitId=asked.hit_id or ''))}"]
     measured = {address: seconds(desk, address) for address in addresses}
     assert {address: found for address, found in measured.items() if found[0] > MOST_S or found[1] > MOST_QUERIES} == {}
 

@@ -227,6 +227,29 @@ def test_the_players_keys(desk: Desk, film: Clip, make_hit: Callable[..., Hit]) 
     assert page.evaluate("player.now()") < 1
 
 
+@pytest.mark.parametrize("kind", [Kind.SEGMENT, Kind.COMBINED])
+def test_a_segment_takes_at_most_eight_inputs_from_play_to_submit(
+    kind: Kind, desk: Desk, film: Clip, make_hit: Callable[..., Hit]
+) -> None:
+    """A person who looks for two seconds and types nothing but what has to be said."""
+    page = desk.open(make_hit(kind))
+    inputs = 0
+    for key, second in ((" ", 2.0), ("i", 4.5), ("o", 5.0)):
+        page.keyboard.press(key)
+        inputs += 1
+        until(page, f"player.now() >= {second}")
+    if kind == Kind.COMBINED:
+        page.locator("[name=based_on]").first.check()
+        page.locator("[name=query]").fill(SENTENCE)
+    fields, _ = shown(page)
+    page.keyboard.press("Control+Enter")
+    taken(page)
+    assert inputs + 1 <= 8
+    (answer,) = desk.marketplace.answers
+    assert [answer["start"], answer["end"]] == [float(value) for value in fields]
+    assert 1.9 < float(fields[0]) < 3.5 < float(fields[1]) < 6.5
+
+
 def test_the_segment_loops_and_lets_go(desk: Desk, film: Clip, make_hit: Callable[..., Hit]) -> None:
     page = desk.open(make_hit(Kind.SEGMENT))
     for second, key in ((5.0, "i"), (7.0, "o"), (20.0, "l")):
