@@ -19,8 +19,10 @@ def find_frozen(options: dict[str, Any]) -> Release:
     """The frozen release of these arguments. Raises CommandError naming what there is."""
     release = Release.objects.filter(slug=options["slug"], version=options["version"]).first()
     if release is None:
-        known = ", ".join(str(one) for one in Release.objects.all()[:10]) or "none"
-        raise CommandError(f"there is no release {options['slug']} {options['version']} (known: {known})")
+        known = ", ".join(str(one) for one in Release.objects.all()[:20]) or "none"
+        said = f"there is no release {options['slug']} {options['version']}; there are: {known}"
+        raise CommandError(said, returncode=2)
     if release.state != Release.State.FROZEN:
-        raise CommandError(f"{release} is {release.get_state_display()}: a frozen release is expected")
+        said = f"{release} is {release.get_state_display()}: a frozen release is expected"
+        raise CommandError(said, returncode=2)
     return release

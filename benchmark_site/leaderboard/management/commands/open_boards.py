@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from benchmark_site.leaderboard.boards.tracks import create_tracks
-from benchmark_site.leaderboard.management.frozen import add_release_arguments, find_frozen
+from benchmark_site.releases.management.frozen import add_release_arguments, find_frozen
 
 
 class Command(BaseCommand):

@@ -8,9 +8,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.progress import Progress
 
-from benchmark_site.leaderboard.management.frozen import add_release_arguments, find_frozen
 from benchmark_site.leaderboard.models import State, TrainingRun
 from benchmark_site.leaderboard.training.baselines import start_baselines
+from benchmark_site.releases.management.frozen import add_release_arguments, find_frozen
 
 _POLL_S = 1.0
 

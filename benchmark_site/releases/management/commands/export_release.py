@@ -10,28 +10,22 @@ from django.db.models import Sum
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from benchmark_site.releases.files.export import ExportError, export
-from benchmark_site.releases.models import Release, ReleaseFile
+from benchmark_site.releases.management.frozen import add_release_arguments, find_frozen
+from benchmark_site.releases.models import ReleaseFile
 
 
 class Command(BaseCommand):
     help = "Copy a frozen release to a new folder; every file's SHA-256 is checked on the way."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("slug", help="name of the benchmark, as in how2r")
-        parser.add_argument("version", help="semantic version, as in 1.0.0")
+        add_release_arguments(parser)
         parser.add_argument("folder", type=Path, help="where to put the copy; must be new or empty")
         parser.add_argument(
             "--public", action="store_true", help="leave out held_out/, the truth of the test split (to hand out)"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            release = Release.objects.get(slug=options["slug"], version=options["version"])
-        except Release.DoesNotExist:
-            known = ", ".join(str(release) for release in Release.objects.all()[:20]) or "none"
-            raise CommandError(
-                f"there is no release {options['slug']} {options['version']}; there are: {known}", returncode=2
-            ) from None
+        release = find_frozen(options)
         files = release.files.all()
         if options["public"]:
             files = files.filter(access=ReleaseFile.Access.PUBLIC)
