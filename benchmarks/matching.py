@@ -1,7 +1,7 @@
 """How fast and how near the optimum the matching is, beside what bounds it.
 
     python -m benchmarks.matching                     n = 5,789 (3 rounds, against scipy's dense solver)
-    python -m benchmarks.matching --n 40000 --rounds 1 --no-scipy
+    python -m benchmarks.matching --n 40000 --rounds 1 --no-scipy --temperature 0.35   with the recipe's draw
     python -m benchmarks.matching --n 1500 --backend ray    the same on a Ray cluster (pip install ray)
 
 Embeddings: those of the questions in --items (as `python -m adversarial match` reads them), filled up to n with
@@ -79,8 +79,8 @@ def load(path: Path | None, n: int) -> list[dict[str, Any]]:
     return rows + generated(n - len(rows))
 
 
-def build(rows: list[dict[str, Any]]) -> MatchingProblem:
-    """The weight of the reference measurement: calibrated MiniLM cosines, lambda 0.5, no draw."""
+def build(rows: list[dict[str, Any]], temperature: float = 0.0) -> MatchingProblem:
+    """The weight of the reference measurement: calibrated MiniLM cosines, lambda 0.5, no draw unless asked for."""
     n = len(rows)
     texts = [row["question"] for row in rows] + [row["answer"] for row in rows]
     vectors = sentence_encoder.encode(texts)
@@ -96,7 +96,7 @@ def build(rows: list[dict[str, Any]]) -> MatchingProblem:
         fold=np.zeros(n, np.int32),
         embeddings=answers,
         bias=-2.67,
-        temperature=0.0,
+        temperature=temperature,
         similarity_slope=12.0,
         similarity_bias=-7.2,
         lambda_=0.5,
@@ -141,6 +141,7 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=5789)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--tolerance", type=float, default=5e-5, help="nats per question (default 5e-5)")
+    parser.add_argument("--temperature", type=float, default=0.0, help="of a draw for every pair, in nats (default 0)")
     parser.add_argument("--no-scipy", action="store_true", help="leave out the dense solver")
     parser.add_argument("--backend", help="joblib backend for the passes: threading, loky, ray, dask (default: none)")
     parser.add_argument("--jobs", type=int, default=2, help="workers of the backend (default 2)")
@@ -149,7 +150,7 @@ def main() -> None:
         from ray.util.joblib import register_ray
 
         register_ray()
-    problem = build(load(options.items, options.n))
+    problem = build(load(options.items, options.n), options.temperature)
     solve_matching(build(generated(64)))  # compile before the clock runs
     table = Table(title=f"n = {problem.size}, {problem.embeddings.shape[1]}-d, one thread")
     for name in ("what", "nats / question", "certified gap", "passes", "edges", "CPU s", "peak MB", "against dense"):
