@@ -23,6 +23,7 @@ from annotation.models.crowd import MARKING, Environment, Kind
 from annotation.review import ledger
 from annotation.review.text.text_rules import MIN_SEGMENT_S
 from annotation.task_names import CLOSE_BATCH, LAUNCH_BATCH
+from benchmark_site.jobs.alone import alone
 from benchmark_site.jobs.enqueue import enqueue
 
 UNIT_SALT = "annotation.unit"
@@ -157,7 +158,17 @@ def expired(batch: Batch) -> QuerySet[Hit]:
 
 
 def launch(batch_id: int) -> None:
-    """Put waiting HITs of the batch before the crowd, a page of them; then wake the next page. Safe to repeat."""
+    """Put waiting HITs of the batch before the crowd, a page of them; then wake the next page. Safe to repeat.
+
+    Whoever comes while somebody is at it goes: the sweeper wakes every launch each minute, and each of two that went on
+    would take the other's page for that of a worker who died, and look through all HITs there are for it.
+    """
+    with alone("launch", batch_id) as mine:
+        if mine:
+            _launch_page(batch_id)
+
+
+def _launch_page(batch_id: int) -> None:
     batch = Batch.objects.get(pk=batch_id)
     if batch.state != Batch.State.LAUNCHING:
         return

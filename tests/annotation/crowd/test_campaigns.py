@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 from decimal import Decimal
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
@@ -137,6 +139,30 @@ def test_units_are_launched_page_by_page_and_each_once(
     assert progress == [(5, "launching"), (10, "launching"), (12, "open")]
     made = {hit["HITId"] for hit in every_hit()} - before
     assert made == set(batch.hits.values_list("hit_id", flat=True))
+
+
+def test_one_launcher_at_a_time_and_nobody_who_died_is_in_the_way(
+    many: list[Clip], crowd: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sweeper wakes a launch each minute: it must not begin a second one beside the first."""
+    batch = make_batch(sample=12, budget="100.00")
+    launch.request_launch(batch.pk)
+    other = connection.copy()
+    with other.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(hashtext('launch'), %s)", [batch.pk])
+    launch.launch(batch.pk)
+    assert not batch.hits.exists()
+    other.close()  # as a worker that is killed; the server needs a moment to see it
+    monkeypatch.setattr(launch, "PAGE_OF_UNITS", 5)
+    for opened in (5, 10, 12):
+        until = time.monotonic() + 10
+        while batch.hits.filter(state=Hit.State.OPEN).count() < opened:
+            assert time.monotonic() < until
+            launch.launch(batch.pk)
+        assert batch.hits.filter(state=Hit.State.OPEN).count() == opened
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()")
+        assert cursor.fetchone() == (0,)
 
 
 def test_a_launch_that_is_stopped_half_way_ends(many: list[Clip], crowd: Site, monkeypatch: pytest.MonkeyPatch) -> None:
