@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, tostring
 
@@ -29,6 +32,7 @@ from benchmark_site.jobs.enqueue import enqueue
 UNIT_SALT = "annotation.unit"
 PAGE_OF_UNITS = 200  # launched by one task: seconds, where messages of tasks come again after a minute
 ROWS_AT_ONCE = 1000
+CALLS_AT_ONCE = 4
 TROUBLE = "the marketplace did not do it, and is asked again"
 EXTERNAL_QUESTION = "http://mechanicalturk.amazonaws.com/AWSMechanicalTurkDataSchemas/2006-07-14/ExternalQuestion.xsd"
 WORDING = {
@@ -184,15 +188,7 @@ def _launch_page(batch_id: int) -> None:
     _check_balance(crowd, batch, [hit for hit in page if hit.request_token not in known])
     Hit.objects.filter(pk__in=[hit.pk for hit in page]).update(asked_at=timezone.now())
     ends_at = batch.ends_at or timezone.now() + HIT_LIFETIME
-    for hit in page:
-        hit_id = known.get(hit.request_token) or crowd.create_hit(
-            hit_type_id=batch.hit_type_id,
-            question=external_question(hit),
-            token=hit.request_token,
-            annotation=hit.request_token,
-            assignments=batch.assignments_per_hit,
-            lifetime=ends_at - timezone.now(),
-        )
+    for hit, hit_id in _created(crowd, batch, page, known, ends_at):
         # A HIT that was stopped meanwhile is open for a moment; whoever stops the batch finds it.
         Hit.objects.filter(pk=hit.pk, hit_id=None).update(hit_id=hit_id, state=Hit.State.OPEN, ends_at=ends_at)
     with transaction.atomic():
@@ -204,6 +200,31 @@ def _launch_page(batch_id: int) -> None:
             enqueue(LAUNCH_BATCH, batch_id=batch_id)
         else:
             Batch.objects.filter(pk=batch_id).update(state=Batch.State.OPEN, error="")
+
+
+def _created(
+    crowd: Crowd, batch: Batch, page: list[Hit], known: dict[str, str], ends_at: datetime
+) -> Iterator[tuple[Hit, str]]:
+    """Each unit with its HIT id, in order; those that are not known are created, some at once: most of it is waiting.
+
+    Where one fails, what is on its way besides is found by its annotation at the next try.
+    """
+
+    def create(hit: Hit) -> str:
+        return known.get(hit.request_token) or crowd.create_hit(
+            hit_type_id=batch.hit_type_id,
+            question=external_question(hit),
+            token=hit.request_token,
+            annotation=hit.request_token,
+            assignments=batch.assignments_per_hit,
+            lifetime=ends_at - timezone.now(),
+        )
+
+    pool = ThreadPoolExecutor(CALLS_AT_ONCE)
+    try:
+        yield from zip(page, pool.map(create, page), strict=True)
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _may_go_out(batch: Batch) -> QuerySet[Hit]:

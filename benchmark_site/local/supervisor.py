@@ -194,7 +194,7 @@ def site_programs() -> list[Program]:
     """Web, marketplace, workers, clocks."""
     port, marketplace_port = ports()
     python = sys.executable
-    gunicorn = [python, "-m", "gunicorn", "--workers", "1", "--threads", "4", "--timeout", "120", "--keep-alive", "75"]
+    gunicorn = [python, "-m", "gunicorn", "--workers", "2", "--threads", "4", "--timeout", "120", "--keep-alive", "75"]
     gunicorn += ["--no-control-socket"]
     celery = [python, "-m", "celery", "-A", "benchmark_site.celery"]
     # Footage and training have workers of their own, so that a long film or run delays nobody else; who searches waits.
