@@ -167,7 +167,7 @@ def launch(batch_id: int) -> None:
     Whoever comes while somebody is at it goes: the sweeper wakes every launch each minute, and each of two that went on
     would take the other's page for that of a worker who died, and look through all HITs there are for it.
     """
-    with alone("launch", batch_id) as mine:
+    with alone(f"launch {batch_id}") as mine:
         if mine:
             _launch_page(batch_id)
 

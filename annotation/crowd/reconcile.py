@@ -27,6 +27,7 @@ from annotation.crowd.workers import bonuses
 from annotation.crowd.workers.blocks import compare_blocks
 from annotation.models import Assignment, Batch, Finding, Hit, Reconciliation, Walk
 from annotation.review import ledger
+from benchmark_site.jobs.alone import alone
 from benchmark_site.jobs.leases import acquire, heartbeat, heartbeats, locked, still_leased
 
 STRANGER = "a HIT of this batch's type that this batch did not make"
@@ -36,7 +37,15 @@ FOLLOW_S = 20.0  # a pass that takes longer goes on in the next minute
 
 
 def follow(environment: str, seconds: float = FOLLOW_S) -> int:
-    """The minute's pass: take over what has changed and return how many HITs had. Stops at a page after `seconds`."""
+    """The minute's pass: take over what has changed and return how many HITs had. Stops at a page after `seconds`.
+
+    One at a time: a second one would read the same HITs again, while decisions wait for a worker.
+    """
+    with alone(f"follow {environment}") as mine:
+        return _follow(environment, seconds) if mine else 0
+
+
+def _follow(environment: str, seconds: float) -> int:
     crowd, began, changed = Crowd(environment), time.monotonic(), 0
     walk, _ = Walk.objects.get_or_create(environment=environment)
     token: str | None = walk.cursor

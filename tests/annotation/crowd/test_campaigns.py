@@ -149,7 +149,7 @@ def test_one_launcher_at_a_time_and_nobody_who_died_is_in_the_way(
     launch.request_launch(batch.pk)
     other = connection.copy()
     with other.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(hashtext('launch'), %s)", [batch.pk])
+        cursor.execute("SELECT pg_advisory_lock(hashtext(%s))", [f"launch {batch.pk}"])
     launch.launch(batch.pk)
     assert not batch.hits.exists()
     other.close()  # as a worker that is killed; the server needs a moment to see it

@@ -271,6 +271,20 @@ def test_a_pass_reads_only_what_has_changed(
     assert Assignment.objects.count() == 1
 
 
+def test_a_second_pass_beside_the_first_asks_nobody(batch: Batch, crowd: Site, annotators: list[WorkerBrowser]) -> None:
+    send(annotators[0], batch)
+    other = connection.copy()
+    with other.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(hashtext('follow local'))")
+    assert reconcile.follow("local") == 0
+    assert not Assignment.objects.exists()
+    with other.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_unlock(hashtext('follow local'))")
+    other.close()
+    assert reconcile.follow("local") == 1
+    assert Assignment.objects.count() == 1
+
+
 def test_a_pass_that_runs_out_of_time_goes_on_where_it_stopped(
     batch: Batch, annotators: list[WorkerBrowser], monkeypatch: pytest.MonkeyPatch
 ) -> None:
