@@ -10,7 +10,7 @@ import os
 import shutil
 import tarfile
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,7 @@ def write_clip_shards(
     folder: Path,
     licences: Collection[str],
     most_bytes: int,
-    advance: Callable[[int], None] = lambda n: None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Shards:
     """The shards of a frozen release, of at most so many bytes each where one film is not larger, in a new folder.
 
@@ -56,7 +56,8 @@ def write_clip_shards(
     `vid_name`, `duration` (seconds), `licence`, `source` and `title`. (A name of a clip may hold dots, which end a
     sample's key.) Beside them lie the names of the clips that were left out, with the reason, and SHA256SUMS. Which
     clips there are is what the release's public `licences.jsonl` says, so nothing here tells of a split or a label. The
-    same release gives the same bytes. Raises ExportError; nothing half-written stays.
+    same release gives the same bytes. `progress` is told the clips that are written, and of how many. Raises
+    ExportError, and ReleaseError where `licences.jsonl` is damaged; nothing half-written stays.
     """
     if folder.exists():
         raise ExportError(f"{folder} exists already; expected a folder that is new")
@@ -66,7 +67,7 @@ def write_clip_shards(
         rows = _described(release, licences)
         partial.mkdir(parents=True)
         samples, left_out = _chosen(rows, clips.exclude(file=""), licences)
-        names = _write(partial, samples, most_bytes, advance)
+        names = _write(partial, samples, most_bytes, progress)
         with (partial / LEFT_OUT).open("wb") as out:
             out.writelines(encode_line(line) for line in left_out)
         sums = (f"{file_sha256(partial / name)}  {name}\n" for name in (*names, LEFT_OUT))
@@ -111,7 +112,9 @@ def _chosen(
     return samples, left_out
 
 
-def _write(folder: Path, samples: Iterable[_Sample], most_bytes: int, advance: Callable[[int], None]) -> list[str]:
+def _write(
+    folder: Path, samples: Sequence[_Sample], most_bytes: int, progress: Callable[[int, int], None]
+) -> list[str]:
     names = []
     for number, shard in enumerate(_shards(samples, most_bytes)):
         names.append(f"clips-{number:06d}.tar")
@@ -121,7 +124,7 @@ def _write(folder: Path, samples: Iterable[_Sample], most_bytes: int, advance: C
                 archive.addfile(_entry(f"{place:08d}.json", len(described)), io.BytesIO(described))
                 with sample.film.open("rb") as film:
                     archive.addfile(_entry(f"{place:08d}{sample.film.suffix}", os.fstat(film.fileno()).st_size), film)
-                advance(1)
+                progress(place + 1, len(samples))
     return names
 
 

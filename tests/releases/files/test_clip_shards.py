@@ -84,5 +84,10 @@ def test_what_cannot_be_exported_says_why_and_leaves_nothing(release, tmp_path: 
     Path(Clip.objects.get(video__public_id="shapes-007").file.path).unlink()
     assert "No such file" in refused("demo", "1.0.0", str(out), "--licence", "CC0-1.0")
     assert not list(tmp_path.glob("out*"))
+    listed = release.folder / "licences.jsonl"
+    listed.chmod(0o644)
+    listed.write_bytes(b"{broken\n")
+    assert "licences.jsonl:1" in refused("demo", "1.0.0", str(out), "--licence", "CC0-1.0")
+    assert not list(tmp_path.glob("out*"))
     out.mkdir()
     assert "exists already" in refused("demo", "1.0.0", str(out), "--licence", "CC0-1.0")

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from benchmark_site.releases.files.clip_shards import LEFT_OUT, write_clip_shards
 from benchmark_site.releases.files.export import ExportError
 from benchmark_site.releases.management.frozen import add_release_arguments, find_frozen
+from evaluation.release import ReleaseError
 
 MIB = 2**20
 
@@ -42,9 +43,9 @@ class Command(BaseCommand):
                     options["folder"],
                     options["licence"],
                     options["shard_mib"] * MIB,
-                    lambda n: progress.advance(bar, n),
+                    lambda done, total: progress.update(bar, completed=done, total=total),
                 )
-        except ExportError as error:
+        except (ExportError, ReleaseError) as error:
             raise CommandError(str(error), returncode=2) from error
         self.stdout.write(f"{made.films} clips in {made.files} tar files at {options['folder']}")
         for why, count in sorted(made.left_out.items()):
