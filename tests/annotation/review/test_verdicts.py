@@ -103,6 +103,17 @@ def test_a_moment_with_its_sentence_becomes_both_or_votes_and_adds_the_sentence(
     assert Query.objects.count() == 2
 
 
+def test_one_undo_takes_back_the_moment_and_its_sentence(
+    make_hit: Callable[..., Hit], people: tuple[User, User]
+) -> None:
+    hit = make_hit(Kind.COMBINED)
+    decide(collected(hit, MOMENT).pk, Verdict.USE, people[0], tell_at=timezone.now() + timedelta(minutes=10))
+    verdicts.undo(hit.batch_id, people[0])
+    assert not Segment.objects.exists()
+    assert not Query.objects.exists()
+    assert Assignment.objects.get().state == Assignment.State.SUBMITTED
+
+
 def test_both_are_taken_back_together_and_stay_where_other_work_rests_on_them(
     make_hit: Callable[..., Hit], people: tuple[User, User]
 ) -> None:
