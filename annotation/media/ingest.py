@@ -180,7 +180,7 @@ def _kept(video: Video, made: MadeClip, features: Path) -> Clip:
     """The row of a clip, not saved, whose files are stored. Raises LeaseLost."""
     if not heartbeat(video):
         raise LeaseLost(f"{video} is no longer ours")
-    clip = Clip(video=video, start=made.start, end=made.end)
+    clip = Clip(video=video, start=made.start, end=made.end, looks=made.looks)
     clip.file.name = put_by_content(Path(made.file), "clips")
     clip.silent.name = put_by_content(Path(made.silent), "clips")
     clip.poster.name = put_by_content(Path(made.poster), "stills")

@@ -91,6 +91,13 @@ class Clip(models.Model):
     silent = models.FileField(upload_to="clips/", blank=True, help_text="the file without its sound")
     poster = models.FileField(upload_to="stills/", blank=True)
     strip = models.FileField(upload_to="stills/", blank=True, help_text="a thumbnail of every third second")
+    looks = ArrayField(
+        models.BigIntegerField(),
+        default=list,
+        blank=True,
+        editable=False,
+        help_text="perceptual hash of each of these thumbnails; 0: nothing to be known by",
+    )
     waveform = models.FileField(upload_to="stills/", blank=True, help_text="how loud it is, drawn; empty: no sound")
     features = models.FileField(upload_to="features/", blank=True, help_text="safetensors: features [frames, dim]")
     features_sha256 = models.CharField(max_length=64, blank=True)

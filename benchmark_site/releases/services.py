@@ -18,8 +18,8 @@ LEAST_WORDS = 3
 
 class ReleaseSettings(TypedDict, total=False):
     """How to build: the seed of the matching, how the hidden split is cut, how many questions are set aside as
-    predictable, what is chosen of everything accepted, and, to build the same again, its nonce; and what is said of it:
-    description, authors (one a line), the licence of what was written.
+    predictable, what is chosen of everything accepted, which videos stay in one split, and, to build the same again,
+    its nonce; and what is said of it: description, authors (one a line), the licence of what was written.
     """
 
     seed: int
@@ -28,6 +28,8 @@ class ReleaseSettings(TypedDict, total=False):
     only_licences: list[str]
     only_batches: list[int]
     only_tag: str
+    copies_on_one_side: bool
+    annotators_on_one_side: bool
     seal: str
     description: str
     authors: str

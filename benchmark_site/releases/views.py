@@ -201,7 +201,10 @@ def split_table(release: Release) -> list[dict[str, Any]]:
 class ReleaseForm(ModelForm):
     class Meta:
         model = Release
-        fields = ("slug", "version", "description", "authors", "licence", "only_tag", "seed", "hidden", "set_aside")
+        fields = (
+            "slug", "version", "description", "authors", "licence", "only_tag", "seed", "hidden", "set_aside",
+            "copies_on_one_side", "annotators_on_one_side",
+        )  # fmt: skip
         labels = {"slug": "Name", "hidden": "Hidden split", "only_tag": "Only videos with this tag"}
         widgets = {
             "hidden": RadioSelect,

@@ -35,11 +35,12 @@ BREAKS_OFF_S = 1.0
 class MadeClip:
     """Times in seconds of the film, paths of files; `frames` holds uint8 [N, 224, 224, 3], from which features come.
 
-    `waveform` is empty where there is no sound.
+    `waveform` is empty where there is no sound; `looks` holds a perceptual hash of every third second.
     """
 
     start: float
     end: float
+    looks: list[int]
     file: str
     silent: str
     poster: str
@@ -161,7 +162,7 @@ class _Making:
         waveform = "" if samples is None else draw_waveform(samples, self._folder / f"{number}-waveform.svg")
         start, end = round(start, 3), round(start + min(seconds, WINDOW_S), 3)
         names = (str(path) for path in (file, silent, poster, strip, waveform, kept))
-        self._made.clips.append(MadeClip(start, end, *names))
+        self._made.clips.append(MadeClip(start, end, stills.looks, *names))
 
     def _files(self, number: int, samples: Samples | None) -> tuple[Path, Path]:
         """The clip and its picture alone."""

@@ -19,12 +19,13 @@ from benchmark_site.releases.files.writer import release_clips
 from benchmark_site.releases.models import Exclusion, Item, Release, SplitVideo
 from benchmark_site.releases.quality.copies import copied_into_labelled
 from benchmark_site.releases.quality.items import check_accepted, exclusion
-from benchmark_site.releases.quality.rows import Row, item_row, refuse_blocked
+from benchmark_site.releases.quality.rows import Row, item_row, refuse_blocked, told_row
 from benchmark_site.releases.quality.warnings import feature_row, warn_of_footage, warn_of_items
 from benchmark_site.releases.quality.whole import check_ledger, check_splits
 from benchmark_site.releases.split import carry_over
+from benchmark_site.releases.split.one_side import apart, by_annotators, by_looks, place_groups
 from benchmark_site.releases.split.seal import seal
-from benchmark_site.releases.split.video_split import SplitError, place_videos
+from benchmark_site.releases.split.video_split import SplitError
 
 VIDEO = "segment__clip__video"
 
@@ -50,7 +51,7 @@ def take_snapshot(lease: Release) -> None:
                 raise BuildError("every item has a fault that keeps it out: see the quality gate")
             for item in items:  # what the checks tolerate
                 item.end = min(item.end, item.duration)
-            _split(release, items)
+            quality += _split(release, items)
             items, rows, told = _without_told(items)
             quality += rows
             left_out += told
@@ -132,8 +133,8 @@ def _item(release: Release, kind: Item.Kind, row: Query | Question, **fields: ob
     )
 
 
-def _split(release: Release, items: list[Item]) -> None:
-    """Set the split of every item; new videos enter the ledger. Raises BuildError."""
+def _split(release: Release, items: list[Item]) -> list[Row]:
+    """Set the split of every item; new videos enter the ledger. Rows on what should lie in one. Raises BuildError."""
     with connection.cursor() as cursor:
         # Two releases that meet the same new video must not place it twice: one waits, then sees the ledger.
         cursor.execute("LOCK TABLE releases_splitvideo IN SHARE ROW EXCLUSIVE MODE")
@@ -142,8 +143,10 @@ def _split(release: Release, items: list[Item]) -> None:
     counts = Counter((item.video.public_id, item.kind) for item in items)
     loads = {name: (clips[name], counts[name, Item.Kind.MOMENT], counts[name, Item.Kind.QA]) for name in videos}
     ledger = dict(SplitVideo.objects.values_list("video__public_id", "split"))
+    alike = by_looks(videos.keys() | ledger.keys())
+    written = by_annotators(videos.keys() | ledger.keys()) if release.annotators_on_one_side else []
     try:
-        placed = place_videos(loads, ledger)
+        placed = place_groups(loads, ledger, (alike if release.copies_on_one_side else []) + written)
     except SplitError as error:
         raise BuildError(str(error)) from error
     SplitVideo.objects.bulk_create(
@@ -152,3 +155,8 @@ def _split(release: Release, items: list[Item]) -> None:
     ledger.update(placed)
     for item in items:
         item.split = ledger[item.video.public_id]
+    rows = [told_row("W13", "films that show the same are in one split", apart(alike, ledger), len(alike), "warn")]
+    if release.annotators_on_one_side:
+        title = "an annotator's videos are in one split"
+        rows.append(told_row("W14", title, apart(written, ledger), len(written), "warn"))
+    return rows

@@ -58,8 +58,8 @@ query with its clip and moment, or a question with four answers of which one is 
 
 {table}
 
-A video lies in one split, for both tasks and in every version. The truth of test is withheld. What was left out of this
-version by its quality gate: {release.exclusions.count()} items.{_chosen(release)}
+A video lies in one split, for both tasks and in every version.{_together(release)} The truth of test is withheld.
+What was left out of this version by its quality gate: {release.exclusions.count()} items.{_chosen(release)}
 
 ## Collection
 
@@ -94,6 +94,13 @@ def _collected(items: Sequence[Item]) -> tuple[int, int]:
         written = model.objects.filter(assignment__isnull=False).values_list("public_id", flat=True)
         found.append(len(ids & set(written)))
     return found[0], found[1]
+
+
+def _together(release: Release) -> str:
+    """What else stays in one split, where it does."""
+    copies = " Films that show the same were kept in one split, as far as their pictures tell."
+    annotators = " All that an annotator wrote was kept in one split."
+    return copies * release.copies_on_one_side + annotators * release.annotators_on_one_side
 
 
 def _chosen(release: Release) -> str:

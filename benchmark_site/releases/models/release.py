@@ -109,6 +109,16 @@ class Release(Leased):
         help_text="whose answers it takes; empty: all, and what was imported",
     )
     only_tag = models.CharField(max_length=50, blank=True, help_text="that its videos carry; empty: any")
+    copies_on_one_side = models.BooleanField(
+        "films that show the same stay in one split",
+        default=True,
+        help_text="copies that were scaled, coded again, cut or framed are known by their pictures",
+    )
+    annotators_on_one_side = models.BooleanField(
+        "all that an annotator wrote stays in one split",
+        default=False,
+        help_text="for crowds in which each annotator wrote for few videos: all that is linked goes together",
+    )
     seal = models.CharField(
         max_length=64,
         default=draw_seal,

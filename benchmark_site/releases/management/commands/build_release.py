@@ -46,6 +46,14 @@ class Command(BaseCommand):
             "--only-batch", action="append", default=[], metavar="NAME", help="whose answers it takes; repeatedly, too"
         )
         parser.add_argument("--only-tag", default="", metavar="TAG", help="that its videos carry")
+        parser.add_argument(
+            "--copies-apart", action="store_true", help="let films that show the same lie in different splits"
+        )
+        parser.add_argument(
+            "--annotators-together",
+            action="store_true",
+            help="keep all that an annotator wrote in one split, and what is linked by several annotators, too",
+        )
         parser.add_argument("--licence", default="", help="of what was written: an SPDX identifier, as in CC-BY-4.0")
         parser.add_argument("--description", default="", help="what it is, in three sentences")
         parser.add_argument(
@@ -74,6 +82,8 @@ class Command(BaseCommand):
                     only_licences=options["only_licence"],
                     only_batches=[_batch(name) for name in options["only_batch"]],
                     only_tag=options["only_tag"],
+                    copies_on_one_side=not options["copies_apart"],
+                    annotators_on_one_side=options["annotators_together"],
                     licence=options["licence"],
                     description=options["description"],
                     authors="\n".join(options["author"]),
