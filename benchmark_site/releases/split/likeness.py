@@ -60,7 +60,6 @@ def _show_the_same(
     if not len(places):
         return False
     same = _distance(films[few][places], films[many]) <= SAME_BITS
-    same &= films[many] != 0
     which, where = np.nonzero(same)
     shift = where - places[which]
     # A copy that was cut begins between two thumbnails: the next one to either side counts, too.

@@ -100,11 +100,15 @@ def test_three_different_pictures_are_enough() -> None:
     assert alike({"one": looks(film(5, 2)), "other": looks(film(5, 2))}) == []
 
 
-def test_a_copy_cut_between_two_thumbnails_is_known() -> None:
-    """Pictures that stand for five seconds, seen every third one, from the beginning and from the fourth second on."""
-    pictures = film(6, 30)
-    seen = lambda begin: looks([pictures[second // 5] for second in range(begin, 150, 3)])  # noqa: E731
-    assert alike({"whole": seen(0), "cut": seen(4)}) == [("cut", "whole")]
+@pytest.mark.parametrize("seed", range(8))
+def test_a_copy_cut_between_two_thumbnails_is_known(seed: int) -> None:
+    """Shots of one to three seconds, seen every third second, in the copy from the middle between two of these on."""
+    drawn = Random(seed)
+    lengths = [drawn.uniform(1.0, 3.0) for _ in range(60)]
+    shots = [drawn.getrandbits(64) - 2**63 for _ in lengths]
+    ends = np.cumsum(lengths)
+    seen = lambda begin: [shots[int(np.searchsorted(ends, at, "right"))] for at in np.arange(begin, 60.0, 3.0)]  # noqa: E731
+    assert alike({"whole": seen(0.0), "cut": seen(1.5)}) == [("cut", "whole")]
 
 
 @given(st.lists(st.integers(-(2**63), 2**63 - 1), max_size=6), st.lists(st.integers(-9, 9), max_size=6))

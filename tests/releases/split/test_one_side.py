@@ -19,7 +19,7 @@ from benchmark_site.releases.errors import BuildError
 from benchmark_site.releases.files.datasheet import datasheet
 from benchmark_site.releases.models import Release, SplitVideo
 from benchmark_site.releases.services import create_release
-from benchmark_site.releases.split.one_side import place_groups
+from benchmark_site.releases.split.one_side import by_looks, place_groups
 from benchmark_site.releases.split.video_split import SplitError, place_videos
 from tests.releases.conftest import deal_by_hand, make_corpus
 
@@ -61,6 +61,7 @@ def test_a_copy_of_two_that_lie_apart_goes_where_most_are() -> None:
     ledger = {"a": "train", "b": "test", "c": "test", "d": "val", "e": "train"}
     loads = dict.fromkeys([*ledger, "new"], (1,))
     assert place_groups(loads, ledger, [("a", "new"), ("b", "new"), ("c", "new")]) == {"new": "test"}
+    assert place_groups(loads, ledger, [("a", "new"), ("b", "new"), ("e", "new")]) == {"new": "train"}
 
 
 def test_one_group_of_nearly_all_cannot_be_split() -> None:
@@ -90,6 +91,20 @@ def splits(videos: list[Video]) -> set[str]:
 
 def row(release: Release, check: str) -> dict[str, Any]:
     return next(row for row in release.quality if row["id"] == check)
+
+
+@pytest.mark.django_db
+def test_what_no_clip_shows_is_left_open(media) -> None:
+    """Of the copy the second minute was lost: its two clips lie as far apart as those of the film."""
+    film, copy = make_corpus(2)
+    Clip.objects.update(end=60.0)
+    for video in (film, copy):
+        Clip.objects.filter(video=video).update(looks=LOOKS[:2] * 10)
+        Clip.objects.create(video=video, start=120.0, end=180.0, looks=LOOKS[2:] * 10)
+    Clip.objects.create(video=film, start=60.0, end=120.0, looks=[7 << 40] * 20)
+    assert by_looks([film.public_id, copy.public_id]) == [(film.public_id, copy.public_id)]
+    Clip.objects.filter(video=copy, start=120.0).update(start=240.0, end=300.0)
+    assert by_looks([film.public_id, copy.public_id]) == []
 
 
 @pytest.mark.django_db
