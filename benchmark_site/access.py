@@ -78,6 +78,8 @@ TABLE: dict[str, Row] = {
     "password_reset_done": PUBLIC,
     "password_reset_confirm": SIGNED,
     "password_reset_complete": PUBLIC,
+    "second-factor": ACCOUNT,
+    "second-factor-code": ACCOUNT,
     "admin:": ADMIN,
     # what is collected
     "batches": REVIEWED,

@@ -8,5 +8,6 @@ class BenchmarkSiteConfig(AppConfig):
     verbose_name = "HERO Bench"
 
     def ready(self) -> None:
-        # Tasks queued by any Django process must know the broker.
+        # Tasks queued by any Django process must know the broker, and every log-in what its session lacks.
         from benchmark_site import celery  # noqa: F401
+        from benchmark_site.second_factor import pending  # noqa: F401

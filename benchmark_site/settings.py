@@ -13,6 +13,8 @@
 | EMAIL_URL | mail server: `smtp+tls://user:password@host:587`, `filemail:///folder` | written to the log |
 | FROM_EMAIL | sender of the site's mail | bench@ and the host of SITE_URL |
 | OPEN_SIGNUP | whether anybody may make an account; else only whom staff invites: tries are counted by person | false |
+| SECOND_FACTOR | reviewers, requesters and staff, who see what is collected, need a second factor | false |
+| LAUNCH_AT_ONCE | HITs that are being made at once while a batch is launched; 1 makes them in order | 4 |
 | BLIND_IN_THE_LOOP | tell who writes a question when blind models guess it (needs a worker of queue `blind`) | false |
 | PSEUDONYM_KEY | makes workers' names in exports; another key, other names | SECRET_KEY |
 | ENCODERS | folder of image models that feature sets name | $BENCH_HOME/encoders |
@@ -77,6 +79,9 @@ INSTALLED_APPS = [
     "django_htmx",
     "pgtrigger",
     "axes",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
 ]
 
 MIDDLEWARE = [
@@ -86,6 +91,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "benchmark_site.second_factor.pending.SecondFactorMiddleware",
     # before the token of forms is looked for: that reads the body, and strangers' bodies are not read
     "benchmark_site.access.AccessMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -146,6 +152,13 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_LOCKOUT_TEMPLATE = "benchmark_site/locked_out.html"
 AXES_RESET_ON_SUCCESS = AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
+LAUNCH_AT_ONCE: int = env.int("LAUNCH_AT_ONCE", default=4)
+if not 1 <= LAUNCH_AT_ONCE <= 16:
+    raise ImproperlyConfigured(f"LAUNCH_AT_ONCE must be between 1 and 16, not {LAUNCH_AT_ONCE}")
+# Offered to every account. The admin can take a lost one off an account, and shows nobody its key.
+SECOND_FACTOR: bool = env.bool("SECOND_FACTOR", default=False)
+OTP_TOTP_ISSUER = f"HERO Bench {_site.hostname}"
+OTP_ADMIN_HIDE_SENSITIVE_DATA = True
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "home"

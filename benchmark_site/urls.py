@@ -7,6 +7,7 @@ from django.contrib.auth import views as auth
 from django.urls import include, path
 
 from benchmark_site import views
+from benchmark_site.second_factor import views as second_factor
 
 handler404 = "benchmark_site.views.not_found"
 handler500 = "benchmark_site.views.server_error"
@@ -40,6 +41,8 @@ urlpatterns = [
         _page(auth.PasswordResetCompleteView, "password_changed"),
         name="password_reset_complete",
     ),
+    path("second-factor/", second_factor.second_factor, name="second-factor"),
+    path("second-factor/code/", second_factor.enter_code, name="second-factor-code"),
     path("logout/", auth.LogoutView.as_view(), name="logout"),
     path("admin/", admin.site.urls),
     path("", include("annotation.pages.urls")),

@@ -147,6 +147,8 @@ def _site_doors() -> list[ApiClient]:
         ApiClient("signup", "/signup/"),
         ApiClient("password_change", "/password/"),
         ApiClient("password_change_done", "/password/changed/"),
+        ApiClient("second-factor", "/second-factor/"),
+        ApiClient("second-factor-code", "/second-factor/code/"),
         ApiClient("password_reset", "/password/reset/"),
         ApiClient("password_reset_done", "/password/reset/sent/"),
         ApiClient("password_reset_complete", "/password/reset/done/"),
