@@ -32,7 +32,6 @@ from benchmark_site.jobs.enqueue import enqueue
 UNIT_SALT = "annotation.unit"
 PAGE_OF_UNITS = 200  # launched by one task: seconds, where messages of tasks come again after a minute
 ROWS_AT_ONCE = 1000
-CALLS_AT_ONCE = 4
 TROUBLE = "the marketplace did not do it, and is asked again"
 EXTERNAL_QUESTION = "http://mechanicalturk.amazonaws.com/AWSMechanicalTurkDataSchemas/2006-07-14/ExternalQuestion.xsd"
 WORDING = {
@@ -220,7 +219,7 @@ def _created(
             lifetime=ends_at - timezone.now(),
         )
 
-    pool = ThreadPoolExecutor(CALLS_AT_ONCE)
+    pool = ThreadPoolExecutor(settings.LAUNCH_AT_ONCE)
     try:
         yield from zip(page, pool.map(create, page), strict=True)
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -90,6 +91,8 @@ def _start_site(console: Console) -> subprocess.Popen[bytes]:
             stderr=log,
             start_new_session=True,
             preexec_fn=die_with_parent("SIGTERM"),
+            # Annotators take the oldest HIT: made in order, the same seed gives everybody the same work each time.
+            env={"LAUNCH_AT_ONCE": "1", **os.environ},
         )
     with console.status("starting PostgreSQL, Valkey, platform, marketplace and workers"):
         _wait_until_ready(site, log_path)
