@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -139,6 +140,18 @@ def test_units_are_launched_page_by_page_and_each_once(
     assert progress == [(5, "launching"), (10, "launching"), (12, "open")]
     made = {hit["HITId"] for hit in every_hit()} - before
     assert made == set(batch.hits.values_list("hit_id", flat=True))
+
+
+def test_hits_are_made_in_order_where_one_is_made_at_a_time(many: list[Clip], crowd: Site, settings: Any) -> None:
+    """Workers get the oldest first: a demo of one seed must end the same, however long a call takes."""
+    settings.LAUNCH_AT_ONCE = 1
+    batch = make_batch(sample=8, budget="100.00")
+    launch.request_launch(batch.pk)
+    crowd.faults(add={"kind": "delay", "operation": "CreateHITWithHITType", "remaining": 1, "seconds": 0.5})
+    launch.launch(batch.pk)
+    ours = list(batch.hits.order_by("pk").values_list("hit_id", flat=True))
+    newest_first = [hit["HITId"] for hit in every_hit() if hit["HITId"] in ours]
+    assert newest_first[::-1] == ours
 
 
 def test_one_launcher_at_a_time_and_nobody_who_died_is_in_the_way(
