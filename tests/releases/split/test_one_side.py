@@ -128,6 +128,16 @@ def test_copies_placed_before_anybody_knew_are_told(media) -> None:
 
 
 @pytest.mark.django_db
+def test_a_copy_goes_where_a_film_lies_that_the_release_leaves_out(media) -> None:
+    *placed, copy = make_corpus(13)
+    deal_by_hand(placed, train=4, val=4)
+    looking([placed[-1], copy])
+    Video.objects.exclude(pk=placed[-1].pk).update(tags=["kept"])
+    built("1.0.0", only_tag="kept")
+    assert splits([copy]) == splits([placed[-1]]) == {"test"}
+
+
+@pytest.mark.django_db
 def test_copies_may_lie_apart_where_that_is_asked(media) -> None:
     videos = make_corpus(12)
     looking(videos[:11])
@@ -159,6 +169,8 @@ def test_what_an_annotator_wrote_lies_in_one_split_where_that_is_asked(media) ->
             submitted_at=timezone.now(),
         )
         query.save()
+    Video.objects.filter(pk__in=[video.pk for video in videos[:12]]).update(tags=["early"])
+    built("0.9.0", annotators_on_one_side=True, only_tag="early")  # what its workers wrote for others is not in it
     release = built("1.0.0", annotators_on_one_side=True)
     for worker in workers:
         assert len(splits([video for video in videos if of[video.pk] == worker])) == 1
