@@ -36,6 +36,12 @@ class Lacks(StrEnum):
 @receiver(user_logged_in, dispatch_uid="second factor")
 def ask(sender: Any, request: HttpRequest, user: User, **_: Any) -> None:
     """Note down what the new session lacks."""
+    note_lack(request, user)
+
+
+def note_lack(request: HttpRequest, user: User) -> None:
+    """Note down what the session lacks by now: an app may have been taken off the account, or put on, meanwhile."""
+    request.session.pop(KEY, None)
     if app_of(user) is not None:
         request.session[KEY] = Lacks.CODE.value
     elif is_wanted_of(user):
@@ -53,7 +59,7 @@ def is_wanted_of(user: User) -> bool:
     return settings.SECOND_FACTOR and (user.is_staff or user.has_perm(REVIEW) or user.has_perm(COLLECT))
 
 
-def is_complete(request: HttpRequest) -> None:
+def complete(request: HttpRequest) -> None:
     """The session lacks nothing any more; it gets another key, since the old one was known before."""
     request.session.pop(KEY, None)
     request.session.cycle_key()

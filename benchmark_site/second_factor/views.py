@@ -18,7 +18,7 @@ from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from benchmark_site.second_factor.forms import CodeForm, FirstCodeForm
-from benchmark_site.second_factor.pending import KEY, Lacks, app_of, is_complete, is_wanted_of
+from benchmark_site.second_factor.pending import KEY, Lacks, app_of, complete, is_wanted_of, note_lack
 
 RECOVERY_CODES = 10
 
@@ -26,11 +26,11 @@ RECOVERY_CODES = 10
 @sensitive_post_parameters("code")
 def enter_code(request: HttpRequest) -> HttpResponse:
     """Second step of the log-in."""
-    if request.session.get(KEY) != Lacks.CODE:
+    if _lack(request) != Lacks.CODE:
         return redirect(_next(request))
     form = CodeForm(request.POST or None, user=_user(request))
     if request.method == "POST" and form.is_valid():
-        is_complete(request)
+        complete(request)
         return redirect(_next(request))
     context = {"form": form, "next": _next(request)}
     return render(request, "benchmark_site/second_factor_code.html", context, status=400 if form.errors else 200)
@@ -39,6 +39,8 @@ def enter_code(request: HttpRequest) -> HttpResponse:
 @sensitive_post_parameters("code", "password")
 def second_factor(request: HttpRequest) -> HttpResponse:
     """Turn it on, turn it off, have new recovery codes."""
+    if _lack(request) == Lacks.CODE:
+        return redirect(Lacks.CODE.value)
     return _turn_on(request) if app_of(_user(request)) is None else _change(request)
 
 
@@ -53,7 +55,7 @@ def _turn_on(request: HttpRequest) -> HttpResponse:
             device.confirmed = True
             device.save(update_fields=["confirmed"])
             codes = _new_recovery_codes(user)
-        is_complete(request)
+        complete(request)
         return _show_codes(request, codes)
     key = b32encode(device.bin_key).decode()
     context = {
@@ -97,6 +99,13 @@ def _new_recovery_codes(user: User) -> list[str]:
 
 def _show_codes(request: HttpRequest, codes: list[str]) -> HttpResponse:
     return render(request, "benchmark_site/second_factor_codes.html", {"codes": codes, "next": _next(request)})
+
+
+def _lack(request: HttpRequest) -> str | None:
+    """What a session that lacked something lacks now."""
+    if KEY in request.session:
+        note_lack(request, _user(request))
+    return cast("str | None", request.session.get(KEY))
 
 
 def _user(request: HttpRequest) -> User:

@@ -212,3 +212,25 @@ def test_the_admin_shows_no_key_and_takes_a_lost_phone_off(ann: User) -> None:
     boss.post(f"/admin/otp_totp/totpdevice/{device.pk}/delete/", {"post": "yes"})
     _, page = logged_in(ann, "/teams/")
     assert page.request["PATH_INFO"] == "/teams/"
+
+
+def test_a_session_that_waits_goes_on_when_the_lost_phone_is_taken_off(ann: User) -> None:
+    turned_on(logged_in(ann)[0])
+    browser, page = logged_in(ann, "/teams/")
+    assert page.request["PATH_INFO"] == "/second-factor/code/"
+    TOTPDevice.objects.all().delete()
+    page = browser.get("/teams/", follow=True)
+    assert page.request["PATH_INFO"] == "/teams/"
+
+
+def test_a_session_that_was_to_set_one_up_is_asked_for_the_code_of_the_one_that_is_there_by_now(
+    clock: Clock, settings: Any, requester: User
+) -> None:
+    settings.SECOND_FACTOR = True
+    early, _ = logged_in(requester)
+    key, _ = turned_on(logged_in(requester)[0])
+    clock.shift(60)
+    page = early.get("/batches/", follow=True)
+    assert page.request["PATH_INFO"] == "/second-factor/code/"
+    early.post("/second-factor/code/", {"code": code_of(key)})
+    assert early.get("/batches/").status_code == 200

@@ -12,7 +12,8 @@ import numpy as np
 from av.video.frame import VideoFrame
 from PIL import Image, ImageStat
 
-EVERY_S = 3.0  # at most 20 thumbnails of a minute
+from annotation.media.normal_form import STILL_EVERY_S
+
 THUMB_HEIGHT = 72
 POSTER_HEIGHT = 360
 POSTER_AT_S = 1.0  # films fade in
@@ -29,7 +30,7 @@ class Stills:
         self._poster: Image.Image | None = None
 
     def offer(self, second: float, picture: VideoFrame) -> None:
-        if second >= len(self._thumbs) * EVERY_S:
+        if second >= len(self._thumbs) * STILL_EVERY_S:
             self._thumbs.append(_scaled(picture, THUMB_HEIGHT))
             self.looks.append(look_of(self._thumbs[-1]))
         if self._poster is None or (second >= POSTER_AT_S and self._poster.info.get("first")):

@@ -35,10 +35,10 @@ def alike(looks: Mapping[str, Sequence[int]]) -> list[tuple[str, str]]:
 def _candidates(films: Mapping[str, Looks]) -> Iterator[tuple[str, str]]:
     """Pairs with more bands of their looks in common than chance gives films of their lengths, in order."""
     names = list(films)
-    length = [len(film) for film in films.values()]
+    shown = [film[film != 0] for film in films.values()]
+    length = [len(film) for film in shown]
     owners = np.repeat(np.arange(len(names)), length)
-    every = np.concatenate([*films.values(), np.zeros(0, np.uint64)])
-    owners, every = owners[every != 0], every[every != 0]
+    every = np.concatenate([*shown, np.zeros(0, np.uint64)])
     shared: Counter[tuple[int, int]] = Counter()
     for band in range(BANDS):
         value = (every >> np.uint64(16 * band)) & np.uint64(0xFFFF)

@@ -10,11 +10,10 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from annotation.media.normal_form import STILL_EVERY_S
 from annotation.models import Clip, Query, Question
 from benchmark_site.releases.split.likeness import alike
 from benchmark_site.releases.split.video_split import TARGETS, SplitError, place_videos
-
-EVERY_S = 3.0
 
 
 def by_looks(videos: Iterable[str]) -> list[tuple[str, str]]:
@@ -23,7 +22,7 @@ def by_looks(videos: Iterable[str]) -> list[tuple[str, str]]:
     clips = Clip.objects.filter(video__public_id__in=list(videos)).exclude(looks=[]).order_by("start", "pk")
     for name, start, found in clips.values_list("video__public_id", "start", "looks"):
         film = looks.setdefault(name, [])
-        film.extend([0] * (round(start / EVERY_S) - len(film)))  # what lies between two clips nobody has seen
+        film.extend([0] * (round(start / STILL_EVERY_S) - len(film)))  # what lies between two clips nobody has seen
         film.extend(found)
     return alike(looks)
 
