@@ -118,15 +118,21 @@ def of_gold(assignment: Assignment) -> list[Flag]:
 
 def of_arrival(assignment: Assignment) -> list[Flag]:
     """That the worker was not to do this task."""
-    worker, batch = assignment.worker, assignment.hit.batch
+    worker = assignment.worker
     found = []
-    if worker.group and worker.group != Kind(batch.kind).group:
+    if of_another_group(assignment):
         found.append(Flag("group", f"the worker belongs to the group “{worker.group}”: pay, do not use"))
     if worker.blocked:
         found.append(Flag("blocked", "the worker is blocked: it cannot be used"))
     if limit := over_cap(assignment.hit, worker.worker_id, assignment.submitted_at):
         found.append(Flag("cap", f"more than {limit} by one worker"))
     return found
+
+
+def of_another_group(assignment: Assignment) -> bool:
+    """Whether the worker belongs to another group than does such tasks: nobody works on the output of two."""
+    group = assignment.worker.group
+    return bool(group) and group != Kind(assignment.hit.batch.kind).group
 
 
 def over_cap(hit: Hit, worker_id: str, at: datetime) -> str:

@@ -13,8 +13,8 @@ from django.db import transaction
 from django.db.models import Count, F, ProtectedError, Q, QuerySet
 from django.utils import timezone
 
-from annotation.models import Assignment, Hit, ReviewEvent, Segment
-from annotation.models.crowd import MOST_WANTED
+from annotation.models import Assignment, Batch, Hit, ReviewEvent, Segment
+from annotation.models.crowd import MOST_WANTED, Kind
 from annotation.review import ledger, quality_flags
 from annotation.review.answer_forms import ANSWER_FORMS
 from annotation.task_names import PUSH_DECISION
@@ -48,7 +48,7 @@ def decide(
     Where much of a batch is rejected, a person's rejection is a proposal until another person rejects it, too. The
     first of two reviewers wins. What the marketplace has paid by itself, days after it came, can still be used or
     left out. Raises ReviewError on a second decision, on a rejection without a reason and on
-    the use of an answer that is not valid.
+    the use of an answer that is not valid, or of a worker who was blocked or belongs to another group.
     """
     if verdict == Verdict.REJECT and not feedback.strip():
         raise ReviewError("a rejection needs a reason: the worker reads it")
@@ -67,6 +67,10 @@ def decide(
             blocked_at = assignment.worker.blocked_at
             if blocked_at is not None and assignment.submitted_at >= blocked_at:
                 raise ReviewError(f"{assignment.worker} was blocked when it came: pay or reject it")
+            if quality_flags.of_another_group(assignment):  # since it came, perhaps
+                raise ReviewError(
+                    f"{assignment.worker} belongs to the group “{assignment.worker.group}”: pay or reject it"
+                )
             if assignment.payload is None:
                 raise ReviewError(f"{assignment} holds no valid answer: pay or reject it")
             form = ANSWER_FORMS[assignment.hit.batch.kind]
@@ -120,7 +124,9 @@ def _check_again(assignment: Assignment) -> None:
 
 def clean(batch_id: int) -> QuerySet[Assignment]:
     """Valid answers that wait and that nothing speaks against, neither against them nor against their workers."""
+    group = Kind(Batch.objects.values_list("kind", flat=True).get(pk=batch_id)).group
     answers = waiting(batch_id).filter(payload__isnull=False, evidence=[], proposed_by=None)
+    answers = answers.filter(worker__group__in=["", group])
     return answers.exclude(worker__in=quality_flags.doubted())
 
 

@@ -25,7 +25,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 def collected(hit: Hit, payload: dict[str, Any]) -> Assignment:
     number = Assignment.objects.count()
-    worker = Worker.objects.create(environment="local", worker_id=f"AW{number}", group=hit.batch.kind)
+    worker = Worker.objects.create(environment="local", worker_id=f"AW{number}", group=Kind(hit.batch.kind).group)
     return Assignment.objects.create(
         hit=hit, worker=worker, assignment_id=f"A{number}", answer="", payload=payload, submitted_at=NOW
     )
@@ -146,6 +146,25 @@ def test_every_verdict_is_sent_on_once_it_is_committed(
         broker.delete("default")
     assert message["headers"]["task"] == "annotation.tasks.push_decision"
     assert message["headers"]["kwargsrepr"] == repr({"assignment_id": assignment.pk})
+
+
+def test_who_has_changed_groups_since_is_paid_and_not_used(
+    make_hit: Callable[..., Hit], segment: Segment, people: tuple[User, User]
+) -> None:
+    """Found by the random schedules: what spoke against an answer was looked at when it came, and never again."""
+    hit = make_hit(Kind.QUERY, segment=segment)
+    answers = [collected(hit, {"query": f"{TEXT} {n}", "based_on": "v"}) for n in "ab"]
+    Worker.objects.filter(pk=answers[0].worker_id).update(group=Kind.SEGMENT)
+    with pytest.raises(ReviewError, match="belongs to the group “segment”: pay or reject it"):
+        decide(answers[0].pk, Verdict.USE, None)
+    batch = answers[0].hit.batch_id
+    assert list(verdicts.clean(batch)) == [answers[1]]
+    assert verdicts.use_clean(batch, answers[1].pk, people[0]) == 1
+    assert not decide(answers[0].pk, Verdict.PAY, None).used
+    Worker.objects.update(group="")
+    newcomer = collected(hit, {"query": f"{TEXT} c", "based_on": "v"})
+    Worker.objects.filter(pk=newcomer.worker_id).update(group="")
+    assert decide(newcomer.pk, Verdict.USE, None).used
 
 
 def test_a_question_keeps_its_answers_in_the_order_of_the_form(make_hit: Callable[..., Hit], segment: Segment) -> None:
