@@ -78,7 +78,29 @@ class Standing:
     @property
     def counts(self) -> str:
         """Changes whenever there is something new to read, and not when somebody only accepts or returns."""
-        return f"{self.submitted} {self.decided} of {self.wanted}{'' if self.open else ' over'}"
+        return _counts(self.submitted, self.decided, self.wanted, over=not self.open)
+
+
+def counts_of_new(wanted: int) -> str:
+    """`Standing.counts` of a HIT to which nobody has answered: there is nothing to read."""
+    return _counts(0, 0, wanted, over=False)
+
+
+def counts_after_verdict(counts: str) -> str:
+    """`Standing.counts` once one answer that waited is decided and nothing else has happened: there is nothing to read.
+
+    Whatever else happens to a HIT changes how many answers it ever had, or how many are decided. Unchanged where no
+    answer was known to wait.
+    """
+    found = re.fullmatch(r"(\d+) (\d+) of (\d+)", counts)
+    if not found or not int(found[1]):
+        return counts
+    submitted, decided, wanted = (int(number) for number in found.groups())
+    return _counts(submitted - 1, decided + 1, wanted, over=decided + 1 == wanted)
+
+
+def _counts(submitted: int, decided: int, wanted: int, *, over: bool) -> str:
+    return f"{submitted} {decided} of {wanted}{' over' if over else ''}"
 
 
 @dataclass(frozen=True)

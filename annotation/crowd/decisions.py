@@ -6,7 +6,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from annotation.crowd.client import Crowd
+from annotation.crowd.client import Crowd, counts_after_verdict
 from annotation.crowd.extra import ask_one_more
 from annotation.models import Assignment, Batch, Finding, Hit
 from annotation.review import ledger
@@ -41,7 +41,11 @@ def push_decision(assignment_id: int) -> None:
             note(waiting, "nobody else can be asked: the unit has nine answers, or is gone at the marketplace")
         another = more and why == "again"  # paid as well, where a rejected one is replaced
         Hit.objects.filter(pk=hit.pk).update(
-            revision=F("revision") + 1, wanted=F("wanted") + int(more), extra=F("extra") + int(another)
+            revision=F("revision") + 1,
+            wanted=F("wanted") + int(more),
+            extra=F("extra") + int(another),
+            # What is held for a rejected one, the next pass has to read.
+            counts=counts_after_verdict(hit.counts) if now == "Approved" and not more else hit.counts,
         )
         finish(hit)
 

@@ -19,7 +19,7 @@ from django.db.models.functions import MD5, Cast, Concat
 from django.urls import reverse
 from django.utils import timezone
 
-from annotation.crowd.client import HIT_LIFETIME, Crowd, missing_keys
+from annotation.crowd.client import HIT_LIFETIME, Crowd, counts_of_new, missing_keys
 from annotation.crowd.workers.requirements import requirements
 from annotation.models import Assignment, Batch, Clip, Hit, Question, Segment, Video
 from annotation.models.crowd import MARKING, Environment, Kind
@@ -189,7 +189,9 @@ def _launch_page(batch_id: int) -> None:
     ends_at = batch.ends_at or timezone.now() + HIT_LIFETIME
     for hit, hit_id in _created(crowd, batch, page, known, ends_at):
         # A HIT that was stopped meanwhile is open for a moment; whoever stops the batch finds it.
-        Hit.objects.filter(pk=hit.pk, hit_id=None).update(hit_id=hit_id, state=Hit.State.OPEN, ends_at=ends_at)
+        counts = counts_of_new(batch.assignments_per_hit)
+        there = {"hit_id": hit_id, "state": Hit.State.OPEN, "ends_at": ends_at, "counts": counts}
+        Hit.objects.filter(pk=hit.pk, hit_id=None).update(**there)
     with transaction.atomic():
         batch = Batch.objects.select_for_update().get(pk=batch_id)
         if batch.state != Batch.State.LAUNCHING:  # stopped meanwhile, perhaps before these HITs were there

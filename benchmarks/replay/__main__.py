@@ -34,7 +34,7 @@ from tests.marketplace.site import WorkerBrowser
 GROUP = {"segment": 1, "query": 2, "qa": 3}
 REWARD = "0.12"
 STAGE_ENDS_S = 3600.0
-FOLLOW_EVERY_S = 1.0
+FOLLOW_EVERY_S = 2.0
 
 
 def run_stage(

@@ -12,7 +12,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from annotation.crowd import collect, decisions, launch, reconcile, steering
-from annotation.crowd.client import Crowd, Submitted
+from annotation.crowd.client import Crowd, Submitted, counts_after_verdict
 from annotation.crowd.workers import blocks
 from annotation.models import Assignment, Batch, Clip, Finding, Hit, LedgerEntry, Reconciliation, Segment, Worker
 from annotation.review import ledger, verdicts
@@ -259,9 +259,7 @@ def test_a_pass_reads_only_what_has_changed(
 
     monkeypatch.setattr(Crowd, "_rows", counted)
     reconcile.follow("local")
-    assert calls == ["list_assignments_for_hit"] * 2, "each once, after its launch"
-    calls.clear()
-    reconcile.follow("local")
+    assert calls == [], "of a new HIT there is nothing to read"
     page = annotators[0].accept(batch.hit_type_id)
     reconcile.follow("local")
     assert calls == [], "nothing has come; that somebody works is no news"
@@ -269,6 +267,67 @@ def test_a_pass_reads_only_what_has_changed(
     reconcile.follow("local")
     assert calls == ["list_assignments_for_hit"]
     assert Assignment.objects.count() == 1
+
+
+def test_what_we_told_ourselves_is_not_read_again(batch: Batch, annotators: list[WorkerBrowser]) -> None:
+    """What a HIT should count is what it counts, through every verdict; else the next pass looks."""
+    first, second = (annotators[0], annotators[3])
+
+    def as_there() -> list[bool]:
+        crowd = Crowd("local")
+        return [hit.counts == crowd.standing(hit.hit_id or "").counts for hit in batch.hits.order_by("pk")]  # type: ignore[union-attr]
+
+    assert as_there() == [True, True]
+    send(first, batch)
+    send(second, batch)
+    assert as_there() == [False, True]
+    reconcile.follow("local")
+    assert as_there() == [True, True]
+    for assignment in Assignment.objects.order_by("pk"):
+        verdicts.decide(assignment.pk, Verdict.USE, None)
+        decisions.push_decision(assignment.pk)
+        assert as_there() == [True, True]
+    done = Hit.objects.earliest("pk")
+    assert (done.counts, done.state) == ("0 2 of 2 over", Hit.State.DONE)
+    send(first, batch)
+    send(second, batch)
+    reconcile.follow("local")
+    approved, rejected = Assignment.objects.filter(state=Assignment.State.SUBMITTED).order_by("pk")
+    verdicts.decide(rejected.pk, Verdict.REJECT, None, "this is not what can be seen there")
+    decisions.push_decision(rejected.pk)
+    assert as_there() == [True, False], "one more is asked for, and money is held for it"
+    reconcile.follow("local")
+    assert as_there() == [True, True]
+    verdicts.decide(approved.pk, Verdict.USE, None)
+    decisions.push_decision(approved.pk)
+    assert as_there() == [True, True]
+
+
+def test_a_verdict_hides_no_answer_that_came_meanwhile(batch: Batch, annotators: list[WorkerBrowser]) -> None:
+    send(annotators[0], batch)
+    reconcile.follow("local")
+    answer = Assignment.objects.get()
+    send(annotators[3], batch)  # not read yet
+    verdicts.decide(answer.pk, Verdict.USE, None)
+    decisions.push_decision(answer.pk)
+    assert reconcile.follow("local") == 1
+    assert Assignment.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("1 0 of 2", "0 1 of 2"),
+        ("1 1 of 2", "0 2 of 2 over"),
+        ("2 3 of 9", "1 4 of 9"),
+        ("0 1 of 2", "0 1 of 2"),
+        ("", ""),
+        ("gone", "gone"),
+        ("1 0 of 2 over", "1 0 of 2 over"),
+    ],
+)
+def test_what_a_hit_counts_after_a_verdict(before: str, after: str) -> None:
+    assert counts_after_verdict(before) == after
 
 
 def test_a_second_pass_beside_the_first_asks_nobody(batch: Batch, crowd: Site, annotators: list[WorkerBrowser]) -> None:
