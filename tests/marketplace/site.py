@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import logging
 import os
 import re
@@ -53,16 +55,38 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def scratch_database(server_url: str) -> Iterator[str]:
-    """A database of its own on the server of this URL, dropped at the end."""
+def scratch_database(server_url: str, template: str = "template1") -> Iterator[str]:
+    """A database of its own on the server of this URL, a copy of `template`, dropped at the end."""
     name = f"marketplace_test_{secrets.token_hex(4)}"
     with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     try:
         yield urlsplit(server_url)._replace(path=f"/{name}").geturl()
     finally:
         with psycopg.connect(server_url, autocommit=True) as connection:
             connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@functools.cache
+def migrated(server_url: str) -> str:
+    """Name of a database with the marketplace's tables, to be copied: migrating takes seconds. Dropped at the end."""
+    database = contextlib.ExitStack()
+    atexit.register(_close_while_the_server_runs, database)
+    url = database.enter_context(scratch_database(server_url))
+    variables = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "annotation.marketplace.settings",
+        "MARKETPLACE_DATABASE_URL": url,
+        "MARKETPLACE_SECRET_KEY": secrets.token_urlsafe(50),
+        "MARKETPLACE_URL": "http://127.0.0.1",
+    }
+    Site("", variables, 0, 0).manage("migrate", "--verbosity", "0")
+    return urlsplit(url).path.removeprefix("/")
+
+
+def _close_while_the_server_runs(database: contextlib.ExitStack) -> None:
+    with contextlib.suppress(psycopg.OperationalError):  # a server of this run alone has gone with its data
+        database.close()
 
 
 @dataclass
@@ -111,11 +135,13 @@ class Site:
 
     def crowd(self, size: int) -> list[WorkerBrowser]:
         """Workers that tests share, since signing up costs a third of a second of password hashing each."""
-        missing = size - len(self._crowd)
-        if missing > 0:
-            with ThreadPoolExecutor(4) as pool:
-                self._crowd += pool.map(lambda _: self.worker(), range(missing))
+        self._crowd += self.workers(max(0, size - len(self._crowd)))
         return self._crowd[:size]
+
+    def workers(self, count: int) -> list[WorkerBrowser]:
+        """So many new ones."""
+        with ThreadPoolExecutor(4) as pool:
+            return list(pool.map(lambda _: self.worker(), range(count)))
 
     def client(self, key: str, secret: str, retries: int = 3) -> Any:
         return boto3.client(
@@ -229,7 +255,7 @@ def running_site(server_url: str, log: Path, **environment: str) -> Iterator[Sit
     """A migrated marketplace under gunicorn on a free port, as `make up` runs it."""
     port, hook_port, task_port = free_port(), free_port(), free_port()
     url = f"http://127.0.0.1:{port}"
-    with scratch_database(server_url) as database_url:
+    with scratch_database(server_url, migrated(server_url)) as database_url:
         variables = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("MARKETPLACE_", "AWS_"))},
             "DJANGO_SETTINGS_MODULE": "annotation.marketplace.settings",
@@ -244,10 +270,10 @@ def running_site(server_url: str, log: Path, **environment: str) -> Iterator[Sit
             **environment,
         }
         site = Site(url, variables, hook_port, task_port)
-        site.manage("migrate", "--verbosity", "0")
         command = [
             sys.executable, "-m", "gunicorn", "annotation.marketplace.wsgi", "--bind", f"127.0.0.1:{port}",
             "--workers", "2", "--threads", "8", "--graceful-timeout", "2", "--keep-alive", "75", "--no-control-socket",
+            "--preload",
         ]  # fmt: skip
         with log.open("wb") as output:
             server = subprocess.Popen(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -31,12 +30,9 @@ class Lab:
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     log = tmp_path_factory.mktemp("marketplace") / "server.log"
-    key, secret = "AK" + secrets.token_hex(9).upper(), secrets.token_hex(20)
     with running_site(os.environ["MARKETPLACE_DATABASE_URL"], log, MARKETPLACE_FRAME_ORIGINS=SITE_URL) as site:
-        account = ["--name", "lab", "--access-key", key, "--secret", secret, "--balance", "1000.00"]
-        site.manage("create_requester", *account)
-        workers = [site.worker() for _ in GROUPS]
-        yield Lab(site, key, secret, workers)
+        key, secret = site.account("1000.00")
+        yield Lab(site, key, secret, site.workers(len(GROUPS)))
 
 
 @pytest.fixture
