@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 import redis
@@ -27,7 +22,7 @@ from benchmark_site.releases.building.pipeline import build_release
 from benchmark_site.releases.building.snapshot import take_snapshot
 from benchmark_site.releases.models import Item, Negative, Release, SplitVideo
 from benchmark_site.releases.services import start_release
-from tests.releases.conftest import ROOT, database_url, small_release
+from tests.releases.conftest import small_release
 
 
 def age(release: Release, seconds: float = leases.STALE_S + 1) -> None:
@@ -257,67 +252,3 @@ def wait_until(true: Callable[[], bool], seconds: float = 20) -> None:
     while not true():
         assert time.monotonic() < deadline, "waited too long"
         time.sleep(0.02)
-
-
-DYING_WORKER = """
-import importlib, os, signal, sys
-import django
-django.setup()
-from benchmark_site.releases.building.pipeline import build_release
-def die(*args, **kwargs):
-    os.kill(os.getpid(), signal.SIGKILL)
-setattr(importlib.import_module("benchmark_site.releases.building." + sys.argv[2]), sys.argv[3], die)
-build_release(int(sys.argv[1]))
-"""
-
-
-def kill_in(step: str, module: str, function: str, release: Release, media: Path) -> None:
-    """Have another process build the release and kill -9 itself where it would call that function."""
-    environment = {
-        **os.environ,
-        "DJANGO_SETTINGS_MODULE": "benchmark_site.settings",
-        "DATABASE_URL": database_url(),
-        "MEDIA_ROOT": str(media),
-    }
-    command = [sys.executable, "-c", DYING_WORKER, str(release.pk), module, function]
-    child = subprocess.run(command, cwd=ROOT, env=environment, timeout=120, check=False)
-    assert child.returncode == -signal.SIGKILL
-    release.refresh_from_db()
-    assert (release.state, release.step) == ("building", step)
-    assert release.claimed_by
-    age(release)
-
-
-def ends_like_an_undisturbed_build(release: Release) -> bool:
-    build_release(release.pk)
-    undisturbed = small_release("demo", "1.0.1")
-    build_release(undisturbed.pk)
-    assert set(Release.objects.values_list("state", flat=True)) == {"frozen"}
-    assert {path.name for path in release.folder.parent.iterdir()} == {"demo-1.0.0", "demo-1.0.1"}
-    # what does not name the version
-    rows = r"^(held_out/)?(moment|qa|features|how2|qvhighlights)/|^(subtitles|licences)"
-    files, expected = (
-        dict(row.files.filter(path__regex=rows).values_list("path", "sha256")) for row in (release, undisturbed)
-    )
-    assert len(files) >= 10
-    return files == expected
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.slow
-def test_a_build_killed_while_it_checks_and_while_it_writes_ends_with_the_same_files(corpus, media):
-    corpus(8, questions=False)
-    release = small_release("demo", "1.0.0")
-    kill_in("collect", "snapshot", "_split", release, media)
-    kill_in("write", "publish", "_move", release, media)
-    assert ends_like_an_undisturbed_build(release)
-
-
-@pytest.mark.slow
-@pytest.mark.django_db(transaction=True)
-def test_a_build_killed_while_it_matches_ends_with_the_same_files(corpus, media):
-    corpus(8)
-    release = small_release("demo", "1.0.0")
-    kill_in("match", "matching", "blind_report", release, media)
-    kill_in("match", "matching", "_apply", release, media)
-    assert ends_like_an_undisturbed_build(release)
