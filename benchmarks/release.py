@@ -62,6 +62,12 @@ def place_by_hand(share: float) -> None:
         SplitVideo.objects.create(video=video, split=split, release=release)
 
 
+def used(cpu: float) -> str:
+    """CPU seconds since then, and the peak of memory until now."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return f"{time.process_time() - cpu:6.0f} CPU s, peak {peak:5.0f} MB"
+
+
 def report(release: Any) -> None:
     for row in release.quality:
         print(f"  {row['id']:<4} {row['severity']:<8} {row['n']:>6} of {row['total']:<6} {row['title']}")
@@ -131,15 +137,10 @@ def main() -> None:
             hidden = "sealed" if options.data else "shared"
             how = {"seed": options.seed, "hidden": hidden, "set_aside": options.set_aside}
             release = create_release("how2", "1.0.0", **how)
-            build_release(
-                release.pk, lambda step: print(f"{time.process_time() - cpu:6.0f} CPU s  {step.label}", flush=True)
-            )
+            build_release(release.pk, lambda step: print(f"{used(cpu)}  {step.label}", flush=True))
             release.refresh_from_db()
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-            print(
-                f"{release}: {release.state} {release.reason} in {time.process_time() - cpu:.0f} CPU s, "
-                f"{time.perf_counter() - began:.0f} s, peak {peak:.0f} MB"
-            )
+            seconds = time.perf_counter() - began
+            print(f"{release}: {release.state} {release.reason} in {used(cpu).strip()}, {seconds:.0f} s")
             report(release)
 
 

@@ -18,7 +18,7 @@ from adversarial.audit.option_features import read
 from adversarial.audit.partial_input import boosted
 from adversarial.audit.set_features import set_features
 from adversarial.data.schema import Item
-from adversarial.relevance.likeness import SPACES, Texts
+from adversarial.relevance.likeness import SPACES, Texts, texts_of
 
 FEWEST = 40  # questions from which trees learn anything
 GUESSED = 0.5  # probability of the right answer from which the question counts as guessed (chance: .25)
@@ -72,8 +72,7 @@ class BlindGuesser:
 
 def _features(items: Sequence[Item]) -> NDArray[np.float64]:
     """[n, o, 19]: style, likeness by meaning (the other space weighs words by a collection; one item is none)."""
-    texts = Texts(text for item in items for text in (item.question, *item.answers))
-    every = set_features(read(items), texts)
+    every = set_features(read(items), Texts(texts_of(items)))
     meaning = _STYLE + _SPACE * SPACES.index("MiniLM")
     return np.concatenate([every[:, :, :_STYLE], every[:, :, meaning : meaning + _SPACE]], axis=2)
 

@@ -92,15 +92,12 @@ def predict(
     items: Sequence[Item],
     splits: Sequence[AuditSplit],
     seed: int,
+    texts: Texts,
     progress: Callable[[float], None] | None = None,
-    texts: Texts | None = None,
 ) -> dict[str, Scores]:
-    """Every model's scores [n, o], -inf where there is no such option; each from a model that never saw the video.
-
-    ``texts`` saves reading texts that were embedded before.
-    """
+    """Every model's scores [n, o], -inf where there is no such option; each from a model that never saw the video."""
     options = read(items)
-    models = _models(options, texts or Texts(text for item in items for text in (item.question, *item.answers)), seed)
+    models = _models(options, texts, seed)
     scores = {name: np.full(options.present.shape, -np.inf) for name in models}
     for number, split in enumerate(splits):
         for step, (name, model) in enumerate(models.items()):

@@ -23,7 +23,7 @@ from adversarial.data.errors import ItemError
 from adversarial.data.options import option_sources, written_item
 from adversarial.data.schema import Item, parse_rows
 from adversarial.progress import Progress, of_stage
-from adversarial.relevance.likeness import Texts
+from adversarial.relevance.likeness import Texts, texts_of
 from adversarial.text.normalise import question_type
 
 _FOLDS = 5
@@ -56,6 +56,7 @@ def blind_report(
     thorough: bool = False,
     before: bool = True,
     progress: Progress | None = None,
+    known: Texts | None = None,
 ) -> dict[str, Any]:
     """Try to answer the questions without the video; see docs/adversarial.md for every field of the report.
 
@@ -63,13 +64,15 @@ def blind_report(
     members' mean probability of the right answer by id, ``lent_auc`` how well lent answers are told from right ones
     (one half: not at all). Where negatives were matched and ``before`` is asked for, the same of the written negatives
     that they replaced, once trained on all questions of the other videos and once, under ``same_training``, on the
-    very questions that the models on the matched negatives could train on. Raises ItemError for fewer than 10
-    questions or 2 videos.
+    very questions that the models on the matched negatives could train on. ``known`` are texts that were encoded
+    before. Raises ItemError for fewer than 10 questions or 2 videos.
     """
     started = time.perf_counter()
     items = _audited(items)
+    written = [written_item(item) for item in items]
     splits = _splits(items, seed)
-    texts = Texts(text for item in items for text in (item.question, *item.answers))
+    known = Texts(texts_of([*items, *written]), known=known)
+    texts = Texts(texts_of(items), known=known)
     with threadpool_limits(1):
         told = lent_auc(read(items), set_features(read(items), texts), splits, seed)
     report = {
@@ -82,21 +85,20 @@ def blind_report(
         "suspects": suspects(items)[:_SUSPECTS],
         "seed": seed,
     }
-    written = [written_item(item) for item in items]
     if before and any(was.answers != item.answers for was, item in zip(written, items, strict=True)):
-        report["before"] = _before(written, splits, seed, thorough, progress)
+        report["before"] = _before(written, splits, seed, thorough, progress, Texts(texts_of(written), known=known))
     return report | {"seconds": time.perf_counter() - started}
 
 
-def blind_chances(items: Sequence[Item], *, seed: int = 0) -> dict[str | int, float]:
+def blind_chances(items: Sequence[Item], *, seed: int = 0, known: Texts | None = None) -> dict[str | int, float]:
     """By id: the trained members' mean probability of the right answer, from models that never saw the video.
 
-    Raises ItemError as blind_report.
+    ``known`` and errors as blind_report.
     """
     items = _audited(items)
     splits = _splits(items, seed)
     with threadpool_limits(1):
-        scores = predict(items, splits, seed)
+        scores = predict(items, splits, seed, Texts(texts_of(items), known=known))
     chances = _confidence_of(items, scores, TRAINED)
     return {item.qid: round(float(chance), 4) for item, chance in zip(items, chances, strict=True)}
 
@@ -121,15 +123,20 @@ def _splits(items: Sequence[Item], seed: int) -> list[AuditSplit]:
 
 
 def _before(
-    written: Sequence[Item], splits: Sequence[AuditSplit], seed: int, thorough: bool, progress: Progress | None
+    written: Sequence[Item],
+    splits: Sequence[AuditSplit],
+    seed: int,
+    thorough: bool,
+    progress: Progress | None,
+    texts: Texts,
 ) -> dict[str, Any]:
     """The numbers of the written negatives, ``splits`` being those of the matched ones."""
     free = audit_splits(written, option_sources(written), _FOLDS, seed)
     same = [replace(split, hidden=np.zeros_like(split.hidden)) for split in splits]
-    numbers = _accuracies(written, free, seed, thorough, of_stage(progress, "panel before"))
+    numbers = _accuracies(written, free, seed, thorough, of_stage(progress, "panel before"), texts)
     report = {key: numbers[key] for key in ("panel", "strongest", "by_question_type")}
     report["cues"] = artifact_accuracies(written)
-    numbers = _accuracies(written, same, seed, False, of_stage(progress, "panel before, same training"))
+    numbers = _accuracies(written, same, seed, False, of_stage(progress, "panel before, same training"), texts)
     return report | {"same_training": {key: numbers[key] for key in ("panel", "strongest")}}
 
 
@@ -139,11 +146,11 @@ def _accuracies(
     seed: int,
     thorough: bool,
     progress: Callable[[float], None] | None,
-    texts: Texts | None = None,
+    texts: Texts,
 ) -> dict[str, Any]:
     right = np.array([item.answer_idx for item in items])
     with threadpool_limits(1):  # one thread for each product: the result stays the same
-        scores = predict(items, splits, seed, progress, texts)
+        scores = predict(items, splits, seed, texts, progress)
         installed = installed_members()
         if thorough:
             installed["cross_encoder"] = partial(cross_encoder, progress=progress)

@@ -22,9 +22,12 @@ from evaluation.release import SPLITS
 _LIBRARIES = ("numpy", "scipy", "scikit-learn", "sentence-transformers")
 
 
-def audit_release(folder: Path, seed: int = 0, progress: Progress | None = None) -> dict[str, Any]:
+def audit_release(
+    folder: Path, seed: int = 0, progress: Progress | None = None, known: Texts | None = None
+) -> dict[str, Any]:
     """Attack the hidden truth of a full copy of a release with its public files; see docs/adversarial.md.
 
+    ``known`` are texts that were encoded before.
     The report: `rows` (one a comparison, worst first, numbers in percent), `proofs` (ids by name of the proof),
     `blocked` (names of attacks and proofs), `comparisons`, `correction`, `notes`, and what it was made of. Raises
     ItemError for a folder that is no release, or has no truth.
@@ -32,7 +35,7 @@ def audit_release(folder: Path, seed: int = 0, progress: Progress | None = None)
     check_seed(seed)
     audited = open_audited(folder)
     with threadpool_limits(1):  # one thread for each product: the result stays the same
-        texts = Texts(_all_texts(audited.view), of_stage(progress, "texts"))
+        texts = Texts(_all_texts(audited.view), of_stage(progress, "texts"), known=known)
         trials, notes = _trials(audited, texts, seed, progress)
         rows = compare(trials, seed)
     certain = proofs(audited)

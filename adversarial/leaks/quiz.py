@@ -98,7 +98,7 @@ class Quiz:
         """Scores [n, o] of every blind model, those of val and test filled."""
         nothing = np.zeros(self.shape, bool)
         splits = [AuditSplit(seen, tested, nothing) for seen, tested in self.learn()]
-        return partial_input.predict(self.items, splits, self.seed, self.progress, self.texts)
+        return partial_input.predict(self.items, splits, self.seed, self.texts, self.progress)
 
     @cached_property
     def item_features(self) -> Scores:

@@ -25,7 +25,7 @@ from adversarial.negatives.settings import MatchSettings
 from adversarial.negatives.step_cache import Arrays, MemoryStepCache, StepCache
 from adversarial.progress import Progress
 from adversarial.relevance import pair_odds
-from adversarial.relevance.likeness import Texts
+from adversarial.relevance.likeness import Texts, texts_of
 from adversarial.text import answer_equivalence, answer_types
 from adversarial.text.normalise import canonical
 
@@ -47,9 +47,11 @@ def match_shard(
     settings: MatchSettings,
     progress: Progress | None = None,
     cache: StepCache | MemoryStepCache | None = None,
+    known: Texts | None = None,
 ) -> ShardMatch:
     """Match ``settings.replace`` answers an item on average; the items stand in the order of their ids.
 
+    ``known`` are texts that were encoded before, by the same model.
     Where the shard is sealed, its reserve receives nothing and alone lends, each item once over all rounds.
     Raises ItemError where an item has fewer wrong options than are to be replaced.
     """
@@ -63,7 +65,7 @@ def match_shard(
         return ShardMatch([[] for _ in items], Lending(np.ones(len(items), np.int32), []), [])
     steps, report = cache or MemoryStepCache(), progress or _silent
     with threadpool_limits(1):  # one thread for each product: the sum's order, hence the result, stays the same
-        learned = steps.remember("learned", lambda: _learn(items, settings, report))
+        learned = steps.remember("learned", lambda: _learn(items, settings, report, known))
         found = _lend(items, learned, settings, report, steps)
     for row, own in enumerate(found.options):
         if len(own) < found.lending.counts[row]:
@@ -98,10 +100,9 @@ def _silent(stage: str, share: float) -> None:
     """Nobody watches."""
 
 
-def _learn(items: Sequence[Item], settings: MatchSettings, progress: Progress) -> Arrays:
+def _learn(items: Sequence[Item], settings: MatchSettings, progress: Progress, known: Texts | None) -> Arrays:
     """What the shard's texts teach: embeddings, which negatives go first, and the relevance."""
-    said = (text for item in items for text in (item.question, *item.answers))
-    texts = Texts(said, partial(progress, "encode"), settings.model)
+    texts = Texts(texts_of(items), partial(progress, "encode"), settings.model, known)
     fold = group_folds([item.video_id for item in items], _FOLDS, settings.seed)
     progress("selection", 0.0)
     scores = selection.option_scores(items, texts, settings.seed)

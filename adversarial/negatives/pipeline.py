@@ -15,6 +15,7 @@ from adversarial.negatives.settings import LAMBDA, MatchSettings
 from adversarial.negatives.shards import MAX_SHARD, assign_shards
 from adversarial.negatives.step_cache import MemoryStepCache, StepCache
 from adversarial.progress import Progress, within
+from adversarial.relevance.likeness import Texts
 from adversarial.relevance.sentence_encoder import DEFAULT_MODEL
 
 
@@ -82,12 +83,13 @@ def match_items_of_shard(
     settings: MatchSettings,
     progress: Progress | None,
     steps: StepCache | MemoryStepCache,
+    known: Texts | None = None,
 ) -> tuple[dict[int, Item], dict[str, Any]]:
     """The items of one shard with their new options, by their place in ``items``, and the shard's numbers.
 
     Arguments and errors as match_shard's.
     """
-    found = match_shard(items, settings, progress, steps)
+    found = match_shard(items, settings, progress, steps, known)
     new = matched_items(
         items, found.options, wanted=found.lending.counts.tolist(), seed=settings.seed, order_key=settings.order_key
     )

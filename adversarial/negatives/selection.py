@@ -49,7 +49,7 @@ def _log_chances(items: Sequence[Item], texts: Texts, seed: int) -> Floats:
     """[n, o] of the stacked models, -inf where there is no option."""
     options = read(items)
     splits = audit_splits(items, np.full(options.present.shape, -1), _FOLDS, seed)
-    scores = predict(items, splits, seed, texts=texts)
+    scores = predict(items, splits, seed, texts)
     together = ensembles(scores, TRAINED, options, splits)["stacked"]
     return log_softmax(np.where(options.present, together, -np.inf), axis=1).astype(np.float32)
 

@@ -25,6 +25,7 @@ from adversarial.negatives.shard_plan import Plan, QuestionFile, plan
 from adversarial.negatives.shards import MAX_SHARD
 from adversarial.negatives.step_cache import StepCache
 from adversarial.progress import Progress, within
+from adversarial.relevance.likeness import Texts
 
 _WINDOW = 2**16  # rows in memory while the shards are joined
 
@@ -41,11 +42,11 @@ def run_shard(work: Path, shard: int, progress: Progress | None = None) -> dict[
     with (work / f"fold-{shard:05}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # the kernel drops it when its holder is killed
         if not shard_folder.done(work, shard).exists():
-            _match_files(work, shard, found.settings, progress)
+            _match_files(work, shard, found, progress)
     return _numbers(work, shard)
 
 
-def _match_files(work: Path, shard: int, settings: MatchSettings, progress: Progress | None) -> None:
+def _match_files(work: Path, shard: int, plan: Plan, progress: Progress | None) -> None:
     started = time.process_time()
     rows = work / shard_folder.ROWS
     with PeakMemory() as peak:
@@ -53,7 +54,8 @@ def _match_files(work: Path, shard: int, settings: MatchSettings, progress: Prog
         placed = sorted(read, key=lambda pair: pair[1].sort_key)
         steps = StepCache(work / f"fold-{shard:05}.steps")
         items = [item for _, item in placed]
-        new, numbers = match_items_of_shard(shard, items, settings, progress, steps)
+        known = Texts.load(Path(plan.texts)) if plan.texts else None
+        new, numbers = match_items_of_shard(shard, items, plan.settings, progress, steps, known)
     matched = sorted(((placed[index][0], item) for index, item in new.items()), key=itemgetter(0))
     shard_folder.write_items(shard_folder.output(work, shard), matched)
     seconds = time.process_time() - started  # of this process: a shard that was killed began with more

@@ -78,6 +78,7 @@ class Plan:
     max_fold: int
     settings: MatchSettings
     folds: int  # how many shards
+    texts: str = ""  # the file of those that were encoded before, see likeness.Texts
 
     @classmethod
     def read(cls, work: Path) -> "Plan":
@@ -85,16 +86,22 @@ class Plan:
         path = work / "plan.json"
         found = shard_folder.read_object(path, "no plan of this program")
         with refusing(f"{path}: no plan of this program", ItemError):
-            plan = cls(found["sha256"], found["max_fold"], MatchSettings(**found["settings"]), found["folds"])
+            settings = MatchSettings(**found["settings"])
+            plan = cls(found["sha256"], found["max_fold"], settings, found["folds"], found.get("texts", ""))
             range(plan.folds)  # raises unless it is a whole number
         return plan
 
 
 def plan(
-    questions: QuestionFile | QuestionTable, work: Path, settings: MatchSettings, max_fold: int = MAX_SHARD
+    questions: QuestionFile | QuestionTable,
+    work: Path,
+    settings: MatchSettings,
+    max_fold: int = MAX_SHARD,
+    texts: Path | None = None,
 ) -> int:
     """Cut the questions into shards under the folder ``work``; returns their number.
 
+    ``texts`` is a file of texts that were encoded before by the model of ``settings``: every shard reads it.
     A folder that already holds this plan is taken as it is, so that a killed run goes on. Raises ItemError for bad
     rows, and where the folder holds another plan.
     """
@@ -103,13 +110,13 @@ def plan(
     digest = questions.sha256()
     if (work / "plan.json").exists():
         found = Plan.read(work)
-        if found != Plan(digest, max_fold, settings, found.folds):
+        if found != Plan(digest, max_fold, settings, found.folds, str(texts or "")):
             raise ItemError(f"{work}: holds the folds of another input or other settings: name another folder")
         return found.folds
     if next(work.glob("fold-[0-9]*"), None):
         raise ItemError(f"{work}: holds folds without their plan: name another folder, or empty this one")
     shards = _cut(questions, work, settings, max_fold)
-    shard_folder.write_object(work / "plan.json", asdict(Plan(digest, max_fold, settings, shards)))
+    shard_folder.write_object(work / "plan.json", asdict(Plan(digest, max_fold, settings, shards, str(texts or ""))))
     return shards
 
 

@@ -1,14 +1,20 @@
 """How alike texts are, by words and by meaning: one machinery for the attacks and for what they are held against."""
 
-from collections.abc import Callable, Iterable, Sequence
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from adversarial.data.errors import ItemError
+from adversarial.data.paths import output_file
+from adversarial.data.schema import Item
 from adversarial.relevance.sentence_encoder import DEFAULT_MODEL, encode
 from adversarial.text.normalise import canonical
+from evaluation.io.errors import refusing
 
 Floats = NDArray[np.float32]
 SPACES = ("tf-idf", "MiniLM")
@@ -18,14 +24,42 @@ _BLOCK = 512  # rows of a similarity table in memory at once, where only its max
 
 
 class Texts:
-    """Unit vectors of every text of a release, in each of SPACES."""
+    """Unit vectors of every text of a release, in each of SPACES.
+
+    What ``known`` holds is not encoded again; how words are weighed is counted in these texts alone.
+    """
 
     def __init__(
-        self, texts: Iterable[str], progress: Callable[[float], None] | None = None, model: str = DEFAULT_MODEL
+        self,
+        texts: Iterable[str],
+        progress: Callable[[float], None] | None = None,
+        model: str = DEFAULT_MODEL,
+        known: "Texts | None" = None,
     ) -> None:
         self.distinct = sorted(set(texts))
         self.place = {text: index for index, text in enumerate(self.distinct)}
-        self._meaning = encode(self.distinct, model, progress)
+        there = np.array([known is not None and text in known.place for text in self.distinct], bool)
+        new = encode([text for text, found in zip(self.distinct, there, strict=True) if not found], model, progress)
+        self._meaning = np.empty((len(self.distinct), new.shape[1]), np.float32)
+        self._meaning[~there] = new
+        if known is not None:
+            self._meaning[there] = known.vectors([text for text in self.distinct if text in known.place])
+
+    def save(self, path: Path) -> None:
+        """Write texts and embeddings, whole or not at all. Raises ItemError."""
+        said = np.frombuffer(json.dumps(self.distinct).encode(), np.uint8)
+        with output_file(path) as temporary, temporary.open("wb") as out:
+            np.savez(out, texts=said, meaning=self._meaning)
+
+    @classmethod
+    def load(cls, path: Path) -> "Texts":
+        """What ``save`` wrote. Raises ItemError, naming the file, where it is something else."""
+        found = cls.__new__(cls)
+        with refusing(f"{path}: broken, delete it", ItemError), np.load(path, allow_pickle=False) as kept:
+            found.distinct = json.loads(kept["texts"].tobytes())
+            found._meaning = kept["meaning"]
+            found.place = {text: index for index, text in enumerate(found.distinct)}
+        return found
 
     def vectors(self, texts: Sequence[str]) -> Floats:
         """Sentence embeddings [len(texts), D]."""
@@ -72,3 +106,8 @@ class Texts:
 
     def _rows(self, texts: Sequence[str]) -> list[int]:
         return [self.place[text] for text in texts]
+
+
+def texts_of(items: Iterable[Item]) -> Iterator[str]:
+    """Questions and options."""
+    return (text for item in items for text in (item.question, *item.answers))

@@ -22,6 +22,7 @@ from adversarial.data.schema import Item
 from adversarial.negatives.settings import MatchSettings
 from adversarial.negatives.shard_files import gather_items, run_shard
 from adversarial.negatives.shard_plan import QuestionTable, plan
+from adversarial.relevance.likeness import Texts, texts_of
 from benchmark_site.jobs.enqueue import enqueue
 from benchmark_site.releases.models import Release
 from benchmark_site.releases.task_names import MATCH_SHARD
@@ -30,12 +31,31 @@ from evaluation.release.writer import SECRET_FOLDER
 logger = logging.getLogger(__name__)
 
 
+def read_texts(release_id: int, questions: Sequence[Item]) -> Texts:
+    """Every question and option, encoded once for all models and all shards of a build; a killed build has them."""
+    path = _texts(release_id)
+    path.parent.mkdir(SECRET_FOLDER, parents=True, exist_ok=True)  # the right answers of test lie in it
+    said = sorted(set(texts_of(questions)))
+    if (kept := known_texts(release_id)) is not None and kept.distinct == said:
+        return kept
+    texts = Texts(said)
+    texts.save(path)
+    return texts
+
+
+def known_texts(release_id: int) -> Texts | None:
+    """What `read_texts` left, or None where nothing is left."""
+    path = _texts(release_id)
+    return Texts.load(path) if path.exists() else None
+
+
 def match_in_shards(
     release: Release, questions: Sequence[Item], replace: int, *, again: bool = False
 ) -> tuple[list[Item], dict[str, Any]]:
     """The questions with their matched options, in their old order, and the report. Raises ItemError.
 
-    `again`: for a second time in one build; what the first left stays, so that a killed build has both.
+    `again`: for a second time in one build; what the first left stays, so that a killed build has both. Texts that
+    `read_texts` has left are not encoded again.
     """
     table = QuestionTable(questions)
     work = _folder(release.pk) / table.sha256()[:16]
@@ -43,7 +63,8 @@ def match_in_shards(
         _forget_others(work)
     work.parent.mkdir(SECRET_FOLDER, parents=True, exist_ok=True)  # the right answers of test lie in it
     settings = MatchSettings(replace=replace, seed=release.seed, order_key=_order_key(release))
-    count = plan(table, work, settings)
+    texts = _texts(release.pk)
+    count = plan(table, work, settings, texts=texts if texts.exists() else None)
     for shard in reversed(range(1, count)):
         enqueue(MATCH_SHARD, release_id=release.pk, fold=shard)
     for shard in range(count):
@@ -66,7 +87,7 @@ def _order_key(release: Release) -> str:
 
 
 def forget(release_id: int) -> None:
-    """Delete what the shards of a release left."""
+    """Delete all that the matching of a release left."""
     shutil.rmtree(_folder(release_id), ignore_errors=True)
 
 
@@ -74,8 +95,17 @@ def _folder(release_id: int) -> Path:
     return Path(settings.MEDIA_ROOT) / "matching" / str(release_id)
 
 
+def forget_shards(release_id: int) -> None:
+    """Delete what the shards left, and keep the texts: the attack on the files compares them, too."""
+    _forget_others(_folder(release_id) / "none")
+
+
+def _texts(release_id: int) -> Path:
+    return _folder(release_id) / "texts.npz"
+
+
 def _forget_others(work: Path) -> None:
     """Delete the shards of an earlier attempt on other questions."""
     for left_over in work.parent.glob("*"):
-        if left_over != work:
+        if left_over != work and left_over.is_dir():
             shutil.rmtree(left_over, ignore_errors=True)

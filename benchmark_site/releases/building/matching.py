@@ -11,12 +11,14 @@ from dataclasses import replace
 from adversarial.audit.artifacts import suspects
 from adversarial.audit.report import blind_chances, blind_report
 from adversarial.data.errors import ItemError
+from adversarial.data.options import written_item
 from adversarial.data.schema import Item as Question
 from adversarial.data.schema import Origin
 from adversarial.negatives.set_aside import most_predictable
+from adversarial.relevance.likeness import Texts
 from annotation.models import Question as Collected
 from benchmark_site.jobs.leases import locked
-from benchmark_site.releases.building.match_shards import forget, match_in_shards
+from benchmark_site.releases.building.match_shards import forget_shards, match_in_shards, read_texts
 from benchmark_site.releases.errors import BuildError
 from benchmark_site.releases.models import Exclusion, Item, Negative, Release, Suspect
 from benchmark_site.releases.quality.copies import copied_into_labelled
@@ -48,8 +50,11 @@ def match_negatives(lease: Release) -> None:
     if questions:
         rulings = read_rulings()
         try:
-            matched, report = match_in_shards(release, _to_match(release, questions, known, rulings), REPLACED)
-            predictable = _predictable(release, [item for item in questions if not rulings.keeps(item)], matched)
+            wanted = _to_match(release, questions, known, rulings)
+            read = read_texts(release.pk, [*wanted, *known.questions, *map(written_item, known.questions)])
+            matched, report = match_in_shards(release, wanted, REPLACED)
+            unsettled = [item for item in questions if not rulings.keeps(item)]
+            predictable = _predictable(release, unsettled, matched, read)
             if predictable:
                 questions = sorted({*questions} - {*predictable}, key=lambda item: item.public_id)
                 again = _to_match(release, questions, known, rulings)
@@ -58,10 +63,10 @@ def match_negatives(lease: Release) -> None:
             raise BuildError(f"negatives: {error}") from error
         matched += known.questions
         written = _by_writers(matched)
-        blind = _blind(written, release.seed)
+        blind = _blind(written, release.seed, read)
         found = rulings.open(suspects(matched), matched)
         negatives = _apply(questions, matched)
-        _rate(questions, written, release.seed)
+        _rate(questions, written, release.seed, read)
     for item in copied_into_labelled(questions):  # by its matched options: it can be looked up now
         item.published = False
     published = [item for item in questions if item.published]
@@ -79,10 +84,10 @@ def match_negatives(lease: Release) -> None:
         release.quality = _sorted([*release.quality, *quality])
         release.step = Release.Step.AUDIT
         release.save(update_fields=["matching", "blind", "quality", "step"])
-    forget(lease.pk)
+    forget_shards(lease.pk)
 
 
-def _predictable(release: Release, questions: Sequence[Item], matched: Sequence[Question]) -> list[Item]:
+def _predictable(release: Release, questions: Sequence[Item], matched: Sequence[Question], read: Texts) -> list[Item]:
     """The questions that are set aside, with their blind chance: the release's share of what was matched now.
 
     A hidden split keeps FLOOR of them.
@@ -90,7 +95,7 @@ def _predictable(release: Release, questions: Sequence[Item], matched: Sequence[
     if not release.set_aside:
         return []
     try:
-        chances = blind_chances(_by_writers(matched), seed=release.seed)
+        chances = blind_chances(_by_writers(matched), seed=release.seed, known=read)
     except ItemError:  # too few to be tried: the audit says so on the release's page
         return []
     of = {item.public_id: item for item in questions}
@@ -132,24 +137,24 @@ def _by_writers(matched: Sequence[Question]) -> list[Question]:
     return [replace(question, annotator=of.get(question.qid)) for question in matched]
 
 
-def _blind(matched: Sequence[Question], seed: int) -> Row:
+def _blind(matched: Sequence[Question], seed: int, read: Texts) -> Row:
     """The audit of the written and of the matched options; with too few questions, no accuracies and the reason.
 
     Of labelled splits alone, whose exact figures everybody may read; the leak audit tries the hidden one.
     """
     labelled = [question for question in matched if question.split != HIDDEN]
     try:
-        after = blind_report(labelled, seed=seed)
+        after = blind_report(labelled, seed=seed, known=read)
     except ItemError as error:
         refused = {"panel": {}, "refused": str(error)}
         return {"before": refused, "after": refused}
     return {"before": after.pop("before", after), "after": after}
 
 
-def _rate(questions: Sequence[Item], matched: Sequence[Question], seed: int) -> None:
+def _rate(questions: Sequence[Item], matched: Sequence[Question], seed: int, read: Texts) -> None:
     """How easy each published question is without its video; too few questions stay unrated."""
     try:
-        chances = blind_chances(matched, seed=seed)
+        chances = blind_chances(matched, seed=seed, known=read)
     except ItemError:  # the audit of the same questions has said so on the release's page
         return
     for item in questions:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from annotation.models import Clip, ClipFeatures, FeatureSet
+from annotation.models.features import INGESTED
 from benchmark_site.releases.errors import BuildError
+from benchmark_site.releases.models import Release
 from evaluation.io.digest import file_sha256
 from evaluation.release import writer
 from evaluation.release.features import rate_fault
+from evaluation.release.names import is_features
 
 if TYPE_CHECKING:
     import numpy as np
@@ -99,3 +102,13 @@ def _read(clip: Clip, stored: FieldFile, sha256: str) -> Described:
     if tensor.ndim != 2 or tensor.dtype.name != "float32":
         raise BuildError(f"{where} holds {tensor.dtype.name} {list(tensor.shape)}, expected float32 [frames, dim]")
     return Described(clip, model, interval_s, tensor)
+
+
+def feature_set(release: Release) -> str | None:
+    """Which feature set of a release HERO sees: the one of every ingest, where it is there; None where one is there."""
+    names = sorted(
+        PurePosixPath(path).stem for path in release.files.values_list("path", flat=True) if is_features(path)
+    )
+    if len(names) < 2:
+        return None
+    return INGESTED if INGESTED in names else names[0]

@@ -12,7 +12,7 @@ from adversarial.audit.report import blind_report
 from adversarial.audit.set_features import set_features
 from adversarial.audit.splits import AuditSplit
 from adversarial.data.schema import Item, Origin
-from adversarial.relevance.likeness import Texts
+from adversarial.relevance.likeness import Texts, texts_of
 
 THINGS = [
     "cup",
@@ -67,7 +67,7 @@ def test_ensembles_weigh_what_helps() -> None:
     hidden = np.zeros((160, 4), bool)
     halves = np.arange(80), np.arange(80, 160)
     splits = [AuditSplit(train, test, hidden) for train, test in (halves, halves[::-1])]
-    scores = predict(items, splits, 0)
+    scores = predict(items, splits, 0, Texts(texts_of(items)))
     together = ensembles(scores, TRAINED, read(items), splits)
     right = np.array([item.answer_idx for item in items])
     assert (together["stacked"].argmax(axis=1) == right).mean() > 0.85
@@ -101,7 +101,7 @@ def test_lent_answers_that_are_too_good_are_told_from_right_ones() -> None:
     hidden = np.zeros((120, 4), bool)
     halves = np.arange(60), np.arange(60, 120)
     splits = [AuditSplit(train, test, hidden) for train, test in (halves, halves[::-1])]
-    features = set_features(options, Texts(text for item in items for text in (item.question, *item.answers)))
+    features = set_features(options, Texts(texts_of(items)))
     found = lent_auc(options, features, splits, 0)
     assert found is not None
     assert found > 0.9

@@ -2,7 +2,7 @@
 
 import random
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,9 @@ from adversarial.audit.report import audit_items, blind_chances
 from adversarial.data.errors import ItemError
 from adversarial.data.schema import parse_rows
 from adversarial.negatives.pipeline import match_items
+from adversarial.relevance import likeness
+from adversarial.relevance.likeness import Texts, texts_of
+from adversarial.relevance.sentence_encoder import encode
 from tests.adversarial.conftest import make_rows
 
 
@@ -72,6 +75,26 @@ def test_a_question_that_gives_itself_away_is_known_by_its_chance() -> None:
     assert sum(hard) / len(hard) < 0.4
     with pytest.raises(ItemError, match="an audit needs 10 questions"):
         blind_chances(parse_rows(rows[:4]))
+
+
+def test_what_was_read_before_is_not_encoded_again_and_says_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    items = parse_rows(make_rows(60))
+    alone = blind_chances(items)
+    read = Texts([*texts_of(items), "a text of another question"])
+    encoded: list[str] = []
+
+    def counting(texts: Sequence[str], *how: Any) -> Any:
+        encoded.extend(texts)
+        return encode(texts, *how)
+
+    monkeypatch.setattr(likeness, "encode", counting)
+    assert blind_chances(items, known=read) == pytest.approx(alone, abs=1e-3)
+    assert encoded == []
+    more = Texts([items[0].question, "a new one"], known=read)
+    assert encoded == ["a new one"]
+    assert (more.vectors([items[0].question]) == read.vectors([items[0].question])).all()
+    assert more.vectors(["a new one"]) == pytest.approx(encode(["a new one"]), abs=1e-6)
+    assert more.distinct == sorted([items[0].question, "a new one"])  # how words are weighed is counted in these alone
 
 
 def test_the_models_stay_near_chance_without_a_cue(rows: list[dict[str, Any]]) -> None:

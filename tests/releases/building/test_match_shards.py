@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,10 @@ import redis
 from django.conf import settings
 
 from adversarial import match_items
+from adversarial.data.errors import ItemError
 from adversarial.data.schema import Item, parse_rows, row_of
+from adversarial.relevance import likeness
+from adversarial.relevance.sentence_encoder import encode
 from benchmark_site.releases.building import match_shards
 from benchmark_site.releases.building.pipeline import build_release
 from benchmark_site.releases.models import Release
@@ -65,6 +69,44 @@ def test_folds_give_what_one_call_gives(release: Release, rows: Rows) -> None:
     expected, numbers = match_items(rows, replace=1, seed=4, order_key=match_shards._order_key(release))
     assert as_rows(matched) == expected
     assert report["per_round"] == numbers["per_round"]
+
+
+def test_texts_are_encoded_once_for_all_shards_and_all_attempts(
+    release: Release, rows: Rows, media: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected, _ = match_items(rows, replace=1, seed=4, order_key=match_shards._order_key(release))
+    encoded: list[str] = []
+
+    def counting(texts: Sequence[str], *how: Any) -> Any:
+        encoded.extend(texts)
+        return encode(texts, *how)
+
+    monkeypatch.setattr(likeness, "encode", counting)
+    read = match_shards.read_texts(release.pk, parse_rows(rows))
+    assert (
+        sorted(encoded)
+        == read.distinct
+        == sorted({text for row in rows for text in (row["question"], *row["answers"])})
+    )
+    (path,) = media.glob("matching/*/texts.npz")
+    assert path.parent.stat().st_mode & 0o077 == 0  # the right answers of test lie in it
+    again = match_shards.read_texts(release.pk, parse_rows(rows))
+    matched = match(release, rows)
+    assert len(encoded) == len(read.distinct)
+    assert (again.vectors(read.distinct) == read.vectors(read.distinct)).all()
+    assert [row["answers"] for row in matched] == [row["answers"] for row in expected]
+    match_shards.forget_shards(release.pk)
+    assert list(media.glob("matching/*/*")) == [path]
+    match_shards.read_texts(release.pk, parse_rows(rows[:50]))  # other questions
+    assert len(encoded) > len(read.distinct)
+
+
+def test_a_file_of_texts_that_is_broken_is_named(release: Release, rows: Rows, media: Path) -> None:
+    match_shards.read_texts(release.pk, parse_rows(rows))
+    (path,) = media.glob("matching/*/texts.npz")
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(ItemError, match=r"texts.npz: broken, delete it"):
+        match(release, rows)
 
 
 def test_a_killed_build_goes_on_with_the_fold_at_which_it_stood(
