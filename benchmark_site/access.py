@@ -175,6 +175,7 @@ TABLE: dict[str, Row] = {
     "team-mail": OWN,
     "invitation": SIGNED,
     "submission-cancel": OWN,
+    "submission-file-delete": OWN,
     "submission-public": OWN,
     "submission-final": OWN,
     "submission-card": OWN,
@@ -190,6 +191,7 @@ TABLE: dict[str, Row] = {
     "api:get_submission": API_OWN,
     "api:patch_submission": API_OWN,
     "api:cancel_submission": API_OWN,
+    "api:delete_submission_file": API_OWN,
     **dict.fromkeys(
         (
             "api:list_batches",

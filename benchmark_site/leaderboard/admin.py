@@ -21,7 +21,7 @@ from benchmark_site.leaderboard.models import (
     Track,
     TrainingRun,
 )
-from benchmark_site.leaderboard.scoring.score import rescore
+from benchmark_site.leaderboard.scoring.score import FileDeletedError, rescore
 from benchmark_site.leaderboard.submissions.visibility import hide, unhide
 from benchmark_site.leaderboard.teams import tokens
 from benchmark_site.leaderboard.text import plain_text
@@ -121,6 +121,8 @@ class SubmissionAdmin(_ReadOnly):
         for submission in queryset:
             try:
                 rescore(submission)
+            except FileDeletedError:
+                messages.warning(request, f"{submission}: its file is deleted")
             except IntegrityError:
                 reason = "this evaluator has scored it, a scoring is under way, or the team sent the same file again"
                 messages.warning(request, f"{submission}: {reason}")

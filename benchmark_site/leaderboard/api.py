@@ -21,6 +21,7 @@ from benchmark_site.leaderboard.api_errors import ApiError, answers
 from benchmark_site.leaderboard.models import ApiToken, Reveal, Submission, Track
 from benchmark_site.leaderboard.scoring.disclosed import disclosed_scores
 from benchmark_site.leaderboard.submissions import uploads
+from benchmark_site.leaderboard.submissions.deletion import delete_file
 from benchmark_site.leaderboard.submissions.finals import set_final
 from benchmark_site.leaderboard.submissions.forms import CARD, SubmissionForm
 from benchmark_site.leaderboard.submissions.quota import quota
@@ -72,6 +73,7 @@ class SubmissionOut(Schema):
     id: uuid.UUID
     track: str
     team: str
+    kind: str
     method: str
     description: str
     paper_url: str
@@ -89,6 +91,7 @@ class SubmissionOut(Schema):
     hidden_reason: str
     hidden_at: datetime | None
     file_name: str
+    file_deleted_at: datetime | None
     sha256: str
     size: int
     began_at: datetime
@@ -160,6 +163,7 @@ def list_tracks(request: HttpRequest) -> list[TrackOut]:
                         "required": ["method", "file"],
                         "properties": {
                             "method": {"type": "string", "maxLength": 80},
+                            "kind": {"type": "string", "enum": ["predictions", "model"], "default": "predictions"},
                             "description": {"type": "string", "maxLength": 2000},
                             "paper_url": {"type": "string", "format": "uri"},
                             "code_url": {"type": "string", "format": "uri"},
@@ -237,6 +241,13 @@ def cancel_submission(request: HttpRequest, submission_id: str) -> SubmissionOut
     submission = _find(request, submission_id)
     cancel(submission)
     return _submission_out(request, submission)
+
+
+@router.delete("/submissions/{submission_id}/file", response=answers(403, 404, 409, _200=SubmissionOut))
+def delete_submission_file(request: HttpRequest, submission_id: str) -> SubmissionOut:
+    """Delete its file, where it is on no board and nothing is under way; hash, scores and reports stay."""
+    delete_file(_find(request, submission_id))
+    return _submission_out(request, _find(request, submission_id))
 
 
 api.add_router("", router)
@@ -323,6 +334,7 @@ def _submission_out(request: HttpRequest, submission: Submission) -> SubmissionO
         id=submission.pk,
         track=submission.track.path,
         team=submission.team.name,
+        kind=submission.kind,
         **{name: getattr(submission, name) for name in CARD_FIELDS},
         public=submission.public,
         baseline=submission.baseline,
@@ -332,6 +344,7 @@ def _submission_out(request: HttpRequest, submission: Submission) -> SubmissionO
         hidden_reason=submission.hidden_reason,
         hidden_at=submission.hidden_at,
         file_name=submission.file_name,
+        file_deleted_at=submission.file_deleted_at,
         sha256=submission.sha256,
         size=submission.size,
         began_at=submission.began_at,

@@ -5,16 +5,18 @@ from __future__ import annotations
 import time
 
 from celery import shared_task
+from django.utils import timezone
 
 from benchmark_site.jobs.enqueue import enqueue
 from benchmark_site.leaderboard.boards.groups import compare_neighbours
 from benchmark_site.leaderboard.models import Comparison, Evaluation, TrainingRun
 from benchmark_site.leaderboard.scoring.compare import run_comparison
-from benchmark_site.leaderboard.scoring.score import score_evaluation
+from benchmark_site.leaderboard.scoring.predict import predict_evaluation
+from benchmark_site.leaderboard.scoring.score import score_evaluation, wake
 from benchmark_site.leaderboard.scoring.tell import tell as mail_result
-from benchmark_site.leaderboard.submissions import pieces
+from benchmark_site.leaderboard.submissions import deletion, pieces
 from benchmark_site.leaderboard.submissions.uploads import incoming_folder
-from benchmark_site.leaderboard.task_names import COMPARE, SCORE, SEARCH, TELL, TRAIN
+from benchmark_site.leaderboard.task_names import COMPARE, PREDICT, SCORE, SEARCH, TELL, TRAIN
 from benchmark_site.leaderboard.training.run import run_training
 
 _DAY_S = 24 * 3600
@@ -24,6 +26,12 @@ _DAY_S = 24 * 3600
 def score(evaluation_id: int) -> None:
     """Score one evaluation."""
     score_evaluation(evaluation_id)
+
+
+@shared_task(name=PREDICT)
+def predict(evaluation_id: int) -> None:
+    """Have a model that was sent predict."""
+    predict_evaluation(evaluation_id)
 
 
 @shared_task(name=COMPARE)
@@ -56,9 +64,10 @@ def train(run_id: int) -> None:
 
 @shared_task
 def sweep() -> None:
-    """Once a minute: send again what waits without a message or lost its worker, remove uploads that never ended."""
-    for pk in Evaluation.forgotten():
-        enqueue(SCORE, evaluation_id=pk)
+    """Once a minute: send again what waits without a message or lost its worker, remove uploads that never ended, and
+    files that are due."""
+    for row in Evaluation.objects.filter(pk__in=Evaluation.forgotten()).select_related("submission"):
+        wake(row)
     for pk in Comparison.forgotten():
         enqueue(COMPARE, comparison_id=pk)
     for pk in TrainingRun.forgotten():
@@ -67,4 +76,5 @@ def sweep() -> None:
         if left_over.stat().st_mtime < time.time() - _DAY_S:
             left_over.unlink(missing_ok=True)
     pieces.sweep()
+    deletion.sweep(timezone.now())
     compare_neighbours()

@@ -44,6 +44,7 @@ urlpatterns = [
     path("submissions/<uuid:pk>/", submission_views.submission, name="submission"),
     path("submissions/<uuid:pk>/cancel/", submission_views.cancel_submission, name="submission-cancel"),
     path("submissions/<uuid:pk>/card/", submission_views.card, name="submission-card"),
+    path("submissions/<uuid:pk>/file/delete/", submission_views.delete_own_file, name="submission-file-delete"),
     path("submissions/<uuid:pk>/final/", submission_views.choose, name="submission-final"),
     path("submissions/<uuid:pk>/public/", submission_views.publish, name="submission-public"),
     path("submissions/<uuid:pk>/report.json", submission_views.report, name="submission-report"),

@@ -215,6 +215,9 @@ def site_programs() -> list[Program]:
         ),
         Program("trainer", [*celery, "worker", "-n", "trainer@%h", "-Q", "train", "-c", "1", "--loglevel", "INFO"]),
         Program("searcher", [*celery, "worker", "-n", "searcher@%h", "-Q", "search", "-c", "1", "--loglevel", "INFO"]),
+        Program(
+            "predictor", [*celery, "worker", "-n", "predictor@%h", "-Q", "predict", "-c", "1", "--loglevel", "INFO"]
+        ),
         *blind_checker(celery),
         Program("beat", [*celery, "beat", "--loglevel", "WARNING", "--pidfile="]),
     ]

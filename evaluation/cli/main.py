@@ -77,6 +77,9 @@ def _parser() -> argparse.ArgumentParser:
     submit.add_argument("--external-data", action="store_true", help="trained on more than this release")
     submit.add_argument("--hardware", default="", metavar="TEXT", help="what it ran on")
     submit.add_argument("--run-time", default="", metavar="SECONDS", help="to predict the whole split")
+    submit.add_argument(
+        "--model", action="store_true", help="the file is a model, a zip that the platform predicts with"
+    )
     submit.add_argument("--public", action="store_true", help="show it on the board to everybody")
     submit.add_argument("--dry-run", action="store_true", help="let the platform check the file only: uses no try")
 

@@ -43,7 +43,7 @@ def send(arguments: argparse.Namespace) -> int:
     if arguments.truth or len(arguments.paths) != 2:
         raise SubmitError("expected RELEASE and one prediction file: a board belongs to a release")
     arguments.json = None
-    if validate(arguments) != SCORED:
+    if not arguments.model and validate(arguments) != SCORED:
         return REFUSED
     folder, predictions = arguments.paths
     release = Release.open(folder)
@@ -51,6 +51,7 @@ def send(arguments: argparse.Namespace) -> int:
     site = _Site(arguments.site, token)
     fields = {"method": arguments.method, "description": arguments.description}
     fields |= {field: getattr(arguments, name) for name, field in _CARD.items() if getattr(arguments, name)}
+    fields |= {"kind": "model"} if arguments.model else {}
     fields |= {name: "true" for name in ("public", "dry_run", "external_data") if getattr(arguments, name)}
     submission = site.upload(f"tracks/{track}/uploads", predictions, fields)
     console = Console()

@@ -65,19 +65,29 @@ def find_model(folder: Path, task: str) -> Path | None:
     return None
 
 
-def load_model(kind: type[Model], folder: Path, new_heads: bool = False) -> tuple[Model, PreTrainedTokenizerBase]:
+def load_model(
+    kind: type[Model], folder: Path, new_heads: bool = False, foreign: bool = False
+) -> tuple[Model, PreTrainedTokenizerBase]:
     """A saved model, ready to predict, and its tokenizer.
 
-    new_heads: a head that the file holds nothing of may start at random, as fine-tuning wants it.
+    new_heads: a head that the file holds nothing of may start at random, as fine-tuning wants it. foreign: of the
+    configuration only the fields of HeroConfig are read; the library knows others, some of which load code.
     Raises InputError that names file and key, also where the file lacks a weight, has one of another shape or one
     that is not finite; the library alone would go on.
     """
-    read_config(folder)
+    found = read_config(folder)
+    own = {name: found[name] for name in HeroConfig.__annotations__ if name in found}
     saved = weight_names(folder / WEIGHTS)
     with refusing(f"{folder / CONFIG}: no finished model can be loaded with it", InputError):
         model, report = cast(
             tuple[Model, dict[str, Any]],
-            kind.from_pretrained(folder, output_loading_info=True, ignore_mismatched_sizes=True, use_safetensors=True),
+            kind.from_pretrained(
+                folder,
+                config=HeroConfig(**own) if foreign else None,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,
+                use_safetensors=True,
+            ),
         )
     where = str(folder / WEIGHTS)
     for name, theirs, ours in sorted(report["mismatched_keys"]):

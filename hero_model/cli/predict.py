@@ -26,6 +26,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--task", choices=["moment", "qa"], required=True)
     parser.add_argument("--split", choices=["val", "test"], required=True)
     parser.add_argument("--features", metavar="NAME", help="feature set, where the release has several")
+    parser.add_argument(
+        "--withheld", action="store_true", help="read what every participant may see, of a full copy of the release too"
+    )
+    parser.add_argument(
+        "--foreign",
+        action="store_true",
+        help="somebody else's: of its configuration only a model's own fields are read",
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="where to write")
     add_device(parser)
     add_threads(parser)
@@ -43,15 +51,16 @@ def run(args: argparse.Namespace) -> None:
         raise InputError(f"{args.models}: holds no finished model for --task {args.task}")
     with torch.inference_mode():
         if args.task == "moment":
-            model, tokenizer = load_model(HeroForMomentRetrieval, folder)
+            model, tokenizer = load_model(HeroForMomentRetrieval, folder, foreign=args.foreign)
             model.to(device)  # type: ignore[arg-type]
             corpus = Corpus(release, [args.split], tokenizer, model.config, args.features, "moment")
             videos = release.videos(args.split, "moment")
-            lists = moment_lists(model, corpus, corpus.queries(args.split), videos)
+            lists = moment_lists(model, corpus, corpus.queries(args.split, truth=not args.withheld), videos)
             video2idx = {name: int(number) for name, number in zip(videos.names, videos.ids, strict=True)}
             write_atomic(args.out, moment_submission(lists, video2idx))
         else:
-            answering, tokenizer = load_model(HeroForQuestionAnswering, folder)
+            answering, tokenizer = load_model(HeroForQuestionAnswering, folder, foreign=args.foreign)
             answering.to(device)  # type: ignore[arg-type]
             corpus = Corpus(release, [args.split], tokenizer, answering.config, args.features, "qa")
-            write_atomic(args.out, [json_bytes(answers(answering, corpus, args.split))])
+            questions = corpus.questions(args.split, truth=not args.withheld)
+            write_atomic(args.out, [json_bytes(answers(answering, corpus, questions))])

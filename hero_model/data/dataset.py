@@ -51,10 +51,13 @@ class Corpus:
         self._tokenizer = tokenizer
         self._interval = features.interval
 
-    def queries(self, split: str) -> list[Query]:
-        """Moment queries of a split in the file's order. Raises InputError."""
+    def queries(self, split: str, *, truth: bool = True) -> list[Query]:
+        """Moment queries of a split in the file's order; without ``truth`` what every participant may see of them.
+
+        Raises InputError.
+        """
         with reading_release():
-            rows = self.release.moments(split)
+            rows = self.release.moments(split, truth=truth)
         found = []
         for index, text in enumerate(rows.desc):
             clip = rows.videos.names[rows.video[index]] if rows.video[index] >= 0 else None
@@ -62,10 +65,13 @@ class Corpus:
             found.append(Query(int(rows.desc_ids[index]), word_ids(text, self._tokenizer), clip, span))
         return found
 
-    def questions(self, split: str) -> list[Question]:
-        """Questions of a split in the file's order. Raises InputError, also where a clip is not in the split."""
+    def questions(self, split: str, *, truth: bool = True) -> list[Question]:
+        """Questions of a split in the file's order, ``truth`` as in `queries`.
+
+        Raises InputError, also where a clip is not in the split.
+        """
         with reading_release():
-            rows = self.release.questions(split)
+            rows = self.release.questions(split, truth=truth)
         found = []
         for index, text in enumerate(rows.q):
             clip = rows.video[index]

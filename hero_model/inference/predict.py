@@ -10,7 +10,7 @@ from evaluation.metrics.ranked_lists import RankedLists
 from evaluation.release import VideoIndex
 from hero_model.data.collate import question_batch_of
 from hero_model.data.dataset import Corpus
-from hero_model.data.examples import Query
+from hero_model.data.examples import Query, Question
 from hero_model.inference.index import encode_queries, index_clips
 from hero_model.inference.retrieval import RankedSpans, find_in_own_clip, find_moments
 from hero_model.models.moment import HeroForMomentRetrieval
@@ -19,9 +19,8 @@ from hero_model.models.qa import HeroForQuestionAnswering
 QUESTION_BATCH_SIZE = 16
 
 
-def answers(model: HeroForQuestionAnswering, corpus: Corpus, split: str) -> dict[str, int]:
+def answers(model: HeroForQuestionAnswering, corpus: Corpus, questions: Sequence[Question]) -> dict[str, int]:
     """{qid: the answer with the highest logit}."""
-    questions = corpus.questions(split)
     chosen: dict[str, int] = {}
     for start in track(range(0, len(questions), QUESTION_BATCH_SIZE), "answering", transient=True):
         some = questions[start : start + QUESTION_BATCH_SIZE]

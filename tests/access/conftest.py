@@ -312,6 +312,7 @@ def _board_doors(tracks: dict[str, Track], member: Membership) -> list[ApiClient
         *_both("submission-badge", f"{shown.get_absolute_url()}badge.svg", f"{own}badge.svg"),
         *_both("submission-report", f"{shown.get_absolute_url()}report.json", f"{own}report.json"),
         ApiClient("submission-cancel", f"{own}cancel/", method="POST"),
+        ApiClient("submission-file-delete", f"{own}file/delete/", method="POST"),
         ApiClient("submission-public", f"{own}public/", method="POST"),
         ApiClient("submission-final", f"{own}final/", method="POST"),
         ApiClient("submission-card", f"{own}card/", method="POST"),
@@ -330,6 +331,7 @@ def _board_doors(tracks: dict[str, Track], member: Membership) -> list[ApiClient
         ApiClient("api:get_submission", f"/api/submissions/{private.pk}"),
         ApiClient("api:patch_submission", f"/api/submissions/{private.pk}", method="PATCH", body='{"public": true}'),
         ApiClient("api:cancel_submission", f"/api/submissions/{private.pk}/cancel", method="POST"),
+        ApiClient("api:delete_submission_file", f"/api/submissions/{private.pk}/file", method="DELETE"),
     ]
 
 

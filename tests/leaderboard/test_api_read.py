@@ -156,6 +156,7 @@ def test_the_schema_names_every_status(api_client: ApiClient) -> None:
         ("get", one): {200, 401, 404},
         ("patch", one): {200, 400, 401, 403, 404, 409, 422},
         ("post", f"{one}/cancel"): {200, 401, 403, 404, 409},
+        ("delete", f"{one}/file"): {200, 401, 403, 404, 409},
         ("get", "/batches"): {200, 401, 403},
         ("post", "/batches"): {201, 400, 401, 403, 422},
         ("get", batch): {200, 401, 403, 404},

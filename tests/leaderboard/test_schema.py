@@ -33,6 +33,7 @@ OPERATIONS = [
     ("/api/submissions/{submission_id}", "GET"),
     ("/api/submissions/{submission_id}", "PATCH"),
     ("/api/submissions/{submission_id}/cancel", "POST"),
+    ("/api/submissions/{submission_id}/file", "DELETE"),
     ("/api/batches", "GET"),
     ("/api/batches", "POST"),
     *(("/api/batches/{batch_id}" + part, "GET") for part in ("", "/cost", "/progress", "/results")),

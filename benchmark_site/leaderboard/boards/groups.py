@@ -21,6 +21,8 @@ def compare_neighbours() -> None:
         if track.hides_truth and not track.is_over(timezone.now()):
             continue
         pairs = untested(read_board(track, Wanted()))[:_AT_ONCE]
-        known = Evaluation.objects.in_bulk({pk for pair in pairs for pk in pair})
+        with_files = Evaluation.objects.filter(submission__file_deleted_at=None)
+        known = with_files.in_bulk({pk for pair in pairs for pk in pair})
         for one, other in pairs:
-            request_comparison(known[one], known[other])
+            if one in known and other in known:
+                request_comparison(known[one], known[other])

@@ -19,7 +19,13 @@ from benchmark_site.leaderboard.text import plain_text
 
 
 class Submission(models.Model):
-    """One file of predictions as a team sent it. It never changes; it may be scored more than once."""
+    """One file as a team sent it: predictions, or a model that predicts here. It never changes; what it says may be
+    scored more than once.
+    """
+
+    class Kind(models.TextChoices):
+        PREDICTIONS = "predictions", "predictions"
+        MODEL = "model", "a model, which predicts here"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="submissions")
@@ -30,6 +36,7 @@ class Submission(models.Model):
         related_name="+",
         help_text="members of the team then or since: each of them has learnt its result and used up a try",
     )
+    kind = models.CharField(max_length=11, choices=Kind, default=Kind.PREDICTIONS)
     method = models.CharField(max_length=80, validators=[plain_text])
     description = models.TextField(blank=True, max_length=2000, validators=[plain_text])
     paper_url = models.URLField(blank=True)
@@ -42,9 +49,14 @@ class Submission(models.Model):
     hardware = models.CharField(max_length=120, blank=True, validators=[plain_text], help_text="what it ran on")
     run_time_s = models.FloatField(null=True, blank=True, help_text="seconds to predict the whole split")
     file = models.FileField(max_length=200)
+    file_deleted_at = models.DateTimeField(
+        null=True, blank=True, help_text="since then its file is deleted; hash, scores and reports stay"
+    )
     file_name = models.CharField(max_length=100, help_text="as the sender called it")
     sha256 = models.CharField(max_length=64)
     size = models.PositiveBigIntegerField(help_text="bytes")
+    predicted = models.FileField(max_length=220, blank=True, help_text="what the model predicted")
+    predicted_sha256 = models.CharField(max_length=64, blank=True)
     public = models.BooleanField(default=False, help_text="shown on the board to everybody")
     baseline = models.BooleanField(default=False)
     dry_run = models.BooleanField(default=False, help_text="only checked: no score, and no try is used")
@@ -91,6 +103,16 @@ class Submission(models.Model):
                 | (~Q(hidden_reason="") & Q(hidden_by__isnull=False, hidden_at__isnull=False)),
                 name="submission_hiding_has_reason_and_author",
             ),
+            models.CheckConstraint(
+                condition=Q(kind="predictions", predicted="", predicted_sha256="")
+                | Q(kind="model", predicted="", predicted_sha256="")
+                | (Q(kind="model", predicted_sha256__regex="^[0-9a-f]{64}$") & ~Q(predicted="")),
+                name="submission_predictions_of_a_model_have_a_hash",
+            ),
+            # A name without a file would be scored, compared and exported as if there were one.
+            models.CheckConstraint(
+                condition=~Q(file="") | Q(file_deleted_at__isnull=False), name="submission_has_its_file_or_says_so"
+            ),
             models.CheckConstraint(condition=Q(sha256__regex="^[0-9a-f]{64}$"), name="submission_sha256"),
             models.CheckConstraint(condition=~Q(method=""), name="submission_names_its_method"),
         ]
@@ -103,6 +125,20 @@ class Submission(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("submission", args=[self.pk])
+
+    @property
+    def scored_file(self) -> str:
+        """The path of the predictions that are scored."""
+        return str((self.predicted if self.kind == self.Kind.MODEL else self.file).path)
+
+    @property
+    def scored_sha256(self) -> str:
+        """The hash of these predictions."""
+        return self.predicted_sha256 if self.kind == self.Kind.MODEL else self.sha256
+
+    @property
+    def waits_for_prediction(self) -> bool:
+        return self.kind == self.Kind.MODEL and not self.predicted
 
     @property
     def is_late(self) -> bool:

@@ -43,6 +43,14 @@ class PublicPart(models.IntegerChoices):
     FIFTH = 20, "20 %, the private part 80 %"
 
 
+class FilesKept(models.IntegerChoices):
+    """Days after the end of a track, or after its reveal, for which files of submissions are kept."""
+
+    MONTH = 30, "30 days after the end"
+    QUARTER = 90, "90 days after the end"
+    YEAR = 365, "a year after the end"
+
+
 def new_secret() -> str:
     """What decides which items are in the public part of a track."""
     return secrets.token_hex(32)
@@ -109,6 +117,12 @@ class Track(models.Model):
     late_entries = models.BooleanField(
         default=False, help_text="submissions after the end are taken, and stand on a board of their own"
     )
+    files_kept_days = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        choices=FilesKept,
+        help_text="then they are deleted; hashes, scores and reports stay",
+    )
     needs_approval = models.BooleanField(
         default=False, help_text="everybody in a team must have been let in by an organiser before it submits"
     )
@@ -146,6 +160,11 @@ class Track(models.Model):
                 name="track_private_part_is_revealed_after_the_end",
             ),
             models.CheckConstraint(
+                condition=Q(files_kept_days__isnull=True)
+                | Q(files_kept_days__in=FilesKept.values, closes_at__isnull=False),
+                name="track_files_are_kept_from_an_end_on",
+            ),
+            models.CheckConstraint(
                 condition=(Q(team_per_day__isnull=True) | Q(team_per_day__gte=1))
                 & (Q(team_total__isnull=True) | Q(team_total__gte=1))
                 & Q(finals__gte=1),
@@ -172,6 +191,8 @@ class Track(models.Model):
         And where a private part has no reveal, no end before it, or is no hidden split's.
         """
         self._check_parts()
+        if self.files_kept_days and not self.closes_at:
+            raise ValidationError({"files_kept_days": "files are kept from the end on: expected when the track closes"})
         if self.task in METRICS and self.primary_metric not in METRICS[Task(self.task)]:
             names = f"{len(METRICS[Task(self.task)])} metrics of {Task(self.task).label}"
             raise ValidationError({"primary_metric": f"{self.primary_metric!r} is not one of the {names}"})

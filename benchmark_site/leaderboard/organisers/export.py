@@ -37,7 +37,7 @@ def export_track(track: Track) -> tuple[IO[bytes], int]:
             if evaluation.problems:
                 problems[str(one.pk)] = evaluation.problems
             name = one.file.name or ""
-            if one.file.storage.exists(name):
+            if name and one.file.storage.exists(name):
                 archive.write(one.file.path, f"files/{one.pk}{suffix(name)}")
         archive.writestr("submissions.csv", _csv(rows))
         archive.writestr("problems.json", json.dumps(problems, indent=1))
@@ -55,14 +55,15 @@ def chunks(file: IO[bytes]) -> Iterator[bytes]:
 
 
 def _row(one: Submission) -> dict[str, Any]:
-    evaluation = one.shown_evaluation
+    evaluation, deleted = one.shown_evaluation, one.file_deleted_at
     scores = {score.key: score.value for score in disclosed_scores(evaluation)}
     return {
-        "submission": str(one.pk), "team": one.team.name, "sent_by": str(one.created_by or ""),
+        "submission": str(one.pk), "kind": one.kind, "team": one.team.name, "sent_by": str(one.created_by or ""),
         "created_at": one.created_at.isoformat(), "began_at": one.began_at.isoformat(), "late": one.is_late,
         "public": one.public, "baseline": one.baseline, "dry_run": one.dry_run, "counts": one.counts,
         "final": one.final, "hidden_reason": one.hidden_reason, **{name: getattr(one, name) for name in _CARD},
-        "file_name": one.file_name, "size": one.size, "sha256": one.sha256, "state": evaluation.state,
+        "file_name": one.file_name, "size": one.size, "sha256": one.sha256,
+        "file_deleted_at": deleted.isoformat() if deleted else "", "state": evaluation.state,
         "error": evaluation.error, "evaluator_version": evaluation.evaluator_version, **scores,
     }  # fmt: skip
 

@@ -9,7 +9,7 @@ from django import forms
 from django.utils import timezone
 
 from benchmark_site.leaderboard.models import Announcement, Split, Task, Track
-from benchmark_site.leaderboard.models.tracks import METRICS
+from benchmark_site.leaderboard.models.tracks import METRICS, FilesKept
 from benchmark_site.leaderboard.scoring.parts import SMALLEST_PART, parts
 from evaluation.release import ReleaseError
 
@@ -40,7 +40,7 @@ class TrackForm(forms.ModelForm):
         fields = [
             "opens_at", "closes_at", "primary_metric", "reveal", "per_day", "total", "team_per_day", "team_total",
             "public_percent", "finals", "reveals_at", "late_entries", "needs_approval",
-            "human_value", "human_note",
+            "files_kept_days", "human_value", "human_note",
         ]  # fmt: skip
         labels = {
             "opens_at": "Opens", "closes_at": "Closes", "reveal": "Shown of a scoring",
@@ -48,7 +48,8 @@ class TrackForm(forms.ModelForm):
             "team_per_day": "A team in 24 hours", "team_total": "A team in all",
             "public_percent": "Public part of the split", "finals": "Final submissions of a team",
             "reveals_at": "The private part decides", "late_entries": "Take submissions after the end",
-            "needs_approval": "Let people in one by one", "human_value": "What people reach",
+            "needs_approval": "Let people in one by one", "files_kept_days": "Files of submissions are kept",
+            "human_value": "What people reach",
             "human_note": "How that was measured",
         }  # fmt: skip
         widgets = {
@@ -60,6 +61,9 @@ class TrackForm(forms.ModelForm):
         metric = self.fields["primary_metric"]
         assert isinstance(metric, forms.ChoiceField)
         metric.choices = [(key, key) for key in METRICS[Task(self.instance.task)]]
+        kept = self.fields["files_kept_days"]
+        assert isinstance(kept, forms.ChoiceField)
+        kept.choices = [("", "for ever"), *FilesKept.choices]
         if self.instance.split == Split.VAL:  # its truth is public, so nothing can be held back
             for name in ("reveal", *_PARTS):
                 del self.fields[name]

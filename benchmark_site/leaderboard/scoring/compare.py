@@ -52,7 +52,7 @@ def run_comparison(pk: int) -> None:
 
 def _command(row: Comparison, report: Path, ids: Path) -> list[str]:
     track = row.first.submission.track
-    files = [one.submission.file.path for one in (row.first, row.second)]
+    files = [one.submission.scored_file for one in (row.first, row.second)]
     only = []
     if track.has_private_part:  # which has decided: nothing is compared before
         ids.write_text("".join(f"{one}\n" for one in parts(track)[1]))

@@ -20,13 +20,17 @@ from benchmark_site.leaderboard.models import Evaluation, PrivateScore, Score, S
 from benchmark_site.leaderboard.models.submissions import ScoreTable
 from benchmark_site.leaderboard.scoring.parts import parts
 from benchmark_site.leaderboard.scoring.report import Report, ReportError, read_report
-from benchmark_site.leaderboard.task_names import SCORE
+from benchmark_site.leaderboard.task_names import PREDICT, SCORE
 from evaluation.release import ReleaseError
 
 LIMITS = child_process.Limits(memory_bytes=4 * 2**30, cpu_s=900, file_bytes=64 * 2**20, open_files=256)
 WALL_S = 1800
 _REFUSED = 2
 _SEED = 0
+
+
+class FileDeletedError(Exception):
+    """There is no file left to score."""
 
 
 def queue_evaluation(submission: Submission) -> Evaluation:
@@ -36,12 +40,22 @@ def queue_evaluation(submission: Submission) -> Evaluation:
         evaluator_version=evaluator.__version__,
         manifest_sha256=submission.track.release.sha256,
     )
-    enqueue(SCORE, evaluation_id=row.pk)
+    wake(row)
     return row
 
 
+def wake(row: Evaluation) -> None:
+    """Tell a worker, once this transaction is through, that there is work on it."""
+    enqueue(PREDICT if row.submission.waits_for_prediction else SCORE, evaluation_id=row.pk)
+
+
 def score_evaluation(pk: int) -> None:
-    """Score one evaluation to its end; does nothing where another worker has it or it has ended."""
+    """Score one evaluation to its end; does nothing where another worker has it or it has ended.
+
+    Nor where it is a model's that has not predicted yet.
+    """
+    if Evaluation.objects.filter(pk=pk, submission__kind=Submission.Kind.MODEL, submission__predicted="").exists():
+        return
     row = acquire(Evaluation, pk)
     if row is None:
         return
@@ -58,9 +72,14 @@ def score_evaluation(pk: int) -> None:
 
 
 def rescore(submission: Submission) -> Evaluation:
-    """Queue another evaluation. Raises IntegrityError where this evaluator has scored it, or one is under way."""
+    """Queue another evaluation.
+
+    Raises IntegrityError where this evaluator has scored it, or one is under way; FileDeletedError where its file is.
+    """
     with transaction.atomic():
-        Submission.objects.filter(pk=submission.pk).update(counts=not submission.dry_run)
+        kept = Submission.objects.filter(pk=submission.pk, file_deleted_at=None)
+        if not kept.update(counts=not submission.dry_run):
+            raise FileDeletedError(f"the file of {submission.pk} is deleted")
         return queue_evaluation(submission)
 
 
@@ -102,14 +121,14 @@ def _run(row: Evaluation, kind: ScoreTable, scratch: Path) -> _Run:
 def rescore_all(track: Track) -> int:
     """Queue a scoring by the evaluator of today of everything that an older one has scored; old scores are kept.
 
-    Returns how many. What is being scored, or has been by this one, is left alone.
+    Returns how many. What is being scored, or has been by this one, and what has no file any more is left alone.
     """
     queued = 0
     for submission in Submission.objects.filter(track=track, counts=True).order_by("created_at"):
         try:
             rescore(submission)
             queued += 1
-        except IntegrityError:
+        except (IntegrityError, FileDeletedError):
             continue
     return queued
 
@@ -120,7 +139,7 @@ def _command(submission: Submission, report: Path) -> list[str]:
     withheld = ["--withheld"] if track.hides_truth and not submission.baseline else []
     command = "validate" if submission.dry_run else "score"
     return [
-        sys.executable, "-m", "evaluation", command, str(track.release.folder), submission.file.path,
+        sys.executable, "-m", "evaluation", command, str(track.release.folder), submission.scored_file,
         "--task", track.task, "--split", track.split, "--seed", str(_SEED), "--json", str(report), *withheld,
     ]  # fmt: skip
 
@@ -172,7 +191,7 @@ def _fail(row: Evaluation, ended: child_process.Ended) -> None:
     killed = ended.status == -signal.SIGKILL and not ended.out_of_time
     if killed and row.attempt < MAX_ATTEMPTS:
         row.requeue(reason, ended.log)
-        enqueue(SCORE, evaluation_id=row.pk)
+        wake(row)
         return
     times = f", {row.attempt} times" if killed else ""
     row.end(State.FAILED, f"the scoring failed: {reason}{times}", ended.log)
@@ -180,8 +199,8 @@ def _fail(row: Evaluation, ended: child_process.Ended) -> None:
 
 def _mismatch(row: Evaluation, report: Report) -> str:
     """What was scored must be what was sent, against what was frozen."""
-    if report.predictions_sha256 != row.submission.sha256:
-        return "the stored file is no longer the one that was sent"
+    if report.predictions_sha256 != row.submission.scored_sha256:
+        return "the stored file is no longer the one that was sent or predicted"
     if report.manifest_sha256 != row.manifest_sha256:
         return "the release on the disk is not the frozen one"
     if (report.task, report.split) != (row.submission.track.task, row.submission.track.split):

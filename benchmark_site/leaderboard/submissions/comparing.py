@@ -23,14 +23,15 @@ _LISTED = 200
 
 
 class CompareForm(forms.Form):
-    """Two different submissions of a track that one may see and that have scores."""
+    """Two different submissions of a track that one may see and that have scores and files."""
 
     a = forms.ModelChoiceField(Submission.objects.none(), empty_label="choose one")
     b = forms.ModelChoiceField(Submission.objects.none(), empty_label="choose another")
 
     def __init__(self, *args: Any, track: Track, user: AbstractBaseUser | AnonymousUser, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.seen = visible_to(user).filter(track=track, evaluations__state=State.DONE, dry_run=False).distinct()
+        seen = visible_to(user).filter(track=track, evaluations__state=State.DONE, dry_run=False, file_deleted_at=None)
+        self.seen = seen.distinct()
         self.listed = list(self.seen[:_LISTED])
         for field in self.fields.values():
             assert isinstance(field, forms.ModelChoiceField)

@@ -18,11 +18,15 @@ class SubmissionForm(forms.ModelForm):
     paper_url = forms.URLField(required=False, assume_scheme="https", label="Paper", help_text="its address, if any")
     code_url = forms.URLField(required=False, assume_scheme="https", label="Code", help_text="its address, if any")
 
+    kind = forms.ChoiceField(
+        choices=Submission.Kind, required=False, initial=Submission.Kind.PREDICTIONS, label="The file holds",
+        help_text="a model: a zip of config.json, model.safetensors and tokenizer, as hero_model writes them",
+    )  # fmt: skip
     run_time_s = forms.FloatField(required=False, min_value=0, label="Run time", help_text="seconds, the whole split")
 
     class Meta:
         model = Submission
-        fields = ["method", "description", "paper_url", "code_url", *CARD, "public", "dry_run"]
+        fields = ["kind", "method", "description", "paper_url", "code_url", *CARD, "public", "dry_run"]
         labels = {
             "public": "Show it on the board to everybody", "external_data": "Trained on more than this release",
             "run_time_s": "Run time", "training_data": "Trained on",
@@ -35,14 +39,18 @@ class SubmissionForm(forms.ModelForm):
         }
         widgets = {"description": forms.Textarea(attrs={"rows": 3}), "dry_run": forms.HiddenInput}
 
+    def clean_kind(self) -> str:
+        """Predictions, where nothing is said."""
+        return self.cleaned_data["kind"] or Submission.Kind.PREDICTIONS
+
 
 class UploadForm(SubmissionForm):
     """The page's form: the same words, a team, a file."""
 
     team = forms.ModelChoiceField(Team.objects.none(), empty_label=None)
-    file = forms.FileField(allow_empty_file=False, label="File of predictions")
+    file = forms.FileField(allow_empty_file=False, label="File")
 
-    field_order = ["team", "file", "method", "description", "paper_url", "code_url", *CARD, "public"]
+    field_order = ["team", "file", "kind", "method", "description", "paper_url", "code_url", *CARD, "public"]
 
     def __init__(self, *args: Any, teams: QuerySet[Team], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -53,6 +61,8 @@ class UploadForm(SubmissionForm):
 
 class CardForm(SubmissionForm):
     """What may be said anew after a submission was sent: the file never changes, the words beside it do."""
+
+    kind = None  # type: ignore[assignment]  # Django's way to leave a field of the base out
 
     class Meta(SubmissionForm.Meta):
         fields = ["method", "description", "paper_url", "code_url", *CARD]

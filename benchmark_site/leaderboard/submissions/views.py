@@ -28,6 +28,7 @@ from benchmark_site.leaderboard.scoring.disclosed import (
     disclosed_scores,
 )
 from benchmark_site.leaderboard.submissions import uploads
+from benchmark_site.leaderboard.submissions.deletion import delete_file
 from benchmark_site.leaderboard.submissions.finals import set_final
 from benchmark_site.leaderboard.submissions.forms import CardForm, UploadForm
 from benchmark_site.leaderboard.submissions.quota import quota
@@ -105,6 +106,7 @@ def submission(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "submission": found,
         "evaluation": evaluation,
         "own": own,
+        "member": member,
         "scores": disclosed_scores(evaluation),
         "breakdowns": disclosed_breakdowns(evaluation),
         "notes": disclosed_notes(evaluation),
@@ -159,6 +161,20 @@ def choose(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         set_final(found, request.POST.get("final") == "yes")
     except ApiError as refusal:
         messages.error(request, refusal.message)
+    return redirect(found)
+
+
+@require_POST
+@login_required
+def delete_own_file(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Delete the file of an own submission; its scores stay."""
+    found = _own_or_404(request, pk)
+    try:
+        delete_file(found)
+    except ApiError as refusal:
+        messages.error(request, refusal.message)
+    else:
+        messages.success(request, "The file is deleted.")
     return redirect(found)
 
 

@@ -17,10 +17,15 @@ def set_public(submission: Submission, public: bool) -> None:
         raise ApiError("public", "baseline", "baselines are always public", status=409)
     if submission.dry_run:
         raise ApiError("public", "dry_run", "it was a dry run and has no score: submit the file", status=409)
+    if public and submission.file_deleted_at:
+        raise ApiError("public", "file_deleted", "its file is deleted: nobody could look into it", status=409)
     if public:
         check_may_show(submission)
     # Conditional, because the organiser may hide it after it was read.
-    if not Submission.objects.filter(pk=submission.pk, hidden_at__isnull=True).update(public=public):
+    rows = Submission.objects.filter(pk=submission.pk, hidden_at__isnull=True)
+    if public:  # or its file be deleted
+        rows = rows.filter(file_deleted_at__isnull=True)
+    if not rows.update(public=public):
         raise ApiError("public", "hidden", "the organiser has hidden it and alone can show it again", status=409)
 
 

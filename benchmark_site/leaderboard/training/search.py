@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from benchmark_site.jobs import asking
 from benchmark_site.leaderboard.models import State, TrainingRun
 from benchmark_site.leaderboard.task_names import SEARCH
-from benchmark_site.leaderboard.training.systems import feature_set, model_folder
+from benchmark_site.leaderboard.training.systems import model_folder
+from benchmark_site.releases.files.features import feature_set
 from benchmark_site.releases.models import Release
 from benchmark_site.releases.plots import LABELLED
 

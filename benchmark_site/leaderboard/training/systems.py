@@ -5,12 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from annotation.models.features import INGESTED
 from benchmark_site.leaderboard.models import Task, Track, TrainingRun
+from benchmark_site.releases.files.features import feature_set
 from benchmark_site.releases.models import Release
-from evaluation.release.names import is_features
 
 Command = Callable[[TrainingRun, Track, Path], list[str]]
 
@@ -38,16 +37,6 @@ def train_command(run: TrainingRun) -> list[str]:
         "--preset", run.preset, "--seed", str(run.seed), "--threads", str(run.threads), "--progress-json",
         *_features(run.release),
     ]  # fmt: skip
-
-
-def feature_set(release: Release) -> str | None:
-    """Which feature set of a release HERO sees: the one of every ingest, where it is there; None where one is there."""
-    names = sorted(
-        PurePosixPath(path).stem for path in release.files.values_list("path", flat=True) if is_features(path)
-    )
-    if len(names) < 2:
-        return None
-    return INGESTED if INGESTED in names else names[0]
 
 
 def _features(release: Release) -> list[str]:

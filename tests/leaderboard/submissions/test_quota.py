@@ -173,7 +173,14 @@ def test_versions_that_publish_the_same_hidden_items_share_the_tries() -> None:
     team = Team.objects.create(name="A")
     team.members.add(ada)
     Submission.objects.create(
-        team=team, track=first, created_by=ada, method="m", sha256="0" * 64, size=1, created_at=timezone.now()
+        team=team,
+        track=first,
+        created_by=ada,
+        method="m",
+        file="m.json",
+        sha256="0" * 64,
+        size=1,
+        created_at=timezone.now(),
     )
     assert [quota(team, track, timezone.now()).used_total for track in (first, second, third, second_val)] == [
         1,

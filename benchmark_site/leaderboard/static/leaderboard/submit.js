@@ -11,7 +11,7 @@ const PIECE = 8 * 2 ** 20; // bytes of one request, which the web server takes i
 const PAUSES = [0, 1000, 2000, 4000, 8000, 15000, 30000, 60000, 60000]; // ms before each try without a byte between
 const LARGEST_LOOK = 64 * 2 ** 20; // bytes of JSON that a browser may well hold
 const POLL = 1000; // ms
-const WORDS = ["team", "method", "description", "paper_url", "code_url", "public", "parameters", "training_data",
+const WORDS = ["team", "kind", "method", "description", "paper_url", "code_url", "public", "parameters", "training_data",
   "external_data", "hardware", "run_time_s"];
 
 const say = (text, wrong) => {
