@@ -6,6 +6,7 @@ import os
 import resource
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from pathlib import Path
 from django.conf import settings
 
 from benchmark_site.jobs.leases import HEARTBEAT_S, LeaseLost
-from benchmark_site.local.processes import die_with_parent
+from benchmark_site.local.processes import die_with_parent, without_network
 
 # Nothing else of the worker's environment reaches a child: no password, no key, no address.
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "NUMBA_CACHE_DIR", "HF_HUB_OFFLINE", "HF_HOME")
@@ -23,12 +24,13 @@ _LOG_TAIL_BYTES = 8 * 1024
 
 @dataclass(frozen=True)
 class Limits:
-    """What a child may use before the kernel stops it."""
+    """What a child that reads others' files may use before the kernel stops it."""
 
     memory_bytes: int
     cpu_s: int
     file_bytes: int
     open_files: int
+    network: bool = False  # where the kernel lets us take it away
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,16 @@ def run(
         _kill(process)
 
 
+def can_cut_off() -> bool:
+    """Whether children that read others' files have no network on this machine."""
+    cut = without_network()
+    if cut is None:
+        return False
+    # The child says it by its end: nothing else of it matters.
+    ended = subprocess.run([sys.executable, "-c", ""], preexec_fn=lambda: None if cut() else os._exit(1), check=False)
+    return ended.returncode == 0
+
+
 def tail(path: Path) -> str:
     """The end of a log: text that a database takes (no NUL), never more than a page."""
     with path.open("rb") as file:
@@ -107,8 +119,11 @@ def _environment(threads: int) -> dict[str, str]:
 
 def _preparation(limits: Limits | None) -> Callable[[], None]:
     tie = die_with_parent("SIGKILL")
+    cut = None if limits is None or limits.network else without_network()
 
     def prepare() -> None:
+        if cut is not None:
+            cut()
         if tie is not None:
             tie()
         if limits is not None:

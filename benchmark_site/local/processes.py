@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
+_CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 
 
 def spawn(
@@ -53,3 +54,19 @@ def die_with_parent(signal_name: str = "SIGTERM") -> Callable[[], None] | None:
             raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
 
     return tie
+
+
+def without_network() -> Callable[[], bool] | None:
+    """What, called between fork and exec, leaves the child a network with nothing in it; says whether the kernel did.
+
+    Root may always; anybody else where the kernel lets users make a namespace of their own. Only Linux has it;
+    elsewhere None. Call it before `die_with_parent`'s: a new user namespace unties the child.
+    """
+    if not sys.platform.startswith("linux"):
+        return None
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def cut() -> bool:
+        return libc.unshare(_CLONE_NEWNET) == 0 or libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET) == 0
+
+    return cut

@@ -109,7 +109,9 @@ def _recognise(lease: Transcription, folder: Path) -> tuple[Track, str]:
         "--model", settings.ASR_MODEL, "--seconds", str(video.duration), "--language", language,
     ]  # fmt: skip
     cpu_s = round(FREE_S + SLOWEST * (video.duration + STRETCH_S))
-    limits = child_process.Limits(memory_bytes=MEMORY_BYTES, cpu_s=cpu_s, file_bytes=2**30, open_files=128)
+    limits = child_process.Limits(
+        memory_bytes=MEMORY_BYTES, cpu_s=cpu_s, file_bytes=2**30, open_files=128, network=True
+    )
     heard = _Heard(lease, folder / "parts.jsonl", video.duration)
     ended = child_process.run(command, folder / "log.txt", alive=heard.alive, wall_s=2.0 * cpu_s, limits=limits)
     refused, done = folder / "refused.txt", folder / "transcript.json"

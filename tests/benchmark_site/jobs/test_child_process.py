@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -116,3 +119,41 @@ def test_an_error_of_the_caller_kills_it(log: Path, monkeypatch: pytest.MonkeyPa
         run("import time; time.sleep(60)", log, alive=broken)
     assert seen
     assert not any(one.pid in seen and one.status() != psutil.STATUS_ZOMBIE for one in psutil.Process().children())
+
+
+def reaches(port: int, log: Path, **options: object) -> bool:
+    code = f"import socket; socket.create_connection(('127.0.0.1', {port}), 5)"
+    return run(code, log, **options).status == 0
+
+
+def test_who_reads_what_others_send_has_no_network(log: Path) -> None:
+    if not child_process.can_cut_off():
+        pytest.skip("this kernel lets nobody take the network from a child")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        assert reaches(port, log)
+        assert reaches(port, log, limits=replace(LIMITS, network=True))
+        assert not reaches(port, log, limits=LIMITS)
+
+
+def test_without_a_network_a_child_still_dies_with_its_parent_and_reads_its_files(log: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("mine")
+    (tmp_path / "secret").chmod(0o600)
+    child = f"print(open({str(tmp_path / 'secret')!r}).read(), flush=True); import time; time.sleep(60)"
+    parent = (
+        "import sys, django; django.setup();"
+        "from pathlib import Path; from benchmark_site.jobs import child_process as c;"
+        "limits = c.Limits(memory_bytes=2**30, cpu_s=9, file_bytes=2**20, open_files=64);"
+        f"c.run([sys.executable, '-c', {child!r}], Path({str(log)!r}), alive=lambda: True, limits=limits)"
+    )
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "benchmark_site.settings"}
+    process = subprocess.Popen([sys.executable, "-c", parent], env=environment)
+    deadline = time.monotonic() + 60
+    while not log.exists() or "mine" not in log.read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    (alive,) = psutil.Process(process.pid).children()
+    process.kill()
+    process.wait()
+    _, left = psutil.wait_procs([alive], timeout=10)
+    assert left == []
