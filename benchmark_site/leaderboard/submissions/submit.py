@@ -23,6 +23,7 @@ from benchmark_site.leaderboard.submissions.visibility import check_may_show
 
 # Failed and cancelled submissions eat no quota, but each is a file on the disk and a run of the scorer.
 MOST_ATTEMPTS_A_DAY = 100
+MOST_MODELS = 2  # of a person that are under way
 _LONGEST_FILE_NAME = 100
 
 
@@ -81,6 +82,8 @@ def create_submission(
                 check_may_show(submission)
             if not submission.dry_run:
                 _check_new(submission, people)
+            if submission.kind == Submission.Kind.MODEL:
+                _check_models(people)
             submission.save(force_insert=True)
             submission.people.set(people)
             queue_evaluation(submission)
@@ -126,6 +129,15 @@ def _check_new(submission: Submission, people: Sequence[User]) -> None:
             f"this file is already submission {earlier.pk} ({earlier.method}) of {earlier.team}",
             status=409,
             submission=str(earlier.pk),
+        )
+
+
+def _check_models(people: Sequence[User]) -> None:
+    """Each may keep a worker busy for an hour, and others wait behind it. The caller holds the lock of the people."""
+    waiting = Evaluation.objects.filter(Evaluation.unfinished(), submission__kind=Submission.Kind.MODEL)
+    if waiting.filter(submission__people__in=people).distinct().count() >= MOST_MODELS:
+        raise ApiError(
+            "kind", "models", f"{MOST_MODELS} models of a member of this team are under way: wait for one", status=429
         )
 
 

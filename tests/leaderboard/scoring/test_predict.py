@@ -232,6 +232,15 @@ def test_messages_go_to_a_predictor_first_and_to_a_scorer_after(
     assert waiting() == (0, 0)
 
 
+def test_a_person_has_two_models_under_way_at_most(api_client: ApiClient, tiny: dict[str, Track], zipped: Zip) -> None:
+    for number in range(2):
+        assert api_client.post(tiny["qa/val"], zipped("qa", f"m{number}/"), kind="model")[0] == 201
+    status, answer = api_client.post(tiny["moment/val"], zipped("moment"), kind="model", dry_run="true")
+    assert (status, answer["errors"][0]["code"], answer["errors"][0]["field"]) == (429, "models", "kind")
+    Submission.objects.earliest("created_at").evaluation.end(State.CANCELLED)
+    assert api_client.post(tiny["moment/val"], zipped("moment"), kind="model")[0] == 201
+
+
 def test_a_predictor_that_is_killed_is_followed_three_times(
     api_client: ApiClient, tiny: dict[str, Track], zipped: Zip, monkeypatch: pytest.MonkeyPatch
 ) -> None:

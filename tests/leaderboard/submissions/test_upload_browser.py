@@ -52,7 +52,7 @@ def predictions(padding: int) -> str:
 def test_a_file_goes_on_after_a_lost_connection(page: Page, proxy: BreakingProxy, tmp_path: Path) -> None:
     file = tmp_path / "p.json"
     file.write_text(predictions(30 * MIB))
-    page.get_by_label("File of predictions").set_input_files(file)
+    page.get_by_label("File:", exact=True).set_input_files(file)
     proxy.cut_after(20 * MIB)
     page.get_by_role("button", name="Submit", exact=True).click()
     assert proxy.dead.wait(30)
