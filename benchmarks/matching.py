@@ -1,7 +1,7 @@
 """How fast and how near the optimum the matching is, beside what bounds it.
 
     python -m benchmarks.matching                     n = 5,789 (3 rounds, against scipy's dense solver)
-    python -m benchmarks.matching --n 40000 --rounds 1 --no-scipy --temperature 0.35   with the recipe's draw
+    python -m benchmarks.matching --n 40000 --rounds 1 --no-scipy --tolerance 2e-4
     python -m benchmarks.matching --n 1500 --backend ray    the same on a Ray cluster (pip install ray)
 
 Embeddings: those of the questions in --items (as `python -m adversarial match` reads them), filled up to n with
@@ -29,6 +29,7 @@ from adversarial.matching.column_generation import solve_matching
 from adversarial.matching.pricing import BLOCK, dense_rows
 from adversarial.matching.problem import MatchingProblem
 from adversarial.negatives.peak_memory import PeakMemory
+from adversarial.negatives.settings import TEMPERATURE
 from adversarial.relevance import sentence_encoder
 from adversarial.text import answer_equivalence
 from adversarial.text.normalise import canonical
@@ -79,8 +80,8 @@ def load(path: Path | None, n: int) -> list[dict[str, Any]]:
     return rows + generated(n - len(rows))
 
 
-def build(rows: list[dict[str, Any]], temperature: float = 0.0) -> MatchingProblem:
-    """The weight of the reference measurement: calibrated MiniLM cosines, lambda 0.5, no draw unless asked for."""
+def build(rows: list[dict[str, Any]], temperature: float = TEMPERATURE) -> MatchingProblem:
+    """The weight of the reference measurement, calibrated MiniLM cosines and lambda 0.5, with the recipe's draw."""
     n = len(rows)
     texts = [row["question"] for row in rows] + [row["answer"] for row in rows]
     vectors = sentence_encoder.encode(texts)
@@ -141,7 +142,12 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=5789)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--tolerance", type=float, default=5e-5, help="nats per question (default 5e-5)")
-    parser.add_argument("--temperature", type=float, default=0.0, help="of a draw for every pair, in nats (default 0)")
+    parser.add_argument(
+        "--temperature",
+        type=float,
+        default=TEMPERATURE,
+        help="of the draw, in nats (default %(default)s, the recipe's)",
+    )
     parser.add_argument("--no-scipy", action="store_true", help="leave out the dense solver")
     parser.add_argument("--backend", help="joblib backend for the passes: threading, loky, ray, dask (default: none)")
     parser.add_argument("--jobs", type=int, default=2, help="workers of the backend (default 2)")

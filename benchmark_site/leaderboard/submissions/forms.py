@@ -20,7 +20,7 @@ class SubmissionForm(forms.ModelForm):
 
     kind = forms.ChoiceField(
         choices=Submission.Kind, required=False, initial=Submission.Kind.PREDICTIONS, label="The file holds",
-        help_text="a model: a zip of config.json, model.safetensors and tokenizer, as hero_model writes them",
+        help_text="a model: a zip, see below",
     )  # fmt: skip
     run_time_s = forms.FloatField(required=False, min_value=0, label="Run time", help_text="seconds, the whole split")
 

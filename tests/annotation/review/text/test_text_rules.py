@@ -9,6 +9,10 @@ def test_normalising_twice_changes_nothing(text: str) -> None:
     assert normalise(normalise(text)) == normalise(text)
 
 
+def test_one_text_is_stored_however_its_accents_are_typed() -> None:
+    assert normalise("e\u0301te\u0301") == normalise("\u00e9t\u00e9") == "\u00e9t\u00e9"
+
+
 @given(st.text())
 def test_normalised_text_holds_no_control_or_bidi_characters_and_single_blanks(text: str) -> None:
     clean = normalise(text)
