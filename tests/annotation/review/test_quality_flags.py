@@ -128,3 +128,28 @@ def test_texts_nearly_equal_are_told_of_both_own_and_the_later_of_two_workers(
     first, foreign, own = (row.evidence for row in rows)
     assert first == own == ["nearly the same text as 1 other answers of this worker"]
     assert foreign == ["nearly the same text as 1 earlier answers of other workers"]
+
+
+def test_what_a_reviewer_has_decided_on_keeps_its_evidence(
+    make_hit: Callable[..., Hit], segment: Segment, worker: Worker
+) -> None:
+    worker.group = Kind.QUERY
+    worker.save()
+    places = [segment, *(Segment.objects.create(public_id=n, clip=segment.clip, start=n, end=n + 5) for n in (15, 22))]
+    payload = {"query": SENTENCE, "based_on": "v"}
+    decided, waiting, last = (store(make_hit(Kind.QUERY, segment=place), worker, payload) for place in places)
+    Assignment.objects.filter(pk=decided.pk).update(state=Assignment.State.APPROVED, reviewed_at=NOW)
+    evidence.look_at(last)
+    told = dict(Assignment.objects.values_list("pk", "evidence"))
+    assert told[decided.pk] == []
+    assert "the same text as 2 other answers of this worker" in told[waiting.pk]
+
+
+def test_the_answer_of_a_worker_who_is_blocked_says_so(make_hit: Callable[..., Hit], worker: Worker) -> None:
+    answer = store(make_hit(Kind.SEGMENT), worker, {"start": 5.0, "end": 12.0})
+    evidence.look_at(answer)
+    assert answer.evidence == []
+    answer.worker.blocked, answer.worker.blocked_at = True, NOW
+    answer.worker.save()
+    evidence.look_at(answer)
+    assert answer.evidence == ["the worker is blocked: it cannot be used"]
