@@ -31,7 +31,15 @@ def test_the_medoid_is_most_like_all_others(spans: list[tuple[float, float]], pl
 
 @pytest.mark.parametrize(
     ("others", "alone"),
-    [([A, NEAR_A], True), ([A], False), ([A, B], False), ([], False), ([B, B], False), ([(10.0, 21.0)] * 2, True)],
+    [
+        ([A, NEAR_A], True),
+        ([A], False),
+        ([A, B], False),
+        ([], False),
+        ([B, B], False),
+        ([(10.0, 21.0)] * 2, True),
+        ([(9.5, 19.5), (14.5, 24.5), (14.5, 24.5)], False),  # it overlaps with what most of them mark, not the first
+    ],
 )
 def test_who_differs_stands_alone_only_where_two_others_agree(
     others: Sequence[tuple[float, float]], alone: bool
@@ -70,6 +78,17 @@ def test_evidence_is_found_anew_when_later_answers_agree(make_hit: Callable[...,
     assert reviewed.evidence == [], "what is reviewed stays as it was seen"
     hit.refresh_from_db()
     assert hit.agreement == pytest.approx(0.6)
+
+
+@pytest.mark.django_db
+def test_a_rejected_answer_says_nothing_of_the_others(make_hit: Callable[..., Hit], workers: list[Worker]) -> None:
+    hit = make_hit(Kind.SEGMENT, assignments=3)
+    rejected = collect(hit, workers[0], *B)
+    Assignment.objects.filter(pk=rejected.pk).update(state=Assignment.State.REJECTED)
+    for worker in workers[1:3]:
+        collect(hit, worker, *A)
+    hit.refresh_from_db()
+    assert hit.agreement == 1.0
 
 
 @pytest.mark.django_db
