@@ -6,8 +6,9 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from annotation.crowd.client import Crowd, counts_after_verdict
+from annotation.crowd.client import Crowd
 from annotation.crowd.extra import ask_one_more
+from annotation.crowd.standing import counts_after_verdict
 from annotation.models import Assignment, Batch, Finding, Hit
 from annotation.review import ledger
 

@@ -19,7 +19,8 @@ from django.db.models.functions import MD5, Cast, Concat
 from django.urls import reverse
 from django.utils import timezone
 
-from annotation.crowd.client import HIT_LIFETIME, Crowd, counts_of_new, missing_keys
+from annotation.crowd.client import HIT_LIFETIME, Crowd, missing_keys
+from annotation.crowd.standing import counts_of_new
 from annotation.crowd.workers.requirements import requirements
 from annotation.models import Assignment, Batch, Clip, Hit, Question, Segment, Video
 from annotation.models.crowd import MARKING, Environment, Kind

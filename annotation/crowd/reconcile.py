@@ -20,9 +20,10 @@ from django.db.models import F
 from django.utils import timezone
 
 from annotation.crowd.balance import compare_balance
-from annotation.crowd.client import Bonus, Crowd, CrowdError, Standing, Submitted
+from annotation.crowd.client import Bonus, Crowd, CrowdError, Submitted
 from annotation.crowd.collect import store
 from annotation.crowd.decisions import finish, record
+from annotation.crowd.standing import Standing
 from annotation.crowd.workers import bonuses
 from annotation.crowd.workers.blocks import compare_blocks
 from annotation.models import Assignment, Batch, Finding, Hit, Reconciliation, Walk

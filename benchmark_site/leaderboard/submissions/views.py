@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
@@ -130,12 +131,7 @@ def submission(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @login_required
 def cancel_submission(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Stop the scoring of an own submission."""
-    found = _own_or_404(request, pk)
-    try:
-        cancel(found)
-    except ApiError as refusal:
-        messages.error(request, refusal.message)
-    return redirect(found)
+    return _act(request, pk, cancel)
 
 
 @require_POST
@@ -156,38 +152,21 @@ def card(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @login_required
 def choose(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Choose an own submission for the private part, or take the choice back."""
-    found = _own_or_404(request, pk)
-    try:
-        set_final(found, request.POST.get("final") == "yes")
-    except ApiError as refusal:
-        messages.error(request, refusal.message)
-    return redirect(found)
+    return _act(request, pk, lambda found: set_final(found, request.POST.get("final") == "yes"))
 
 
 @require_POST
 @login_required
 def delete_own_file(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Delete the file of an own submission; its scores stay."""
-    found = _own_or_404(request, pk)
-    try:
-        delete_file(found)
-    except ApiError as refusal:
-        messages.error(request, refusal.message)
-    else:
-        messages.success(request, "The file is deleted.")
-    return redirect(found)
+    return _act(request, pk, delete_file, "The file is deleted.")
 
 
 @require_POST
 @login_required
 def publish(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Show an own submission on the board, or take it back."""
-    found = _own_or_404(request, pk)
-    try:
-        set_public(found, request.POST.get("public") == "yes")
-    except ApiError as refusal:
-        messages.error(request, refusal.message)
-    return redirect(found)
+    return _act(request, pk, lambda found: set_public(found, request.POST.get("public") == "yes"))
 
 
 def badge_of(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
@@ -232,3 +211,16 @@ def _is_own(request: HttpRequest, found: Submission) -> bool:
 
 def _own_or_404(request: HttpRequest, pk: uuid.UUID) -> Submission:
     return get_object_or_404(Submission, pk=pk, team__memberships__user=request.user.pk)
+
+
+def _act(request: HttpRequest, pk: uuid.UUID, act: Callable[[Submission], None], done: str = "") -> HttpResponse:
+    """Do something with an own submission, and show its page with what came of it."""
+    found = _own_or_404(request, pk)
+    try:
+        act(found)
+    except ApiError as refusal:
+        messages.error(request, refusal.message)
+    else:
+        if done:
+            messages.success(request, done)
+    return redirect(found)

@@ -12,7 +12,8 @@ from django.core.management import call_command
 from django.db import connection
 
 from annotation.crowd import collect, decisions, launch, reconcile, steering
-from annotation.crowd.client import Crowd, Submitted, counts_after_verdict
+from annotation.crowd.client import Crowd, Submitted
+from annotation.crowd.standing import counts_after_verdict
 from annotation.crowd.workers import blocks
 from annotation.models import Assignment, Batch, Clip, Finding, Hit, LedgerEntry, Reconciliation, Segment, Worker
 from annotation.review import ledger, verdicts
