@@ -180,6 +180,15 @@ def test_only_files_of_a_model_are_taken_out_and_none_leaves_its_folder(zipped: 
     assert not (tmp_path / "outside.json").exists()
 
 
+def test_another_model_in_the_same_zip_is_left_there(zipped: Zip, models: Path, tmp_path: Path) -> None:
+    path = zipped("qa", "best/")
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("last/model.safetensors", b"of another step")
+    unpack(path, tmp_path / "out", 2**30)
+    taken, own = (folder / "model.safetensors" for folder in (tmp_path / "out", models / "qa"))
+    assert taken.read_bytes() == own.read_bytes()
+
+
 def test_a_zip_that_says_more_than_is_taken_is_refused(zipped: Zip, tmp_path: Path) -> None:
     with pytest.raises(ModelFileError, match=r"model.safetensors holds [\d,]+ bytes: at most 1,000 are taken"):
         unpack(zipped("qa"), tmp_path / "out", 1000)
@@ -227,6 +236,8 @@ def test_messages_go_to_a_predictor_first_and_to_a_scorer_after(
     tasks.sweep()
     assert waiting() == (1, 0)
     predict_evaluation(evaluation.pk)
+    evaluation.refresh_from_db()
+    assert (evaluation.state, evaluation.attempt) == (State.QUEUED, 0)  # the scorer has all its attempts
     assert waiting() == (0, 1)
     predict_evaluation(evaluation.pk)  # a second delivery
     assert waiting() == (0, 0)
