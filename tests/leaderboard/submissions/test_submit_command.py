@@ -19,6 +19,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from benchmark_site.leaderboard.boards.tracks import open_boards
 from benchmark_site.leaderboard.models import Evaluation, Submission, Track
+from benchmark_site.leaderboard.scoring.predict import predict_evaluation
 from benchmark_site.leaderboard.scoring.score import score_evaluation
 from tests.leaderboard.conftest import REPOSITORY, freeze
 
@@ -48,12 +49,13 @@ def submit(live_server: LiveServer, release_folder: Path, token: str) -> Submit:
 
 @pytest.fixture
 def worker() -> Iterator[None]:
-    """Scores what comes, as a Celery worker would."""
+    """Predicts and scores what comes, as Celery workers would."""
     stop = threading.Event()
 
     def work() -> None:
         while not stop.wait(0.2):
             for pk in Evaluation.objects.filter(state="queued").values_list("pk", flat=True):
+                predict_evaluation(pk)
                 score_evaluation(pk)
         connections.close_all()
 
@@ -86,6 +88,17 @@ def test_a_bad_file_is_refused_here_and_nothing_is_sent(submit: Submit, track: T
     assert done.returncode == 2
     assert "holds none of the tasks" in done.stderr
     assert not Submission.objects.exists()
+
+
+def test_a_model_is_sent_as_one_and_what_is_wrong_with_it_printed(
+    submit: Submit, worker: None, track: Track, tmp_path: Path
+) -> None:
+    file = tmp_path / "model.zip"
+    file.write_text("weights")
+    done = submit(file, "--model")
+    assert done.returncode == 2
+    assert "the zip cannot be read" in done.stdout + done.stderr
+    assert Submission.objects.get().kind == "model"
 
 
 def test_the_platforms_refusal_is_one_line(submit: Submit, track: Track, predictions: Callable[..., Path]) -> None:
