@@ -69,6 +69,7 @@ def test_what_cannot_be_asked_for_is_refused(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)  # fourteen commands, each of which loads torch anew
 def test_a_study_is_run_kept_and_gone_on_with(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data, out = write_release(tmp_path / "data"), tmp_path / "out"
     asked = ["reproduce", "tables", str(out), "--data", str(data), "--rows", "xml,stage,hero", "--preset", "tiny",

@@ -100,6 +100,7 @@ def once_it_answers() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("victim", ["worker", "database"])
 def test_a_build_killed_at_every_step_ends_with_the_same_files(corpus, media, victim):
