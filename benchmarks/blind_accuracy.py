@@ -46,7 +46,7 @@ def measure(items: list[Item], seeds: list[int], most: int, results: Path, keep:
                 if keep:
                     write_items(keep / f"items-{point['replaced']}-{point['lam']}-{seed}.jsonl", output)
             audit = blind_report(output, seed=seed)
-            same = audit.get("before", {}).get("same_training", audit)
+            same = audit.get("before", audit)
             line = point | {
                 "panel": _accuracies(audit),
                 "same_training": _accuracies(same),

@@ -47,19 +47,21 @@ def by_torch_dual(asked: np.ndarray, said: np.ndarray, names: np.ndarray) -> Non
 
 
 def by_hand_options(features: np.ndarray, right: np.ndarray) -> None:
-    option_mlp.fit_predict(lambda rows: features[rows], np.arange(N), right, np.arange(1), 0)
+    table, visible = features.copy(), np.ones(features.shape[:2], bool)
+    option_mlp.standardise(table, visible)
+    option_mlp.fit_predict(table, visible, np.arange(N), right, np.arange(1), 0)
 
 
 def by_torch_options(features: np.ndarray, right: np.ndarray) -> None:
     table, truth = torch.from_numpy(features), torch.from_numpy(right)
-    centre, spread = table.mean((0, 1)), table.std((0, 1)) + 1e-3
+    table = (table - table.mean((0, 1))) / (table.std((0, 1)) + 1e-3)
     first, last = torch.nn.Linear(features.shape[2], 64), torch.nn.Linear(64, 1, bias=False)
     straight = torch.nn.Linear(features.shape[2], 1, bias=False)
     layers = torch.nn.ModuleList([first, last, straight])
     optimiser = torch.optim.AdamW(layers.parameters(), lr=2e-3, weight_decay=0.1)
     for _ in range(15):
         for batch in torch.randperm(N).split(128):
-            x = functional.dropout((table[batch] - centre) / spread, 0.4)
+            x = functional.dropout(table[batch], 0.4)
             logits = last(functional.dropout(functional.relu(first(x)), 0.4)) + straight(x)
             _step(optimiser, functional.cross_entropy(logits[..., 0], truth[batch]))
 

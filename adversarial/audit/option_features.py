@@ -5,6 +5,7 @@ Words and characters only. The matching reads sentence embeddings; no model and 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from adversarial.text.normalise import canonical, question_type, words
 
 Floats = NDArray[np.float32]
 
+STYLE = 9  # columns of an option's surface
 _TOPICS = 96
 _WORDS = r"\S+"  # texts are canonical: words stand between blanks
 
@@ -30,6 +32,30 @@ class OptionTable:
     texts: list[str]  # canonical options, flat
     flat: NDArray[np.int64]  # [n, o] place in ``texts``, -1 where absent
 
+    @cached_property
+    def surface(self) -> NDArray[np.float64]:
+        """[options, STYLE]: lengths, their ranks in the set, digits, capitals, full stop."""
+        out = []
+        for item in self.items:
+            sizes = [len(answer) for answer in item.answers]
+            counts = [len(words(answer)) for answer in item.answers]
+            top = max(1, len(sizes) - 1)
+            for answer, size, count in zip(item.answers, sizes, counts, strict=True):
+                out.append(
+                    [
+                        np.log1p(size),
+                        np.log1p(count),
+                        sum(size > other for other in sizes) / top,
+                        sum(count > other for other in counts) / top,
+                        size == max(sizes),
+                        size == min(sizes),
+                        any(letter.isdigit() for letter in answer),
+                        answer[:1].isupper(),
+                        answer.endswith("."),
+                    ]
+                )
+        return np.array(out, float)
+
 
 def read(items: Sequence[Item]) -> OptionTable:
     most = max(len(item.answers) for item in items)
@@ -39,37 +65,13 @@ def read(items: Sequence[Item]) -> OptionTable:
     return OptionTable(items, present, np.array([item.answer_idx for item in items]), texts, flat)
 
 
-def surface(options: OptionTable) -> NDArray[np.float64]:
-    """[options, 9]: lengths, their ranks in the set, digits, capitals, full stop."""
-    out = []
-    for item in options.items:
-        sizes = [len(answer) for answer in item.answers]
-        counts = [len(words(answer)) for answer in item.answers]
-        top = max(1, len(sizes) - 1)
-        for answer, size, count in zip(item.answers, sizes, counts, strict=True):
-            out.append(
-                [
-                    np.log1p(size),
-                    np.log1p(count),
-                    sum(size > other for other in sizes) / top,
-                    sum(count > other for other in counts) / top,
-                    size == max(sizes),
-                    size == min(sizes),
-                    any(letter.isdigit() for letter in answer),
-                    answer[:1].isupper(),
-                    answer.endswith("."),
-                ]
-            )
-    return np.array(out, float)
-
-
 def answer_words(options: OptionTable) -> sparse.csr_matrix:
     """Hashed words, word pairs and character n-grams of the answer alone, with its surface."""
     characters = _hashed(options.texts, 2**17, analyzer="char_wb", ngram_range=(2, 5))
     shrink = sparse.diags(2 / np.sqrt(np.maximum(1, characters.sum(axis=1)).A1))
     return sparse.hstack(
         [
-            sparse.csr_matrix(surface(options)),
+            sparse.csr_matrix(options.surface),
             _hashed(options.texts, 2**16, token_pattern=_WORDS, ngram_range=(1, 2)),
             shrink @ characters,
         ]
@@ -93,7 +95,7 @@ def crossed_words(options: OptionTable) -> sparse.csr_matrix:
     pairs = _hashed(documents, 2**20, token_pattern=_WORDS, lowercase=False)
     shrink = sparse.diags(1.5 / np.sqrt(np.maximum(1, pairs.sum(axis=1)).A1))
     single = _hashed(options.texts, 2**16, token_pattern=_WORDS, ngram_range=(1, 2))
-    return _used_columns(sparse.hstack([sparse.csr_matrix(surface(options)), single, shrink @ pairs]).tocsr())
+    return sparse.hstack([sparse.csr_matrix(options.surface), single, shrink @ pairs]).tocsr()
 
 
 def _hashed(texts: Sequence[str], size: int, **how: object) -> sparse.csr_matrix:
@@ -101,11 +103,6 @@ def _hashed(texts: Sequence[str], size: int, **how: object) -> sparse.csr_matrix
 
     counted = HashingVectorizer(n_features=size, norm=None, alternate_sign=False, binary=True, **how).transform(texts)
     return sparse.csr_matrix(counted)
-
-
-def _used_columns(features: sparse.csr_matrix) -> sparse.csr_matrix:
-    """Without the columns that no option uses: the penalty leaves them at 0 anyway."""
-    return features[:, np.unique(features.indices)]
 
 
 def latent(options: OptionTable, seed: int) -> tuple[Floats, Floats]:

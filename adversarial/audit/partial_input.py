@@ -15,7 +15,7 @@ from scipy import sparse
 from scipy.optimize import minimize
 from scipy.special import log_softmax
 
-from adversarial.audit.option_features import OptionTable, answer_words, crossed_words, latent, read, surface
+from adversarial.audit.option_features import STYLE, OptionTable, answer_words, crossed_words, latent, read
 from adversarial.audit.set_features import Features, rules, set_features
 from adversarial.audit.splits import AuditSplit
 from adversarial.data.schema import Item
@@ -29,6 +29,7 @@ Floats = NDArray[np.float32]
 Scores = NDArray[np.float64]
 
 TRAINED = ("answer_only", "question_answer", "option_set", "hashed_words", "sentence_set", "trees")
+_CENTRAL = 2  # columns: how an option lies among the others
 _PENALTY = 0.5  # inverse strength of the linear models' ridge
 _TREES = {"max_iter": 150, "learning_rate": 0.05, "max_leaf_nodes": 15, "min_samples_leaf": 20, "l2_regularization": 1}
 
@@ -39,6 +40,8 @@ def linear(features: sparse.csr_matrix, options: OptionTable, split: AuditSplit)
     seen = options.flat[split.train]
     slots = np.where(visible[split.train], seen, -1)
     rows = features[np.maximum(slots, 0).ravel()]
+    used, place = np.unique(rows.indices, return_inverse=True)  # the penalty leaves the others at 0
+    rows = sparse.csr_matrix((rows.data, place, rows.indptr), (rows.shape[0], len(used)))
     turned = rows.T.tocsr()
     absent = slots < 0
     truth = (np.arange(len(slots)), options.right[split.train])
@@ -53,22 +56,19 @@ def linear(features: sparse.csr_matrix, options: OptionTable, split: AuditSplit)
         slack[truth] -= 1
         return float(value), turned @ slack.ravel() + weights / _PENALTY
 
-    start = np.zeros(features.shape[1])
-    weights = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 60, "maxcor": 5}).x
+    start = np.zeros(len(used))
+    weights = np.zeros(features.shape[1])
+    weights[used] = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 60, "maxcor": 5}).x
     tested = features[np.maximum(options.flat[split.test], 0).ravel()] @ weights
     return np.where(options.present[split.test], tested.reshape(len(split.test), -1), -np.inf)
 
 
 def network(features: Floats, options: OptionTable, split: AuditSplit, seed: int) -> Scores:
-    """Scores [n_test, o] of a small network; ``features`` [n, o, F]."""
-    testing = np.zeros(len(features), bool)
-    testing[split.test] = True
-    visible = options.present & ~(split.hidden & ~testing[:, None])
-
-    def features_of(rows: NDArray[np.int64]) -> Floats:
-        return np.where(visible[rows][:, :, None], features[rows], np.float32(np.nan))
-
-    scores = option_mlp.fit_predict(features_of, split.train, options.right[split.train], split.test, seed)
+    """Scores [n_test, o] of a small network; ``features`` [n, o, F], standardised."""
+    visible = options.present & ~split.hidden
+    visible[split.test] = options.present[split.test]
+    right = options.right[split.train]
+    scores = option_mlp.fit_predict(features, visible, split.train, right, split.test, seed)
     return np.where(options.present[split.test], scores, -np.inf)
 
 
@@ -110,8 +110,12 @@ def predict(
 def _models(options: OptionTable, texts: Texts, seed: int) -> Mapping[str, Callable[[AuditSplit], Scores]]:
     """The members that learn, the traits that are tried alone, and the rules that nobody trains."""
     only, crossed, plain = answer_words(options), crossed_words(options), set_features(options, texts)
-    pair, whole = _network_features(options, *latent(options, seed))
-    _, sentences = _network_features(options, *_meanings(options, texts))
+    topics, meanings = latent(options, seed), _meanings(options, texts)
+    whole, sentences = (_network_features(options, *vectors) for vectors in (topics, meanings))
+    central = whole[:, :, -_CENTRAL:].copy()
+    for features in (whole, sentences):
+        option_mlp.standardise(features, options.present)
+    pair = whole[:, :, : -_CENTRAL - topics[0].shape[1]]
     learned: dict[str, Callable[[AuditSplit], Scores]] = {
         "answer_only": lambda split: linear(only, options, split),
         "question_answer": lambda split: network(pair, options, split, seed),
@@ -121,7 +125,7 @@ def _models(options: OptionTable, texts: Texts, seed: int) -> Mapping[str, Calla
         "trees": lambda split: trees(plain, options, split, seed),
     }
     place = np.broadcast_to(np.eye(pair.shape[1], dtype=np.float32), (*pair.shape[:2], pair.shape[1]))
-    traits = {"length": _shape(options)[:, :, :6], "centrality": whole[:, :, -2:], "position": place}
+    traits = {"length": _shape(options)[:, :, :6], "centrality": central, "position": place}
     for name, trait in traits.items():
         learned[name] = partial(linear, sparse.csr_matrix(trait[options.present]), options)
     for name, rule in rules(plain).items():
@@ -141,21 +145,26 @@ def _meanings(options: OptionTable, texts: Texts) -> tuple[Floats, Floats]:
     return asked, said
 
 
-def _network_features(options: OptionTable, asked: Floats, said: Floats) -> tuple[Floats, Floats]:
-    """[n, o, F] of an option with its question, and of these within the set; embeddings [n, D], [n, o, D]."""
-    most = options.present.shape[1]
-    question = np.repeat(asked[:, None], most, axis=1)
+def _network_features(options: OptionTable, asked: Floats, said: Floats) -> Floats:
+    """[n, o, F] of an option with its question, then of these within the set; embeddings [n, D], [n, o, D].
+
+    Of the set: D differences from the mean of the options, and _CENTRAL numbers.
+    """
+    n, most, d = said.shape
+    found = np.empty((n, most, 4 * d + 1 + STYLE + _CENTRAL), np.float32)
+    found[:, :, :d], found[:, :, d : 2 * d] = said, asked[:, None]
+    fit = np.multiply(asked[:, None], said, out=found[:, :, 2 * d : 3 * d])
+    found[:, :, 3 * d], found[:, :, 3 * d + 1 : 3 * d + 1 + STYLE] = fit.sum(axis=2), _shape(options)
+    found[:, :, -d - _CENTRAL : -_CENTRAL] = said - said.mean(axis=1, keepdims=True)
     alike = np.einsum("nod,npd->nop", said, said)
-    central = (alike.sum(axis=2, keepdims=True) - 1) / max(1, most - 1)
-    nearest = (alike - 2 * np.eye(most, dtype=np.float32)).max(axis=2, keepdims=True)
-    fit = question * said
-    pair = np.concatenate([said, question, fit, fit.sum(2, keepdims=True), _shape(options)], axis=2)
-    return pair, np.concatenate([pair, said - said.mean(axis=1, keepdims=True), central, nearest], axis=2)
+    found[:, :, -2] = (alike.sum(axis=2) - 1) / max(1, most - 1)
+    found[:, :, -1] = (alike - 2 * np.eye(most, dtype=np.float32)).max(axis=2)
+    return found
 
 
 def _shape(options: OptionTable) -> Floats:
-    """[n, o, 9] surface, 0 where there is no option."""
-    return np.where(options.present[:, :, None], surface(options)[np.maximum(options.flat, 0)], 0).astype(np.float32)
+    """[n, o, STYLE] surface, 0 where there is no option."""
+    return np.where(options.present[:, :, None], options.surface[np.maximum(options.flat, 0)], 0).astype(np.float32)
 
 
 def ensembles(

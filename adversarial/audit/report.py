@@ -62,10 +62,9 @@ def blind_report(
 
     ``panel`` holds for every adversary ``accuracy``, ``low``, ``high`` (95 %, resampled by video), ``difficulty`` the
     members' mean probability of the right answer by id, ``lent_auc`` how well lent answers are told from right ones
-    (one half: not at all). Where negatives were matched and ``before`` is asked for, the same of the written negatives
-    that they replaced, once trained on all questions of the other videos and once, under ``same_training``, on the
-    very questions that the models on the matched negatives could train on. ``known`` are texts that were encoded
-    before. Raises ItemError for fewer than 10 questions or 2 videos.
+    (one half: not at all). Where negatives were matched and ``before`` is asked for, the panel of the written negatives
+    that they replaced, trained on the very questions that the models on the matched ones could train on. ``known`` are
+    texts that were encoded before. Raises ItemError for fewer than 10 questions or 2 videos.
     """
     started = time.perf_counter()
     items = _audited(items)
@@ -96,11 +95,32 @@ def blind_chances(items: Sequence[Item], *, seed: int = 0, known: Texts | None =
     ``known`` and errors as blind_report.
     """
     items = _audited(items)
-    splits = _splits(items, seed)
+    return _chances(items, _splits(items, seed), seed, known)
+
+
+def chances_from(
+    labelled: Sequence[Item], hidden: Sequence[Item], *, seed: int = 0, known: Texts | None = None
+) -> dict[str | int, float]:
+    """As blind_chances, of the ``hidden`` questions, from models of all ``labelled`` ones: what a participant has.
+
+    The two share neither video nor matched answer. Errors as blind_report.
+    """
+    items = [*_audited(labelled), *hidden]
+    rows = np.arange(len(items))
+    nothing = np.zeros((len(items), max(len(item.answers) for item in items)), bool)
+    split = AuditSplit(rows[: len(labelled)], rows[len(labelled) :], nothing)
+    return _chances(items, [split], seed, known)
+
+
+def _chances(
+    items: Sequence[Item], splits: Sequence[AuditSplit], seed: int, known: Texts | None
+) -> dict[str | int, float]:
     with threadpool_limits(1):
         scores = predict(items, splits, seed, Texts(texts_of(items), known=known))
-    chances = _confidence_of(items, scores, TRAINED)
-    return {item.qid: round(float(chance), 4) for item, chance in zip(items, chances, strict=True)}
+    tested = np.concatenate([split.test for split in splits])
+    asked = [items[row] for row in tested.tolist()]
+    chances = _confidence_of(asked, {name: scores[name][tested] for name in TRAINED}, TRAINED)
+    return {item.qid: round(float(chance), 4) for item, chance in zip(asked, chances, strict=True)}
 
 
 def _audited(items: Sequence[Item]) -> list[Item]:
@@ -130,14 +150,14 @@ def _before(
     progress: Progress | None,
     texts: Texts,
 ) -> dict[str, Any]:
-    """The numbers of the written negatives, ``splits`` being those of the matched ones."""
-    free = audit_splits(written, option_sources(written), _FOLDS, seed)
+    """The numbers of the written negatives, ``splits`` being those of the matched ones.
+
+    No other training: with more questions to learn from, the written ones would look easier than they are.
+    """
     same = [replace(split, hidden=np.zeros_like(split.hidden)) for split in splits]
-    numbers = _accuracies(written, free, seed, thorough, of_stage(progress, "panel before"), texts)
+    numbers = _accuracies(written, same, seed, thorough, of_stage(progress, "panel before"), texts)
     report = {key: numbers[key] for key in ("panel", "strongest", "by_question_type")}
-    report["cues"] = artifact_accuracies(written)
-    numbers = _accuracies(written, same, seed, False, of_stage(progress, "panel before, same training"), texts)
-    return report | {"same_training": {key: numbers[key] for key in ("panel", "strongest")}}
+    return report | {"cues": artifact_accuracies(written)}
 
 
 def _accuracies(

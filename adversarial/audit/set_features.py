@@ -5,22 +5,21 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 
-from adversarial.audit.option_features import OptionTable, surface
+from adversarial.audit.option_features import STYLE, OptionTable
 from adversarial.relevance.likeness import SPACES, Texts
 
 Features = NDArray[np.float64]
 
-_STYLE = 9  # columns of surface
 _COSINES = ("goes with the question", "like the others", "likest", "least like", "central")
 # what a person would try first, both ways
-_RULES = {"length": 0} | {f"{name}, {space}": _STYLE + 2 * len(_COSINES) * i + 2 * j
+_RULES = {"length": 0} | {f"{name}, {space}": STYLE + 2 * len(_COSINES) * i + 2 * j
           for i, space in enumerate(SPACES) for j, name in enumerate(_COSINES[:2])}  # fmt: skip
 
 
 def set_features(options: OptionTable, texts: Texts) -> Features:
     """[n, o, F], NaN where an item has fewer options: style, then in each of SPACES the cosines, each with its rank."""
-    style = np.full((*options.present.shape, _STYLE), np.nan)
-    style[options.present] = surface(options)
+    style = np.full((*options.present.shape, STYLE), np.nan)
+    style[options.present] = options.surface
     return np.concatenate([style, *(_cosine_features(options, texts, space) for space in SPACES)], axis=2)
 
 

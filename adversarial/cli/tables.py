@@ -8,14 +8,15 @@ _IDS = 5
 
 
 def accuracy_lines(report: dict[str, Any]) -> Iterator[str]:
-    """One line for each adversary of an audit: its accuracy now and, where negatives were replaced, before."""
-    before = report.get("before", {"panel": {}, "same_training": {"panel": {}}})
+    """One line for each adversary of an audit: its accuracy now and, where negatives were replaced, before.
+
+    Before: on the written options, trained on the same questions.
+    """
+    before = report.get("before", {"panel": {}})
     for name, numbers in report["panel"].items():
         line = f"{name:<16} {numbers['accuracy']:.3f}  [{numbers['low']:.3f}, {numbers['high']:.3f}]"
         if name in before["panel"]:
             line += f"   was {before['panel'][name]['accuracy']:.3f}"
-        if name in before["same_training"]["panel"]:  # the cross-encoder is too slow to be trained a third time
-            line += f", trained on as few questions {before['same_training']['panel'][name]['accuracy']:.3f}"
         yield line
 
 

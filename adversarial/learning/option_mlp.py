@@ -1,6 +1,5 @@
 """A small network that scores the options of a question against each other (softmax over the options)."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,9 +9,9 @@ from adversarial.learning.adamw import AdamW
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]
-FeaturesOf = Callable[[Rows], Floats]
+Bools = NDArray[np.bool_]
 
-_BLOCK = 1024  # questions whose features are in memory at once
+_BLOCK = 1024  # questions whose features are copied at once
 
 
 @dataclass(frozen=True)
@@ -27,21 +26,31 @@ class Training:
     dropout: float = 0.4
 
 
+def standardise(features: Floats, present: Bools) -> None:
+    """``features`` [n, o, F] in place, of mean 0 and spread 1 over the options that are there; 0 elsewhere."""
+    count = present.sum()
+    features[~present] = 0
+    features -= (features.sum(axis=(0, 1), dtype=np.float64) / count).astype(np.float32)
+    features[~present] = 0
+    features /= np.sqrt(np.einsum("nof,nof->f", features, features) / np.float32(count)) + np.float32(1e-3)
+
+
 def fit_predict(
-    features_of: FeaturesOf, train: Rows, right: Rows, test: Rows, seed: int, training: Training = Training()
+    features: Floats,
+    visible: Bools,
+    train: Rows,
+    right: Rows,
+    test: Rows,
+    seed: int,
+    training: Training = Training(),
 ) -> Floats:
     """Log-probability of every option of the test questions, [len(test), o].
 
-    ``features_of(rows)`` gives [len(rows), o, F], NaN in all of F where a question has fewer options; it is asked
-    for a batch at a time, so that the features of many questions never stand in memory together. ``right[i]`` is
-    the index of the right option of ``train[i]``.
+    ``features`` [n, o, F] as ``standardise`` leaves them, of all questions; ``visible`` [n, o] are the options that are
+    there; ``right[i]`` is the place of the right option of ``train[i]``.
     """
     rng = np.random.default_rng(seed)
-    sample = features_of(train[rng.permutation(len(train))[: 4 * _BLOCK]])
-    present = ~np.isnan(sample[:, :, 0])
-    centre, spread = sample[present].mean(axis=0), sample[present].std(axis=0) + np.float32(1e-3)
-    options, width = sample.shape[1:]
-    del sample
+    _, options, width = features.shape
     net = _Net(width, training.hidden, rng)
     steps = training.epochs * -(-len(train) // training.batch)
     optimiser = AdamW(net.params, training.rate, [training.decay] * len(net.params), steps)
@@ -49,23 +58,18 @@ def fit_predict(
         order = rng.permutation(len(train))
         for start in range(0, len(order), training.batch):
             batch = order[start : start + training.batch]
-            x, present = _ready(features_of(train[batch]), centre, spread)
+            rows = train[batch]
+            x = features[rows]
             x *= _mask((len(batch), 1, width), training.dropout, rng)
             hidden_mask = _mask((len(batch), options, training.hidden), training.dropout, rng)
-            optimiser.step(net.gradients(x, present, right[batch], hidden_mask))
+            optimiser.step(net.gradients(x, visible[rows], right[batch], hidden_mask))
     blocks = [test[start : start + _BLOCK] for start in range(0, len(test), _BLOCK)]
-    return np.concatenate([net.log_chances(*_ready(features_of(rows), centre, spread)) for rows in blocks])
+    return np.concatenate([net.log_chances(features[rows], visible[rows]) for rows in blocks])
 
 
 def _mask(shape: tuple[int, ...], dropout: float, rng: np.random.Generator) -> Floats:
     kept = rng.random(shape, np.float32) >= dropout
     return kept.astype(np.float32) / np.float32(1 - dropout)
-
-
-def _ready(features: Floats, centre: Floats, spread: Floats) -> tuple[Floats, NDArray[np.bool_]]:
-    present = ~np.isnan(features[:, :, 0])
-    scaled = (features - centre) / spread
-    return np.where(present[:, :, None], scaled, 0).astype(np.float32), present
 
 
 class _Net:
@@ -76,12 +80,12 @@ class _Net:
         self.straight = np.zeros(width, np.float32)
         self.params = [self.first, self.offset, self.last, self.straight]
 
-    def log_chances(self, x: Floats, present: NDArray[np.bool_]) -> Floats:
+    def log_chances(self, x: Floats, present: Bools) -> Floats:
         """[b, o] for scaled features [b, o, F]."""
         logits = np.maximum(x @ self.first + self.offset, 0) @ self.last + x @ self.straight
         return _log_softmax(logits, present)
 
-    def gradients(self, x: Floats, present: NDArray[np.bool_], right: Rows, hidden_mask: Floats) -> list[Floats]:
+    def gradients(self, x: Floats, present: Bools, right: Rows, hidden_mask: Floats) -> list[Floats]:
         """Of the mean cross-entropy of a batch [b, o, F], with dropout masks already drawn."""
         raw = x @ self.first + self.offset
         hidden = np.maximum(raw, 0) * hidden_mask
@@ -98,7 +102,7 @@ class _Net:
         ]
 
 
-def _log_softmax(logits: Floats, present: NDArray[np.bool_]) -> Floats:
+def _log_softmax(logits: Floats, present: Bools) -> Floats:
     masked = np.where(present, logits, np.float32(-1e4))
     masked = masked - masked.max(axis=1, keepdims=True)
     out: Floats = masked - np.log(np.exp(masked).sum(axis=1, keepdims=True))

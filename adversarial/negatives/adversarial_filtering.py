@@ -64,7 +64,7 @@ def filter_adversarially(
 def _summary(count: int, audit: dict[str, Any]) -> dict[str, Any]:
     """One audit in the report: how many negatives were replaced and what the strongest model then reached."""
     accuracy = _strongest(audit["panel"])
-    written = _strongest(audit["before"]["same_training"]["panel"])
+    written = _strongest(audit["before"]["panel"])
     return {
         "replaced": count,
         "strongest": audit["strongest"],

@@ -26,7 +26,9 @@ def topics(texts: Sequence[str], size: int, seed: int) -> NDArray[np.float32]:
     ]
     learned = sparse.hstack([counter.fit_transform([distinct[at] for at in sorted(drawn)]) for counter in counters])
     directions = TruncatedSVD(max(1, min(size, min(learned.shape) - 1)), random_state=seed, n_iter=3).fit(learned)
-    found = directions.transform(sparse.hstack([counter.transform(distinct) for counter in counters]).tocsr())
+    whole = len(drawn) == len(distinct)
+    counted = learned if whole else sparse.hstack([counter.transform(distinct) for counter in counters])
+    found = directions.transform(counted.tocsr())
     found /= np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-9)
     place = {text: index for index, text in enumerate(distinct)}
     return np.asarray(found[[place[text] for text in folded]], np.float32)

@@ -8,6 +8,7 @@ import re
 import unicodedata
 import zlib
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,11 +58,12 @@ def compare_texts(first: str, second: str) -> int:
 
 def profiles(texts: Sequence[str]) -> NDArray[np.int64]:
     """The profile of each text, [len(texts), WIDTH]."""
-    known = {text: _profile(text) for text in set(texts)}
-    return np.stack([known[text] for text in texts]) if texts else np.zeros((0, WIDTH), np.int64)
+    return np.stack([_profile(text) for text in texts]) if texts else np.zeros((0, WIDTH), np.int64)
 
 
+@lru_cache(maxsize=1 << 15)  # the same few answers are asked about many times
 def _profile(text: str) -> NDArray[np.int64]:
+    """[WIDTH], read-only."""
     row = np.zeros(WIDTH, np.int64)
     said = tokens(text)
     numbers, rest = read_numbers(said)
@@ -102,6 +104,7 @@ def _profile(text: str) -> NDArray[np.int64]:
     row[NUMBERS : NUMBERS + len(kept_numbers)] = kept_numbers
     row[CONTENT : CONTENT + len(kept_content)] = kept_content
     row[MEANT : MEANT + len(meant)] = meant
+    row.setflags(write=False)
     return row
 
 

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 
 # signs that tell what would else be one text: -5 and 5, F+ and F-, C++ and C#, $5 and 5 %
 _SIGNED = r"[%$\u20ac\u00a3]|(?<![\w)])-(?=\d)|(?<=\b[^\W\d_])(?:\+{1,2}|#|-)(?![\w-])"
@@ -10,6 +11,7 @@ _BLANK_BEFORE_PERCENT = re.compile(r"\s+(?=%)")
 _WH_WORDS = ("what", "how", "where", "which", "why", "when", "who", "whose", "whom")
 
 
+@lru_cache(maxsize=1 << 16)  # every model and every attack folds the same texts
 def canonical(text: str) -> str:
     """NFKC, case, punctuation and blanks folded: two texts with one canonical form are the same text."""
     folded = unicodedata.normalize("NFKC", text).casefold().replace("'", "").replace("\u2019", "")

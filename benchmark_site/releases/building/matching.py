@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from adversarial.audit.artifacts import suspects
-from adversarial.audit.report import blind_chances, blind_report
+from adversarial.audit.report import blind_chances, blind_report, chances_from
 from adversarial.data.errors import ItemError
 from adversarial.data.options import written_item
 from adversarial.data.schema import Item as Question
@@ -66,7 +66,7 @@ def match_negatives(lease: Release) -> None:
         blind = _blind(written, release.seed, read)
         found = rulings.open(suspects(matched), matched)
         negatives = _apply(questions, matched)
-        _rate(questions, written, release.seed, read)
+        _rate(questions, written, blind["after"], release.seed, read)
     for item in copied_into_labelled(questions):  # by its matched options: it can be looked up now
         item.published = False
     published = [item for item in questions if item.published]
@@ -151,12 +151,16 @@ def _blind(matched: Sequence[Question], seed: int, read: Texts) -> Row:
     return {"before": after.pop("before", after), "after": after}
 
 
-def _rate(questions: Sequence[Item], matched: Sequence[Question], seed: int, read: Texts) -> None:
-    """How easy each published question is without its video; too few questions stay unrated."""
-    try:
-        chances = blind_chances(matched, seed=seed, known=read)
-    except ItemError:  # the audit of the same questions has said so on the release's page
+def _rate(questions: Sequence[Item], matched: Sequence[Question], blind: Row, seed: int, read: Texts) -> None:
+    """How easy each question is without its video: the labelled ones as the audit found, the hidden ones by models of
+    all labelled. Too few questions stay unrated.
+    """
+    if "refused" in blind:
         return
+    chances: dict[str | int, float] = {int(qid): chance for qid, chance in blind["difficulty"].items()}
+    labelled = [question for question in matched if question.split != HIDDEN]
+    if hidden := [question for question in matched if question.split == HIDDEN]:
+        chances |= chances_from(labelled, hidden, seed=seed, known=read)
     for item in questions:
         item.blind_chance = chances.get(item.public_id)
 

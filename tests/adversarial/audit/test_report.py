@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from adversarial.audit.report import audit_items, blind_chances
+from adversarial.audit.report import audit_items, blind_chances, chances_from
 from adversarial.data.errors import ItemError
 from adversarial.data.schema import parse_rows
 from adversarial.negatives.pipeline import match_items
@@ -75,6 +75,31 @@ def test_a_question_that_gives_itself_away_is_known_by_its_chance() -> None:
     assert sum(hard) / len(hard) < 0.4
     with pytest.raises(ItemError, match="an audit needs 10 questions"):
         blind_chances(parse_rows(rows[:4]))
+
+
+def test_hidden_questions_are_rated_by_models_of_the_labelled_ones() -> None:
+    rows = make_rows(240)
+    for row in rows[::2]:
+        row["answers"][row["answer_idx"]] += " indeed"
+    items = parse_rows(rows)
+    videos = sorted({item.video_id for item in items})
+    hidden = [item for item in items if item.video_id in videos[: len(videos) // 4]]
+    labelled = [item for item in items if item.video_id in videos[len(videos) // 4 :]]
+    chances = chances_from(labelled, hidden)
+    assert chances.keys() == {item.qid for item in hidden}
+    easy, hard = ([chance for qid, chance in chances.items() if qid % 2 == odd] for odd in (0, 1))
+    assert min(easy) > 0.5
+    assert sum(hard) / len(hard) < 0.4
+    assert chances == chances_from(labelled[::-1], hidden)  # of the questions, not of their order
+    with pytest.raises(ItemError, match="an audit needs 10 questions"):
+        chances_from(labelled[:9], hidden)
+
+
+def test_written_negatives_are_tried_with_the_training_of_the_matched(rows: list[dict[str, Any]]) -> None:
+    report, alone = audit_items(match_items(rows, replace=2)[0]), audit_items(rows)
+    assert report["trained_on"] < alone["trained_on"]  # a matched answer ties questions together
+    assert report["before"]["panel"].keys() == alone["panel"].keys()
+    assert report["before"]["panel"]["trees"] != alone["panel"]["trees"]
 
 
 def test_what_was_read_before_is_not_encoded_again_and_says_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,6 +37,34 @@ def test_network_gradients_agree_with_differences() -> None:
             assert (after - before) / (2 * step) == pytest.approx(gradient[at], abs=2e-3)
 
 
+def test_standardised_features_have_mean_0_and_spread_1_over_the_options_that_are_there() -> None:
+    rng = np.random.default_rng(0)
+    features = (5 + 3 * rng.standard_normal((40, 3, 2))).astype(np.float32)
+    present = rng.random((40, 3)) < 0.7
+    features[~present] = 1e6
+    option_mlp.standardise(features, present)
+    assert (features[~present] == 0).all()
+    assert features[present].mean(axis=0) == pytest.approx(0, abs=1e-5)
+    assert features[present].std(axis=0) == pytest.approx(1, abs=1e-3)
+
+
+def test_the_network_learns_nothing_of_an_option_that_is_not_visible() -> None:
+    """The right options are large; the largest ones are hidden, and would teach the opposite."""
+    rng = np.random.default_rng(0)
+    right = rng.integers(0, 3, 400)
+    features = rng.standard_normal((400, 4, 1)).astype(np.float32)
+    features[np.arange(400), right] += 2
+    features[:, 3] = 8
+    visible = np.ones((400, 4), bool)
+    visible[:, 3] = False
+    option_mlp.standardise(features, visible)
+    train, test = np.arange(300), np.arange(300, 400)
+    chances = option_mlp.fit_predict(features, visible, train, right[train], test, seed=0)
+    assert (chances.argmax(axis=1) == right[test]).mean() > 0.8
+    assert (chances[:, 3] < -100).all()
+    assert np.exp(chances).sum(axis=1) == pytest.approx(1, abs=1e-4)
+
+
 def test_relevance_learns_what_goes_together_out_of_fold() -> None:
     rng = np.random.default_rng(1)
     topics = rng.integers(0, 8, 400)

@@ -43,7 +43,7 @@ def test_the_deepest_fall_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     def audit(items: list[Item], **_: Any) -> dict[str, Any]:
         accuracies = {name: {"accuracy": 0.6} for name in TRAINED}
         fallen = {name: {"accuracy": 0.6 - fall} for fall in [next(falls)] for name in TRAINED}
-        before = {"same_training": {"panel": accuracies}}
+        before = {"panel": accuracies}
         return {"panel": fallen, "strongest": TRAINED[0], "before": before, "trained_on": 9, "easiest": []}
 
     monkeypatch.setattr(adversarial_filtering, "blind_report", audit)

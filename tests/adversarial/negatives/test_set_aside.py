@@ -13,15 +13,15 @@ from tests.adversarial.conftest import make_rows
 
 
 def test_the_sure_ones_go_and_the_rest_is_matched_anew() -> None:
-    rows = make_rows(80)
-    for row in rows[:20]:
+    rows = make_rows(120)
+    for row in rows[:30]:
         row["answers"][row["answer_idx"]] += " indeed"
     items, settings = parse_rows(rows), MatchSettings()
     output, report = match_hardest(items, settings, drop=0.25)
     gone = set(report["set_aside"])
-    assert len(output) == 60
+    assert len(output) == 90
     assert gone == {str(item.qid) for item in items} - {str(item.qid) for item in output}
-    assert sum(int(qid) < 20 for qid in gone) >= 10
+    assert sum(int(qid) < 30 for qid in gone) >= 15  # 7 or 8 by chance
     kept = [item for item in items if str(item.qid) not in gone]
     assert output == ItemMatcher(kept, settings).match(settings)[0]
     lenders = {origin.source_qid for item in output for origin in item.origins if origin.source == "matched"}
