@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -330,16 +331,22 @@ def _standing(hit: dict[str, Any]) -> Standing:
 
 
 def _client(environment: str) -> Any:
-    if environment == Environment.LOCAL:
-        endpoint = settings.MTURK_ENDPOINT_URL
-        host = urlsplit(endpoint).hostname or ""
-        if host.endswith("amazonaws.com"):
-            raise ImproperlyConfigured(
-                "MTURK_ENDPOINT_URL points to Amazon: choose the environment sandbox or live instead"
-            )
-        keys = {"aws_access_key_id": settings.MTURK_ACCESS_KEY, "aws_secret_access_key": settings.MTURK_SECRET}
-    else:
-        endpoint, keys = AMAZON[Environment(environment)], {}
+    if environment != Environment.LOCAL:
+        return _connected(AMAZON[Environment(environment)])
+    host = urlsplit(settings.MTURK_ENDPOINT_URL).hostname or ""
+    if host.endswith("amazonaws.com"):
+        raise ImproperlyConfigured(
+            "MTURK_ENDPOINT_URL points to Amazon: choose the environment sandbox or live instead"
+        )
+    return _local(settings.MTURK_ENDPOINT_URL, settings.MTURK_ACCESS_KEY, settings.MTURK_SECRET)
+
+
+@lru_cache(maxsize=8)  # a client and its connection serve a process's every verdict; of Amazon, credentials may change
+def _local(endpoint: str, access_key: str, secret: str) -> Any:
+    return _connected(endpoint, aws_access_key_id=access_key, aws_secret_access_key=secret)
+
+
+def _connected(endpoint: str, **keys: str) -> Any:
     return boto3.client("mturk", region_name="us-east-1", endpoint_url=endpoint, config=Config(retries=RETRIES), **keys)
 
 
