@@ -28,9 +28,12 @@ Row = dict[str, Any]
 
 def pseudonym(worker: Worker) -> str:
     """The same for one worker in every export of this installation, and no way back without its key."""
-    name = f"{worker.environment}|{worker.worker_id}"
-    keyed = salted_hmac("annotation.export", name, secret=settings.PSEUDONYM_KEY, algorithm="sha256")
-    return f"W-{keyed.hexdigest()[:12]}"
+    return f"W-{_keyed(f'{worker.environment}|{worker.worker_id}')[:12]}"
+
+
+def _keyed(name: str) -> str:
+    """64 hexadecimal digits."""
+    return salted_hmac("annotation.export", name, secret=settings.PSEUDONYM_KEY, algorithm="sha256").hexdigest()
 
 
 def rows(batch: Batch) -> Iterator[Row]:
@@ -40,7 +43,8 @@ def rows(batch: Batch) -> Iterator[Row]:
     for row in found.iterator(AT_ONCE):
         hit, segment = row.hit, row.hit.segment
         yield {
-            "assignment": row.assignment_id,
+            # keyed as well: the database says whose assignment it is
+            "assignment": f"A-{_keyed(f'{row.worker.environment}|{row.worker.worker_id}|{row.assignment_id}')[:16]}",
             "worker": pseudonym(row.worker),
             "clip": hit.shown_clip.name,
             "segment_start": segment.start if segment else None,
@@ -79,14 +83,17 @@ def _csv(found: Iterator[Row]) -> Iterator[bytes]:
     writer = csv.DictWriter(line, FIELDS)
     writer.writeheader()
     for row in found:
-        # What a table program would take for a formula is only text here.
-        safe = {name: f"'{value}" if str(value).startswith(("=", "+", "-", "@")) and isinstance(value, str) else value
-                for name, value in _flat(row).items()}  # fmt: skip
-        writer.writerow(safe)
+        writer.writerow({name: _as_text(name, value) for name, value in _flat(row).items()})
         yield line.getvalue().encode()
         line.seek(0)
         line.truncate()
     yield line.getvalue().encode()
+
+
+def _as_text(name: str, value: Any) -> Any:
+    """What a table program would take for a formula, marked as text; a clip keeps the name by which it is joined."""
+    formula = isinstance(value, str) and name != "clip" and value.lstrip().startswith(("=", "+", "-", "@"))
+    return f"'{value}" if formula else value
 
 
 def _parquet(found: Iterator[Row]) -> Iterator[bytes]:

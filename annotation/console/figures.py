@@ -83,7 +83,7 @@ FIGURES: dict[str, Figure] = {
         _grouped(LEADING, "AND a.payload ? 'question'"),
     ),
     "time": Figure("Time on task", "seconds", tuple(Kind.values), _grouped(
-        "(floor((r.conduct->>'seconds')::float / 15) * 15)::int", source=RECEIPTS)),
+        "(floor(least((r.conduct->>'seconds')::float, 86400) / 15) * 15)::int", source=RECEIPTS)),
     "agreement": Figure("Agreement of a unit's answers", "mean tIoU", MARKING, _grouped(
         "(floor(h.agreement * 10) / 10)::numeric(3, 1)", source=UNITS)),
 }  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from defusedxml.common import DefusedXmlException
@@ -12,10 +13,15 @@ from annotation.models import Hit
 from annotation.review.answer_forms import ANSWER_FORMS
 
 MAX_ANSWER_BYTES = 200_000
+MAX_REASON = 1000  # characters of what is wrong, which may quote the answer
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")  # PostgreSQL takes neither NUL nor half a character
 
 
 class AnswerError(ValueError):
-    """An answer that is no answer to its HIT; the message says what is wrong with it."""
+    """An answer that is no answer to its HIT; the message says what is wrong with it, in text that can be stored."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(UNSTORABLE.sub("\ufffd", reason)[:MAX_REASON])
 
 
 def parse_fields(xml: str) -> dict[str, str]:
@@ -41,11 +47,15 @@ def read_payload(xml: str, hit: Hit) -> dict[str, Any]:
         raise AnswerError("there is no field “answer” in it")
     try:
         data = json.loads(raw)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise AnswerError(f"its field “answer” is not JSON: {error}") from error
     if not isinstance(data, dict):
         raise AnswerError("its field “answer” is not a JSON object")
     form = ANSWER_FORMS[hit.batch.kind](data, hit=hit)
-    if not form.is_valid():
+    try:
+        valid = form.is_valid()
+    except OverflowError as error:  # a number beyond every float
+        raise AnswerError(f"a number in its field “answer” is too large: {error}") from error
+    if not valid:
         raise AnswerError("; ".join(f"{name}: {' '.join(map(str, errors))}" for name, errors in form.errors.items()))
     return form.payload()

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from annotation.crowd.client import Crowd
 from annotation.crowd.extra import ask_one_more
-from annotation.crowd.standing import counts_after_verdict
+from annotation.crowd.standing import counts_after_verdict, wanted_in
 from annotation.models import Assignment, Batch, Finding, Hit
 from annotation.review import ledger
 
@@ -41,6 +41,8 @@ def push_decision(assignment_id: int) -> None:
         if wished and not more:
             note(waiting, "nobody else can be asked: the unit has nine answers, or is gone at the marketplace")
         another = more and why == "again"  # paid as well, where a rejected one is replaced
+        if another and wanted_in(hit.counts) <= hit.wanted:  # else a pass has read it meanwhile, and holds it
+            ledger.hold_one_more(hit, f"again:{assignment_id}")
         Hit.objects.filter(pk=hit.pk).update(
             revision=F("revision") + 1,
             wanted=F("wanted") + int(more),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 
+from django.db import transaction
 from django.db.models import Count, F, Q
 
 from annotation.crowd.client import Crowd
+from annotation.crowd.standing import wanted_in
 from annotation.models import Assignment, Batch, Finding, Hit
 from annotation.models.crowd import MOST_WANTED
 from annotation.review import ledger
@@ -18,8 +20,7 @@ def ask_one_more(crowd: Crowd, hit: Hit, why: str) -> bool:
     """Have the marketplace ask one more worker; `why` makes a repeat the same request. False where it allows no more:
     there are as many as a HIT can have, or somebody has deleted it.
 
-    Nobody waits for a lock meanwhile: the caller counts it, once. What is held for it the ledger follows at the next
-    pass.
+    Nobody waits for a lock meanwhile: the caller counts and holds it, once.
     """
     assert hit.hit_id is not None
     if hit.wanted >= MOST_WANTED:
@@ -56,6 +57,17 @@ def ask_where_they_disagree(batch_id: int) -> int:
     for pk in todo[:affordable]:
         hit = Hit.objects.select_related("batch").get(pk=pk)
         if crowd is not None and hit.state == Hit.State.OPEN and ask_one_more(crowd, hit, f"disagree {hit.extra}"):
-            counted = Hit.objects.filter(pk=pk, extra=hit.extra)  # of two passes one counts
-            asked += counted.update(wanted=F("wanted") + 1, extra=F("extra") + 1, revision=F("revision") + 1)
+            asked += _count(hit)
     return asked
+
+
+@transaction.atomic
+def _count(hit: Hit) -> bool:
+    """Count and hold what was asked for; of two passes one does."""
+    locked = Hit.objects.select_for_update(of=("self",)).select_related("batch").get(pk=hit.pk)
+    if locked.extra != hit.extra:
+        return False
+    if wanted_in(locked.counts) <= locked.wanted:  # else a pass has read it meanwhile, and holds it
+        ledger.hold_one_more(locked, f"disagree:{hit.pk}:{hit.extra}")
+    Hit.objects.filter(pk=hit.pk).update(wanted=F("wanted") + 1, extra=F("extra") + 1, revision=F("revision") + 1)
+    return True

@@ -55,5 +55,11 @@ def counts_after_verdict(counts: str) -> str:
     return _counts(submitted - 1, decided + 1, wanted, over=decided + 1 == wanted)
 
 
+def wanted_in(counts: str) -> int:
+    """`Standing.wanted` when these counts were read; 0 where nothing was read."""
+    found = re.search(r"of (\d+)", counts)
+    return int(found[1]) if found else 0
+
+
 def _counts(submitted: int, decided: int, wanted: int, *, over: bool) -> str:
     return f"{submitted} {decided} of {wanted}{' over' if over else ''}"

@@ -22,7 +22,7 @@ from annotation.crowd.launch import LaunchError
 from annotation.crowd.workers.entry_tests import parse
 from annotation.models import Batch, EntryTest
 from annotation.models.crowd import Kind
-from annotation.pages.forms import BatchForm, EntryTestForm
+from annotation.pages.forms import BatchForm, EntryTestForm, whole
 
 
 class Ordering(SingleObjectTemplateResponseMixin, ModelFormMixin):
@@ -42,8 +42,7 @@ class BatchCreate(Ordering, CreateView):
     """A new draft, or with `?like=` one with the values of another batch."""
 
     def get_initial(self) -> dict[str, Any]:
-        like = self.request.GET.get("like", "")
-        batch = Batch.objects.filter(pk=like).first() if like.isdecimal() else None
+        batch = Batch.objects.filter(pk=whole(self.request.GET.get("like", ""))).first()
         if batch is None:
             return {}
         return {name: getattr(batch, name) for name in BatchForm.Meta.fields} | {"name": _free_name(batch.name)}
@@ -95,11 +94,10 @@ def resume(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def extend(request: HttpRequest, pk: int) -> HttpResponse:
     """More time to accept."""
-    days = request.POST.get("days", "")
-    if not days.isdecimal():
+    if not (days := whole(request.POST.get("days", ""))):
         messages.error(request, "Give the number of days, 1 to 90.")
         return redirect("batch", pk=pk)
-    return _order(request, pk, lambda: steering.request_extension(pk, int(days)), f"Open for {days} days more.")
+    return _order(request, pk, lambda: steering.request_extension(pk, days), f"Open for {days} days more.")
 
 
 @require_POST

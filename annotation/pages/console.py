@@ -52,7 +52,7 @@ class WorkerList(ListView):
     paginate_by = 50
 
     def get_queryset(self) -> QuerySet[Worker]:
-        found = Worker.objects.filter(worker_id__icontains=self.request.GET.get("q", "").strip())
+        found = Worker.objects.filter(worker_id__icontains=self.request.GET.get("q", "").replace("\0", "").strip())
         return found.order_by(*ORDERS.get(self.request.GET.get("order", ""), ORDERS["name"]))
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:

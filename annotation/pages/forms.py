@@ -13,6 +13,11 @@ from annotation.crowd.workers.requirements import country_codes, own_qualificati
 from annotation.models import Batch, EntryTest, Video
 
 
+def whole(raw: str) -> int:
+    """The whole number in an address or a form; 0 for anything else, and for what is longer than every key."""
+    return int(raw) if raw.isdecimal() and len(raw) < 19 else 0
+
+
 class BatchForm(forms.ModelForm):
     """A requester's order."""
 

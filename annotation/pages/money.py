@@ -51,5 +51,5 @@ def _cells(row: dict[str, Any]) -> list[Any]:
     key = row["key"]
     shown = key.strftime(MONTH) if hasattr(key, "strftime") else key
     # A spreadsheet takes a name that begins like this for a formula.
-    safe = f"'{shown}" if str(shown)[:1] in "=+-@" else shown
+    safe = f"'{shown}" if str(shown).lstrip()[:1] in {*"=+-@"} else shown
     return [safe, *(row[column] for column in COLUMNS)]

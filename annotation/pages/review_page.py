@@ -17,6 +17,7 @@ from annotation.crowd.client import AUTO_APPROVAL
 from annotation.media.clip_files import Part, clip_url
 from annotation.models import Assignment, Batch, Hit, Worker
 from annotation.models.crowd import MOST_WANTED
+from annotation.pages.forms import whole
 from annotation.review import quality_flags, verdicts
 from annotation.review.answer_forms import ANSWER_FORMS, BROKEN
 from annotation.review.conduct import played_share
@@ -38,7 +39,7 @@ def review(request: HttpRequest, pk: int) -> HttpResponse:
     batch = get_object_or_404(Batch, pk=pk)
     after = request.GET.get("after", "0")
     waiting = verdicts.waiting(pk).select_related(*PLACES)
-    rows = list(waiting.filter(pk__gt=int(after) if after.isdecimal() else 0)[: UPCOMING + 1])
+    rows = list(waiting.filter(pk__gt=whole(after))[: UPCOMING + 1])
     clean = list(verdicts.clean(pk).values_list("pk", flat=True)[: verdicts.BULK])
     last = verdicts.undoable(pk, _user(request)).first()
     context = {
@@ -62,7 +63,7 @@ def decide(request: HttpRequest, pk: int) -> HttpResponse:
     assignment = get_object_or_404(Assignment.objects.select_related("hit"), pk=pk)
     try:
         verdict = verdicts.Verdict(request.POST.get("verdict", ""))
-        reason = request.POST.get("feedback", "").strip() or request.POST.get("reason", "")
+        reason = (request.POST.get("feedback", "").strip() or request.POST.get("reason", "")).replace("\0", "").strip()
         row = verdicts.decide(pk, verdict, _user(request), reason, tell_at=timezone.now() + verdicts.UNDO_FOR)
         if row.state == Assignment.State.SUBMITTED:
             messages.info(request, "Proposed: so much of this batch is rejected that a second person has to agree.")
@@ -76,8 +77,7 @@ def decide(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def use_clean(request: HttpRequest, pk: int) -> HttpResponse:
     """Use every clean answer that the page counted."""
-    up_to = request.POST.get("up_to", "")
-    count = verdicts.use_clean(pk, int(up_to) if up_to.isdecimal() else 0, _user(request))
+    count = verdicts.use_clean(pk, whole(request.POST.get("up_to", "")), _user(request))
     messages.success(request, f"{count} answers used. Z takes all of them back.")
     return _next(pk)
 
@@ -96,7 +96,7 @@ def undo(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _next(batch_id: int, after: str = "") -> HttpResponse:
     address = reverse("batch-review", args=[batch_id])
-    return redirect(f"{address}?after={after}" if after.isdecimal() else address)
+    return redirect(f"{address}?after={number}" if (number := whole(after)) else address)
 
 
 def _user(request: HttpRequest) -> User:
@@ -120,11 +120,11 @@ def _shown(assignment: Assignment) -> dict[str, Any]:
         "strip_url": clip_url(clip, Part.STRIP) if clip.strip else "",
         "fps": clip.video.fps or 25.0,
         "subtitles": clip.subtitles(),
-        "says": ANSWER_FORMS[hit.batch.kind].in_words(payload),
+        "says": ANSWER_FORMS[hit.batch.kind].in_words(payload, hit),
         "played": None if conduct is None else round(100 * played_share(conduct, start, end)),
         "conduct": conduct,
         "written": ANSWER_FORMS[hit.batch.kind].written(payload) if payload and BROKEN not in payload else 0,
-        "others": [ANSWER_FORMS[hit.batch.kind].in_words(row.payload) for row in receipts[1:]],
+        "others": [ANSWER_FORMS[hit.batch.kind].in_words(row.payload, hit) for row in receipts[1:]],
         "asked": hit.question,
         "options": hit.question.answers.all() if hit.question else [],
         "neighbours": _neighbours(assignment),
@@ -144,13 +144,14 @@ def _neighbours(assignment: Assignment) -> list[dict[str, Any]]:
         same = Q(hit__question=assignment.hit.question)
     rows = Assignment.objects.filter(same, hit__batch__kind=kind, payload__isnull=False).exclude(pk=assignment.pk)
     found = []
-    for row in rows.select_related("worker", "hit__segment")[:NEIGHBOURS]:
+    rows = rows.select_related("worker", "hit__segment").prefetch_related("hit__question__answers")
+    for row in rows[:NEIGHBOURS]:
         payload, segment = row.payload or {}, row.hit.segment
         start = payload.get("start", segment.start if segment else None)
         end = payload.get("end", segment.end if segment else None)
         text = payload.get("query") or payload.get("question") or payload.get(BROKEN) or ""
         if "choice" in payload:
-            text = str(ANSWER_FORMS[kind].in_words(payload)[0][1])
+            text = str(ANSWER_FORMS[kind].in_words(payload, row.hit)[0][1])
         found.append({"start": start, "end": end, "text": text, "worker": row.worker, "state": row.get_state_display()})
     return found
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from string import ascii_lowercase
 from typing import Any
 
 from django import forms
 from django.db.models import F
 
-from annotation.models import Answer, Assignment, Hit, Query, Question, Segment, Validation
+from annotation.models import Answer, Assignment, Clip, Hit, Query, Question, Segment, Validation
 from annotation.models.crowd import Kind
 from annotation.models.items import free_id
 from annotation.review import quality_flags
@@ -21,6 +22,7 @@ SAME_MOMENT = 0.7  # intersection over union from which two segments are one
 Payload = dict[str, Any]
 
 
+NO_LETTER = "none"
 BROKEN = "broken"  # the one field of an answer that says what is wrong with the clip
 FAULTS = [(fault, fault) for fault in ("does not play", "picture is damaged", "shows nothing to describe")]
 
@@ -55,7 +57,7 @@ class AnswerForm(forms.Form):
         return 0
 
     @classmethod
-    def in_words(cls, payload: Payload) -> list[tuple[str, Any]]:
+    def in_words(cls, payload: Payload, hit: Hit) -> list[tuple[str, Any]]:
         """Label and value of each field, in the order of the form (that of stored JSON is another)."""
         if BROKEN in payload:
             return [("This clip is broken", payload[BROKEN])]
@@ -106,6 +108,9 @@ class SegmentForm(AnswerForm):
     def _mark(cls, assignment: Assignment, payload: Payload) -> tuple[Segment, bool]:
         """The segment, and whether it is new: a vote more where somebody has marked nearly this moment before."""
         clip, start, end = assignment.hit.shown_clip, payload["start"], payload["end"]
+        Clip.objects.select_for_update().get(
+            pk=clip.pk
+        )  # of two reviewers at once, the second sees the first's segment
         for known in clip.segments.select_for_update():
             overlap = min(end, known.end) - max(start, known.start)
             if overlap / (max(end, known.end) - min(start, known.start)) >= SAME_MOMENT:
@@ -245,40 +250,43 @@ class QuestionForm(AnswerForm):
 
 
 class ValidationForm(AnswerForm):
-    """The answer that somebody who had not written the question takes to be right, having watched."""
+    """The answer that somebody who had not written the question takes to be right, having watched.
 
-    choice = forms.TypedChoiceField(label="The right answer", coerce=int, widget=forms.RadioSelect)
-    also = forms.TypedChoiceField(label="Is another one right, too?", coerce=int, required=False)
+    Answers go by letters, in the order in which the HIT shows them: their places would tell which one is right.
+    """
+
+    choice = forms.ChoiceField(label="The right answer", widget=forms.RadioSelect)
+    also = forms.ChoiceField(label="Is another one right, too?", required=False)
 
     def __init__(self, *args: Any, hit: Hit, **kwargs: Any) -> None:
         super().__init__(*args, hit=hit, **kwargs)
         if hit.question is not None and "choice" in self.fields:
-            shown = shuffled(hit.question, hit.pk)
-            self._offer("choice", [*shown, (Validation.NONE, "It cannot be told from this clip")])
-            self._offer("also", [(Validation.NONE, "no"), *shown])
+            shown = [(letter, text) for letter, (_, text) in _lettered(hit).items()]
+            self._offer("choice", [*shown, (NO_LETTER, "It cannot be told from this clip")])
+            self._offer("also", [(NO_LETTER, "no"), *shown])
 
-    def _offer(self, name: str, choices: list[tuple[int, str]]) -> None:
+    def _offer(self, name: str, choices: list[tuple[str, str]]) -> None:
         field = self.fields[name]
         assert isinstance(field, forms.ChoiceField)
         field.choices = choices
 
-    def clean_also(self) -> int:
-        value = self.cleaned_data["also"]
-        return Validation.NONE if value == "" else int(value)
+    def clean_also(self) -> str:
+        return self.cleaned_data["also"] or NO_LETTER
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
-        if data.get("also", -1) != -1 and data.get("choice", -1) in {-1, data["also"]}:
+        also = data.get("also", NO_LETTER)
+        if also != NO_LETTER and data.get("choice", NO_LETTER) in {NO_LETTER, also}:
             self.add_error("also", "Another one than the right answer, or none.")
         return data
 
     @classmethod
-    def in_words(cls, payload: Payload) -> list[tuple[str, Any]]:
+    def in_words(cls, payload: Payload, hit: Hit) -> list[tuple[str, Any]]:
         if BROKEN in payload:
-            return super().in_words(payload)
-        places = dict(enumerate(QuestionForm.OPTIONS)) | {-1: "none"}
-        names = {key: str(QuestionForm.base_fields[key].label) for key in QuestionForm.OPTIONS} | {"none": "none"}
-        return [(str(field.label), names[places[payload[name]]]) for name, field in cls.base_fields.items()]
+            return super().in_words(payload, hit)
+        texts = dict(_lettered(hit).values())
+        places = {name: _place(payload[name], hit) for name in cls.base_fields if name in payload}
+        return [(str(cls.base_fields[name].label), texts.get(place, "none")) for name, place in places.items()]
 
     @classmethod
     def _flags(cls, assignment: Assignment, payload: Payload) -> list[Flag]:
@@ -288,15 +296,26 @@ class ValidationForm(AnswerForm):
     def _make(cls, assignment: Assignment, payload: Payload) -> bool:
         hit = assignment.hit
         assert hit.question is not None
-        choice = {"choice": payload["choice"], "also": payload["also"], "narration_hidden": hit.narration_hidden}
-        Validation.objects.create(question=hit.question, assignment=assignment, **choice)
+        choice = {name: _place(payload[name], hit) for name in ("choice", "also")}
+        Validation.objects.create(
+            question=hit.question, assignment=assignment, narration_hidden=hit.narration_hidden, **choice
+        )
         return True
 
 
-def shuffled(question: Question, salt: int) -> list[tuple[int, str]]:
-    """Places and texts of a question's answers, in an order that tells nothing of the right one."""
-    rows = question.answers.values_list("position", "text")
-    return sorted(rows, key=lambda row: hashlib.sha256(f"{salt}|{row[0]}".encode()).digest())
+def _lettered(hit: Hit) -> dict[str, tuple[int, str]]:
+    """Letter -> place and text of each answer to the HIT's question, in an order that does not tell which is right."""
+    assert hit.question is not None
+    rows = [(answer.position, answer.text) for answer in hit.question.answers.all()]
+    shown = sorted(rows, key=lambda row: hashlib.sha256(f"{hit.pk}|{row[0]}".encode()).digest())
+    return dict(zip(ascii_lowercase, shown, strict=False))
+
+
+def _place(choice: str | int, hit: Hit) -> int:
+    """The place of what was chosen, `Validation.NONE` for none; answers of before there were letters are places."""
+    if isinstance(choice, int):
+        return choice
+    return Validation.NONE if choice == NO_LETTER else _lettered(hit)[choice][0]
 
 
 ANSWER_FORMS: dict[str, type[AnswerForm]] = {

@@ -12,7 +12,7 @@ from annotation.review.answer_forms import ANSWER_FORMS
 from annotation.review.flag import Flag
 from annotation.review.text.sketch import sketch
 
-MOST_TOUCHED = 50  # answers that are looked at anew for one that came
+MOST_TOUCHED = 20  # answers that are looked at anew for one that came
 PLACES = ("worker", "hit__batch", "hit__clip__video", "hit__segment__clip__video")
 
 

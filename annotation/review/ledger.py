@@ -99,6 +99,14 @@ def hold_for(hit: Hit, open_assignments: int) -> bool:
     return _book(kind, abs(change), f"held:{uuid4().hex}", hit)
 
 
+def hold_one_more(hit: Hit, key: str) -> None:
+    """Hold what one more answer may cost as soon as it is asked for: until a pass reads it, nobody else may spend it.
+
+    Once for each key (50 characters at most). The caller holds the lock of the HIT.
+    """
+    _book(LedgerEntry.Kind.HOLD, cost_per_assignment(hit.batch), f"more:{key}", hit)
+
+
 def _book(kind: LedgerEntry.Kind, amount: Decimal, token: str, hit: Hit, assignment: Assignment | None = None) -> bool:
     """Write one row; False where its token is known."""
     values = {"batch": hit.batch, "hit": hit, "assignment": assignment, "kind": kind, "amount": amount}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db.models import F, Q, QuerySet
@@ -22,6 +22,7 @@ GOLD_RIGHT = 0.5
 FEW_COMPARED = 8  # answers from which a worker's agreement with others tells something
 RELIABLE = 0.4
 MOST_AKIN = 200  # texts that are compared with one
+ON_ITS_WAY = timedelta(minutes=30)  # from our page to the marketplace; what has not arrived then may be made up
 NAMES = {
     "query": "text",
     "question": "question",
@@ -124,6 +125,8 @@ def of_arrival(assignment: Assignment) -> list[Flag]:
         found.append(Flag("group", f"the worker belongs to the group “{worker.group}”: pay, do not use"))
     if worker.blocked:
         found.append(Flag("blocked", "the worker is blocked: it cannot be used"))
+    if any(hasattr(receipt, "compensation") for receipt in receipts_of(assignment)):
+        found.append(Flag("compensated", "it was taken for lost, and a bonus was paid for it: it would be paid twice"))
     if limit := over_cap(assignment.hit, worker.worker_id, assignment.submitted_at):
         found.append(Flag("cap", f"more than {limit} by one worker"))
     return found
@@ -136,10 +139,13 @@ def of_another_group(assignment: Assignment) -> bool:
 
 
 def over_cap(hit: Hit, worker_id: str, at: datetime) -> str:
-    """Which limit the worker had reached with other units by then, such as “2 units of this batch”, or nothing."""
+    """Which limit the worker had reached with other units by then, such as “2 units of this batch”, or nothing.
+
+    What our page received counts while it may be on its way: whoever has a unit's address can send in any name.
+    """
     batch, day = hit.batch, at.astimezone(UTC).date()
     of_worker = (
-        {"receipts__worker_id": worker_id, "receipts__received_at__lte": at},
+        {"receipts__worker_id": worker_id, "receipts__received_at__range": (at - ON_ITS_WAY, at)},
         {"assignments__worker__worker_id": worker_id, "assignments__submitted_at__lte": at},
     )
     that_day = {"receipts__received_at__date": day}, {"assignments__submitted_at__date": day}

@@ -18,7 +18,7 @@ from evaluation.metrics.iou import tiou
 LATEST = 50_000  # answers, the last ones: seconds and megabytes
 ROUNDS = 100  # of expectation and maximisation; it ends when nothing changes
 
-Labelled = tuple[Any, Any, int]  # unit, worker, label
+Labelled = tuple[Any, Any, int | str]  # unit, worker, label
 
 
 def reliability(rows: Sequence[Labelled]) -> dict[Any, float]:
@@ -57,7 +57,7 @@ def _measure(kind: Kind) -> int:
     for unit, answers in units.items():
         if len(answers) > 1:
             spans = [span for row in answers if (span := span_of(row.payload))]
-            given = labels(spans) or [(row.payload or {})["choice"] for row in answers]
+            given: list[int] | list[str] = labels(spans) or [str((row.payload or {})["choice"]) for row in answers]
             rows += [(unit, row.worker_id, label) for row, label in zip(answers, given, strict=True)]
     found = reliability(rows)
     compared = Counter(worker for _, worker, _ in rows)

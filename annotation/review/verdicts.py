@@ -79,7 +79,8 @@ def decide(
             rejecting = verdict == Verdict.REJECT
             assignment.state = Assignment.State.REJECTING if rejecting else Assignment.State.APPROVING
         assignment.again = verdict == Verdict.AGAIN
-        assignment.feedback = feedback
+        assignment.proposed_by = None  # what was proposed is decided
+        assignment.feedback = "" if verdict == Verdict.USE else feedback  # one may be picked and dropped
         assignment.reviewed_by_id = None if user is None else user.pk
         assignment.reviewed_at = timezone.now()
         assignment.tell_at = None if paid else tell_at
@@ -118,7 +119,9 @@ def _check_again(assignment: Assignment) -> None:
     hit = assignment.hit
     if hit.state != Hit.State.OPEN or hit.wanted >= MOST_WANTED:
         raise ReviewError("nobody more can be asked about this unit: pay or use the answer, and ask in another batch")
-    if ledger.left(hit.batch) < ledger.cost_per_assignment(hit.batch):
+    batch = Batch.objects.select_for_update().get(pk=hit.batch_id)  # of two reviewers at once, one sees the other's
+    asked = Assignment.objects.filter(hit__batch=batch, again=True, state=Assignment.State.APPROVING).count()
+    if ledger.left(batch) < (asked + 1) * ledger.cost_per_assignment(batch):
         raise ReviewError("the budget of the batch allows no further answer")
 
 
@@ -137,9 +140,13 @@ def waiting(batch_id: int) -> QuerySet[Assignment]:
 
 @transaction.atomic
 def use_clean(batch_id: int, up_to: int, user: User) -> int:
-    """Use every clean answer up to a primary key (what the reviewer was shown), together; return how many."""
+    """Use every clean answer up to a primary key (what the reviewer was shown), together; return how many.
+
+    Without those that somebody else is deciding at this moment.
+    """
     tell_at = timezone.now() + UNDO_FOR
-    found = list(clean(batch_id).filter(pk__lte=up_to).values_list("pk", flat=True)[:BULK])
+    shown = clean(batch_id).filter(pk__lte=up_to)
+    found = list(shown.select_for_update(of=("self",), skip_locked=True).values_list("pk", flat=True)[:BULK])
     for pk in found:
         decide(pk, Verdict.USE, user, tell_at=tell_at)
     return len(found)
@@ -170,8 +177,9 @@ def undo(batch_id: int, user: User) -> list[Assignment]:
 
 
 def _take_back(assignment: Assignment) -> None:
-    """Raises ReviewError where the marketplace is being told by now, or other work rests on the item."""
-    if assignment.tell_at is None or assignment.tell_at <= timezone.now():
+    """Raises ReviewError where the marketplace knows or is being told by now, or other work rests on the item."""
+    untold = assignment.state in {Assignment.State.APPROVING, Assignment.State.REJECTING}
+    if not untold or assignment.tell_at is None or assignment.tell_at <= timezone.now():
         raise ReviewError(f"{assignment} is on its way to the marketplace")
     try:
         for name in ("query", "question", "validation", "segment"):

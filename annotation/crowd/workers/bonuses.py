@@ -76,7 +76,7 @@ def promise(
 def compensate(receipt: Receipt, amount: Decimal, user: User | None = None) -> tuple[Bonus, bool]:
     """Pay for work that our page received and the marketplace never did: a bonus on another answer of the worker.
 
-    The protocol pays bonuses for answers alone. Once for each assignment. Raises BonusError where the work has
+    The protocol pays bonuses for answers alone. Once for each unit. Raises BonusError where the work has
     arrived, and where the worker has no answer.
     """
     key = {"environment": receipt.hit.batch.environment, "worker_id": receipt.worker_id}
@@ -84,9 +84,8 @@ def compensate(receipt: Receipt, amount: Decimal, user: User | None = None) -> t
     answers = Assignment.objects.filter(worker=worker).order_by("-pk") if worker else Assignment.objects.none()
     if answers.filter(assignment_id=receipt.assignment_id).exists():
         raise BonusError("this work has arrived: it is reviewed and paid like any other")
-    before = Bonus.objects.filter(
-        lost_work__assignment_id=receipt.assignment_id, lost_work__worker_id=receipt.worker_id
-    ).first()
+    # Once a unit: the ids are the worker's word, and nobody does a unit twice.
+    before = Bonus.objects.filter(lost_work__hit=receipt.hit, lost_work__worker_id=receipt.worker_id).first()
     if before is not None and before.state != Bonus.State.REFUSED:
         return before, False
     # One of the same batch where there is one: its budget pays.

@@ -33,7 +33,7 @@ def check(request: HttpRequest, unit: str) -> JsonResponse:
         return JsonResponse({"error": str(error)}, status=403)
     if hit.batch.kind != Kind.QA or not settings.BLIND_IN_THE_LOOP:
         return JsonResponse({"error": "Questions are not checked here."}, status=404)
-    texts = {name: normalise(request.POST.get(name, ""))[:MAX_TEXT] for name in ("question", *OPTIONS)}
+    texts = {name: normalise(request.POST.get(name, "")[:MAX_TEXT]) for name in ("question", *OPTIONS)}
     if not all(texts.values()):
         return JsonResponse({"error": "expected a question and four answers"}, status=400)
     try:

@@ -159,7 +159,7 @@ def _hand_on(
     context = {
         "ids": ids,
         "answer": _as_text(receipt.payload),
-        "says": ANSWER_FORMS[receipt.hit.batch.kind].in_words(receipt.payload),
+        "says": ANSWER_FORMS[receipt.hit.batch.kind].in_words(receipt.payload, receipt.hit),
         "receipt": receipt,
         "again": again,
         "other": other,

@@ -6,6 +6,7 @@ A hint is a field and a word for what is odd. Thresholds are those of `text_rule
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from math import ceil
 
 from annotation.review.text.text_rules import RULES, fold, words
@@ -26,10 +27,11 @@ SENTENCES = {
 Hint = tuple[str, str]
 
 
-def trigrams(text: str) -> set[str]:
+@lru_cache(maxsize=1024)  # an answer is compared with hundreds, each of them with it
+def trigrams(text: str) -> frozenset[str]:
     """Character 3-grams of the folded text."""
     folded = f"  {fold(text)} "
-    return {folded[i : i + 3] for i in range(len(folded) - 2)}
+    return frozenset(folded[i : i + 3] for i in range(len(folded) - 2))
 
 
 def alike(a: str, b: str) -> float:

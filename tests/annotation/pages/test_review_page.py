@@ -19,6 +19,7 @@ from annotation import tasks
 from annotation.models import Assignment, Clip, Hit, Query, Receipt, Segment, Worker
 from annotation.models.crowd import MARKING, Kind
 from annotation.review.verdicts import UNDO_FOR
+from tests.annotation.review.test_human_accuracy import ask
 from tests.leaderboard.conftest import REPOSITORY
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -87,6 +88,8 @@ def test_a_page_asks_the_database_the_same_however_much_lies_there(
     kind: Kind, desk: Client, film: Clip, segment: Segment, make_hit: Callable[..., Hit]
 ) -> None:
     hit = make_hit(kind, segment=None if kind in MARKING else segment)
+    if kind == Kind.VALIDATE:
+        Hit.objects.filter(pk=hit.pk).update(question=ask(segment))
     payloads: dict[str, dict[str, Any]] = {
         Kind.SEGMENT: {"start": 5.0, "end": 12.0},
         Kind.QUERY: {"query": TEXT, "based_on": "v"},

@@ -58,7 +58,7 @@ def test_a_moment_and_its_sentence_are_one_answer_and_keep_both_rules(make_hit: 
     form = CombinedForm(answer, hit=hit)
     assert form.is_valid(), form.errors
     assert form.payload() == {"start": 5.0, "end": 12.0, "query": SENTENCE, "based_on": "vt"}
-    assert [value for _, value in CombinedForm.in_words(form.payload())] == [5.0, 12.0, SENTENCE, "vt"]
+    assert [value for _, value in CombinedForm.in_words(form.payload(), form.hit)] == [5.0, 12.0, SENTENCE, "vt"]
     for change, field in (({"end": "6.0"}, "end"), ({"query": "too short"}, "query"), ({"start": ""}, "start")):
         assert list(CombinedForm(answer | change, hit=hit).errors) == [field]
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from html import escape
 from typing import Any
 
 import pytest
@@ -62,21 +64,65 @@ def test_the_worker_sees_the_question_and_its_answers_in_an_order_of_no_meaning(
     assert len(firsts) > 1
 
 
-def test_an_answer_is_sent_on_by_its_place(client: Client, make_check: Callable[..., Hit]) -> None:
+def letter(hit: Hit, text: str) -> str:
+    """By which the HIT's page names an answer."""
+    return next(name for name, said in ValidationForm(hit=hit).fields["choice"].choices if said == text)  # type: ignore[attr-defined]
+
+
+def test_a_choice_goes_by_a_letter_and_is_counted_by_its_place(client: Client, make_check: Callable[..., Hit]) -> None:
     hit = make_check()
-    sent = client.post(frame_url(hit), {"choice": "2", "also": "0", "token": task_token(client, hit)})
+    chosen = {"choice": letter(hit, "a cat"), "also": letter(hit, "a ball")}
+    sent = client.post(frame_url(hit), {**chosen, "token": task_token(client, hit)})
     assert sent.status_code == 200
-    assert "{&quot;also&quot;:0,&quot;choice&quot;:2}" in sent.content.decode()
+    assert (
+        escape(json.dumps({"also": chosen["also"], "choice": chosen["choice"]}, separators=(",", ":")))
+        in sent.content.decode()
+    )
+    worker = Worker.objects.create(environment="local", worker_id="AW1", group=Kind.SEGMENT)
+    verdicts.decide(store(hit, worker, chosen).pk, Verdict.USE, None)
+    assert Validation.objects.values_list("choice", "also").get() == (2, 0)
+    assert ValidationForm.in_words(chosen, hit) == [
+        ("The right answer", "a cat"),
+        ("Is another one right, too?", "a ball"),
+    ]
+    assert (
+        ValidationForm.in_words({"choice": 2, "also": -1}, hit)[0][1] == "a cat"
+    )  # collected before there were letters
+
+
+def test_the_page_does_not_tell_which_answer_is_right(
+    client: Client, make_check: Callable[..., Hit], segment: Segment
+) -> None:
+    """Neither by the values of what can be chosen, nor after an answer was sent."""
+    letters = set()
+    for number in range(8):
+        hit = make_check(ask(segment, number))
+        letters.add(letter(hit, TEXTS[0]))
+    assert len(letters) > 1
+    token = task_token(client, hit)
+    for chosen in ("a", "b"):  # the second is told what the first was
+        page = client.post(frame_url(hit), {"choice": chosen, "token": token}).content.decode()
+    assert "Another answer was received before" in page
+    assert "Right answer" not in page
+    assert "Wrong answer" not in page
+
+
+def test_an_answer_without_a_choice_is_reviewed_like_any_other(client: Client, make_check: Callable[..., Hit]) -> None:
+    hit = make_check()
+    row = store(hit, Worker.objects.create(environment="local", worker_id="AW1"), {})
+    Assignment.objects.filter(pk=row.pk).update(payload=None, evidence=["not a valid answer: choice: required"])
+    client.force_login(User.objects.create_superuser("root"))
+    assert "not a valid answer" in client.get(f"/batches/{hit.batch_id}/review/").content.decode()
 
 
 @pytest.mark.parametrize(
     ("data", "problem"),
     [
         ({}, "choice"),
-        ({"choice": "4"}, "choice"),
-        ({"choice": "x"}, "choice"),
-        ({"choice": "1", "also": "1"}, "also"),
-        ({"choice": "-1", "also": "2"}, "also"),
+        ({"choice": "e"}, "choice"),
+        ({"choice": "0"}, "choice"),
+        ({"choice": "b", "also": "b"}, "also"),
+        ({"choice": "none", "also": "c"}, "also"),
     ],
 )
 def test_what_is_no_answer_is_refused(make_check: Callable[..., Hit], data: dict[str, str], problem: str) -> None:

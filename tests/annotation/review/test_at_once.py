@@ -1,0 +1,94 @@
+"""Two people, or a person and the marketplace, decide about the same thing at the same moment."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection, transaction
+from django.utils import timezone
+
+from annotation.crowd import decisions
+from annotation.models import Assignment, Hit, Segment
+from annotation.models.crowd import Kind
+from annotation.review import verdicts
+from annotation.review.verdicts import ReviewError, Verdict, decide
+from tests.annotation.pages.test_review_page import give
+
+pytestmark = pytest.mark.django_db(transaction=True)
+Beside = Callable[[Callable[[], object], Callable[[], object]], object]
+WAITS_S = 1.0
+
+
+@pytest.fixture
+def beside() -> Beside:
+    """Begin the second while the first is done and not committed; what the second returned or raised."""
+
+    def run(first: Callable[[], object], second: Callable[[], object]) -> object:
+        came: list[object] = []
+
+        def other() -> None:
+            try:
+                came.append(second())
+            except ReviewError as error:
+                came.append(error)
+            finally:
+                connection.close()
+
+        thread = threading.Thread(target=other)
+        with transaction.atomic():
+            first()
+            thread.start()
+            time.sleep(WAITS_S)
+        thread.join()
+        return came[0]
+
+    return run
+
+
+@pytest.fixture
+def people() -> tuple[User, User]:
+    return User.objects.create_user("ada"), User.objects.create_user("bo")
+
+
+def test_the_bulk_leaves_out_what_somebody_else_is_deciding(
+    beside: Beside, people: tuple[User, User], make_hit: Callable[..., Hit]
+) -> None:
+    hit = make_hit(Kind.SEGMENT)
+    rows = [give(hit, {"start": 1.0 + 8 * n, "end": 7.0 + 8 * n}) for n in range(3)]
+
+    def pay() -> object:
+        return decide(rows[1].pk, Verdict.PAY, people[0])
+
+    assert beside(pay, lambda: verdicts.use_clean(hit.batch_id, rows[-1].pk, people[1])) == 2
+    assert list(Assignment.objects.order_by("pk").values_list("used", flat=True)) == [True, False, True]
+
+
+@pytest.mark.parametrize("start", [5.0, 5.05])
+def test_marks_of_one_moment_are_votes_for_one_segment(
+    beside: Beside, make_hit: Callable[..., Hit], start: float
+) -> None:
+    hit = make_hit(Kind.SEGMENT)
+    one, other = give(hit, {"start": 5.0, "end": 12.0}), give(hit, {"start": start, "end": 12.0})
+    beside(lambda: decide(one.pk, Verdict.USE, None), lambda: decide(other.pk, Verdict.USE, None))
+    assert Segment.objects.get().votes == 2
+
+
+def test_what_the_marketplace_has_paid_meanwhile_is_not_taken_back(
+    beside: Beside, people: tuple[User, User], make_hit: Callable[..., Hit]
+) -> None:
+    row = give(make_hit(Kind.SEGMENT), {"start": 5.0, "end": 12.0})
+    decide(row.pk, Verdict.USE, people[0], tell_at=timezone.now() + timedelta(minutes=10))
+
+    def paid() -> object:
+        locked = Assignment.objects.select_for_update(of=("self",)).select_related("hit__batch").get(pk=row.pk)
+        return decisions.record(locked, "Approved")
+
+    refused = beside(paid, lambda: verdicts.undo(row.hit.batch_id, people[0]))
+    assert isinstance(refused, ReviewError)
+    assert Assignment.objects.get().state == Assignment.State.APPROVED
+    assert Segment.objects.count() == 1
