@@ -21,7 +21,7 @@ ANSWERS = (
     "FROM annotation_assignment a JOIN annotation_hit h ON h.id = a.hit_id"
     " WHERE h.batch_id = %s AND a.payload IS NOT NULL"
 )
-WORDS = "coalesce(array_length(regexp_split_to_array(btrim({}), '\\s+'), 1), 0)"
+WORDS = "(SELECT count(*) FROM regexp_split_to_table({}, '\\s+') AS word WHERE word ~ '\\w')::int"
 OPTIONS = "(VALUES ('correct'), ('wrong_1'), ('wrong_2'), ('wrong_3')) AS o(name)"
 
 Bars = list[tuple[Any, int]]
@@ -55,7 +55,7 @@ RECEIPTS = (
     " AND jsonb_typeof(r.conduct->'seconds') = 'number'"
 )
 UNITS = "FROM annotation_hit h WHERE h.batch_id = %s AND h.agreement IS NOT NULL"
-LEADING = "lower(substring(btrim(a.payload->>'question') from '^\\w+'))"
+LEADING = "lower(substring(a.payload->>'question' from '\\w+'))"
 
 FIGURES: dict[str, Figure] = {
     "lengths": Figure(

@@ -22,7 +22,7 @@ from django.utils import timezone
 from annotation.crowd.client import HIT_LIFETIME, Crowd, missing_keys
 from annotation.crowd.standing import counts_of_new
 from annotation.crowd.workers.requirements import requirements
-from annotation.models import Assignment, Batch, Clip, Hit, Question, Segment, Video
+from annotation.models import Assignment, Batch, Clip, Hit, Query, Question, Segment, Video
 from annotation.models.crowd import MARKING, Environment, Kind
 from annotation.review import ledger
 from annotation.review.text.text_rules import MIN_SEGMENT_S
@@ -63,7 +63,7 @@ def units(batch: Batch) -> QuerySet[Clip] | QuerySet[Segment] | QuerySet[Questio
         name: Combinable = Concat("video__public_id", Value("_"), _text("start"))
         order = ("video__public_id", "start", "pk")
     elif batch.kind == Kind.VALIDATE:
-        found = Question.objects.filter(segment__clip__imported=False, segment__clip__sealed=None)
+        found = Question.objects.filter(segment__clip__imported=False, segment__clip__sealed=None, withdrawn_by=None)
         found = found.select_related("segment__clip__video")
         video, name = "segment__clip__video", _text("public_id")
         order = ("segment__clip__video__public_id", "segment__clip__start", "segment__start", "pk")
@@ -72,7 +72,7 @@ def units(batch: Batch) -> QuerySet[Clip] | QuerySet[Segment] | QuerySet[Questio
         video, name = "clip__video", _text("public_id")
         order = ("clip__video__public_id", "clip__start", "start", "end", "pk")
         if batch.without_query:
-            found = found.filter(queries=None)
+            found = found.exclude(Exists(Query.objects.filter(segment=OuterRef("pk"), withdrawn_by=None)))
     drawn = MD5(Concat(Value(f"{batch.seed}|"), name))
     known: QuerySet[Any] = _known(found) if batch.gold_share else found.none()
     if batch.tag:
@@ -296,6 +296,7 @@ def _keys(unit: Clip | Segment | Question) -> tuple[Unit, Clip]:
 def _make_hits(batch: Batch, rows: list[tuple[Unit, bool, int]]) -> None:
     """HIT rows (unit, narration hidden, attempt) and their holds."""
     gold = set(_known(askable_clips()).values_list("pk", flat=True)) if batch.gold_share else set()
+    asked: dict[int | None, bool] = dict(batch.hits.filter(attempt=1).values_list("clip", "gold"))
     for first in range(0, len(rows), ROWS_AT_ONCE):
         made = Hit.objects.bulk_create(
             Hit(
@@ -307,7 +308,7 @@ def _make_hits(batch: Batch, rows: list[tuple[Unit, bool, int]]) -> None:
                 attempt=attempt,
                 request_token=_token(batch, clip or question or segment, attempt),
                 wanted=batch.assignments_per_hit,
-                gold=clip in gold,
+                gold=asked.get(clip, clip in gold),  # asked again, a unit stays what it was
             )
             for (clip, segment, question), hidden, attempt in rows[first : first + ROWS_AT_ONCE]
         )

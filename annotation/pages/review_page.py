@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib import messages
@@ -23,6 +24,7 @@ from annotation.review.answer_forms import ANSWER_FORMS, BROKEN
 from annotation.review.conduct import played_share
 
 UPCOMING = 3
+TOLD_BEFORE = timedelta(minutes=2)  # a sweep or two
 NEIGHBOURS = 12
 REASONS = [
     "The clip was hardly watched.",
@@ -64,7 +66,7 @@ def decide(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         verdict = verdicts.Verdict(request.POST.get("verdict", ""))
         reason = (request.POST.get("feedback", "").strip() or request.POST.get("reason", "")).replace("\0", "").strip()
-        row = verdicts.decide(pk, verdict, _user(request), reason, tell_at=timezone.now() + verdicts.UNDO_FOR)
+        row = verdicts.decide(pk, verdict, _user(request), reason, tell_at=_tell_at(assignment))
         if row.state == Assignment.State.SUBMITTED:
             messages.info(request, "Proposed: so much of this batch is rejected that a second person has to agree.")
     except ValueError:
@@ -97,6 +99,12 @@ def undo(request: HttpRequest, pk: int) -> HttpResponse:
 def _next(batch_id: int, after: str = "") -> HttpResponse:
     address = reverse("batch-review", args=[batch_id])
     return redirect(f"{address}?after={number}" if (number := whole(after)) else address)
+
+
+def _tell_at(assignment: Assignment) -> datetime:
+    """When the marketplace is told: after the time for undo, yet before it approves by itself (unless it has)."""
+    now, clock = timezone.now(), assignment.submitted_at + AUTO_APPROVAL - TOLD_BEFORE
+    return min(now + verdicts.UNDO_FOR, clock) if clock > now else now + verdicts.UNDO_FOR
 
 
 def _user(request: HttpRequest) -> User:

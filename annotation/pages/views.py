@@ -18,9 +18,9 @@ from annotation.console.forecast import forecast
 from annotation.console.tally import tally
 from annotation.crowd.launch import expired, units
 from annotation.media.clip_files import Part, clip_url
-from annotation.models import Assignment, Batch, Clip, Hit, Question, Segment
+from annotation.models import Assignment, Batch, Clip, Hit, Question, Segment, Validation
 from annotation.models.crowd import Kind
-from annotation.review import ledger
+from annotation.review import evidence, ledger
 from annotation.review.human_accuracy import doubted_questions, human_accuracy
 from annotation.review.verdicts import COUNTED
 
@@ -87,8 +87,8 @@ class BatchDetail(DetailView):
 @require_POST
 def set_gold(request: HttpRequest, pk: int) -> HttpResponse:
     """Say that a moment is known to be right, so that batches may measure workers by it, or no longer."""
-    segment = get_object_or_404(Segment, pk=pk)
-    Segment.objects.filter(pk=pk).update(gold=request.POST.get("gold") == "yes")
+    segment = get_object_or_404(Segment.objects.select_related("clip"), pk=pk)
+    evidence.set_gold(segment, request.POST.get("gold") == "yes")
     return redirect("clip", pk=segment.clip_id)
 
 
@@ -96,9 +96,12 @@ def _answered(batch: Batch) -> dict[str, Any]:
     """What came of a batch in which questions are answered."""
     if batch.kind != Kind.VALIDATE:
         return {}
-    questions = Question.objects.filter(hits__batch=batch).distinct()
+    questions = Question.objects.filter(pk__in=batch.hits.values("question"))
     doubted = doubted_questions(questions).prefetch_related("answers", "validations")[:50]
-    return {"people": human_accuracy(questions), "doubted": [_votes(question) for question in doubted]}
+    return {
+        "people": human_accuracy(Validation.objects.filter(assignment__hit__batch=batch)),
+        "doubted": [_votes(question) for question in doubted],
+    }
 
 
 def _votes(question: Question) -> dict[str, Any]:

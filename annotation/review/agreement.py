@@ -53,16 +53,28 @@ def measure(assignment: Assignment) -> None:
 
     The caller holds the lock of the HIT.
     """
-    hit, span = assignment.hit, span_of(assignment.payload)
+    hit = assignment.hit
     if hit.batch.kind not in MARKING:
         return
+    measure_unit(hit)
+    if hit.gold and assignment.payload is not None:
+        hold_against_gold(assignment)
+        count_gold(assignment.worker)
+
+
+def measure_unit(hit: Hit) -> None:
+    """Keep how well the standing answers to a unit agree."""
     spans = [found for row in standing_answers(hit) if (found := span_of(row.payload))]
     Hit.objects.filter(pk=hit.pk).update(agreement=mean_agreement(spans))
-    if hit.gold and assignment.payload is not None:
-        known = hit.shown_clip.segments.filter(gold=True).values_list("start", "end")
-        assignment.gold_right = span is not None and any(tiou(span, moment) >= SAME for moment in known)
-        assignment.save(update_fields=["gold_right"])
-        count_gold(assignment.worker)
+
+
+def hold_against_gold(assignment: Assignment) -> None:
+    """Whether a valid answer to a gold unit meets a known moment; None where none is known any more."""
+    known = assignment.hit.shown_clip.segments.filter(gold=True).values_list("start", "end")
+    span = span_of(assignment.payload)
+    met = span is not None and any(tiou(span, moment) >= SAME for moment in known)
+    assignment.gold_right = met if known else None
+    assignment.save(update_fields=["gold_right"])
 
 
 def standing_answers(hit: Hit) -> list[Assignment]:

@@ -210,6 +210,8 @@ class QuestionForm(AnswerForm):
         data = {name: text_rules.normalise(value) for name, value in (super().clean() or {}).items()}
         if "question" in data and not data["question"].endswith("?"):
             self.add_error("question", "A question ends with a question mark.")
+        elif "question" in data and not text_rules.fold(data["question"]):
+            self.add_error("question", "A question has at least one letter or digit.")
         seen: dict[str, str] = {}
         for name in self.OPTIONS:
             if name not in data:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from annotation.models import Assignment
+from annotation.models import Assignment, Hit, Segment
 from annotation.models.crowd import Kind
-from annotation.review import quality_flags
+from annotation.review import agreement, quality_flags
 from annotation.review.agreement import span_of
 from annotation.review.answer_forms import ANSWER_FORMS
 from annotation.review.flag import Flag
@@ -32,7 +35,31 @@ def look_at(assignment: Assignment) -> None:
     if text := quality_flags.whole_text(assignment.payload):
         assignment.sketch = sketch(text)
         assignment.save(update_fields=["sketch"])
-    for row in [assignment, *_touched(assignment)]:
+    _renew([assignment, *_touched(assignment)])
+
+
+@transaction.atomic
+def set_gold(segment: Segment, gold: bool) -> None:
+    """Say that a moment is known to be right, or no longer: what speaks against those who answered is found anew."""
+    Segment.objects.filter(pk=segment.pk).update(gold=gold)
+    answers = Assignment.objects.filter(hit__clip=segment.clip, hit__gold=True, payload__isnull=False)
+    rows = list(answers.select_related(*PLACES).order_by("pk"))
+    for row in rows:
+        agreement.hold_against_gold(row)
+    for worker in {row.worker for row in rows}:
+        agreement.count_gold(worker)
+    _renew([row for row in rows if row.reviewed_at is None])
+
+
+def look_at_unit(hit: Hit) -> None:
+    """Measure a unit and renew the evidence of its unreviewed answers: one of them speaks no longer, or again."""
+    agreement.measure_unit(hit)
+    waiting = hit.assignments.filter(Assignment.unreviewed(), payload__isnull=False)
+    _renew(list(waiting.select_related(*PLACES).order_by("-pk")[:MOST_TOUCHED]))
+
+
+def _renew(rows: Sequence[Assignment]) -> None:
+    for row in rows:
         found = find(row)
         if found != row.evidence:
             Assignment.objects.filter(pk=row.pk).update(evidence=found)

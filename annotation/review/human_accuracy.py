@@ -34,10 +34,9 @@ class HumanAccuracy:
         return f"{100 * self.low:.1f}", f"{100 * self.high:.1f}"
 
 
-def human_accuracy(questions: QuerySet[Question]) -> HumanAccuracy:
-    """Of the validations of these questions that reviewers have used; zeros where there are none."""
-    rows = Validation.objects.filter(question__in=questions)
-    counts = rows.aggregate(
+def human_accuracy(validations: QuerySet[Validation]) -> HumanAccuracy:
+    """Of these validations, which reviewers have used; zeros where there are none."""
+    counts = validations.aggregate(
         questions=Count("question", distinct=True), answers=Count("pk"), right=Count("pk", filter=Q(choice=RIGHT))
     )
     if not counts["answers"]:

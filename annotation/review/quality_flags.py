@@ -103,6 +103,8 @@ def of_conduct(assignment: Assignment, written: int) -> list[Flag]:
     """Flags of how the answer came about, and whether a second tab sent another one; `written` in characters."""
     receipts = receipts_of(assignment)
     found = []
+    if receipts and receipts[0].payload != assignment.payload:
+        found.append(Flag("changed", "it is not what our page received: how it came about is of another answer"))
     if receipts and receipts[0].conduct is not None:
         found += conduct_flags(receipts[0].conduct, *to_watch(assignment.hit), written)
     if len(receipts) > 1:
@@ -123,7 +125,7 @@ def of_arrival(assignment: Assignment) -> list[Flag]:
     found = []
     if of_another_group(assignment):
         found.append(Flag("group", f"the worker belongs to the group “{worker.group}”: pay, do not use"))
-    if worker.blocked:
+    if worker.blocked_at is not None and assignment.submitted_at >= worker.blocked_at:
         found.append(Flag("blocked", "the worker is blocked: it cannot be used"))
     if any(hasattr(receipt, "compensation") for receipt in receipts_of(assignment)):
         found.append(Flag("compensated", "it was taken for lost, and a bonus was paid for it: it would be paid twice"))

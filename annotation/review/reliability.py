@@ -54,10 +54,11 @@ def _measure(kind: Kind) -> int:
     for row in latest.only("hit", "worker", "payload").order_by("-pk")[:LATEST]:
         units[row.hit_id].append(row)
     rows: list[Labelled] = []
+    given: Sequence[int | str]
     for unit, answers in units.items():
         if len(answers) > 1:
             spans = [span for row in answers if (span := span_of(row.payload))]
-            given: list[int] | list[str] = labels(spans) or [str((row.payload or {})["choice"]) for row in answers]
+            given = labels(spans) or [str((row.payload or {})["choice"]) for row in answers]
             rows += [(unit, row.worker_id, label) for row, label in zip(answers, given, strict=True)]
     found = reliability(rows)
     compared = Counter(worker for _, worker, _ in rows)

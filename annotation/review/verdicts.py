@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from annotation.models import Assignment, Batch, Hit, ReviewEvent, Segment
 from annotation.models.crowd import MOST_WANTED, Kind
-from annotation.review import ledger, quality_flags
+from annotation.review import evidence, ledger, quality_flags
 from annotation.review.answer_forms import ANSWER_FORMS
 from annotation.task_names import PUSH_DECISION
 from benchmark_site.jobs.enqueue import enqueue
@@ -53,6 +53,8 @@ def decide(
     if verdict == Verdict.REJECT and not feedback.strip():
         raise ReviewError("a rejection needs a reason: the worker reads it")
     with transaction.atomic():
+        if verdict == Verdict.REJECT:  # it changes what is said of the unit's other answers: the HIT first, everywhere
+            Hit.objects.select_for_update(of=("self",)).get(assignments=assignment_id)
         assignment = _locked().get(pk=assignment_id)
         paid = assignment.state == Assignment.State.APPROVED and assignment.reviewed_at is None
         if assignment.state != Assignment.State.SUBMITTED and not paid:
@@ -85,6 +87,8 @@ def decide(
         assignment.reviewed_at = timezone.now()
         assignment.tell_at = None if paid else tell_at
         assignment.save()
+        if verdict == Verdict.REJECT:
+            evidence.look_at_unit(assignment.hit)
         _note(assignment, user, ReviewEvent.Act(verdict.value), feedback)
         if tell_at is None and not paid:
             enqueue(PUSH_DECISION, assignment_id=assignment_id)
@@ -169,6 +173,8 @@ def undo(batch_id: int, user: User) -> list[Assignment]:
     if last is None:
         raise ReviewError("there is no verdict of yours that the marketplace has not been told")
     together = undoable(batch_id, user).filter(tell_at=last.tell_at).values_list("pk", flat=True)
+    hits = Hit.objects.select_for_update(of=("self",)).filter(assignments__in=together, assignments__state="rejecting")
+    list(hits.order_by("pk"))  # locked, as for a rejection
     rows = list(_locked().filter(pk__in=list(together)).order_by("-pk"))
     for assignment in rows:
         _take_back(assignment)
@@ -181,10 +187,15 @@ def _take_back(assignment: Assignment) -> None:
     untold = assignment.state in {Assignment.State.APPROVING, Assignment.State.REJECTING}
     if not untold or assignment.tell_at is None or assignment.tell_at <= timezone.now():
         raise ReviewError(f"{assignment} is on its way to the marketplace")
+    items = [
+        item for name in ("query", "question", "validation", "segment") if (item := getattr(assignment, name, None))
+    ]
+    if any(getattr(item, "withdrawn_by_id", None) for item in items):
+        raise ReviewError("what it made was withdrawn meanwhile: it stays, withdrawn")
+    rejected = assignment.state == Assignment.State.REJECTING
     try:
-        for name in ("query", "question", "validation", "segment"):
-            if item := getattr(assignment, name, None):
-                item.delete()
+        for item in items:
+            item.delete()
     except ProtectedError as error:
         raise ReviewError("other answers or tasks rest on this one by now: it stays") from error
     if assignment.vote_for is not None:
@@ -193,6 +204,8 @@ def _take_back(assignment: Assignment) -> None:
     assignment.again = False
     assignment.reviewed_by = assignment.reviewed_at = assignment.tell_at = assignment.vote_for = None
     assignment.save()
+    if rejected:
+        evidence.look_at_unit(assignment.hit)
 
 
 def _locked() -> QuerySet[Assignment]:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from annotation.models import Clip, Question, SubtitleTrack
+from annotation.models import Clip, SubtitleTrack, Validation
 from annotation.review.human_accuracy import human_accuracy
 from benchmark_site.releases.models import Item, Release, Split
 from benchmark_site.releases.quality.leak_table import FEWEST_FOR_FIGURES, LeakRow, proofs, public_rows, waived
@@ -173,7 +173,7 @@ def _leaks(release: Release) -> str:
 def _people(items: Sequence[Item]) -> str:
     """How well people answer who watch the clip and did not write the question; outside the held-out split."""
     shown = [item.public_id for item in items if item.kind == Item.Kind.QA and item.split != Split.TEST]
-    found = human_accuracy(Question.objects.filter(public_id__in=shown))
+    found = human_accuracy(Validation.objects.filter(question__public_id__in=shown))
     if not found.answers:
         return ""
     return (

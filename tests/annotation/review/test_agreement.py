@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
 
-from annotation.models import Assignment, Clip, Hit, Segment, Worker
+from annotation.crowd import launch
+from annotation.models import Assignment, Clip, Hit, Receipt, Segment, Worker
 from annotation.models.crowd import Kind
 from annotation.review import agreement, evidence, quality_flags, verdicts
 from annotation.review.agreement import mean_agreement, medoid, stands_alone
 from annotation.review.reliability import labels, measure_workers, reliability
 from annotation.review.verdicts import Verdict
+from tests.annotation.crowd.orders import make_batch
 from tests.annotation.review.test_quality_flags import store
 
 A, NEAR_A, B = (0.0, 10.0), (1.0, 11.0), (20.0, 30.0)
@@ -179,3 +184,74 @@ def test_workers_are_measured_by_units_that_several_answered(
     assert good.reliability > 0.9 > 0.4 > bad.reliability
     assert alone.reliability is None
     assert [flag.kind for flag in quality_flags.of_worker(bad)] == ["reliability"]
+
+
+@pytest.mark.django_db
+def test_a_rejected_answer_takes_its_word_about_the_others_back_and_undo_gives_it_again(
+    make_hit: Callable[..., Hit], workers: list[Worker]
+) -> None:
+    hit, user = make_hit(Kind.SEGMENT, assignments=3), User.objects.create_user("ada")
+    honest = collect(hit, workers[0], 20.0, 28.0)
+    clickers = [collect(hit, worker, 0.0, 10.0) for worker in workers[1:3]]
+    stands = ["the 2 other answers agree on another moment"]
+    honest.refresh_from_db()
+    assert honest.evidence == stands
+    later = timezone.now() + timedelta(minutes=10)
+    for row in clickers:
+        verdicts.decide(row.pk, Verdict.REJECT, user, "nothing was watched", tell_at=later)
+    honest.refresh_from_db()
+    hit.refresh_from_db()
+    assert (honest.evidence, hit.agreement) == ([], None)
+    verdicts.undo(hit.batch_id, user)
+    honest.refresh_from_db()
+    assert honest.evidence == stands
+
+
+@pytest.mark.django_db
+def test_where_a_moment_is_no_longer_gold_nobody_misses_it(
+    make_hit: Callable[..., Hit], segment: Segment, workers: list[Worker]
+) -> None:
+    hit, worker = make_hit(Kind.SEGMENT), workers[0]
+    Hit.objects.update(gold=True)
+    hit.refresh_from_db()
+    evidence.set_gold(segment, gold=True)
+    row = collect(hit, worker, segment.end + 2, segment.end + 8)
+    worker.refresh_from_db()
+    assert (len(row.evidence), worker.gold_answers) == (1, 1)
+    evidence.set_gold(segment, gold=False)
+    row.refresh_from_db()
+    worker.refresh_from_db()
+    assert (row.evidence, row.gold_right, worker.gold_answers) == ([], None, 0)
+    assert collect(hit, workers[1], 1.0, 5.0).gold_right is None
+
+
+@pytest.mark.django_db
+def test_a_unit_that_is_asked_again_stays_what_it_was(clip: Clip, segment: Segment) -> None:
+    batch = make_batch(gold_share=0.2)
+    launch._make_hits(batch, [((clip.pk, None, None), False, 1)])
+    Segment.objects.update(gold=True)  # accepted meanwhile and found good
+    launch._make_hits(batch, [((clip.pk, None, None), False, 2)])
+    assert not batch.hits.filter(gold=True).exists()
+
+
+@pytest.mark.django_db
+def test_a_block_speaks_of_what_came_after_it(make_hit: Callable[..., Hit], workers: list[Worker]) -> None:
+    hit = make_hit(Kind.SEGMENT, assignments=3)
+    before = collect(hit, workers[0], 5.0, 12.0)
+    Worker.objects.filter(pk=workers[0].pk).update(blocked=True, blocked_at=timezone.now())
+    collect(hit, workers[1], 5.0, 12.5)
+    before.refresh_from_db()
+    assert before.evidence == []
+
+
+@pytest.mark.django_db
+def test_an_answer_that_is_not_what_our_page_received_says_so(
+    make_hit: Callable[..., Hit], workers: list[Worker]
+) -> None:
+    hit = make_hit(Kind.SEGMENT)
+    row = store(hit, workers[0], {"start": 20.0, "end": 28.0})
+    key = {"hit": hit, "assignment_id": row.assignment_id, "worker_id": workers[0].worker_id, "sha256": "x"}
+    receipt = Receipt.objects.create(**key, payload={"start": 2.5, "end": 9.5})
+    assert "changed" in [flag.kind for flag in quality_flags.of_conduct(row, 0)]
+    Receipt.objects.filter(pk=receipt.pk).update(payload=row.payload)
+    assert quality_flags.of_conduct(row, 0) == []

@@ -15,9 +15,9 @@ from lxml import html
 
 from annotation.crowd import launch
 from annotation.crowd.workers import enrolment
-from annotation.models import Answer, Assignment, Hit, Question, Segment, Validation, Worker
+from annotation.models import Answer, Assignment, Hit, Query, Question, Segment, Validation, Worker
 from annotation.models.crowd import Kind
-from annotation.review import verdicts
+from annotation.review import corrections, verdicts
 from annotation.review.answer_forms import ValidationForm
 from annotation.review.human_accuracy import doubted_questions, human_accuracy
 from annotation.review.reliability import measure_workers
@@ -143,10 +143,10 @@ def test_what_is_used_is_counted_with_its_interval(make_check: Callable[..., Hit
             accept(hits.pop() if number == 3 else hits[-1], f"AW{number}", choice)
     rejected = store(make_check(ask(segment, 9)), Worker.objects.first(), {"choice": 1, "also": -1})  # type: ignore[arg-type]
     verdicts.decide(rejected.pk, Verdict.PAY, None)
-    found = human_accuracy(Question.objects.all())
+    found = human_accuracy(Validation.objects.all())
     assert (found.questions, found.answers, found.right) == (3, 12, 10)
     assert (found.percent, found.percents) == ("83.3", ("55.2", "95.3"))
-    assert human_accuracy(Question.objects.none()).answers == 0
+    assert human_accuracy(Validation.objects.none()).answers == 0
     (doubted,) = doubted_questions(Question.objects.all())
     assert (doubted.public_id, doubted.against, doubted.asked) == (1, 2, 4)
 
@@ -204,3 +204,33 @@ def test_who_answers_as_others_do_is_reliable(make_check: Callable[..., Hit], se
     assert measure_workers() == 3
     skills = dict(Worker.objects.values_list("worker_id", "reliability"))
     assert skills["AW1"] > 0.9 > 0.5 > skills["AW3"]
+
+
+def test_a_batch_counts_what_its_own_workers_answered_and_each_person_once(
+    make_check: Callable[..., Hit], segment: Segment, client: Client
+) -> None:
+    question = ask(segment)
+    first = make_check(question)
+    accept(first, "AW1", 1)
+    Hit.objects.create(
+        batch=first.batch, segment=segment, question=question, attempt=2, request_token="again", wanted=2
+    )
+    other = make_batch(Kind.VALIDATE)
+    accept(
+        Hit.objects.create(batch=other, segment=segment, question=question, request_token="other", wanted=2), "AW2", 0
+    )
+    client.force_login(User.objects.create_superuser("root"))
+    page = client.get(f"/batches/{first.batch_id}/")
+    assert "<strong>0 of 1</strong> chose the writer's answer" in " ".join(page.content.decode().split())
+    assert page.context["doubted"] == []
+
+
+def test_nobody_is_asked_about_what_was_withdrawn(segment: Segment) -> None:
+    user = User.objects.create_user("ada")
+    corrections.withdraw(ask(segment), "it is wrong", user)
+    assert not launch.units(make_batch(Kind.VALIDATE)).exists()
+    query = Query.objects.create(public_id=5, segment=segment, text="a red ball rolls over the floor", type="v")
+    wanted = make_batch(Kind.QUERY, without_query=True)
+    assert not launch.units(wanted).exists()
+    corrections.withdraw(query, "it is wrong", user)
+    assert list(launch.units(wanted)) == [segment]

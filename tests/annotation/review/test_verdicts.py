@@ -15,7 +15,7 @@ from django.utils import timezone
 from annotation.models import Assignment, Batch, Hit, LedgerEntry, Query, Question, ReviewEvent, Segment, Worker
 from annotation.models.crowd import Kind
 from annotation.models.items import content_id
-from annotation.review import verdicts
+from annotation.review import corrections, verdicts
 from annotation.review.verdicts import SECOND_FROM, ReviewError, Verdict, decide
 
 pytestmark = pytest.mark.django_db
@@ -255,3 +255,26 @@ def test_who_said_what_stays_in_writing(make_hit: Callable[..., Hit], people: tu
     for change in (lambda: row.history.update(reason=""), lambda: row.history.all().delete()):
         with pytest.raises(ProgrammingError, match="Cannot update"), transaction.atomic():
             change()
+
+
+def test_what_was_withdrawn_is_not_taken_back(
+    make_hit: Callable[..., Hit], segment: Segment, people: tuple[User, User]
+) -> None:
+    hit, later = make_hit(Kind.QUERY, segment=segment), timezone.now() + timedelta(minutes=10)
+    decide(collected(hit, {"query": TEXT, "based_on": "v"}).pk, Verdict.USE, people[0], tell_at=later)
+    corrections.withdraw(Query.objects.get(), "it is wrong", people[0])
+    with pytest.raises(ReviewError, match="withdrawn meanwhile"):
+        verdicts.undo(hit.batch_id, people[0])
+    assert Query.objects.get().withdrawn_by is not None
+
+
+def test_a_verdict_ends_what_was_proposed(make_hit: Callable[..., Hit], people: tuple[User, User]) -> None:
+    hit, later = make_hit(Kind.SEGMENT), timezone.now() + timedelta(minutes=10)
+    row = collected(hit, {"start": 5.0, "end": 12.0})
+    Assignment.objects.filter(pk=row.pk).update(proposed_by=people[0], feedback="hardly watched")
+    decide(row.pk, Verdict.USE, people[1], "hardly watched", tell_at=later)
+    row.refresh_from_db()
+    assert (row.proposed_by, row.feedback) == (None, "")
+    verdicts.undo(hit.batch_id, people[1])
+    row.refresh_from_db()
+    assert (row.state, row.proposed_by) == (Assignment.State.SUBMITTED, None)
