@@ -46,6 +46,8 @@ def save_draft(request: HttpRequest, unit: str) -> JsonResponse:
     with transaction.atomic():
         key: dict[str, Any] = {"hit": hit, "assignment_id": ids["assignment"], "worker_id": ids["worker"]}
         draft, _ = Draft.objects.select_for_update().get_or_create(**key)
+        if draft.version == base + 1 and draft.fields == fields:  # the page never heard that this was saved
+            return JsonResponse({"version": draft.version})
         if draft.version != base:
             return JsonResponse({"version": draft.version, "fields": draft.fields}, status=409)
         draft.fields, draft.version = fields, draft.version + 1

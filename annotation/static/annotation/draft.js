@@ -13,6 +13,7 @@
   let version = Number(form.dataset.version);
   let held = JSON.stringify(read());
   let timer = 0;
+  let unsure = ""; // what was sent and never answered: the server may hold it
   let faults = 0;
   let stopped = false; // another tab's draft or answer waits for the worker's word
   let leaving = null; // the button that was pressed, once the answer may go
@@ -20,6 +21,8 @@
   function read() {
     return Object.fromEntries(names.map((name) => [name, form.elements[name].value]));
   }
+
+  const same = (fields, text) => text !== "" && names.every((name) => fields[name] === JSON.parse(text)[name]);
 
   // How the answer came about: what earlier loads of this page saw, and what this one has seen since.
   const before = JSON.parse(document.getElementById("rules").textContent).conduct ?? { played: [], seconds: 0, pasted: 0 };
@@ -52,6 +55,7 @@
       body.append(name, value);
     }
     const response = await fetch(form.dataset.draft, { method: "POST", body, credentials: "omit" }).catch(() => null);
+    if (response === null) unsure = fields;
     if (response === null || (response.status >= 500 && (faults += 1) < MAX_FAULTS)) {
       saved.textContent = "No connection: kept in this page, tried again";
       timer = setTimeout(leaving === null ? save : send, RETRY_MS);
@@ -64,7 +68,14 @@
       saved.textContent = all ? `Saved ${new Date().toTimeString().slice(0, 5)}` : "Not saved yet";
       return true;
     }
-    if (response.status === 409) conflict(await response.json());
+    if (response.status === 409) {
+      const theirs = await response.json();
+      if (!same(theirs.fields, unsure)) conflict(theirs);
+      else {
+        version = theirs.version; // no other tab: this page's own, saved before its connection broke
+        return put();
+      }
+    }
     else if (response.status === 410) answered();
     else return true; // the form itself is told why
     return false;

@@ -449,3 +449,33 @@ def test_the_second_of_two_tabs_is_told_that_another_answer_was_received(
     second.get_by_role("button", name="Send the first answer").click()
     taken(second)
     assert desk.marketplace.answers == [{"start": 0.0, "end": 10.0}]
+
+
+@pytest.mark.parametrize("meanwhile", ["nothing", "submitted", "wrote on"])
+def test_a_lost_response_is_no_other_tab(
+    meanwhile: str, desk: Desk, film: Clip, segment: Segment, make_hit: Callable[..., Hit]
+) -> None:
+    page = desk.open(make_hit(Kind.QUERY, segment=segment))
+    lost: list[Route] = []
+
+    def lose_the_first(route: Route) -> None:
+        if lost:
+            return route.continue_()
+        lost.append(route)
+        route.fetch()
+        return route.abort()
+
+    desk.context.route(re.compile(r"/draft/"), lose_the_first)
+    page.get_by_label("picture", exact=True).check()
+    page.locator("[name=query]").fill(SENTENCE)
+    if meanwhile == "submitted":
+        page.get_by_role("button", name="Submit").click()
+        taken(page)
+        return
+    page.get_by_text("No connection").wait_for()
+    if meanwhile == "wrote on":
+        page.locator("[name=query]").fill(SENTENCE + " again")
+    saved(page)
+    assert lost
+    assert page.locator("[data-role=told]").is_hidden()
+    assert Draft.objects.get().fields["query"] == page.locator("[name=query]").input_value()

@@ -233,6 +233,15 @@ def test_a_draft_is_kept_by_version_for_its_worker_alone(client: Client, make_hi
     assert save(client, hit, token, 2, start="5.0")[0] == 410
 
 
+def test_a_draft_whose_answer_was_lost_is_saved_by_the_repeat(client: Client, make_hit: Callable[..., Hit]) -> None:
+    hit = make_hit(Kind.SEGMENT)
+    token = task_token(client, hit)
+    for _ in range(2):
+        assert save(client, hit, token, 0, start="3.0", end="9.0") == (200, {"version": 1})
+    assert save(client, hit, token, 1, start="4.0", end="9.0") == (200, {"version": 2})
+    assert save(client, hit, token, 0, start="4.0", end="9.0")[0] == 409, "a version that this page never saw"
+
+
 @pytest.mark.parametrize("fields", [{"query": "not of this form"}, {"start": 3}, {"start": "1" * 1001}, {"token": "x"}])
 def test_what_is_no_draft_is_refused(client: Client, make_hit: Callable[..., Hit], fields: dict[str, object]) -> None:
     hit = make_hit(Kind.SEGMENT)
