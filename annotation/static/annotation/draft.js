@@ -22,6 +22,11 @@
     return Object.fromEntries(names.map((name) => [name, form.elements[name].value]));
   }
 
+  function fill(field, value) {
+    if (!(field instanceof RadioNodeList)) field.value = value;
+    else for (const radio of field) radio.checked = radio.value === value; // none, where none was chosen
+  }
+
   const same = (fields, text) => text !== "" && names.every((name) => fields[name] === JSON.parse(text)[name]);
 
   // How the answer came about: what earlier loads of this page saw, and what this one has seen since.
@@ -99,10 +104,10 @@
       ["What I see here", () => { version = theirs.version; save(); }],
       ["The other tab's", () => {
         version = theirs.version;
-        for (const [name, value] of Object.entries(theirs.fields)) form.elements[name].value = value;
-        for (const name of names) (form.elements[name].length ? form.elements[name][0] : form.elements[name]).dispatchEvent(new Event("change", { bubbles: true }));
-        form.dispatchEvent(new Event("input"));
+        for (const [name, value] of Object.entries(theirs.fields)) fill(form.elements[name], value);
         held = JSON.stringify(read());
+        form.dispatchEvent(new Event("restored"));
+        form.dispatchEvent(new Event("input"));
       }],
     ]);
   }

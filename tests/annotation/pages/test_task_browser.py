@@ -431,6 +431,34 @@ def test_the_later_of_two_tabs_is_told_and_says_which_draft_stays(
     assert Draft.objects.get().fields["query"] == left + " and more"
 
 
+def test_the_other_tabs_moment_is_taken_whole(desk: Desk, film: Clip, make_hit: Callable[..., Hit]) -> None:
+    hit = make_hit(Kind.SEGMENT)
+    first, second = desk.open(hit), desk.open(hit)
+    for tab, keys in ((first, [(9.0, "o"), (4.0, "i")]), (second, [(28.0, "o"), (20.0, "i")])):
+        for second_of_clip, key in keys:
+            at(tab, second_of_clip)
+            tab.keyboard.press(key)
+        if tab is first:
+            saved(first)
+    second.get_by_role("button", name="The other tab's").click()
+    assert shown(second) == (["4.0", "9.0"], ["4.0", "9.0"])
+    second.wait_for_timeout(1500)  # longer than a draft waits
+    assert Draft.objects.get().fields == {"start": "4.0", "end": "9.0"}
+
+
+def test_what_the_other_tab_left_open_is_open_again(
+    desk: Desk, film: Clip, segment: Segment, make_hit: Callable[..., Hit]
+) -> None:
+    hit = make_hit(Kind.QUERY, segment=segment)
+    first, second = desk.open(hit), desk.open(hit)
+    first.locator("[name=query]").fill("theirs")
+    saved(first)
+    second.get_by_label("picture", exact=True).check()
+    second.get_by_role("button", name="The other tab's").click()
+    assert second.locator("[name=query]").input_value() == "theirs"
+    assert second.locator("[name=based_on]:checked").count() == 0
+
+
 def test_the_second_of_two_tabs_is_told_that_another_answer_was_received(
     desk: Desk, film: Clip, make_hit: Callable[..., Hit]
 ) -> None:
