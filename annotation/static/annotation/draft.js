@@ -131,7 +131,16 @@
     if (await save()) leave(button);
   }
 
+  // A number that is being typed counts once it is left, for the slider as for what is sent.
+  function settle() {
+    const field = document.activeElement;
+    field.blur();
+    field.focus();
+  }
+
   function leave(button) {
+    settle();
+    clearTimeout(timer);
     form.elements.conduct.value = conduct();
     form.removeEventListener("submit", hold);
     form.requestSubmit(button);
@@ -146,7 +155,9 @@
   }
   form.addEventListener("submit", hold);
   document.addEventListener("keydown", (event) => { // from a text field, too
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit(form.querySelector("p.send button"));
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+    settle();
+    form.requestSubmit(form.querySelector("p.send button"));
   });
   const problems = form.querySelector("[role=alert]");
   if (problems) problems.focus();

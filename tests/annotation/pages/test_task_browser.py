@@ -136,6 +136,29 @@ def test_what_is_typed_moves_the_slider_or_comes_back(
     assert shown(page) == (expected, expected)
 
 
+@pytest.mark.parametrize(
+    ("field_name", "typed", "expected"), [(START, "20", [20.0, 22.0]), (END, "12.54", [0.0, 12.5])]
+)
+def test_what_is_still_being_typed_is_sent_as_the_slider_shows_it(
+    field_name: str, typed: str, expected: list[float], desk: Desk, film: Clip, make_hit: Callable[..., Hit]
+) -> None:
+    page = desk.open(make_hit(Kind.SEGMENT))
+    page.locator(field_name).focus()
+    page.keyboard.press("Control+A")
+    page.keyboard.type(typed)
+    saved(page)  # as it stands, while the slider waits for the rest
+    with page.expect_event("console") as logged:
+        page.evaluate(
+            """() => document.querySelector("form[data-role=task-form]").addEventListener("submit", () => console.log(
+                [...document.querySelectorAll("[role=slider]")].map(handle => handle.getAttribute("aria-valuetext"))
+            ), {capture: true, once: true})"""
+        )
+        page.keyboard.press("Control+Enter")
+    taken(page)
+    assert logged.value.text == f"[{expected[0]:.1f} seconds, {expected[1]:.1f} seconds]"
+    assert desk.marketplace.answers == [{"start": expected[0], "end": expected[1]}]
+
+
 WATCH = """window.shifted = 0;
 new PerformanceObserver(list => list.getEntries().forEach(entry => { shifted += entry.value; }))
     .observe({type: "layout-shift", buffered: true});"""
