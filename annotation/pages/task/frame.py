@@ -32,7 +32,12 @@ class Refused(Exception):
 
 def framed(view: Framed) -> Framed:
     """Let the crowd's sites, and nobody else, show what the view answers in a frame."""
-    policy = {"frame-ancestors": settings.CROWD_ORIGINS, "form-action": ["'self'", *settings.CROWD_ORIGINS]}
+    ours_and_theirs = ["'self'", *settings.CROWD_ORIGINS]
+    policy = {
+        "frame-ancestors": settings.CROWD_ORIGINS,
+        "form-action": ours_and_theirs,
+        "connect-src": ours_and_theirs,  # where this server is down, the page asks whether the marketplace is there
+    }
     return xframe_options_exempt(csp_replace(policy)(view))
 
 

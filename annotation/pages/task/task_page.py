@@ -74,7 +74,7 @@ class TaskPage(View):
         token = signing.dumps(ids, salt=frame.TOKEN_SALT)
         draft = Draft.objects.filter(hit=hit, assignment_id=ids["assignment"], worker_id=ids["worker"]).first()
         form = ANSWER_FORMS[hit.batch.kind](hit=hit, initial=draft.fields if draft else None)
-        return self._page(request, hit, form, token=token, draft=draft)
+        return self._page(request, hit, form, token=token, ids=ids, draft=draft)
 
     def post(self, request: HttpRequest, hit: Hit) -> HttpResponse:
         try:
@@ -86,7 +86,7 @@ class TaskPage(View):
         form = ANSWER_FORMS[hit.batch.kind](request.POST, hit=hit)
         if not form.is_valid():
             draft = Draft.objects.filter(hit=hit, assignment_id=ids["assignment"], worker_id=ids["worker"]).first()
-            return self._page(request, hit, form, token=request.POST["token"], draft=draft, status=422)
+            return self._page(request, hit, form, token=request.POST["token"], ids=ids, draft=draft, status=422)
         receipt, _ = Receipt.objects.get_or_create(
             assignment_id=ids["assignment"],
             worker_id=ids["worker"],
@@ -109,6 +109,7 @@ class TaskPage(View):
         form: AnswerForm,
         *,
         token: str,
+        ids: dict[str, Any] | None = None,
         draft: Draft | None = None,
         status: int = 200,
     ) -> HttpResponse:
@@ -129,6 +130,7 @@ class TaskPage(View):
             "form": form,
             "faults": FAULTS,
             "token": token,
+            "ids": ids,
             "blind": bool(token) and hit.batch.kind == Kind.QA and settings.BLIND_IN_THE_LOOP,
             "draft": draft,
             "title": title,

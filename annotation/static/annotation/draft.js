@@ -1,9 +1,11 @@
 "use strict";
-// What was filled in is kept on the server a version at a time; nothing leaves this page before that has worked.
+// What was filled in is kept on the server a version at a time; nothing leaves this page before that has worked, or, for
+// an answer whose server is down, before the marketplace itself has been reached.
 (() => {
   const SAVE_AFTER_MS = 700;
   const RETRY_MS = 3000;
-  const MAX_FAULTS = 5; // of the server; then the form goes without a draft: work is not held up
+  const WAIT_MS = 10000; // for the server's word
+  const MAX_FAULTS = 5; // in a row, of an answer that may go; then it goes to the marketplace: work is not held up
   const form = document.querySelector("form[data-role=task-form]");
   const saved = document.querySelector("[data-role=saved]");
   const told = document.querySelector("[data-role=told]");
@@ -59,13 +61,17 @@
     for (const [name, value] of Object.entries({ token: form.elements.token.value, version, fields, conduct: conduct() })) {
       body.append(name, value);
     }
-    const response = await fetch(form.dataset.draft, { method: "POST", body, credentials: "omit" }).catch(() => null);
-    if (response === null) unsure = fields;
-    if (response === null || (response.status >= 500 && (faults += 1) < MAX_FAULTS)) {
+    const response = await fetch(form.dataset.draft, {
+      method: "POST", body, credentials: "omit", signal: AbortSignal.timeout(WAIT_MS),
+    }).catch(() => null);
+    if (response === null || response.status >= 500) {
+      unsure = fields;
       saved.textContent = "No connection: kept in this page, tried again";
       timer = setTimeout(leaving === null ? save : send, RETRY_MS);
+      if (leaving !== null && (faults += 1) >= MAX_FAULTS) await handOver(leaving);
       return false;
     }
+    faults = 0;
     if (response.ok) {
       version = (await response.json()).version;
       held = fields;
@@ -144,6 +150,27 @@
     form.elements.conduct.value = conduct();
     form.removeEventListener("submit", hold);
     form.requestSubmit(button);
+  }
+
+  // A form, as the frame must load the marketplace's answer; what is in it is checked when it is collected.
+  async function handOver(button) {
+    const { submitTo, assignment, worker } = form.dataset;
+    const reached = await fetch(submitTo, {
+      method: "HEAD", mode: "no-cors", credentials: "omit", signal: AbortSignal.timeout(WAIT_MS),
+    }).catch(() => null);
+    if (reached === null) return; // it is the worker's own network that is away
+    settle();
+    const broken = button.name === "broken";
+    if (!broken && !form.reportValidity()) return; // written on meanwhile
+    clearTimeout(timer);
+    const answer = broken ? { broken: button.value } : read();
+    const straight = Object.assign(document.createElement("form"), { method: "post", action: submitTo, hidden: true });
+    const fields = { assignmentId: assignment, workerId: worker, answer: JSON.stringify(answer) };
+    for (const [name, value] of Object.entries(fields)) {
+      straight.append(Object.assign(document.createElement("input"), { name, value }));
+    }
+    document.body.append(straight);
+    straight.submit();
   }
 
   function hold(event) {

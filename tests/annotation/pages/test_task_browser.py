@@ -15,6 +15,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from annotation.models import Clip, Draft, Hit, Receipt, Segment
 from annotation.models.crowd import MARKING, Kind
+from annotation.review.answer_forms import ANSWER_FORMS
 from tests.annotation.pages.task.test_task_page import frame_url, parameters
 from tests.leaderboard.conftest import REPOSITORY
 
@@ -44,11 +45,15 @@ class Marketplace:
 
     up: bool = True
     answers: list[dict[str, object]] = field(default_factory=list)
+    senders: list[tuple[str, str]] = field(default_factory=list)
 
     def take(self, route: Route) -> None:
         if not self.up:
             return route.abort()
+        if route.request.method == "HEAD":
+            return route.fulfill(status=405)
         fields = parse_qs(route.request.post_data or "")
+        self.senders.append((fields["assignmentId"][0], fields["workerId"][0]))
         self.answers.append(json.loads(fields["answer"][0]))
         return route.fulfill(status=200, content_type="text/html", body="Thank you")
 
@@ -530,3 +535,79 @@ def test_a_lost_response_is_no_other_tab(
     assert lost
     assert page.locator("[data-role=told]").is_hidden()
     assert Draft.objects.get().fields["query"] == page.locator("[name=query]").input_value()
+
+
+QUICKLY = "const wait = setTimeout; window.setTimeout = (act, ms) => wait(act, ms / 10);"
+FAULTS: dict[str, Callable[[Route], None]] = {
+    "no answer": lambda route: route.abort(),
+    "502": lambda route: route.fulfill(status=502, content_type="text/html", body="<h1>502 Bad Gateway</h1>"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("button", ["Submit", "does not play"])
+def test_while_our_server_is_down_an_answer_goes_straight_to_the_marketplace(
+    fault: str, button: str, desk: Desk, film: Clip, segment: Segment, make_hit: Callable[..., Hit]
+) -> None:
+    hit = make_hit(Kind.QUERY, segment=segment)
+    desk.context.add_init_script(QUICKLY)
+    page = desk.open(hit)
+    desk.context.route(re.compile(r"/task/"), FAULTS[fault])
+    page.locator("[name=query]").fill(SENTENCE)
+    page.get_by_label("picture", exact=True).check()
+    page.get_by_text("This clip is broken").click()
+    page.get_by_role("button", name=button).click()
+    taken(page)
+    (answer,) = desk.marketplace.answers
+    assert answer == ({"query": SENTENCE, "based_on": "v"} if button == "Submit" else {"broken": button})
+    assert ANSWER_FORMS[hit.batch.kind](answer, hit=hit).is_valid()
+    assert desk.marketplace.senders == [("ASG1", "AW1")]
+
+
+def test_while_nothing_is_reached_the_page_stays_with_the_answer(
+    desk: Desk, film: Clip, segment: Segment, make_hit: Callable[..., Hit]
+) -> None:
+    desk.context.add_init_script(QUICKLY)
+    page = desk.open(make_hit(Kind.QUERY, segment=segment))
+    desk.marketplace.up = False
+    tried: list[Route] = []
+    task = re.compile(r"/task/")
+
+    def fail(route: Route) -> None:
+        tried.append(route)
+        route.abort()
+
+    desk.context.route(task, fail)
+    page.locator("[name=query]").fill(SENTENCE)
+    page.get_by_label("picture", exact=True).check()
+    page.get_by_role("button", name="Submit").click()
+    while len(tried) < 10:
+        page.wait_for_timeout(100)
+    assert page.locator("[name=query]").input_value() == SENTENCE
+    desk.context.unroute(task)
+    desk.marketplace.up = True
+    taken(page)
+    assert Receipt.objects.get().payload == {"query": SENTENCE, "based_on": "v"}
+
+
+def test_faults_before_an_answer_goes_do_not_send_it_past_us(
+    desk: Desk, film: Clip, segment: Segment, make_hit: Callable[..., Hit]
+) -> None:
+    desk.context.add_init_script(QUICKLY)
+    page = desk.open(make_hit(Kind.QUERY, segment=segment))
+    left = 6
+
+    def fail_for_a_while(route: Route) -> None:
+        nonlocal left
+        left -= 1
+        FAULTS["502"](route) if left >= 0 else route.continue_()
+
+    desk.context.route(re.compile(r"/draft/"), fail_for_a_while)
+    page.locator("[name=query]").fill(SENTENCE)
+    saved(page)
+    assert Draft.objects.get().fields["query"] == SENTENCE
+    left = 2
+    page.get_by_label("picture", exact=True).check()
+    page.get_by_role("button", name="Submit").click()
+    taken(page)
+    assert Receipt.objects.get().payload == {"query": SENTENCE, "based_on": "v"}

@@ -47,6 +47,7 @@ def test_a_preview_shows_the_task_and_cannot_be_submitted(client: Client, make_h
     assert response.status_code == 200
     assert page.xpath("//video[@data-role='clip']/@src")
     assert page.xpath("//fieldset[@disabled]")
+    assert not page.xpath("//form/@data-submit-to")
     assert client.post(frame_url(hit), {"start": "1", "end": "9", "token": ""}).status_code == 400
 
 
