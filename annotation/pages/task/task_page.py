@@ -61,16 +61,17 @@ class TaskPage(View):
             "submit_to": request.GET.get("turkSubmitTo", "").rstrip("/"),
         }
         preview = ids["assignment"] == frame.PREVIEW
+        if not preview:
+            if not ids["worker"] or not frame.is_of_the_crowd(str(ids["submit_to"])):
+                return frame.refusal(request, "This page must be opened from the marketplace's task frame.")
+            if received := first_receipt(hit, ids):  # work that was done is paid, whatever has ended since
+                return _hand_on(request, ids, received, again=True)
         if frame.is_over(hit, preview=preview):
             return frame.refusal(request, "This task is over. Please take another one.", status=410)
         if preview:
             return self._page(request, hit, ANSWER_FORMS[hit.batch.kind](hit=hit), token="")
-        if not ids["worker"] or not frame.is_of_the_crowd(str(ids["submit_to"])):
-            return frame.refusal(request, "This page must be opened from the marketplace's task frame.")
         if problem := frame.unwelcome(hit, str(ids["worker"])):
             return frame.refusal(request, problem, status=403)
-        if received := first_receipt(hit, ids):
-            return _hand_on(request, ids, received, again=True)
         token = signing.dumps(ids, salt=frame.TOKEN_SALT)
         draft = Draft.objects.filter(hit=hit, assignment_id=ids["assignment"], worker_id=ids["worker"]).first()
         form = ANSWER_FORMS[hit.batch.kind](hit=hit, initial=draft.fields if draft else None)

@@ -17,6 +17,7 @@ from annotation.crowd.launch import external_question
 from annotation.media.clip_files import SALT
 from annotation.models import Assignment, Batch, Clip, Draft, Hit, Receipt, Segment, Worker
 from annotation.models.crowd import Kind
+from benchmark_site.releases.models import Release, SealedClip
 
 pytestmark = pytest.mark.django_db
 
@@ -207,6 +208,34 @@ def test_a_received_answer_is_offered_until_the_marketplace_has_it(
     now = datetime.now(UTC)
     Assignment.objects.create(hit=hit, worker=worker, assignment_id="ASG1", answer="", submitted_at=now)
     assert b"Your answer has arrived" in client.get(frame_url(hit), parameters()).content
+
+
+def seal(hit: Hit) -> None:
+    release = Release.objects.create(slug="demo", version="1.0.0")
+    SealedClip.objects.create(release=release, clip=hit.shown_clip, task=SealedClip.Task.MOMENT)
+
+
+ENDED: dict[str, Callable[[Hit], object]] = {
+    "the batch": lambda hit: Batch.objects.update(state=Batch.State.CLOSED),
+    "the unit": lambda hit: Hit.objects.update(state=Hit.State.DONE),
+    "the worker's welcome": lambda hit: Worker.objects.create(environment="local", worker_id="AW1", blocked=True),
+    "the clip's publicity": seal,
+}
+
+
+@pytest.mark.parametrize("ended", ENDED)
+def test_a_received_answer_is_offered_again_whatever_has_ended(
+    client: Client, make_hit: Callable[..., Hit], segment: Segment, ended: str
+) -> None:
+    hit = make_hit(Kind.QUERY, segment=segment)
+    answer = {"query": "a red ball rolls slowly over the green floor", "based_on": "v"}
+    client.post(frame_url(hit), {**answer, "token": task_token(client, hit)})
+    ENDED[ended](hit)
+    response = client.get(frame_url(hit), parameters())
+    assert (response.status_code, handed_on(response.content)) == (200, answer)
+    for told in ("5.0–12.0 s", "/media/clip/", "Look at the red ball"):
+        assert told not in response.content.decode()
+    assert client.get(frame_url(hit), parameters(assignmentId="ASG2")).status_code in {403, 410}
 
 
 def save(client: Client, hit: Hit, token: str, version: int, /, **fields: object) -> tuple[int, dict[str, object]]:
