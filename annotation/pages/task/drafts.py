@@ -58,9 +58,17 @@ def save_draft(request: HttpRequest, unit: str) -> JsonResponse:
 
 def _read_fields(raw: str, known: set[str]) -> dict[str, str]:
     """Raises ValueError where this is not an object of the form's texts."""
-    data = json.loads(raw)
+    try:
+        data = json.loads(raw)
+    except RecursionError as error:
+        raise ValueError("a draft is not nested") from error
     if not isinstance(data, dict) or not data.keys() <= known:
         raise ValueError("a draft holds the fields of its form")
     if not all(isinstance(text, str) and len(text) <= 2 * MAX_TEXT for text in data.values()):
         raise ValueError(f"a draft holds texts of up to {2 * MAX_TEXT} characters")
-    return {name: text.replace("\0", "") for name, text in data.items()}
+    return {name: _storable(text) for name, text in data.items()}
+
+
+def _storable(text: str) -> str:
+    """Without what the database does not hold: NUL, and the half of an emoji that was cut in two."""
+    return text.replace("\0", "").encode(errors="ignore").decode()

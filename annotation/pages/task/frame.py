@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -92,7 +93,15 @@ def read_ids(request: HttpRequest, hit: Hit) -> dict[str, Any]:
     return ids
 
 
+def is_id(text: str) -> bool:
+    """Whether this may be an id of the marketplace's: visible, and not longer than the database keeps."""
+    return re.fullmatch(r"[!-~]{1,64}", text) is not None
+
+
 def is_of_the_crowd(url: str) -> bool:
     """Whether answers may be sent there: to one of the marketplaces that the settings name."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # as of “https://[”
+        return False
     return f"{parts.scheme}://{parts.netloc}" in settings.CROWD_ORIGINS

@@ -62,7 +62,8 @@ class TaskPage(View):
         }
         preview = ids["assignment"] == frame.PREVIEW
         if not preview:
-            if not ids["worker"] or not frame.is_of_the_crowd(str(ids["submit_to"])):
+            known = frame.is_id(str(ids["worker"])) and frame.is_id(str(ids["assignment"]))
+            if not known or not frame.is_of_the_crowd(str(ids["submit_to"])):
                 return frame.refusal(request, "This page must be opened from the marketplace's task frame.")
             if received := first_receipt(hit, ids):  # work that was done is paid, whatever has ended since
                 return _hand_on(request, ids, received, again=True)

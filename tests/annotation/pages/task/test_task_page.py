@@ -120,7 +120,15 @@ def test_a_worker_gets_no_address_that_tells_when_somebody_speaks(
         hit.delete()
 
 
-@pytest.mark.parametrize("change", [{"turkSubmitTo": "https://evil.example"}, {"turkSubmitTo": ""}, {"workerId": ""}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"turkSubmitTo": "https://evil.example"},
+        {"turkSubmitTo": ""},
+        {"turkSubmitTo": "https://["},
+        *({name: text} for name in ("workerId", "assignmentId") for text in ("", "A\0", "A" * 65, "A B", "Ä")),
+    ],
+)
 def test_an_answer_never_goes_to_a_stranger(
     client: Client, make_hit: Callable[..., Hit], change: dict[str, str]
 ) -> None:
@@ -280,3 +288,38 @@ def test_what_is_no_draft_is_refused(client: Client, make_hit: Callable[..., Hit
     assert save(client, hit, "forged", 0, start="1")[0] == 403
     assert client.post(f"{frame_url(hit)}draft/", {"token": token, "version": "x", "fields": "{"}).status_code == 400
     assert not Draft.objects.exists()
+
+
+DEEP = "[" * 100_000
+
+
+def test_half_an_emoji_and_nul_are_left_out_of_a_draft(
+    client: Client, make_hit: Callable[..., Hit], segment: Segment
+) -> None:
+    hit = make_hit(Kind.QUERY, segment=segment)
+    token = task_token(client, hit)
+    assert save(client, hit, token, 0, query="a b\0all \ud83d") == (200, {"version": 1})
+    assert Draft.objects.get().fields == {"query": "a ball "}
+    sent = {"token": token, "version": 1, "fields": DEEP}
+    assert client.post(f"{frame_url(hit)}draft/", sent).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("conduct", "kept"),
+    [
+        (DEEP, None),
+        ('{"played": [], "seconds": 1' + "0" * 400 + ', "pasted": 0}', None),
+        (
+            '{"played": [[0, 1e300]], "seconds": 1e300, "pasted": 1e300}',
+            {"played": [[0, 86_400]], "seconds": 86_400, "pasted": 100_000},
+        ),
+    ],
+    ids=["deep", "long", "much"],
+)
+def test_an_answer_is_taken_whatever_a_browser_says_of_how_it_came_about(
+    client: Client, make_hit: Callable[..., Hit], conduct: str, kept: object
+) -> None:
+    hit = make_hit(Kind.SEGMENT)
+    answer = {"start": "2", "end": "9.5", "token": task_token(client, hit), "conduct": conduct}
+    assert client.post(frame_url(hit), answer).status_code == 200
+    assert Receipt.objects.get().conduct == kept
