@@ -28,6 +28,11 @@ from annotation.review.conduct import read_conduct
 from annotation.review.text import text_rules
 
 USUAL_FPS = 25.0  # of a film whose rate is not known
+MOST_ANSWERS = 5  # to one assignment that are kept
+TOO_MANY_ANSWERS = (
+    f"{MOST_ANSWERS} different answers to this task were received already. The first one counts: reload the page to "
+    "send it on."
+)
 
 
 @frame.framed
@@ -89,10 +94,14 @@ class TaskPage(View):
         if not form.is_valid():
             draft = Draft.objects.filter(hit=hit, assignment_id=ids["assignment"], worker_id=ids["worker"]).first()
             return self._page(request, hit, form, token=request.POST["token"], ids=ids, draft=draft, status=422)
+        sha256 = hashlib.sha256(_as_text(form.payload()).encode()).hexdigest()
+        sent = Receipt.objects.filter(assignment_id=ids["assignment"], worker_id=ids["worker"])
+        if len({sha256, *sent.values_list("sha256", flat=True)}) > MOST_ANSWERS:
+            return frame.refusal(request, TOO_MANY_ANSWERS, status=409)
         receipt, _ = Receipt.objects.get_or_create(
             assignment_id=ids["assignment"],
             worker_id=ids["worker"],
-            sha256=hashlib.sha256(_as_text(form.payload()).encode()).hexdigest(),
+            sha256=sha256,
             defaults={
                 "hit": hit,
                 "payload": form.payload(),

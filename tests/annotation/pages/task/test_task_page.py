@@ -85,6 +85,17 @@ def test_a_double_click_is_one_receipt_and_other_content_is_kept_beside(
     assert [receipt.payload["end"] for receipt in Receipt.objects.all()] == [9.5, 8.0]
 
 
+def test_receipts_of_one_assignment_are_bounded(client: Client, make_hit: Callable[..., Hit]) -> None:
+    hit = make_hit(Kind.SEGMENT)
+    token = task_token(client, hit)
+    ends = ("9.5", "9.4", "9.3", "9.2", "9.1", "9.0", "9.5")
+    told = [client.post(frame_url(hit), {"start": "2", "end": end, "token": token}) for end in ends]
+    assert [answer.status_code for answer in told] == [200, 409, 409, 409, 409, 409, 200]
+    assert b"5 different answers to this task were received already" in told[5].content
+    assert b"5 different answers" not in told[4].content
+    assert Receipt.objects.count() == 5
+
+
 def test_a_bad_answer_comes_back_with_what_to_change(
     client: Client, make_hit: Callable[..., Hit], segment: Segment
 ) -> None:
