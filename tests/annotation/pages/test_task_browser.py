@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import parse_qs, urlencode
 
 import pytest
@@ -385,6 +386,20 @@ def test_four_answers_are_checked_while_they_are_written(
     assert check(page, "correct") == "✓"
     assert check(page, "wrong_2") == "✓"
     assert check(page, "wrong_3") == "repeats what is said"
+
+
+def test_a_restored_question_is_checked_blind(
+    desk: Desk, film: Clip, segment: Segment, make_hit: Callable[..., Hit], settings: Any
+) -> None:
+    settings.BLIND_IN_THE_LOOP = True
+    desk.context.route(re.compile(r"/blind/"), lambda route: route.fulfill(json={"why": "it is the longest"}))
+    page = desk.open(make_hit(Kind.QA, segment=segment))
+    texts = ("What rolls here now?", "a ball", "a cube", "a cat", "a car")
+    for name, text in zip(("question", "correct", "wrong_1", "wrong_2", "wrong_3"), texts, strict=True):
+        page.locator(f"[name={name}]").fill(text)
+    saved(page)
+    page.reload()
+    page.get_by_text("Can be guessed without watching: it is the longest.").wait_for()
 
 
 def test_that_a_clip_is_broken_is_an_answer(
