@@ -81,13 +81,12 @@
     }
     if (response.status === 409) {
       const theirs = await response.json();
-      if (!same(theirs.fields, unsure)) conflict(theirs);
-      else {
-        version = theirs.version; // no other tab: this page's own, saved before its connection broke
+      if (same(theirs.fields, unsure)) { // no other tab, but this one: saved before the connection broke
+        version = theirs.version;
         return put();
       }
-    }
-    else if (response.status === 410) answered();
+      conflict(theirs);
+    } else if (response.status === 410) answered();
     else return true; // the form itself is told why
     return false;
   }
