@@ -12,6 +12,8 @@ from typing import Any
 from annotation.review.flag import Flag
 
 MAX_RANGES = 500
+MAX_SECONDS = 86_400  # a day: longer than any task
+MAX_PASTED = 100_000  # characters: more than any form takes
 LITTLE_PLAYED = 0.5  # share of what the worker was asked to watch
 LITTLE_TIME = 0.5  # seconds on the task for each second of film that was asked about
 PASTED = 0.5  # share of the written characters
@@ -21,13 +23,13 @@ def read_conduct(raw: str) -> dict[str, Any] | None:
     """`{"played": [[from, to], …] in seconds of the clip, "seconds": …, "pasted": characters}`; None if it is not."""
     try:
         data = json.loads(raw)
-        played = [(_number(a), _number(b)) for a, b in data["played"][:MAX_RANGES]]
+        played = [(_number(a, MAX_SECONDS), _number(b, MAX_SECONDS)) for a, b in data["played"][:MAX_RANGES]]
         return {
             "played": [[a, b] for a, b in played if a < b],
-            "seconds": _number(data["seconds"]),
-            "pasted": int(_number(data["pasted"])),
+            "seconds": _number(data["seconds"], MAX_SECONDS),
+            "pasted": int(_number(data["pasted"], MAX_PASTED)),
         }
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None
 
 
@@ -54,9 +56,9 @@ def conduct_flags(conduct: dict[str, Any], start: float, end: float, written: in
     return found
 
 
-def _number(value: Any) -> float:
-    """Raises ValueError for what is no number from 0 on."""
+def _number(value: Any, most: int) -> float:
+    """Not more than `most`. Raises ValueError or OverflowError for what is no number from 0 on."""
     number = round(float(value), 2)
     if not math.isfinite(number) or number < 0:
         raise ValueError(value)
-    return number
+    return min(number, most)

@@ -46,6 +46,8 @@ def save_draft(request: HttpRequest, unit: str) -> JsonResponse:
     with transaction.atomic():
         key: dict[str, Any] = {"hit": hit, "assignment_id": ids["assignment"], "worker_id": ids["worker"]}
         draft, _ = Draft.objects.select_for_update().get_or_create(**key)
+        if draft.version == base + 1 and draft.fields == fields:  # the page never heard that this was saved
+            return JsonResponse({"version": draft.version})
         if draft.version != base:
             return JsonResponse({"version": draft.version, "fields": draft.fields}, status=409)
         draft.fields, draft.version = fields, draft.version + 1
@@ -56,9 +58,17 @@ def save_draft(request: HttpRequest, unit: str) -> JsonResponse:
 
 def _read_fields(raw: str, known: set[str]) -> dict[str, str]:
     """Raises ValueError where this is not an object of the form's texts."""
-    data = json.loads(raw)
+    try:
+        data = json.loads(raw)
+    except RecursionError as error:
+        raise ValueError("a draft is not nested") from error
     if not isinstance(data, dict) or not data.keys() <= known:
         raise ValueError("a draft holds the fields of its form")
     if not all(isinstance(text, str) and len(text) <= 2 * MAX_TEXT for text in data.values()):
         raise ValueError(f"a draft holds texts of up to {2 * MAX_TEXT} characters")
-    return {name: text.replace("\0", "") for name, text in data.items()}
+    return {name: _storable(text) for name, text in data.items()}
+
+
+def _storable(text: str) -> str:
+    """Without what the database does not hold: NUL, and the half of an emoji that was cut in two."""
+    return text.replace("\0", "").encode(errors="ignore").decode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -32,7 +33,12 @@ class Refused(Exception):
 
 def framed(view: Framed) -> Framed:
     """Let the crowd's sites, and nobody else, show what the view answers in a frame."""
-    policy = {"frame-ancestors": settings.CROWD_ORIGINS, "form-action": ["'self'", *settings.CROWD_ORIGINS]}
+    ours_and_theirs = ["'self'", *settings.CROWD_ORIGINS]
+    policy = {
+        "frame-ancestors": settings.CROWD_ORIGINS,
+        "form-action": ours_and_theirs,
+        "connect-src": ours_and_theirs,  # where this server is down, the page asks whether the marketplace is there
+    }
     return xframe_options_exempt(csp_replace(policy)(view))
 
 
@@ -87,7 +93,15 @@ def read_ids(request: HttpRequest, hit: Hit) -> dict[str, Any]:
     return ids
 
 
+def is_id(text: str) -> bool:
+    """Whether this may be an id of the marketplace's: visible, and not longer than the database keeps."""
+    return re.fullmatch(r"[!-~]{1,64}", text) is not None
+
+
 def is_of_the_crowd(url: str) -> bool:
     """Whether answers may be sent there: to one of the marketplaces that the settings name."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # as of “https://[”
+        return False
     return f"{parts.scheme}://{parts.netloc}" in settings.CROWD_ORIGINS

@@ -28,6 +28,11 @@ from annotation.review.conduct import read_conduct
 from annotation.review.text import text_rules
 
 USUAL_FPS = 25.0  # of a film whose rate is not known
+MOST_ANSWERS = 5  # to one assignment that are kept
+TOO_MANY_ANSWERS = (
+    f"{MOST_ANSWERS} different answers to this task were received already. The first one counts: reload the page to "
+    "send it on."
+)
 
 
 @frame.framed
@@ -61,20 +66,22 @@ class TaskPage(View):
             "submit_to": request.GET.get("turkSubmitTo", "").rstrip("/"),
         }
         preview = ids["assignment"] == frame.PREVIEW
+        if not preview:
+            known = frame.is_id(str(ids["worker"])) and frame.is_id(str(ids["assignment"]))
+            if not known or not frame.is_of_the_crowd(str(ids["submit_to"])):
+                return frame.refusal(request, "This page must be opened from the marketplace's task frame.")
+            if received := first_receipt(hit, ids):  # work that was done is paid, whatever has ended since
+                return _hand_on(request, ids, received, again=True)
         if frame.is_over(hit, preview=preview):
             return frame.refusal(request, "This task is over. Please take another one.", status=410)
         if preview:
             return self._page(request, hit, ANSWER_FORMS[hit.batch.kind](hit=hit), token="")
-        if not ids["worker"] or not frame.is_of_the_crowd(str(ids["submit_to"])):
-            return frame.refusal(request, "This page must be opened from the marketplace's task frame.")
         if problem := frame.unwelcome(hit, str(ids["worker"])):
             return frame.refusal(request, problem, status=403)
-        if received := first_receipt(hit, ids):
-            return _hand_on(request, ids, received, again=True)
         token = signing.dumps(ids, salt=frame.TOKEN_SALT)
         draft = Draft.objects.filter(hit=hit, assignment_id=ids["assignment"], worker_id=ids["worker"]).first()
         form = ANSWER_FORMS[hit.batch.kind](hit=hit, initial=draft.fields if draft else None)
-        return self._page(request, hit, form, token=token, draft=draft)
+        return self._page(request, hit, form, token=token, ids=ids, draft=draft)
 
     def post(self, request: HttpRequest, hit: Hit) -> HttpResponse:
         try:
@@ -86,11 +93,15 @@ class TaskPage(View):
         form = ANSWER_FORMS[hit.batch.kind](request.POST, hit=hit)
         if not form.is_valid():
             draft = Draft.objects.filter(hit=hit, assignment_id=ids["assignment"], worker_id=ids["worker"]).first()
-            return self._page(request, hit, form, token=request.POST["token"], draft=draft, status=422)
+            return self._page(request, hit, form, token=request.POST["token"], ids=ids, draft=draft, status=422)
+        sha256 = hashlib.sha256(_as_text(form.payload()).encode()).hexdigest()
+        sent = Receipt.objects.filter(assignment_id=ids["assignment"], worker_id=ids["worker"])
+        if len({sha256, *sent.values_list("sha256", flat=True)}) > MOST_ANSWERS:
+            return frame.refusal(request, TOO_MANY_ANSWERS, status=409)
         receipt, _ = Receipt.objects.get_or_create(
             assignment_id=ids["assignment"],
             worker_id=ids["worker"],
-            sha256=hashlib.sha256(_as_text(form.payload()).encode()).hexdigest(),
+            sha256=sha256,
             defaults={
                 "hit": hit,
                 "payload": form.payload(),
@@ -109,6 +120,7 @@ class TaskPage(View):
         form: AnswerForm,
         *,
         token: str,
+        ids: dict[str, Any] | None = None,
         draft: Draft | None = None,
         status: int = 200,
     ) -> HttpResponse:
@@ -129,6 +141,7 @@ class TaskPage(View):
             "form": form,
             "faults": FAULTS,
             "token": token,
+            "ids": ids,
             "blind": bool(token) and hit.batch.kind == Kind.QA and settings.BLIND_IN_THE_LOOP,
             "draft": draft,
             "title": title,

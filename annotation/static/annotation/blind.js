@@ -31,10 +31,12 @@
     }
   }
 
-  form.addEventListener("input", () => {
+  function rest() {
     round += 1;
     place.textContent = "";
     clearTimeout(timer);
     if (texts().every((text) => text !== "")) timer = setTimeout(ask, AFTER_MS);
-  });
+  }
+  form.addEventListener("input", rest);
+  rest(); // a draft may be complete
 })();

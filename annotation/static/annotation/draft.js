@@ -1,9 +1,11 @@
 "use strict";
-// What was filled in is kept on the server a version at a time; nothing leaves this page before that has worked.
+// What was filled in is kept on the server a version at a time; nothing leaves this page before that has worked, or, for
+// an answer whose server is down, before the marketplace itself has been reached.
 (() => {
   const SAVE_AFTER_MS = 700;
   const RETRY_MS = 3000;
-  const MAX_FAULTS = 5; // of the server; then the form goes without a draft: work is not held up
+  const WAIT_MS = 10000; // for the server's word
+  const MAX_FAULTS = 5; // in a row, of an answer that may go; then it goes to the marketplace: work is not held up
   const form = document.querySelector("form[data-role=task-form]");
   const saved = document.querySelector("[data-role=saved]");
   const told = document.querySelector("[data-role=told]");
@@ -13,6 +15,7 @@
   let version = Number(form.dataset.version);
   let held = JSON.stringify(read());
   let timer = 0;
+  let unsure = ""; // what was sent and never answered: the server may hold it
   let faults = 0;
   let stopped = false; // another tab's draft or answer waits for the worker's word
   let leaving = null; // the button that was pressed, once the answer may go
@@ -20,6 +23,13 @@
   function read() {
     return Object.fromEntries(names.map((name) => [name, form.elements[name].value]));
   }
+
+  function fill(field, value) {
+    if (!(field instanceof RadioNodeList)) field.value = value;
+    else for (const radio of field) radio.checked = radio.value === value; // none, where none was chosen
+  }
+
+  const same = (fields, text) => text !== "" && names.every((name) => fields[name] === JSON.parse(text)[name]);
 
   // How the answer came about: what earlier loads of this page saw, and what this one has seen since.
   const before = JSON.parse(document.getElementById("rules").textContent).conduct ?? { played: [], seconds: 0, pasted: 0 };
@@ -51,12 +61,17 @@
     for (const [name, value] of Object.entries({ token: form.elements.token.value, version, fields, conduct: conduct() })) {
       body.append(name, value);
     }
-    const response = await fetch(form.dataset.draft, { method: "POST", body, credentials: "omit" }).catch(() => null);
-    if (response === null || (response.status >= 500 && (faults += 1) < MAX_FAULTS)) {
+    const response = await fetch(form.dataset.draft, {
+      method: "POST", body, credentials: "omit", signal: AbortSignal.timeout(WAIT_MS),
+    }).catch(() => null);
+    if (response === null || response.status >= 500) {
+      unsure = fields;
       saved.textContent = "No connection: kept in this page, tried again";
       timer = setTimeout(leaving === null ? save : send, RETRY_MS);
+      if (leaving !== null && (faults += 1) >= MAX_FAULTS) await handOver(leaving);
       return false;
     }
+    faults = 0;
     if (response.ok) {
       version = (await response.json()).version;
       held = fields;
@@ -64,8 +79,14 @@
       saved.textContent = all ? `Saved ${new Date().toTimeString().slice(0, 5)}` : "Not saved yet";
       return true;
     }
-    if (response.status === 409) conflict(await response.json());
-    else if (response.status === 410) answered();
+    if (response.status === 409) {
+      const theirs = await response.json();
+      if (same(theirs.fields, unsure)) { // no other tab, but this one: saved before the connection broke
+        version = theirs.version;
+        return put();
+      }
+      conflict(theirs);
+    } else if (response.status === 410) answered();
     else return true; // the form itself is told why
     return false;
   }
@@ -88,10 +109,10 @@
       ["What I see here", () => { version = theirs.version; save(); }],
       ["The other tab's", () => {
         version = theirs.version;
-        for (const [name, value] of Object.entries(theirs.fields)) form.elements[name].value = value;
-        for (const name of names) (form.elements[name].length ? form.elements[name][0] : form.elements[name]).dispatchEvent(new Event("change", { bubbles: true }));
-        form.dispatchEvent(new Event("input"));
+        for (const [name, value] of Object.entries(theirs.fields)) fill(form.elements[name], value);
         held = JSON.stringify(read());
+        form.dispatchEvent(new Event("restored"));
+        form.dispatchEvent(new Event("input"));
       }],
     ]);
   }
@@ -115,10 +136,40 @@
     if (await save()) leave(button);
   }
 
+  // A number that is being typed counts once it is left, for the slider as for what is sent.
+  function settle() {
+    const field = document.activeElement;
+    field.blur();
+    field.focus();
+  }
+
   function leave(button) {
+    settle();
+    clearTimeout(timer);
     form.elements.conduct.value = conduct();
     form.removeEventListener("submit", hold);
     form.requestSubmit(button);
+  }
+
+  // A form, as the frame must load the marketplace's answer; what is in it is checked when it is collected.
+  async function handOver(button) {
+    const { submitTo, assignment, worker } = form.dataset;
+    const reached = await fetch(submitTo, {
+      method: "HEAD", mode: "no-cors", credentials: "omit", signal: AbortSignal.timeout(WAIT_MS),
+    }).catch(() => null);
+    if (reached === null) return; // it is the worker's own network that is away
+    settle();
+    const broken = button.name === "broken";
+    if (!broken && !form.reportValidity()) return; // written on meanwhile
+    clearTimeout(timer);
+    const answer = broken ? { broken: button.value } : read();
+    const straight = Object.assign(document.createElement("form"), { method: "post", action: submitTo, hidden: true });
+    const fields = { assignmentId: assignment, workerId: worker, answer: JSON.stringify(answer) };
+    for (const [name, value] of Object.entries(fields)) {
+      straight.append(Object.assign(document.createElement("input"), { name, value }));
+    }
+    document.body.append(straight);
+    straight.submit();
   }
 
   function hold(event) {
@@ -130,7 +181,9 @@
   }
   form.addEventListener("submit", hold);
   document.addEventListener("keydown", (event) => { // from a text field, too
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit(form.querySelector("p.send button"));
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+    settle();
+    form.requestSubmit(form.querySelector("p.send button"));
   });
   const problems = form.querySelector("[role=alert]");
   if (problems) problems.focus();

@@ -2,10 +2,17 @@
 // Verdicts by keyboard, and the other answers about the clip on its time line.
 (() => {
   const rejecting = document.querySelector("[data-role=reject]");
+  const keysOn = document.querySelector("[data-role=keys-on]"); // none where there is nothing to play
+  // Enter in a field would press the form's first button, which uses and pays.
+  rejecting?.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || !event.target.matches("input")) return;
+    event.preventDefault();
+    if (event.target.name === "feedback" && !event.isComposing) rejecting.querySelector("button").click();
+  });
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.altKey || event.metaKey || event.repeat) return;
+    if (event.ctrlKey || event.altKey || event.metaKey || event.repeat || keysOn?.checked === false) return;
     const writing = event.target.closest("input:not([type=radio], [type=checkbox]), textarea");
-    if (writing) return; // enter rejects there by the form itself
+    if (writing) return;
     if (/^[1-9]$|^Enter$/.test(event.key) && !rejecting?.open) return;
     if (event.key === "Enter" && event.target.closest("button, a, summary")) return;
     const name = event.key.length === 1 ? event.key.toLowerCase() : event.key;

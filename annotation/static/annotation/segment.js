@@ -55,6 +55,7 @@
     move(handle, typed);
     player.seek(now[handle]);
   }));
+  form.addEventListener("restored", () => set(fields.map((field) => Number(field.value)), edge)); // both at once
   const nudge = (by) => { move(edge, now[edge] + by); player.seek(now[edge]); };
   Object.assign(player.actions, { in: () => move(0, player.now()), out: () => move(1, player.now()) });
   Object.assign(player.keys, {

@@ -302,3 +302,35 @@ def test_ten_answers_are_reviewed_by_keyboard_with_at_most_25_inputs(
     assert Assignment.objects.get(pk=rows[2].pk).feedback == "It does not describe this moment."
     assert errors == []
     context.close()
+
+
+@pytest.mark.e2e
+@pytest.mark.django_db(transaction=True)
+def test_keys_that_were_turned_off_are_off_and_enter_in_a_reason_rejects(
+    browser: Browser, live_server: LiveServer, desk: Client, film: Clip, make_hit: Callable[..., Hit]
+) -> None:
+    hit = make_hit(Kind.SEGMENT)
+    rows = [give(hit, {"start": float(n), "end": n + 9.0}) for n in range(3)]
+    desk.post(f"/assignments/{rows[0].pk}/decide/", {"verdict": "pay"})
+    before = list(Assignment.objects.order_by("pk").values_list("state", flat=True))
+    context = browser.new_context()
+    cookie = {"name": "bench_session", "value": desk.cookies["bench_session"].value, "url": live_server.url}
+    context.add_cookies([cookie])  # type: ignore[list-item]
+    page = context.new_page()
+    page.goto(f"{live_server.url}/batches/{hit.batch_id}/review/")
+    page.get_by_text("Keys", exact=True).click()
+    page.get_by_label("Keys are on").uncheck()
+    page.locator("h1").first.click()
+    for key in ("b", "z", "u", "p", "r"):
+        page.keyboard.press(key)
+    page.locator("[data-key=r]").click()
+    page.locator("[name=reason]").first.check()
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(1000)
+    assert list(Assignment.objects.order_by("pk").values_list("state", flat=True)) == before
+    page.locator("[name=feedback]").fill("Nothing of it was watched.")
+    page.keyboard.press("Enter")
+    page.get_by_text("1 answer waiting").wait_for()
+    context.close()
+    rows[1].refresh_from_db()
+    assert (rows[1].state, rows[1].feedback) == (Assignment.State.REJECTING, "Nothing of it was watched.")

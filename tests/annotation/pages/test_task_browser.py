@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import parse_qs, urlencode
 
 import pytest
@@ -15,6 +16,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from annotation.models import Clip, Draft, Hit, Receipt, Segment
 from annotation.models.crowd import MARKING, Kind
+from annotation.review.answer_forms import ANSWER_FORMS
 from tests.annotation.pages.task.test_task_page import frame_url, parameters
 from tests.leaderboard.conftest import REPOSITORY
 
@@ -44,11 +46,15 @@ class Marketplace:
 
     up: bool = True
     answers: list[dict[str, object]] = field(default_factory=list)
+    senders: list[tuple[str, str]] = field(default_factory=list)
 
     def take(self, route: Route) -> None:
         if not self.up:
             return route.abort()
+        if route.request.method == "HEAD":
+            return route.fulfill(status=405)
         fields = parse_qs(route.request.post_data or "")
+        self.senders.append((fields["assignmentId"][0], fields["workerId"][0]))
         self.answers.append(json.loads(fields["answer"][0]))
         return route.fulfill(status=200, content_type="text/html", body="Thank you")
 
@@ -134,6 +140,29 @@ def test_what_is_typed_moves_the_slider_or_comes_back(
     page.locator(field_name).fill(typed)
     page.keyboard.press("Tab")
     assert shown(page) == (expected, expected)
+
+
+@pytest.mark.parametrize(
+    ("field_name", "typed", "expected"), [(START, "20", [20.0, 22.0]), (END, "12.54", [0.0, 12.5])]
+)
+def test_what_is_still_being_typed_is_sent_as_the_slider_shows_it(
+    field_name: str, typed: str, expected: list[float], desk: Desk, film: Clip, make_hit: Callable[..., Hit]
+) -> None:
+    page = desk.open(make_hit(Kind.SEGMENT))
+    page.locator(field_name).focus()
+    page.keyboard.press("Control+A")
+    page.keyboard.type(typed)
+    saved(page)  # as it stands, while the slider waits for the rest
+    with page.expect_event("console") as logged:
+        page.evaluate(
+            """() => document.querySelector("form[data-role=task-form]").addEventListener("submit", () => console.log(
+                [...document.querySelectorAll("[role=slider]")].map(handle => handle.getAttribute("aria-valuetext"))
+            ), {capture: true, once: true})"""
+        )
+        page.keyboard.press("Control+Enter")
+    taken(page)
+    assert logged.value.text == f"[{expected[0]:.1f} seconds, {expected[1]:.1f} seconds]"
+    assert desk.marketplace.answers == [{"start": expected[0], "end": expected[1]}]
 
 
 WATCH = """window.shifted = 0;
@@ -359,6 +388,20 @@ def test_four_answers_are_checked_while_they_are_written(
     assert check(page, "wrong_3") == "repeats what is said"
 
 
+def test_a_restored_question_is_checked_blind(
+    desk: Desk, film: Clip, segment: Segment, make_hit: Callable[..., Hit], settings: Any
+) -> None:
+    settings.BLIND_IN_THE_LOOP = True
+    desk.context.route(re.compile(r"/blind/"), lambda route: route.fulfill(json={"why": "it is the longest"}))
+    page = desk.open(make_hit(Kind.QA, segment=segment))
+    texts = ("What rolls here now?", "a ball", "a cube", "a cat", "a car")
+    for name, text in zip(("question", "correct", "wrong_1", "wrong_2", "wrong_3"), texts, strict=True):
+        page.locator(f"[name={name}]").fill(text)
+    saved(page)
+    page.reload()
+    page.get_by_text("Can be guessed without watching: it is the longest.").wait_for()
+
+
 def test_that_a_clip_is_broken_is_an_answer(
     desk: Desk, film: Clip, segment: Segment, make_hit: Callable[..., Hit]
 ) -> None:
@@ -431,6 +474,34 @@ def test_the_later_of_two_tabs_is_told_and_says_which_draft_stays(
     assert Draft.objects.get().fields["query"] == left + " and more"
 
 
+def test_the_other_tabs_moment_is_taken_whole(desk: Desk, film: Clip, make_hit: Callable[..., Hit]) -> None:
+    hit = make_hit(Kind.SEGMENT)
+    first, second = desk.open(hit), desk.open(hit)
+    for tab, keys in ((first, [(9.0, "o"), (4.0, "i")]), (second, [(28.0, "o"), (20.0, "i")])):
+        for second_of_clip, key in keys:
+            at(tab, second_of_clip)
+            tab.keyboard.press(key)
+        if tab is first:
+            saved(first)
+    second.get_by_role("button", name="The other tab's").click()
+    assert shown(second) == (["4.0", "9.0"], ["4.0", "9.0"])
+    second.wait_for_timeout(1500)  # longer than a draft waits
+    assert Draft.objects.get().fields == {"start": "4.0", "end": "9.0"}
+
+
+def test_what_the_other_tab_left_open_is_open_again(
+    desk: Desk, film: Clip, segment: Segment, make_hit: Callable[..., Hit]
+) -> None:
+    hit = make_hit(Kind.QUERY, segment=segment)
+    first, second = desk.open(hit), desk.open(hit)
+    first.locator("[name=query]").fill("theirs")
+    saved(first)
+    second.get_by_label("picture", exact=True).check()
+    second.get_by_role("button", name="The other tab's").click()
+    assert second.locator("[name=query]").input_value() == "theirs"
+    assert second.locator("[name=based_on]:checked").count() == 0
+
+
 def test_the_second_of_two_tabs_is_told_that_another_answer_was_received(
     desk: Desk, film: Clip, make_hit: Callable[..., Hit]
 ) -> None:
@@ -449,3 +520,109 @@ def test_the_second_of_two_tabs_is_told_that_another_answer_was_received(
     second.get_by_role("button", name="Send the first answer").click()
     taken(second)
     assert desk.marketplace.answers == [{"start": 0.0, "end": 10.0}]
+
+
+@pytest.mark.parametrize("meanwhile", ["nothing", "submitted", "wrote on"])
+def test_a_lost_response_is_no_other_tab(
+    meanwhile: str, desk: Desk, film: Clip, segment: Segment, make_hit: Callable[..., Hit]
+) -> None:
+    page = desk.open(make_hit(Kind.QUERY, segment=segment))
+    lost: list[Route] = []
+
+    def lose_the_first(route: Route) -> None:
+        if lost:
+            return route.continue_()
+        lost.append(route)
+        route.fetch()
+        return route.abort()
+
+    desk.context.route(re.compile(r"/draft/"), lose_the_first)
+    page.get_by_label("picture", exact=True).check()
+    page.locator("[name=query]").fill(SENTENCE)
+    if meanwhile == "submitted":
+        page.get_by_role("button", name="Submit").click()
+        taken(page)
+        return
+    page.get_by_text("No connection").wait_for()
+    if meanwhile == "wrote on":
+        page.locator("[name=query]").fill(SENTENCE + " again")
+    saved(page)
+    assert lost
+    assert page.locator("[data-role=told]").is_hidden()
+    assert Draft.objects.get().fields["query"] == page.locator("[name=query]").input_value()
+
+
+QUICKLY = "const wait = setTimeout; window.setTimeout = (act, ms) => wait(act, ms / 10);"
+FAULTS: dict[str, Callable[[Route], None]] = {
+    "no answer": lambda route: route.abort(),
+    "502": lambda route: route.fulfill(status=502, content_type="text/html", body="<h1>502 Bad Gateway</h1>"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("button", ["Submit", "does not play"])
+def test_while_our_server_is_down_an_answer_goes_straight_to_the_marketplace(
+    fault: str, button: str, desk: Desk, film: Clip, segment: Segment, make_hit: Callable[..., Hit]
+) -> None:
+    hit = make_hit(Kind.QUERY, segment=segment)
+    desk.context.add_init_script(QUICKLY)
+    page = desk.open(hit)
+    desk.context.route(re.compile(r"/task/"), FAULTS[fault])
+    page.locator("[name=query]").fill(SENTENCE)
+    page.get_by_label("picture", exact=True).check()
+    page.get_by_text("This clip is broken").click()
+    page.get_by_role("button", name=button).click()
+    taken(page)
+    (answer,) = desk.marketplace.answers
+    assert answer == ({"query": SENTENCE, "based_on": "v"} if button == "Submit" else {"broken": button})
+    assert ANSWER_FORMS[hit.batch.kind](answer, hit=hit).is_valid()
+    assert desk.marketplace.senders == [("ASG1", "AW1")]
+
+
+def test_while_nothing_is_reached_the_page_stays_with_the_answer(
+    desk: Desk, film: Clip, segment: Segment, make_hit: Callable[..., Hit]
+) -> None:
+    desk.context.add_init_script(QUICKLY)
+    page = desk.open(make_hit(Kind.QUERY, segment=segment))
+    desk.marketplace.up = False
+    tried: list[Route] = []
+    task = re.compile(r"/task/")
+
+    def fail(route: Route) -> None:
+        tried.append(route)
+        route.abort()
+
+    desk.context.route(task, fail)
+    page.locator("[name=query]").fill(SENTENCE)
+    page.get_by_label("picture", exact=True).check()
+    page.get_by_role("button", name="Submit").click()
+    while len(tried) < 10:
+        page.wait_for_timeout(100)
+    assert page.locator("[name=query]").input_value() == SENTENCE
+    desk.context.unroute(task)
+    desk.marketplace.up = True
+    taken(page)
+    assert Receipt.objects.get().payload == {"query": SENTENCE, "based_on": "v"}
+
+
+def test_faults_before_an_answer_goes_do_not_send_it_past_us(
+    desk: Desk, film: Clip, segment: Segment, make_hit: Callable[..., Hit]
+) -> None:
+    desk.context.add_init_script(QUICKLY)
+    page = desk.open(make_hit(Kind.QUERY, segment=segment))
+    left = 6
+
+    def fail_for_a_while(route: Route) -> None:
+        nonlocal left
+        left -= 1
+        FAULTS["502"](route) if left >= 0 else route.continue_()
+
+    desk.context.route(re.compile(r"/draft/"), fail_for_a_while)
+    page.locator("[name=query]").fill(SENTENCE)
+    saved(page)
+    assert Draft.objects.get().fields["query"] == SENTENCE
+    left = 2
+    page.get_by_label("picture", exact=True).check()
+    page.get_by_role("button", name="Submit").click()
+    taken(page)
+    assert Receipt.objects.get().payload == {"query": SENTENCE, "based_on": "v"}

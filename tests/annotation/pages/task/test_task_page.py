@@ -17,6 +17,7 @@ from annotation.crowd.launch import external_question
 from annotation.media.clip_files import SALT
 from annotation.models import Assignment, Batch, Clip, Draft, Hit, Receipt, Segment, Worker
 from annotation.models.crowd import Kind
+from benchmark_site.releases.models import Release, SealedClip
 
 pytestmark = pytest.mark.django_db
 
@@ -47,6 +48,7 @@ def test_a_preview_shows_the_task_and_cannot_be_submitted(client: Client, make_h
     assert response.status_code == 200
     assert page.xpath("//video[@data-role='clip']/@src")
     assert page.xpath("//fieldset[@disabled]")
+    assert not page.xpath("//form/@data-submit-to")
     assert client.post(frame_url(hit), {"start": "1", "end": "9", "token": ""}).status_code == 400
 
 
@@ -81,6 +83,17 @@ def test_a_double_click_is_one_receipt_and_other_content_is_kept_beside(
     assert [answer.status_code for answer in told] == [200, 200, 409]
     assert b"submit.js" not in told[2].content, "what counts is sent by the worker's own press"
     assert [receipt.payload["end"] for receipt in Receipt.objects.all()] == [9.5, 8.0]
+
+
+def test_receipts_of_one_assignment_are_bounded(client: Client, make_hit: Callable[..., Hit]) -> None:
+    hit = make_hit(Kind.SEGMENT)
+    token = task_token(client, hit)
+    ends = ("9.5", "9.4", "9.3", "9.2", "9.1", "9.0", "9.5")
+    told = [client.post(frame_url(hit), {"start": "2", "end": end, "token": token}) for end in ends]
+    assert [answer.status_code for answer in told] == [200, 409, 409, 409, 409, 409, 200]
+    assert b"5 different answers to this task were received already" in told[5].content
+    assert b"5 different answers" not in told[4].content
+    assert Receipt.objects.count() == 5
 
 
 def test_a_bad_answer_comes_back_with_what_to_change(
@@ -118,7 +131,15 @@ def test_a_worker_gets_no_address_that_tells_when_somebody_speaks(
         hit.delete()
 
 
-@pytest.mark.parametrize("change", [{"turkSubmitTo": "https://evil.example"}, {"turkSubmitTo": ""}, {"workerId": ""}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"turkSubmitTo": "https://evil.example"},
+        {"turkSubmitTo": ""},
+        {"turkSubmitTo": "https://["},
+        *({name: text} for name in ("workerId", "assignmentId") for text in ("", "A\0", "A" * 65, "A B", "Ä")),
+    ],
+)
 def test_an_answer_never_goes_to_a_stranger(
     client: Client, make_hit: Callable[..., Hit], change: dict[str, str]
 ) -> None:
@@ -208,6 +229,34 @@ def test_a_received_answer_is_offered_until_the_marketplace_has_it(
     assert b"Your answer has arrived" in client.get(frame_url(hit), parameters()).content
 
 
+def seal(hit: Hit) -> None:
+    release = Release.objects.create(slug="demo", version="1.0.0")
+    SealedClip.objects.create(release=release, clip=hit.shown_clip, task=SealedClip.Task.MOMENT)
+
+
+ENDED: dict[str, Callable[[Hit], object]] = {
+    "the batch": lambda hit: Batch.objects.update(state=Batch.State.CLOSED),
+    "the unit": lambda hit: Hit.objects.update(state=Hit.State.DONE),
+    "the worker's welcome": lambda hit: Worker.objects.create(environment="local", worker_id="AW1", blocked=True),
+    "the clip's publicity": seal,
+}
+
+
+@pytest.mark.parametrize("ended", ENDED)
+def test_a_received_answer_is_offered_again_whatever_has_ended(
+    client: Client, make_hit: Callable[..., Hit], segment: Segment, ended: str
+) -> None:
+    hit = make_hit(Kind.QUERY, segment=segment)
+    answer = {"query": "a red ball rolls slowly over the green floor", "based_on": "v"}
+    client.post(frame_url(hit), {**answer, "token": task_token(client, hit)})
+    ENDED[ended](hit)
+    response = client.get(frame_url(hit), parameters())
+    assert (response.status_code, handed_on(response.content)) == (200, answer)
+    for told in ("5.0–12.0 s", "/media/clip/", "Look at the red ball"):
+        assert told not in response.content.decode()
+    assert client.get(frame_url(hit), parameters(assignmentId="ASG2")).status_code in {403, 410}
+
+
 def save(client: Client, hit: Hit, token: str, version: int, /, **fields: object) -> tuple[int, dict[str, object]]:
     sent = {"token": token, "version": version, "fields": json.dumps(fields), "conduct": ""}
     response = client.post(f"{frame_url(hit)}draft/", sent)
@@ -233,6 +282,15 @@ def test_a_draft_is_kept_by_version_for_its_worker_alone(client: Client, make_hi
     assert save(client, hit, token, 2, start="5.0")[0] == 410
 
 
+def test_a_draft_whose_answer_was_lost_is_saved_by_the_repeat(client: Client, make_hit: Callable[..., Hit]) -> None:
+    hit = make_hit(Kind.SEGMENT)
+    token = task_token(client, hit)
+    for _ in range(2):
+        assert save(client, hit, token, 0, start="3.0", end="9.0") == (200, {"version": 1})
+    assert save(client, hit, token, 1, start="4.0", end="9.0") == (200, {"version": 2})
+    assert save(client, hit, token, 0, start="4.0", end="9.0")[0] == 409, "a version that this page never saw"
+
+
 @pytest.mark.parametrize("fields", [{"query": "not of this form"}, {"start": 3}, {"start": "1" * 1001}, {"token": "x"}])
 def test_what_is_no_draft_is_refused(client: Client, make_hit: Callable[..., Hit], fields: dict[str, object]) -> None:
     hit = make_hit(Kind.SEGMENT)
@@ -241,3 +299,38 @@ def test_what_is_no_draft_is_refused(client: Client, make_hit: Callable[..., Hit
     assert save(client, hit, "forged", 0, start="1")[0] == 403
     assert client.post(f"{frame_url(hit)}draft/", {"token": token, "version": "x", "fields": "{"}).status_code == 400
     assert not Draft.objects.exists()
+
+
+DEEP = "[" * 100_000
+
+
+def test_half_an_emoji_and_nul_are_left_out_of_a_draft(
+    client: Client, make_hit: Callable[..., Hit], segment: Segment
+) -> None:
+    hit = make_hit(Kind.QUERY, segment=segment)
+    token = task_token(client, hit)
+    assert save(client, hit, token, 0, query="a b\0all \ud83d") == (200, {"version": 1})
+    assert Draft.objects.get().fields == {"query": "a ball "}
+    sent = {"token": token, "version": 1, "fields": DEEP}
+    assert client.post(f"{frame_url(hit)}draft/", sent).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("conduct", "kept"),
+    [
+        (DEEP, None),
+        ('{"played": [], "seconds": 1' + "0" * 400 + ', "pasted": 0}', None),
+        (
+            '{"played": [[0, 1e300]], "seconds": 1e300, "pasted": 1e300}',
+            {"played": [[0, 86_400]], "seconds": 86_400, "pasted": 100_000},
+        ),
+    ],
+    ids=["deep", "long", "much"],
+)
+def test_an_answer_is_taken_whatever_a_browser_says_of_how_it_came_about(
+    client: Client, make_hit: Callable[..., Hit], conduct: str, kept: object
+) -> None:
+    hit = make_hit(Kind.SEGMENT)
+    answer = {"start": "2", "end": "9.5", "token": task_token(client, hit), "conduct": conduct}
+    assert client.post(frame_url(hit), answer).status_code == 200
+    assert Receipt.objects.get().conduct == kept
