@@ -58,8 +58,9 @@ def complete() -> Reconciliation:
 
 
 @pytest.fixture
-def batch(clip: Clip, annotators: list[WorkerBrowser]) -> Batch:
-    """Two units, two workers each."""
+def batch(clip: Clip, annotators: list[WorkerBrowser], settings: Any) -> Batch:
+    """Two units, two workers each, made in their order: workers take the oldest."""
+    settings.LAUNCH_AT_ONCE = 1
     Clip.objects.create(video=clip.video, start=30.0, end=60.0)
     return launch_batch(make_batch())
 
