@@ -1,7 +1,8 @@
 """A model as it is sent: a zip of configuration, weights and tokenizer, never code.
 
 What `hero_model` writes as a model's folder. Only these files are taken out, each by a name of ours; who reads them
-takes of the configuration only what a model of this platform has (`python -m hero_model predict --foreign`).
+takes of the configuration and the tokenizer only what a model of this platform has (`python -m hero_model predict
+--foreign`).
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
-TOKENIZER = ("tokenizer.json", "vocab.txt", "vocab.json")  # one of them
-WORDS = (*TOKENIZER, "merges.txt", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
+TOKENIZER = ("tokenizer.json", "tokenizer_config.json")  # all that a foreign tokenizer is read from
+FILES = (CONFIG, WEIGHTS, *TOKENIZER)
 MOST_ENTRIES = 1000
 MOST_JSON_BYTES = 64 * 2**20
 _CODE = ("auto_map", "custom_pipelines")  # where the libraries look for names of code
@@ -56,11 +57,11 @@ def _members(opened: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
         raise ModelFileError(f"expected one {CONFIG} in the zip, beside {WEIGHTS} and a tokenizer; found {len(places)}")
     (place,) = places
     inside = [entry for entry in plain if PurePosixPath(entry.filename).parent == place]
-    found = {_name(entry): entry for entry in inside if _name(entry) in (CONFIG, WEIGHTS, *WORDS)}
+    found = {_name(entry): entry for entry in inside if _name(entry) in FILES}
     if WEIGHTS not in found:
         raise ModelFileError(f"expected {WEIGHTS} beside {CONFIG}: weights are taken as safetensors alone")
-    if not any(name in found for name in TOKENIZER):
-        raise ModelFileError(f"expected a tokenizer beside {CONFIG}: one of {', '.join(TOKENIZER)}")
+    if not all(name in found for name in TOKENIZER):
+        raise ModelFileError(f"expected a tokenizer beside {CONFIG}: {' and '.join(TOKENIZER)}")
     return found
 
 
