@@ -76,6 +76,7 @@ def create_submission(
     try:
         with transaction.atomic():
             people = lock_people(team)
+            _check_member(user, people)
             submission.created_at = timezone.now()
             check_may_submit(team, track, began, submission.dry_run)
             if submission.public and not submission.baseline:
@@ -115,6 +116,12 @@ def cancel(submission: Submission) -> None:
         if evaluation is None:
             raise ApiError("submission", "finished", "it is finished: there is nothing to cancel", status=409)
         evaluation.end(State.CANCELLED)
+
+
+def _check_member(user: AbstractBaseUser | AnonymousUser, people: Sequence[User]) -> None:
+    """Who has left since the upload began would send in the name of others, by nobody's tries."""
+    if user not in people:
+        raise ApiError("team", "not_a_member", "you are no member of this team any more", status=403)
 
 
 def _check_new(submission: Submission, people: Sequence[User]) -> None:

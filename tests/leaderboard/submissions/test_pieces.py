@@ -121,6 +121,18 @@ def test_what_is_refused_at_the_end_says_why_and_leaves_nothing(sender: Sender, 
     assert len(list(stored.iterdir())) == 1
 
 
+def test_who_has_left_the_team_finishes_nothing_for_it(track: Track, membership: Membership) -> None:
+    """A team without members has every try, so what its last member began would count for nobody."""
+    Track.objects.filter(pk=track.pk).update(per_day=1, total=1)
+    sender = Sender(track, membership, by_token=False)
+    begun = [sender.begin(public="on", method=f"m{number}")["Location"] for number in range(2)]
+    membership.delete()
+    for number, address in enumerate(begun):
+        assert sender.patch(address, 0, f"{number}".encode().ljust(len(FILE))).status_code == 204
+        assert sender.became(address)["errors"][0]["code"] == "not_a_member"
+    assert not Submission.objects.exists()
+
+
 def test_few_uploads_of_a_person_are_under_way_at_once(sender: Sender) -> None:
     for _ in range(pieces.MOST_UNFINISHED):
         assert sender.begin().status_code == 201
