@@ -8,20 +8,23 @@ takes of the configuration and the tokenizer only what a model of this platform 
 from __future__ import annotations
 
 import json
-import lzma
 import shutil
 import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
+from evaluation.predictions.file import check_zip_directory
+
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json")  # all that a foreign tokenizer is read from
 FILES = (CONFIG, WEIGHTS, *TOKENIZER)
 MOST_ENTRIES = 1000
-MOST_JSON_BYTES = 64 * 2**20
+MOST_DIRECTORY_BYTES = 256 * 2**10
+MOST_BYTES = {CONFIG: 2**20, "tokenizer_config.json": 2**20, "tokenizer.json": 32 * 2**20}
 _CODE = ("auto_map", "custom_pipelines")  # where the libraries look for names of code
 _COPIED_BYTES = 2**20
+_UNPACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the others may ask for gigabytes before they give a byte
 
 
 class ModelFileError(Exception):
@@ -35,14 +38,17 @@ def unpack(archive: Path, folder: Path, most_bytes: int) -> None:
     """
     folder.mkdir()
     try:
+        with archive.open("rb") as file:
+            check_zip_directory(file, MOST_DIRECTORY_BYTES)
         with zipfile.ZipFile(archive) as opened:
             found = _members(opened)
-            _check_sizes(found, most_bytes)
+            _check_members(found, most_bytes)
             for name, entry in found.items():
                 with opened.open(entry) as source, (folder / name).open("wb") as target:
                     shutil.copyfileobj(source, target, _COPIED_BYTES)
-    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError, OSError) as error:
-        raise ModelFileError(f"the zip cannot be read: {error}") from error
+    # Of a wrong name or length the library says so in many ways: ValueError of an encoding, EOFError of a cut member.
+    except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, RuntimeError, OSError) as error:
+        raise ModelFileError(f"the zip cannot be read: {str(error) or type(error).__name__}") from error
     _check_no_code(folder)
 
 
@@ -69,17 +75,19 @@ def _name(entry: zipfile.ZipInfo) -> str:
     return PurePosixPath(entry.filename).name
 
 
-def _check_sizes(found: Mapping[str, zipfile.ZipInfo], most_bytes: int) -> None:
+def _check_members(found: Mapping[str, zipfile.ZipInfo], most_bytes: int) -> None:
     """By what the zip says; its reader stops where a file is longer."""
     for name, entry in found.items():
-        most = most_bytes if name == WEIGHTS else MOST_JSON_BYTES
+        if entry.compress_type not in _UNPACKED:
+            raise ModelFileError(f"{name} is packed in another way than a zip's usual one: expected deflate, or none")
+        most = MOST_BYTES.get(name, most_bytes)
         if entry.file_size > most:
             raise ModelFileError(f"{name} holds {entry.file_size:,} bytes: at most {most:,} are taken")
 
 
 def _check_no_code(folder: Path) -> None:
-    """Raises ModelFileError."""
-    for path in sorted(folder.glob("*.json")):
+    """Of the small files; of tokenizer.json only words are read. Raises ModelFileError."""
+    for path in (folder / CONFIG, folder / "tokenizer_config.json"):
         try:
             said = json.loads(path.read_bytes())
         except (ValueError, RecursionError) as error:
