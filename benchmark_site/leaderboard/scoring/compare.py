@@ -39,6 +39,10 @@ def run_comparison(pk: int) -> None:
     with tempfile.TemporaryDirectory(prefix="compare-") as scratch:
         report, log = Path(scratch) / "report.json", Path(scratch) / "log.txt"
         try:
+            if any(one.submission.file_deleted_at for one in (row.first, row.second)):
+                with locked(row) as mine:
+                    mine.end(State.FAILED, "the file of one of the two is deleted: there is nothing to compare")
+                return
             command = _command(row, report, Path(scratch) / "ids")
             ended = child_process.run(command, log, alive=lambda: heartbeat(row), wall_s=WALL_S, limits=LIMITS)
             with locked(row) as mine:

@@ -18,6 +18,7 @@ from benchmark_site.leaderboard.boards.groups import compare_neighbours
 from benchmark_site.leaderboard.models import Comparison, Evaluation, State, Submission, Track
 from benchmark_site.leaderboard.scoring.compare import request_comparison, run_comparison
 from benchmark_site.leaderboard.scoring.score import score_evaluation
+from benchmark_site.leaderboard.submissions.deletion import delete_file
 from evaluation.cli.main import main
 from evaluation.exchange.rows import window_of
 from tests.leaderboard.conftest import ApiClient, add_scores, small_file
@@ -109,6 +110,18 @@ def test_a_release_that_is_gone_ends_the_comparison(two: list[Submission], track
     row.refresh_from_db()
     assert row.state == State.FAILED
     assert "the comparison failed" in row.error
+
+
+def test_a_file_that_was_deleted_meanwhile_ends_the_comparison(two: list[Submission]) -> None:
+    row = request_comparison(*(one.evaluation for one in two))
+    Submission.objects.update(public=False)
+    delete_file(Submission.objects.get(pk=two[0].pk))
+    run_comparison(row.pk)
+    row.refresh_from_db()
+    assert (row.state, row.error) == (
+        State.FAILED,
+        "the file of one of the two is deleted: there is nothing to compare",
+    )
 
 
 def test_the_paired_test_makes_groups_where_intervals_overlap(
