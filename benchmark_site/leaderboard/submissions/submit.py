@@ -140,8 +140,11 @@ def _check_new(submission: Submission, people: Sequence[User]) -> None:
 
 
 def _check_models(people: Sequence[User]) -> None:
-    """Each may keep a worker busy for an hour, and others wait behind it. The caller holds the lock of the people."""
-    waiting = Evaluation.objects.filter(Evaluation.unfinished(), submission__kind=Submission.Kind.MODEL)
+    """Each may keep a worker busy for an hour, and others wait behind it. The caller holds the lock of the people.
+
+    One that has predicted and is scored, for the first time or again, takes a moment.
+    """
+    waiting = Evaluation.objects.filter(Evaluation.unfinished(), Evaluation.to_predict())
     if waiting.filter(submission__people__in=people).distinct().count() >= MOST_MODELS:
         raise ApiError(
             "kind", "models", f"{MOST_MODELS} models of a member of this team are under way: wait for one", status=429

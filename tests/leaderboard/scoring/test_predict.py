@@ -24,11 +24,11 @@ from benchmark_site.leaderboard.models import Evaluation, State, Submission, Tra
 from benchmark_site.leaderboard.scoring import predict
 from benchmark_site.leaderboard.scoring.model_file import unpack
 from benchmark_site.leaderboard.scoring.predict import predict_evaluation
-from benchmark_site.leaderboard.scoring.score import score_evaluation
+from benchmark_site.leaderboard.scoring.score import rescore_all, score_evaluation
 from benchmark_site.leaderboard.submissions import deletion
 from tests.hero_model.tiny_models import write_models
 from tests.hero_model.tiny_release import write_release
-from tests.leaderboard.conftest import REPOSITORY, ApiClient, freeze
+from tests.leaderboard.conftest import REPOSITORY, ApiClient, add_scores, freeze
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -255,6 +255,19 @@ def test_a_person_has_two_models_under_way_at_most(api_client: ApiClient, tiny: 
     assert (status, answer["errors"][0]["code"], answer["errors"][0]["field"]) == (429, "models", "kind")
     Submission.objects.earliest("created_at").evaluation.end(State.CANCELLED)
     assert api_client.post(tiny["moment/val"], zipped("moment"), kind="model")[0] == 201
+
+
+def test_a_model_that_is_scored_again_is_not_under_way(
+    api_client: ApiClient, tiny: dict[str, Track], zipped: Zip
+) -> None:
+    track = tiny["qa/val"]
+    for number in range(2):
+        sent = api_client.post(track, zipped("qa", f"m{number}/"), kind="model")[1]
+        Submission.objects.filter(pk=sent["id"]).update(predicted="p.json", predicted_sha256="0" * 64)
+        add_scores(Submission.objects.get(pk=sent["id"]), {track.primary_metric: 10.0})
+    Evaluation.objects.update(evaluator_version="old")
+    assert rescore_all(track) == 2
+    assert api_client.post(track, zipped("qa", "new/"), kind="model")[0] == 201
 
 
 def test_a_predictor_that_is_killed_is_followed_three_times(
