@@ -16,7 +16,7 @@ from benchmark_site.leaderboard.models.teams import Team
 from benchmark_site.leaderboard.models.tracks import Track
 from benchmark_site.leaderboard.models.work import UNFINISHED, State, Work
 from benchmark_site.leaderboard.task_names import TELL
-from benchmark_site.leaderboard.text import plain_text
+from benchmark_site.leaderboard.text import plain_lines, plain_text
 
 
 class Submission(models.Model):
@@ -39,7 +39,7 @@ class Submission(models.Model):
     )
     kind = models.CharField(max_length=11, choices=Kind, default=Kind.PREDICTIONS)
     method = models.CharField(max_length=80, validators=[plain_text])
-    description = models.TextField(blank=True, max_length=2000, validators=[plain_text])
+    description = models.TextField(blank=True, max_length=2000, validators=[plain_lines])
     paper_url = models.URLField(blank=True)
     code_url = models.URLField(blank=True)
     parameters = models.PositiveBigIntegerField(null=True, blank=True, help_text="weights of the model, as a number")
