@@ -11,6 +11,13 @@ from django.core.exceptions import ValidationError
 # and some make one name look like another on a board.
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn"}
 
+# Letters, marks and symbols that leave the line as it was: Hangul fillers, the grapheme joiner, an empty Braille cell.
+# A variation selector passes behind the symbol or the ideograph whose form it chooses.
+_BLANK = regex.compile(
+    r"[[\p{Default_Ignorable_Code_Point}--\p{C}]\u2800](?<!(?:[\p{Emoji}--\p{Nd}]|\p{Han})\p{Variation_Selector})",
+    regex.VERSION1,
+)
+
 # Where UAX 31 (2.3) allows the two joiners, because there they change how a word is written: ZWNJ between letters that
 # would join, as Persian has it (A1); ZWNJ and ZWJ behind a virama, as Hindi has them (A2, B).
 _VIRAMA = r"\p{Canonical_Combining_Class=Virama}"
@@ -58,7 +65,7 @@ def _check(value: str, refused: set[str], allowed: str = "") -> None:
     for place, character in enumerate(value):
         if character in allowed or place in joiners:
             continue
-        if unicodedata.category(character) in refused:
+        if unicodedata.category(character) in refused or _BLANK.match(value, place):
             raise ValidationError(
                 f"character {place + 1} is U+{ord(character):04X}, which cannot be seen: write plain text",
                 code="invisible",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
+import regex
 from django.core.exceptions import ValidationError
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,9 +17,22 @@ from benchmark_site.leaderboard.text import one_script, plain_lines, plain_text
 @given(st.text(st.characters(categories=["L", "M", "N", "P", "S", "Z"]), max_size=40))
 def test_whatever_shows_is_plain(value: str) -> None:
     if not any(unicodedata.category(character)[0] == "C" for character in value):
+        value = regex.sub(r"\p{Default_Ignorable_Code_Point}|\u2800", "", value)
         plain_lines(value)
         if not set(value) & {"\u2028", "\u2029"}:
             plain_text(value)
+
+
+@pytest.mark.parametrize("blank", ["\u3164", "\u115f", "\uffa0", "\u034f", "\ufe0f", "\u2800", "\u180b"])
+@pytest.mark.parametrize("before", ["", "Ada", "Ada1"])
+def test_what_leaves_the_line_as_it_was_is_refused(before: str, blank: str) -> None:
+    with pytest.raises(ValidationError, match=rf"character {len(before) + 1} is U\+{ord(blank):04X}, which cannot"):
+        plain_text(before + blank)
+
+
+@pytest.mark.parametrize("value", ["I \u2764\ufe0f HERO", "\u8fbb\U000e0100", "서울 \u1112\u1161\u11ab"])
+def test_a_selector_passes_behind_what_it_changes(value: str) -> None:
+    plain_text(value)
 
 
 @given(
