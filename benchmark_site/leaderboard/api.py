@@ -227,11 +227,13 @@ def patch_submission(request: HttpRequest, submission_id: str, body: Wishes) -> 
     found = _find(request, submission_id)
     if body.public is None and body.final is None:
         raise ApiError("public", "required", 'expected "public" or "final", true or false', status=422)
-    with transaction.atomic():
+    with transaction.atomic():  # what is chosen is shown, so it is shown before and taken back after
+        if body.public:
+            set_public(found, True)
         if body.final is not None:
             set_final(found, body.final)
-        if body.public is not None:
-            set_public(found, body.public)
+        if body.public is False:
+            set_public(found, False)
     return _submission_out(request, _find(request, submission_id))
 
 

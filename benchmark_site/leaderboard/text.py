@@ -11,6 +11,13 @@ from django.core.exceptions import ValidationError
 # and some make one name look like another on a board.
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn"}
 
+# Letters, marks and symbols that leave the line as it was: Hangul fillers, the grapheme joiner, an empty Braille cell.
+# A variation selector passes behind the symbol or the ideograph whose form it chooses.
+_BLANK = regex.compile(
+    r"[[\p{Default_Ignorable_Code_Point}--\p{C}]\u2800](?<!(?:[\p{Emoji}--\p{Nd}]|\p{Han})\p{Variation_Selector})",
+    regex.VERSION1,
+)
+
 # Where UAX 31 (2.3) allows the two joiners, because there they change how a word is written: ZWNJ between letters that
 # would join, as Persian has it (A1); ZWNJ and ZWJ behind a virama, as Hindi has them (A2, B).
 _VIRAMA = r"\p{Canonical_Combining_Class=Virama}"
@@ -41,15 +48,24 @@ _WORD = regex.compile(r"[\p{L}\p{M}\p{N}\u200c\u200d]+")
 
 
 def plain_text(value: str) -> None:
-    """Refuse characters that a reader cannot see; line breaks and tabs pass (a CharField's form strips them).
+    """Refuse characters that a reader cannot see, and whatever breaks the line: a name stands in the subject of a mail.
 
     Joiners pass where their script needs them. Raises ValidationError naming the character and its place.
     """
+    _check(value, _INVISIBLE | {"Zl", "Zp"})
+
+
+def plain_lines(value: str) -> None:
+    """The same for a text of several lines, which may be broken and indented. Raises ValidationError."""
+    _check(value, _INVISIBLE, allowed="\n\r\t")
+
+
+def _check(value: str, refused: set[str], allowed: str = "") -> None:
     joiners = {found.start() for found in _JOINED.finditer(value)}
     for place, character in enumerate(value):
-        if character in "\n\r\t" or place in joiners:
+        if character in allowed or place in joiners:
             continue
-        if unicodedata.category(character) in _INVISIBLE:
+        if unicodedata.category(character) in refused or _BLANK.match(value, place):
             raise ValidationError(
                 f"character {place + 1} is U+{ord(character):04X}, which cannot be seen: write plain text",
                 code="invisible",

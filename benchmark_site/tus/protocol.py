@@ -137,9 +137,13 @@ def metadata(request: HttpRequest) -> dict[str, str]:
     """Upload-Metadata: `key base64, key base64`, a key without a value being empty. Raises Refusal."""
     pairs = (pair.split() for pair in request.headers.get("Upload-Metadata", "").split(",") if pair.strip())
     try:
-        return {key: b64decode(value[0] if value else "", validate=True).decode() for key, *value in pairs}
+        said = {key: b64decode(value[0] if value else "", validate=True).decode() for key, *value in pairs}
     except (binascii.Error, UnicodeDecodeError) as error:
         raise Refusal(400, f"Upload-Metadata: base64 of UTF-8 was expected: {error}") from error
+    for key, text in said.items():
+        if "\0" in text:  # which no column of the database takes
+            raise Refusal(400, f"Upload-Metadata: {key} holds a NUL byte: text was expected")
+    return said
 
 
 def _pieces(request: HttpRequest) -> Iterator[bytes]:

@@ -11,7 +11,7 @@ import struct
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
-from typing import NoReturn
+from typing import BinaryIO, NoReturn
 
 from evaluation.predictions.errors import PredictionError, Problem
 
@@ -90,8 +90,8 @@ class PredictionFile:
         self._file.close()
 
     def _only_member(self) -> io.BufferedIOBase:
-        self._check_zip_directory()
         try:
+            check_zip_directory(self._file)
             archive = zipfile.ZipFile(self._file)
             members = [member for member in archive.infolist() if not _is_by_the_way(member)]
             if len(members) != 1:
@@ -109,18 +109,22 @@ class PredictionFile:
         except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, ValueError) as error:
             self.refuse(f"damaged archive: {error}")
 
-    def _check_zip_directory(self) -> None:
-        """Refuse before zipfile builds an object for each of millions of declared members."""
-        size = self._file.seek(0, io.SEEK_END)
-        self._file.seek(max(0, size - (1 << 16) - END_OF_DIRECTORY.size))
-        tail = self._file.read()
-        self._file.seek(0)
-        at = tail.rfind(b"PK\x05\x06")
-        if at < 0 or at + END_OF_DIRECTORY.size > len(tail):
-            self.refuse("damaged archive: no zip directory")
-        directory_bytes = END_OF_DIRECTORY.unpack_from(tail, at)[5]
-        if directory_bytes > MAX_ZIP_DIRECTORY or b"PK\x06\x07" in tail[max(0, at - 20) : at]:
-            self.refuse("zip with a very large directory: expected exactly one member")
+
+def check_zip_directory(file: BinaryIO, most_bytes: int = MAX_ZIP_DIRECTORY) -> None:
+    """Refuse before zipfile builds an object for each of millions of declared members. Raises zipfile.BadZipFile.
+
+    The file is at its start afterwards.
+    """
+    size = file.seek(0, io.SEEK_END)
+    file.seek(max(0, size - (1 << 16) - END_OF_DIRECTORY.size))
+    tail = file.read()
+    file.seek(0)
+    at = tail.rfind(b"PK\x05\x06")
+    if at < 0 or at + END_OF_DIRECTORY.size > len(tail):
+        raise zipfile.BadZipFile("no zip directory")
+    directory_bytes = END_OF_DIRECTORY.unpack_from(tail, at)[5]
+    if directory_bytes > most_bytes or b"PK\x06\x07" in tail[max(0, at - 20) : at]:
+        raise zipfile.BadZipFile(f"a very large directory: expected at most {most_bytes:,} bytes")
 
 
 def _is_by_the_way(member: zipfile.ZipInfo) -> bool:

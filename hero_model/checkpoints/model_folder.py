@@ -12,6 +12,7 @@ from transformers import PreTrainedTokenizerBase
 
 from evaluation.io.atomic import atomic_folder
 from evaluation.io.errors import refusing
+from hero_model.checkpoints.foreign_tokenizer import load_foreign_tokenizer
 from hero_model.checkpoints.text_encoder import load_tokenizer
 from hero_model.config import HeroConfig
 from hero_model.errors import InputError
@@ -71,7 +72,8 @@ def load_model(
     """A saved model, ready to predict, and its tokenizer.
 
     new_heads: a head that the file holds nothing of may start at random, as fine-tuning wants it. foreign: of the
-    configuration only the fields of HeroConfig are read; the library knows others, some of which load code.
+    configuration only the fields of HeroConfig are read, and of the tokenizer its words and special tokens; the library
+    knows other fields, some of which load code or open files elsewhere.
     Raises InputError that names file and key, also where the file lacks a weight, has one of another shape or one
     that is not finite; the library alone would go on.
     """
@@ -97,7 +99,7 @@ def load_model(
     if missing:
         raise InputError(f"{where}: lacks {', '.join(missing)}")
     check_finite(model.state_dict(), where)
-    tokenizer = load_tokenizer(folder)
+    tokenizer = load_foreign_tokenizer(folder) if foreign else load_tokenizer(folder)
     if len(tokenizer) > model.config.vocab_size:
         raise InputError(f"{folder}: the tokenizer knows {len(tokenizer)} tokens, the model {model.config.vocab_size}")
     return model.eval(), tokenizer

@@ -45,10 +45,15 @@ def load_tokenizer(name: str | Path) -> PreTrainedTokenizerBase:
         where = str(files[0])
     with refusing(f"{where}: no tokenizer can be loaded from it", InputError):
         tokenizer = AutoTokenizer.from_pretrained(name)
+    check_special_tokens(tokenizer, where)
+    return tokenizer
+
+
+def check_special_tokens(tokenizer: PreTrainedTokenizerBase, where: str) -> None:
+    """Raises InputError that names the one that is missing."""
     for token in ("cls", "sep", "pad", "mask"):
         if getattr(tokenizer, f"{token}_token_id") is None:
             raise InputError(f"{where}: the tokenizer has no {token}_token, which every BERT and RoBERTa has")
-    return tokenizer
 
 
 def token_fields(tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:

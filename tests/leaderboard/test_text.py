@@ -5,18 +5,34 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
+import regex
 from django.core.exceptions import ValidationError
 from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark_site.leaderboard.submissions.uploads import suffix
-from benchmark_site.leaderboard.text import one_script, plain_text
+from benchmark_site.leaderboard.text import one_script, plain_lines, plain_text
 
 
 @given(st.text(st.characters(categories=["L", "M", "N", "P", "S", "Z"]), max_size=40))
 def test_whatever_shows_is_plain(value: str) -> None:
     if not any(unicodedata.category(character)[0] == "C" for character in value):
-        plain_text(value)
+        value = regex.sub(r"\p{Default_Ignorable_Code_Point}|\u2800", "", value)
+        plain_lines(value)
+        if not set(value) & {"\u2028", "\u2029"}:
+            plain_text(value)
+
+
+@pytest.mark.parametrize("blank", ["\u3164", "\u115f", "\uffa0", "\u034f", "\ufe0f", "\u2800", "\u180b"])
+@pytest.mark.parametrize("before", ["", "Ada", "Ada1"])
+def test_what_leaves_the_line_as_it_was_is_refused(before: str, blank: str) -> None:
+    with pytest.raises(ValidationError, match=rf"character {len(before) + 1} is U\+{ord(blank):04X}, which cannot"):
+        plain_text(before + blank)
+
+
+@pytest.mark.parametrize("value", ["I \u2764\ufe0f HERO", "\u8fbb\U000e0100", "서울 \u1112\u1161\u11ab"])
+def test_a_selector_passes_behind_what_it_changes(value: str) -> None:
+    plain_text(value)
 
 
 @given(
@@ -25,8 +41,16 @@ def test_whatever_shows_is_plain(value: str) -> None:
     st.text(max_size=10),
 )
 def test_what_does_not_show_is_refused(before: str, hidden: str, after: str) -> None:
-    with pytest.raises(ValidationError, match="cannot be seen"):
-        plain_text(before + hidden + after)
+    for check in (plain_text, plain_lines):
+        with pytest.raises(ValidationError, match="cannot be seen"):
+            check(before + hidden + after)
+
+
+@pytest.mark.parametrize("between", ["\n", "\r\n", "\t", "\u2028", "\u2029"])
+def test_a_name_is_of_one_line(between: str) -> None:
+    plain_lines(f"a{between}b")
+    with pytest.raises(ValidationError, match=rf"character 2 is U\+{ord(between[0]):04X}"):
+        plain_text(f"a{between}b")
 
 
 @pytest.mark.parametrize(

@@ -43,8 +43,9 @@ class BoardForm(forms.Form):
         """What was asked for, as the board understands it."""
         self.full_clean()
         asked = self.cleaned_data
+        older_link = self.data.get("every") == "" and "sort" not in self.data  # ?every; the form sends all its fields
         return Wanted(
-            every=bool(asked.get("every")) or self.data.get("every") == "",  # ?every, as older links have it
+            every=bool(asked.get("every")) or older_link,
             sort=asked.get("sort", ""),
             text=asked.get("q", ""),
             external=asked.get("external", ""),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
@@ -15,6 +16,10 @@ class Comparison(Work):
 
     first = models.ForeignKey(Evaluation, on_delete=models.CASCADE, related_name="+")
     second = models.ForeignKey(Evaluation, on_delete=models.CASCADE, related_name="+")
+    asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+",
+        help_text="empty: the platform, for the groups of a board",
+    )  # fmt: skip
     p = models.FloatField(null=True, help_text="of the paired test")
     report = models.JSONField(null=True, help_text="every metric and the queries won, where the truth is public")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 
 from django.conf import settings
 from django.db import models
@@ -15,7 +16,7 @@ from benchmark_site.leaderboard.models.teams import Team
 from benchmark_site.leaderboard.models.tracks import Track
 from benchmark_site.leaderboard.models.work import UNFINISHED, State, Work
 from benchmark_site.leaderboard.task_names import TELL
-from benchmark_site.leaderboard.text import plain_text
+from benchmark_site.leaderboard.text import plain_lines, plain_text
 
 
 class Submission(models.Model):
@@ -38,7 +39,7 @@ class Submission(models.Model):
     )
     kind = models.CharField(max_length=11, choices=Kind, default=Kind.PREDICTIONS)
     method = models.CharField(max_length=80, validators=[plain_text])
-    description = models.TextField(blank=True, max_length=2000, validators=[plain_text])
+    description = models.TextField(blank=True, max_length=2000, validators=[plain_lines])
     paper_url = models.URLField(blank=True)
     code_url = models.URLField(blank=True)
     parameters = models.PositiveBigIntegerField(null=True, blank=True, help_text="weights of the model, as a number")
@@ -189,7 +190,17 @@ class Evaluation(Work):
         """1 for the next one that a worker takes; None where it does not wait."""
         if self.state != State.QUEUED:
             return None
-        return Evaluation.objects.filter(state=State.QUEUED, queued_at__lt=self.queued_at).count() + 1
+        own = self.to_predict() if self.submission.waits_for_prediction else ~self.to_predict()
+        return Evaluation.objects.filter(own, state=State.QUEUED, queued_at__lt=self.queued_at).count() + 1
+
+    @staticmethod
+    def to_predict() -> Q:
+        """Of models that have not predicted yet: those wait for a predictor, all others for a scorer."""
+        return Q(submission__kind=Submission.Kind.MODEL, submission__predicted="")
+
+    @classmethod
+    def queues(cls) -> Sequence[Q]:
+        return [cls.to_predict(), ~cls.to_predict()]
 
     def __str__(self) -> str:
         return f"evaluation {self.pk} of {self.submission}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -56,14 +58,20 @@ class Work(Leased):
         return Q(state__in=UNFINISHED)
 
     @classmethod
+    def queues(cls) -> Sequence[Q]:
+        """The rows that wait for each kind of worker."""
+        return [Q()]
+
+    @classmethod
     def forgotten(cls) -> list[int]:
         """Keys of rows whose worker has died, and of the oldest that have waited so long that their message is lost.
 
-        Of a long queue only the oldest: their messages are most likely under way, and each time adds one.
+        Of each long queue only the oldest: their messages are most likely under way, and each time adds one.
         """
         rows = available(cls).order_by("queued_at").values_list("pk", flat=True)
         waiting = rows.filter(state=State.QUEUED, queued_at__lt=stale())
-        return [*rows.filter(state=State.RUNNING), *waiting[:_SENT_AT_ONCE]]
+        oldest = [pk for queue in cls.queues() for pk in waiting.filter(queue)[:_SENT_AT_ONCE]]
+        return [*rows.filter(state=State.RUNNING), *oldest]
 
     def give_up(self) -> None:
         self.end(State.FAILED, f"given up: the worker stopped in the middle of it {self.attempt} times", self.log)

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.db import transaction
 
 from benchmark_site.jobs import child_process
@@ -20,12 +21,28 @@ from benchmark_site.leaderboard.scoring.score import LIMITS, WALL_S
 from benchmark_site.leaderboard.task_names import COMPARE
 from evaluation.release import ReleaseError
 
+MOST_UNFINISHED = 3
 
-def request_comparison(a: Evaluation, b: Evaluation) -> Comparison:
-    """The comparison of two scorings of one track, queued where nobody has asked for it before."""
+
+class TooManyError(Exception):
+    """As many comparisons of one person are under way as may be."""
+
+
+def request_comparison(a: Evaluation, b: Evaluation, asked_by: User | None = None) -> Comparison:
+    """The comparison of two scorings of one track, queued where nobody has asked for it before.
+
+    Each costs two scorings, and submissions wait in the same queue: raises TooManyError where a new one would be more
+    than MOST_UNFINISHED of a person's.
+    """
     first, second = sorted((a, b), key=lambda one: one.pk)
     with transaction.atomic():
-        row, new = Comparison.objects.get_or_create(first=first, second=second)
+        if asked_by is not None:
+            User.objects.select_for_update(no_key=True).get(pk=asked_by.pk)  # two at once would both be the last
+            known = Comparison.objects.filter(first=first, second=second).first()
+            theirs = Comparison.objects.filter(Comparison.unfinished(), asked_by=asked_by)
+            if known is None and theirs.count() >= MOST_UNFINISHED:
+                raise TooManyError(f"{MOST_UNFINISHED} comparisons of yours are under way: wait for one")
+        row, new = Comparison.objects.get_or_create(first=first, second=second, defaults={"asked_by": asked_by})
         if new:
             enqueue(COMPARE, comparison_id=row.pk)
     return row
@@ -39,6 +56,10 @@ def run_comparison(pk: int) -> None:
     with tempfile.TemporaryDirectory(prefix="compare-") as scratch:
         report, log = Path(scratch) / "report.json", Path(scratch) / "log.txt"
         try:
+            if any(one.submission.file_deleted_at for one in (row.first, row.second)):
+                with locked(row) as mine:
+                    mine.end(State.FAILED, "the file of one of the two is deleted: there is nothing to compare")
+                return
             command = _command(row, report, Path(scratch) / "ids")
             ended = child_process.run(command, log, alive=lambda: heartbeat(row), wall_s=WALL_S, limits=LIMITS)
             with locked(row) as mine:

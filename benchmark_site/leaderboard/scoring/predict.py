@@ -64,7 +64,7 @@ def predict_evaluation(pk: int) -> None:
 
 def waiting() -> QuerySet[Evaluation]:
     """Evaluations of models that have not predicted yet."""
-    return Evaluation.objects.filter(submission__kind=Submission.Kind.MODEL, submission__predicted="")
+    return Evaluation.objects.filter(Evaluation.to_predict())
 
 
 def _command(submission: Submission, model: Path, out: Path) -> list[str]:

@@ -54,7 +54,7 @@ def score_evaluation(pk: int) -> None:
 
     Nor where it is a model's that has not predicted yet.
     """
-    if Evaluation.objects.filter(pk=pk, submission__kind=Submission.Kind.MODEL, submission__predicted="").exists():
+    if Evaluation.objects.filter(Evaluation.to_predict(), pk=pk).exists():
         return
     row = acquire(Evaluation, pk)
     if row is None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.contrib import messages
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -14,7 +15,7 @@ from django.urls import reverse
 from annotation.roles import COLLECT
 from benchmark_site.leaderboard.boards.views import find_track
 from benchmark_site.leaderboard.models import Comparison, State, Submission, Track
-from benchmark_site.leaderboard.scoring.compare import request_comparison
+from benchmark_site.leaderboard.scoring.compare import TooManyError, request_comparison
 from benchmark_site.leaderboard.submissions.visibility import visible_to
 from benchmark_site.releases.browse import film_of
 
@@ -59,7 +60,11 @@ def compare(request: HttpRequest, slug: str, version: str, task: str, split: str
         if request.method == "POST":
             if not request.user.is_authenticated:
                 return redirect_to_login(request.get_full_path())
-            request_comparison(first, second)
+            assert isinstance(request.user, User)
+            try:
+                request_comparison(first, second, request.user)
+            except TooManyError as refusal:
+                messages.error(request, str(refusal))
             address = reverse("board-compare", args=track.url_args)
             return redirect(f"{address}?a={chosen[0].pk}&b={chosen[1].pk}")
     context = {

@@ -10,7 +10,11 @@ from benchmark_site.leaderboard.models import Submission, Team
 
 
 def set_final(submission: Submission, final: bool) -> None:
-    """Choose it, or take the choice back. Raises ApiError where the track has no finals, and where it is too late."""
+    """Choose it, or take the choice back.
+
+    Raises ApiError where the track has no finals, where it is too late, and for one that is not on the board: the
+    private part would be looked up for another.
+    """
     track = submission.track
     if not track.has_private_part:
         raise ApiError("final", "no_private_part", "this track has no private part: nothing is chosen", status=409)
@@ -23,4 +27,8 @@ def set_final(submission: Submission, final: bool) -> None:
         chosen = Submission.objects.filter(team=submission.team_id, track=track, final=True).exclude(pk=submission.pk)
         if final and chosen.count() >= track.finals:
             raise ApiError("final", "finals", f"{track.finals} are chosen: take one of them back first", status=409)
-        Submission.objects.filter(pk=submission.pk).update(final=final)
+        rows = Submission.objects.filter(pk=submission.pk)
+        if final:
+            rows = rows.filter(public=True)  # as it is now: it may have been taken back since it was read
+        if not rows.update(final=final):
+            raise ApiError("final", "not_public", "it is not on the board: show it before it is chosen", status=409)

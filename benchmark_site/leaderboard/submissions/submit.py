@@ -76,6 +76,7 @@ def create_submission(
     try:
         with transaction.atomic():
             people = lock_people(team)
+            _check_member(user, people)
             submission.created_at = timezone.now()
             check_may_submit(team, track, began, submission.dry_run)
             if submission.public and not submission.baseline:
@@ -117,6 +118,12 @@ def cancel(submission: Submission) -> None:
         evaluation.end(State.CANCELLED)
 
 
+def _check_member(user: AbstractBaseUser | AnonymousUser, people: Sequence[User]) -> None:
+    """Who has left since the upload began would send in the name of others, by nobody's tries."""
+    if user not in people:
+        raise ApiError("team", "not_a_member", "you are no member of this team any more", status=403)
+
+
 def _check_new(submission: Submission, people: Sequence[User]) -> None:
     """One file is one submission, whichever of a person's teams it comes from: the others would only be more tries."""
     same = Submission.objects.filter(track=submission.track, sha256=submission.sha256, counts=True)
@@ -133,8 +140,11 @@ def _check_new(submission: Submission, people: Sequence[User]) -> None:
 
 
 def _check_models(people: Sequence[User]) -> None:
-    """Each may keep a worker busy for an hour, and others wait behind it. The caller holds the lock of the people."""
-    waiting = Evaluation.objects.filter(Evaluation.unfinished(), submission__kind=Submission.Kind.MODEL)
+    """Each may keep a worker busy for an hour, and others wait behind it. The caller holds the lock of the people.
+
+    One that has predicted and is scored, for the first time or again, takes a moment.
+    """
+    waiting = Evaluation.objects.filter(Evaluation.unfinished(), Evaluation.to_predict())
     if waiting.filter(submission__people__in=people).distinct().count() >= MOST_MODELS:
         raise ApiError(
             "kind", "models", f"{MOST_MODELS} models of a member of this team are under way: wait for one", status=429

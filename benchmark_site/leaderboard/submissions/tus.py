@@ -46,7 +46,8 @@ class _Answers(Tus):
         """The team that is meant, of those of the one who asks."""
         wanted = said.get("team", "")
         found = Team.objects.filter(memberships__user=self.owner().pk)
-        found = found.filter(pk=int(wanted)) if wanted.isascii() and wanted.isdigit() else found.none()
+        is_key = wanted.isascii() and wanted.isdigit() and len(wanted) < 19  # of a bigint
+        found = found.filter(pk=int(wanted)) if is_key else found.none()
         team = found.first()
         if team is None:
             raise ApiError("team", "invalid", "expected one of your teams", status=400)

@@ -12,11 +12,18 @@ from benchmark_site.leaderboard.submissions.quota import sent_by
 
 
 def set_public(submission: Submission, public: bool) -> None:
-    """Show it on the board, or take it back. Raises ApiError for a baseline, and for one that the organiser hides."""
+    """Show it on the board, or take it back.
+
+    Raises ApiError for a baseline, one that the organiser hides, and where the private part looks at what is shown:
+    of a chosen final, and after the reveal of every entry, since a team that knows its private scores would climb by
+    taking the worse ones back.
+    """
     if submission.baseline and not public:
         raise ApiError("public", "baseline", "baselines are always public", status=409)
     if submission.dry_run:
         raise ApiError("public", "dry_run", "it was a dry run and has no score: submit the file", status=409)
+    if submission.track.is_revealed(timezone.now()) and not submission.baseline and not submission.is_late:
+        raise ApiError("public", "revealed", "the private part has decided: what is shown stays as it was", status=409)
     if public and submission.file_deleted_at:
         raise ApiError("public", "file_deleted", "its file is deleted: nobody could look into it", status=409)
     if public:
@@ -25,6 +32,8 @@ def set_public(submission: Submission, public: bool) -> None:
     rows = Submission.objects.filter(pk=submission.pk, hidden_at__isnull=True)
     if public:  # or its file be deleted
         rows = rows.filter(file_deleted_at__isnull=True)
+    elif rows.filter(final=True).exists():
+        raise ApiError("public", "final", "it is chosen for the private part: take that choice back first", status=409)
     if not rows.update(public=public):
         raise ApiError("public", "hidden", "the organiser has hidden it and alone can show it again", status=409)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 from django import forms
 
 from benchmark_site.leaderboard.models import ApiToken, Team
@@ -14,8 +16,10 @@ class TeamForm(forms.ModelForm):
         fields = ["name"]
 
     def clean_name(self) -> str:
-        not_the_baselines(self.cleaned_data["name"])
-        return str(self.cleaned_data["name"])
+        """The name as a reader sees it: wide letters, split accents and rows of blanks make no second one of it."""
+        name = " ".join(unicodedata.normalize("NFKC", self.cleaned_data["name"]).split())
+        not_the_baselines(name)
+        return name
 
 
 class InvitationForm(forms.Form):

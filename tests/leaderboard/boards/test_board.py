@@ -64,6 +64,18 @@ def test_the_best_of_each_team_and_all_baselines_are_ranked(submit: Submit, trac
     assert methods(track, "?every") == [(1, "a strong"), (1, "b"), (3, "a weak"), (4, "prior"), (5, "random")]
 
 
+def test_what_the_form_sends_unchanged_is_the_plain_board(submit: Submit, track: Track) -> None:
+    submit("A", "better", 80.0)
+    submit("A", "worse", 70.0)
+    form = {"q": "", "sort": "", "baselines": "", "external": "", "year": "", "every": ""}
+    said = {
+        name: "The best public submission of each team"
+        in Client().get(track.get_absolute_url(), query).content.decode()
+        for name, query in {"plain": {}, "form": form, "every": form | {"every": "yes"}, "old": {"every": ""}}.items()
+    }
+    assert said == {"plain": True, "form": True, "every": False, "old": False}
+
+
 def test_a_board_shows_the_newest_scoring_that_ended(submit: Submit, track: Track) -> None:
     submission = submit("A", "a", 10.0)
     submit("B", "b", 20.0)

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
@@ -18,6 +19,7 @@ from benchmark_site.leaderboard.boards.groups import compare_neighbours
 from benchmark_site.leaderboard.models import Comparison, Evaluation, State, Submission, Track
 from benchmark_site.leaderboard.scoring.compare import request_comparison, run_comparison
 from benchmark_site.leaderboard.scoring.score import score_evaluation
+from benchmark_site.leaderboard.submissions.deletion import delete_file
 from evaluation.cli.main import main
 from evaluation.exchange.rows import window_of
 from tests.leaderboard.conftest import ApiClient, add_scores, small_file
@@ -109,6 +111,38 @@ def test_a_release_that_is_gone_ends_the_comparison(two: list[Submission], track
     row.refresh_from_db()
     assert row.state == State.FAILED
     assert "the comparison failed" in row.error
+
+
+def test_a_file_that_was_deleted_meanwhile_ends_the_comparison(two: list[Submission]) -> None:
+    row = request_comparison(*(one.evaluation for one in two))
+    Submission.objects.update(public=False)
+    delete_file(Submission.objects.get(pk=two[0].pk))
+    run_comparison(row.pk)
+    row.refresh_from_db()
+    assert (row.state, row.error) == (
+        State.FAILED,
+        "the file of one of the two is deleted: there is nothing to compare",
+    )
+
+
+def test_a_person_has_few_comparisons_under_way(api_client: ApiClient, track: Track, tmp_path: Path) -> None:
+    made = with_values(api_client, track, tmp_path, *(40.0 + n for n in range(5)))
+    stranger, path = Client(), f"{track.get_absolute_url()}compare/"
+    stranger.force_login(User.objects.create_user("nobody"))
+
+    def ask(a: int, b: int) -> str:
+        fields = {"a": made[a].submission_id, "b": made[b].submission_id}
+        return stranger.post(path, fields, follow=True).content.decode()
+
+    for b in (1, 2, 3):
+        assert "comparisons of yours" not in ask(0, b)
+    assert "3 comparisons of yours are under way: wait for one" in ask(0, 4)
+    assert "comparisons of yours" not in ask(1, 0)  # which is there
+    assert Comparison.objects.count() == 3
+    request_comparison(made[0], made[4])  # the platform's own
+    Comparison.objects.earliest("pk").end(State.FAILED, "of the test")
+    assert "comparisons of yours" not in ask(3, 4)
+    assert Comparison.objects.count() == 5
 
 
 def test_the_paired_test_makes_groups_where_intervals_overlap(

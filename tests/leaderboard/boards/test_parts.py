@@ -184,6 +184,38 @@ def test_finals_are_few_and_chosen_in_time(send: Callable[..., Submission], trac
     assert choose(first, True)[1]["errors"][0]["code"] == "no_private_part"
 
 
+def show(one: Submission, public: bool, at: datetime, **more: bool) -> tuple[int, Any]:
+    with time_machine.travel(at, tick=False):
+        api = ApiClient(create_token(Membership.objects.get(team=one.team_id)))
+        status, answer = api.send("PATCH", f"submissions/{one.pk}", {"public": public, **more})
+    return status, answer if status == 200 else answer["errors"][0]["code"]
+
+
+def test_after_the_reveal_nobody_climbs_by_what_is_shown(send: Callable[..., Submission], track: Track) -> None:
+    worse, better = send("A", 80.0, 20.0, "best in public"), send("A", 70.0, 95.0, "best in private")
+    unseen = send("B", 90.0, 99.0)
+    assert show(unseen, False, OPENS)[0] == 200
+    assert rows(track, REVEALS) == [(1, "A", 20.0)]
+    for one, public in ((worse, False), (better, False), (unseen, True)):
+        assert show(one, public, REVEALS) == (409, "revealed")
+    assert rows(track, REVEALS) == [(1, "A", 20.0)]
+    Track.objects.update(late_entries=True)
+    late = send("A", 1.0, 1.0, "late", at=REVEALS + timedelta(hours=1))
+    assert show(late, False, REVEALS + timedelta(hours=2))[0] == 200
+
+
+def test_what_is_chosen_is_on_the_board(send: Callable[..., Submission], track: Track) -> None:
+    send("A", 80.0, 20.0, "best in public")
+    one = send("A", 50.0, 60.0, "chosen")
+    assert show(one, False, OPENS, final=True) == (409, "final")
+    assert show(one, False, OPENS)[0] == 200
+    assert show(one, False, OPENS, final=True) == (409, "not_public")
+    assert show(one, True, OPENS, final=True)[1]["final"]
+    assert show(one, False, OPENS) == (409, "final")
+    assert rows(track, REVEALS) == [(1, "A", 60.0)]
+    assert show(one, False, OPENS, final=False)[0] == 200
+
+
 def test_what_begins_in_time_counts_and_what_begins_late_stands_apart(
     send: Callable[..., Submission], track: Track, tmp_path: Path
 ) -> None:

@@ -160,6 +160,24 @@ def test_of_a_long_queue_only_the_oldest_are_woken(evaluation: Evaluation) -> No
 
 
 @pytest.mark.django_db
+def test_models_that_wait_keep_no_predictions_from_being_woken_or_counted(evaluation: Evaluation) -> None:
+    old = timezone.now() - timedelta(minutes=10)
+    model = Submission.objects.get(pk=evaluation.submission_id)
+    for number in range(21):
+        model.pk, model.sha256, model.kind = uuid.uuid4(), f"{number:064x}", "model"
+        model.save(force_insert=True)
+        Evaluation.objects.create(
+            submission=model, evaluator_version="1", manifest_sha256="0" * 64, queued_at=old + timedelta(seconds=number)
+        )
+    Evaluation.objects.filter(pk=evaluation.pk).update(queued_at=old + timedelta(minutes=1))
+    evaluation.refresh_from_db()
+    woken = Evaluation.forgotten()
+    assert evaluation.pk in woken
+    assert len(woken) == 21
+    assert (evaluation.queue_place, model.evaluation.queue_place) == (1, 21)
+
+
+@pytest.mark.django_db
 def test_the_sweeper_removes_uploads_that_never_ended() -> None:
     old, new = incoming_folder() / "old", incoming_folder() / "new"
     for path in (old, new):

@@ -22,13 +22,13 @@ from benchmark_site.leaderboard import tasks
 from benchmark_site.leaderboard.boards.tracks import open_boards
 from benchmark_site.leaderboard.models import Evaluation, State, Submission, Track
 from benchmark_site.leaderboard.scoring import predict
-from benchmark_site.leaderboard.scoring.model_file import ModelFileError, unpack
+from benchmark_site.leaderboard.scoring.model_file import unpack
 from benchmark_site.leaderboard.scoring.predict import predict_evaluation
-from benchmark_site.leaderboard.scoring.score import score_evaluation
+from benchmark_site.leaderboard.scoring.score import rescore_all, score_evaluation
 from benchmark_site.leaderboard.submissions import deletion
 from tests.hero_model.tiny_models import write_models
 from tests.hero_model.tiny_release import write_release
-from tests.leaderboard.conftest import REPOSITORY, ApiClient, freeze
+from tests.leaderboard.conftest import REPOSITORY, ApiClient, add_scores, freeze
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -51,7 +51,7 @@ def tiny(tmp_path: Path, transactional_db: None) -> dict[str, Track]:
 
 @pytest.fixture
 def zipped(models: Path, tmp_path: Path) -> Zip:
-    """`zipped("moment", "my-model", config={...}, without=["vocab.txt"], **{"other.txt": b"..."})`"""
+    """`zipped("moment", "my-model", config={...}, without=["tokenizer.json"], **{"other.txt": b"..."})`"""
 
     def make(task: str, inside: str = "", config: dict[str, Any] | None = None, without: tuple[str, ...] = (),
              **more: bytes) -> Path:  # fmt: skip
@@ -130,8 +130,9 @@ def test_what_holds_no_model_is_refused_with_what_was_expected(
     assert "the zip cannot be read" in refused(api_client, track, text)
     assert "expected one config.json" in refused(api_client, track, zipped("qa", without=("config.json",)))
     assert "expected model.safetensors" in refused(api_client, track, zipped("qa", without=("model.safetensors",)))
-    names = ("tokenizer.json", "vocab.txt", "vocab.json")
-    assert "expected a tokenizer" in refused(api_client, track, zipped("qa", without=names))
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        expected = "expected a tokenizer beside config.json: tokenizer.json and tokenizer_config.json"
+        assert refused(api_client, track, zipped("qa", without=(name,))) == expected
     assert "this is no JSON" in refused(api_client, track, zipped("qa", **{"tokenizer_config.json": b"{"}))
 
 
@@ -180,6 +181,27 @@ def test_only_files_of_a_model_are_taken_out_and_none_leaves_its_folder(zipped: 
     assert not (tmp_path / "outside.json").exists()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("key", ["vocab", "vocab_file", "tokenizer_file", "gguf_file"])
+def test_no_file_of_a_tokenizer_says_anything_of_the_hidden_truth(
+    key: str, api_client: ApiClient, tiny: dict[str, Track], zipped: Zip, models: Path
+) -> None:
+    """A row of the truth was a token of its own where it was guessed right, so the number of tokens told of it."""
+    track = tiny["moment/test"]
+    truth = track.release.folder / "held_out/moment/tvr/test_public.jsonl"
+    said = json.loads((models / "moment/tokenizer_config.json").read_text())
+    row = truth.read_text().splitlines()[0]
+    more = {
+        "tokenizer_config.json": json.dumps(said | {key: str(truth), "extra_special_tokens": [row]}).encode(),
+        "special_tokens_map.json": json.dumps({key: str(truth)}).encode(),
+        "added_tokens.json": json.dumps({row: 30522}).encode(),
+    }
+    submission = predicted(api_client, track, zipped("moment", **more))
+    plain = predicted(api_client, track, zipped("moment", "plain/"))
+    assert submission.evaluation.problems == []
+    assert submission.predicted_sha256 == plain.predicted_sha256 != ""
+
+
 def test_another_model_in_the_same_zip_is_left_there(zipped: Zip, models: Path, tmp_path: Path) -> None:
     path = zipped("qa", "best/")
     with zipfile.ZipFile(path, "a") as archive:
@@ -187,23 +209,6 @@ def test_another_model_in_the_same_zip_is_left_there(zipped: Zip, models: Path, 
     unpack(path, tmp_path / "out", 2**30)
     taken, own = (folder / "model.safetensors" for folder in (tmp_path / "out", models / "qa"))
     assert taken.read_bytes() == own.read_bytes()
-
-
-def test_a_zip_that_says_more_than_is_taken_is_refused(zipped: Zip, tmp_path: Path) -> None:
-    with pytest.raises(ModelFileError, match=r"model.safetensors holds [\d,]+ bytes: at most 1,000 are taken"):
-        unpack(zipped("qa"), tmp_path / "out", 1000)
-    large = tmp_path / "large.zip"
-    with zipfile.ZipFile(large, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in ("config.json", "model.safetensors", "tokenizer.json"):
-            archive.writestr(name, b" " * 2**27 if name == "config.json" else b"{}")
-    with pytest.raises(ModelFileError, match=r"config.json holds 134,217,728 bytes"):
-        unpack(large, tmp_path / "large", 2**30)
-    many = tmp_path / "many.zip"
-    with zipfile.ZipFile(many, "w") as archive:
-        for number in range(1001):
-            archive.writestr(f"{number}.txt", b"")
-    with pytest.raises(ModelFileError, match="the zip holds 1001 files"):
-        unpack(many, tmp_path / "many", 2**30)
 
 
 @pytest.mark.slow
@@ -250,6 +255,19 @@ def test_a_person_has_two_models_under_way_at_most(api_client: ApiClient, tiny: 
     assert (status, answer["errors"][0]["code"], answer["errors"][0]["field"]) == (429, "models", "kind")
     Submission.objects.earliest("created_at").evaluation.end(State.CANCELLED)
     assert api_client.post(tiny["moment/val"], zipped("moment"), kind="model")[0] == 201
+
+
+def test_a_model_that_is_scored_again_is_not_under_way(
+    api_client: ApiClient, tiny: dict[str, Track], zipped: Zip
+) -> None:
+    track = tiny["qa/val"]
+    for number in range(2):
+        sent = api_client.post(track, zipped("qa", f"m{number}/"), kind="model")[1]
+        Submission.objects.filter(pk=sent["id"]).update(predicted="p.json", predicted_sha256="0" * 64)
+        add_scores(Submission.objects.get(pk=sent["id"]), {track.primary_metric: 10.0})
+    Evaluation.objects.update(evaluator_version="old")
+    assert rescore_all(track) == 2
+    assert api_client.post(track, zipped("qa", "new/"), kind="model")[0] == 201
 
 
 def test_a_predictor_that_is_killed_is_followed_three_times(

@@ -111,6 +111,19 @@ def test_what_cannot_be_taken_is_refused_before_its_bytes(
     assert not SubmissionUpload.objects.exists()
 
 
+@pytest.mark.parametrize("field", ["filename", "sha256", "public", "dry_run", "method", "team"])
+def test_a_nul_byte_is_refused_by_its_field(sender: Sender, field: str) -> None:
+    answer = sender.begin(**{field: "a\0b"})
+    assert code(answer) == (400, "tus")
+    assert f"Upload-Metadata: {field} holds a NUL byte" in answer.json()["errors"][0]["message"]
+
+
+@pytest.mark.parametrize("number", ["9" * 19, "9" * 4301])
+def test_a_team_beyond_every_number_is_none(track: Track, membership: Membership, number: str) -> None:
+    sender = Sender(track, membership, by_token=False)
+    assert code(sender.begin(team=number)) == (400, "invalid")
+
+
 def test_what_is_refused_at_the_end_says_why_and_leaves_nothing(sender: Sender, track: Track) -> None:
     told = sender.send(sha256="0" * 64)
     assert told["errors"][0]["code"] == "sha256_differs"
@@ -119,6 +132,18 @@ def test_what_is_refused_at_the_end_says_why_and_leaves_nothing(sender: Sender, 
     assert Submission.objects.count() == 1
     stored = Path(Submission.objects.get().file.path).parent
     assert len(list(stored.iterdir())) == 1
+
+
+def test_who_has_left_the_team_finishes_nothing_for_it(track: Track, membership: Membership) -> None:
+    """A team without members has every try, so what its last member began would count for nobody."""
+    Track.objects.filter(pk=track.pk).update(per_day=1, total=1)
+    sender = Sender(track, membership, by_token=False)
+    begun = [sender.begin(public="on", method=f"m{number}")["Location"] for number in range(2)]
+    membership.delete()
+    for number, address in enumerate(begun):
+        assert sender.patch(address, 0, f"{number}".encode().ljust(len(FILE))).status_code == 204
+        assert sender.became(address)["errors"][0]["code"] == "not_a_member"
+    assert not Submission.objects.exists()
 
 
 def test_few_uploads_of_a_person_are_under_way_at_once(sender: Sender) -> None:

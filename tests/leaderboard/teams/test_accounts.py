@@ -16,6 +16,7 @@ from django.utils import timezone
 from benchmark_site.leaderboard.models import ApiToken, Invitation, Membership, Scope, Team, Track
 from benchmark_site.leaderboard.teams import accounts
 from benchmark_site.leaderboard.teams import membership as membership_of
+from benchmark_site.leaderboard.teams.forms import TeamForm
 from benchmark_site.leaderboard.teams.tokens import authenticate, create_token
 from tests.leaderboard.conftest import ApiClient, small_file
 
@@ -153,6 +154,23 @@ def test_renaming_keeps_the_rules_of_names(member: Client, membership: Membershi
     member.post(path, {"name": "Engines"})
     membership.team.refresh_from_db()
     assert membership.team.name == "Engines"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Ada\u3164", "\u3164", "Ada\u115f", "Ada\u034f", "Ada\ufe0f", "\u2800", "Ａda", "Ada  L", "Ada\u00a0L", "Ada\nL",
+     "Cafe\u0301", "\ufdfa" * 4],
+)  # fmt: skip
+def test_no_team_is_named_like_another_to_a_reader(name: str, db: None) -> None:
+    for taken in ("Ada", "Ada L", "Caf\u00e9"):
+        Team.objects.create(name=taken)
+    assert not TeamForm({"name": name}).is_valid()
+
+
+def test_a_name_is_kept_as_it_is_read(db: None) -> None:
+    form = TeamForm({"name": "Cafe\u0301  Ｌab"})
+    assert form.is_valid()
+    assert form.save().name == "Caf\u00e9 Lab"
 
 
 def test_a_new_password_comes_by_mail(db: None) -> None:
