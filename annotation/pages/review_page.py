@@ -126,6 +126,7 @@ def _shown(assignment: Assignment) -> dict[str, Any]:
         "clip_url": clip_url(clip),
         "poster_url": clip_url(clip, Part.POSTER) if clip.poster else "",
         "strip_url": clip_url(clip, Part.STRIP) if clip.strip else "",
+        "waveform_url": clip_url(clip, Part.WAVEFORM) if clip.waveform else "",
         "fps": clip.video.fps or 25.0,
         "subtitles": clip.subtitles(),
         "says": ANSWER_FORMS[hit.batch.kind].in_words(payload, hit),

@@ -14,6 +14,7 @@ import pytest
 from django.core.files.base import ContentFile
 from PIL import Image
 
+from annotation.media.normal_form.waveform import draw_waveform
 from annotation.models import Batch, Clip, Hit, Segment, Subtitle, Video, Worker
 from annotation.models.crowd import Kind
 
@@ -106,8 +107,8 @@ def worker(db: None) -> Worker:
 
 
 @pytest.fixture
-def film(clip: Clip, make_video_file: Callable[..., Path]) -> Clip:
-    """The clip of 30 s with the files that ingest gives it: the film, the silent one, a poster and a strip."""
+def film(clip: Clip, make_video_file: Callable[..., Path], tmp_path: Path) -> Clip:
+    """The clip of 30 s with the files that ingest gives it: the film, the silent one, poster, strip and waveform."""
     content = make_video_file(seconds=30.0, sound=True).read_bytes()
     silent = make_video_file("silent.mp4", seconds=30.0).read_bytes()
     clip.file.save("film.mp4", ContentFile(content), save=False)
@@ -116,6 +117,9 @@ def film(clip: Clip, make_video_file: Callable[..., Path]) -> Clip:
         picture = io.BytesIO()
         Image.new("RGB", size, (60, 90, 60)).save(picture, "JPEG")
         field.save("still.jpg", ContentFile(picture.getvalue()), save=False)
+    loud = np.sin(np.linspace(0, 6, 48_000, dtype=np.float32))[None]
+    drawn = draw_waveform(loud, tmp_path / "waveform.svg")
+    clip.waveform.save("waveform.svg", ContentFile(drawn.read_bytes()), save=False)
     clip.save()
     clip.video.fps, clip.video.width, clip.video.height = 10.0, 96, 64
     clip.video.save(update_fields=["fps", "width", "height"])

@@ -136,6 +136,7 @@ class TaskPage(View):
             "clip_url": clip_url(clip, Part.SILENT if hit.narration_hidden else Part.FILE),
             "poster_url": clip_url(clip, Part.POSTER) if clip.poster else "",
             "strip_url": clip_url(clip, Part.STRIP) if clip.strip else "",
+            "waveform_url": clip_url(clip, Part.WAVEFORM) if clip.waveform and not hit.narration_hidden else "",
             "fps": clip.video.fps or USUAL_FPS,
             "subtitles": [] if hit.narration_hidden else clip.subtitles(),
             "form": form,

@@ -108,7 +108,7 @@ const player = (() => {
   };
   strip.addEventListener("pointerdown", (event) => { strip.setPointerCapture(event.pointerId); seekTo(event); });
   strip.addEventListener("pointermove", (event) => { if (event.buttons) seekTo(event); });
-  const picture = strip.querySelector("img");
+  const picture = strip.querySelector(".thumbnails");
   if (picture) picture.style.width = percent(Math.ceil(duration / EVERY_S) * EVERY_S); // its last one may be cut off
 
   video.controls = false;
@@ -119,6 +119,10 @@ const player = (() => {
   video.addEventListener("timeupdate", keepInLoop);
   video.addEventListener("ended", () => { if (looping) { seek(moment.start); video.play(); } });
   const lines = document.querySelectorAll("[data-role=subtitles] li");
+  for (const line of lines) { // when somebody speaks
+    const said = strip.appendChild(Object.assign(document.createElement("span"), { className: "said" }));
+    place(said, Number(line.dataset.start), Number(line.dataset.end));
+  }
   video.addEventListener("timeupdate", () => {
     for (const line of lines) line.classList.toggle("now", now() >= line.dataset.start && now() < line.dataset.end);
   });

@@ -291,6 +291,21 @@ def test_the_segment_loops_and_lets_go(desk: Desk, film: Clip, make_hit: Callabl
     until(page, "player.now() > 7.5")
 
 
+@pytest.mark.parametrize("hidden", [False, True])
+def test_the_time_line_shows_when_somebody_speaks_unless_the_narration_is_hidden(
+    hidden: bool, desk: Desk, film: Clip, segment: Segment, make_hit: Callable[..., Hit]
+) -> None:
+    page = desk.open(make_hit(Kind.QUERY, segment=segment, hidden=hidden))
+    waveform, said = page.locator(".strip .waveform"), page.locator(".strip .said")
+    assert (waveform.count(), said.count()) == ((0, 0) if hidden else (1, 2))
+    if not hidden:
+        until(page, "document.querySelector('.waveform').naturalWidth > 0")
+        strip, drawn, line = (found.bounding_box() for found in (page.locator(".strip"), waveform, said.first))
+        assert strip and drawn and line  # noqa: PT018
+        assert (drawn["x"], drawn["width"]) == pytest.approx((strip["x"], strip["width"]))
+        assert (line["x"] - strip["x"]) / strip["width"] == pytest.approx(1 / 30, abs=0.005)
+
+
 @pytest.mark.parametrize("kind", [Kind.QUERY, Kind.QA])
 def test_a_writer_sees_the_segment_marked_and_looped(
     kind: Kind, desk: Desk, film: Clip, segment: Segment, make_hit: Callable[..., Hit]
