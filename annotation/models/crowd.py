@@ -310,7 +310,7 @@ class Receipt(models.Model):
         ordering = ["id"]
         constraints = [
             # The same content again is the same receipt; other content is a further one, never an overwrite.
-            models.UniqueConstraint(fields=["assignment_id", "worker_id", "sha256"], name="receipt_once"),
+            models.UniqueConstraint(fields=["hit", "assignment_id", "worker_id", "sha256"], name="receipt_once"),
         ]
 
     def __str__(self) -> str:

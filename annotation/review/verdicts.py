@@ -167,8 +167,14 @@ def undoable(batch_id: int, user: User) -> QuerySet[Assignment]:
 def undo(batch_id: int, user: User) -> list[Assignment]:
     """Take the person's last verdict back, or the last that were given together; return what waits again.
 
-    Raises ReviewError where there is none, or where other work rests on what it made.
+    Where the last thing that the person did was to propose a rejection, that. Raises ReviewError where there is
+    nothing to take back, or where other work rests on what it made.
     """
+    if (proposed := _proposed_last(batch_id, user)) is not None:
+        proposed.proposed_by, proposed.feedback = None, ""
+        proposed.save(update_fields=["proposed_by", "feedback"])
+        _note(proposed, user, ReviewEvent.Act.UNDO)
+        return [proposed]
     last = undoable(batch_id, user).first()
     if last is None:
         raise ReviewError("there is no verdict of yours that the marketplace has not been told")
@@ -180,6 +186,15 @@ def undo(batch_id: int, user: User) -> list[Assignment]:
         _take_back(assignment)
         _note(assignment, user, ReviewEvent.Act.UNDO)
     return rows
+
+
+def _proposed_last(batch_id: int, user: User) -> Assignment | None:
+    """The answer that the person has proposed to reject and done nothing since, while nobody has decided about it."""
+    acts = ReviewEvent.objects.filter(user=user, assignment__hit__batch=batch_id).order_by("-pk")
+    act = acts.first()
+    if act is None or act.act != ReviewEvent.Act.PROPOSE:
+        return None
+    return _locked().filter(pk=act.assignment_id, proposed_by=user, state=Assignment.State.SUBMITTED).first()
 
 
 def _take_back(assignment: Assignment) -> None:

@@ -95,15 +95,15 @@ class TaskPage(View):
             draft = Draft.objects.filter(hit=hit, assignment_id=ids["assignment"], worker_id=ids["worker"]).first()
             return self._page(request, hit, form, token=request.POST["token"], ids=ids, draft=draft, status=422)
         sha256 = hashlib.sha256(_as_text(form.payload()).encode()).hexdigest()
-        sent = Receipt.objects.filter(assignment_id=ids["assignment"], worker_id=ids["worker"])
+        sent = Receipt.objects.filter(hit=hit, assignment_id=ids["assignment"], worker_id=ids["worker"])
         if len({sha256, *sent.values_list("sha256", flat=True)}) > MOST_ANSWERS:
             return frame.refusal(request, TOO_MANY_ANSWERS, status=409)
         receipt, _ = Receipt.objects.get_or_create(
+            hit=hit,
             assignment_id=ids["assignment"],
             worker_id=ids["worker"],
             sha256=sha256,
             defaults={
-                "hit": hit,
                 "payload": form.payload(),
                 "conduct": read_conduct(request.POST.get("conduct", "")),
             },

@@ -153,16 +153,25 @@ def _blind(matched: Sequence[Question], seed: int, read: Texts) -> Row:
 
 def _rate(questions: Sequence[Item], matched: Sequence[Question], blind: Row, seed: int, read: Texts) -> None:
     """How easy each question is without its video: the labelled ones as the audit found, the hidden ones by models of
-    all labelled. Too few questions stay unrated.
+    all labelled. Where too few are labelled, all together; where all are too few, they stay unrated.
     """
-    if "refused" in blind:
+    try:
+        chances = _chances(matched, blind, seed, read)
+    except ItemError:  # the audit has said so on the release's page
         return
+    for item in questions:
+        item.blind_chance = chances.get(item.public_id)
+
+
+def _chances(matched: Sequence[Question], blind: Row, seed: int, read: Texts) -> dict[str | int, float]:
+    """By id. Raises ItemError for too few questions."""
+    if "refused" in blind:
+        return blind_chances(matched, seed=seed, known=read)
     chances: dict[str | int, float] = {int(qid): chance for qid, chance in blind["difficulty"].items()}
     labelled = [question for question in matched if question.split != HIDDEN]
     if hidden := [question for question in matched if question.split == HIDDEN]:
         chances |= chances_from(labelled, hidden, seed=seed, known=read)
-    for item in questions:
-        item.blind_chance = chances.get(item.public_id)
+    return chances
 
 
 def _to_match(release: Release, questions: Sequence[Item], known: Carried, rulings: Rulings) -> list[Question]:

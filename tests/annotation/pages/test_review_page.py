@@ -263,7 +263,11 @@ def test_ten_answers_are_reviewed_by_keyboard_with_at_most_25_inputs(
     browser: Browser, live_server: LiveServer, desk: Client, film: Clip, make_hit: Callable[..., Hit]
 ) -> None:
     hit = make_hit(Kind.SEGMENT)
-    rows = [give(hit, {"start": float(n), "end": n + 9.0}, ["odd"] if n % 2 else []) for n in range(10)]
+    again = Hit.objects.create(batch=hit.batch, clip=hit.clip, attempt=2, request_token="again", wanted=9)
+    # Of another unit, since a rejection has the evidence of its own unit's answers found anew.
+    rows = [
+        give(again if n % 2 else hit, {"start": float(n), "end": n + 9.0}, ["odd"] if n % 2 else []) for n in range(10)
+    ]
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     cookie = {"name": "bench_session", "value": desk.cookies["bench_session"].value, "url": live_server.url}
     context.add_cookies([cookie])  # type: ignore[list-item]

@@ -278,3 +278,18 @@ def test_a_verdict_ends_what_was_proposed(make_hit: Callable[..., Hit], people: 
     verdicts.undo(hit.batch_id, people[1])
     row.refresh_from_db()
     assert (row.state, row.proposed_by) == (Assignment.State.SUBMITTED, None)
+
+
+def test_what_was_proposed_last_is_taken_back_before_any_verdict(
+    make_hit: Callable[..., Hit], people: tuple[User, User]
+) -> None:
+    hit, later = make_hit(Kind.SEGMENT), timezone.now() + timedelta(minutes=10)
+    reviewed(hit, 10, 20)
+    first, second = (collected(hit, {"start": start, "end": start + 7}) for start in (2.0, 15.0))
+    decide(first.pk, Verdict.USE, people[0], tell_at=later)
+    decide(second.pk, Verdict.REJECT, people[0], "hardly watched", tell_at=later)
+    assert Assignment.objects.get(pk=second.pk).proposed_by == people[0]
+    assert verdicts.undo(hit.batch_id, people[0]) == [second]
+    assert Assignment.objects.get(pk=second.pk).proposed_by is None
+    assert Assignment.objects.get(pk=first.pk).state == Assignment.State.APPROVING
+    assert verdicts.undo(hit.batch_id, people[0]) == [first]

@@ -118,12 +118,12 @@ def test_words_are_absent_where_narration_is_hidden(
     assert b"Look at the red ball" not in client.get(frame_url(hidden), parameters()).content
 
 
-def test_a_worker_gets_no_address_that_tells_when_somebody_speaks(
+def test_where_the_narration_is_hidden_no_address_tells_when_somebody_speaks(
     client: Client, make_hit: Callable[..., Hit], clip: Clip
 ) -> None:
     """The signed addresses in a page say which file each is of."""
     Clip.objects.update(file="a.mp4", silent="b.mp4", poster="c.jpg", strip="d.jpg", waveform="e.svg")
-    for hidden, wanted in ((True, {"silent", "poster", "strip"}), (False, {"file", "poster", "strip"})):
+    for hidden, wanted in ((True, {"silent", "poster", "strip"}), (False, {"file", "poster", "strip", "waveform"})):
         hit = make_hit(Kind.SEGMENT, hidden=hidden)
         page = client.get(frame_url(hit), parameters()).content.decode()
         tokens = re.findall(r"/media/clip/(.+?)\.(?:mp4|jpg|svg)", page)
@@ -334,3 +334,17 @@ def test_an_answer_is_taken_whatever_a_browser_says_of_how_it_came_about(
     answer = {"start": "2", "end": "9.5", "token": task_token(client, hit), "conduct": conduct}
     assert client.post(frame_url(hit), answer).status_code == 200
     assert Receipt.objects.get().conduct == kept
+
+
+def test_an_answer_under_another_units_address_is_no_receipt_of_this_one(
+    client: Client, clip: Clip, make_hit: Callable[..., Hit]
+) -> None:
+    mine = make_hit(Kind.SEGMENT)
+    place = {"batch": mine.batch, "wanted": 1, "state": Hit.State.OPEN}
+    other = Hit.objects.create(
+        clip=Clip.objects.create(video=clip.video, start=30.0, end=60.0), request_token="other", hit_id="HO", **place
+    )
+    for hit in (other, mine):  # the same ids, first under an address where they do not belong
+        sent = client.post(frame_url(hit), {"start": "2", "end": "9.5", "token": task_token(client, hit)})
+        assert "Received" in sent.content.decode()
+    assert set(Receipt.objects.values_list("hit", flat=True)) == {mine.pk, other.pk}
