@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,7 +12,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 from pytest_django.live_server_helper import LiveServer
 
 from annotation import tasks
@@ -257,10 +257,20 @@ def test_nobody_takes_back_what_another_reviewer_said(
     assert row.state == Assignment.State.APPROVING
 
 
+@pytest.fixture
+def page(browser: Browser, live_server: LiveServer, desk: Client) -> Iterator[Page]:
+    """The browser of the reviewer who is at ``desk``, on a screen on which no part of the page is to be cut off."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    cookie = {"name": "bench_session", "value": desk.cookies["bench_session"].value, "url": live_server.url}
+    context.add_cookies([cookie])  # type: ignore[list-item]
+    yield context.new_page()
+    context.close()
+
+
 @pytest.mark.e2e
 @pytest.mark.django_db(transaction=True)
 def test_ten_answers_are_reviewed_by_keyboard_with_at_most_25_inputs(
-    browser: Browser, live_server: LiveServer, desk: Client, film: Clip, make_hit: Callable[..., Hit]
+    page: Page, live_server: LiveServer, desk: Client, film: Clip, make_hit: Callable[..., Hit]
 ) -> None:
     hit = make_hit(Kind.SEGMENT)
     again = Hit.objects.create(batch=hit.batch, clip=hit.clip, attempt=2, request_token="again", wanted=9)
@@ -268,10 +278,7 @@ def test_ten_answers_are_reviewed_by_keyboard_with_at_most_25_inputs(
     rows = [
         give(again if n % 2 else hit, {"start": float(n), "end": n + 9.0}, ["odd"] if n % 2 else []) for n in range(10)
     ]
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    cookie = {"name": "bench_session", "value": desk.cookies["bench_session"].value, "url": live_server.url}
-    context.add_cookies([cookie])  # type: ignore[list-item]
-    page, errors, inputs = context.new_page(), [], 0
+    errors, inputs = [], 0
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(f"{live_server.url}/batches/{hit.batch_id}/review/")
     for name in ("video", "[data-role=strip]", "[data-key=u]", "[data-key=p]", "[data-key=r]", ".evidence"):
@@ -305,22 +312,17 @@ def test_ten_answers_are_reviewed_by_keyboard_with_at_most_25_inputs(
     assert states[2] == "rejecting"
     assert Assignment.objects.get(pk=rows[2].pk).feedback == "It does not describe this moment."
     assert errors == []
-    context.close()
 
 
 @pytest.mark.e2e
 @pytest.mark.django_db(transaction=True)
 def test_keys_that_were_turned_off_are_off_and_enter_in_a_reason_rejects(
-    browser: Browser, live_server: LiveServer, desk: Client, film: Clip, make_hit: Callable[..., Hit]
+    page: Page, live_server: LiveServer, desk: Client, film: Clip, make_hit: Callable[..., Hit]
 ) -> None:
     hit = make_hit(Kind.SEGMENT)
     rows = [give(hit, {"start": float(n), "end": n + 9.0}) for n in range(3)]
     desk.post(f"/assignments/{rows[0].pk}/decide/", {"verdict": "pay"})
     before = list(Assignment.objects.order_by("pk").values_list("state", flat=True))
-    context = browser.new_context()
-    cookie = {"name": "bench_session", "value": desk.cookies["bench_session"].value, "url": live_server.url}
-    context.add_cookies([cookie])  # type: ignore[list-item]
-    page = context.new_page()
     page.goto(f"{live_server.url}/batches/{hit.batch_id}/review/")
     page.get_by_text("Keys", exact=True).click()
     page.get_by_label("Keys are on").uncheck()
@@ -335,6 +337,5 @@ def test_keys_that_were_turned_off_are_off_and_enter_in_a_reason_rejects(
     page.locator("[name=feedback]").fill("Nothing of it was watched.")
     page.keyboard.press("Enter")
     page.get_by_text("1 answer waiting").wait_for()
-    context.close()
     rows[1].refresh_from_db()
     assert (rows[1].state, rows[1].feedback) == (Assignment.State.REJECTING, "Nothing of it was watched.")
