@@ -1,20 +1,28 @@
 """How texts are folded before they are compared."""
 
-import re
 import unicodedata
 from functools import lru_cache
 
+import regex
+
 # signs that tell what would else be one text: -5 and 5, F+ and F-, C++ and C#, $5 and 5 %
-_SIGNED = r"[%$\u20ac\u00a3]|(?<![\w)])-(?=\d)|(?<=\b[^\W\d_])(?:\+{1,2}|#|-)(?![\w-])"
-_NOT_WORD = re.compile(rf"(?:(?!{_SIGNED}|(?<=\+)\+)[^\w])+", re.UNICODE)
-_BLANK_BEFORE_PERCENT = re.compile(r"\s+(?=%)")
+_WORD = r"\p{L}\p{M}\p{N}_"  # marks are the vowels of Hindi, Tamil or Thai, and no part of \w in `re`
+_SIGNED = rf"[%$\u20ac\u00a3]|(?<![{_WORD})])-(?=\p{{Nd}})|(?<=(?<![{_WORD}])\p{{L}})(?:\+{{1,2}}|#|-)(?![{_WORD}-])"
+_NOT_WORD = regex.compile(rf"(?:(?!{_SIGNED}|(?<=\+)\+)[^{_WORD}])+")
+_BLANK_BEFORE_PERCENT = regex.compile(r"\s+(?=%)")
+_UNSEEN = regex.compile(
+    r"['\u2019\u200c\u200d\p{Variation_Selector}]"
+)  # it's and its; joiners; a heart in red and in black
 _WH_WORDS = ("what", "how", "where", "which", "why", "when", "who", "whose", "whom")
 
 
 @lru_cache(maxsize=1 << 16)  # every model and every attack folds the same texts
 def canonical(text: str) -> str:
-    """NFKC, case, punctuation and blanks folded: two texts with one canonical form are the same text."""
-    folded = unicodedata.normalize("NFKC", text).casefold().replace("'", "").replace("\u2019", "")
+    """NFKC, case, punctuation and blanks folded: two texts with one canonical form are the same text.
+
+    The task's page says the same (annotation/static/annotation/text_rules.js).
+    """
+    folded = _UNSEEN.sub("", unicodedata.normalize("NFKC", text).casefold())
     folded = _BLANK_BEFORE_PERCENT.sub("", folded.replace("\u2212", "-"))
     plain = _NOT_WORD.sub(" ", folded).strip()
     return plain or folded.strip()

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import F, Q, QuerySet
 
+from adversarial.text.normalise import canonical
 from annotation.models import Assignment, Hit, Receipt, Worker
 from annotation.models.crowd import Kind
 from annotation.review.agreement import SAME, span_of, standing_answers, stands_alone
@@ -66,13 +67,13 @@ def whole_text(payload: dict[str, Any]) -> str:
 
 def _of_likeness(assignment: Assignment, payload: dict[str, Any]) -> list[Flag]:
     leading = next(name for name in NAMES if name in payload)
-    text, folded = whole_text(payload), text_rules.fold(payload[leading])
+    text, folded = whole_text(payload), canonical(payload[leading])
     equal = near = foreign = 0
     unit = assignment.hit.clip_id, assignment.hit.segment_id
     units: set[tuple[int | None, int | None]] = set()
     for row in akin(assignment, text).select_related("hit"):
         likeness = alike(text, whole_text(row.payload or {}))
-        same = text_rules.fold((row.payload or {})[leading]) == folded
+        same = canonical((row.payload or {})[leading]) == folded
         if likeness == 1 and (row.hit.clip_id, row.hit.segment_id) != unit:
             units.add((row.hit.clip_id, row.hit.segment_id))
         if row.worker_id == assignment.worker_id:

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from math import ceil
 
-from annotation.review.text.text_rules import RULES, fold, words
+from adversarial.text.normalise import canonical
+from annotation.review.text.text_rules import RULES, words
 
 OPTIONS = ("correct", "wrong_1", "wrong_2", "wrong_3")
 SENTENCES = {
@@ -29,8 +30,8 @@ Hint = tuple[str, str]
 
 @lru_cache(maxsize=1024)  # an answer is compared with hundreds, each of them with it
 def trigrams(text: str) -> frozenset[str]:
-    """Character 3-grams of the folded text."""
-    folded = f"  {fold(text)} "
+    """Character 3-grams of the canonical text."""
+    folded = f"  {canonical(text)} "
     return frozenset(folded[i : i + 3] for i in range(len(folded) - 2))
 
 
@@ -43,11 +44,11 @@ def alike(a: str, b: str) -> float:
 def copied(text: str, sources: Iterable[str]) -> bool:
     """Whether the text is nearly one of the sources, or most of it is a run of words of all of them in a row."""
     sources = list(sources)
-    folded = fold(text).split()
+    folded = canonical(text).split()
     length = max(RULES["run_of_words"], ceil(RULES["run_share"] * len(folded)))
     if len(folded) > 2 and any(alike(text, source) >= RULES["copied"] for source in sources):
         return True
-    all_said = f" {' '.join(fold(source) for source in sources)} "
+    all_said = f" {' '.join(canonical(source) for source in sources)} "
     runs = (" ".join(folded[i : i + length]) for i in range(len(folded) - length + 1))
     return any(f" {run} " in all_said for run in runs)
 
@@ -61,7 +62,7 @@ def hints(fields: Mapping[str, str], said: Sequence[str]) -> list[Hint]:
 
 
 def _of_sentence(text: str, usual: Sequence[int], said: Sequence[str]) -> list[str]:
-    tokens = fold(text).split()
+    tokens = canonical(text).split()
     half, different = len(tokens) // 2, len(set(tokens))
     tests = {
         "length": not usual[0] <= len(words(text)) <= usual[1],
@@ -75,11 +76,11 @@ def _of_sentence(text: str, usual: Sequence[int], said: Sequence[str]) -> list[s
 
 def _of_option(fields: Mapping[str, str], name: str, said: Sequence[str]) -> list[str]:
     text = fields[name]
-    if not fold(text):
+    if not words(text):
         return ["empty"]
     others = [fields[other] for other in OPTIONS if other != name]
     longest = max(len(fields[other]) for other in OPTIONS[1:])
-    equal = any(fold(text) == fold(other) for other in others)
+    equal = any(canonical(text) == canonical(other) for other in others)
     tests = {
         "equal": equal,
         "alike": not equal and any(alike(text, other) >= RULES["options_alike"] for other in others),

@@ -33,9 +33,3 @@ def normalise(text: str) -> str:
 def words(text: str) -> list[str]:
     """Tokens that hold a letter or a digit."""
     return _WORD.findall(text)
-
-
-def fold(text: str) -> str:
-    """What two texts share when a reader would call them the same: case and punctuation dropped."""
-    text = unicodedata.normalize("NFKC", text).casefold()
-    return " ".join(re.sub(r"[^\w\s]", " ", text).split())

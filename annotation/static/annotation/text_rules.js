@@ -1,15 +1,30 @@
 "use strict";
-// The rules of texts in the page's language: annotation/review/text_rules.py and text_hints.py say the same, and both are
-// held to the same cases. `rules` is annotation/review/text/text_rules.json.
+// The rules of texts in the page's language: annotation/review/text/ and adversarial/text/normalise.py say the same, and
+// both are held to the same cases. `rules` is annotation/review/text/text_rules.json.
 const textRules = (rules) => {
   const OPTIONS = ["correct", "wrong_1", "wrong_2", "wrong_3"];
   const words = (text) => text.match(/\S*[\p{L}\p{N}_]\S*/gu) ?? [];
-  const lower = (text) => text.toUpperCase().toLowerCase().replaceAll("ς", "σ"); // as Python's casefold
-  const fold = (text) => lower(text.normalize("NFKC")).replace(/[^\p{L}\p{N}_\s]/gu, " ").trim().replace(/\s+/g, " ");
-  const tokens = (text) => fold(text).split(" ").filter((token) => token !== "");
+  // As Python's casefold: one lower case of each letter, and the dotless i is none of i's.
+  const lower = (text) => text.split("ı").map(
+    (part) => part.replaceAll("ẞ", "ss").toUpperCase().toLowerCase().replaceAll("ς", "σ"),
+  ).join("ı");
+  const blank = "\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
+  const unseen = new RegExp(`(?![${blank}])\\p{C}`, "gu");
+  const blanks = new RegExp(`[${blank}]+`, "gu");
+  const normalise = (text) => text.normalize("NFC").replace(unseen, "").replace(blanks, " ").trim(); // what is stored
+  // Signs that tell what would else be one text: -5 and 5, F+ and F-, C++ and C#, $5 and 5 %.
+  const word = "\\p{L}\\p{M}\\p{N}_";
+  const signed = `[%$€£]|(?<![${word})])-(?=\\p{Nd})|(?<=(?<![${word}])\\p{L})(?:\\+{1,2}|#|-)(?![${word}\\-])`;
+  const notWord = new RegExp(`(?:(?!${signed}|(?<=\\+)\\+)[^${word}])+`, "gu");
+  function canonical(text) {
+    const seen = lower(text.normalize("NFKC")).replace(/['’\u200c\u200d\p{Variation_Selector}]/gu, "");
+    const folded = seen.replaceAll("−", "-").replace(/\s+(?=%)/gu, "");
+    return folded.replace(notWord, " ").trim() || folded.trim();
+  }
+  const tokens = (text) => canonical(text).split(/\s+/u).filter((token) => token !== "");
 
   function trigrams(text) {
-    const padded = [..."  ", ...fold(text), " "];
+    const padded = [..."  ", ...canonical(text), " "];
     return new Set(padded.slice(0, -2).map((_, i) => padded.slice(i, i + 3).join("")));
   }
 
@@ -24,7 +39,7 @@ const textRules = (rules) => {
     const folded = tokens(text);
     const length = Math.max(rules.run_of_words, Math.ceil(rules.run_share * folded.length));
     if (folded.length > 2 && sources.some((source) => alike(text, source) >= rules.copied)) return true;
-    const allSaid = ` ${sources.map(fold).join(" ")} `;
+    const allSaid = ` ${sources.map(canonical).join(" ")} `;
     for (let i = 0; i + length <= folded.length; i += 1) {
       if (allSaid.includes(` ${folded.slice(i, i + length).join(" ")} `)) return true;
     }
@@ -47,11 +62,11 @@ const textRules = (rules) => {
 
   function ofOption(fields, name, said) {
     const text = fields[name];
-    if (fold(text) === "") return ["empty"];
+    if (words(text).length === 0) return ["empty"];
     const others = OPTIONS.filter((other) => other !== name).map((other) => fields[other]);
     const size = (one) => [...one].length;
     const longest = Math.max(...OPTIONS.slice(1).map((other) => size(fields[other])));
-    const equal = others.some((other) => fold(other) === fold(text));
+    const equal = others.some((other) => canonical(other) === canonical(text));
     return met({
       equal,
       alike: !equal && others.some((other) => alike(text, other) >= rules.options_alike),
@@ -70,5 +85,5 @@ const textRules = (rules) => {
     ];
   }
 
-  return { OPTIONS, words, fold, alike, hints };
+  return { OPTIONS, normalise, words, canonical, alike, hints };
 };

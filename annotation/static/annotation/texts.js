@@ -3,7 +3,7 @@
 (() => {
   const form = document.querySelector("form[data-role=task-form]");
   const rules = JSON.parse(document.getElementById("rules").textContent);
-  const { OPTIONS, words, fold, hints } = textRules(rules);
+  const { OPTIONS, normalise, words, canonical, hints } = textRules(rules);
   const said = [...document.querySelectorAll("[data-role=subtitles] li")].map((line) => line.textContent);
   const NAMES = { correct: "the right answer", wrong_1: "wrong answer 1", wrong_2: "wrong answer 2", wrong_3: "wrong answer 3" };
   const SENTENCES = {
@@ -37,6 +37,7 @@
     const odd = found.find(([name, kind]) => name === "question" && kind !== "length");
     if (text === "") tell("question", "", false);
     else if (!text.endsWith("?")) tell("question", "ends with a question mark", false);
+    else if (words(text).length === 0) tell("question", SENTENCES.empty, false);
     else tell("question", odd ? SENTENCES[odd[1]] : "✓", !odd);
     for (const name of OPTIONS) {
       const first = found.find(([other]) => other === name);
@@ -46,11 +47,11 @@
     }
   }
 
-  const twin = (fields, name) => OPTIONS.find((other) => other !== name && fold(fields[other]) === fold(fields[name]));
+  const twin = (fields, name) => OPTIONS.find((other) => other !== name && canonical(fields[other]) === canonical(fields[name]));
 
   function check() {
     const names = form.elements.query ? ["query"] : ["question", ...OPTIONS];
-    const fields = Object.fromEntries(names.map((name) => [name, form.elements[name].value]));
+    const fields = Object.fromEntries(names.map((name) => [name, normalise(form.elements[name].value)]));
     (form.elements.query ? checkQuery : checkQuestion)(fields);
   }
   form.addEventListener("input", check);

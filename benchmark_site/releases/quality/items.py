@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from adversarial.text.normalise import canonical
 from annotation.models import Worker
-from annotation.review.text.text_rules import fold
 from benchmark_site.releases.models import OPTIONS, Exclusion, Item, Release
 from benchmark_site.releases.quality.rows import Row, item_row
 
@@ -80,7 +80,7 @@ def _where(item: Item) -> str:
 
 def bad_options(item: Item) -> bool:
     """Whether a question lacks four different options of which one is right."""
-    folded = {fold(option) or option.strip() for option in item.options}
+    folded = {canonical(option) for option in item.options}
     return (
         len(item.options) != OPTIONS
         or len(folded) != OPTIONS
@@ -97,7 +97,7 @@ def _repeated(items: Sequence[Item]) -> list[Item]:
     """Later items that repeat a text of their clip on the same moment, or on the abutting half of it."""
     same_text = defaultdict(list)
     for item in items:
-        same_text[item.kind, item.vid_name, fold(item.text)].append(item)
+        same_text[item.kind, item.vid_name, canonical(item.text)].append(item)
     return [
         later
         for group in same_text.values()

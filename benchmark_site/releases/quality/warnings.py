@@ -9,8 +9,9 @@ from typing import Any
 
 from django.db.models import F
 
+from adversarial.text.normalise import canonical
 from annotation.models import Clip, Query, Question, Subtitle
-from annotation.review.text.text_rules import QUERY_WORDS, fold, words
+from annotation.review.text.text_rules import QUERY_WORDS, words
 from benchmark_site.releases.models import Item, Split
 from benchmark_site.releases.quality.items import TOLERANCE_S
 from benchmark_site.releases.quality.rows import Row, share_row, told_row
@@ -91,8 +92,8 @@ def _odd_words(item: Item) -> bool:
 def _on_several_videos(items: Sequence[Item]) -> list[Item]:
     videos = defaultdict(set)
     for item in items:
-        videos[item.kind, fold(item.text)].add(item.video_id)
-    return [item for item in items if len(videos[item.kind, fold(item.text)]) > 1]
+        videos[item.kind, canonical(item.text)].add(item.video_id)
+    return [item for item in items if len(videos[item.kind, canonical(item.text)]) > 1]
 
 
 def _near_copies(items: Sequence[Item]) -> Iterator[Item]:
@@ -116,7 +117,7 @@ def _near_copies(items: Sequence[Item]) -> Iterator[Item]:
 
 
 def _tokens(text: str) -> list[str]:
-    return fold(text).split()
+    return canonical(text).split()
 
 
 def _asks_nothing(item: Item) -> bool:
@@ -132,7 +133,7 @@ def _longest(item: Item) -> bool:
 def _shared_triples(questions: Sequence[Item]) -> list[Item]:
     """Questions whose wrong answers, all three, stand under another question as well."""
     written: Callable[[Item], frozenset[str]] = lambda item: frozenset(  # noqa: E731
-        fold(option) for place, option in enumerate(item.options) if place != item.answer_index
+        canonical(option) for place, option in enumerate(item.options) if place != item.answer_index
     )
     counts = Counter(map(written, questions))
     return [item for item in questions if counts[written(item)] > 1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
-from annotation.review.text.text_rules import fold
+from adversarial.text.normalise import canonical
 from benchmark_site.releases.models import OPTIONS, Item, Negative, Release, Split
 from benchmark_site.releases.quality.items import bad_options
 from benchmark_site.releases.quality.rows import Row, item_row, told_row
@@ -98,5 +98,5 @@ def _ill_matched(negative: Negative) -> bool:
     return (
         item.split != source.split
         or item.video_id == source.video_id
-        or fold(item.options[negative.option]) == fold(item.options[item.answer_index])
+        or canonical(item.options[negative.option]) == canonical(item.options[item.answer_index])
     )

@@ -75,6 +75,21 @@ def test_signs_keep_texts_apart(first: str, second: str) -> None:
     assert compare_texts(first, second) == DIFFERENT
 
 
+@pytest.mark.parametrize(("first", "second"), [("कि", "का"), ("பி", "பா"), ("ที่", "ทา"), ("קִיר", "קֻר")])
+def test_vowels_that_are_marks_keep_texts_apart(first: str, second: str) -> None:
+    assert canonical(first) != canonical(second)
+
+
+def test_what_nobody_sees_keeps_no_texts_apart() -> None:
+    assert canonical("\u2764\ufe0f 1\ufe0f\u20e3") == canonical("\u2764 1\u20e3")
+    assert canonical("\u0645\u06cc\u200c\u062e\u0648") == canonical("\u0645\u06cc\u062e\u0648")
+
+
+@given(st.text().filter(lambda text: any(letter.isalnum() for letter in text)))
+def test_case_and_punctuation_keep_no_texts_apart(text: str) -> None:
+    assert canonical(text.upper().lower()) == canonical(f"{text.upper().lower()} !?")
+
+
 def test_a_hyphen_and_a_dash_are_no_signs() -> None:
     assert canonical("a well-known man") == canonical("a well known man")
     assert canonical("5 - 6") == canonical("5-6")

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from playwright.sync_api import Browser
 
+from adversarial.text.normalise import canonical
 from annotation.review.text.sketch import BANDS, sketch
 from annotation.review.text.text_hints import alike, hints
-from annotation.review.text.text_rules import RULES, fold, words
+from annotation.review.text.text_rules import RULES, normalise, words
 from tests.leaderboard.conftest import REPOSITORY
 
 CASES: dict[str, Any] = json.loads(Path(__file__).with_name("text_rules_cases.json").read_text())
@@ -26,7 +27,8 @@ def test_hints_in_python(case: dict[str, Any]) -> None:
 
 
 def test_the_parts_in_python() -> None:
-    assert [fold(text) for text, _ in CASES["fold"]] == [expected for _, expected in CASES["fold"]]
+    assert [canonical(text) for text, _ in CASES["canonical"]] == [expected for _, expected in CASES["canonical"]]
+    assert [normalise(text) for text, _ in CASES["normalise"]] == [expected for _, expected in CASES["normalise"]]
     assert [len(words(text)) for text, _ in CASES["words"]] == [expected for _, expected in CASES["words"]]
     for one, other, expected in CASES["alike"]:
         assert alike(one, other) == pytest.approx(expected), (one, other)
@@ -38,9 +40,10 @@ def test_the_page_says_the_same(browser: Browser) -> None:
     page.add_script_tag(content=SCRIPT.read_text().replace('"use strict";', "") + "\nwindow.textRules = textRules;")
     said = page.evaluate(
         """([rules, cases]) => {
-          const { fold, words, alike, hints } = textRules(rules);
+          const { normalise, canonical, words, alike, hints } = textRules(rules);
           return {
-            fold: cases.fold.map(([text]) => fold(text)),
+            canonical: cases.canonical.map(([text]) => canonical(text)),
+            normalise: cases.normalise.map(([text]) => normalise(text)),
             words: cases.words.map(([text]) => words(text).length),
             alike: cases.alike.map(([a, b]) => alike(a, b)),
             hints: cases.hints.map((one) => hints(one.fields, one.said)),
@@ -49,7 +52,8 @@ def test_the_page_says_the_same(browser: Browser) -> None:
         [RULES, CASES],
     )
     page.close()
-    assert said["fold"] == [expected for _, expected in CASES["fold"]]
+    assert said["canonical"] == [expected for _, expected in CASES["canonical"]]
+    assert said["normalise"] == [expected for _, expected in CASES["normalise"]]
     assert said["words"] == [expected for _, expected in CASES["words"]]
     assert said["alike"] == pytest.approx([expected for *_, expected in CASES["alike"]])
     assert said["hints"] == [case["hints"] for case in CASES["hints"]]
