@@ -87,6 +87,7 @@ TABLE: dict[str, Row] = {
     "batch-undo": REVIEWED,
     "batch-clean": REVIEWED,
     "assignment-decide": REVIEWED,
+    "assignment-bonus": COLLECTED,
     "batch-new": COLLECTED,
     "batch": COLLECTED,
     "batch-launch": COLLECTED,

@@ -75,6 +75,7 @@ def usual_seconds() -> dict[str, float]:
 
 
 def _median_seconds(batches: Sequence[int]) -> float | None:
-    told = Receipt.objects.filter(hit__batch__in=batches, conduct__seconds__gt=0).order_by("-pk")
+    arrived = Assignment.objects.filter(hit=OuterRef("hit"), assignment_id=OuterRef("assignment_id"))
+    told = Receipt.objects.filter(Exists(arrived), hit__batch__in=batches, conduct__seconds__gt=0).order_by("-pk")
     seconds = list(told.values_list("conduct__seconds", flat=True)[:TIMED])
     return median(seconds) if seconds else None

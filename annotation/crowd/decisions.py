@@ -10,7 +10,9 @@ from annotation.crowd.client import Crowd
 from annotation.crowd.extra import ask_one_more
 from annotation.crowd.standing import counts_after_verdict, wanted_in
 from annotation.models import Assignment, Batch, Finding, Hit
-from annotation.review import ledger
+from annotation.review import evidence, ledger
+
+REJECTED = {Assignment.State.REJECTING, Assignment.State.REJECTED}
 
 
 def push_decision(assignment_id: int) -> None:
@@ -63,7 +65,7 @@ def record(assignment: Assignment, now: str, feedback: str = "") -> bool:
     if now == "Approved":
         ledger.pay(assignment)
         assignment.state = Assignment.State.APPROVED
-        if before in {Assignment.State.REJECTING, Assignment.State.REJECTED}:
+        if before in REJECTED:
             note(assignment, "rejected too late: the marketplace had approved and paid it. It is not used")
     elif now == "Rejected" and before != Assignment.State.REJECTED:
         assignment.state = Assignment.State.REJECTED
@@ -78,6 +80,8 @@ def record(assignment: Assignment, now: str, feedback: str = "") -> bool:
     elif now == "Submitted" and before == Assignment.State.REJECTED:
         assignment.state = Assignment.State.REJECTING
     assignment.save(update_fields=["state", "feedback", "reviewed_at"])
+    if (assignment.state in REJECTED) != (before in REJECTED):  # its word about the unit's others counts, or no longer
+        evidence.look_at_unit(assignment.hit)
     return assignment.state != before
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import math
+import secrets
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from django.conf import settings
@@ -22,7 +23,7 @@ from django.utils import timezone
 from annotation.crowd.client import HIT_LIFETIME, Crowd, missing_keys
 from annotation.crowd.standing import counts_of_new
 from annotation.crowd.workers.requirements import requirements
-from annotation.models import Assignment, Batch, Clip, Hit, Query, Question, Segment, Video
+from annotation.models import Assignment, Batch, Clip, Doubt, Hit, Query, Question, Segment, Video
 from annotation.models.crowd import MARKING, Environment, Kind
 from annotation.review import ledger
 from annotation.review.text.text_rules import MIN_SEGMENT_S
@@ -34,6 +35,7 @@ UNIT_SALT = "annotation.unit"
 PAGE_OF_UNITS = 200  # launched by one task: seconds, where messages of tasks come again after a minute
 ROWS_AT_ONCE = 1000
 TROUBLE = "the marketplace did not do it, and is asked again"
+ASKABLE = {"segment__clip__imported": False, "segment__clip__sealed": None, "withdrawn_by": None}  # questions
 EXTERNAL_QUESTION = "http://mechanicalturk.amazonaws.com/AWSMechanicalTurkDataSchemas/2006-07-14/ExternalQuestion.xsd"
 WORDING = {
     Kind.SEGMENT: ("Mark an interesting moment of a short video", "Watch up to a minute, set start and end."),
@@ -42,19 +44,31 @@ WORDING = {
     Kind.VALIDATE: ("Answer a question about a moment of a short video", "Watch a few seconds and choose an answer."),
     Kind.QA: ("Ask a question about a moment of a short video", "One question, one right and three wrong answers."),
 }
-ASKS_ABOUT = dict.fromkeys(MARKING, "clip of an ingested video") | {Kind.VALIDATE: "accepted question"}
-Unit = tuple[int | None, int | None, int | None]  # keys of clip, segment, question
+
+
+class Unit(NamedTuple):
+    """What a HIT asks about, by primary keys: a clip, a segment, its question, an answer to that which is doubted."""
+
+    clip: int | None = None
+    segment: int | None = None
+    question: int | None = None
+    doubt: int | None = None
+
+    @classmethod
+    def of(cls, hit: Hit) -> Unit:
+        return cls(hit.clip_id, hit.segment_id, hit.question_id, hit.doubt_id)
 
 
 class LaunchError(Exception):
     """A batch cannot be launched; the message tells the requester what to change."""
 
 
-def units(batch: Batch) -> QuerySet[Clip] | QuerySet[Segment] | QuerySet[Question]:
-    """What the batch will ask about: playable clips, or segments or questions accepted so far, as its fields choose.
+def units(batch: Batch) -> QuerySet[Clip] | QuerySet[Segment] | QuerySet[Question] | QuerySet[Doubt]:
+    """What the batch will ask about: playable clips, or segments or questions accepted so far, or their doubts.
 
-    In a fixed order: by place in the video, or by the draw of the sample, which depends on the seed and the unit's
-    public name alone. Not about clips that a sealed release hides: workers would be shown where its moments are.
+    As its fields choose, in a fixed order: by place in the video, or by the draw of the sample, which depends on the
+    seed and the unit's public name alone. Not about clips that a sealed release hides: workers would be shown where
+    its moments are.
     """
     found: QuerySet[Any]
     order: tuple[str, ...]
@@ -62,9 +76,13 @@ def units(batch: Batch) -> QuerySet[Clip] | QuerySet[Segment] | QuerySet[Questio
         found, video = askable_clips(), "video"
         name: Combinable = Concat("video__public_id", Value("_"), _text("start"))
         order = ("video__public_id", "start", "pk")
+    elif batch.kind == Kind.VALIDATE and batch.doubted:
+        of_question = {f"question__{name}": value for name, value in ASKABLE.items()}
+        found = Doubt.objects.filter(**of_question).select_related("question__segment__clip__video")
+        video, name = "question__segment__clip__video", Concat(_text("question__public_id"), Value("|"), "text")
+        order = ("question__segment__clip__video__public_id", "question__public_id", "text")
     elif batch.kind == Kind.VALIDATE:
-        found = Question.objects.filter(segment__clip__imported=False, segment__clip__sealed=None, withdrawn_by=None)
-        found = found.select_related("segment__clip__video")
+        found = Question.objects.filter(**ASKABLE).select_related("segment__clip__video")
         video, name = "segment__clip__video", _text("public_id")
         order = ("segment__clip__video__public_id", "segment__clip__start", "segment__start", "pk")
     else:
@@ -87,6 +105,12 @@ def units(batch: Batch) -> QuerySet[Clip] | QuerySet[Segment] | QuerySet[Questio
     gold = known.annotate(place=drawn).order_by("place", "pk")[:wanted]
     either = Q(pk__in=found.values("pk")) | Q(pk__in=gold.values("pk"))
     return found.model._default_manager.filter(either).select_related(video).order_by(*order)
+
+
+def _asks_about(batch: Batch) -> str:
+    if batch.kind == Kind.VALIDATE:
+        return "answer that a release doubts" if batch.doubted else "accepted question"
+    return "clip of an ingested video" if batch.kind in MARKING else "accepted segment"
 
 
 def _known(units: QuerySet[Any]) -> QuerySet[Any]:
@@ -116,7 +140,7 @@ def request_launch(batch_id: int, typed: str = "") -> None:
             raise LaunchError(f"“{batch}” is {batch.get_state_display()}: only a draft can be launched")
         todo = units(batch).count()
         if not todo:
-            raise LaunchError(f"there is no {ASKS_ABOUT.get(Kind(batch.kind), 'accepted segment')} to ask about yet")
+            raise LaunchError(f"there is no {_asks_about(batch)} to ask about yet")
         if problem := missing_keys(batch.environment):
             raise LaunchError(problem)
         cost = ledger.worst_case(batch, todo)
@@ -147,8 +171,7 @@ def request_relaunch(batch_id: int) -> int:
         cost, left = ledger.worst_case(batch, len(todo)), batch.budget - ledger.committed(batch)
         if cost > left:
             raise LaunchError(f"{len(todo)} units cost up to ${cost}, ${left} of the budget is left")
-        same = [((hit.clip_id, hit.segment_id, hit.question_id), hit.narration_hidden) for hit in todo]
-        _make_hits(batch, [(*unit, hit.attempt + 1) for unit, hit in zip(same, todo, strict=True)])
+        _make_hits(batch, [(Unit.of(hit), hit.narration_hidden, hit.attempt + 1) for hit in todo])
         _start(batch)
     return len(todo)
 
@@ -156,7 +179,8 @@ def request_relaunch(batch_id: int) -> int:
 def expired(batch: Batch) -> QuerySet[Hit]:
     """The last attempts at units of the batch that are over without all answers."""
     of_segment = Q(segment=OuterRef("segment"), question=None)
-    same = Q(clip=OuterRef("clip")) | of_segment | Q(question=OuterRef("question"))
+    of_question = Q(question=OuterRef("question"), doubt=None)
+    same = Q(clip=OuterRef("clip")) | of_segment | of_question | Q(doubt=OuterRef("doubt"))
     later = Hit.objects.filter(same, batch=batch, attempt__gt=OuterRef("attempt"))
     return batch.hits.filter(~Exists(later), state=Hit.State.EXPIRED)
 
@@ -275,7 +299,7 @@ def _make_first_hits(batch: Batch) -> None:
     Batch.objects.select_for_update().get(pk=batch.pk)
     if batch.hits.exists():
         return
-    todo: list[Clip | Segment | Question] = list(units(batch))
+    todo: list[Clip | Segment | Question | Doubt] = list(units(batch))
     cost = ledger.worst_case(batch, len(todo))
     if cost > batch.budget:  # more was ingested or accepted since somebody pressed the button
         raise LaunchError(f"{len(todo)} units cost up to ${cost} by now, the budget is ${batch.budget}")
@@ -284,13 +308,15 @@ def _make_first_hits(batch: Batch) -> None:
     _make_hits(batch, [(unit, clip.name in hidden, 1) for unit, clip in keys])
 
 
-def _keys(unit: Clip | Segment | Question) -> tuple[Unit, Clip]:
+def _keys(asked: Clip | Segment | Question | Doubt) -> tuple[Unit, Clip]:
     """What a unit is asked about by, and its clip."""
-    if isinstance(unit, Clip):
-        return (unit.pk, None, None), unit
-    if isinstance(unit, Segment):
-        return (None, unit.pk, None), unit.clip
-    return (None, unit.segment_id, unit.pk), unit.segment.clip
+    if isinstance(asked, Clip):
+        return Unit(clip=asked.pk), asked
+    if isinstance(asked, Segment):
+        return Unit(segment=asked.pk), asked.clip
+    question = asked.question if isinstance(asked, Doubt) else asked
+    doubt = asked.pk if isinstance(asked, Doubt) else None
+    return Unit(segment=question.segment_id, question=question.pk, doubt=doubt), question.segment.clip
 
 
 def _make_hits(batch: Batch, rows: list[tuple[Unit, bool, int]]) -> None:
@@ -301,22 +327,25 @@ def _make_hits(batch: Batch, rows: list[tuple[Unit, bool, int]]) -> None:
         made = Hit.objects.bulk_create(
             Hit(
                 batch=batch,
-                clip_id=clip,
-                segment_id=segment,
-                question_id=question,
+                clip_id=unit.clip,
+                segment_id=unit.segment,
+                question_id=unit.question,
+                doubt_id=unit.doubt,
+                order_seed=secrets.randbits(63) if unit.question else None,
                 narration_hidden=hidden,
                 attempt=attempt,
-                request_token=_token(batch, clip or question or segment, attempt),
+                request_token=_token(batch, unit, attempt),
                 wanted=batch.assignments_per_hit,
-                gold=asked.get(clip, clip in gold),  # asked again, a unit stays what it was
+                gold=asked.get(unit.clip, unit.clip in gold),  # asked again, a unit stays what it was
             )
-            for (clip, segment, question), hidden, attempt in rows[first : first + ROWS_AT_ONCE]
+            for unit, hidden, attempt in rows[first : first + ROWS_AT_ONCE]
         )
         ledger.hold(made)
 
 
-def _token(batch: Batch, unit: int | None, attempt: int) -> str:
-    parts = [batch.environment, batch.name, str(unit), *([str(attempt)] if attempt > 1 else [])]
+def _token(batch: Batch, unit: Unit, attempt: int) -> str:
+    key = f"doubt {unit.doubt}" if unit.doubt else str(unit.clip or unit.question or unit.segment)
+    parts = [batch.environment, batch.name, key, *([str(attempt)] if attempt > 1 else [])]
     return hashlib.sha256("|".join(parts).encode()).hexdigest()
 
 

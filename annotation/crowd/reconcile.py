@@ -180,8 +180,9 @@ def _take_over(hit: Hit, read: Read) -> bool:
         row.hit = hit
     for answer in read.answers:
         row = rows[answer.assignment_id, answer.worker_id]
-        if row.state == Assignment.State.REJECTING and answer.status == "Rejected":
-            continue  # whoever tells our verdict ends it: after the rejection one more is asked for
+        rejected = row.state == Assignment.State.REJECTING and answer.status == "Rejected"
+        if rejected or (row.again and row.state == Assignment.State.APPROVING and answer.status == "Approved"):
+            continue  # whoever tells our verdict ends it: after it one more is asked for
         changes.append(record(row, answer.status, answer.feedback))
     changes += _book_bonuses(hit, read.bonuses, rows)
     open_assignments = 0 if read.standing is None else read.standing.open

@@ -8,7 +8,7 @@ from annotation.models.features import ClipFeatures, FeatureSet
 from annotation.models.footage import Clip, Subtitle, Video
 from annotation.models.history import ReviewEvent
 from annotation.models.imports import AnnotationImport
-from annotation.models.items import Answer, Query, Question, Segment, Validation
+from annotation.models.items import Answer, Doubt, Query, Question, Segment, Validation
 from annotation.models.ledger import LedgerEntry
 from annotation.models.reconciliation import Finding, Reconciliation, Walk
 from annotation.models.subtitle_track import SubtitleTrack
@@ -24,6 +24,7 @@ __all__ = [
     "Clip",
     "ClipFeatures",
     "Correction",
+    "Doubt",
     "Draft",
     "EntryTest",
     "FeatureSet",

@@ -81,6 +81,9 @@ class Batch(models.Model):
     without_query = models.BooleanField(
         "only segments without a query", default=False, help_text="for batches about segments"
     )
+    doubted = models.BooleanField(
+        "only answers that a release doubts", default=False, help_text="for batches that answer questions"
+    )
     tag = models.SlugField("only videos with this tag", max_length=50, blank=True)
     sample = models.PositiveIntegerField(
         "only so many units", null=True, blank=True, validators=[MinValueValidator(1)], help_text="drawn by the seed"
@@ -189,6 +192,15 @@ class Hit(models.Model):
     question = models.ForeignKey(
         "Question", on_delete=models.PROTECT, null=True, blank=True, related_name="hits", help_text="to be answered"
     )
+    doubt = models.ForeignKey(
+        "Doubt",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="hits",
+        help_text="shown among its answers",
+    )
+    order_seed = models.BigIntegerField(null=True, blank=True, help_text="of the order in which its answers are shown")
     narration_hidden = models.BooleanField(default=False)
     gold = models.BooleanField(default=False, help_text="its answer is known: it measures workers and makes no item")
     request_token = models.CharField(max_length=64, unique=True, help_text="makes the launch idempotent")
@@ -216,7 +228,13 @@ class Hit(models.Model):
             models.UniqueConstraint(
                 fields=["batch", "segment", "attempt"], condition=Q(question=None), name="hit_one_per_segment"
             ),
-            models.UniqueConstraint(fields=["batch", "question", "attempt"], name="hit_one_per_question"),
+            models.UniqueConstraint(
+                fields=["batch", "question", "attempt"], condition=Q(doubt=None), name="hit_one_per_question"
+            ),
+            models.UniqueConstraint(fields=["batch", "doubt", "attempt"], name="hit_one_per_doubt"),
+            models.CheckConstraint(
+                condition=Q(doubt=None) | Q(question__isnull=False), name="hit_of_doubt_has_its_question"
+            ),
             models.CheckConstraint(
                 condition=Q(question=None) | Q(segment__isnull=False), name="hit_of_question_has_its_segment"
             ),
@@ -371,6 +389,9 @@ class Assignment(models.Model):
                 name="assignment_unreviewed",
             ),
             models.Index(fields=["submitted_at"], name="assignment_by_time"),
+            models.Index(
+                fields=["reviewed_by", "tell_at"], condition=Q(tell_at__isnull=False), name="assignment_to_take_back"
+            ),
             GinIndex(fields=["sketch"], name="assignment_by_sketch"),
         ]
         constraints = [

@@ -123,10 +123,28 @@ class Answer(models.Model):
         return self.text
 
 
+class Doubt(models.Model):
+    """An answer that a release shows as wrong and that may be right: people are asked, with the film.
+
+    Written for this question, or lent to it by a release from another one.
+    """
+
+    question = models.ForeignKey(Question, on_delete=models.PROTECT, related_name="doubts")
+    text = models.TextField()
+
+    class Meta:
+        ordering = ["question", "text"]
+        constraints = [models.UniqueConstraint(fields=["question", "text"], name="doubt_once")]
+
+    def __str__(self) -> str:
+        return self.text
+
+
 class Validation(models.Model):
     """What somebody who had not written a question answered, with the film. Places are those of `Answer.position`."""
 
     NONE = -1  # none of the answers; it cannot be told
+    DOUBTED = 4  # the doubted answer that stood among the others
 
     question = models.ForeignKey(Question, on_delete=models.PROTECT, related_name="validations")
     assignment = models.OneToOneField(Assignment, on_delete=models.PROTECT)
@@ -137,8 +155,8 @@ class Validation(models.Model):
     class Meta:
         ordering = ["id"]
         constraints = [
-            models.CheckConstraint(condition=Q(choice__range=(-1, 3)), name="validation_choice_is_an_answer"),
-            models.CheckConstraint(condition=Q(also__range=(-1, 3)), name="validation_also_is_an_answer"),
+            models.CheckConstraint(condition=Q(choice__range=(-1, 4)), name="validation_choice_is_an_answer"),
+            models.CheckConstraint(condition=Q(also__range=(-1, 4)), name="validation_also_is_an_answer"),
             models.CheckConstraint(
                 condition=Q(also=-1) | (~Q(also=F("choice")) & Q(choice__gte=0)), name="validation_also_is_another"
             ),

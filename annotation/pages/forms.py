@@ -28,6 +28,7 @@ class BatchForm(forms.ModelForm):
             "kind",
             "tag",
             "without_query",
+            "doubted",
             "sample",
             "environment",
             "reward",
@@ -91,8 +92,15 @@ class AmountForm(forms.Form):
 
 
 class BonusForm(AmountForm):
-    assignment = forms.CharField(max_length=64, label="Assignment (its id)")
+    """A bonus for an answer that is known from the page."""
+
     reason = forms.CharField(max_length=500, label="Reason (the worker reads it)")
+
+
+class WorkerBonusForm(BonusForm):
+    """A bonus for one of a worker's answers."""
+
+    assignment = forms.CharField(max_length=64, label="Assignment (its id)")
     field_order = ["assignment", "amount", "reason"]
 
 

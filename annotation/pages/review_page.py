@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.auth.models import User
@@ -18,7 +19,7 @@ from annotation.crowd.client import AUTO_APPROVAL
 from annotation.media.clip_files import Part, clip_url
 from annotation.models import Assignment, Batch, Hit, Worker
 from annotation.models.crowd import MOST_WANTED
-from annotation.pages.forms import whole
+from annotation.pages.forms import BonusForm, whole
 from annotation.review import quality_flags, verdicts
 from annotation.review.answer_forms import ANSWER_FORMS, BROKEN
 from annotation.review.conduct import played_share
@@ -32,24 +33,38 @@ REASONS = [
     "It repeats what is said or another answer.",
     "It is no English sentence about the clip.",
 ]
-PLACES = ("worker", "hit__batch", "hit__clip__video", "hit__segment__clip__video", "hit__question", "proposed_by")
+PLACES = (
+    "worker",
+    "hit__batch",
+    "hit__clip__video",
+    "hit__segment__clip__video",
+    "hit__question",
+    "hit__doubt",
+    "proposed_by",
+)
 
 
 @require_GET
 def review(request: HttpRequest, pk: int) -> HttpResponse:
-    """The next answer of a batch that waits; `?after=` skips those up to a primary key."""
+    """The next answer of a batch that waits; `?after=` skips those up to a primary key.
+
+    `?before=` is an answer whose verdict stays: what is offered to be taken back was said before it.
+    """
     batch = get_object_or_404(Batch, pk=pk)
     after = request.GET.get("after", "0")
-    waiting = verdicts.waiting(pk).select_related(*PLACES)
+    waiting = verdicts.waiting(pk).select_related(*PLACES).prefetch_related("hit__question__answers")
     rows = list(waiting.filter(pk__gt=whole(after))[: UPCOMING + 1])
     clean = list(verdicts.clean(pk).values_list("pk", flat=True)[: verdicts.BULK])
-    last = verdicts.undoable(pk, _user(request)).first()
+    before = whole(request.GET.get("before", ""))
+    last = verdicts.undoable(pk, _user(request), before).first()
     context = {
         "batch": batch,
         "waiting": min(number := verdicts.waiting(pk)[: verdicts.COUNTED + 1].count(), verdicts.COUNTED),
         "more": number > verdicts.COUNTED,
         "clean": {"count": len(clean), "newest": max(clean, default=0), "all": len(clean) < verdicts.BULK},
         "last": last,
+        "proposed": verdicts.proposed_since(pk, _user(request), last),
+        "before": before,
         "now": timezone.now(),
         "undo_until": last.tell_at if last else None,
         "reasons": REASONS,
@@ -73,32 +88,42 @@ def decide(request: HttpRequest, pk: int) -> HttpResponse:
         messages.error(request, "Choose use, pay, reject or again.")
     except verdicts.ReviewError as error:
         messages.error(request, f"Not decided: {error}.")
-    return _next(assignment.hit.batch_id, request.POST.get("after", ""))
+    return _next(assignment.hit.batch_id, after=request.POST.get("after", ""))
 
 
 @require_POST
 def use_clean(request: HttpRequest, pk: int) -> HttpResponse:
-    """Use every clean answer that the page counted."""
-    count = verdicts.use_clean(pk, whole(request.POST.get("up_to", "")), _user(request))
-    messages.success(request, f"{count} answers used. Z takes all of them back.")
+    """Use every clean answer up to the last that the page counted."""
+    try:
+        count = verdicts.use_clean(pk, whole(request.POST.get("up_to", "")), _user(request))
+        messages.success(request, f"{count} answers used. Z takes all of them back.")
+    except verdicts.ReviewError as error:  # somebody else is at it
+        messages.error(request, f"Nothing is decided: {error}.")
     return _next(pk)
 
 
 @require_POST
 def undo(request: HttpRequest, pk: int) -> HttpResponse:
-    """Take the person's last verdict back and show its answer again."""
+    """Take the person's last verdict back and show its answer again; where it stays, the one before is offered."""
     try:
-        rows = verdicts.undo(pk, _user(request))
+        rows, stay = verdicts.undo(pk, _user(request), whole(request.POST.get("before", "")))
+    except verdicts.StaysError as error:
+        messages.error(request, f"Not taken back: {error}. Z takes back what you said before it.")
+        return _next(pk, before=str(error.assignment_id))
     except verdicts.ReviewError as error:
         messages.error(request, f"Not taken back: {error}.")
         return _next(pk)
     messages.success(request, f"Taken back: {len(rows)} wait{'s' if len(rows) == 1 else ''} again.")
-    return _next(pk, str(min(row.pk for row in rows) - 1))
+    if stay:
+        messages.warning(request, f"{len(stay)} of those that you decided together stay, the first because {stay[0]}.")
+    return _next(pk, after=str(min(row.pk for row in rows) - 1), before=request.POST.get("before", ""))
 
 
-def _next(batch_id: int, after: str = "") -> HttpResponse:
+def _next(batch_id: int, **skipped: str) -> HttpResponse:
+    """Back to the page; `after` and `before` are primary keys of answers, as `review` reads them."""
+    known = {name: number for name, text in skipped.items() if (number := whole(text))}
     address = reverse("batch-review", args=[batch_id])
-    return redirect(f"{address}?after={number}" if (number := whole(after)) else address)
+    return redirect(f"{address}?{urlencode(known)}" if known else address)
 
 
 def _tell_at(assignment: Assignment) -> datetime:
@@ -139,6 +164,8 @@ def _shown(assignment: Assignment) -> dict[str, Any]:
         "neighbours": _neighbours(assignment),
         "worker": _record(assignment.worker),
         "history": assignment.history.select_related("user"),
+        "bonuses": assignment.bonuses.all(),
+        "bonus_form": BonusForm(auto_id="bonus_%s"),
         "may_ask_again": hit.state == Hit.State.OPEN and hit.wanted < MOST_WANTED,
         "paid_at": assignment.submitted_at + AUTO_APPROVAL,
         "doubts": quality_flags.of_worker(assignment.worker),
@@ -153,7 +180,7 @@ def _neighbours(assignment: Assignment) -> list[dict[str, Any]]:
         same = Q(hit__question=assignment.hit.question)
     rows = Assignment.objects.filter(same, hit__batch__kind=kind, payload__isnull=False).exclude(pk=assignment.pk)
     found = []
-    rows = rows.select_related("worker", "hit__segment").prefetch_related("hit__question__answers")
+    rows = rows.select_related("worker", "hit__segment", "hit__doubt").prefetch_related("hit__question__answers")
     for row in rows[:NEIGHBOURS]:
         payload, segment = row.payload or {}, row.hit.segment
         start = payload.get("start", segment.start if segment else None)

@@ -40,6 +40,7 @@ urlpatterns = [
     path("batches/<int:pk>/figures/<slug:name>.svg", console.figure, name="batch-figure"),
     path("batches/<int:pk>/answers.<slug:form>", console.download, name="batch-export"),
     path("assignments/<int:pk>/decide/", review_page.decide, name="assignment-decide"),
+    path("assignments/<int:pk>/bonus/", workers.bonus_under_review, name="assignment-bonus"),
     path("money/", money.MoneyReport.as_view(), name="money"),
     path("money/report.csv", money.money_csv, name="money-csv"),
     path("workers/", console.WorkerList.as_view(), name="workers"),

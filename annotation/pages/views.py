@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Count, Func, IntegerField, OuterRef, QuerySet, Subquery
+from django.db.models import Count, Func, IntegerField, OuterRef, Prefetch, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -18,10 +18,10 @@ from annotation.console.forecast import forecast
 from annotation.console.tally import tally
 from annotation.crowd.launch import expired, units
 from annotation.media.clip_files import Part, clip_url
-from annotation.models import Assignment, Batch, Clip, Hit, Question, Segment, Validation
+from annotation.models import Assignment, Batch, Clip, Doubt, Hit, Question, Segment, Validation
 from annotation.models.crowd import Kind
 from annotation.review import evidence, ledger
-from annotation.review.human_accuracy import doubted_questions, human_accuracy
+from annotation.review.human_accuracy import doubted_questions, human_accuracy, looked_at
 from annotation.review.verdicts import COUNTED
 
 
@@ -96,9 +96,12 @@ def _answered(batch: Batch) -> dict[str, Any]:
     """What came of a batch in which questions are answered."""
     if batch.kind != Kind.VALIDATE:
         return {}
-    questions = Question.objects.filter(pk__in=batch.hits.values("question"))
-    doubted = doubted_questions(questions).prefetch_related("answers", "validations")[:50]
+    questions = Question.objects.filter(pk__in=batch.hits.filter(doubt=None).values("question"))
+    usual = Prefetch("validations", Validation.objects.filter(assignment__hit__doubt=None))
+    doubted = doubted_questions(questions).prefetch_related("answers", usual)[:50]
+    doubts = looked_at(Doubt.objects.filter(hits__batch=batch)).select_related("question__segment")[:50]
     return {
+        "doubts": doubts,
         "people": human_accuracy(Validation.objects.filter(assignment__hit__batch=batch)),
         "doubted": [_votes(question) for question in doubted],
     }
@@ -106,8 +109,8 @@ def _answered(batch: Batch) -> dict[str, Any]:
 
 def _votes(question: Question) -> dict[str, Any]:
     """A question with how many people chose each of its answers, or found it right, too."""
-    chosen = Counter(row.choice for row in question.validations.all())
-    also = Counter(row.also for row in question.validations.all())
+    said = question.validations.all()
+    chosen, also = Counter(row.choice for row in said), Counter(row.also for row in said)
     rows = [(row.text, row.correct, chosen[row.position], also[row.position]) for row in question.answers.all()]
     return {"question": question, "answers": rows, "none": chosen[-1]}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
@@ -10,13 +11,14 @@ from django.db.models import Count
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
 from django.views.decorators.http import require_POST
 from django.views.generic import DetailView
 
 from annotation.crowd.workers import blocks, bonuses
 from annotation.crowd.workers import messages as notes
 from annotation.models import Assignment, Bonus, Receipt, Worker
-from annotation.pages.forms import AmountForm, BonusForm, MessageForm
+from annotation.pages.forms import AmountForm, BonusForm, MessageForm, WorkerBonusForm
 from annotation.review import ledger
 
 
@@ -36,7 +38,7 @@ class WorkerDetail(DetailView):
             lost=[(receipt, receipt.hit.batch.reward) for receipt in bonuses.lost_work(worker)],
             messages_sent=worker.messages.all()[:20],
             money=ledger.of_worker(worker),
-            bonus_form=BonusForm(initial={"assignment": self.request.GET.get("assignment", "")}),
+            bonus_form=WorkerBonusForm(initial={"assignment": self.request.GET.get("assignment", "")}),
             message_form=MessageForm(),
             **kwargs,
         )
@@ -55,15 +57,29 @@ def block(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def bonus(request: HttpRequest, pk: int) -> HttpResponse:
     """Promise a bonus for one of the worker's answers."""
-    worker, form = get_object_or_404(Worker, pk=pk), BonusForm(request.POST)
+    worker, form = get_object_or_404(Worker, pk=pk), WorkerBonusForm(request.POST)
     if not form.is_valid():
-        return _not_done(request, pk, form)
+        _tell_errors(request, form)
+        return redirect("worker", pk=pk)
     data = form.cleaned_data
     answer = Assignment.objects.filter(worker=worker, assignment_id=data["assignment"]).first()
     if answer is None:
         messages.error(request, f"Not done: {worker} has sent no assignment {data['assignment']}.")
         return redirect("worker", pk=pk)
-    return _promise(request, pk, lambda: bonuses.promise(answer.pk, data["amount"], data["reason"], _user(request)))
+    _promise(request, lambda: bonuses.promise(answer.pk, data["amount"], data["reason"], _user(request)))
+    return redirect("worker", pk=pk)
+
+
+@require_POST
+def bonus_under_review(request: HttpRequest, pk: int) -> HttpResponse:
+    """Promise a bonus for an answer that is under review, and show it again."""
+    answer, form = get_object_or_404(Assignment.objects.select_related("hit"), pk=pk), BonusForm(request.POST)
+    if form.is_valid():
+        data = form.cleaned_data
+        _promise(request, lambda: bonuses.promise(pk, data["amount"], data["reason"], _user(request)))
+    else:
+        _tell_errors(request, form)
+    return redirect(f"{reverse('batch-review', args=[answer.hit.batch_id])}?after={pk - 1}")
 
 
 @require_POST
@@ -73,19 +89,22 @@ def compensate(request: HttpRequest, pk: int, receipt: int) -> HttpResponse:
     lost = get_object_or_404(
         Receipt, pk=receipt, worker_id=worker.worker_id, hit__batch__environment=worker.environment
     )
-    if not form.is_valid():
-        return _not_done(request, pk, form)
-    return _promise(request, pk, lambda: bonuses.compensate(lost, form.cleaned_data["amount"], _user(request)))
+    if form.is_valid():
+        _promise(request, lambda: bonuses.compensate(lost, form.cleaned_data["amount"], _user(request)))
+    else:
+        _tell_errors(request, form)
+    return redirect("worker", pk=pk)
 
 
 @require_POST
 def message(request: HttpRequest, pk: int) -> HttpResponse:
     """Write to a worker."""
     worker, form = get_object_or_404(Worker, pk=pk), MessageForm(request.POST)
-    if not form.is_valid():
-        return _not_done(request, pk, form)
-    notes.write(worker, form.cleaned_data["subject"], form.cleaned_data["text"], _user(request))
-    messages.success(request, "The message is on its way.")
+    if form.is_valid():
+        notes.write(worker, form.cleaned_data["subject"], form.cleaned_data["text"], _user(request))
+        messages.success(request, "The message is on its way.")
+    else:
+        _tell_errors(request, form)
     return redirect("worker", pk=pk)
 
 
@@ -94,7 +113,7 @@ def _user(request: HttpRequest) -> User:
     return request.user
 
 
-def _promise(request: HttpRequest, pk: int, order: Any) -> HttpResponse:
+def _promise(request: HttpRequest, order: Callable[[], tuple[Bonus, bool]]) -> None:
     try:
         made, new = order()
         messages.success(
@@ -102,10 +121,8 @@ def _promise(request: HttpRequest, pk: int, order: Any) -> HttpResponse:
         )
     except bonuses.BonusError as error:
         messages.error(request, f"Not done: {error}.")
-    return redirect("worker", pk=pk)
 
 
-def _not_done(request: HttpRequest, pk: int, form: Form) -> HttpResponse:
+def _tell_errors(request: HttpRequest, form: Form) -> None:
     for name, errors in form.errors.items():
         messages.error(request, f"Not done: {name}: {' '.join(map(str, errors))}")
-    return redirect("worker", pk=pk)

@@ -10,6 +10,7 @@ from typing import Any
 from django import forms
 from django.db.models import F
 
+from adversarial.text.normalise import canonical
 from annotation.models import Answer, Assignment, Clip, Hit, Query, Question, Segment, Validation
 from annotation.models.crowd import Kind
 from annotation.models.items import free_id
@@ -90,7 +91,7 @@ class SegmentForm(AnswerForm):
             return data
         if end > length + 0.05:
             self.add_error("end", f"The clip ends at {length:.1f} s.")
-        elif end - start < text_rules.MIN_SEGMENT_S:
+        elif round(end - start, 3) < text_rules.MIN_SEGMENT_S:
             self.add_error("end", f"A segment lasts at least {text_rules.MIN_SEGMENT_S:g} seconds.")
         # Milliseconds: finer than a frame, and the same number on every machine.
         return {**data, "start": round(start, 3), "end": round(min(end, length), 3)}
@@ -210,14 +211,14 @@ class QuestionForm(AnswerForm):
         data = {name: text_rules.normalise(value) for name, value in (super().clean() or {}).items()}
         if "question" in data and not data["question"].endswith("?"):
             self.add_error("question", "A question ends with a question mark.")
-        elif "question" in data and not text_rules.fold(data["question"]):
+        elif "question" in data and not text_rules.words(data["question"]):
             self.add_error("question", "A question has at least one letter or digit.")
         seen: dict[str, str] = {}
         for name in self.OPTIONS:
             if name not in data:
                 continue
-            folded = text_rules.fold(data[name])
-            if not folded:
+            folded = canonical(data[name])
+            if not text_rules.words(folded):
                 self.add_error(name, "An answer has at least one letter or digit.")
             elif folded in seen:
                 self.add_error(name, f"This repeats “{data[seen[folded]]}”: all four answers differ.")
@@ -306,10 +307,16 @@ class ValidationForm(AnswerForm):
 
 
 def _lettered(hit: Hit) -> dict[str, tuple[int, str]]:
-    """Letter -> place and text of each answer to the HIT's question, in an order that does not tell which is right."""
+    """Letter -> place and text of each answer to the HIT's question, in an order that does not tell which is right.
+
+    By the HIT's seed, since whoever has its address knows its number; those of before there were seeds keep theirs.
+    """
     assert hit.question is not None
-    rows = [(answer.position, answer.text) for answer in hit.question.answers.all()]
-    shown = sorted(rows, key=lambda row: hashlib.sha256(f"{hit.pk}|{row[0]}".encode()).digest())
+    doubted = [(Validation.DOUBTED, hit.doubt.text)] if hit.doubt else []
+    answers = hit.question.answers.all()
+    rows = [(one.position, one.text) for one in answers if not hit.doubt or one.text != hit.doubt.text] + doubted
+    seed = hit.pk if hit.order_seed is None else hit.order_seed
+    shown = sorted(rows, key=lambda row: hashlib.sha256(f"{seed}|{row[0]}".encode()).digest())
     return dict(zip(ascii_lowercase, shown, strict=False))
 
 
@@ -330,10 +337,10 @@ ANSWER_FORMS: dict[str, type[AnswerForm]] = {
 
 
 def _asked_segment(assignment: Assignment) -> Segment:
-    """The segment that a query or question is about."""
-    assert assignment.hit.segment is not None
-    return assignment.hit.segment
+    """The segment that a text is about, locked: of two reviewers at once the second sees the first's text."""
+    assert assignment.hit.segment_id is not None
+    return Segment.objects.select_for_update(of=("self",)).select_related("clip").get(pk=assignment.hit.segment_id)
 
 
 def _is_known(text: str, others: Iterable[str]) -> bool:
-    return text_rules.fold(text) in {text_rules.fold(other) for other in others}
+    return canonical(text) in {canonical(other) for other in others}

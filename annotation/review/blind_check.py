@@ -25,9 +25,12 @@ REFIT_S = 3600
 Texts = dict[str, str]
 
 
-def look(texts: Texts) -> dict[str, Any] | None:
-    """The verdict on these texts: `{"chance": 0 to 1, "why": …}`; None while there is none (it is asked for once)."""
-    return asking.look(CHECK_BLIND, {"texts": _read(texts)}, wait_s=WAIT_S)
+def look(texts: Texts, unit: int) -> dict[str, Any] | None:
+    """The verdict on these texts: `{"chance": 0 to 1, "why": …}`; None while there is none (it is asked for once).
+
+    One question of a unit (its HIT's key) waits at a time: whoever works on it, and however many of them.
+    """
+    return asking.look(CHECK_BLIND, {"texts": _read(texts)}, wait_s=WAIT_S, asker=f"unit {unit}")
 
 
 def check(texts: Texts) -> None:

@@ -12,9 +12,10 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from annotation.models import Answer, Correction, Query, Question, Segment
+from adversarial.text.normalise import canonical
+from annotation.models import Answer, Assignment, Correction, Hit, Query, Question, Segment, Validation
 from annotation.models.items import free_id
-from annotation.review.text.text_rules import fold, normalise
+from annotation.review.text.text_rules import normalise
 
 LEAST_WORDS = 2
 KINDS: dict[str, type[Query] | type[Question]] = {"moment": Query, "qa": Question}
@@ -65,6 +66,8 @@ def correct(
         raise ValidationError("this text stands on this moment already")
     item.save()
     if "options" in changed and isinstance(item, Question):
+        _require_nobody_answers(item)
+        _place_anew(item, before["options"], after["options"])
         item.answers.all().delete()
         Answer.objects.bulk_create(
             Answer(question=item, position=place, text=option, correct=place == 0)
@@ -114,9 +117,38 @@ def _check(item: Item, after: dict[str, Any]) -> None:
         raise ValidationError("a text is expected")
     if not 0 <= after["start"] < after["end"] <= round(length, 3):
         raise ValidationError(f"a moment inside the clip is expected: 0 <= start < end <= {length:g} s")
-    folded = [fold(option) or option for option in after.get("options", ())]
+    folded = [canonical(option) for option in after.get("options", ())]
     if len(set(folded)) < len(folded) or "" in folded:
         raise ValidationError("options that all differ are expected, none of them blank")
+
+
+def _require_nobody_answers(question: Question) -> None:
+    """Raises ValidationError while people look at these options, or their answers wait: they go by what was shown."""
+    shown = question.hits.filter(state__in=[Hit.State.WAITING, Hit.State.OPEN])
+    waiting = Assignment.objects.filter(Assignment.unreviewed(), hit__question=question)
+    if shown.exists() or waiting.exists():
+        raise ValidationError(
+            "people are asked about these options: wait until the batch is closed and their answers are reviewed"
+        )
+
+
+def _place_anew(question: Question, before: Sequence[str], after: Sequence[str]) -> None:
+    """Let what people chose follow its text to its new place; whose text is gone, with another in its place, said
+    nothing of the options that there are now, and what was merely worded anew is the same option.
+    """
+    old = list(question.answers.order_by("position").values_list("text", flat=True))
+    place = {Validation.NONE: Validation.NONE, Validation.DOUBTED: Validation.DOUBTED}
+    for number, text in enumerate(before):
+        if text in after:
+            place[old.index(text)] = after.index(text)
+        elif after[number] not in before:
+            place[old.index(text)] = number
+    for row in question.validations.all():
+        if row.choice in place:
+            row.choice, row.also = place[row.choice], place.get(row.also, Validation.NONE)
+            row.save(update_fields=["choice", "also"])
+        else:
+            row.delete()
 
 
 def _segment(segment: Segment, start: float, end: float) -> Segment:

@@ -10,6 +10,8 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
+from django.db.models import Q
+
 from annotation.models import Assignment, Worker
 from annotation.models.crowd import MARKING, Kind
 from annotation.review.agreement import SAME, Span, span_of
@@ -18,7 +20,7 @@ from evaluation.metrics.iou import tiou
 LATEST = 50_000  # answers, the last ones: seconds and megabytes
 ROUNDS = 100  # of expectation and maximisation; it ends when nothing changes
 
-Labelled = tuple[Any, Any, int | str]  # unit, worker, label
+Labelled = tuple[Any, Any, str]  # unit, worker, label
 
 
 def reliability(rows: Sequence[Labelled]) -> dict[Any, float]:
@@ -43,22 +45,17 @@ def labels(spans: Sequence[Span]) -> list[int]:
 
 
 def measure_workers() -> int:
-    """Measure everybody who marked or answered what others did, too; return how many that are."""
-    return sum(_measure(kind) for kind in (*MARKING, Kind.VALIDATE))
-
-
-def _measure(kind: Kind) -> int:
+    """Measure everybody who marked or answered what others did, too, over all of it; return how many that are."""
     units: dict[int, list[Assignment]] = defaultdict(list)
-    field = "payload__start__isnull" if kind in MARKING else "payload__choice__isnull"
-    latest = Assignment.objects.filter(**{"hit__batch__kind": kind, field: False})
-    for row in latest.only("hit", "worker", "payload").order_by("-pk")[:LATEST]:
+    told = Q(hit__batch__kind__in=MARKING, payload__start__isnull=False)
+    told |= Q(hit__batch__kind=Kind.VALIDATE, payload__choice__isnull=False)
+    for row in Assignment.objects.filter(told).only("hit", "worker", "payload").order_by("-pk")[:LATEST]:
         units[row.hit_id].append(row)
     rows: list[Labelled] = []
-    given: Sequence[int | str]
     for unit, answers in units.items():
         if len(answers) > 1:
             spans = [span for row in answers if (span := span_of(row.payload))]
-            given = labels(spans) or [str((row.payload or {})["choice"]) for row in answers]
+            given = list(map(str, labels(spans))) or [str((row.payload or {})["choice"]) for row in answers]
             rows += [(unit, row.worker_id, label) for row, label in zip(answers, given, strict=True)]
     found = reliability(rows)
     compared = Counter(worker for _, worker, _ in rows)

@@ -13,9 +13,9 @@ from django.db import transaction
 from django.db.models import Count, F, ProtectedError, Q, QuerySet
 from django.utils import timezone
 
-from annotation.models import Assignment, Batch, Hit, ReviewEvent, Segment
+from annotation.models import Assignment, Batch, Clip, Hit, Query, Question, ReviewEvent, Segment
 from annotation.models.crowd import MOST_WANTED, Kind
-from annotation.review import evidence, ledger, quality_flags
+from annotation.review import corrections, evidence, ledger, quality_flags
 from annotation.review.answer_forms import ANSWER_FORMS
 from annotation.task_names import PUSH_DECISION
 from benchmark_site.jobs.enqueue import enqueue
@@ -38,6 +38,14 @@ class Verdict(StrEnum):
 
 class ReviewError(Exception):
     """The decision is not possible; the message says why."""
+
+
+class StaysError(ReviewError):
+    """The last verdict cannot be taken back; those before that on `assignment_id` may be."""
+
+    def __init__(self, reason: str, assignment_id: int) -> None:
+        super().__init__(reason)
+        self.assignment_id = assignment_id
 
 
 def decide(
@@ -85,7 +93,7 @@ def decide(
         assignment.feedback = "" if verdict == Verdict.USE else feedback  # one may be picked and dropped
         assignment.reviewed_by_id = None if user is None else user.pk
         assignment.reviewed_at = timezone.now()
-        assignment.tell_at = None if paid else tell_at
+        assignment.tell_at = tell_at
         assignment.save()
         if verdict == Verdict.REJECT:
             evidence.look_at_unit(assignment.hit)
@@ -148,65 +156,90 @@ def use_clean(batch_id: int, up_to: int, user: User) -> int:
 
     Without those that somebody else is deciding at this moment.
     """
-    tell_at = timezone.now() + UNDO_FOR
+    now = timezone.now()
     shown = clean(batch_id).filter(pk__lte=up_to)
     found = list(shown.select_for_update(of=("self",), skip_locked=True).values_list("pk", flat=True)[:BULK])
+    # Marks lock their clips one after the other: two bulks that cross would wait for each other.
+    clips = Clip.objects.filter(pk__in=Hit.objects.filter(assignments__in=found).values("clip")).order_by("pk")
+    list(clips.select_for_update().values_list("pk", flat=True))
     for pk in found:
-        decide(pk, Verdict.USE, user, tell_at=tell_at)
+        decide(pk, Verdict.USE, user, tell_at=now + UNDO_FOR)
+    Assignment.objects.filter(pk__in=found).update(reviewed_at=now)  # what was given together is taken back together
     return len(found)
 
 
-def undoable(batch_id: int, user: User) -> QuerySet[Assignment]:
-    """The person's verdicts of which the marketplace has not heard, the last first."""
-    undecided = [Assignment.State.APPROVING, Assignment.State.REJECTING]
-    mine = Assignment.objects.filter(hit__batch=batch_id, reviewed_by=user, state__in=undecided)
-    return mine.filter(tell_at__gt=timezone.now()).order_by("-tell_at", "-pk")
+def undoable(batch_id: int, user: User, before: int = 0) -> QuerySet[Assignment]:
+    """The person's verdicts of which the marketplace has not heard, the last first; those given `before` that on one.
+
+    Of what it has paid by itself, days after it came, one says no more than whether it is used: that, too.
+    """
+    mine = Assignment.objects.filter(hit__batch=batch_id, reviewed_by=user, tell_at__gt=timezone.now())
+    if before:
+        mine = mine.filter(reviewed_at__lt=Assignment.objects.filter(pk=before).values("reviewed_at"))
+    return mine.exclude(state=Assignment.State.REJECTED).order_by("-reviewed_at", "-pk")
 
 
 @transaction.atomic
-def undo(batch_id: int, user: User) -> list[Assignment]:
-    """Take the person's last verdict back, or the last that were given together; return what waits again.
+def undo(batch_id: int, user: User, before: int = 0) -> tuple[list[Assignment], list[str]]:
+    """Take the person's last verdict back, or the last that were given together, of those given `before` that on one.
 
-    Where the last thing that the person did was to propose a rejection, that. Raises ReviewError where there is
-    nothing to take back, or where other work rests on what it made.
+    Returns what waits again, and why the others of those given together stay. Where the last thing that the person did
+    was to propose a rejection, that is taken back. Raises ReviewError where there is nothing to take back, StaysError
+    where all of it stays, as where other work rests on what it made.
     """
-    if (proposed := _proposed_last(batch_id, user)) is not None:
+    last = undoable(batch_id, user, before).first()
+    if (proposed := proposed_since(batch_id, user, last)) is not None:
+        proposed = _locked().get(pk=proposed.pk)
+        if proposed.proposed_by != user or proposed.state != Assignment.State.SUBMITTED:
+            raise ReviewError(f"{proposed} is decided by now")
         proposed.proposed_by, proposed.feedback = None, ""
         proposed.save(update_fields=["proposed_by", "feedback"])
         _note(proposed, user, ReviewEvent.Act.UNDO)
-        return [proposed]
-    last = undoable(batch_id, user).first()
+        return [proposed], []
     if last is None:
         raise ReviewError("there is no verdict of yours that the marketplace has not been told")
-    together = undoable(batch_id, user).filter(tell_at=last.tell_at).values_list("pk", flat=True)
+    together = undoable(batch_id, user).filter(reviewed_at=last.reviewed_at).values_list("pk", flat=True)
     hits = Hit.objects.select_for_update(of=("self",)).filter(assignments__in=together, assignments__state="rejecting")
     list(hits.order_by("pk"))  # locked, as for a rejection
     rows = list(_locked().filter(pk__in=list(together)).order_by("-pk"))
+    back, stay = [], []
     for assignment in rows:
-        _take_back(assignment)
-        _note(assignment, user, ReviewEvent.Act.UNDO)
-    return rows
+        try:
+            with transaction.atomic():
+                _take_back(assignment)
+                _note(assignment, user, ReviewEvent.Act.UNDO)
+            back.append(assignment)
+        except ReviewError as error:
+            stay.append(str(error))
+    if not back:
+        raise StaysError(stay[0] if stay else "it is decided anew", last.pk)
+    return back, stay
 
 
-def _proposed_last(batch_id: int, user: User) -> Assignment | None:
-    """The answer that the person has proposed to reject and done nothing since, while nobody has decided about it."""
-    acts = ReviewEvent.objects.filter(user=user, assignment__hit__batch=batch_id).order_by("-pk")
-    act = acts.first()
-    if act is None or act.act != ReviewEvent.Act.PROPOSE:
+def proposed_since(batch_id: int, user: User, last: Assignment | None) -> Assignment | None:
+    """The answer that the person proposed last to reject and that waits, where that was after the verdict on `last`."""
+    standing = Assignment.objects.filter(hit__batch=batch_id, proposed_by=user, state=Assignment.State.SUBMITTED)
+    acts = ReviewEvent.objects.filter(user=user, act=ReviewEvent.Act.PROPOSE, assignment__in=standing)
+    act = acts.select_related("assignment").order_by("-pk").first()
+    if act is None or (last is not None and last.reviewed_at is not None and last.reviewed_at > act.at):
         return None
-    return _locked().filter(pk=act.assignment_id, proposed_by=user, state=Assignment.State.SUBMITTED).first()
+    return act.assignment
 
 
 def _take_back(assignment: Assignment) -> None:
     """Raises ReviewError where the marketplace knows or is being told by now, or other work rests on the item."""
-    untold = assignment.state in {Assignment.State.APPROVING, Assignment.State.REJECTING}
-    if not untold or assignment.tell_at is None or assignment.tell_at <= timezone.now():
+    known = assignment.state in {Assignment.State.SUBMITTED, Assignment.State.REJECTED}
+    if known or assignment.tell_at is None or assignment.tell_at <= timezone.now():
         raise ReviewError(f"{assignment} is on its way to the marketplace")
     items = [
         item for name in ("query", "question", "validation", "segment") if (item := getattr(assignment, name, None))
     ]
     if any(getattr(item, "withdrawn_by_id", None) for item in items):
         raise ReviewError("what it made was withdrawn meanwhile: it stays, withdrawn")
+    if any(isinstance(item, Query | Question) and corrections.history(item) for item in items):
+        raise ReviewError("what it made was corrected meanwhile: it stays, corrected")
+    if any(getattr(item, "gold", False) for item in items):
+        raise ReviewError("what it marks is a known answer (gold) by now: others are measured by it")
     rejected = assignment.state == Assignment.State.REJECTING
     try:
         for item in items:
@@ -215,8 +248,9 @@ def _take_back(assignment: Assignment) -> None:
         raise ReviewError("other answers or tasks rest on this one by now: it stays") from error
     if assignment.vote_for is not None:
         Segment.objects.filter(pk=assignment.vote_for.pk).update(votes=F("votes") - 1)
-    assignment.state, assignment.used, assignment.feedback = Assignment.State.SUBMITTED, False, ""
-    assignment.again = False
+    if assignment.state != Assignment.State.APPROVED:  # paid stays paid
+        assignment.state = Assignment.State.SUBMITTED
+    assignment.used, assignment.feedback, assignment.again = False, "", False
     assignment.reviewed_by = assignment.reviewed_at = assignment.tell_at = assignment.vote_for = None
     assignment.save()
     if rejected:

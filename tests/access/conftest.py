@@ -222,6 +222,7 @@ def _crowd_doors(query: Query) -> list[ApiClient]:
         ApiClient("batch-undo", f"/batches/{batch.pk}/review/undo/", method="POST"),
         ApiClient("batch-clean", f"/batches/{batch.pk}/review/clean/", method="POST"),
         ApiClient("assignment-decide", f"/assignments/{answer.pk}/decide/", method="POST"),
+        ApiClient("assignment-bonus", f"/assignments/{answer.pk}/bonus/", method="POST"),
         *(ApiClient("clip", f"/clips/{pk}/") for pk in Clip.objects.values_list("pk", flat=True)),
         ApiClient("clips", "/clips/"),
         ApiClient("segment-gold", f"/segments/{query.segment_id}/gold/", method="POST"),

@@ -8,9 +8,13 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.test import Client
+from django.utils import timezone
 
+from annotation.crowd import launch
+from annotation.models import Assignment, Batch, Correction, Doubt, Hit, Question, Validation, Worker
 from benchmark_site.releases.building.pipeline import build_release
 from benchmark_site.releases.models import Item, Release, Ruling, Suspect
+from benchmark_site.releases.quality.rulings import read_rulings, rule
 from benchmark_site.releases.services import create_release
 from tests.releases.conftest import deal_by_hand, frozen_without_matching, make_corpus, small_release
 
@@ -89,6 +93,54 @@ def test_what_cannot_be_decided_is_refused_in_words(requester, doubtful) -> None
     for wrong in ({"option": "", "verdict": "replace"}, {"option": "a", "verdict": "burn"}):
         with pytest.raises(IntegrityError), transaction.atomic():
             Ruling.objects.create(public_id=1, user=User.objects.get(), **wrong)
+
+
+def _find_right(doubt: Doubt, people: int, of: int) -> None:
+    batch = Batch.objects.create(name="doubts", kind="validate", reward=1, budget=99, doubted=True)
+    where = {"segment": doubt.question.segment, "question": doubt.question, "doubt": doubt}
+    hit = Hit.objects.create(batch=batch, **where, wanted=of, request_token="doubts")
+    for n in range(of):
+        worker = Worker.objects.create(environment="local", worker_id=f"looks {n}", group="segment")
+        row = Assignment.objects.create(hit=hit, worker=worker, assignment_id=f"d{n}", submitted_at=timezone.now())
+        also = Validation.DOUBTED if n < people else Validation.NONE
+        Validation.objects.create(question=doubt.question, assignment=row, choice=0, also=also)
+
+
+@pytest.mark.parametrize("people", [1, 2])
+def test_what_two_people_find_right_is_replaced_unless_somebody_decides(requester, doubtful, people: int) -> None:
+    train = doubtful.items.filter(kind="qa", split="train").first()
+    option = _wrong(train)
+    said = requester.post(PAGE, {"item": train.pk, "option": option, "verdict": "ask"}, follow=True).content.decode()
+    assert "is asked about in the next batch about answers that a release doubts" in said
+    assert "people are to be asked" in said
+    requester.post(PAGE, {"item": train.pk, "option": option, "verdict": "ask"})
+    doubt = Doubt.objects.get()
+    assert (doubt.question.public_id, doubt.text) == (train.public_id, train.options[option])
+    assert list(launch.units(Batch(kind="validate", doubted=True))) == [doubt]
+    _find_right(doubt, people, of=3)
+    assert f"{people} of 3 people find it right" in requester.get(PAGE).content.decode()
+    assert read_rulings().unwanted(train) == ([doubt.text] if people == 2 else [])
+    rule(train, option, "accept", User.objects.get())
+    assert read_rulings().unwanted(train) == []
+
+
+def test_what_people_cannot_be_asked_about_is_refused_in_words(requester, doubtful) -> None:
+    train = doubtful.items.filter(kind="qa", split="train").first()
+    hidden = doubtful.items.filter(kind="qa", split="test").first()
+    Question.objects.filter(public_id=hidden.public_id).update(
+        withdrawn_by=Correction.objects.create(
+            kind="qa", public_id=hidden.public_id, what="withdrawn", before={}, after={}, reason="it is wrong",
+            user=User.objects.get(),
+        )
+    )  # fmt: skip
+    for item, option, word in (
+        (train, "", "about an answer, not about a question"),
+        (train, train.answer_index, "this is the right answer"),
+        (hidden, _wrong(hidden), "workers may not see this question"),
+    ):
+        asked = {"item": item.pk, "option": option, "verdict": "ask"}
+        assert word in requester.post(PAGE, asked, follow=True).content.decode()
+    assert not Doubt.objects.exists()
 
 
 @pytest.mark.slow

@@ -37,7 +37,7 @@ def check(request: HttpRequest, unit: str) -> JsonResponse:
     if not all(texts.values()):
         return JsonResponse({"error": "expected a question and four answers"}, status=400)
     try:
-        verdict = blind_check.look(texts)
+        verdict = blind_check.look(texts, hit.pk)
     except (redis.RedisError, OperationalError) as error:
         log.warning("no blind check: %s", error)
         verdict = None

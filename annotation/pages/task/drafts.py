@@ -11,9 +11,11 @@ from typing import Any
 
 from django.db import transaction
 from django.http import HttpRequest, JsonResponse
+from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
+from annotation.crowd.client import TIME_ON_TASK
 from annotation.models import Draft
 from annotation.pages.task import frame
 from annotation.pages.task.task_page import first_receipt
@@ -21,13 +23,16 @@ from annotation.review.answer_forms import ANSWER_FORMS
 from annotation.review.conduct import read_conduct
 from annotation.review.text.text_rules import MAX_TEXT
 
+MOST_DRAFTS = 100  # of a unit, within the time for it: ids are a browser's word
+
 
 @csrf_exempt
 @require_POST
 def save_draft(request: HttpRequest, unit: str) -> JsonResponse:
     """Keep the fields: 200 with the new version, 409 with the draft that another tab saved, 410 once answered.
 
-    403 where the token is not this task's, 400 where the fields are not.
+    429 where more drafts of this unit are kept than people can be at it. 403 where the token is not this task's, 400
+    where the fields are not.
     """
     hit = frame.find_hit(unit)
     if hit is None:
@@ -45,7 +50,14 @@ def save_draft(request: HttpRequest, unit: str) -> JsonResponse:
         return JsonResponse({"error": "An answer to this task was received already."}, status=410)
     with transaction.atomic():
         key: dict[str, Any] = {"hit": hit, "assignment_id": ids["assignment"], "worker_id": ids["worker"]}
-        draft, _ = Draft.objects.select_for_update().get_or_create(**key)
+        draft = Draft.objects.select_for_update().filter(**key).first()
+        if draft is None:
+            hit.drafts.filter(saved_at__lt=timezone.now() - TIME_ON_TASK).delete()
+            if hit.drafts.count() >= MOST_DRAFTS:
+                return JsonResponse({"error": "Too many people are at this task: nothing is kept."}, status=429)
+            draft, _ = Draft.objects.get_or_create(
+                **key, defaults={"version": base}
+            )  # gone: the page goes on from there
         if draft.version == base + 1 and draft.fields == fields:  # the page never heard that this was saved
             return JsonResponse({"version": draft.version})
         if draft.version != base:

@@ -53,7 +53,7 @@ def find_hit(unit: str) -> Hit | None:
         pk = signing.loads(unit, salt=UNIT_SALT)
     except signing.BadSignature:
         return None
-    places = ("clip__video", "clip__sealed", "segment__clip__video", "segment__clip__sealed", "question")
+    places = ("clip__video", "clip__sealed", "segment__clip__video", "segment__clip__sealed", "question", "doubt")
     return Hit.objects.select_related("batch", *places).filter(pk=pk).first()
 
 

@@ -29,6 +29,7 @@ from annotation.review.text import text_rules
 
 USUAL_FPS = 25.0  # of a film whose rate is not known
 MOST_ANSWERS = 5  # to one assignment that are kept
+MOST_RECEIPTS = 200  # of a unit: ids are a browser's word, and nine people at most are asked
 TOO_MANY_ANSWERS = (
     f"{MOST_ANSWERS} different answers to this task were received already. The first one counts: reload the page to "
     "send it on."
@@ -95,13 +96,16 @@ class TaskPage(View):
             draft = Draft.objects.filter(hit=hit, assignment_id=ids["assignment"], worker_id=ids["worker"]).first()
             return self._page(request, hit, form, token=request.POST["token"], ids=ids, draft=draft, status=422)
         sha256 = hashlib.sha256(_as_text(form.payload()).encode()).hexdigest()
-        sent = Receipt.objects.filter(hit=hit, assignment_id=ids["assignment"], worker_id=ids["worker"])
+        key = {"hit": hit, "assignment_id": ids["assignment"], "worker_id": ids["worker"]}
+        sent = Receipt.objects.filter(**key)
         if len({sha256, *sent.values_list("sha256", flat=True)}) > MOST_ANSWERS:
             return frame.refusal(request, TOO_MANY_ANSWERS, status=409)
+        if not sent.exists() and hit.receipts.count() >= MOST_RECEIPTS:
+            return _hand_on(
+                request, ids, Receipt(**key, sha256=sha256, payload=form.payload())
+            )  # to the marketplace, kept there
         receipt, _ = Receipt.objects.get_or_create(
-            hit=hit,
-            assignment_id=ids["assignment"],
-            worker_id=ids["worker"],
+            **key,
             sha256=sha256,
             defaults={
                 "payload": form.payload(),

@@ -19,6 +19,7 @@
   let faults = 0;
   let stopped = false; // another tab's draft or answer waits for the worker's word
   let leaving = null; // the button that was pressed, once the answer may go
+  let changed = false; // since it was pressed: what is there now, nobody has said to send
 
   function read() {
     return Object.fromEntries(names.map((name) => [name, form.elements[name].value]));
@@ -76,7 +77,8 @@
       version = (await response.json()).version;
       held = fields;
       const all = JSON.stringify(read()) === held; // else more was written meanwhile, and its turn comes
-      saved.textContent = all ? `Saved ${new Date().toTimeString().slice(0, 5)}` : "Not saved yet";
+      const unsent = changed ? ", not sent: press Submit again" : "";
+      saved.textContent = all ? `Saved ${new Date().toTimeString().slice(0, 5)}${unsent}` : "Not saved yet";
       return true;
     }
     if (response.status === 409) {
@@ -125,15 +127,17 @@
 
   form.addEventListener("input", () => {
     if (stopped || JSON.stringify(read()) === held) return;
+    if (leaving !== null) changed = true;
+    leaving = null;
     saved.textContent = "Not saved yet";
     clearTimeout(timer);
-    timer = setTimeout(leaving === null ? save : send, SAVE_AFTER_MS);
+    timer = setTimeout(save, SAVE_AFTER_MS);
   });
   form.addEventListener("change", () => form.dispatchEvent(new Event("input")));
 
   async function send() {
     const button = leaving;
-    if (await save()) leave(button);
+    if (await save() && button !== null && leaving === button) leave(button);
   }
 
   // A number that is being typed counts once it is left, for the slider as for what is sent.
@@ -146,6 +150,10 @@
   function leave(button) {
     settle();
     clearTimeout(timer);
+    if (!button.formNoValidate && !form.reportValidity()) {
+      leaving = null;
+      return;
+    }
     form.elements.conduct.value = conduct();
     form.removeEventListener("submit", hold);
     form.requestSubmit(button);
@@ -157,7 +165,7 @@
     const reached = await fetch(submitTo, {
       method: "HEAD", mode: "no-cors", credentials: "omit", signal: AbortSignal.timeout(WAIT_MS),
     }).catch(() => null);
-    if (reached === null) return; // it is the worker's own network that is away
+    if (reached === null || leaving !== button) return; // the worker's own network is away, or it was written on
     settle();
     const broken = button.name === "broken";
     if (!broken && !form.reportValidity()) return; // written on meanwhile
@@ -177,6 +185,7 @@
     if (stopped) return told.querySelector("button").focus();
     if (leaving !== null) return; // a second click changes nothing
     leaving = event.submitter;
+    changed = false;
     send();
   }
   form.addEventListener("submit", hold);

@@ -22,6 +22,10 @@
     wanted.click();
     if (wanted.type === "radio") wanted.focus();
   });
+  const bonus = document.querySelector("[data-role=bonus]");
+  bonus?.addEventListener("toggle", () => {
+    if (bonus.open) bonus.querySelector("input:not([type=hidden])").focus();
+  });
   if (typeof player === "undefined") return;
   for (const row of document.querySelectorAll("[data-role=neighbours] [data-start]")) {
     const band = Object.assign(document.createElement("span"), { className: "neighbour" });

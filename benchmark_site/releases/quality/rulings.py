@@ -11,6 +11,10 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
 
 from adversarial.data.schema import Item as Question
+from annotation.crowd.launch import ASKABLE
+from annotation.models import Doubt
+from annotation.models import Question as Collected
+from annotation.review.human_accuracy import DOUBTED_BY, looked_at
 from benchmark_site.releases.models import Item, Release, Ruling
 from benchmark_site.releases.split.seal import HIDDEN
 
@@ -39,9 +43,12 @@ class Rulings:
 
 
 def read_rulings() -> Rulings:
-    """All of them: there are few."""
+    """All of them: there are few. Where none speaks, what two people of the crowd found right, with the film, goes."""
     found: dict[str, dict[int, set[str]]] = {verdict: defaultdict(set) for verdict in Verdict.values}
-    for public_id, option, verdict in Ruling.objects.values_list("public_id", "option", "verdict"):
+    ruled = {(row.public_id, row.option): row.verdict for row in Ruling.objects.all()}
+    right = [doubt for doubt in looked_at(Doubt.objects.select_related("question")) if doubt.right >= DOUBTED_BY]
+    of_crowd = {(doubt.question.public_id, doubt.text): Verdict.REPLACE for doubt in right}
+    for (public_id, option), verdict in (of_crowd | ruled).items():
         found[verdict][public_id].add(option)
     accepted, refused = (
         {public_id: frozenset(options) for public_id, options in found[verdict].items()}
@@ -57,10 +64,7 @@ def rule(item: Item, option: int | None, verdict: str, user: AbstractBaseUser) -
     """
     if verdict not in Verdict.values:
         raise ValidationError(f"{verdict!r} is no verdict: expected one of {', '.join(Verdict.values)}")
-    if item.kind != Item.Kind.QA or (option is not None and not 0 <= option < len(item.options)):
-        raise ValidationError("there is no such answer")
-    if option == item.answer_index:
-        raise ValidationError("this is the right answer: correct the question instead")
+    _require_wrong(item, option)
     if verdict == Verdict.REPLACE and option is None:
         raise ValidationError("a wrong answer is replaced, not a question: rewrite that")
     if verdict == Verdict.REPLACE and stays(item):
@@ -68,6 +72,25 @@ def rule(item: Item, option: int | None, verdict: str, user: AbstractBaseUser) -
     text = "" if option is None else item.options[option]
     how = {"verdict": verdict, "user_id": user.pk}
     return Ruling.objects.update_or_create(public_id=item.public_id, option=text, defaults=how)[0]
+
+
+def ask(item: Item, option: int | None) -> Doubt:
+    """Have people look at a wrong option in the next batch about doubted answers. Raises ValidationError."""
+    if option is None:
+        raise ValidationError("people are asked about an answer, not about a question")
+    _require_wrong(item, option)
+    question = Collected.objects.filter(public_id=item.public_id, **ASKABLE).first()
+    if question is None:
+        raise ValidationError("workers may not see this question: it is imported, withdrawn, or of a sealed split")
+    return Doubt.objects.get_or_create(question=question, text=item.options[option])[0]
+
+
+def _require_wrong(item: Item, option: int | None) -> None:
+    """Raises ValidationError where this is no wrong option of the question, or None for the question itself."""
+    if item.kind != Item.Kind.QA or (option is not None and not 0 <= option < len(item.options)):
+        raise ValidationError("there is no such answer")
+    if option == item.answer_index:
+        raise ValidationError("this is the right answer: correct the question instead")
 
 
 def stays(item: Item) -> bool:

@@ -116,7 +116,9 @@ def test_a_launch_costs_one_call_a_unit_and_no_request_waits_for_it(
 
     def counting(self: Crowd, environment: str) -> None:
         make(self, environment)
-        self.client.meta.events.register("before-call", lambda model, **_: calls.update([model.name]))
+        self.client.meta.events.register(
+            "before-call", lambda model, **_: calls.update([model.name]), unique_id="counting"
+        )
 
     monkeypatch.setattr(Crowd, "__init__", counting)
     began, cpu = time.perf_counter(), time.process_time()

@@ -67,7 +67,7 @@ FAULTS = {
     "the answer of SendBonus is lost": ["a_lost_answer_of_send_bonus", "is_not_paid_again_days_later"],
     "a file of bonuses is run twice": ["a_second_run_pays_nothing"],
     "ten assignments of one HIT": ["no_hit_is_extended_to_ten"],
-    "the same extension twice, or none": ["a_lost_answer_of_an_extension", "a_death_between_rejecting"],
+    "the same extension twice, or none": ["a_lost_answer_of_an_extension", "a_death_between_a_verdict"],
     "a clip that does not play": ["that_a_clip_is_broken_is_an_answer", "a_broken_clip_is_paid"],
     "a segment edited under open HITs": "segments are never edited: a new one is a new unit",
     "a worker changes the group after accepting": ["only_a_worker_of_another_group_is_reported"],
@@ -309,16 +309,20 @@ def test_a_task_opened_under_the_old_key_is_taken_after_the_keys_have_changed(
     assert client.post(path, {**form["fields"], "start": "5", "end": "12"}).status_code == 404
 
 
-def test_a_death_between_rejecting_and_asking_again_asks_again(
-    clip: Clip, crowd: Site, annotators: list[WorkerBrowser]
+@pytest.mark.parametrize("verdict", [Verdict.REJECT, Verdict.AGAIN])
+def test_a_death_between_a_verdict_and_asking_again_asks_again(
+    clip: Clip, crowd: Site, annotators: list[WorkerBrowser], verdict: Verdict
 ) -> None:
-    """A pass sees the rejection first, and leaves the answer to whoever tells it: that one asks again."""
+    """A pass sees the verdict first, and leaves the answer to whoever tells it: that one asks again."""
     batch = launch_batch(make_batch(assignments_per_hit=1))
     annotators[0].do(batch.hit_type_id, answer=json.dumps(GOOD))
     reconcile.follow("local")
     answer = Assignment.objects.get()
-    verdicts.decide(answer.pk, Verdict.REJECT, None, "please mark one moment")
-    Crowd("local").reject(answer.assignment_id, "please mark one moment")
+    verdicts.decide(answer.pk, verdict, None, "please mark one moment")
+    if verdict == Verdict.REJECT:
+        Crowd("local").reject(answer.assignment_id, "please mark one moment")
+    else:
+        Crowd("local").approve(answer.assignment_id)
     reconcile.follow("local")
     assert Hit.objects.get().state == Hit.State.OPEN
     decisions.push_decision(answer.pk)

@@ -50,7 +50,9 @@ def test_30000_open_hits_are_followed_at_the_cost_of_what_changed(
 
     def counting(self: Crowd, environment: str) -> None:
         make(self, environment)
-        self.client.meta.events.register("before-call", lambda model, **_: calls.append(model.name))
+        self.client.meta.events.register(
+            "before-call", lambda model, **_: calls.append(model.name), unique_id="counting"
+        )
 
     monkeypatch.setattr(Crowd, "__init__", counting)
     annotators[0].do(batch.hit_type_id, answer=json.dumps(GOOD))

@@ -330,7 +330,7 @@ def test_whatever_fails_no_answer_and_no_cent_is_lost(
 
     def mortal(self: Crowd, environment: str) -> None:
         make(self, environment)
-        self.client.meta.events.register("after-call", fail)
+        self.client.meta.events.register("after-call", fail, unique_id="mortal")
 
     def fail(model: Any, **_: Any) -> None:
         if model.name in die_at:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group, Permission, User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -16,6 +17,7 @@ from playwright.sync_api import Browser, Page
 from pytest_django.live_server_helper import LiveServer
 
 from annotation import tasks
+from annotation.crowd.client import AUTO_APPROVAL
 from annotation.models import Assignment, Clip, Hit, Query, Receipt, Segment, Worker
 from annotation.models.crowd import MARKING, Kind
 from annotation.review.verdicts import UNDO_FOR
@@ -75,10 +77,9 @@ def test_what_the_marketplace_paid_by_itself_is_used_or_left_out(desk: Client, m
     assert rows[0].reviewed_at is None
     for row, verdict in zip(rows, ("use", "pay"), strict=True):
         decide(desk, row, verdict)
-    assert [(row.state, row.used, row.tell_at) for row in rows] == [
-        (Assignment.State.APPROVED, True, None),
-        (Assignment.State.APPROVED, False, None),
-    ]
+    assert [(row.state, row.used) for row in rows] == [
+        (Assignment.State.APPROVED, True), (Assignment.State.APPROVED, False)
+    ]  # fmt: skip
     assert "Nothing waits" in desk.get(f"/batches/{hit.batch_id}/review/").content.decode()
 
 
@@ -175,6 +176,99 @@ def test_a_further_vote_is_taken_back_and_what_others_rest_on_stays(
     first.refresh_from_db()
     assert first.state == Assignment.State.APPROVING
     assert Segment.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_a_verdict_that_stays_does_not_keep_those_before_it(
+    desk: Client, clip: Clip, make_hit: Callable[..., Hit]
+) -> None:
+    hit = make_hit(Kind.SEGMENT)
+    rows = [give(hit, {"start": start, "end": start + 7}) for start in (2.0, 15.0, 30.0)]
+    for row in rows:
+        decide(desk, row, "use")
+    make_hit(Kind.QUERY, segment=Segment.objects.get(start=30))
+    assert "Z takes back what you said before it" in press(desk, hit, "undo")
+    page = desk.get(f"/batches/{hit.batch_id}/review/?before={rows[2].pk}").content.decode()
+    assert "Undo the one before" in page
+    assert f'name="before" value="{rows[2].pk}"' in page
+    assert "Taken back: 1 waits again" in press(desk, hit, "undo", before=rows[2].pk)
+    states = list(Assignment.objects.order_by("pk").values_list("state", flat=True))
+    assert states == ["approving", "submitted", "approving"]
+    assert "no verdict of yours" in press(desk, hit, "undo", before=rows[0].pk)
+
+
+@pytest.mark.django_db
+def test_of_those_decided_together_one_that_stays_keeps_no_other(
+    desk: Client, clip: Clip, make_hit: Callable[..., Hit]
+) -> None:
+    hit = make_hit(Kind.SEGMENT)
+    rows = [give(hit, {"start": start, "end": start + 7}) for start in (2.0, 15.0, 30.0)]
+    press(desk, hit, "clean", up_to=rows[-1].pk)
+    make_hit(Kind.QUERY, segment=Segment.objects.get(start=15))
+    said = press(desk, hit, "undo")
+    assert "Taken back: 2 wait again" in said
+    assert "1 of those that you decided together stay, the first because other answers or tasks rest" in said
+    assert list(Segment.objects.values_list("start", flat=True)) == [15]
+    states = list(Assignment.objects.order_by("pk").values_list("state", flat=True))
+    assert states == ["submitted", "approving", "submitted"]
+
+
+@pytest.mark.django_db
+def test_what_was_decided_last_is_taken_back_first_whatever_the_clock_of_the_marketplace(
+    desk: Client, clip: Clip, make_hit: Callable[..., Hit]
+) -> None:
+    hit = make_hit(Kind.SEGMENT)
+    rows = [give(hit, {"start": start, "end": start + 7}) for start in (2.0, 15.0, 30.0)]
+    soon = timezone.now() - AUTO_APPROVAL + timedelta(minutes=5)  # both came at one moment and are paid at one
+    Assignment.objects.filter(pk__in=[rows[1].pk, rows[2].pk]).update(submitted_at=soon)
+    for row in rows:
+        decide(desk, row, "pay")
+    for last in reversed(rows):
+        assert "Taken back: 1 waits again" in press(desk, hit, "undo")
+        last.refresh_from_db()
+        assert last.state == Assignment.State.SUBMITTED
+
+
+@pytest.mark.django_db
+def test_what_the_marketplace_paid_by_itself_can_be_decided_anew(
+    desk: Client, clip: Clip, make_hit: Callable[..., Hit]
+) -> None:
+    hit = make_hit(Kind.SEGMENT)
+    rows = [give(hit, {"start": start, "end": start + 7}) for start in (2.0, 15.0)]
+    Assignment.objects.update(state=Assignment.State.APPROVED)
+    press(desk, hit, "clean", up_to=rows[-1].pk)
+    assert Segment.objects.count() == 2
+    assert "Taken back: 2 wait again" in press(desk, hit, "undo")
+    assert not Segment.objects.exists()
+    assert set(Assignment.objects.values_list("state", "used", "reviewed_at")) == {("approved", False, None)}
+    Assignment.objects.update(reviewed_at=timezone.now(), tell_at=timezone.now())
+    assert "no verdict of yours" in press(desk, hit, "undo")
+
+
+@pytest.mark.django_db
+def test_a_bonus_is_given_from_the_answer_by_those_who_pay(
+    desk: Client, reviewer: User, clip: Clip, make_hit: Callable[..., Hit]
+) -> None:
+    hit = make_hit(Kind.SEGMENT)
+    rows = [give(hit, {"start": 2.0, "end": 9.0}) for _ in range(2)]
+    row, order = rows[0], {"amount": "0.50", "reason": "the best of the day"}
+    address = f"/batches/{row.hit.batch_id}/review/"
+    only_reviews = User.objects.create_user("only")
+    only_reviews.user_permissions.add(Permission.objects.get(codename="review"))
+    other = Client()
+    other.force_login(only_reviews)
+    assert "Reject…" in other.get(address).content.decode()
+    assert "Bonus…" not in other.get(address).content.decode()
+    assert other.post(f"/assignments/{row.pk}/bonus/", order).status_code == 403
+    assert "Bonus…" in desk.get(address).content.decode()
+    answer = desk.post(f"/assignments/{row.pk}/bonus/", order, follow=True)
+    assert answer.context["assignment"] == row
+    assert "$0.50 on its way" in answer.content.decode()
+    assert "Bonus of $0.50, on its way: “the best of the day”" in answer.content.decode()
+    for wrong, told in (({"amount": "-1"}, "amount"), ({"reason": ""}, "reason"), ({"amount": "99999", "reason": "more"}, "budget")):
+        assert told in desk.post(f"/assignments/{row.pk}/bonus/", order | wrong, follow=True).content.decode()
+    (bonus,) = row.bonuses.all()
+    assert (bonus.amount, bonus.created_by) == (Decimal("0.50"), reviewer)
 
 
 @pytest.mark.django_db

@@ -471,6 +471,30 @@ def test_a_lost_network_loses_nothing_and_the_answer_goes_when_it_is_back(
     assert desk.marketplace.answers == [{"based_on": "v", "query": SENTENCE}]
 
 
+def test_what_is_changed_after_submit_goes_only_when_it_is_pressed_again(
+    desk: Desk, film: Clip, segment: Segment, make_hit: Callable[..., Hit]
+) -> None:
+    page = desk.open(make_hit(Kind.QUERY, segment=segment))
+    desk.context.set_offline(True)
+    page.locator("[name=query]").fill(SENTENCE)
+    page.get_by_label("picture", exact=True).check()
+    page.get_by_role("button", name="Submit").click()
+    page.get_by_text("No connection").wait_for()
+    page.locator("[name=query]").fill(SENTENCE + " and")
+    desk.context.set_offline(False)
+    page.get_by_text("not sent: press Submit again").wait_for()
+    page.locator("[name=query]").fill("")
+    page.wait_for_timeout(1500)
+    page.get_by_role("button", name="Submit").click()
+    assert not Receipt.objects.exists(), "nothing that was half written"
+    page.locator("[name=query]").fill(SENTENCE + " there")
+    page.wait_for_timeout(1500)
+    assert not Receipt.objects.exists()
+    page.get_by_role("button", name="Submit").click()
+    taken(page)
+    assert desk.marketplace.answers == [{"based_on": "v", "query": SENTENCE + " there"}]
+
+
 @pytest.mark.parametrize(("choice", "left"), [("What I see here", "mine"), ("The other tab's", "theirs")])
 def test_the_later_of_two_tabs_is_told_and_says_which_draft_stays(
     choice: str, left: str, desk: Desk, film: Clip, segment: Segment, make_hit: Callable[..., Hit]

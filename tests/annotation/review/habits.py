@@ -1,4 +1,4 @@
-"""A simulated crowd of eight known habits: what each would send, and how it came about.
+"""A simulated crowd of twelve known habits: what each would send, and how it came about.
 
 Nobody keeps to his habit always, and honest people are no machines: they sometimes watch half, paste what they wrote
 elsewhere, or make the right answer the longest. The shares below say how often; they are assumptions.
@@ -11,7 +11,12 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Literal
 
-Habit = Literal["honest", "fast", "whole clip", "captions", "template", "longest", "paster", "no playing"]
+from annotation.review.text.text_rules import RULES
+
+Habit = Literal[
+    "honest", "fast", "whole clip", "captions", "template", "longest", "paster", "no playing",
+    "instructions", "filler", "rambling", "options alike",
+]  # fmt: skip
 
 KEEPS_TO_IT = 0.85  # share of answers in which a habit shows
 WATCHES_LITTLE = 0.03  # of honest answers
@@ -117,6 +122,8 @@ def _mark(rng: Random, unit: Unit, habit: Habit, worker: int) -> dict[str, Any]:
         start = rng.choice((0.0, 5.0, 10.0)) if habit == "fast" else round(rng.uniform(0, 45), 1)
         return {"start": start, "end": start + rng.choice((5.0, 10.0))}
     start, end = rng.choice(unit.events)
+    if habit == "rambling":
+        start, end = max(start - rng.uniform(8, 15), 0.0), min(end + rng.uniform(18, 25), 60.0)
     if rng.random() < ODD_LENGTH:
         end = min(start + 33, 60.0)
     return {"start": round(max(start + rng.uniform(-1, 1), 0), 1), "end": round(min(end + rng.uniform(-1, 1), 60), 1)}
@@ -129,6 +136,11 @@ def _describe(rng: Random, unit: Unit, habit: Habit, worker: int) -> dict[str, A
         text = " ".join(both[: rng.randint(9, 18)])
     elif habit == "template":
         text = TEMPLATES[worker % 2].format(**unit.scene)
+    elif habit == "instructions":
+        text = rng.choice([one for one in RULES["instructions"] if 8 <= len(one.split()) <= 20])
+    elif habit == "filler":  # up to the words that are asked for
+        few = f"{unit.scene['who']} {unit.scene['does']}".split()[:4]
+        text = " ".join([*few, *few, *(few if rng.random() < 0.5 else [])]) if len(few) == 4 else "it moves " * 4
     return {"query": text, "based_on": "v"}
 
 
@@ -155,6 +167,14 @@ def _ask(rng: Random, unit: Unit, habit: Habit, worker: int) -> dict[str, Any]:
         right = f"{right}, which one sees quite clearly {scene['where']}"
     if habit == "template":
         asked, right, wrong = "What can you see in the video?", scene["what"], ["nothing", "a house", "many people"]
+    if habit == "rambling":
+        asked = (
+            f"{asked[:-1]}, when one looks at all that goes on there and thinks of what went on before it and after?"
+        )
+        right, *wrong = (f"{one}, as far as one can tell from all that is to be seen {scene['where']}" for one in
+                         (right, *wrong))  # fmt: skip
+    if habit == "options alike":
+        wrong = [f"{right}s", f"{right}es", f"{right}ed"]
     if habit == "captions":
         asked = "What does the person say here?"
         right, wrong = unit.said[0], list(unit.said[1:4])

@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from annotation.crowd import launch
+from annotation.crowd import decisions, launch
 from annotation.models import Assignment, Clip, Hit, Receipt, Segment, Worker
 from annotation.models.crowd import Kind
 from annotation.review import agreement, evidence, quality_flags, verdicts
@@ -202,9 +202,25 @@ def test_a_rejected_answer_takes_its_word_about_the_others_back_and_undo_gives_i
     honest.refresh_from_db()
     hit.refresh_from_db()
     assert (honest.evidence, hit.agreement) == ([], None)
-    verdicts.undo(hit.batch_id, user)
+    for _ in clickers:
+        verdicts.undo(hit.batch_id, user)
     honest.refresh_from_db()
     assert honest.evidence == stands
+
+
+@pytest.mark.django_db
+def test_what_another_client_rejects_or_pays_after_all_changes_what_it_says_of_the_others(
+    make_hit: Callable[..., Hit], workers: list[Worker]
+) -> None:
+    hit = make_hit(Kind.SEGMENT, assignments=3)
+    honest = collect(hit, workers[0], 20.0, 28.0)
+    clicker, _ = (collect(hit, worker, 0.0, 10.0) for worker in workers[1:3])
+    stands = ["the 2 other answers agree on another moment"]
+    for now, expected in (("Submitted", stands), ("Rejected", []), ("Approved", stands)):
+        row = Assignment.objects.select_related("hit__batch", "worker").get(pk=clicker.pk)
+        decisions.record(row, now)
+        honest.refresh_from_db()
+        assert honest.evidence == expected, now
 
 
 @pytest.mark.django_db
@@ -228,9 +244,9 @@ def test_where_a_moment_is_no_longer_gold_nobody_misses_it(
 @pytest.mark.django_db
 def test_a_unit_that_is_asked_again_stays_what_it_was(clip: Clip, segment: Segment) -> None:
     batch = make_batch(gold_share=0.2)
-    launch._make_hits(batch, [((clip.pk, None, None), False, 1)])
+    launch._make_hits(batch, [(launch.Unit(clip=clip.pk), False, 1)])
     Segment.objects.update(gold=True)  # accepted meanwhile and found good
-    launch._make_hits(batch, [((clip.pk, None, None), False, 2)])
+    launch._make_hits(batch, [(launch.Unit(clip=clip.pk), False, 2)])
     assert not batch.hits.filter(gold=True).exists()
 
 

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from annotation.crowd import decisions
-from annotation.models import Assignment, Hit, Segment
+from annotation.models import Assignment, Hit, LedgerEntry, Query, Segment
 from annotation.models.crowd import Kind
 from annotation.review import verdicts
 from annotation.review.verdicts import ReviewError, Verdict, decide
@@ -78,7 +78,18 @@ def test_marks_of_one_moment_are_votes_for_one_segment(
     assert Segment.objects.get().votes == 2
 
 
-def test_what_the_marketplace_has_paid_meanwhile_is_not_taken_back(
+def test_of_two_equal_texts_used_at_once_one_is_in_the_data(
+    beside: Beside, segment: Segment, make_hit: Callable[..., Hit]
+) -> None:
+    hit = make_hit(Kind.QUERY, segment=segment)
+    texts = ("a red ball rolls over the green floor", "A red ball rolls over the green floor!")
+    one, other = (give(hit, {"query": text, "based_on": "v"}) for text in texts)
+    beside(lambda: decide(one.pk, Verdict.USE, None), lambda: decide(other.pk, Verdict.USE, None))
+    assert list(Query.objects.values_list("text", flat=True)) == [texts[0]]
+    assert set(Assignment.objects.values_list("state", "used")) == {("approving", True), ("approving", False)}
+
+
+def test_what_the_marketplace_has_paid_meanwhile_stays_paid_and_waits(
     beside: Beside, people: tuple[User, User], make_hit: Callable[..., Hit]
 ) -> None:
     row = give(make_hit(Kind.SEGMENT), {"start": 5.0, "end": 12.0})
@@ -88,7 +99,8 @@ def test_what_the_marketplace_has_paid_meanwhile_is_not_taken_back(
         locked = Assignment.objects.select_for_update(of=("self",)).select_related("hit__batch").get(pk=row.pk)
         return decisions.record(locked, "Approved")
 
-    refused = beside(paid, lambda: verdicts.undo(row.hit.batch_id, people[0]))
-    assert isinstance(refused, ReviewError)
-    assert Assignment.objects.get().state == Assignment.State.APPROVED
-    assert Segment.objects.count() == 1
+    assert beside(paid, lambda: verdicts.undo(row.hit.batch_id, people[0])) == ([row], [])
+    row.refresh_from_db()
+    assert (row.state, row.used, row.reviewed_at) == (Assignment.State.APPROVED, False, None)
+    assert LedgerEntry.objects.filter(kind="reward").count() == 1
+    assert not Segment.objects.exists()

@@ -88,7 +88,7 @@ def on(settings: Any) -> Iterator[redis.Redis]:
     blind_check._guesser.cache_clear()
     with redis.Redis.from_url(django_settings.CELERY_BROKER_URL) as broker:
         yield broker
-        broker.delete("blind", *broker.keys("asked:*"))
+        broker.delete("blind", *broker.keys("asked:*"), *broker.keys("asker:*"))
     blind_check._guesser.cache_clear()
 
 
@@ -105,6 +105,25 @@ def test_a_question_is_put_into_the_queue_once_and_its_verdict_found(
     blind_check.check(EASY)
     assert client.post(address, {**EASY, "token": token}).json() == {"chance": 0.25, "why": LONGEST}
     assert client.post(address, {**EASY, "correct": "a pot", "token": token}).status_code == 202
+    assert on.llen("blind") == 2
+
+
+@pytest.mark.django_db
+def test_of_a_unit_one_question_waits_at_a_time(
+    client: Client, segment: Segment, make_hit: Callable[..., Hit], on: redis.Redis
+) -> None:
+    one = make_hit(Kind.QA, segment=segment)
+    again = {"attempt": 2, "request_token": "again", "hit_id": "again", "state": Hit.State.OPEN, "wanted": 1}
+    other = Hit.objects.create(batch=one.batch, segment=segment, **again)
+    for hit in (one, other):
+        token = task_token(client, hit)
+        for n in range(20):
+            text = f"an iron pot {n} of {hit.pk}"
+            assert client.post(frame_url(hit) + "blind/", {**EASY, "correct": text, "token": token}).status_code == 202
+    assert on.llen("blind") == 2
+    blind_check.check({**EASY, "correct": f"an iron pot 0 of {one.pk}"})
+    client.post(frame_url(one) + "blind/", {**EASY, "correct": "a pot", "token": task_token(client, one)})
+    assert on.llen("blind") == 3, "the first is answered"
 
 
 @pytest.mark.django_db
@@ -143,7 +162,7 @@ def test_the_model_is_fitted_on_what_was_accepted(segment: Segment, on: redis.Re
             for place, name in enumerate(OPTIONS)
         )
     blind_check.check(EASY)
-    verdict = blind_check.look(EASY)
+    verdict = blind_check.look(EASY, 1)
     assert verdict is not None
     assert verdict["chance"] != 0.25
     assert verdict["why"] in {LONGEST, ""}

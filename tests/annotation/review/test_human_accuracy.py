@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from html import escape
@@ -9,17 +10,18 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.test import Client
 from lxml import html
 
 from annotation.crowd import launch
 from annotation.crowd.workers import enrolment
-from annotation.models import Answer, Assignment, Hit, Query, Question, Segment, Validation, Worker
+from annotation.models import Answer, Assignment, Doubt, Hit, Query, Question, Segment, Validation, Worker
 from annotation.models.crowd import Kind
 from annotation.review import corrections, verdicts
 from annotation.review.answer_forms import ValidationForm
-from annotation.review.human_accuracy import doubted_questions, human_accuracy
+from annotation.review.human_accuracy import doubted_questions, human_accuracy, looked_at
 from annotation.review.reliability import measure_workers
 from annotation.review.verdicts import Verdict
 from tests.annotation.crowd.orders import make_batch
@@ -175,7 +177,7 @@ def test_a_verdict_taken_back_takes_the_count_back(make_check: Callable[..., Hit
     assert not Validation.objects.exists()
 
 
-@pytest.mark.parametrize("values", [{"choice": 4}, {"choice": -2}, {"choice": 1, "also": 1}, {"choice": -1, "also": 2}])
+@pytest.mark.parametrize("values", [{"choice": 5}, {"choice": -2}, {"choice": 1, "also": 1}, {"choice": -1, "also": 2}])
 def test_the_database_keeps_no_answer_that_there_is_not(make_check: Callable[..., Hit], values: dict[str, Any]) -> None:
     row = store(make_check(), Worker.objects.create(environment="local", worker_id="A"), {"choice": 0, "also": -1})
     with pytest.raises(IntegrityError), transaction.atomic():
@@ -206,6 +208,74 @@ def test_who_answers_as_others_do_is_reliable(make_check: Callable[..., Hit], se
     assert skills["AW1"] > 0.9 > 0.5 > skills["AW3"]
 
 
+def test_who_answers_two_questions_is_measured_by_what_he_marked_as_well(
+    make_check: Callable[..., Hit], make_hit: Callable[..., Hit], segment: Segment
+) -> None:
+    people = [Worker.objects.create(environment="local", worker_id=f"AW{n}", group=Kind.SEGMENT) for n in range(3)]
+    first = make_hit(Kind.SEGMENT)
+    for number in range(12):
+        name = {"request_token": f"t{number}", "attempt": number + 2}
+        hit = Hit.objects.create(batch=first.batch, clip=first.clip, wanted=3, **name)
+        for n, worker in enumerate(people):
+            store(hit, worker, {"start": 2.0 if n < 2 else 20.0 + number, "end": 9.0 if n < 2 else 27.0 + number})
+    for number in range(2):
+        hit = make_check(ask(segment, number))
+        for worker in people:
+            store(hit, worker, {"choice": 0, "also": -1})
+    assert measure_workers() == 3
+    worst = Worker.objects.get(worker_id="AW2")
+    assert worst.compared == 14
+    assert worst.reliability is not None
+    assert worst.reliability < 0.5
+
+
+def test_nobody_can_tell_the_order_from_the_address(segment: Segment) -> None:
+    for number in range(8):
+        ask(segment, number)
+    batch = make_batch(Kind.VALIDATE)
+    launch._make_first_hits(batch)
+    by_number = [
+        min(range(4), key=lambda place, pk=hit.pk: hashlib.sha256(f"{pk}|{place}".encode()).digest())  # type: ignore[misc]
+        for hit in batch.hits.order_by("pk")
+    ]
+    shown = [
+        TEXTS.index(ValidationForm(hit=hit).fields["choice"].choices[0][1])  # type: ignore[attr-defined]
+        for hit in batch.hits.order_by("pk")
+    ]
+    assert by_number != shown
+    assert len(set(batch.hits.values_list("order_seed", flat=True))) == 8
+
+
+def test_what_people_chose_follows_its_text_when_options_are_corrected(
+    make_check: Callable[..., Hit], segment: Segment
+) -> None:
+    hit, user = make_check(), User.objects.create_user("ada")
+    question = hit.question
+    assert question is not None
+    for name, choice, also in (("A", 1, -1), ("B", 0, 1), ("C", 3, 2), ("D", 2, 3)):
+        accept(hit, name, choice, also)
+    how = {
+        "text": question.text,
+        "start": segment.start,
+        "end": segment.end,
+        "reason": "the other way round",
+        "user": user,
+    }
+    waiting = store(hit, Worker.objects.create(environment="local", worker_id="E"), {"choice": 0, "also": -1})
+    with pytest.raises(ValidationError, match="people are asked about these options"):
+        corrections.correct(question, options=["a cube", "a ball", "a cat", "a van"], **how)  # type: ignore[arg-type]
+    verdicts.decide(waiting.pk, Verdict.PAY, None)
+    with pytest.raises(ValidationError, match="people are asked about these options"):
+        corrections.correct(question, options=["a cube", "a ball", "a cat", "a van"], **how)  # type: ignore[arg-type]
+    Hit.objects.update(state=Hit.State.DONE)
+    corrections.correct(question, options=["a cube", "a ball", "a cat", "a van"], **how)  # type: ignore[arg-type]
+    said = list(Validation.objects.order_by("pk").values_list("choice", "also"))
+    assert said == [(0, -1), (1, 0), (3, 2), (2, 3)], "a car was worded anew"
+    corrections.correct(question, options=["a globe", "a cube", "a cat", "a van"], **how)  # type: ignore[arg-type]
+    said = list(Validation.objects.order_by("pk").values_list("choice", "also"))
+    assert said == [(1, -1), (3, 2), (2, 3)], "a ball is gone"
+
+
 def test_a_batch_counts_what_its_own_workers_answered_and_each_person_once(
     make_check: Callable[..., Hit], segment: Segment, client: Client
 ) -> None:
@@ -234,3 +304,49 @@ def test_nobody_is_asked_about_what_was_withdrawn(segment: Segment) -> None:
     assert not launch.units(wanted).exists()
     corrections.withdraw(query, "it is wrong", user)
     assert list(launch.units(wanted)) == [segment]
+
+
+def test_an_answer_that_a_release_doubts_stands_among_the_others_and_is_counted_apart(
+    client: Client, segment: Segment
+) -> None:
+    question, other = ask(segment), ask(segment, 2)
+    lent = Doubt.objects.create(question=question, text="a globe")
+    Doubt.objects.create(question=other, text="a cat")  # one of its own
+    batch = make_batch(Kind.VALIDATE, doubted=True)
+    launch._make_first_hits(batch)
+    hits = {hit.doubt.text: hit for hit in batch.hits.select_related("doubt", "question")}  # type: ignore[union-attr]
+    shown = {text: {said for _, said in ValidationForm(hit=hit).fields["choice"].choices} for text, hit in hits.items()}  # type: ignore[attr-defined]
+    none = "It cannot be told from this clip"
+    assert shown == {"a globe": {*TEXTS, "a globe", none}, "a cat": {*TEXTS, none}}
+    assert "a globe" in client.get(frame_url(hits["a globe"]), parameters()).content.decode()
+    for n, (choice, also) in enumerate([("a ball", "a globe"), ("a globe", None), ("a ball", None)]):
+        worker = Worker.objects.create(environment="local", worker_id=f"AW{n}", group=Kind.SEGMENT)
+        hit = hits["a globe"]
+        chosen = {"choice": letter(hit, choice), "also": letter(hit, also) if also else "none"}
+        verdicts.decide(store(hit, worker, chosen).pk, Verdict.USE, None)
+    (found,) = looked_at(Doubt.objects.all())
+    assert (found, found.right, found.asked) == (lent, 2, 3)
+    assert human_accuracy(Validation.objects.all()).answers == 0
+    assert not doubted_questions(Question.objects.all()).exists()
+    client.force_login(User.objects.create_superuser("root"))
+    page = " ".join(client.get(f"/batches/{batch.pk}/").content.decode().split())
+    assert '<td>a globe</td><td class="num">2</td><td class="num">3</td>' in page
+
+
+def test_a_doubt_that_nobody_could_look_at_is_asked_again_and_one_of_two_about_a_question_alone(
+    segment: Segment,
+) -> None:
+    question = ask(segment)
+    for text in ("a globe", "an orange"):
+        Doubt.objects.create(question=question, text=text)
+    batch = make_batch(Kind.VALIDATE, doubted=True)
+    launch._make_first_hits(batch)
+    batch.hits.filter(doubt__text="a globe").update(state=Hit.State.EXPIRED)
+    batch.hits.filter(doubt__text="an orange").update(state=Hit.State.DONE, hit_id="done")
+    batch.state = batch.State.CLOSED
+    batch.save()
+    assert launch.request_relaunch(batch.pk) == 1
+    assert list(batch.hits.order_by("pk").values_list("doubt__text", "attempt")) == [
+        ("a globe", 1), ("an orange", 1), ("a globe", 2),
+    ]  # fmt: skip
+    assert not launch.expired(batch).exists()

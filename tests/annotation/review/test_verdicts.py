@@ -15,7 +15,7 @@ from django.utils import timezone
 from annotation.models import Assignment, Batch, Hit, LedgerEntry, Query, Question, ReviewEvent, Segment, Worker
 from annotation.models.crowd import Kind
 from annotation.models.items import content_id
-from annotation.review import corrections, verdicts
+from annotation.review import corrections, evidence, verdicts
 from annotation.review.verdicts import SECOND_FROM, ReviewError, Verdict, decide
 
 pytestmark = pytest.mark.django_db
@@ -124,7 +124,7 @@ def test_both_are_taken_back_together_and_stay_where_other_work_rests_on_them(
     verdicts.undo(hit.batch_id, reviewer)
     assert list(Query.objects.values_list("text", flat=True)) == [TEXT]
     assert Segment.objects.get().votes == 1
-    decide(second.pk, Verdict.USE, reviewer, tell_at=timezone.now() + timedelta(minutes=5))
+    decide(second.pk, Verdict.USE, people[1], tell_at=timezone.now() + timedelta(minutes=10))
     with pytest.raises(ReviewError, match="other answers"):
         verdicts.undo(hit.batch_id, reviewer)  # the first, on whose segment the second wrote
     assert Query.objects.count() == 2
@@ -247,7 +247,7 @@ def test_who_said_what_stays_in_writing(make_hit: Callable[..., Hit], people: tu
     row = collected(make_hit(Kind.SEGMENT), {"start": 5.0, "end": 12.0})
     tell_at = verdicts.timezone.now() + verdicts.UNDO_FOR
     decide(row.pk, Verdict.AGAIN, people[0], tell_at=tell_at)
-    (back,) = verdicts.undo(row.hit.batch_id, people[0])
+    (back,), _ = verdicts.undo(row.hit.batch_id, people[0])
     assert (back.state, back.again) == (Assignment.State.SUBMITTED, False)
     decide(row.pk, Verdict.REJECT, people[1], "no sentence", tell_at=tell_at)
     lines = [(event.user, event.act, event.reason) for event in row.history.all()]
@@ -266,6 +266,43 @@ def test_what_was_withdrawn_is_not_taken_back(
     with pytest.raises(ReviewError, match="withdrawn meanwhile"):
         verdicts.undo(hit.batch_id, people[0])
     assert Query.objects.get().withdrawn_by is not None
+
+
+@pytest.mark.parametrize("changed", ["corrected", "gold"])
+def test_what_others_changed_or_rest_on_is_not_taken_back(
+    make_hit: Callable[..., Hit], segment: Segment, people: tuple[User, User], changed: str
+) -> None:
+    later = timezone.now() + timedelta(minutes=10)
+    if changed == "corrected":
+        hit = make_hit(Kind.QUERY, segment=segment)
+        decide(collected(hit, {"query": TEXT, "based_on": "v"}).pk, Verdict.USE, people[0], tell_at=later)
+        how = {"start": segment.start, "end": segment.end, "options": [], "reason": "it is shorter", "user": people[1]}
+        corrections.correct(Query.objects.get(), text=OTHER_TEXT, **how)
+    else:
+        hit = make_hit(Kind.SEGMENT)
+        decide(collected(hit, {"start": 15.0, "end": 22.0}).pk, Verdict.USE, people[0], tell_at=later)
+        evidence.set_gold(Segment.objects.get(start=15), True)
+    with pytest.raises(ReviewError, match=changed):
+        verdicts.undo(hit.batch_id, people[0])
+    assert Query.objects.filter(text=OTHER_TEXT).exists() or Segment.objects.filter(start=15, gold=True).exists()
+
+
+def test_proposals_are_taken_back_one_by_one_before_what_was_said_earlier(
+    make_hit: Callable[..., Hit], people: tuple[User, User]
+) -> None:
+    hit, later = make_hit(Kind.SEGMENT), timezone.now() + timedelta(minutes=10)
+    reviewed(hit, 10, 20)
+    used, first, second = (collected(hit, {"start": start, "end": start + 7}) for start in (2.0, 15.0, 30.0))
+    decide(used.pk, Verdict.USE, people[0], tell_at=later)
+    for row in (first, second):
+        decide(row.pk, Verdict.REJECT, people[0], "hardly watched", tell_at=later)
+    for row in (second, first, used):
+        last = verdicts.undoable(hit.batch_id, people[0]).first()
+        assert last == used
+        proposed = verdicts.proposed_since(hit.batch_id, people[0], last)
+        assert proposed == (None if row == used else row)
+        assert verdicts.undo(hit.batch_id, people[0]) == ([row], [])
+    assert not Assignment.objects.filter(proposed_by__isnull=False).exists()
 
 
 def test_a_verdict_ends_what_was_proposed(make_hit: Callable[..., Hit], people: tuple[User, User]) -> None:
@@ -289,7 +326,7 @@ def test_what_was_proposed_last_is_taken_back_before_any_verdict(
     decide(first.pk, Verdict.USE, people[0], tell_at=later)
     decide(second.pk, Verdict.REJECT, people[0], "hardly watched", tell_at=later)
     assert Assignment.objects.get(pk=second.pk).proposed_by == people[0]
-    assert verdicts.undo(hit.batch_id, people[0]) == [second]
+    assert verdicts.undo(hit.batch_id, people[0]) == ([second], [])
     assert Assignment.objects.get(pk=second.pk).proposed_by is None
     assert Assignment.objects.get(pk=first.pk).state == Assignment.State.APPROVING
-    assert verdicts.undo(hit.batch_id, people[0]) == [first]
+    assert verdicts.undo(hit.batch_id, people[0]) == ([first], [])

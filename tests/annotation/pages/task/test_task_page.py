@@ -11,12 +11,15 @@ import pytest
 from django.conf import settings
 from django.core import signing
 from django.test import Client
+from django.utils import timezone
 from lxml import html
 
+from annotation.crowd.client import TIME_ON_TASK
 from annotation.crowd.launch import external_question
 from annotation.media.clip_files import SALT
 from annotation.models import Assignment, Batch, Clip, Draft, Hit, Receipt, Segment, Worker
 from annotation.models.crowd import Kind
+from annotation.review.answer_forms import SegmentForm
 from benchmark_site.releases.models import Release, SealedClip
 
 pytestmark = pytest.mark.django_db
@@ -36,8 +39,8 @@ def parameters(**changes: str) -> dict[str, str]:
     }
 
 
-def task_token(client: Client, hit: Hit) -> str:
-    page = html.fromstring(client.get(frame_url(hit), parameters()).content)
+def task_token(client: Client, hit: Hit, **changes: str) -> str:
+    page = html.fromstring(client.get(frame_url(hit), parameters(**changes)).content)
     return page.xpath("//form[@data-role='task-form']//input[@name='token']/@value")[0]
 
 
@@ -94,6 +97,29 @@ def test_receipts_of_one_assignment_are_bounded(client: Client, make_hit: Callab
     assert b"5 different answers to this task were received already" in told[5].content
     assert b"5 different answers" not in told[4].content
     assert Receipt.objects.count() == 5
+
+
+def test_receipts_of_made_up_assignments_are_bounded_and_hold_up_nobody(
+    client: Client, make_hit: Callable[..., Hit], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("annotation.pages.task.task_page.MOST_RECEIPTS", 3)
+    hit = make_hit(Kind.SEGMENT)
+    for n in range(5):
+        token = task_token(client, hit, assignmentId=f"MADE{n}", workerId=f"AW{n}")
+        answer = client.post(frame_url(hit), {"start": "2", "end": "9.5", "token": token})
+        assert answer.status_code == 200
+        form = html.fromstring(answer.content).xpath("//form[@data-role='submit']")[0]
+        assert json.loads(dict(form.form_values())["answer"]) == {"start": 2.0, "end": 9.5}
+        assert (b"is stored" in answer.content) == (n < 3)
+    assert Receipt.objects.count() == 3
+
+
+def test_a_segment_of_two_seconds_is_one_wherever_it_stands(make_hit: Callable[..., Hit]) -> None:
+    hit = make_hit(Kind.SEGMENT)
+    for start in (tenths / 10 for tenths in range(0, int(10 * (hit.shown_clip.duration - 2)))):
+        asked = {"start": f"{start:.1f}", "end": f"{start + 2:.1f}"}
+        assert SegmentForm(asked, hit=hit).is_valid(), asked
+        assert not SegmentForm(asked | {"end": f"{start + 1.9:.1f}"}, hit=hit).is_valid()
 
 
 def test_a_bad_answer_comes_back_with_what_to_change(
@@ -289,6 +315,28 @@ def test_a_draft_whose_answer_was_lost_is_saved_by_the_repeat(client: Client, ma
         assert save(client, hit, token, 0, start="3.0", end="9.0") == (200, {"version": 1})
     assert save(client, hit, token, 1, start="4.0", end="9.0") == (200, {"version": 2})
     assert save(client, hit, token, 0, start="4.0", end="9.0")[0] == 409, "a version that this page never saw"
+
+
+def test_drafts_of_made_up_assignments_do_not_pile_up(
+    client: Client, make_hit: Callable[..., Hit], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("annotation.pages.task.drafts.MOST_DRAFTS", 3)
+    hit = make_hit(Kind.SEGMENT)
+    again = {"attempt": 2, "request_token": "again", "hit_id": "again", "state": Hit.State.OPEN, "wanted": 1}
+    other = Hit.objects.create(batch=hit.batch, clip=hit.clip, **again)
+    kept, at_work = task_token(client, other), task_token(client, hit)
+    assert save(client, other, kept, 0, start="1")[0] == 200
+    for n in range(1, 8):
+        assert save(client, hit, at_work, n - 1, start=str(n)) == (200, {"version": n})
+        made_up = task_token(client, hit, assignmentId=f"MADE{n}")
+        assert save(client, hit, made_up, 0, start="9")[0] == (200 if n < 3 else 429)
+    assert set(hit.drafts.values_list("assignment_id", flat=True)) == {"ASG1", "MADE1", "MADE2"}
+    Draft.objects.exclude(assignment_id="ASG1").update(saved_at=timezone.now() - TIME_ON_TASK)
+    assert save(client, hit, task_token(client, hit, assignmentId="LATER"), 0, start="9")[0] == 200
+    assert set(hit.drafts.values_list("assignment_id", flat=True)) == {"ASG1", "LATER"}
+    assert other.drafts.count() == 1
+    Draft.objects.all().delete()
+    assert save(client, hit, at_work, 7, start="8") == (200, {"version": 8}), "the page goes on from where it was"
 
 
 @pytest.mark.parametrize("fields", [{"query": "not of this form"}, {"start": 3}, {"start": "1" * 1001}, {"token": "x"}])
