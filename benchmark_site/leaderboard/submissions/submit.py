@@ -109,12 +109,18 @@ def check_sha256(declared: str, file: uploads.Arrived) -> None:
 
 
 def cancel(submission: Submission) -> None:
-    """Stop its unfinished evaluation; a running scorer notices at its next heartbeat."""
+    """Stop its unfinished evaluation; a running scorer notices at its next heartbeat.
+
+    Raises ApiError where there is none, and where it has been scored before: scoring it again is the organiser's wish.
+    """
     with transaction.atomic():
         waiting = Evaluation.objects.select_for_update().filter(submission=submission)
         evaluation = waiting.filter(state__in=[State.QUEUED, State.RUNNING]).first()
         if evaluation is None:
             raise ApiError("submission", "finished", "it is finished: there is nothing to cancel", status=409)
+        if submission.evaluations.filter(state=State.DONE).exists():
+            message = "the organiser has it scored again: its old score stands until then, and no try is used"
+            raise ApiError("submission", "scored_again", message, status=409)
         evaluation.end(State.CANCELLED)
 
 
