@@ -71,7 +71,8 @@ def test_what_can_be_chosen_is_listed(organiser: Client, tracks: dict[str, Track
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({**PARTS, "reveals_at": ""}, "at or after the end"),
+        ({**PARTS, "reveals_at": ""}, "at least 6 hours after the end"),
+        ({**PARTS, "reveals_at": "2027-01-01T12:00"}, "at least 6 hours after the end"),
         ({**PARTS, "closes_at": ""}, "expected the end"),
         ({**PARTS, "public_percent": 20}, "expected at least 10 in each"),
         ({"reveals_at": "2027-01-02T10:00"}, "there is no private part"),
