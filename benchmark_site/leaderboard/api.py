@@ -19,7 +19,7 @@ from benchmark_site.leaderboard import orders_api
 from benchmark_site.leaderboard.api_auth import TokenAuth
 from benchmark_site.leaderboard.api_errors import ApiError, answers
 from benchmark_site.leaderboard.models import ApiToken, Reveal, Submission, Track
-from benchmark_site.leaderboard.scoring.disclosed import disclosed_scores
+from benchmark_site.leaderboard.scoring.disclosed import disclosed_private_scores, disclosed_scores
 from benchmark_site.leaderboard.submissions import uploads
 from benchmark_site.leaderboard.submissions.deletion import delete_file
 from benchmark_site.leaderboard.submissions.finals import set_final
@@ -67,6 +67,7 @@ class ScoreOut(Schema):
     n: int
     blind: float | None
     beats_blind: bool | None
+    part: str
 
 
 class SubmissionOut(Schema):
@@ -87,6 +88,7 @@ class SubmissionOut(Schema):
     baseline: bool
     dry_run: bool
     final: bool
+    decides: bool
     late: bool
     hidden_reason: str
     hidden_at: datetime | None
@@ -103,6 +105,7 @@ class SubmissionOut(Schema):
     evaluator_version: str
     release_sha256: str
     scores: list[ScoreOut]
+    private_scores: list[ScoreOut]
     page: str
 
 
@@ -332,6 +335,7 @@ def _find(request: HttpRequest, submission_id: str) -> Submission:
 
 def _submission_out(request: HttpRequest, submission: Submission) -> SubmissionOut:
     evaluation = submission.shown_evaluation
+    private = disclosed_private_scores(evaluation)  # first: it may be what writes down by which it decides
     return SubmissionOut(
         id=submission.pk,
         track=submission.track.path,
@@ -342,6 +346,7 @@ def _submission_out(request: HttpRequest, submission: Submission) -> SubmissionO
         baseline=submission.baseline,
         dry_run=submission.dry_run,
         final=submission.final,
+        decides=submission.decides,
         late=submission.is_late,
         hidden_reason=submission.hidden_reason,
         hidden_at=submission.hidden_at,
@@ -358,5 +363,6 @@ def _submission_out(request: HttpRequest, submission: Submission) -> SubmissionO
         evaluator_version=evaluation.evaluator_version,
         release_sha256=evaluation.manifest_sha256,
         scores=[ScoreOut.from_orm(score) for score in disclosed_scores(evaluation)],
+        private_scores=[ScoreOut.from_orm(score) for score in private],
         page=request.build_absolute_uri(submission.get_absolute_url()),
     )

@@ -10,6 +10,7 @@ from django.utils import timezone
 from benchmark_site.jobs.enqueue import enqueue
 from benchmark_site.leaderboard.boards.groups import compare_neighbours
 from benchmark_site.leaderboard.models import Comparison, Evaluation, TrainingRun
+from benchmark_site.leaderboard.scoring import deciding
 from benchmark_site.leaderboard.scoring.compare import run_comparison
 from benchmark_site.leaderboard.scoring.predict import predict_evaluation
 from benchmark_site.leaderboard.scoring.score import score_evaluation, wake
@@ -64,8 +65,8 @@ def train(run_id: int) -> None:
 
 @shared_task
 def sweep() -> None:
-    """Once a minute: send again what waits without a message or lost its worker, remove uploads that never ended, and
-    files that are due."""
+    """Once a minute: send again what waits without a message or lost its worker, remove uploads that never ended and
+    files that are due, write down by which submissions a private part has decided."""
     for row in Evaluation.objects.filter(pk__in=Evaluation.forgotten()).select_related("submission"):
         wake(row)
     for pk in Comparison.forgotten():
@@ -76,5 +77,6 @@ def sweep() -> None:
         if left_over.stat().st_mtime < time.time() - _DAY_S:
             left_over.unlink(missing_ok=True)
     pieces.sweep()
+    deciding.sweep(timezone.now())
     deletion.sweep(timezone.now())
     compare_neighbours()

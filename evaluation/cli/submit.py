@@ -172,8 +172,7 @@ def _print_row(found: dict[str, Any], console: Console) -> int:
     if found["dry_run"]:
         console.print("the platform can score it; no try was used", markup=False)
     for score in found["scores"]:
-        console.print(
-            f"{score['key']}  {score['value']}  [{score['low']}, {score['high']}]  n {score['n']}", markup=False,
-            highlight=False,
-        )  # fmt: skip
+        part = "" if score.get("part", "all") == "all" else f"  {score['part']} part"
+        line = f"{score['key']}  {score['value']}  [{score['low']}, {score['high']}]  n {score['n']}{part}"
+        console.print(line, markup=False, highlight=False)
     return SCORED

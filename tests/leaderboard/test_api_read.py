@@ -60,7 +60,7 @@ def test_scores_come_with_their_intervals(api_client: ApiClient, sent: Submissio
     assert read["scores"] == [
         {
             "key": sent.track.primary_metric, "value": 12.34375, "low": 7.34375, "high": 17.34375, "n": 32,
-            "blind": 5.0555, "beats_blind": True,
+            "blind": 5.0555, "beats_blind": True, "part": "all",
         }
     ]  # fmt: skip
 

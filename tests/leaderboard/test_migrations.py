@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
+from django.db import IntegrityError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
@@ -40,3 +42,28 @@ def test_members_and_senders_of_old_submissions_are_remembered(before_disclosure
     sent = then.get_model("leaderboard", "Submission").objects.all()  # as it was then: later columns are not there yet
     people = {one.created_by_id: set(one.people.values_list("pk", flat=True)) for one in sent}
     assert people == {eve: {ada, eve}, None: {ada}}
+
+
+@pytest.mark.parametrize(("closes", "moved"), [(1, True), (-7, True), (-5, False)])
+def test_a_reveal_is_moved_to_when_no_upload_is_on_its_way_any_more(
+    transactional_db: None, closes: int, moved: bool
+) -> None:
+    """In hours from now. One that has come meanwhile stays, and the migration waits."""
+    last = MigrationExecutor(connection).loader.graph.leaf_nodes("leaderboard")
+    MigrationExecutor(connection).migrate([("leaderboard", "0014_comparison_asked_by")])
+    apps = MigrationExecutor(connection).loader.project_state([("leaderboard", "0014_comparison_asked_by")]).apps
+    release = Release.objects.create(slug="demo", version="1.0.0")
+    end = timezone.now() + timedelta(hours=closes)
+    tracks = apps.get_model("leaderboard", "Track").objects
+    track = tracks.create(
+        release_id=release.pk, task="qa", split="test", per_day=1, total=1, primary_metric="QA.accuracy",
+        opens_at=end - timedelta(days=1), closes_at=end, reveals_at=end, public_percent=50,
+    )  # fmt: skip
+    try:
+        with nullcontext() if moved else pytest.raises(IntegrityError, match="track_private_part_is_revealed"):
+            MigrationExecutor(connection).migrate(last)
+        found = tracks.get(pk=track.pk).reveals_at - end
+        assert found == (timedelta(hours=6) if moved else timedelta(0))
+    finally:
+        tracks.all().delete()
+        MigrationExecutor(connection).migrate(last)

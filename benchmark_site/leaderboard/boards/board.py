@@ -13,7 +13,7 @@ from itertools import pairwise
 from django.db.models import Prefetch, QuerySet
 from django.utils import timezone
 
-from benchmark_site.leaderboard.boards.ranking import Entry, Ranked, Step, best_over_time, best_per_team, finals, ranked
+from benchmark_site.leaderboard.boards.ranking import Entry, Ranked, Step, best_over_time, best_per_team, ranked
 from benchmark_site.leaderboard.models import (
     Comparison,
     Evaluation,
@@ -25,7 +25,15 @@ from benchmark_site.leaderboard.models import (
     Track,
 )
 from benchmark_site.leaderboard.models.submissions import ScoreTable
-from benchmark_site.leaderboard.scoring.disclosed import FIELDS, DisclosedScore, digits, disclose, disclosed_score
+from benchmark_site.leaderboard.scoring.deciding import decide
+from benchmark_site.leaderboard.scoring.disclosed import (
+    FIELDS,
+    DisclosedScore,
+    digits,
+    disclose,
+    disclosed_score,
+    part_of,
+)
 
 PAGE_ROWS = 50
 NEWEST, BY_NAME = "submitted", "method"
@@ -125,6 +133,7 @@ class _Found:
     sorted_by: float | None
     late: bool = False
     external: bool = False
+    decides: bool = False
 
     def holds(self, text: str) -> bool:
         return text.casefold() in f"{self.method}\n{self.team}".casefold()
@@ -134,8 +143,8 @@ def read_board(track: Track, wanted: Wanted) -> Board:
     """Rank the public submissions of a track: the best of each team, or every one; baselines always.
 
     Ranked, and chosen as a team's best, by what is shown: where the truth is hidden, the order of two exact values
-    would be one more thing that is said about it. After the reveal of a private part that part decides, and of each
-    team its finals stand; late entries have a board of their own, always of the public part.
+    would be one more thing that is said about it. After the reveal of a private part that part decides, by the
+    submissions that were written down then; late entries have a board of their own, always of the public part.
     """
     columns = columns_of(track)
     sort = wanted.sort if any(column.key == wanted.sort for column in columns) else ""
@@ -165,7 +174,7 @@ def read_board(track: Track, wanted: Wanted) -> Board:
         page[0] if page and first else "",
         page[-1] if page and last < len(order) else "",
         wanted,
-        "all" if not track.has_private_part else "private" if kind is PrivateScore else "public",
+        part_of(track, kind),
         best_over_time(one.entry for one in found.values()),
         tested,
     )
@@ -183,12 +192,6 @@ def untested(board: Board) -> list[tuple[int, int]]:
         if row.group == above.group and pair not in board.tested:
             wanted.append(pair)
     return wanted
-
-
-def final_entries(track: Track) -> set[str]:
-    """Ids of the public submissions that the private part is looked up for, as things stand."""
-    found = _found(track, "", Score).values()
-    return {entry.key for entry in finals((one.entry for one in found if not one.late), track.finals)}
 
 
 def columns_of(track: Track) -> list[Column]:
@@ -249,12 +252,10 @@ def _latest(track: Track) -> QuerySet[Evaluation]:
 
 def _standing(track: Track, sort: str, late: bool, at: datetime) -> tuple[ScoreTable, dict[str, _Found]]:
     """The table that decides now, and who stands on the board by it."""
-    found = {key: one for key, one in _found(track, sort, Score).items() if one.late == late}
-    if late or not track.is_revealed(at):
-        return Score, found
+    if late or not decide(track, at):
+        return Score, {key: one for key, one in _found(track, sort, Score).items() if one.late == late}
     private = _found(track, sort, PrivateScore)
-    kept = finals((one.entry for one in found.values()), track.finals)
-    return PrivateScore, {entry.key: private[entry.key] for entry in kept}
+    return PrivateScore, {key: one for key, one in private.items() if one.decides or one.entry.baseline}
 
 
 def _found(track: Track, sort: str, kind: ScoreTable) -> dict[str, _Found]:
@@ -263,19 +264,19 @@ def _found(track: Track, sort: str, kind: ScoreTable) -> dict[str, _Found]:
     scores = kind._default_manager.filter(evaluation__in=_latest(track).values("pk"), key__in=keys)
     for score in scores.values("evaluation_id", *FIELDS):
         evaluation = score.pop("evaluation_id")
-        shown.setdefault(evaluation, {})[score["key"]] = disclose(score, track)
+        shown.setdefault(evaluation, {})[score["key"]] = disclose(score, track, part_of(track, kind))
     facts = _latest(track).values_list(
         "pk", "submission_id", "submission__team_id", "submission__created_at", "submission__baseline",
-        "submission__method", "submission__team__name", "submission__began_at", "submission__final",
-        "submission__external_data",
+        "submission__method", "submission__team__name", "submission__began_at", "submission__external_data",
+        "submission__decides",
     )  # fmt: skip
     found = {}
-    for pk, submission, team_id, created_at, baseline, method, team, began_at, final, external in facts:
+    for pk, submission, team_id, created_at, baseline, method, team, began_at, external, decides in facts:
         primary = shown.get(pk, {}).get(track.primary_metric)
         by = shown.get(pk, {}).get(sort)
-        entry = Entry(str(submission), team_id, primary.value if primary else None, created_at, baseline, final)
+        entry = Entry(str(submission), team_id, primary.value if primary else None, created_at, baseline)
         late = track.closes_at is not None and began_at >= track.closes_at and not baseline
-        found[entry.key] = _Found(pk, entry, method, team, primary, by.value if by else None, late, external)
+        found[entry.key] = _Found(pk, entry, method, team, primary, by.value if by else None, late, external, decides)
     return found
 
 

@@ -13,6 +13,7 @@ _TEX = {
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
     **{character: f"\\{character}" for character in "&%$#_{}"},
 }  # fmt: skip
+_OF = {"all": "the whole split", "public": "the public part of the split", "private": "the private part of the split"}
 
 
 def board_tex(board: Board, address: str) -> str:
@@ -21,6 +22,7 @@ def board_tex(board: Board, address: str) -> str:
     lines = [
         f"% {board.track.path}, release sha256 {board.track.release.sha256}",
         f"% {address}",
+        f"% values of {_OF[board.part]}",
         rf"\begin{{tabular}}{{l{'r' * len(board.columns)}}}",
         r"\hline",
         rf"{titles} \\",
@@ -48,8 +50,9 @@ def board_sota(board: Board, absolute: Callable[[str], str]) -> list[dict[str, A
     """In the form of sota-extractor, by which Papers with Code exchanged its boards."""
     titles = [column.title for column in board.columns]
     rows = [_sota_row(row, titles, absolute) for row in board.rows]
+    part = "" if board.part == "all" else f", {board.part} part"
     dataset = {
-        "dataset": f"{board.track.release} {board.track.split}",
+        "dataset": f"{board.track.release} {board.track.split}{part}",
         "dataset_links": [{"title": str(board.track), "url": absolute(board.track.get_absolute_url())}],
         "sota": {"metrics": titles, "rows": rows},
     }

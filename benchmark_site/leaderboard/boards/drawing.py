@@ -16,18 +16,19 @@ _PIXELS_A_LETTER, _PADDING = 7, 10
 
 @dataclass(frozen=True)
 class Drawn:
-    """A line of steps as an SVG path, and the values (percent) at the drawing's lower and upper edge."""
+    """A line of steps as an SVG path, and the values (percent) that it begins and ends with."""
 
     path: str
-    low: float
-    high: float
+    first: float
+    best: float
 
 
 def draw_history(steps: Sequence[Step], until: datetime) -> Drawn | None:
     """The best value over time, from the first entry to `until`; None where there is none."""
     if not steps:
         return None
-    first, low, high = steps[0].at, steps[0].value, max(steps[-1].value, steps[0].value + 1)
+    first, low, best = steps[0].at, steps[0].value, steps[-1].value
+    high = max(best, low + 1)  # of the drawing: a rise of less than a point is drawn as small as it is
     span = max((until - first).total_seconds(), 1.0)
 
     def x(at: datetime) -> float:
@@ -37,7 +38,7 @@ def draw_history(steps: Sequence[Step], until: datetime) -> Drawn | None:
         return HEIGHT - 2 - (value - low) / (high - low) * (HEIGHT - 4)
 
     path = f"M0 {y(steps[0].value):.1f}" + "".join(f"H{x(step.at):.1f}V{y(step.value):.1f}" for step in steps[1:])
-    return Drawn(f"{path}H{WIDTH:.0f}", low, high)
+    return Drawn(f"{path}H{WIDTH:.0f}", low, best)
 
 
 def badge(label: str, message: str) -> str:

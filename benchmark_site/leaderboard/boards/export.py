@@ -26,8 +26,8 @@ def board_json(board: Board) -> dict[str, Any]:
 
 
 def board_csv(board: Board) -> str:
-    """One line a submission; value, low and high of each metric in columns of their own."""
-    flat = [_facts(row) | _flat(_scores(board, row)) for row in board.rows]
+    """One line a submission; value, low and high of each metric in columns of their own, and of which part they are."""
+    flat = [_facts(row) | {"part": board.part} | _flat(_scores(board, row)) for row in board.rows]
     names = list(dict.fromkeys(name for row in flat for name in row)) or ["rank"]
     text = io.StringIO()
     writer = csv.DictWriter(text, names, lineterminator="\n")

@@ -17,7 +17,6 @@ class Entry:
     value: float | None
     submitted: datetime
     baseline: bool = False
-    chosen: bool = False
 
     @property
     def order(self) -> tuple[bool, float, datetime, str]:
@@ -62,20 +61,6 @@ def best_per_team(entries: Iterable[Entry]) -> list[Entry]:
         elif entry.team not in best:
             best[entry.team] = entry
             kept.append(entry)
-    return kept
-
-
-def finals(entries: Iterable[Entry], most: int) -> list[Entry]:
-    """What a private part is looked up for: of each team what it has chosen, or else its best `most`; all baselines."""
-    by_team: dict[int, list[Entry]] = {}
-    kept = []
-    for entry in sorted(entries, key=lambda entry: entry.order):
-        if entry.baseline:
-            kept.append(entry)
-        else:
-            by_team.setdefault(entry.team, []).append(entry)
-    for theirs in by_team.values():
-        kept += [entry for entry in theirs if entry.chosen] or theirs[:most]
     return kept
 
 

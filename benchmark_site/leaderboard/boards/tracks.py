@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from benchmark_site.leaderboard.models import Reveal, Split, Task, Track
@@ -27,20 +28,15 @@ def open_boards(release_id: int) -> list[Track]:
 def create_tracks(release: Release) -> list[Track]:
     """The tracks of a release, in the order moment val, moment test, QA val, QA test.
 
-    Raises ValueError where it is not frozen, evaluation.release.ReleaseError where its folder cannot be read.
+    Raises ValueError where it is not frozen, or where boards of the same hidden items keep different parts of them;
+    evaluation.release.ReleaseError where its folder cannot be read.
     """
     if release.state != Release.State.FROZEN:
         raise ValueError(f"{release} is {release.get_state_display()}: boards open when a release is frozen")
-    rows = published_rows(release)
-    return [
-        Track.objects.get_or_create(
-            release=release,
-            task=task,
-            split=split,
-            defaults={"primary_metric": PRIMARY_METRIC[task], **_limits(split, n)},
-        )[0]
-        for (task, split), n in rows.items()
-    ]
+    try:
+        return [_create_track(release, task, split, n) for (task, split), n in published_rows(release).items()]
+    except ValidationError as error:
+        raise ValueError(" ".join(error.messages)) from error
 
 
 def published_rows(release: Release) -> dict[tuple[Task, Split], int]:
@@ -74,6 +70,11 @@ def warning(track: Track) -> str:
         f"{told:.0f} bits{more}; {n} answers of four options hold {truth:.0f}. "
         f"{disclosure.tries(n)} submissions with the primary metric alone let out at most a quarter of them"
     )
+
+
+def _create_track(release: Release, task: Task, split: Split, n: int) -> Track:
+    defaults = {"primary_metric": PRIMARY_METRIC[task], **_limits(split, n)}
+    return Track.objects.get_or_create(release=release, task=task, split=split, defaults=defaults)[0]
 
 
 def _limits(split: Split, n: int) -> dict[str, int]:

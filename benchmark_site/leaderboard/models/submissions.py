@@ -67,6 +67,9 @@ class Submission(models.Model):
     created_at = models.DateTimeField(db_index=True)
     began_at = models.DateTimeField(default=timezone.now, help_text="when the upload began: this counts for the end")
     final = models.BooleanField(default=False, help_text="its team has chosen it for the private part")
+    decides = models.BooleanField(
+        default=False, editable=False, help_text="the private part is looked up for it: written down at the reveal"
+    )
     hidden_reason = models.CharField(
         max_length=500, blank=True, validators=[plain_text], help_text="why the organiser hides it; its team reads this"
     )
@@ -91,6 +94,9 @@ class Submission(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(final=False) | Q(dry_run=False, baseline=False), name="submission_final_is_an_entry"
+            ),
+            models.CheckConstraint(
+                condition=Q(decides=False) | Q(dry_run=False, baseline=False), name="submission_decides_as_an_entry"
             ),
             models.CheckConstraint(
                 condition=Q(run_time_s__isnull=True) | Q(run_time_s__gte=0), name="submission_run_time_is_not_negative"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
-from django.db import models
+from django.db import models, transaction
 from django.db.models import F, Q
 from django.urls import reverse
 from django.utils import timezone
@@ -16,6 +16,10 @@ from django.utils import timezone
 from benchmark_site.leaderboard.text import plain_text
 from benchmark_site.releases.models import Item, Release
 from evaluation.metrics import definitions
+
+# An upload that began in time counts, and takes no longer: what began longer ago counts from then on. Else it would be
+# a seat kept for later predictions. `benchmark_site.server` hangs up after as long.
+LONGEST_UPLOAD = timedelta(hours=6)
 
 
 class Task(models.TextChoices):
@@ -109,6 +113,9 @@ class Track(models.Model):
     reveals_at = models.DateTimeField(
         null=True, blank=True, help_text="when the private part decides; until then finals may be chosen"
     )
+    decided_at = models.DateTimeField(
+        null=True, editable=False, help_text="when it was written down which submissions the private part decides by"
+    )
     human_value = models.FloatField(
         null=True, blank=True, help_text="what people reach by the primary metric, in percent: drawn beside the rows"
     )
@@ -155,9 +162,14 @@ class Track(models.Model):
                     split=Split.TEST,
                     closes_at__isnull=False,
                     reveals_at__isnull=False,
-                    reveals_at__gte=F("closes_at"),
+                    # By then nothing is on its way any more that counts as sent in time.
+                    reveals_at__gte=F("closes_at") + LONGEST_UPLOAD,
                 ),
                 name="track_private_part_is_revealed_after_the_end",
+            ),
+            models.CheckConstraint(
+                condition=Q(decided_at__isnull=True) | Q(reveals_at__isnull=False, decided_at__gte=F("reveals_at")),
+                name="track_is_decided_after_its_reveal",
             ),
             models.CheckConstraint(
                 condition=Q(files_kept_days__isnull=True)
@@ -176,11 +188,18 @@ class Track(models.Model):
         return f"{self.release.slug} {self.release.version} · {self.get_task_display()} · {self.split}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """An item is in the same part in every version that publishes it: two boards side by side would tell else."""
-        earlier = self.kin().exclude(pk=self.pk).order_by("pk").first() if self._state.adding else None
-        if earlier:
-            self.part_secret = earlier.part_secret
-        super().save(*args, **kwargs)
+        """Save it, and have its family keep the same part: two boards side by side would tell else.
+
+        Raises ValidationError where one of them cannot.
+        """
+        with transaction.atomic():
+            if self._state.adding:
+                self._join_family()
+            followers = [one.pk for one in self._followers()]
+            super().save(*args, **kwargs)
+            Track.objects.filter(pk__in=followers).update(
+                part_secret=self.part_secret, public_percent=self.public_percent, reveals_at=self.reveals_at
+            )
 
     def get_absolute_url(self) -> str:
         return reverse("board", args=self.url_args)
@@ -188,9 +207,11 @@ class Track(models.Model):
     def clean(self) -> None:
         """Raise ValidationError where the primary metric is not one of the task: a form may leave the task out.
 
-        And where a private part has no reveal, no end before it, or is no hidden split's.
+        And where a private part has no reveal, no end before it, or is no hidden split's; and where a board of the same
+        hidden items would tell of it.
         """
         self._check_parts()
+        self._followers()
         if self.files_kept_days and not self.closes_at:
             raise ValidationError({"files_kept_days": "files are kept from the end on: expected when the track closes"})
         if self.task in METRICS and self.primary_metric not in METRICS[Task(self.task)]:
@@ -206,8 +227,11 @@ class Track(models.Model):
             raise ValidationError({"public_percent": f"the truth of {self.split} is public: it has no private part"})
         if not self.closes_at:
             raise ValidationError({"closes_at": "a private part decides after the end: expected the end"})
-        if not self.reveals_at or self.reveals_at < self.closes_at:
-            raise ValidationError({"reveals_at": "expected a time at or after the end"})
+        if not self.reveals_at or self.reveals_at < self.closes_at + LONGEST_UPLOAD:
+            hours = LONGEST_UPLOAD // timedelta(hours=1)
+            raise ValidationError(
+                {"reveals_at": f"expected a time at least {hours} hours after the end: so long an upload may take"}
+            )
 
     @property
     def path(self) -> str:
@@ -228,6 +252,83 @@ class Track(models.Model):
         releases = hidden.filter(public_id__in=mine).values("release") if self.hides_truth else ()
         return Track.objects.filter(Q(pk=self.pk) | Q(task=self.task, split=self.split, release__in=releases))
 
+    def family(self) -> list[Track]:
+        """The other tracks that publish one of its hidden items, or an item of such a track, and so on, by age."""
+        found: dict[int | None, Track] = {self.pk: self}
+        newest = [self]
+        while newest:
+            kin = [one for track in newest for one in track.kin().select_related("release")]
+            newest = [one for one in kin if one.pk not in found]
+            found |= {one.pk: one for one in newest}
+        return sorted((one for one in found.values() if one is not self), key=lambda one: one.pk)
+
+    def _join_family(self) -> None:
+        """An item is in the same part in every version that publishes it, and what one board keeps a new one keeps.
+
+        Where so little time is left until the reveal that nothing could be sent, the new one opens then, without parts.
+        """
+        family = self.family()
+        if family:
+            self.part_secret = family[0].part_secret
+        now = timezone.now()
+        keeper = next((one for one in family if one.keeps_part(now)), None)
+        if keeper is None:
+            return
+        assert keeper.reveals_at is not None
+        self.part_secret = keeper.part_secret
+        if self.has_private_part or self.opens_at >= keeper.reveals_at:
+            return
+        last = keeper.reveals_at - LONGEST_UPLOAD
+        if self.opens_at >= last:
+            self.opens_at = keeper.reveals_at
+            return
+        self.public_percent, self.reveals_at = keeper.public_percent, keeper.reveals_at
+        closes_at = self.closes_at or keeper.closes_at
+        self.closes_at = closes_at if closes_at and self.opens_at < closes_at < last else last
+
+    def _followers(self) -> list[Track]:
+        """Those of its family whose parts and reveal must change with its own.
+
+        Raises ValidationError where one of them cannot.
+        """
+        now = timezone.now()
+        told = [one for one in self.family() if self._is_told_by(one, now)]
+        for one in told:
+            if not self._is_dealt_anew() or not one._can_follow(self, now):
+                raise ValidationError({"public_percent": _told(one)})
+        return told
+
+    def _is_dealt_anew(self) -> bool:
+        """Whether its parts or its reveal are about to change: nothing follows a new track, or one that stays."""
+        saved = Track.objects.filter(pk=self.pk).first()
+        return saved is not None and (saved._dealt, saved.reveals_at) != (self._dealt, self.reveals_at)
+
+    def _is_told_by(self, other: Track, at: datetime) -> bool:
+        """Whether a file sent to both would tell its value on a part that one of them still keeps."""
+        keepers = [one for one in (self, other) if one.keeps_part(at)]
+        if not keepers or (self._dealt, self.reveals_at) == (other._dealt, other.reveals_at):
+            return False
+        if len(keepers) == 2:
+            return True
+        keeper, teller = (self, other) if keepers[0] is self else (other, self)
+        assert keeper.reveals_at is not None
+        shut = teller.closes_at is not None and teller.closes_at <= at and not teller.late_entries
+        same = teller.is_revealed(at) and teller._dealt == keeper._dealt
+        return not shut and not same and teller.opens_at < keeper.reveals_at
+
+    def _can_follow(self, other: Track, at: datetime) -> bool:
+        """Whether it can take the parts and the reveal of another: what was scored was dealt by the share of then."""
+        if self.is_revealed(at) or (self._dealt != other._dealt and self.submissions.filter(dry_run=False).exists()):
+            return False
+        if other.reveals_at is None:
+            return True
+        return self.closes_at is not None and self.closes_at + LONGEST_UPLOAD <= other.reveals_at
+
+    @property
+    def _dealt(self) -> tuple[str, int]:
+        """What decides in which part an item is."""
+        return self.part_secret, self.public_percent
+
     @property
     def hides_truth(self) -> bool:
         """Whether its truth is withheld: results are then shown rounded, and no more of them than `reveal` says."""
@@ -244,6 +345,10 @@ class Track(models.Model):
         """Whether the board is made of a part of the split until the reveal."""
         return self.public_percent != PublicPart.ALL
 
+    def keeps_part(self, at: datetime) -> bool:
+        """Whether there is a part that nobody may be told of yet."""
+        return self.has_private_part and not self.is_revealed(at)
+
     def is_revealed(self, at: datetime) -> bool:
         """Whether the private part has decided."""
         return self.has_private_part and self.reveals_at is not None and self.reveals_at <= at
@@ -255,8 +360,8 @@ class Track(models.Model):
         return next(((word, moment) for word, moment in dates if moment and moment > at), None)
 
     def is_over(self, at: datetime) -> bool:
-        """Whether nothing that is sent now can change the board any more."""
-        ended = self.closes_at is not None and self.closes_at <= at
+        """Whether nothing can change the board any more: neither what is sent now nor what is on its way."""
+        ended = self.closes_at is not None and self.closes_at + LONGEST_UPLOAD <= at
         return ended and (not self.has_private_part or self.is_revealed(at))
 
     def takes(self, began: datetime) -> bool:
@@ -273,3 +378,13 @@ class Track(models.Model):
 
     def is_open(self, at: datetime) -> bool:
         return self.opens_at <= at and (self.closes_at is None or at < self.closes_at)
+
+
+def _told(other: Track) -> str:
+    part = f"{other.public_percent} % of them" if other.has_private_part else "all of them"
+    reveal = f", revealed at {other.reveals_at:%Y-%m-%d %H:%M} UTC" if other.reveals_at else ""
+    return (
+        f"{other.path} has the same hidden items and shows {part}{reveal}: a file sent to both would tell its value on "
+        "the private part. Expected the same part and reveal there, or that it is closed, without late submissions. "
+        "It follows by itself as long as nothing has been sent to it, if it closes six hours before the reveal"
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from django.conf import settings
@@ -11,11 +11,8 @@ from django.utils import timezone
 
 from benchmark_site.leaderboard.models.submissions import Submission
 from benchmark_site.leaderboard.models.teams import Team
-from benchmark_site.leaderboard.models.tracks import Track
+from benchmark_site.leaderboard.models.tracks import LONGEST_UPLOAD, Track
 from benchmark_site.tus.partial import Partial
-
-# What began longer ago counts from then on: else an upload begun in time would be a seat kept for later predictions.
-LONGEST = timedelta(hours=6)
 
 
 class SubmissionUpload(Partial):
@@ -40,4 +37,4 @@ class SubmissionUpload(Partial):
     @property
     def began_at(self) -> datetime:
         """The moment that counts for the track's end."""
-        return max(self.created_at, timezone.now() - LONGEST)
+        return max(self.created_at, timezone.now() - LONGEST_UPLOAD)

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from typing import IO, Any
 
 from benchmark_site.leaderboard.boards.export import cell
-from benchmark_site.leaderboard.models import Submission, Track
-from benchmark_site.leaderboard.scoring.disclosed import disclosed_scores
+from benchmark_site.leaderboard.models import Score, Submission, Track
+from benchmark_site.leaderboard.scoring.disclosed import disclosed_private_scores, disclosed_scores, part_of
 from benchmark_site.leaderboard.submissions.uploads import suffix
 
 _CARD = ["method", "description", "paper_url", "code_url", "parameters", "training_data", "external_data", "hardware",
@@ -21,7 +21,8 @@ _READ_BYTES = 2**20
 
 
 def export_track(track: Track) -> tuple[IO[bytes], int]:
-    """A zip in a temporary file, at its start, and its size in bytes. Scores are those that the track shows.
+    """A zip in a temporary file, at its start, and its size in bytes. Scores are those that the track shows,
+    after the reveal with the private ones of what has decided.
 
     submissions.csv has a line a submission, problems.json what was wrong with refused ones, files/ what was sent.
     """
@@ -56,15 +57,18 @@ def chunks(file: IO[bytes]) -> Iterator[bytes]:
 
 def _row(one: Submission) -> dict[str, Any]:
     evaluation, deleted = one.shown_evaluation, one.file_deleted_at
+    private = {f"private.{score.key}": score.value for score in disclosed_private_scores(evaluation)}
     scores = {score.key: score.value for score in disclosed_scores(evaluation)}
     return {
         "submission": str(one.pk), "kind": one.kind, "team": one.team.name, "sent_by": str(one.created_by or ""),
         "created_at": one.created_at.isoformat(), "began_at": one.began_at.isoformat(), "late": one.is_late,
         "public": one.public, "baseline": one.baseline, "dry_run": one.dry_run, "counts": one.counts,
-        "final": one.final, "hidden_reason": one.hidden_reason, **{name: getattr(one, name) for name in _CARD},
+        "final": one.final, "decides": one.decides, "hidden_reason": one.hidden_reason,
+        **{name: getattr(one, name) for name in _CARD},
         "file_name": one.file_name, "size": one.size, "sha256": one.sha256,
         "file_deleted_at": deleted.isoformat() if deleted else "", "state": evaluation.state,
-        "error": evaluation.error, "evaluator_version": evaluation.evaluator_version, **scores,
+        "error": evaluation.error, "evaluator_version": evaluation.evaluator_version,
+        "part": part_of(one.track, Score), **scores, **private,
     }  # fmt: skip
 
 

@@ -73,6 +73,11 @@ class TrackForm(forms.ModelForm):
             if name in self.fields:
                 self.fields[name].disabled = True
 
+    def save(self, commit: bool = True) -> Track:
+        """Only what the form holds: meanwhile the reveal may have been written down."""
+        self.instance.save(update_fields=list(self.fields))
+        return self.instance
+
     def clean_human_value(self) -> float | None:
         """A share in percent."""
         value: float | None = self.cleaned_data["human_value"]

@@ -44,9 +44,7 @@ def settings(request: HttpRequest, slug: str, version: str, task: str, split: st
             "form": form,
             "zone": zone,
             "next_event": track.next_event(now),
-            "outdated": track.submissions.filter(counts=True, file_deleted_at=None)
-            .exclude(evaluations__evaluator_version=evaluator.__version__)
-            .count(),
+            "outdated": score.outdated(track).count(),
             "evaluator_version": evaluator.__version__,
             "participants": track.participants.select_related("user", "decided_by"),
         }

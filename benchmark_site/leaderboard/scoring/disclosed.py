@@ -10,8 +10,11 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from benchmark_site.leaderboard.models import Evaluation, Reveal, Track
-from benchmark_site.leaderboard.models.submissions import ScoreBase
+from django.utils import timezone
+
+from benchmark_site.leaderboard.models import Evaluation, PrivateScore, Reveal, Score, Track
+from benchmark_site.leaderboard.models.submissions import ScoreTable
+from benchmark_site.leaderboard.scoring.deciding import is_told
 from evaluation.metrics import disclosure
 from evaluation.predictions.validation import NOTES_ON_TRUTH
 
@@ -24,7 +27,10 @@ _SMALLEST_HIDDEN_GROUP = 10
 
 @dataclass(frozen=True)
 class DisclosedScore:
-    """One metric as the outside sees it: percent, rounded on a split whose truth is hidden."""
+    """One metric as the outside sees it: percent, rounded on a split whose truth is hidden.
+
+    `part`: what of the split it is made of, "all", "public" or "private".
+    """
 
     key: str
     value: float | None
@@ -33,9 +39,18 @@ class DisclosedScore:
     n: int
     blind: float | None
     beats_blind: bool | None
+    part: str
 
 
-FIELDS = [field.name for field in dataclasses.fields(DisclosedScore)]
+# Of a row of scores; its table tells the part.
+FIELDS = [field.name for field in dataclasses.fields(DisclosedScore) if field.name != "part"]
+
+
+def part_of(track: Track, kind: ScoreTable) -> str:
+    """What of the split the scores of a table are made of: "all", "public" or "private"."""
+    if not track.has_private_part:
+        return "all"
+    return "private" if kind is PrivateScore else "public"
 
 
 def digits(track: Track) -> int:
@@ -50,19 +65,21 @@ def disclosed_scores(evaluation: Evaluation) -> list[DisclosedScore]:
 
 
 def disclosed_private_scores(evaluation: Evaluation) -> list[DisclosedScore]:
-    """The same of the private part: for finals, after the reveal."""
+    """The same of the private part: none before the reveal, and then of those alone by which it has decided."""
     track = evaluation.submission.track
+    if not is_told(evaluation.submission, timezone.now()):
+        return []
     return [disclosed_score(score, track) for score in evaluation.private_scores.all() if track.shows(score.key)]
 
 
-def disclosed_score(score: ScoreBase, track: Track) -> DisclosedScore:
+def disclosed_score(score: Score | PrivateScore, track: Track) -> DisclosedScore:
     """A score that the track shows."""
-    return disclose({name: getattr(score, name) for name in FIELDS}, track)
+    return disclose({name: getattr(score, name) for name in FIELDS}, track, part_of(track, type(score)))
 
 
-def disclose(exact: dict[str, Any], track: Track) -> DisclosedScore:
+def disclose(exact: dict[str, Any], track: Track, part: str) -> DisclosedScore:
     """The same from the values of its FIELDS."""
-    return DisclosedScore(**(_disclosed(exact, exact["n"]) if track.hides_truth else exact))
+    return DisclosedScore(**(_disclosed(exact, exact["n"]) if track.hides_truth else exact), part=part)
 
 
 def disclosed_notes(evaluation: Evaluation) -> list[dict[str, Any]]:
@@ -85,16 +102,20 @@ def disclosed_breakdowns(evaluation: Evaluation) -> list[dict[str, Any]]:
 
 
 def disclosed_report(evaluation: Evaluation) -> dict[str, Any]:
-    """The whole report for download, by the same rules."""
+    """The whole report for download, by the same rules; on a hidden split every number says of which part it is."""
     report: dict[str, Any] = evaluation.report or {}
     track = evaluation.submission.track
     if not track.hides_truth:
         return report
+    part = {"part": part_of(track, Score)}
     curves = report.get("curves", []) if track.reveal == Reveal.REPORT else []
+    shown = [line for line in report.get("metrics", []) if track.shows(line["key"])]
+    private = [dataclasses.asdict(score) for score in disclosed_private_scores(evaluation)]
     return {key: report[key] for key in _PROVENANCE if key in report} | {
-        "metrics": [_disclosed(line, line["n"]) for line in report.get("metrics", []) if track.shows(line["key"])],
-        "breakdowns": disclosed_breakdowns(evaluation),
-        "curves": [_disclosed(point, report["n"]) for point in curves],
+        "metrics": [_disclosed(line, line["n"]) | part for line in shown],
+        **({"private_metrics": private} if private else {}),
+        "breakdowns": [line | part for line in disclosed_breakdowns(evaluation)],
+        "curves": [_disclosed(point, report["n"]) | part for point in curves],
         "notes": disclosed_notes(evaluation),
     }
 

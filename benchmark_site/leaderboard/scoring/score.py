@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 
 import evaluation as evaluator
 from benchmark_site.jobs import child_process
@@ -18,6 +19,7 @@ from benchmark_site.jobs.enqueue import enqueue
 from benchmark_site.jobs.leases import MAX_ATTEMPTS, LeaseLost, acquire, heartbeat, locked
 from benchmark_site.leaderboard.models import Evaluation, PrivateScore, Score, State, Submission, Track
 from benchmark_site.leaderboard.models.submissions import ScoreTable
+from benchmark_site.leaderboard.models.work import UNFINISHED
 from benchmark_site.leaderboard.scoring.parts import parts
 from benchmark_site.leaderboard.scoring.report import Report, ReportError, read_report
 from benchmark_site.leaderboard.task_names import PREDICT, SCORE
@@ -118,13 +120,25 @@ def _run(row: Evaluation, kind: ScoreTable, scratch: Path) -> _Run:
     return _Run(kind, ended, report)
 
 
-def rescore_all(track: Track) -> int:
-    """Queue a scoring by the evaluator of today of everything that an older one has scored; old scores are kept.
+def outdated(track: Track) -> QuerySet[Submission]:
+    """What the evaluator of today has not scored and is not about to; what failed or was cancelled is no scoring."""
+    by_this = Evaluation.objects.filter(
+        submission__track=track,
+        evaluator_version=evaluator.__version__,
+        manifest_sha256=track.release.sha256,
+        state__in=[*UNFINISHED, State.DONE],
+    )
+    sent = Submission.objects.filter(track=track, counts=True, file_deleted_at=None)
+    return sent.exclude(pk__in=by_this.values("submission"))
 
-    Returns how many. What is being scored, or has been by this one, and what has no file any more is left alone.
+
+def rescore_all(track: Track) -> int:
+    """Queue a scoring by the evaluator of today of everything that it has not scored; old scores are kept.
+
+    Returns how many. What is being scored, and what has lost its file meanwhile, is left alone.
     """
     queued = 0
-    for submission in Submission.objects.filter(track=track, counts=True).order_by("created_at"):
+    for submission in outdated(track).order_by("created_at"):
         try:
             rescore(submission)
             queued += 1
@@ -198,11 +212,18 @@ def _fail(row: Evaluation, ended: child_process.Ended) -> None:
 
 
 def _mismatch(row: Evaluation, report: Report) -> str:
-    """What was scored must be what was sent, against what was frozen."""
+    """Why a report is not kept, or nothing: it must be of what was sent, against what was frozen, and new."""
     if report.predictions_sha256 != row.submission.scored_sha256:
         return "the stored file is no longer the one that was sent or predicted"
     if report.manifest_sha256 != row.manifest_sha256:
         return "the release on the disk is not the frozen one"
     if (report.task, report.split) != (row.submission.track.task, row.submission.track.split):
         return "the evaluator scored another track"
+    version = report.evaluator_version
+    earlier = row.submission.evaluations.filter(state=State.DONE, manifest_sha256=row.manifest_sha256)
+    if earlier.filter(evaluator_version=version).exists():  # a worker that an update has left running
+        return (
+            f"evaluator {version} took it and had scored it before, {row.evaluator_version} was asked for: "
+            "the operator restarts the workers, then the organiser has it scored again"
+        )
     return ""

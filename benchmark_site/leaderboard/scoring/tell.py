@@ -7,7 +7,12 @@ from django.core.mail import send_mass_mail
 from django.db.models import Q
 
 from benchmark_site.leaderboard.models import Evaluation, Mail, State
-from benchmark_site.leaderboard.scoring.disclosed import digits, disclosed_scores
+from benchmark_site.leaderboard.scoring.disclosed import (
+    DisclosedScore,
+    digits,
+    disclosed_private_scores,
+    disclosed_scores,
+)
 
 _TOLD_OF = {State.DONE: [Mail.ALL], State.FAILED: [Mail.ALL, Mail.FAILED]}
 
@@ -31,10 +36,17 @@ def _said(evaluation: Evaluation) -> str:
     if evaluation.state == State.FAILED:
         return evaluation.error + ("" if evaluation.submission.counts else "\nIt costs no try.")
     track = evaluation.submission.track
-    scores = [score for score in disclosed_scores(evaluation) if score.key == track.primary_metric]
+    scores = [*disclosed_scores(evaluation), *disclosed_private_scores(evaluation)]
     places = max(0, digits(track))
     return "\n".join(
         f"{score.key}: {score.value:.{places}f} % ({score.low:.{places}f} to {score.high:.{places}f}), n {score.n}"
+        f"{_of(score)}"
         for score in scores
+        if score.key == track.primary_metric
         if score.value is not None and score.low is not None and score.high is not None
     )
+
+
+def _of(score: DisclosedScore) -> str:
+    """Of what a value is, where that is not the whole split."""
+    return "" if score.part == "all" else f", of the {score.part} part"

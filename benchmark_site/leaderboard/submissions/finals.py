@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from benchmark_site.leaderboard.api_errors import ApiError
-from benchmark_site.leaderboard.models import Submission, Team
+from benchmark_site.leaderboard.models import Submission, Track
+from benchmark_site.leaderboard.submissions.quota import sent_by
 
 
 def set_final(submission: Submission, final: bool) -> None:
@@ -15,20 +17,35 @@ def set_final(submission: Submission, final: bool) -> None:
     Raises ApiError where the track has no finals, where it is too late, and for one that is not on the board: the
     private part would be looked up for another.
     """
-    track = submission.track
+    with transaction.atomic():
+        # Two choices at once would both be the last, and the reveal writes down what is chosen under the same lock.
+        track = Track.objects.select_for_update(no_key=True).get(pk=submission.track_id)
+        _check_open(submission, track)
+        if final:
+            _check_not_too_many(submission, track)
+        rows = Submission.objects.filter(pk=submission.pk)
+        if final:
+            rows = rows.filter(public=True)  # as it is now: it may have been taken back since it was read
+        if not rows.update(final=final):
+            raise ApiError("final", "not_public", "it is not on the board: show it before it is chosen", status=409)
+
+
+def _check_open(submission: Submission, track: Track) -> None:
     if not track.has_private_part:
         raise ApiError("final", "no_private_part", "this track has no private part: nothing is chosen", status=409)
     if track.is_revealed(timezone.now()):
         raise ApiError("final", "revealed", "the private part has decided: nothing can be chosen any more", status=409)
     if submission.baseline or submission.dry_run or submission.is_late:
         raise ApiError("final", "no_entry", "baselines, dry runs and late entries are not chosen", status=409)
-    with transaction.atomic():
-        Team.objects.select_for_update().get(pk=submission.team_id)  # two choices at once would both be the last
-        chosen = Submission.objects.filter(team=submission.team_id, track=track, final=True).exclude(pk=submission.pk)
-        if final and chosen.count() >= track.finals:
-            raise ApiError("final", "finals", f"{track.finals} are chosen: take one of them back first", status=409)
-        rows = Submission.objects.filter(pk=submission.pk)
-        if final:
-            rows = rows.filter(public=True)  # as it is now: it may have been taken back since it was read
-        if not rows.update(final=final):
-            raise ApiError("final", "not_public", "it is not on the board: show it before it is chosen", status=409)
+
+
+def _check_not_too_many(submission: Submission, track: Track) -> None:
+    """A second team of a person would be a second set of finals: they are counted as tries are, by person."""
+    people = [*submission.team.members.all(), *submission.people.all()]
+    theirs = sent_by(people, Track.objects.filter(pk=track.pk)).values("pk")  # type: ignore[arg-type]
+    chosen = Submission.objects.filter(Q(team=submission.team_id) | Q(pk__in=theirs), track=track, final=True)
+    others = chosen.exclude(pk=submission.pk).select_related("team")
+    if len(others) >= track.finals:
+        teams = ", ".join(sorted({one.team.name for one in others}))
+        message = f"{track.finals} of members of this team are chosen, for {teams}: take one of them back first"
+        raise ApiError("final", "finals", message, status=409)

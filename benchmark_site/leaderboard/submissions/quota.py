@@ -39,14 +39,14 @@ class Quota:
 def quota(team: Team, track: Track, now: datetime) -> Quota:
     """Count what counts, over any 24 hours and in all, also on tracks with the same hidden items.
 
-    A submission needs a free try of every member, since all of them learn its result. The team's own submissions are
-    among those of each of its members, so the team is counted only where it has a limit of its own. A baselines' team
+    A submission needs a free try of every member, since all of them learn its result. A limit of the team counts what
+    any of its members knows: a second team of one of them would else be a second set of tries. A baselines' team
     has no limit: it holds the full copy of the release, so no score tells it anything.
     """
     people = [] if team.baseline else team.members.order_by("pk")
     quotas = [_quota_of(person, track, now) for person in people]  # type: ignore[arg-type]
     if quotas and (track.team_per_day or track.team_total):
-        quotas.append(_quota_of_team(team, track, now))
+        quotas.append(_quota_of_team(list(people), track, now))  # type: ignore[arg-type]
     return max(quotas, key=_scarcity, default=Quota(track.per_day, track.total, 0, 0, now))
 
 
@@ -91,10 +91,11 @@ def _quota_of(person: User, track: Track, now: datetime) -> Quota:
     return _used(counted, track.per_day, track.total, now, person.get_username())
 
 
-def _quota_of_team(team: Team, track: Track, now: datetime) -> Quota:
-    counted = Submission.objects.filter(team=team, track__in=track.kin(), counts=True)
-    # Where only one of the two limits is the team's, the people's own is the other.
-    return _used(counted, track.team_per_day or track.per_day, track.team_total or track.total, now, "")
+def _quota_of_team(people: Sequence[User], track: Track, now: datetime) -> Quota:
+    counted = sent_by(people, track.kin()).filter(counts=True)
+    # A limit that the team has not is as much as its people may together.
+    per_day, total = (one * len(people) for one in (track.per_day, track.total))
+    return _used(counted, track.team_per_day or per_day, track.team_total or total, now, "")
 
 
 def _used(counted: QuerySet[Submission], per_day: int, total: int, now: datetime, person: str) -> Quota:

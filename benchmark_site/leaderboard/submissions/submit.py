@@ -56,14 +56,14 @@ def create_submission(
 ) -> Submission:
     """Keep the file, create the submission and queue its first evaluation.
 
-    `began` is when the upload did: that moment counts for the track's dates, however long the file took.
+    `began` is when the upload did: that moment counts for the track's dates, however long the file took. Only where the
+    private part has decided meanwhile does the end of the upload count: its sender may have read private scores.
 
     Raises ApiError naming the field: the form's errors, the track's dates and quota, a file that is already there.
     """
     check_form(form)
     submission: Submission = form.save(commit=False)
     submission.team, submission.track, submission.created_by = team, track, user  # type: ignore[assignment]
-    submission.began_at = began
     submission.sha256, submission.size = file.sha256, file.size or 0
     submission.file_name = _shown_name(file.name or "")
     if submission.dry_run:
@@ -78,7 +78,8 @@ def create_submission(
             people = lock_people(team)
             _check_member(user, people)
             submission.created_at = timezone.now()
-            check_may_submit(team, track, began, submission.dry_run)
+            submission.began_at = _counts_from(track, began, submission.created_at)
+            check_may_submit(team, track, submission.began_at, submission.dry_run)
             if submission.public and not submission.baseline:
                 check_may_show(submission)
             if not submission.dry_run:
@@ -109,12 +110,18 @@ def check_sha256(declared: str, file: uploads.Arrived) -> None:
 
 
 def cancel(submission: Submission) -> None:
-    """Stop its unfinished evaluation; a running scorer notices at its next heartbeat."""
+    """Stop its unfinished evaluation; a running scorer notices at its next heartbeat.
+
+    Raises ApiError where there is none, and where it has been scored before: scoring it again is the organiser's wish.
+    """
     with transaction.atomic():
         waiting = Evaluation.objects.select_for_update().filter(submission=submission)
         evaluation = waiting.filter(state__in=[State.QUEUED, State.RUNNING]).first()
         if evaluation is None:
             raise ApiError("submission", "finished", "it is finished: there is nothing to cancel", status=409)
+        if submission.evaluations.filter(state=State.DONE).exists():
+            message = "the organiser has it scored again: its old score stands until then, and no try is used"
+            raise ApiError("submission", "scored_again", message, status=409)
         evaluation.end(State.CANCELLED)
 
 
@@ -122,6 +129,12 @@ def _check_member(user: AbstractBaseUser | AnonymousUser, people: Sequence[User]
     """Who has left since the upload began would send in the name of others, by nobody's tries."""
     if user not in people:
         raise ApiError("team", "not_a_member", "you are no member of this team any more", status=403)
+
+
+def _counts_from(track: Track, began: datetime, now: datetime) -> datetime:
+    """The moment that counts for the dates, by the track as it is now: it may have changed since the upload began."""
+    track.refresh_from_db(fields=["opens_at", "closes_at", "public_percent", "reveals_at", "late_entries"])
+    return now if track.is_revealed(now) else began
 
 
 def _check_new(submission: Submission, people: Sequence[User]) -> None:

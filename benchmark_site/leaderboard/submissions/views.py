@@ -16,7 +16,7 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_POST
 
 from benchmark_site.leaderboard.api_errors import ApiError
-from benchmark_site.leaderboard.boards.board import Wanted, final_entries, read_board
+from benchmark_site.leaderboard.boards.board import Wanted, read_board
 from benchmark_site.leaderboard.boards.drawing import badge
 from benchmark_site.leaderboard.boards.views import find_track
 from benchmark_site.leaderboard.models import State, Submission, Team, Track
@@ -120,9 +120,7 @@ def submission(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     }
     if found.track.has_private_part:
         context["revealed"] = found.track.is_revealed(timezone.now())
-        # Of finals alone: everything else that a team sent would be one more thing said about the private part.
-        if context["revealed"] and str(found.pk) in final_entries(found.track):
-            context["private_scores"] = disclosed_private_scores(evaluation)
+        context["private_scores"] = disclosed_private_scores(evaluation)
     part = request.headers.get("HX-Request") == "true"
     return render(request, "leaderboard/_submission_state.html" if part else "leaderboard/submission.html", context)
 
@@ -177,6 +175,8 @@ def badge_of(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     value = "no rank"
     if row and row.rank and row.primary:
         value = f"#{row.rank} of {board.count}, {row.primary.value:.{max(0, digits(found.track))}f} %"
+        if board.part != "all":
+            value += f" of the {board.part} part"
     return HttpResponse(badge(str(found.track), value), content_type="image/svg+xml")
 
 

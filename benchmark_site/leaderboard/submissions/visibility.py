@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-from django.db.models import F, Q, QuerySet
+from django.db import transaction
+from django.db.models import Case, Q, QuerySet, When
 from django.utils import timezone
 
 from benchmark_site.leaderboard.api_errors import ApiError
-from benchmark_site.leaderboard.models import State, Submission
+from benchmark_site.leaderboard.models import State, Submission, Track
 from benchmark_site.leaderboard.submissions.quota import sent_by
 
 
@@ -15,19 +16,26 @@ def set_public(submission: Submission, public: bool) -> None:
     """Show it on the board, or take it back.
 
     Raises ApiError for a baseline, one that the organiser hides, and where the private part looks at what is shown:
-    of a chosen final, and after the reveal of every entry, since a team that knows its private scores would climb by
-    taking the worse ones back.
+    of a chosen final, and after the reveal of every entry, since what has decided stays on the board.
     """
     if submission.baseline and not public:
         raise ApiError("public", "baseline", "baselines are always public", status=409)
     if submission.dry_run:
         raise ApiError("public", "dry_run", "it was a dry run and has no score: submit the file", status=409)
-    if submission.track.is_revealed(timezone.now()) and not submission.baseline and not submission.is_late:
-        raise ApiError("public", "revealed", "the private part has decided: what is shown stays as it was", status=409)
     if public and submission.file_deleted_at:
         raise ApiError("public", "file_deleted", "its file is deleted: nobody could look into it", status=409)
     if public:
         check_may_show(submission)
+    with transaction.atomic():
+        # The reveal writes down what is shown under the same lock.
+        track = Track.objects.select_for_update(no_key=True).get(pk=submission.track_id)
+        if track.is_revealed(timezone.now()) and not submission.baseline and not submission.is_late:
+            message = "the private part has decided: what is shown stays as it was"
+            raise ApiError("public", "revealed", message, status=409)
+        _update_public(submission, public)
+
+
+def _update_public(submission: Submission, public: bool) -> None:
     # Conditional, because the organiser may hide it after it was read.
     rows = Submission.objects.filter(pk=submission.pk, hidden_at__isnull=True)
     if public:  # or its file be deleted
@@ -63,9 +71,15 @@ def hide(submissions: QuerySet[Submission], reason: str, organiser: AbstractBase
 
 
 def unhide(submissions: QuerySet[Submission]) -> int:
-    """Give them back to their teams: private until the team shows them; baselines are public at once."""
+    """Give them back to their teams: private until the team shows them.
+
+    Baselines are public at once, and so is what the private part has decided by: it counts as it did at the reveal.
+    """
     return submissions.filter(hidden_at__isnull=False).update(
-        public=F("baseline"), hidden_reason="", hidden_by=None, hidden_at=None
+        public=Case(When(Q(baseline=True) | Q(decides=True), then=True), default=False),
+        hidden_reason="",
+        hidden_by=None,
+        hidden_at=None,
     )
 
 

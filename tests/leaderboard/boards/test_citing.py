@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from benchmark_site.leaderboard.boards.drawing import HEIGHT, WIDTH, badge, draw_history
-from benchmark_site.leaderboard.boards.ranking import Entry, best_over_time
+from benchmark_site.leaderboard.boards.ranking import Entry, Step, best_over_time
 from benchmark_site.leaderboard.models import Submission, Track
 from tests.leaderboard.conftest import ApiClient, add_scores, small_file
 
@@ -79,6 +79,9 @@ def test_the_history_rises_and_stays_in_its_frame(sent: list[Submission], track:
     numbers = [float(number) for number in re.findall(r"[\d.]+", drawn.path)]
     assert max(numbers) == WIDTH
     assert drawn.path.startswith(f"M0 {HEIGHT - 2:.1f}H200.0V2.0H300")
+    small = draw_history([Step(now, 30.0, "a"), Step(now, 30.4, "b")], now)
+    assert small is not None
+    assert (small.first, small.best) == (30.0, 30.4)  # not the drawing's own edge, a point above
     assert draw_history([], now) is None
     page = Client().get(track.get_absolute_url()).content.decode()
     assert "The best rose from 30.00 to 41.50 percent in 2 steps" in page

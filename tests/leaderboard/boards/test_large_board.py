@@ -136,7 +136,7 @@ def test_the_exports_hold_every_row_by_few_queries(track: Track, django_assert_m
 
 def test_rows_whose_intervals_overlap_with_the_first_of_the_group_share_it(track: Track) -> None:
     def score(low: float, high: float) -> DisclosedScore:
-        return DisclosedScore("k", (low + high) / 2, low, high, 32, None, None)
+        return DisclosedScore("k", (low + high) / 2, low, high, 32, None, None, "all")
 
     assert told_apart([score(50, 60), score(45, 51), score(40, 49), score(30, 40), None, None]) == [1, 1, 2, 2, 3, 4]
     fill(track, 40)

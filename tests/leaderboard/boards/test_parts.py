@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
+import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +20,10 @@ from django.test import Client
 
 from benchmark_site.leaderboard.models import Evaluation, Membership, State, Submission, Team, Track
 from benchmark_site.leaderboard.scoring.parts import deal, parts
-from benchmark_site.leaderboard.scoring.score import score_evaluation
+from benchmark_site.leaderboard.scoring.score import rescore, score_evaluation
+from benchmark_site.leaderboard.scoring.tell import tell
+from benchmark_site.leaderboard.submissions.visibility import hide, unhide
+from benchmark_site.leaderboard.tasks import sweep
 from benchmark_site.leaderboard.teams.tokens import create_token
 from evaluation.cli.main import main
 from tests.leaderboard.conftest import ApiClient, small_file
@@ -55,15 +61,20 @@ def send(track: Track, tmp_path: Path) -> Callable[..., Submission]:
             )
             assert status == 201, sent
             submission = Submission.objects.get(pk=sent["id"])
-            evaluation = submission.evaluation
-            fields = {"key": KEY, "low": 0.0, "high": 100.0, "n": 400, "blind": 0.0, "beats_blind": True}
-            evaluation.scores.create(value=public, **fields)
-            evaluation.private_scores.create(value=private, **fields)
-            evaluation.report = {"n": 400, "metrics": [{**fields, "value": public}]}
-            evaluation.end(State.DONE)
+            score_as(submission, public, private)
         return submission
 
     return make
+
+
+def score_as(submission: Submission, public: float, private: float) -> None:
+    """End its latest scoring with these values, as the scorer would."""
+    evaluation = submission.evaluation
+    fields = {"key": KEY, "low": 0.0, "high": 100.0, "n": 400, "blind": 0.0, "beats_blind": True}
+    evaluation.scores.create(value=public, **fields)
+    evaluation.private_scores.create(value=private, **fields)
+    evaluation.report = {"n": 400, "metrics": [{**fields, "value": public}]}
+    evaluation.end(State.DONE)
 
 
 def member(team: str) -> Membership:
@@ -241,8 +252,8 @@ def test_what_begins_in_time_counts_and_what_begins_late_stands_apart(
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"reveals_at": None}, {"closes_at": None}, {"reveals_at": CLOSES - timedelta(days=1)}, {"public_percent": 40},
-     {"public_percent": 100}],
+    [{"reveals_at": None}, {"closes_at": None}, {"reveals_at": CLOSES + timedelta(hours=5)}, {"public_percent": 40},
+     {"public_percent": 100}, {"decided_at": CLOSES}],
 )  # fmt: skip
 def test_the_database_keeps_a_private_part_in_order(track: Track, wrong: dict[str, Any]) -> None:
     with pytest.raises(IntegrityError):
@@ -252,3 +263,137 @@ def test_the_database_keeps_a_private_part_in_order(track: Track, wrong: dict[st
 def test_val_has_no_private_part(tracks: dict[str, Track]) -> None:
     with pytest.raises(IntegrityError):
         Track.objects.filter(pk=tracks["qa/val"].pk).update(public_percent=50, closes_at=CLOSES, reveals_at=REVEALS)
+
+
+def test_what_arrives_after_the_reveal_is_late_however_early_it_began(track: Track, tmp_path: Path) -> None:
+    """Its sender may have read every private score by then."""
+    Track.objects.filter(pk=track.pk).update(closes_at=REVEALS - timedelta(hours=6))
+    api = ApiClient(create_token(member("A")))
+    api.client.defaults["hero_bench.began"] = REVEALS - timedelta(hours=7)
+    with time_machine.travel(REVEALS - timedelta(minutes=1), tick=False):
+        assert api.post(track, small_file(tmp_path, text="1"))[0] == 201
+    with time_machine.travel(REVEALS, tick=False):
+        refused = api.post(track, small_file(tmp_path, text="2"), public="true")
+        assert (refused[0], refused[1]["errors"][0]["code"]) == (403, "closed")
+        Track.objects.update(late_entries=True)
+        assert api.post(track, small_file(tmp_path, text="2"), public="true")[1]["late"]
+
+
+def test_finals_are_counted_by_person_whatever_the_teams_are_called(
+    send: Callable[..., Submission], track: Track
+) -> None:
+    Membership.objects.create(team=Team.objects.create(name="A again"), user=member("A").user)
+    first, second = send("A", 80.0, 20.0), send("A again", 60.0, 90.0)
+
+    def choose(one: Submission, team: str, final: bool) -> tuple[int, Any]:
+        with time_machine.travel(OPENS, tick=False):
+            membership = Membership.objects.get(team__name=team, user=member("A").user)
+            return ApiClient(create_token(membership)).send("PATCH", f"submissions/{one.pk}", {"final": final})
+
+    assert choose(first, "A", True)[0] == 200
+    status, refused = choose(second, "A again", True)
+    assert (status, refused["errors"][0]["code"]) == (409, "finals")
+    assert "1 of members of this team are chosen, for A:" in refused["errors"][0]["message"]
+    assert choose(first, "A", False)[0] == 200
+    assert rows(track, REVEALS) == [(1, "A", 20.0)]  # by default the better one in public, and of both teams one alone
+
+
+def test_who_comes_first_after_the_reveal_writes_down_what_decides(
+    send: Callable[..., Submission], track: Track
+) -> None:
+    best, other = send("A", 80.0, 20.0, "best"), send("A", 70.0, 95.0, "other")
+    with time_machine.travel(REVEALS - timedelta(seconds=1), tick=False):
+        sweep()
+    assert not Submission.objects.filter(decides=True).exists()
+    with time_machine.travel(REVEALS, tick=False):
+        sweep()
+    assert list(Submission.objects.filter(decides=True)) == [best]
+    track.refresh_from_db()
+    assert track.decided_at == REVEALS
+    assert not other.decides
+
+
+def hidden(one: Submission) -> Submission:
+    hide(Submission.objects.filter(pk=one.pk), "copied", User.objects.get_or_create(username="olga")[0])
+    return one
+
+
+def test_after_the_reveal_nothing_moves_up(send: Callable[..., Submission], track: Track) -> None:
+    best, next_best = send("A", 80.0, 20.0, "best"), send("A", 70.0, 95.0, "next")
+    early = hidden(send("B", 90.0, 99.0))
+    assert rows(track, REVEALS) == [(1, "A", 20.0)]
+    hidden(best)
+    assert rows(track, REVEALS) == []
+    assert not private_scores(next_best)
+    assert not private_scores(best)
+    unhide(Submission.objects.filter(pk__in=[best.pk, early.pk]))
+    assert rows(track, REVEALS) == [(1, "A", 20.0)]  # as it did then; what was hidden then does not count now
+    Evaluation.objects.update(evaluator_version="0.9.0")
+    rescore(next_best)
+    score_as(next_best, 99.0, 99.0)
+    rescore(best)
+    score_as(best, 10.0, 30.0)
+    assert rows(track, REVEALS) == [(1, "A", 30.0)]
+    assert not private_scores(next_best)
+
+
+def private_scores(one: Submission, at: datetime = REVEALS) -> list[tuple[float, str]]:
+    """What the API tells its team of the private part."""
+    with time_machine.travel(at, tick=False):
+        api = ApiClient(create_token(Membership.objects.get(team=one.team_id)))
+        read = api.get(f"submissions/{one.pk}")[1]
+    return [(score["value"], score["part"]) for score in read["private_scores"]]
+
+
+def test_an_entry_that_waits_for_its_first_score_decides_for_its_team(
+    send: Callable[..., Submission], track: Track
+) -> None:
+    waiting = send("A", 80.0, 20.0)
+    Evaluation.objects.update(state=State.QUEUED, finished_at=None, report=None)
+    assert rows(track, REVEALS) == []
+    Evaluation.objects.update(state=State.DONE, finished_at=REVEALS, report={})
+    assert rows(track, REVEALS) == [(1, "A", 20.0)]
+    assert private_scores(waiting) == [(20.0, "private")]
+
+
+def test_every_number_says_of_which_part_it_is(
+    send: Callable[..., Submission], track: Track, mailoutbox: list[Any]
+) -> None:
+    best, other = send("A", 80.0, 20.0, "best"), send("A", 70.0, 95.0, "other")
+    User.objects.update(email="a@example.org")
+    root = Client()
+    root.force_login(User.objects.create_superuser("root"))
+
+    def told(one: Submission, at: datetime) -> dict[str, Any]:
+        with time_machine.travel(at, tick=False):
+            report = Client().get(f"{one.get_absolute_url()}report.json").json()
+            mailoutbox.clear()
+            tell(one.evaluation)
+            answer: Any = root.get(f"{track.get_absolute_url()}everything.zip")
+            archive = zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content)))
+            lines = csv.DictReader(io.StringIO(archive.read("submissions.csv").decode()))
+            line = next(line for line in lines if line["submission"] == str(one.pk))
+        return {
+            "report": [(line["value"], line["part"]) for line in report["metrics"]],
+            "private": [(line["value"], line["part"]) for line in report.get("private_metrics", [])],
+            "mail": [line for line in mailoutbox[0].body.splitlines() if line.startswith(KEY)],
+            "zip": (float(line[KEY]), line["part"], float(line.get(f"private.{KEY}") or 0)),
+        }
+
+    before = told(best, REVEALS - timedelta(seconds=1))
+    assert (before["report"], before["private"], before["zip"]) == ([(80, "public")], [], (80, "public", 0))
+    assert [line.endswith("n 400, of the public part") for line in before["mail"]] == [True]
+    assert not private_scores(best, REVEALS - timedelta(seconds=1))
+    after = told(best, REVEALS)
+    assert (after["report"], after["private"]) == ([(80, "public")], [(20, "private")])
+    assert after["zip"] == (80, "public", 20)
+    assert after["mail"][1].startswith(f"{KEY}: 20 %")
+    assert after["mail"][1].endswith("of the private part")
+    assert told(other, REVEALS)["private"] == private_scores(other) == []
+    with time_machine.travel(REVEALS, tick=False):
+        board = track.get_absolute_url()
+        assert "values of the private part" in Client().get(f"{board}board.tex").content.decode()
+        (line,) = csv.DictReader(io.StringIO(Client().get(f"{board}board.csv").content.decode()))
+        assert (line["part"], float(line[f"{KEY}.value"])) == ("private", 20)
+        badge = Client().get(f"{best.get_absolute_url()}badge.svg").content.decode()
+        assert "20 % of the private part" in badge

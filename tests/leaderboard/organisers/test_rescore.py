@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from benchmark_site.leaderboard.models import Evaluation, State, Submission, Track
+from benchmark_site.leaderboard.scoring.score import outdated, rescore_all
 from tests.leaderboard.conftest import ApiClient, add_scores, small_file
 
 pytestmark = pytest.mark.django_db
@@ -40,3 +41,23 @@ def test_all_are_scored_again_once_and_old_scores_are_kept(api_client: ApiClient
     assert "Evaluator 0.9.0" in shown
     assert "30.00" in shown
     assert waiting.evaluations.count() == refused.evaluations.count() == 1
+
+
+def test_what_failed_or_was_cancelled_is_still_to_be_scored(
+    api_client: ApiClient, track: Track, tmp_path: Path
+) -> None:
+    sent = api_client.post(track, small_file(tmp_path), public="on")[1]
+    submission = Submission.objects.get()
+    add_scores(submission, {track.primary_metric: 30.0})
+    Evaluation.objects.update(evaluator_version="0.9.0")
+    assert rescore_all(track) == 1
+    assert outdated(track).count() == 0  # it is under way
+    status, answer = api_client.send("POST", f"submissions/{sent['id']}/cancel")
+    assert (status, answer["errors"][0]["code"]) == (409, "scored_again")
+    assert submission.evaluation.state == State.QUEUED
+    for state in (State.FAILED, State.CANCELLED):
+        submission.evaluation.end(state, "of the test")
+        assert list(outdated(track)) == [submission]
+        assert rescore_all(track) == 1
+    add_scores(submission, {track.primary_metric: 31.0})
+    assert outdated(track).count() == rescore_all(track) == 0

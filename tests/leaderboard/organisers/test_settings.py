@@ -12,7 +12,8 @@ import time_machine
 from django.contrib.auth.models import Group, User
 from django.test import Client
 
-from benchmark_site.leaderboard.models import Membership, Participant, Track
+from benchmark_site.leaderboard.models import Membership, Participant, Team, Track
+from benchmark_site.leaderboard.teams.tokens import create_token
 from tests.leaderboard.conftest import ApiClient, small_file
 
 pytestmark = pytest.mark.django_db
@@ -70,7 +71,8 @@ def test_what_can_be_chosen_is_listed(organiser: Client, tracks: dict[str, Track
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({**PARTS, "reveals_at": ""}, "at or after the end"),
+        ({**PARTS, "reveals_at": ""}, "at least 6 hours after the end"),
+        ({**PARTS, "reveals_at": "2027-01-01T12:00"}, "at least 6 hours after the end"),
         ({**PARTS, "closes_at": ""}, "expected the end"),
         ({**PARTS, "public_percent": 20}, "expected at least 10 in each"),
         ({"reveals_at": "2027-01-02T10:00"}, "there is no private part"),
@@ -143,3 +145,30 @@ def test_a_team_may_have_a_limit_of_its_own(
 def test_settings_are_for_those_who_run_the_board(member: Client, track: Track) -> None:
     assert member.get(f"{track.get_absolute_url()}settings/").status_code == 403
     assert save(member, track, total=1).status_code == 403
+
+
+def test_a_second_team_of_a_person_is_no_second_limit_of_a_team(
+    organiser: Client, track: Track, membership: Membership, api_client: ApiClient, tmp_path: Path
+) -> None:
+    save(organiser, track, team_total=1)
+    again = Membership.objects.create(team=Team.objects.create(name="Again"), user=membership.user)
+    other = Membership.objects.create(team=again.team, user=User.objects.create_user("bob"))
+    apart = Membership.objects.create(team=Team.objects.create(name="Apart"), user=other.user)
+    assert api_client.post(track, small_file(tmp_path, text="1"))[0] == 201
+    status, refused = ApiClient(create_token(again)).post(track, small_file(tmp_path, text="2"))
+    assert (status, refused["errors"][0]["code"]) == (429, "quota_total")
+    assert "all 1 submissions of the team, sent for Analytical, are used" in refused["errors"][0]["message"]
+    assert ApiClient(create_token(apart)).post(track, small_file(tmp_path, text="3"))[0] == 201  # shares nobody with it
+
+
+def test_a_limit_that_a_team_has_not_is_as_much_as_its_people_may(
+    organiser: Client, track: Track, membership: Membership, api_client: ApiClient, tmp_path: Path
+) -> None:
+    save(organiser, track, per_day=2, team_total=9)
+    bob = User.objects.create_user("bob")
+    alone = Membership.objects.create(team=Team.objects.create(name="Alone"), user=bob)
+    Membership.objects.create(team=membership.team, user=bob)
+    assert ApiClient(create_token(alone)).post(track, small_file(tmp_path, text="1"))[0] == 201
+    ada = Membership.objects.create(team=Team.objects.create(name="Hers"), user=membership.user)
+    assert ApiClient(create_token(ada)).post(track, small_file(tmp_path, text="2"))[0] == 201
+    assert api_client.post(track, small_file(tmp_path, text="3"))[0] == 201  # each has one of two left

@@ -87,7 +87,8 @@ def test_a_participant_sees_the_primary_metric_rounded_and_nothing_else(submit: 
     report = Client().get(submission.get_absolute_url() + "report.json").json()
     (line,) = report["metrics"]
     assert line == {
-        "key": PRIMARY, "n": N, "value": 40, "low": 20.91, "high": 61.83, "blind": 40, "beats_blind": False
+        "key": PRIMARY, "n": N, "value": 40, "low": 20.91, "high": 61.83, "blind": 40, "beats_blind": False,
+        "part": "all",
     }  # fmt: skip
     assert (report["breakdowns"], report["curves"]) == ([], [])
     assert [note["code"] for note in report["notes"]] == ["past_end"]

@@ -224,6 +224,22 @@ def test_scoring_again_keeps_the_submission_and_adds_an_evaluation(
     assert "a method" in page
 
 
+@pytest.mark.django_db
+def test_a_worker_with_the_old_evaluator_says_so_and_keeps_the_old_score(
+    api_client: ApiClient, track: Track, predictions: Callable[..., Path]
+) -> None:
+    first = scored(api_client, track, predictions())
+    again = Evaluation.objects.create(
+        submission=first.submission, evaluator_version="99.0.0", manifest_sha256=first.manifest_sha256
+    )
+    score_evaluation(again.pk)
+    again.refresh_from_db()
+    assert (again.state, again.attempt, again.evaluator_version) == (State.FAILED, 1, "99.0.0")
+    assert f"evaluator {first.evaluator_version} took it and had scored it before, 99.0.0 was asked for" in again.error
+    assert again.scores.count() == 0
+    assert first.submission.shown_evaluation == first
+
+
 def _score(pk: int) -> None:
     try:
         score_evaluation(pk)

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from benchmark_site.leaderboard.boards.groups import compare_neighbours
 from benchmark_site.leaderboard.models import Comparison, Evaluation, State, Submission, Team, Track
+from benchmark_site.leaderboard.models.tracks import LONGEST_UPLOAD
 from benchmark_site.leaderboard.scoring.score import FileDeletedError, rescore, rescore_all
 from benchmark_site.leaderboard.submissions import deletion
 from benchmark_site.leaderboard.submissions.visibility import hide
@@ -98,12 +99,14 @@ def test_a_final_is_kept_until_the_private_part_has_decided(
 ) -> None:
     track = tracks["qa/test"]
     soon = timezone.now() + timedelta(days=1)
-    Track.objects.filter(pk=track.pk).update(public_percent=50, closes_at=soon, reveals_at=soon)
+    Track.objects.filter(pk=track.pk).update(public_percent=50, closes_at=soon, reveals_at=soon + LONGEST_UPLOAD)
     sent = scored(api_client, track, tmp_path, "chosen")
     Submission.objects.filter(pk=sent.pk).update(final=True)
     refuse(api_client, sent, "final")
-    past = timezone.now() - timedelta(hours=1)
-    Track.objects.filter(pk=track.pk).update(opens_at=past - timedelta(days=9), closes_at=past, reveals_at=past)
+    past = timezone.now() - LONGEST_UPLOAD
+    Track.objects.filter(pk=track.pk).update(
+        opens_at=past - timedelta(days=9), closes_at=past, reveals_at=past + LONGEST_UPLOAD
+    )
     assert api_client.send("DELETE", f"submissions/{sent.pk}/file")[0] == 200
 
 
