@@ -37,6 +37,7 @@ from benchmark_site.leaderboard.submissions.submit import cancel, check_form, ch
 from benchmark_site.leaderboard.submissions.visibility import set_public, visible_to
 
 _PAGE = 50
+_TRACKS = 10  # on one page, each counted for each of the user's teams
 
 
 @csrf_exempt  # the upload must be read by our own handler before the token in its fields can be checked
@@ -88,9 +89,11 @@ def submissions(request: HttpRequest) -> HttpResponse:
         .select_related("team", "track__release")
         .prefetch_related("evaluations")
     )
-    tracks = [track for track in Track.objects.select_related("release") if track.takes(now)]
+    open_tracks = [track for track in Track.objects.select_related("release") if track.takes(now)]
+    tracks = Paginator(open_tracks, _TRACKS).get_page(request.GET.get("tracks"))
     context = {
         "page": Paginator(sent, _PAGE).get_page(request.GET.get("page")),
+        "tracks": tracks,
         "quotas": [(track, team, quota(team, track, now)) for track in tracks for team in teams],
         "teams": teams,
     }

@@ -227,3 +227,20 @@ def test_baselines_may_come_all_at_once(api_client_of: Any, send: Any) -> None:
     Team.objects.update(baseline=True)
     assert {send(base)[0] for _ in range(MOST_UNDER_WAY + 1)} == {201}
     assert send(api_client_of("A", "ada"))[0] == 201
+
+
+def test_what_is_left_is_counted_for_one_page_of_tracks(
+    api_client_of: Any, track: Track, django_assert_max_num_queries: Any
+) -> None:
+    api_client_of("A", "ada")
+    for number in range(12):
+        release = Release.objects.create(slug="more", version=f"1.{number}.0")
+        Track.objects.create(release=release, task="moment", split="val", per_day=5, total=5, primary_metric="VR.R@1")
+    browser = Client()
+    browser.force_login(User.objects.get(username="ada"))
+    with django_assert_max_num_queries(50):
+        first = browser.get("/submissions/?page=1").content.decode()
+    assert first.count("/submit/") == 10
+    assert 'href="?page=1&amp;tracks=2"' in first
+    second = browser.get("/submissions/?page=1&tracks=2").content.decode()
+    assert second.count("/submit/") == Track.objects.count() - 10
