@@ -16,8 +16,9 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_POST
 
 from benchmark_site.leaderboard.api_errors import ApiError
-from benchmark_site.leaderboard.boards.board import Wanted, final_entries, read_board
+from benchmark_site.leaderboard.boards.board import Wanted, final_entries
 from benchmark_site.leaderboard.boards.drawing import badge
+from benchmark_site.leaderboard.boards.kept import kept, kept_board
 from benchmark_site.leaderboard.boards.views import find_track
 from benchmark_site.leaderboard.models import State, Submission, Team, Track
 from benchmark_site.leaderboard.scoring.disclosed import (
@@ -175,12 +176,8 @@ def publish(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 def badge_of(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Rank and primary metric of a submission as a small picture, for a README."""
     found = get_object_or_404(visible_to(request.user), pk=pk)
-    board = read_board(found.track, Wanted(every=True, rows=None))
-    row = next((row for row in board.rows if row.submission.pk == pk), None)
-    value = "no rank"
-    if row and row.rank and row.primary:
-        value = f"#{row.rank} of {board.count}, {row.primary.value:.{max(0, digits(found.track))}f} %"
-    return HttpResponse(badge(str(found.track), value), content_type="image/svg+xml")
+    place = kept(found.track, f"badge {pk}", lambda track: _place(track, found))
+    return HttpResponse(badge(str(found.track), place.made), content_type="image/svg+xml")
 
 
 def report(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
@@ -189,6 +186,21 @@ def report(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     response = JsonResponse(disclosed_report(found.shown_evaluation))
     response["Content-Disposition"] = f'attachment; filename="{found.pk}.json"'
     return response
+
+
+def _place(track: Track, submission: Submission) -> str:
+    """Rank and primary metric on the board as it opens; of what stands there only on request, among every submission.
+
+    Late entries have a board of their own.
+    """
+    late = submission.is_late
+    for every in (False, True):
+        board = kept_board(track, Wanted(every=every, late=late, rows=None)).made
+        row = next((row for row in board.rows if row.submission.pk == submission.pk), None)
+        if row and row.rank and row.primary:
+            value = f"{row.primary.value:.{max(0, digits(track))}f} %"
+            return f"#{row.rank} of {board.count}{' after the end' * late}, {value}"
+    return "no rank"
 
 
 def _submit_page(request: HttpRequest, track: Track, form: UploadForm, status: int) -> HttpResponse:
