@@ -93,7 +93,7 @@ def sweep() -> None:
     ):
         try:
             step()
-        except Exception:  # noqa: BLE001  whatever it is: the others wait for no programmer
+        except Exception:  # whatever it is: the others wait for no programmer
             logger.exception("a step of the sweep failed: %s", step.__qualname__)
 
 

@@ -26,7 +26,7 @@ class NotToldError(Exception):
 
 
 def tell(evaluation: Evaluation, only: list[int] | None = None) -> None:
-    """Mail the end of a scoring to its team, or to these memberships of it; of dry runs, baselines and cancelled ones not.
+    """Mail the end of a scoring to its team, or to these memberships of it; not of dry runs, baselines, cancelled ones.
 
     Raises NotToldError where the mail server is away: from whom on it has to be done again.
     """
