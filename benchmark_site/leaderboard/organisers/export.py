@@ -10,6 +10,7 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from django.db.models import Prefetch, QuerySet
@@ -87,7 +88,7 @@ def _shown(one: Submission) -> Evaluation:
 
 def _file(archive: zipfile.ZipFile, outbox: _Outbox, one: Submission, name: str) -> Iterator[bytes]:
     """Write a file into the zip while it is sent. Raises FileNotFoundError, before anything, where it is gone."""
-    with one.file.storage.open(one.file.name) as source:
+    with Path(one.file.path).open("rb") as source:
         entry = zipfile.ZipInfo.from_file(one.file.path, name, strict_timestamps=False)
         entry.compress_type = zipfile.ZIP_DEFLATED
         with archive.open(entry, "w") as target:

@@ -156,7 +156,7 @@ def _check_under_way(team: Team) -> None:
         return
     under_way = Submission.objects.filter(team__baseline=False, evaluations__state__in=UNFINISHED)
     first_time = under_way.exclude(evaluations__state=State.DONE)
-    for person in team.members.order_by("pk"):
+    for person in User.objects.filter(memberships__team=team).order_by("pk"):
         if first_time.filter(people=person).count() >= MOST_UNDER_WAY:
             message = f"{MOST_UNDER_WAY} submissions of {person}, dry runs included, wait or are being scored"
             raise ApiError("track", "under_way", f"{message}: wait for one", status=429)
