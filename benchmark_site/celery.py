@@ -1,4 +1,4 @@
-"""The Celery application: `celery -A benchmark_site.celery worker -Q default,score,match`."""
+"""The Celery application: `celery -A benchmark_site.celery worker -Q default,score`."""
 
 from __future__ import annotations
 

@@ -199,7 +199,8 @@ ENCODERS: str = env.str("ENCODERS", default=str(embedded.bench_home() / "encoder
 ASR_MODEL: str = env.str("ASR_MODEL", default="")
 SUBTITLES_ENGLISH_ONLY: bool = env.bool("SUBTITLES_ENGLISH_ONLY", default=False)
 
-# Mail: to the console until a server is named.
+# Mail: to the console until a server is named. A page that mails waits for it, in a web thread.
+EMAIL_TIMEOUT = 10  # seconds
 globals().update(env.email_url("EMAIL_URL", default="consolemail://"))
 DEFAULT_FROM_EMAIL = env.str("FROM_EMAIL", default=f"bench@{_site.hostname}")
 PSEUDONYM_KEY: str = env.str("PSEUDONYM_KEY", default="") or SECRET_KEY

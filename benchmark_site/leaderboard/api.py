@@ -198,7 +198,10 @@ def list_tracks(request: HttpRequest) -> list[TrackOut]:
     },
 )
 def post_submission(request: HttpRequest, slug: str, version: str, task: str, split: str) -> Status[SubmissionOut]:
-    """Send a file of predictions. Dates and attempts are checked before the file is read, tries of scorings after."""
+    """Send a file of predictions. Dates, attempts and what is under way are checked before the file, tries after it.
+
+    429 with `under_way`: five submissions of a member of the team wait or are being scored; with `models`: two models.
+    """
     token = _token(request)
     track = _track(slug, version, task, split)
     team = token.membership.team

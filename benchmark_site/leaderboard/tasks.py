@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import time
+from contextlib import suppress
 
-from celery import shared_task
+from celery import Task, shared_task
 from django.utils import timezone
 
 from benchmark_site.jobs.enqueue import enqueue
@@ -14,6 +16,7 @@ from benchmark_site.leaderboard.scoring import deciding
 from benchmark_site.leaderboard.scoring.compare import run_comparison
 from benchmark_site.leaderboard.scoring.predict import predict_evaluation
 from benchmark_site.leaderboard.scoring.score import score_evaluation, wake
+from benchmark_site.leaderboard.scoring.tell import NotToldError
 from benchmark_site.leaderboard.scoring.tell import tell as mail_result
 from benchmark_site.leaderboard.submissions import deletion, pieces
 from benchmark_site.leaderboard.submissions.uploads import incoming_folder
@@ -21,6 +24,10 @@ from benchmark_site.leaderboard.task_names import COMPARE, PREDICT, SCORE, SEARC
 from benchmark_site.leaderboard.training.run import run_training
 
 _DAY_S = 24 * 3600
+# Again for an hour. Shorter than the broker's visibility timeout: a message that waits longer is delivered twice.
+_TELL_AGAIN_S, _TOLD_AGAIN = 45, 80
+
+logger = logging.getLogger(__name__)
 
 
 @shared_task(name=SCORE)
@@ -41,12 +48,20 @@ def compare(comparison_id: int) -> None:
     run_comparison(comparison_id)
 
 
-@shared_task(name=TELL)
-def tell(evaluation_id: int) -> None:
-    """Mail a result to the team that wants it."""
+@shared_task(name=TELL, bind=True, max_retries=_TOLD_AGAIN)
+def tell(self: Task, evaluation_id: int, only: list[int] | None = None) -> None:
+    """Mail a result to the team that wants it, or to these memberships of it.
+
+    No row remembers who was told: while the mail server is away, the message in the broker does, for an hour.
+    """
     found = Evaluation.objects.filter(pk=evaluation_id).select_related("submission__team", "submission__track").first()
-    if found:
-        mail_result(found)
+    if found is None:
+        return
+    try:
+        mail_result(found, only)
+    except NotToldError as trouble:
+        again = {"evaluation_id": evaluation_id, "only": trouble.left}
+        raise self.retry(args=(), kwargs=again, exc=trouble, countdown=_TELL_AGAIN_S) from trouble
 
 
 @shared_task(name=SEARCH)
@@ -66,17 +81,49 @@ def train(run_id: int) -> None:
 @shared_task
 def sweep() -> None:
     """Once a minute: send again what waits without a message or lost its worker, remove uploads that never ended and
-    files that are due, write down by which submissions a private part has decided."""
+    files that are due, write down by which submissions a private part has decided. Each step by itself: one that fails stops no other.
+    """
+    for step in (
+        _wake_evaluations,
+        _wake_comparisons,
+        _wake_training_runs,
+        _remove_left_overs,
+        pieces.sweep,
+        _delete_due_files,
+        _decide,
+        compare_neighbours,
+    ):
+        try:
+            step()
+        except Exception:  # whatever it is: the others wait for no programmer
+            logger.exception("a step of the sweep failed: %s", step.__qualname__)
+
+
+def _wake_evaluations() -> None:
     for row in Evaluation.objects.filter(pk__in=Evaluation.forgotten()).select_related("submission"):
         wake(row)
+
+
+def _wake_comparisons() -> None:
     for pk in Comparison.forgotten():
         enqueue(COMPARE, comparison_id=pk)
+
+
+def _wake_training_runs() -> None:
     for pk in TrainingRun.forgotten():
         enqueue(TRAIN, run_id=pk)
+
+
+def _remove_left_overs() -> None:
     for left_over in incoming_folder().iterdir():
-        if left_over.stat().st_mtime < time.time() - _DAY_S:
-            left_over.unlink(missing_ok=True)
-    pieces.sweep()
+        with suppress(FileNotFoundError):  # its upload has ended meanwhile
+            if left_over.stat().st_mtime < time.time() - _DAY_S:
+                left_over.unlink()
+
+
+def _decide() -> None:
     deciding.sweep(timezone.now())
+
+
+def _delete_due_files() -> None:
     deletion.sweep(timezone.now())
-    compare_neighbours()

@@ -197,7 +197,8 @@ def site_programs() -> list[Program]:
     gunicorn = [python, "-m", "gunicorn", "--workers", "2", "--threads", "4", "--timeout", "120", "--keep-alive", "75"]
     gunicorn += ["--no-control-socket"]
     celery = [python, "-m", "celery", "-A", "benchmark_site.celery"]
-    # Footage and training have workers of their own, so that a long film or run delays nobody else; who searches waits.
+    # Builds, footage and training have workers of their own, so that a long one delays no scoring, sweep or mail; who
+    # searches waits. One build at a time, since a large one takes a gigabyte of memory.
     return [
         Program("web", web_server(python, port)),
         Program(
@@ -208,8 +209,9 @@ def site_programs() -> list[Program]:
         Program("clock", [python, "manage.py", "run_clock", "--settings", MARKETPLACE_SETTINGS]),
         Program(
             "worker",
-            [*celery, "worker", "-n", "worker@%h", "-Q", "default,score,match", "-c", "2", "--loglevel", "INFO"],
+            [*celery, "worker", "-n", "worker@%h", "-Q", "default,score", "-c", "2", "--loglevel", "INFO"],
         ),
+        Program("builder", [*celery, "worker", "-n", "builder@%h", "-Q", "match", "-c", "1", "--loglevel", "INFO"]),
         Program(
             "ingest", [*celery, "worker", "-n", "ingest@%h", "-Q", "ingest,features", "-c", "2", "--loglevel", "INFO"]
         ),

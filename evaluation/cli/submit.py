@@ -22,17 +22,27 @@ from evaluation.release import Release
 TOKEN = "HERO_BENCH_TOKEN"  # noqa: S105  (the variable's name)
 _POLL_S = 2.0
 _PIECE = 8 * 2**20  # bytes of one request: what a broken line costs
-_PAUSES_S = (0, 1, 2, 4, 8, 15, 30)  # before each try without a byte between
+_PAUSES_S = (0, 1, 2, 4, 8, 15, 30)  # before each try without a byte or an answer between: a site that restarts is back
 _CARD = {  # option -> field of the method card
     "paper": "paper_url", "code": "code_url", "parameters": "parameters", "training_data": "training_data",
     "hardware": "hardware", "run_time": "run_time_s",
 }  # fmt: skip
 _TUS = {"Tus-Resumable": "1.0.0"}
+_READING = {"GET", "HEAD"}  # asked again without harm
 _CONFLICT = 409  # the offset that was said is not the next one
+_AWAY = {502, 503, 504}  # said by a proxy whose site does not answer: no more than a broken line
 
 
 class SubmitError(Refusal):
     """The platform does not take the file, or cannot be reached; the message says why."""
+
+
+class DuplicateError(SubmitError):
+    """The platform has this file already; `submission` is the id of what it became."""
+
+    def __init__(self, message: str, submission: str) -> None:
+        super().__init__(message)
+        self.submission = submission
 
 
 def send(arguments: argparse.Namespace) -> int:
@@ -53,8 +63,12 @@ def send(arguments: argparse.Namespace) -> int:
     fields |= {field: getattr(arguments, name) for name, field in _CARD.items() if getattr(arguments, name)}
     fields |= {"kind": "model"} if arguments.model else {}
     fields |= {name: "true" for name in ("public", "dry_run", "external_data") if getattr(arguments, name)}
-    submission = site.upload(f"tracks/{track}/uploads", predictions, fields)
     console = Console()
+    try:
+        submission = site.upload(f"tracks/{track}/uploads", predictions, fields)
+    except DuplicateError as known:  # sent by an earlier run that was cut off while it waited
+        console.print(f"{known}: going on with it", markup=False, soft_wrap=True)
+        submission = known.submission
     console.print(f"submitted: {site.read(submission)['page']}", markup=False, soft_wrap=True)
     return _print_row(site.wait(submission), console)
 
@@ -102,9 +116,8 @@ class _Site:
     def _send_piece(self, address: str, offset: int, piece: bytes) -> int:
         """The next offset, which is less than the piece's end where the line broke."""
         headers = _TUS | {"Upload-Offset": str(offset), "Content-Type": "application/offset+octet-stream"}
-        try:
-            answer = self._client.patch(address, content=piece, headers=headers)
-        except self._errors:
+        answer, trouble = self._ask("PATCH", address, content=piece, headers=headers)
+        if trouble:
             return self._offset(address)
         if answer.status_code == _CONFLICT:  # what was on its way when the line broke has arrived meanwhile
             return self._offset(address)
@@ -112,7 +125,7 @@ class _Site:
         return int(answer.headers["Upload-Offset"])
 
     def _offset(self, address: str) -> int:
-        return int(self._send("HEAD", address, patient=True, headers=_TUS).headers["Upload-Offset"])
+        return int(self._send("HEAD", address, headers=_TUS).headers["Upload-Offset"])
 
     def _became(self, address: str) -> str:
         while True:
@@ -135,28 +148,38 @@ class _Site:
                 status.update(f"{found['state']}, since {found['created_at'][:19]}Z")
                 time.sleep(_POLL_S)
 
-    def _send(self, method: str, path: str, *, patient: bool = False, **more: Any) -> Any:
-        """One request; a `patient` one is tried again for a minute where nobody answers. Raises SubmitError."""
-        for pause in (*_PAUSES_S, None):
-            try:
-                answer = self._client.request(method, path, **more)
+    def _send(self, method: str, path: str, **more: Any) -> Any:
+        """One request; one that only reads is tried again for a minute where nobody answers. Raises SubmitError."""
+        for pause in (*(_PAUSES_S if method in _READING else ()), None):
+            answer, trouble = self._ask(method, path, **more)
+            if not trouble:
                 break
-            except self._errors as error:
-                if pause is None or not patient:
-                    raise SubmitError(f"{self._client.base_url}: {error}") from error
-                time.sleep(pause)
+            if pause is None:
+                raise SubmitError(f"{self._client.base_url}: {trouble}")
+            time.sleep(pause)
         _refuse(answer)
         return answer
 
+    def _ask(self, method: str, path: str, **more: Any) -> tuple[Any, str]:
+        """The answer, and an empty text; or why there is none."""
+        try:
+            answer = self._client.request(method, path, **more)
+        except self._errors as error:
+            return None, str(error) or type(error).__name__
+        return answer, f"no platform answers (status {answer.status_code})" if answer.status_code in _AWAY else ""
+
 
 def _refuse(answer: Any) -> None:
-    """Raise SubmitError where the platform says no, or where no platform answers."""
+    """Raise SubmitError where the platform says no or none answers, DuplicateError where it has the file already."""
     try:
         errors = answer.json()["errors"] if answer.content else []
     except (ValueError, KeyError, TypeError):
         errors = []
     if isinstance(errors, list) and errors:
-        raise SubmitError("; ".join(str(one["message"]) for one in errors))
+        message = "; ".join(str(one["message"]) for one in errors)
+        if errors[0].get("code") == "duplicate":
+            raise DuplicateError(message, str(errors[0]["submission"]))
+        raise SubmitError(message)
     if answer.status_code >= 400 or (answer.content and "json" not in answer.headers.get("Content-Type", "")):
         raise SubmitError(f"{answer.request.url}: no platform answers here (status {answer.status_code})")
 

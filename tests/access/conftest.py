@@ -41,6 +41,7 @@ from benchmark_site.access import May, Role
 from benchmark_site.leaderboard.boards.tracks import open_boards
 from benchmark_site.leaderboard.models import (
     Evaluation,
+    Invitation,
     Membership,
     Participant,
     Submission,
@@ -285,6 +286,7 @@ def _board_doors(tracks: dict[str, Track], member: Membership) -> list[ApiClient
     token = member.tokens.earliest("pk")
     board, own = track.get_absolute_url(), private.get_absolute_url()
     upload = SubmissionUpload.objects.create(owner=member.user, team=member.team, track=track, name="p.json", size=9)
+    link = urlsplit(invite(member.team, member.user)).path
     said = track.announcements.create(text="the end is near")
     asked = Participant.objects.create(track=track, user=member.user, about="a member of a lab")
     return [
@@ -322,8 +324,10 @@ def _board_doors(tracks: dict[str, Track], member: Membership) -> list[ApiClient
             ApiClient(f"team-{what}", f"/teams/{member.team_id}/{what}/", method="POST")
             for what in ("invite", "leave", "rename", "mail")
         ),
-        ApiClient("invitation", urlsplit(invite(member.team, member.user)).path, frozenset({May.SIGNED})),
+        ApiClient("member-remove", f"/members/{member.pk}/remove/", method="POST"),
+        ApiClient("invitation", link, frozenset({May.SIGNED})),
         ApiClient("invitation", "/invitations/nobodys/"),
+        ApiClient("invitation-withdraw", f"/invitations/{Invitation.objects.get().pk}/withdraw/", method="POST"),
         ApiClient("token-revoke", f"/tokens/{token.pk}/revoke/", method="POST"),
         ApiClient("training-run", run.get_absolute_url()),
         ApiClient("api:list_tracks", "/api/tracks"),

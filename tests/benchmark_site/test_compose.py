@@ -10,6 +10,8 @@ import pytest
 import yaml
 from django.conf import settings
 
+from benchmark_site.local.supervisor import site_programs
+
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = {
     "benchmark_site.settings": ROOT / "benchmark_site" / "settings.py",
@@ -34,7 +36,7 @@ def ours(compose: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def test_the_services_of_the_design_are_there(compose: dict[str, Any]) -> None:
     services = compose["services"]
-    assert {"web", "worker", "ingest", "trainer", "beat", "marketplace", "clock", "nginx"} <= set(services)
+    assert {"web", "worker", "builder", "ingest", "trainer", "beat", "marketplace", "clock", "nginx"} <= set(services)
     assert services["postgres"]["image"] == "postgres:18"
     assert services["valkey"]["image"].endswith("valkey:9")
 
@@ -75,3 +77,25 @@ def test_nginx_reads_the_clips_that_the_platform_points_to(compose: dict[str, An
     prefix = compose["services"]["web"]["environment"]["X_ACCEL_PREFIX"]
     media = compose["services"]["web"]["environment"]["MEDIA_ROOT"]
     assert f"location {prefix}/ {{ internal; alias {media}/; }}" in compose["configs"]["nginx"]["content"]
+
+
+def test_builds_of_releases_keep_no_process_from_scoring(compose: dict[str, Any]) -> None:
+    """Two builds on the two processes that score would stop scorings, sweeps and mail until one has ended."""
+    composed = [str(service.get("command", "")) for service in compose["services"].values()]
+    supervised = [" ".join(program.command) for program in site_programs()]
+    for commands in (composed, supervised):
+        queues = [listed for command in commands for listed in re.findall(r"-Q ([\w,]+)", command)]
+        assert "match" in queues
+        assert "default,score" in queues
+
+
+def test_both_ways_to_run_it_start_the_same_workers(compose: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BLIND_IN_THE_LOOP", "true")
+    composed = [str(service.get("command", "")) for service in compose["services"].values()]
+    supervised = [" ".join(program.command) for program in site_programs()]
+    told = [
+        sorted(one for command in commands for one in re.findall(r"-n (\S+) -Q (\S+) -c (\d)", command))
+        for commands in (composed, supervised)
+    ]
+    assert told[0] == told[1]
+    assert len(told[0]) == 7

@@ -44,6 +44,7 @@ def _facts(row: Row) -> dict[str, Any]:
         "method": submission.method,
         "team": submission.team.name,
         "baseline": submission.baseline,
+        "late": submission.is_late,
         "beats_blind": row.primary.beats_blind if row.primary else None,
         "submitted_at": submission.created_at.isoformat(),
         "submission": str(submission.pk),

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-
-from django.core.cache import cache
 from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 
-from benchmark_site.leaderboard.boards.board import Board, Wanted, columns_of, read_board
+from benchmark_site.leaderboard.boards.board import Board, Wanted, columns_of
 from benchmark_site.leaderboard.boards.citing import board_bib, board_sota, board_tex
 from benchmark_site.leaderboard.boards.drawing import draw_history
 from benchmark_site.leaderboard.boards.export import board_csv, board_json
 from benchmark_site.leaderboard.boards.forms import BoardForm
-from benchmark_site.leaderboard.boards.version import version as version_of
+from benchmark_site.leaderboard.boards.kept import kept_board
 from benchmark_site.leaderboard.models import State, Track, TrainingRun
-
-_CACHED_S = 3600
 
 
 def find_track(slug: str, version: str, task: str, split: str) -> Track:
@@ -44,18 +39,13 @@ def board(request: HttpRequest, slug: str, version: str, task: str, split: str) 
     track = find_track(slug, version, task, split)
     form = BoardForm(request.GET, columns=columns_of(track), late_entries=track.late_entries)
     now = timezone.now()
-    # Thousands of entries cost a tenth of a second to rank and to draw: once for each state of the board.
-    wanted = form.wanted()
-    key = f"board-{version_of(track, now)}-{hashlib.sha256(repr(wanted).encode()).hexdigest()}"
-    found: Board | None = cache.get(key)
-    if found is None:
-        found = read_board(track, wanted)
-        cache.set(key, found, _CACHED_S)
+    kept = kept_board(track, form.wanted())
     context = {
-        "board": found,
-        "key": key,
-        "cached_s": _CACHED_S,
-        "history": draw_history(found.history, now),
+        "board": kept.made,
+        "key": kept.key,
+        "cached_s": kept.seconds,
+        "history": draw_history(kept.made.history, now),
+        "exported": _query(kept.made.wanted),
         "form": form,
         "filtered": any(request.GET.get(name) for name in form.fields),
         "open": track.takes(now),
@@ -84,25 +74,31 @@ def export_json(request: HttpRequest, slug: str, version: str, task: str, split:
 
 
 def export_tex(request: HttpRequest, slug: str, version: str, task: str, split: str) -> HttpResponse:
-    """The board as a LaTeX table."""
+    """The board as a LaTeX table; `?every` and `?late` as on the page."""
     found = _board(request, slug, version, task, split)
     address = request.build_absolute_uri(found.track.get_absolute_url())
     return HttpResponse(board_tex(found, address), content_type="application/x-tex; charset=utf-8")
 
 
 def export_bib(request: HttpRequest, slug: str, version: str, task: str, split: str) -> HttpResponse:
-    """The board and the papers it names as BibTeX."""
+    """The board and the papers it names as BibTeX; `?every` and `?late` as on the page."""
     found = _board(request, slug, version, task, split)
     address = request.build_absolute_uri(found.track.get_absolute_url())
     return HttpResponse(board_bib(found, address), content_type="application/x-bibtex; charset=utf-8")
 
 
 def export_sota(request: HttpRequest, slug: str, version: str, task: str, split: str) -> HttpResponse:
-    """The board in the JSON that Papers with Code exchanged."""
+    """The board in the JSON that Papers with Code exchanged; `?every` and `?late` as on the page."""
     found = board_sota(_board(request, slug, version, task, split), request.build_absolute_uri)
     return JsonResponse(found, safe=False)
 
 
 def _board(request: HttpRequest, slug: str, version: str, task: str, split: str) -> Board:
     wanted = Wanted(every="every" in request.GET, late="late" in request.GET, rows=None)
-    return read_board(find_track(slug, version, task, split), wanted)
+    return kept_board(find_track(slug, version, task, split), wanted).made
+
+
+def _query(wanted: Wanted) -> str:
+    """What an export is asked, so that it holds all rows of the board that a page is of."""
+    words = [name for name in ("every", "late") if getattr(wanted, name)]
+    return f"?{'&'.join(words)}" if words else ""

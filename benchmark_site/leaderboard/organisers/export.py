@@ -1,62 +1,105 @@
-"""Everything about a track in one zip: what was sent, by whom, what it scored, and the files."""
+"""Everything about a track in one zip: what was sent, by whom, what it scored, and the files.
+
+It is made while it is sent: the first byte comes at once, and of the files no more than a piece lies in memory.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-import tempfile
 import zipfile
 from collections.abc import Iterator
-from typing import IO, Any
+from pathlib import Path
+from typing import Any
+
+from django.db.models import Prefetch, QuerySet
 
 from benchmark_site.leaderboard.boards.export import cell
-from benchmark_site.leaderboard.models import Score, Submission, Track
+from benchmark_site.leaderboard.models import Evaluation, State, Submission, Track
 from benchmark_site.leaderboard.scoring.disclosed import disclosed_private_scores, disclosed_scores, part_of
 from benchmark_site.leaderboard.submissions.uploads import suffix
 
 _CARD = ["method", "description", "paper_url", "code_url", "parameters", "training_data", "external_data", "hardware",
          "run_time_s"]  # fmt: skip
 _READ_BYTES = 2**20
+_ROWS_AT_ONCE = 200  # with their scorings
 
 
-def export_track(track: Track) -> tuple[IO[bytes], int]:
-    """A zip in a temporary file, at its start, and its size in bytes. Scores are those that the track shows,
-    after the reveal with the private ones of what has decided.
+class _Outbox(io.RawIOBase):
+    """What a zip is written to; what has been written is taken out piece by piece. It cannot be sought in."""
 
-    submissions.csv has a line a submission, problems.json what was wrong with refused ones, files/ what was sent.
+    def __init__(self) -> None:
+        self._written = bytearray()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any, /) -> int:
+        self._written += data
+        return len(data)
+
+    def take(self) -> bytes:
+        taken = bytes(self._written)
+        self._written.clear()
+        return taken
+
+
+def export_track(track: Track) -> Iterator[bytes]:
+    """A zip, piece by piece. Scores are those that the track shows, after the reveal with the private ones of what has decided.
+
+    files/ holds what was sent, submissions.csv has a line a submission, problems.json says what was wrong with refused
+    ones, missing.txt has a line for each file that should be there and is not.
     """
-    sent = Submission.objects.filter(track=track).select_related("team", "created_by", "track__release")
-    sent = sent.prefetch_related("evaluations__scores").order_by("created_at")
     problems: dict[str, Any] = {}
-    rows = []
-    file = tempfile.TemporaryFile()  # noqa: SIM115  (the response closes it)
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for one in sent:
-            evaluation = one.shown_evaluation
-            rows.append(_row(one))
+    rows: list[dict[str, Any]] = []
+    missing: list[str] = []
+    outbox = _Outbox()
+    with zipfile.ZipFile(outbox, "w", zipfile.ZIP_DEFLATED) as archive:
+        for one in _sent(track).iterator(_ROWS_AT_ONCE):
+            evaluation = _shown(one)
+            rows.append(_row(one, evaluation))
             if evaluation.problems:
                 problems[str(one.pk)] = evaluation.problems
-            name = one.file.name or ""
-            if name and one.file.storage.exists(name):
-                archive.write(one.file.path, f"files/{one.pk}{suffix(name)}")
+            if one.file.name:
+                name = f"files/{one.pk}{suffix(one.file.name)}"
+                try:
+                    yield from _file(archive, outbox, one, name)
+                except FileNotFoundError:  # deleted while the zip was on its way, or lost
+                    missing.append(f"{name}: the file of {one.file_name} was gone when its turn came\n")
         archive.writestr("submissions.csv", _csv(rows))
         archive.writestr("problems.json", json.dumps(problems, indent=1))
         archive.writestr("participants.csv", _csv(_participants(track)))
-    size = file.tell()
-    file.seek(0)
-    return file, size
+        archive.writestr("missing.txt", "".join(missing))
+    yield outbox.take()
 
 
-def chunks(file: IO[bytes]) -> Iterator[bytes]:
-    """The file piece by piece, closed at its end."""
-    with file:
-        while data := file.read(_READ_BYTES):
-            yield data
+def _sent(track: Track) -> QuerySet[Submission]:
+    scorings = Evaluation.objects.defer("report", "log").prefetch_related("scores").order_by("-id")
+    sent = Submission.objects.filter(track=track).select_related("team", "created_by", "track__release")
+    return sent.prefetch_related(Prefetch("evaluations", scorings)).order_by("created_at")
 
 
-def _row(one: Submission) -> dict[str, Any]:
-    evaluation, deleted = one.shown_evaluation, one.file_deleted_at
+def _shown(one: Submission) -> Evaluation:
+    """As `Submission.shown_evaluation`, from the scorings that were read with it."""
+    scorings = list(one.evaluations.all())
+    return next((scoring for scoring in scorings if scoring.state == State.DONE), scorings[0])
+
+
+def _file(archive: zipfile.ZipFile, outbox: _Outbox, one: Submission, name: str) -> Iterator[bytes]:
+    """Write a file into the zip while it is sent. Raises FileNotFoundError, before anything, where it is gone."""
+    with Path(one.file.path).open("rb") as source:
+        entry = zipfile.ZipInfo.from_file(one.file.path, name, strict_timestamps=False)
+        entry.compress_type = zipfile.ZIP_DEFLATED
+        with archive.open(entry, "w") as target:
+            while data := source.read(_READ_BYTES):
+                target.write(data)
+                if ready := outbox.take():  # the compressor holds some back
+                    yield ready
+
+
+def _row(one: Submission, evaluation: Evaluation) -> dict[str, Any]:
+    deleted = one.file_deleted_at
     private = {f"private.{score.key}": score.value for score in disclosed_private_scores(evaluation)}
     scores = {score.key: score.value for score in disclosed_scores(evaluation)}
     return {

@@ -14,7 +14,7 @@ import evaluation as evaluator
 from benchmark_site.leaderboard.boards.tracks import warning
 from benchmark_site.leaderboard.boards.views import find_track
 from benchmark_site.leaderboard.models import Announcement, Participant
-from benchmark_site.leaderboard.organisers.export import chunks, export_track
+from benchmark_site.leaderboard.organisers.export import export_track
 from benchmark_site.leaderboard.organisers.forms import AnnouncementForm, AskForm, TrackForm, ZoneForm
 from benchmark_site.leaderboard.organisers.insight import insight
 from benchmark_site.leaderboard.scoring import score
@@ -89,11 +89,9 @@ def withdraw(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def download(request: HttpRequest, slug: str, version: str, task: str, split: str) -> StreamingHttpResponse:
-    """Everything about a track as a zip."""
+    """Everything about a track as a zip, which is made while it is sent."""
     track = find_track(slug, version, task, split)
-    file, size = export_track(track)
-    response = StreamingHttpResponse(chunks(file), content_type="application/zip")
-    response["Content-Length"] = str(size)
+    response = StreamingHttpResponse(export_track(track), content_type="application/zip")
     response["Content-Disposition"] = f'attachment; filename="{track.path.replace("/", "-")}.zip"'
     return response
 

@@ -16,7 +16,13 @@ from django.db.models.functions import Now
 from benchmark_site.leaderboard.api_errors import ApiError
 from benchmark_site.leaderboard.models import SubmissionUpload, Team, Track
 from benchmark_site.leaderboard.submissions.forms import SubmissionForm
-from benchmark_site.leaderboard.submissions.submit import check_form, check_may_submit, check_sha256, create_submission
+from benchmark_site.leaderboard.submissions.submit import (
+    check_form,
+    check_may_submit,
+    check_new,
+    check_sha256,
+    create_submission,
+)
 from benchmark_site.leaderboard.submissions.uploads import check_size
 from benchmark_site.tus.partial import remove, remove_unknown
 
@@ -44,7 +50,8 @@ class WholeFile(File):
 def begin(owner: Any, team: Team, track: Track, name: str, size: int, said: dict[str, str]) -> SubmissionUpload:
     """Room for a file, or the room that the same file has already: a sender that comes again goes on.
 
-    Raises ApiError for the form's errors, the track's dates and limits, a file too large, too many uploads at once.
+    Raises ApiError for the form's errors, a file that is a submission already, the track's dates and limits, a file too
+    large, too many uploads at once.
     """
     form = SubmissionForm(said)
     check_form(form)
@@ -55,6 +62,8 @@ def begin(owner: Any, team: Team, track: Track, name: str, size: int, said: dict
     same = theirs.filter(team=team, track=track, size=size, sha256=sha256, fields=fields).exclude(sha256="").first()
     if same:
         return same
+    if sha256 and not form.cleaned_data["dry_run"]:  # before a gigabyte is sent once more
+        check_new(team, track, sha256, team.members.all())  # type: ignore[arg-type]
     upload = SubmissionUpload(owner=owner, team=team, track=track, size=size, fields=fields, sha256=sha256)
     upload.name = name[:200] or "predictions"
     check_may_submit(team, track, upload.created_at, form.cleaned_data["dry_run"])

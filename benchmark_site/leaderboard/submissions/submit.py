@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from benchmark_site.leaderboard.api_errors import ApiError
 from benchmark_site.leaderboard.models import Evaluation, State, Submission, Team, Track
+from benchmark_site.leaderboard.models.work import UNFINISHED
 from benchmark_site.leaderboard.scoring.score import queue_evaluation
 from benchmark_site.leaderboard.submissions import uploads
 from benchmark_site.leaderboard.submissions.forms import SubmissionForm
@@ -23,6 +24,9 @@ from benchmark_site.leaderboard.submissions.visibility import check_may_show
 
 # Failed and cancelled submissions eat no quota, but each is a file on the disk and a run of the scorer.
 MOST_ATTEMPTS_A_DAY = 100
+# Of a person that wait or are being scored, on all boards: an attempt may keep a scorer for half an hour, and
+# everybody else's wait behind it.
+MOST_UNDER_WAY = 5
 MOST_MODELS = 2  # of a person that are under way
 _LONGEST_FILE_NAME = 100
 
@@ -30,7 +34,7 @@ _LONGEST_FILE_NAME = 100
 def check_may_submit(team: Team, track: Track, began: datetime, dry_run: bool = False) -> None:
     """Raise ApiError where the track was closed when the upload `began`, or a member of the team has no try left.
 
-    A dry run needs no try, only attempts.
+    A dry run needs no try, only attempts and a place in the queue.
     """
     if began < track.opens_at:
         raise ApiError("track", "not_open", f"{track.path} opens at {track.opens_at:%Y-%m-%d %H:%M} UTC", status=403)
@@ -44,6 +48,7 @@ def check_may_submit(team: Team, track: Track, began: datetime, dry_run: bool = 
     attempts = recent.count()
     if attempts >= MOST_ATTEMPTS_A_DAY:
         raise ApiError("track", "attempts", f"{attempts} attempts in 24 hours, failed ones included", status=429)
+    _check_under_way(team)
 
 
 def create_submission(
@@ -83,7 +88,7 @@ def create_submission(
             if submission.public and not submission.baseline:
                 check_may_show(submission)
             if not submission.dry_run:
-                _check_new(submission, people)
+                check_new(team, track, submission.sha256, people)
             if submission.kind == Submission.Kind.MODEL:
                 _check_models(people)
             submission.save(force_insert=True)
@@ -106,6 +111,24 @@ def check_sha256(declared: str, file: uploads.Arrived) -> None:
     if declared and declared.strip().lower() != file.sha256:
         raise ApiError(
             "sha256", "sha256_differs", f"{file.size:,} bytes with sha256 {file.sha256} arrived: send the file again"
+        )
+
+
+def check_new(team: Team, track: Track, sha256: str, people: Iterable[User]) -> None:
+    """Raise ApiError, naming the earlier submission, where this file of the team or of one of these people is one.
+
+    One file is one submission, whichever of a person's teams it comes from: the others would only be more tries.
+    """
+    same = Submission.objects.filter(track=track, sha256=sha256, counts=True)
+    theirs = sent_by(people, Track.objects.filter(pk=track.pk)).values("pk")
+    earlier = same.filter(Q(team=team) | Q(pk__in=theirs)).select_related("team").first()
+    if earlier:
+        raise ApiError(
+            "file",
+            "duplicate",
+            f"this file is already submission {earlier.pk} ({earlier.method}) of {earlier.team}",
+            status=409,
+            submission=str(earlier.pk),
         )
 
 
@@ -137,19 +160,19 @@ def _counts_from(track: Track, began: datetime, now: datetime) -> datetime:
     return now if track.is_revealed(now) else began
 
 
-def _check_new(submission: Submission, people: Sequence[User]) -> None:
-    """One file is one submission, whichever of a person's teams it comes from: the others would only be more tries."""
-    same = Submission.objects.filter(track=submission.track, sha256=submission.sha256, counts=True)
-    theirs = sent_by(people, Track.objects.filter(pk=submission.track_id)).values("pk")
-    earlier = same.filter(Q(team=submission.team) | Q(pk__in=theirs)).select_related("team").first()
-    if earlier:
-        raise ApiError(
-            "file",
-            "duplicate",
-            f"this file is already submission {earlier.pk} ({earlier.method}) of {earlier.team}",
-            status=409,
-            submission=str(earlier.pk),
-        )
+def _check_under_way(team: Team) -> None:
+    """Nobody puts hours of work before all others. What is scored again was asked for by an organiser.
+
+    The platform's own baselines come a few at once when a release has been trained on.
+    """
+    if team.baseline:
+        return
+    under_way = Submission.objects.filter(team__baseline=False, evaluations__state__in=UNFINISHED)
+    first_time = under_way.exclude(evaluations__state=State.DONE)
+    for person in User.objects.filter(memberships__team=team).order_by("pk"):
+        if first_time.filter(people=person).count() >= MOST_UNDER_WAY:
+            message = f"{MOST_UNDER_WAY} submissions of {person}, dry runs included, wait or are being scored"
+            raise ApiError("track", "under_way", f"{message}: wait for one", status=429)
 
 
 def _check_models(people: Sequence[User]) -> None:

@@ -16,8 +16,9 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_POST
 
 from benchmark_site.leaderboard.api_errors import ApiError
-from benchmark_site.leaderboard.boards.board import Wanted, read_board
+from benchmark_site.leaderboard.boards.board import Wanted, final_entries
 from benchmark_site.leaderboard.boards.drawing import badge
+from benchmark_site.leaderboard.boards.kept import kept, kept_board
 from benchmark_site.leaderboard.boards.views import find_track
 from benchmark_site.leaderboard.models import State, Submission, Team, Track
 from benchmark_site.leaderboard.scoring.disclosed import (
@@ -37,6 +38,7 @@ from benchmark_site.leaderboard.submissions.submit import cancel, check_form, ch
 from benchmark_site.leaderboard.submissions.visibility import set_public, visible_to
 
 _PAGE = 50
+_TRACKS = 10  # on one page, each counted for each of the user's teams
 
 
 @csrf_exempt  # the upload must be read by our own handler before the token in its fields can be checked
@@ -88,9 +90,11 @@ def submissions(request: HttpRequest) -> HttpResponse:
         .select_related("team", "track__release")
         .prefetch_related("evaluations")
     )
-    tracks = [track for track in Track.objects.select_related("release") if track.takes(now)]
+    open_tracks = [track for track in Track.objects.select_related("release") if track.takes(now)]
+    tracks = Paginator(open_tracks, _TRACKS).get_page(request.GET.get("tracks"))
     context = {
         "page": Paginator(sent, _PAGE).get_page(request.GET.get("page")),
+        "tracks": tracks,
         "quotas": [(track, team, quota(team, track, now)) for track in tracks for team in teams],
         "teams": teams,
     }
@@ -170,14 +174,8 @@ def publish(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 def badge_of(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Rank and primary metric of a submission as a small picture, for a README."""
     found = get_object_or_404(visible_to(request.user), pk=pk)
-    board = read_board(found.track, Wanted(every=True, rows=None))
-    row = next((row for row in board.rows if row.submission.pk == pk), None)
-    value = "no rank"
-    if row and row.rank and row.primary:
-        value = f"#{row.rank} of {board.count}, {row.primary.value:.{max(0, digits(found.track))}f} %"
-        if board.part != "all":
-            value += f" of the {board.part} part"
-    return HttpResponse(badge(str(found.track), value), content_type="image/svg+xml")
+    place = kept(found.track, f"badge {pk}", lambda track: _place(track, found))
+    return HttpResponse(badge(str(found.track), place.made), content_type="image/svg+xml")
 
 
 def report(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
@@ -186,6 +184,22 @@ def report(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     response = JsonResponse(disclosed_report(found.shown_evaluation))
     response["Content-Disposition"] = f'attachment; filename="{found.pk}.json"'
     return response
+
+
+def _place(track: Track, submission: Submission) -> str:
+    """Rank and primary metric on the board as it opens; of what stands there only on request, among every submission.
+
+    Late entries have a board of their own.
+    """
+    late = submission.is_late
+    for every in (False, True):
+        board = kept_board(track, Wanted(every=every, late=late, rows=None)).made
+        row = next((row for row in board.rows if row.submission.pk == submission.pk), None)
+        if row and row.rank and row.primary:
+            part = "" if board.part == "all" else f" of the {board.part} part"
+            value = f"{row.primary.value:.{max(0, digits(track))}f} %{part}"
+            return f"#{row.rank} of {board.count}{' after the end' * late}, {value}"
+    return "no rank"
 
 
 def _submit_page(request: HttpRequest, track: Track, form: UploadForm, status: int) -> HttpResponse:

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db.models import Prefetch
 from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -22,12 +22,15 @@ from benchmark_site.leaderboard.teams.forms import InvitationForm, TeamForm, Tok
 @login_required
 def teams(request: HttpRequest) -> HttpResponse:
     """The user's teams and tokens; POST creates a team with the user as its first member."""
+    assert isinstance(request.user, User)
     form = TeamForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        with transaction.atomic():
-            team = form.save()
-            team.members.add(request.user)
-        return redirect("teams")
+        try:
+            membership_rules.create_team(form.save(commit=False), request.user)
+        except membership_rules.TeamError as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            return redirect("teams")
     return _page(request, form)
 
 
@@ -65,7 +68,14 @@ def invite(request: HttpRequest, pk: int) -> HttpResponse:
     if not form.is_valid():
         messages.error(request, _words(form))
         return redirect("teams")
-    link = membership_rules.invite(membership.team, membership.user, form.cleaned_data["email"])
+    team, inviter, email = membership.team, membership.user, form.cleaned_data["email"]
+    try:
+        link = membership_rules.invite(team, inviter, email)
+    except membership_rules.TeamError as refusal:
+        messages.error(request, str(refusal))
+        return redirect("teams")
+    if email and not membership_rules.mail_link(link, team, inviter, email):
+        messages.error(request, f"The mail server did not take the mail to {email}: pass the link on yourself.")
     return _page(request, TeamForm(), link=link)
 
 
@@ -73,7 +83,11 @@ def invite(request: HttpRequest, pk: int) -> HttpResponse:
 def invitation(request: HttpRequest, secret: str) -> HttpResponse:
     """Who invites, and the button that joins; visitors are shown where to log in or to sign up."""
     if request.method == "POST" and isinstance(request.user, User):
-        team = membership_rules.accept(secret, request.user)
+        try:
+            team = membership_rules.accept(secret, request.user)
+        except membership_rules.TeamError as refusal:
+            messages.error(request, str(refusal))
+            return redirect("teams")
         if team:
             messages.success(request, f"You are in the team {team}.")
             return redirect("teams")
@@ -81,6 +95,32 @@ def invitation(request: HttpRequest, secret: str) -> HttpResponse:
     may_sign_up = settings.OPEN_SIGNUP or (found is not None and found.invited_by.is_staff)
     context = {"invitation": found, "secret": secret, "may_sign_up": may_sign_up}
     return render(request, "leaderboard/invitation.html", context, status=200 if found else 410)
+
+
+@require_POST
+@login_required
+def withdraw_invitation(request: HttpRequest, pk: int) -> HttpResponse:
+    """End an open invitation into a team of the user's, whichever member has made it."""
+    found = get_object_or_404(membership_rules.open_invitations(), pk=pk, team__memberships__user=request.user.pk)
+    membership_rules.withdraw(found)
+    messages.success(request, "The invitation is withdrawn: its link opens nothing any more.")
+    return redirect("teams")
+
+
+@require_POST
+@login_required
+def remove(request: HttpRequest, pk: int) -> HttpResponse:
+    """End the membership of somebody else in a team of the user's, who must be its owner."""
+    assert isinstance(request.user, User)
+    theirs = Membership.objects.select_related("team", "user")
+    membership = get_object_or_404(theirs, pk=pk, team__memberships__user=request.user.pk)
+    try:
+        membership_rules.remove(membership, request.user)
+    except membership_rules.TeamError as refusal:
+        messages.error(request, str(refusal))
+    else:
+        messages.success(request, f"{membership.user} is no member of {membership.team} any more.")
+    return redirect("teams")
 
 
 @require_POST
@@ -127,9 +167,15 @@ def _words(form: BaseForm) -> str:
 
 
 def _page(request: HttpRequest, form: TeamForm, token: str = "", link: str = "") -> HttpResponse:
-    memberships = Membership.objects.filter(user=request.user.pk).select_related("team")
+    mine = Membership.objects.filter(user=request.user.pk).select_related("team")
+    members = Membership.objects.order_by("pk").select_related("user")
+    links = membership_rules.open_invitations().select_related("invited_by")
     context = {
-        "memberships": memberships.prefetch_related("tokens", "team__members"),
+        "memberships": membership_rules.with_owners(mine).prefetch_related(
+            "tokens",
+            Prefetch("team__memberships", members),
+            Prefetch("team__invitations", links, to_attr="open_invitations"),
+        ),
         "form": form,
         "token": token,
         "link": link,

@@ -160,3 +160,26 @@ def test_an_empty_board_and_the_list_say_so(tracks: dict[str, Track]) -> None:
     assert page.count("/boards/demo/1.0.0/") == 4
     assert Client().get("/boards/demo/1.0.0/moment/nowhere/").status_code == 404
     assert Client().get(tracks["qa/val"].get_absolute_url() + "board.csv").content == b"rank\n"
+
+
+def test_a_badge_bears_the_rank_of_the_board_as_it_opens(submit: Submit, track: Track) -> None:
+    best, second, other = submit("A", "a", 50.0), submit("A", "a2", 40.0), submit("B", "b", 30.0)
+
+    def badge(submission: Submission) -> str:
+        return Client().get(f"{submission.get_absolute_url()}badge.svg").content.decode()
+
+    assert "#1 of 2, 50.00 %" in badge(best)
+    assert "#2 of 2, 30.00 %" in badge(other)
+    assert "#2 of 3, 40.00 %" in badge(second)  # which stands among every submission alone
+    unranked = submit("C", "c", 10.0, key=SVMR)
+    assert "no rank" in badge(unranked)
+
+
+def test_links_to_the_exports_are_of_the_board_that_is_shown(submit: Submit, track: Track) -> None:
+    submit("A", "a", 30.0)
+    Track.objects.update(late_entries=True)
+    path = track.get_absolute_url()
+    for asked, query in (("", ""), ("?every=yes", "?every"), ("?late=yes&every=yes", "?every&amp;late")):
+        page = Client().get(path + asked).content.decode()
+        links = re.findall(rf'href="{path}(?:board\.(?:csv|json|tex|bib)|sota\.json)([^"]*)"', page)
+        assert links == [query] * 5

@@ -166,9 +166,26 @@ def test_the_sweeper_asks_for_the_tests_that_groups_need_and_for_no_other(
     compare_neighbours()
     assert not Comparison.objects.exists()  # of one team its best stands alone on the board
     Submission.objects.update(baseline=True)  # now all of them stand there
+    for pairs in ([(made[0], made[1])], [(made[0], made[1]), (made[0], made[2])]):
+        for _ in range(2):
+            compare_neighbours()
+            assert list(Comparison.objects.order_by("pk").values_list("first", "second")) == pairs
+        Comparison.objects.latest("pk").end(State.FAILED, "of the test")
     compare_neighbours()
-    compare_neighbours()
-    assert set(Comparison.objects.values_list("first", "second")) == {(made[0], made[1]), (made[0], made[2])}
+    assert Comparison.objects.count() == 2
+
+
+def test_of_each_board_one_test_for_groups_waits_whatever_people_ask_for(
+    api_client: ApiClient, tracks: dict[str, Track], tmp_path: Path
+) -> None:
+    boards = [tracks["moment/val"], tracks["qa/val"]]
+    made = [with_values(api_client, track, tmp_path, 50.0, 48.0, 46.0) for track in boards]
+    Submission.objects.update(baseline=True)
+    request_comparison(made[0][0], made[0][1], User.objects.create_user("curious"))
+    for _ in range(2):
+        compare_neighbours()
+    own = Comparison.objects.filter(asked_by=None)
+    assert set(own.values_list("first", "second")) == {(made[0][0].pk, made[0][2].pk), (made[1][0].pk, made[1][1].pk)}
 
 
 def test_a_hidden_split_has_groups_by_the_test_after_its_end(

@@ -243,6 +243,11 @@ def test_what_begins_in_time_counts_and_what_begins_late_stands_apart(
     assert after.is_late
     assert rows(track, late) == rows(track, late, "?every") == [(1, "B", 30.0)]
     assert rows(track, late, "?late=yes") == [(1, "A", 90.0)]
+    with time_machine.travel(late, tick=False):
+        exported = [Client().get(f"{track.get_absolute_url()}board.json{query}").json() for query in ("", "?late")]
+        assert [row["late"] for read in exported for row in read["rows"]] == [False, True]
+        badge = Client().get(f"{after.get_absolute_url()}badge.svg").content.decode()
+        assert "#1 of 1 after the end, 90 %" in badge
     assert rows(track, REVEALS) == [(1, "B", 30.0)]
     with time_machine.travel(late, tick=False):
         assert "after the end" in Client().get(after.get_absolute_url()).content.decode()

@@ -12,6 +12,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from benchmark_site.leaderboard.boards import kept
+from benchmark_site.leaderboard.boards.board import Board, Wanted, read_board
 from benchmark_site.leaderboard.boards.version import version
 from benchmark_site.leaderboard.models import Comparison, State, Submission, Team, Track
 from benchmark_site.leaderboard.scoring.compare import request_comparison
@@ -71,3 +73,38 @@ def test_a_date_that_passes_makes_it_anew(track: Track) -> None:
     track.closes_at = now + timedelta(hours=1)
     assert version(track, now) == version(track, now + timedelta(minutes=1))
     assert version(track, now) != version(track, now + timedelta(hours=8))  # uploads may take six
+
+
+def test_what_was_made_while_the_board_changed_is_not_kept(
+    two: list[Submission], track: Track, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kept under the version before, it would come back with that version: a team that shows, hides and shows again."""
+
+    def page() -> str:
+        return Client().get(track.get_absolute_url()).content.decode()
+
+    def renamed_meanwhile(track: Track, wanted: Wanted) -> Board:
+        Submission.objects.filter(pk=two[0].pk).update(method="renamed")
+        return read_board(track, wanted)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(kept, "read_board", renamed_meanwhile)
+        assert ">renamed<" in page()
+    Submission.objects.filter(pk=two[0].pk).update(method="m0")
+    assert ">m0<" in page()
+
+
+def test_a_board_is_made_of_the_track_as_it_is_and_not_as_it_was_found(track: Track) -> None:
+    Track.objects.update(human_value=77.5)
+    assert kept.kept_board(track, Wanted()).made.track.human_value == 77.5
+
+
+def test_exports_and_badges_are_ranked_once(two: list[Submission], track: Track) -> None:
+    exports = ("board.csv", "board.json", "board.tex", "board.bib", "sota.json")
+    paths = [*(f"{track.get_absolute_url()}{name}?every" for name in exports), f"{two[0].get_absolute_url()}badge.svg"]
+    first = [Client().get(path).content for path in paths]
+    with CaptureQueriesContext(connection) as asked:
+        assert [Client().get(path).content for path in paths] == first
+    assert not [one for one in asked if '"leaderboard_score"."blind"' in one["sql"]]
+    Submission.objects.filter(pk=two[0].pk).update(method="renamed")
+    assert all(b"renamed" in Client().get(path).content for path in paths[:3])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import random
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from django.test import Client
 from django.utils import timezone
 
 from benchmark_site.leaderboard.models import Announcement, State, Submission, Track
+from benchmark_site.leaderboard.organisers.export import export_track
 from benchmark_site.leaderboard.organisers.insight import insight
 from tests.leaderboard.conftest import ApiClient, add_scores, small_file
 
@@ -60,9 +62,8 @@ def test_an_empty_board_has_no_times(track: Track) -> None:
 
 def test_everything_comes_in_one_zip(organiser: Client, sent: list[Submission], track: Track) -> None:
     answer: Any = organiser.get(f"{track.get_absolute_url()}everything.zip")
-    content = b"".join(answer.streaming_content)
-    assert int(answer["Content-Length"]) == len(content)
-    archive = zipfile.ZipFile(io.BytesIO(content))
+    archive = zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content)))
+    assert archive.testzip() is None
     rows = list(csv.DictReader(io.StringIO(archive.read("submissions.csv").decode())))
     assert [row["state"] for row in rows] == ["done", "failed", "failed", "queued", "queued"]
     assert rows[0][track.primary_metric] == "30.0"
@@ -71,6 +72,35 @@ def test_everything_comes_in_one_zip(organiser: Client, sent: list[Submission], 
     for row in rows:
         data = archive.read(f"files/{row['submission']}.json")
         assert hashlib.sha256(data).hexdigest() == row["sha256"]
+    assert archive.read("missing.txt") == b""
+
+
+def test_the_zip_is_sent_while_it_is_made(
+    api_client: ApiClient, track: Track, tmp_path: Path, django_assert_max_num_queries: Any
+) -> None:
+    big = tmp_path / "big.json"
+    big.write_bytes(random.Random(0).randbytes(8 * 2**20))
+    for file in (big, *(small_file(tmp_path, f"{n}.json", str(n)) for n in range(3))):
+        sent = api_client.post(track, file)[1]
+        add_scores(Submission.objects.get(pk=sent["id"]), {track.primary_metric: 30.0, "VR.R@1": 20.0})
+    with django_assert_max_num_queries(4):  # submissions, their scorings, their scores, participants
+        pieces = list(export_track(track))
+    assert len(pieces) > 8
+    assert max(map(len, pieces)) < 2 * 2**20
+    archive = zipfile.ZipFile(io.BytesIO(b"".join(pieces)))
+    assert archive.testzip() is None
+    assert archive.read(archive.namelist()[0]) == big.read_bytes()
+
+
+def test_a_file_that_goes_while_the_zip_is_made_is_a_line_of_it(sent: list[Submission], track: Track) -> None:
+    pieces = export_track(track)
+    first = next(pieces)
+    Path(sent[2].file.path).unlink()
+    archive = zipfile.ZipFile(io.BytesIO(first + b"".join(pieces)))
+    gone = f"files/{sent[2].pk}.json"
+    assert archive.read("missing.txt").decode().startswith(f"{gone}: ")
+    assert gone not in archive.namelist()
+    assert len(list(csv.DictReader(io.StringIO(archive.read("submissions.csv").decode())))) == len(sent)
 
 
 def test_scores_of_a_hidden_split_leave_as_they_are_shown(

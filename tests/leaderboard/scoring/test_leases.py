@@ -189,6 +189,27 @@ def test_the_sweeper_removes_uploads_that_never_ended() -> None:
     assert new.exists()
 
 
+@pytest.mark.django_db
+def test_a_step_of_the_sweep_that_fails_stops_no_other(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> None:
+        raise ValueError("a surprise")
+
+    swept: list[str] = []
+    monkeypatch.setattr(tasks, "_wake_evaluations", broken)
+    monkeypatch.setattr(tasks, "compare_neighbours", lambda: swept.append("neighbours"))
+    (incoming_folder() / "gone").symlink_to("nowhere")  # listed, and no longer there when it is looked at
+    old = incoming_folder() / "old"
+    old.write_bytes(b"x")
+    os.utime(old, (0, 0))
+    tasks.sweep()
+    assert swept == ["neighbours"]
+    assert not old.exists()
+    assert [one.exc_text is not None and "a surprise" in one.exc_text for one in caplog.records] == [True]
+    assert "broken" in caplog.text
+
+
 @pytest.mark.django_db(transaction=True)
 def test_without_a_broker_a_submission_stands(
     api_client: ApiClient, track: Track, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from smtplib import SMTPRecipientsRefused
 from typing import Any
 
 import pytest
+from celery.exceptions import Retry
 from django.contrib.auth.models import User
 from django.core import mail
+from django.core.mail.backends.locmem import EmailBackend
 from django.test import Client
 
 from benchmark_site.leaderboard.models import Evaluation, Mail, Membership, State, Submission, Track
@@ -81,3 +85,44 @@ def test_a_member_chooses(member: Client, membership: Membership) -> None:
     member.post(f"/teams/{membership.team_id}/mail/", {"mail": "sometimes"})
     membership.refresh_from_db()
     assert membership.mail == "failed"
+
+
+class RefusingBackend(EmailBackend):
+    """A mail server that knows no ada, and is away when somebody else's turn comes and `away` says so."""
+
+    away = False
+
+    def send_messages(self, email_messages: Sequence[Any]) -> int:
+        (one,) = email_messages
+        if one.to == ["ada@example.org"]:
+            raise SMTPRecipientsRefused({"ada@example.org": (550, b"nobody of that name")})
+        if self.away:
+            raise ConnectionRefusedError("nobody listens")
+        return int(super().send_messages(email_messages))
+
+
+def test_an_address_that_is_refused_keeps_nobody_else_from_being_told(sent: Submission, settings: Any) -> None:
+    settings.EMAIL_BACKEND = f"{__name__}.RefusingBackend"
+    evaluation = sent.evaluation
+    evaluation.end(State.FAILED, "refused")
+    assert told(evaluation) == ["failures@example.org"]
+
+
+def test_while_the_mail_server_is_away_it_is_tried_again_for_those_who_are_not_told(
+    sent: Submission, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.EMAIL_BACKEND = f"{__name__}.RefusingBackend"
+    monkeypatch.setattr(RefusingBackend, "away", True)
+    evaluation = sent.evaluation
+    evaluation.end(State.FAILED, "refused")
+    left = Membership.objects.get(user__username="failures").pk
+    again: list[dict[str, Any]] = []
+    monkeypatch.setattr(tell, "retry", lambda **more: again.append(more) or Retry())
+    with pytest.raises(Retry):
+        tell(evaluation.pk)
+    assert again[0]["kwargs"] == {"evaluation_id": evaluation.pk, "only": [left]}
+    assert again[0]["countdown"] < settings.CELERY_BROKER_TRANSPORT_OPTIONS["visibility_timeout"]
+    assert mail.outbox == []
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    tell(**again[0]["kwargs"])
+    assert [one.to for one in mail.outbox] == [["failures@example.org"]]

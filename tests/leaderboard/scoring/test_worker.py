@@ -23,6 +23,7 @@ from django.utils import timezone
 
 from benchmark_site.leaderboard import tasks
 from benchmark_site.leaderboard.models import Evaluation, Membership, Score, State, Submission, Track
+from benchmark_site.leaderboard.submissions import submit
 from benchmark_site.leaderboard.teams.tokens import create_token
 from evaluation.release import Release as ReleaseFolder
 from tests.leaderboard.conftest import REPOSITORY, ApiClient, small_file
@@ -75,9 +76,14 @@ def test_a_killed_worker_is_followed(
 
 
 def test_many_submissions_outlive_their_workers_and_a_flushed_broker(
-    membership: Membership, tracks: dict[str, Track], settings: Any, tmp_path: Path
+    membership: Membership,
+    tracks: dict[str, Track],
+    settings: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Every one ends done or refused, each is scored once, and as it is when it is scored alone."""
+    monkeypatch.setattr(submit, "MOST_UNDER_WAY", MANY)
     track, log = tracks["qa/val"], tmp_path / "worker.log"
     Track.objects.filter(pk=track.pk).update(per_day=MANY, total=MANY)
     ids = ReleaseFolder.open(track.release.folder).questions("val").qids.tolist()

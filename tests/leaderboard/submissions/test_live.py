@@ -17,7 +17,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from benchmark_site.leaderboard.models import Submission, Track
 from benchmark_site.leaderboard.submissions import uploads
-from benchmark_site.leaderboard.submissions.submit import MOST_ATTEMPTS_A_DAY
+from benchmark_site.leaderboard.submissions.submit import MOST_ATTEMPTS_A_DAY, MOST_UNDER_WAY
 from tests.leaderboard.conftest import REPOSITORY
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -94,3 +94,5 @@ def test_the_guide_names_the_limits_that_hold() -> None:
     guide = (REPOSITORY / "docs/submitters.md").read_text()
     assert f"{MOST_ATTEMPTS_A_DAY} attempts" in guide
     assert "1 GiB" in guide
+    assert MOST_UNDER_WAY == 5
+    assert "at most five of a person's wait" in guide

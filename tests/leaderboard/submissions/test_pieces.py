@@ -14,7 +14,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from benchmark_site.leaderboard.models import Membership, Submission, SubmissionUpload, Track
+from benchmark_site.leaderboard.models import Membership, State, Submission, SubmissionUpload, Track
 from benchmark_site.leaderboard.submissions import pieces
 from benchmark_site.leaderboard.teams.tokens import create_token
 from benchmark_site.tus.protocol import BYTES
@@ -92,6 +92,18 @@ def test_who_comes_again_with_the_same_file_goes_on(sender: Sender) -> None:
     assert sender.begin(sha256=digest)["Location"] == first
     assert sender.begin(sha256=digest, method="another")["Location"] != first
     assert sender.begin()["Location"] != first
+
+
+def test_a_file_that_is_a_submission_is_refused_before_its_bytes(sender: Sender, track: Track) -> None:
+    digest = hashlib.sha256(FILE).hexdigest()
+    sent = sender.send(sha256=digest)["submission"]
+    Track.objects.filter(pk=track.pk).update(total=1)  # who has no try left is told all the same
+    answer = sender.begin(sha256=digest)
+    assert code(answer) == (409, "duplicate")
+    assert answer.json()["errors"][0]["submission"] == sent
+    assert sender.begin(sha256=digest, dry_run="on").status_code == 201
+    Submission.objects.get().evaluation.end(State.FAILED, "of the test")
+    assert sender.begin(sha256=digest).status_code == 201
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,13 @@ from django.test import Client
 from django.utils import timezone
 
 from annotation.models import Video
-from benchmark_site.leaderboard.models import Membership, Submission, Team, Track
+from benchmark_site.leaderboard.models import Evaluation, Membership, State, Submission, Team, Track
+from benchmark_site.leaderboard.scoring.score import rescore_all
 from benchmark_site.leaderboard.submissions.quota import quota
+from benchmark_site.leaderboard.submissions.submit import MOST_UNDER_WAY
 from benchmark_site.leaderboard.teams.tokens import create_token
 from benchmark_site.releases.models import Item, Release
-from tests.leaderboard.conftest import ApiClient, small_file
+from tests.leaderboard.conftest import ApiClient, add_scores, small_file
 
 pytestmark = pytest.mark.django_db
 
@@ -188,3 +190,57 @@ def test_versions_that_publish_the_same_hidden_items_share_the_tries() -> None:
         0,
         0,
     ]
+
+
+def test_a_person_has_few_submissions_under_way_on_all_boards(
+    api_client_of: Any, tracks: dict[str, Track], tmp_path: Path
+) -> None:
+    first, second = api_client_of("A", "ada"), api_client_of("B", "ada", "eve")
+    boards = [tracks["moment/val"], tracks["qa/val"]]
+    for n in range(MOST_UNDER_WAY):
+        fields = {"dry_run": "true"} if n == 0 else {}
+        assert first.post(boards[n % 2], small_file(tmp_path, text=str(n)), **fields)[0] == 201
+    file = small_file(tmp_path, text="one more")
+    for api_client, fields in ((first, {}), (second, {}), (first, {"dry_run": "true"})):
+        error = refusal(api_client.post(boards[0], file, **fields))
+        assert error["code"] == "under_way"
+        assert error["message"].startswith(f"{MOST_UNDER_WAY} submissions of ada, dry runs included,")
+    assert api_client_of("E", "eve").post(boards[0], file)[0] == 201  # nobody waits for others' submissions
+    Evaluation.objects.filter(submission__dry_run=True).latest("pk").end(State.CANCELLED)
+    assert second.post(boards[0], small_file(tmp_path, text="another"))[0] == 201
+
+
+def test_what_an_organiser_has_scored_again_keeps_nobody_from_submitting(
+    api_client_of: Any, send: Any, track: Track
+) -> None:
+    api_client = api_client_of("A", "ada")
+    for _ in range(MOST_UNDER_WAY):
+        sent = send(api_client)[1]
+        add_scores(Submission.objects.get(pk=sent["id"]), {track.primary_metric: 30.0})
+    Evaluation.objects.update(evaluator_version="0")
+    assert rescore_all(track) == MOST_UNDER_WAY
+    assert send(api_client)[0] == 201
+
+
+def test_baselines_may_come_all_at_once(api_client_of: Any, send: Any) -> None:
+    base = api_client_of("Base", "ada")
+    Team.objects.update(baseline=True)
+    assert {send(base)[0] for _ in range(MOST_UNDER_WAY + 1)} == {201}
+    assert send(api_client_of("A", "ada"))[0] == 201
+
+
+def test_what_is_left_is_counted_for_one_page_of_tracks(
+    api_client_of: Any, track: Track, django_assert_max_num_queries: Any
+) -> None:
+    api_client_of("A", "ada")
+    for number in range(12):
+        release = Release.objects.create(slug="more", version=f"1.{number}.0")
+        Track.objects.create(release=release, task="moment", split="val", per_day=5, total=5, primary_metric="VR.R@1")
+    browser = Client()
+    browser.force_login(User.objects.get(username="ada"))
+    with django_assert_max_num_queries(50):
+        first = browser.get("/submissions/?page=1").content.decode()
+    assert first.count("/submit/") == 10
+    assert 'href="?page=1&amp;tracks=2"' in first
+    second = browser.get("/submissions/?page=1&tracks=2").content.decode()
+    assert second.count("/submit/") == Track.objects.count() - 10

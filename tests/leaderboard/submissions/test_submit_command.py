@@ -10,9 +10,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 from django.db import connections
 from pytest_django.live_server_helper import LiveServer
@@ -197,3 +199,103 @@ def test_a_piece_that_arrives_after_its_line_broke_is_no_refusal(
     assert submit_here(file, live_server.url) == 0
     assert len(asked) == 2
     assert Path(Submission.objects.get().file.path).read_bytes() == file.read_bytes()
+
+
+class RestartingSite:
+    """A proxy before the site, which now and then answers itself, or hangs up, as while the site restarts."""
+
+    def __init__(self, target: str) -> None:
+        self.asked: list[str] = []
+        self.trouble: dict[str, list[int]] = {}  # method -> statuses still to be given instead, 0 for a broken line
+        site = self
+
+        class Gate(BaseHTTPRequestHandler):
+            def _pass_on(self) -> None:
+                site.asked.append(self.command)
+                waiting = site.trouble.get(self.command, [])
+                status = waiting.pop(0) if waiting else None
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                if status == 0:
+                    self.close_connection = True
+                    return
+                if status is not None:
+                    self.send_error(status)
+                    return
+                headers = {name: value for name, value in self.headers.items() if name not in ("Host", "Connection")}
+                answer = httpx.request(self.command, target + self.path, headers=headers, content=body, timeout=60)
+                self.send_response(answer.status_code)
+                for name, value in answer.headers.items():
+                    if name.lower() not in ("connection", "transfer-encoding", "server", "date"):
+                        self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(answer.content)
+
+            do_GET = do_HEAD = do_POST = do_PATCH = _pass_on
+
+            def log_message(self, *args: object) -> None:
+                """Says nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Gate)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://localhost:{self.server.server_port}"
+
+
+@pytest.fixture
+def restarting(live_server: LiveServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[RestartingSite]:
+    from evaluation.cli import submit as command
+
+    monkeypatch.setattr(command, "_PAUSES_S", (0, 0.01, 0.01, 0.01, 0.01))
+    monkeypatch.setattr(command, "_POLL_S", 0.1)
+    site = RestartingSite(live_server.url)
+    yield site
+    site.server.shutdown()
+    site.server.server_close()
+
+
+def test_a_site_that_restarts_while_one_waits_ends_nothing(
+    restarting: RestartingSite,
+    submit_here: Callable[[Path, str], int],
+    predictions: Callable[..., Path],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    restarting.trouble = {"GET": [0, 502, 503, 504, 0], "HEAD": [502, 0], "PATCH": [503, 0]}
+    assert submit_here(predictions(), restarting.url) == 0
+    assert restarting.trouble == {"GET": [], "HEAD": [], "PATCH": []}
+    assert "VCMR.R@1" in capsys.readouterr().out
+    assert Submission.objects.count() == 1
+
+
+def test_a_site_that_stays_away_is_given_up(
+    restarting: RestartingSite,
+    submit_here: Callable[[Path, str], int],
+    predictions: Callable[..., Path],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    restarting.trouble = {"GET": [502] * 6}
+    assert submit_here(predictions(), restarting.url) == 2
+    assert "no platform answers (status 502)" in capsys.readouterr().err
+    restarting.trouble = {"POST": [502]}
+    assert submit_here(predictions(seed=1), restarting.url) == 2
+    assert "no platform answers (status 502)" in capsys.readouterr().err
+
+
+def test_the_same_command_again_goes_on_with_what_it_has_sent(
+    restarting: RestartingSite,
+    submit_here: Callable[[Path, str], int],
+    predictions: Callable[..., Path],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    restarting.trouble = {"GET": [502] * 6}  # it stops waiting when all has been sent
+    assert submit_here(predictions(), restarting.url) == 2
+    sent = Submission.objects.get()
+    Track.objects.update(total=1)  # and no try is left for another
+    restarting.asked.clear()
+    assert submit_here(predictions(), restarting.url) == 0
+    said = capsys.readouterr().out
+    assert f"this file is already submission {sent.pk} (mine) of Analytical: going on with it" in " ".join(said.split())
+    assert "VCMR.R@1" in said
+    assert "PATCH" not in restarting.asked
+    assert Submission.objects.count() == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from datetime import timedelta
 from typing import Any
 
@@ -211,3 +212,138 @@ def test_days_and_scope_of_a_token_are_checked(member: Client, membership: Membe
         member.post(f"/teams/{membership.team_id}/tokens/", {"label": "", "scope": "read", "days": "30", **changes})
     assert not ApiToken.objects.exists()
     assert authenticate(create_token(membership, scope=Scope.READ, days=1))
+
+
+def link_of(browser: Client, team: Team, email: str = "") -> str:
+    """The link of a new invitation, as the page shows it."""
+    return found_link(browser.post(f"/teams/{team.pk}/invite/", {"email": email}).content.decode())
+
+
+def browser_of(name: str, *teams: Team) -> Client:
+    """The browser of a new user in these teams."""
+    user = User.objects.create_user(name)
+    for team in teams:
+        Membership.objects.create(team=team, user=user)
+    browser = Client()
+    browser.force_login(user)
+    return browser
+
+
+@pytest.mark.parametrize("gone", ["left", "closed"])
+def test_a_link_of_somebody_who_is_gone_opens_nothing(member: Client, membership: Membership, gone: str) -> None:
+    bob = browser_of("bob", membership.team)
+    link, stays = link_of(bob, membership.team), link_of(member, membership.team)
+    if gone == "left":
+        bob.post(f"/teams/{membership.team_id}/leave/", {"name": "Analytical"})
+    else:
+        User.objects.filter(username="bob").update(is_active=False)
+    eve = browser_of("eve")
+    answer = eve.post(link)
+    assert (answer.status_code, b"who has left the team" in answer.content) == (410, True)
+    assert not Membership.objects.filter(user__username="eve").exists()
+    assert eve.post(stays).status_code == 302
+
+
+def test_one_who_leaves_while_a_link_of_theirs_is_used_lets_nobody_in(
+    membership: Membership, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The link is read before the lock, and the inviter may have gone until it is there."""
+    secret = membership_of.invite(membership.team, membership.user).split("/")[-2]
+    read = membership_of.find_invitation(secret)
+    Membership.objects.create(team=membership.team, user=User.objects.create_user("bob"))
+    membership_of.leave(membership)
+    monkeypatch.setattr(membership_of, "find_invitation", lambda secret: read)
+    assert membership_of.accept(secret, User.objects.create_user("eve")) is None
+
+
+def test_members_see_the_open_links_of_their_team_and_withdraw_them(member: Client, membership: Membership) -> None:
+    link = link_of(browser_of("bob", membership.team), membership.team, "eve@example.org")
+    page = member.get("/teams/").content.decode()
+    assert "eve@example.org" in page
+    assert "Withdraw that of" in page
+    path = f"/invitations/{Invitation.objects.get().pk}/withdraw/"
+    assert browser_of("stranger", Team.objects.create(name="Others")).post(path).status_code == 404
+    assert browser_of("eve").get(link).status_code == 200
+    member.post(path)
+    assert Client().get(link).status_code == 410
+    assert "Withdraw that of" not in member.get("/teams/").content.decode()
+    assert member.post(path).status_code == 404
+
+
+def test_the_earliest_member_removes_others_and_nobody_else_does(member: Client, membership: Membership) -> None:
+    team = membership.team
+    bob, eve = browser_of("bob", team), browser_of("eve", team)
+    of = {one.user.username: one for one in Membership.objects.select_related("user")}
+    assert "ada (owner), bob, eve" in bob.get("/teams/").content.decode()
+    assert "Remove ada" not in bob.get("/teams/").content.decode()
+    said = bob.post(f"/members/{of['eve'].pk}/remove/", follow=True).content.decode()
+    assert "only ada, who is in the team for longest" in said
+    assert browser_of("stranger").post(f"/members/{of['eve'].pk}/remove/").status_code == 404
+    assert "leave the team" in member.post(f"/members/{membership.pk}/remove/", follow=True).content.decode()
+    assert team.members.count() == 3
+    token, link = create_token(of["eve"]), link_of(eve, team)
+    assert "Remove eve from Analytical" in member.get("/teams/").content.decode()
+    member.post(f"/members/{of['eve'].pk}/remove/")
+    assert set(team.members.values_list("username", flat=True)) == {"ada", "bob"}
+    assert authenticate(token) is None
+    assert Client().get(link).status_code == 410
+
+
+def test_when_the_owner_goes_the_next_member_is_the_owner(member: Client, membership: Membership) -> None:
+    team = membership.team
+    bob, eve = browser_of("bob", team), Membership.objects.create(team=team, user=User.objects.create_user("eve"))
+    User.objects.filter(pk=membership.user_id).update(is_active=False)
+    assert str(membership_of.owner_of(team)) == "bob"
+    User.objects.filter(pk=membership.user_id).update(is_active=True)
+    membership_of.leave(membership)
+    Membership.objects.create(team=team, user=membership.user)  # who comes again comes last
+    assert "ada, bob (owner)" not in bob.get("/teams/").content.decode()
+    assert "bob (owner), eve, ada" in bob.get("/teams/").content.decode()
+    bob.post(f"/members/{eve.pk}/remove/")
+    assert set(team.members.values_list("username", flat=True)) == {"ada", "bob"}
+
+
+def test_a_person_mails_few_invitations_a_day(member: Client, membership: Membership) -> None:
+    path = f"/teams/{membership.team_id}/invite/"
+    for n in range(membership_of.MOST_MAILS_A_DAY):
+        link_of(member, membership.team, f"{n}@example.org")
+    said = member.post(path, {"email": "more@example.org"}, follow=True).content.decode()
+    assert f"{membership_of.MOST_MAILS_A_DAY} invitations of yours were mailed in 24 hours" in said
+    assert len(mail.outbox) == Invitation.objects.count() == membership_of.MOST_MAILS_A_DAY
+    assert link_of(member, membership.team)
+    assert link_of(browser_of("bob", membership.team), membership.team, "more@example.org")
+    Invitation.objects.update(created_at=timezone.now() - timedelta(hours=25))
+    assert link_of(member, membership.team, "more@example.org")
+
+
+def test_a_link_is_shown_although_the_mail_server_refuses(
+    member: Client, membership: Membership, settings: Any
+) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1  # nobody listens there
+    page = member.post(f"/teams/{membership.team_id}/invite/", {"email": "eve@example.org"}).content.decode()
+    assert "The mail server did not take the mail to eve@example.org: pass the link on yourself." in page
+    assert browser_of("eve").post(found_link(page)).status_code == 302
+
+
+def test_a_mail_server_that_says_nothing_is_not_waited_for_long(membership: Membership, settings: Any) -> None:
+    assert 0 < settings.EMAIL_TIMEOUT <= 15  # seconds of a web thread
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = *silent.getsockname(), 0.2
+        assert not membership_of.mail_link("link", membership.team, membership.user, "eve@example.org")
+
+
+def test_a_person_is_in_few_teams(member: Client, membership: Membership) -> None:
+    for n in range(1, membership_of.MOST_TEAMS):
+        assert member.post("/teams/", {"name": f"team {n}"}).status_code == 302
+    said = member.post("/teams/", {"name": "one more"}).content.decode()
+    assert f"a person is in at most {membership_of.MOST_TEAMS} teams: leave one of yours first" in said
+    assert Team.objects.count() == membership_of.MOST_TEAMS
+    others = Team.objects.create(name="Others")
+    link = link_of(browser_of("bob", others), others)
+    assert "a person is in at most" in member.post(link, follow=True).content.decode()
+    assert member.post(link_of(member, membership.team)).status_code == 302  # where one is already
+    Membership.objects.filter(user=membership.user, team__name="team 1").delete()
+    member.post(link)  # the refusal has not used it up
+    assert others.members.filter(username="ada").exists()
