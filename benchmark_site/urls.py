@@ -9,7 +9,6 @@ from django.urls import include, path
 from benchmark_site import views
 from benchmark_site.second_factor import views as second_factor
 
-handler404 = "benchmark_site.views.not_found"
 handler500 = "benchmark_site.views.server_error"
 
 MAIL = {

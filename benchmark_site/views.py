@@ -9,13 +9,14 @@ from django.contrib.auth.views import LoginView
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.views import defaults
 
 from annotation.models import Batch, Clip, Query, Question, Segment, Video
 from annotation.pages.task.task_page import task_failed
 from annotation.roles import COLLECT
-from benchmark_site.leaderboard import api
-from benchmark_site.leaderboard.models import Track
+from benchmark_site.leaderboard.boards.leaders import leaders, open_tracks
+from benchmark_site.leaderboard.submissions.mine import mine
 from benchmark_site.releases.models import Release
 
 COLLECTED = (Video, Clip, Segment, Query, Question)
@@ -31,17 +32,21 @@ class LogIn(LoginView):
 
 
 def home(request: HttpRequest) -> HttpResponse:
-    """What is released; to those who collect also what is collected, and releases that are not frozen."""
+    """What is released and who leads; to participants what is theirs.
+
+    To those who collect also what is collected, and releases that are not frozen.
+    """
+    now = timezone.now()
+    tracks = open_tracks(now)
     releases = Release.objects.all()
-    tracks = Track.objects.select_related("release")[:10]
+    context: dict[str, Any] = {"boards": leaders(tracks, now), "mine": mine(request.user, tracks, now)}
     if not request.user.has_perm(COLLECT):
-        frozen = releases.filter(state=Release.State.FROZEN)
-        return render(request, "benchmark_site/home.html", {"releases": frozen[:5], "tracks": tracks})
-    context = {
+        context["releases"] = releases.filter(state=Release.State.FROZEN)[:5]
+        return render(request, "benchmark_site/home.html", context)
+    context |= {
         "counts": [(model._meta.verbose_name_plural, model._default_manager.count()) for model in COLLECTED],
         "batches": Batch.objects.all()[:5],
         "releases": releases[:5],
-        "tracks": tracks,
     }
     return render(request, "benchmark_site/home.html", context)
 
@@ -51,15 +56,6 @@ def health(request: HttpRequest) -> JsonResponse:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
     return JsonResponse({"status": "ok"})
-
-
-def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Status 404; below /api/ in the one shape of its errors."""
-    return (
-        api.missing(request, exception)
-        if request.path.startswith("/api/")
-        else defaults.page_not_found(request, exception)
-    )
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

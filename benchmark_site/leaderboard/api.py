@@ -10,25 +10,30 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
 from ninja import NinjaAPI, Router, Schema, Status
 from ninja.errors import AuthenticationError, HttpError, ValidationError
+from ninja.openapi.schema import OpenAPISchema
 
 from benchmark_site.leaderboard import orders_api
 from benchmark_site.leaderboard.api_auth import TokenAuth
 from benchmark_site.leaderboard.api_errors import ApiError, answers
 from benchmark_site.leaderboard.models import ApiToken, Reveal, Submission, Track
 from benchmark_site.leaderboard.scoring.disclosed import disclosed_private_scores, disclosed_scores
+from benchmark_site.leaderboard.scoring.steps import steps
 from benchmark_site.leaderboard.submissions import uploads
 from benchmark_site.leaderboard.submissions.deletion import delete_file
 from benchmark_site.leaderboard.submissions.finals import set_final
 from benchmark_site.leaderboard.submissions.forms import CARD, SubmissionForm
 from benchmark_site.leaderboard.submissions.quota import quota
 from benchmark_site.leaderboard.submissions.submit import cancel, check_may_submit, check_sha256, create_submission
+from benchmark_site.leaderboard.submissions.tus_schema import paths as tus_paths
 from benchmark_site.leaderboard.submissions.visibility import set_public
 
 CARD_FIELDS = ["method", "description", "paper_url", "code_url", *CARD]
+PAGE = 100
 
 
 class QuotaOut(Schema):
@@ -70,6 +75,11 @@ class ScoreOut(Schema):
     part: str
 
 
+class StepOut(Schema):
+    at: datetime | None
+    what: str
+
+
 class SubmissionOut(Schema):
     id: uuid.UUID
     track: str
@@ -106,6 +116,7 @@ class SubmissionOut(Schema):
     release_sha256: str
     scores: list[ScoreOut]
     private_scores: list[ScoreOut]
+    steps: list[StepOut]
     page: str
 
 
@@ -116,7 +127,16 @@ class Wishes(Schema):
     final: bool | None = None
 
 
-api = NinjaAPI(
+class Api(NinjaAPI):
+    """Describes the uploads in pieces, too, which views of their own serve."""
+
+    def get_openapi_schema(self, **where: Any) -> OpenAPISchema:
+        schema = super().get_openapi_schema(**where)
+        schema["paths"] |= tus_paths()
+        return schema
+
+
+api = Api(
     title="HERO Bench",
     version="1",
     description="Submit predictions, read scores; for those who collect, run campaigns.",
@@ -127,7 +147,7 @@ api = NinjaAPI(
 router = Router()
 
 
-@router.get("/tracks", response=answers(_200=list[TrackOut]))
+@router.get("/tracks", response=answers(403, _200=list[TrackOut]))
 def list_tracks(request: HttpRequest) -> list[TrackOut]:
     """Every track, with what your team may still submit to it: as much as the member with the least left."""
     now = timezone.now()
@@ -214,14 +234,24 @@ def post_submission(request: HttpRequest, slug: str, version: str, task: str, sp
     return Status(201, _submission_out(request, submission))
 
 
-@router.get("/submissions", response=answers(_200=list[SubmissionOut]))
-def list_submissions(request: HttpRequest) -> list[SubmissionOut]:
-    """The newest 100 of your team."""
-    found = _own(request).select_related("team", "track__release")
-    return [_submission_out(request, submission) for submission in found[:100]]
+@router.get("/submissions", response=answers(403, 404, _200=list[SubmissionOut]))
+def list_submissions(request: HttpRequest, response: HttpResponse, before: str | None = None) -> list[SubmissionOut]:
+    """The newest 100 of your team, or those older than submission `before`.
+
+    Where there are more, the header `Link` has the address of the next page, with rel="next".
+    """
+    found = _own(request).select_related("team", "track__release").order_by("-created_at", "-pk")
+    if before is not None:
+        newer = _find(request, before)
+        found = found.filter(Q(created_at__lt=newer.created_at) | Q(created_at=newer.created_at, pk__lt=newer.pk))
+    page = list(found[: PAGE + 1])
+    if len(page) > PAGE:
+        address = request.build_absolute_uri(f"{request.path}?before={page[PAGE - 1].pk}")
+        response["Link"] = f'<{address}>; rel="next"'
+    return [_submission_out(request, submission) for submission in page[:PAGE]]
 
 
-@router.get("/submissions/{submission_id}", response=answers(404, _200=SubmissionOut))
+@router.get("/submissions/{submission_id}", response=answers(403, 404, _200=SubmissionOut))
 def get_submission(request: HttpRequest, submission_id: str) -> SubmissionOut:
     """State, scores, problems."""
     return _submission_out(request, _find(request, submission_id))
@@ -277,11 +307,6 @@ def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
 def _unknown(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
     message = "a live token is expected: Authorization: Bearer hb_…"
     return _api_error(request, ApiError("Authorization", "token", message, status=401))
-
-
-def missing(request: HttpRequest, error: Exception) -> HttpResponse:
-    """The API's answer at an address that is none of its own."""
-    return _api_error(request, ApiError(None, "not_found", "there is nothing here: see /api/openapi.json", status=404))
 
 
 @api.exception_handler(Http404)
@@ -367,5 +392,6 @@ def _submission_out(request: HttpRequest, submission: Submission) -> SubmissionO
         release_sha256=evaluation.manifest_sha256,
         scores=[ScoreOut.from_orm(score) for score in disclosed_scores(evaluation)],
         private_scores=[ScoreOut.from_orm(score) for score in private],
+        steps=[StepOut.from_orm(step) for step in steps(submission)],
         page=request.build_absolute_uri(submission.get_absolute_url()),
     )

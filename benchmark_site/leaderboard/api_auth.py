@@ -14,10 +14,13 @@ READING = {"GET", "HEAD"}
 
 
 class TokenAuth(HttpBearer):
-    """`Authorization: Bearer hb_…`"""
+    """`Authorization: Bearer hb_…` of a token for submissions: one that orders work does not even read them."""
 
     def authenticate(self, request: HttpRequest, token: str) -> ApiToken | None:
         found = tokens.authenticate(token)
+        if found and found.scope == Scope.ORDERS:
+            message = "this token orders work and is not for submissions: make another for them"
+            raise ApiError("Authorization", "scope", message, status=403)
         if found and request.method not in READING and not found.may_submit:
             raise ApiError("Authorization", "scope", "this token may only read: make one that may submit", status=403)
         return found

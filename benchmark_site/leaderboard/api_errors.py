@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+import json
+from http import HTTPStatus
 from typing import Any
 
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.utils.deprecation import MiddlewareMixin
 from ninja import Schema
+
+_BELOW = "/api/"
+# What Django or the API's framework says by itself, by status.
+_SAID = {
+    400: ("bad_request", "the request cannot be read"),
+    403: ("forbidden", "this is for nobody: see /api/openapi.json"),
+    404: ("not_found", "there is nothing here: see /api/openapi.json"),
+    500: ("fault", "something went wrong on our side; what was saved before is safe: try again in a moment"),
+}
 
 
 class ErrorOut(Schema):
@@ -46,3 +59,28 @@ class ApiError(Exception):
 
     def as_dicts(self) -> list[dict[str, Any]]:
         return [self.as_dict(), *(other.as_dict() for other in self.others)]
+
+
+class OneShapeMiddleware(MiddlewareMixin):
+    """Puts what others refuse below /api/ into the one shape: a wrong method or address, a fault of ours."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        if response.status_code < 400 or not request.path.startswith(_BELOW) or not isinstance(response, HttpResponse):
+            return response
+        if response.get("Content-Type", "").partition(";")[0] != "application/json":
+            _shape(response)
+        return response
+
+
+def _shape(response: HttpResponse) -> None:
+    """In place, so that headers such as Allow stay."""
+    status = response.status_code
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = ", ".join(sorted(response["Allow"].split(", ")))
+        code, message = "method", f"expected a method that this address has: {allowed}"
+    else:
+        code, message = _SAID.get(status, ("http", HTTPStatus(status).phrase))
+    response.content = json.dumps({"errors": [ApiError(None, code, message).as_dict()]}).encode()
+    response["Content-Type"] = "application/json"
+    if response.has_header("Content-Length"):
+        response["Content-Length"] = str(len(response.content))

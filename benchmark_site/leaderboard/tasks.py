@@ -81,7 +81,9 @@ def train(run_id: int) -> None:
 @shared_task
 def sweep() -> None:
     """Once a minute: send again what waits without a message or lost its worker, remove uploads that never ended and
-    files that are due, write down by which submissions a private part has decided. Each step by itself: one that fails stops no other.
+    files that are due, write down by which submissions a private part has decided.
+
+    Each step by itself: one that fails stops no other.
     """
     for step in (
         _wake_evaluations,

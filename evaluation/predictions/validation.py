@@ -158,7 +158,7 @@ class ListValidator:
                 self.findings.note("missing_query", 1)
                 queries[i] = -1
             elif count == 0:
-                message = "empty list: expected at least one row (--missing=miss counts it as a miss)"
+                message = "empty list: expected at least one row (only at home, with --missing=miss, is it a miss)"
             elif count > MOST_ROWS:
                 message = f"{count} rows: expected at most {MOST_ROWS}"
             if message:

@@ -150,7 +150,8 @@ def add_scores(submission: Submission, values: dict[str, float], beats_blind: bo
         evaluation.scores.create(
             key=key, value=value, low=value - 5, high=value + 5, n=32, blind=5.0555, beats_blind=beats_blind
         )
-    evaluation.report = {"metrics": [{"key": key, "value": value} for key, value in values.items()]}
+    metrics = [{"key": key, "value": value} for key, value in values.items()]
+    evaluation.report = {"metrics": metrics, "predictions_sha256": submission.scored_sha256}
     evaluation.end(State.DONE)
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import uuid
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from benchmark_site.leaderboard.models import Evaluation, Membership, State, Submission, Team, Track
+from benchmark_site.leaderboard.models import Evaluation, Membership, Scope, State, Submission, Team, Track
 from benchmark_site.leaderboard.teams.tokens import create_token
 from tests.leaderboard.conftest import ApiClient, add_scores, small_file
 
@@ -134,9 +135,88 @@ def test_a_bad_address_answers_in_the_one_shape(api_client: ApiClient, path: str
         if response.status_code == 405:
             continue
         assert response.status_code == 404
-        (error,) = response.json()["errors"]
-        assert error.keys() == {"field", "code", "message"}
-        assert error["code"] == "not_found"
+        assert error_of(response)["code"] == "not_found"
+
+
+def error_of(response: Any) -> dict[str, Any]:
+    """The one error of an answer in the one shape."""
+    assert response["Content-Type"].startswith("application/json")
+    (error,) = response.json()["errors"]
+    assert error.keys() == {"field", "code", "message"}
+    assert error["message"]
+    return dict(error)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", "tracks", "GET"),
+        ("DELETE", "submissions/{sent}", "GET, PATCH"),
+        ("PUT", "batches", "GET, POST"),
+        ("GET", "tracks/{track}/uploads", "OPTIONS, POST"),
+        ("POST", f"uploads/{uuid.UUID(int=7)}", "DELETE, GET, HEAD, OPTIONS, PATCH"),
+    ],
+)
+def test_a_wrong_method_answers_in_the_one_shape(
+    api_client: ApiClient, sent: Submission, method: str, path: str, allowed: str
+) -> None:
+    address = f"/api/{path.format(sent=sent.pk, track=sent.track.path)}"
+    headers = {**api_client.headers, "Tus-Resumable": "1.0.0"}
+    response = api_client.client.generic(method, address, headers=headers)
+    assert response.status_code == 405
+    error = error_of(response)
+    assert (error["code"], error["field"]) == ("method", None)
+    assert error["message"].endswith(f": {allowed}")
+    assert sorted(response["Allow"].split(", ")) == allowed.split(", ")
+    assert int(response["Content-Length"]) == len(response.content)
+
+
+def test_a_fault_of_ours_answers_in_the_one_shape(
+    api_client: ApiClient, sent: Submission, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("a secret of ours")
+
+    monkeypatch.setattr("benchmark_site.leaderboard.api._submission_out", fail)
+    api_client.client.raise_request_exception = False
+    response = api_client.client.get("/api/submissions", headers=api_client.headers)
+    assert (response.status_code, error_of(response)["code"]) == (500, "fault")
+    assert b"secret" not in response.content
+
+
+def test_what_is_for_nobody_answers_in_the_one_shape() -> None:
+    response = Client().get("/api/")
+    assert (response.status_code, error_of(response)["code"]) == (403, "forbidden")
+
+
+def test_older_submissions_are_on_the_next_pages(
+    api_client: ApiClient, sent: Submission, stranger: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchmark_site.leaderboard.api.PAGE", 2)
+    made = [sent]
+    for number in range(4):
+        sent.pk, sent.sha256 = uuid.uuid4(), f"{number:064x}"
+        sent.save(force_insert=True)  # at the very same time
+        made.append(Submission.objects.get(pk=sent.pk))
+        Evaluation.objects.create(submission=made[-1], evaluator_version="1", manifest_sha256="0" * 64)
+    found, address = [], "/api/submissions"
+    while address:
+        response = api_client.client.get(address, headers=api_client.headers)
+        found.append([one["id"] for one in response.json()])
+        address = response.get("Link", "").partition("; rel")[0].strip("<>")
+    assert [len(page) for page in found] == [2, 2, 1]
+    assert {one for page in found for one in page} == {
+        str(pk) for pk in Submission.objects.values_list("pk", flat=True)
+    }
+    status, refused = stranger.get(f"submissions?before={made[0].pk}")
+    assert (status, refused["errors"][0]["code"]) == (404, "not_found")
+
+
+def test_a_token_that_orders_work_reads_no_submissions(sent: Submission, membership: Membership) -> None:
+    orders = ApiClient(create_token(membership, scope=Scope.ORDERS))
+    for path in ("submissions", f"submissions/{sent.pk}", "tracks"):
+        status, refused = orders.get(path)
+        assert (status, refused["errors"][0]["code"]) == (403, "scope")
 
 
 def test_the_schema_names_every_status(api_client: ApiClient) -> None:
@@ -145,15 +225,16 @@ def test_the_schema_names_every_status(api_client: ApiClient) -> None:
         (method, path.removeprefix("/api")): {int(status) for status in operation["responses"]}
         for path, operations in paths.items()
         for method, operation in operations.items()
+        if method != "parameters"
     }
-    one, batch = "/submissions/{submission_id}", "/batches/{batch_id}"
+    one, batch, upload = "/submissions/{submission_id}", "/batches/{batch_id}", "/uploads/{upload_id}"
     assert named == {
-        ("get", "/tracks"): {200, 401},
+        ("get", "/tracks"): {200, 401, 403},
         ("post", "/tracks/{slug}/{version}/{task}/{split}/submissions"): {
             201, 400, 401, 403, 404, 408, 409, 411, 413, 422, 429,
         },
-        ("get", "/submissions"): {200, 401},
-        ("get", one): {200, 401, 404},
+        ("get", "/submissions"): {200, 401, 403, 404},
+        ("get", one): {200, 401, 403, 404},
         ("patch", one): {200, 400, 401, 403, 404, 409, 422},
         ("post", f"{one}/cancel"): {200, 401, 403, 404, 409},
         ("delete", f"{one}/file"): {200, 401, 403, 404, 409},
@@ -165,4 +246,9 @@ def test_the_schema_names_every_status(api_client: ApiClient) -> None:
             ("post", f"{batch}/{act}"): {200, 400, 401, 403, 404, 409, 422} for act in ("launch", "extend", "bonuses")
         },
         ("post", f"{batch}/{{order}}"): {200, 401, 403, 404, 409},
+        ("post", "/tracks/{slug}/{version}/{task}/{split}/uploads"): {201, 400, 401, 403, 404, 412, 413, 429},
+        ("get", upload): {200, 401, 404},
+        ("head", upload): {200, 401, 404, 412},
+        ("patch", upload): {204, 400, 401, 404, 409, 412, 415},
+        ("delete", upload): {204, 401, 404, 412},
     }  # fmt: skip

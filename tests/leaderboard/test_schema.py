@@ -14,12 +14,14 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from annotation.models import Batch
 from annotation.models.crowd import Kind
-from benchmark_site.leaderboard.models import Membership, Scope, Track
+from benchmark_site.leaderboard.models import Membership, Scope, SubmissionUpload, Track
 from benchmark_site.leaderboard.teams.tokens import create_token
+from benchmark_site.tus.protocol import BYTES
 from benchmark_site.wsgi import application
 from tests.leaderboard.conftest import ApiClient, small_file
 
 schemathesis = pytest.importorskip("schemathesis")
+serialize_binary = pytest.importorskip("schemathesis.transport.serialization").serialize_binary
 pytestmark = pytest.mark.django_db
 
 # What is asked of clients, not of answers: a refusal of what the schema allows, and the other way round.
@@ -38,7 +40,15 @@ OPERATIONS = [
     ("/api/batches", "POST"),
     *(("/api/batches/{batch_id}" + part, "GET") for part in ("", "/cost", "/progress", "/results")),
     *(("/api/batches/{batch_id}" + part, "POST") for part in ("/launch", "/extend", "/bonuses", "/{order}")),
+    ("/api/tracks/{slug}/{version}/{task}/{split}/uploads", "POST"),
+    *(("/api/uploads/{upload_id}", method) for method in ("HEAD", "PATCH", "DELETE", "GET")),
 ]
+
+
+@schemathesis.serializer(BYTES)
+def as_it_is(ctx: Any, value: Any) -> Any:
+    """A piece of a file."""
+    return serialize_binary(value)
 
 
 @pytest.fixture
@@ -78,6 +88,10 @@ def test_answers_are_those_of_the_schema(
     slug, version, task, split = track.path.split("/")
     there = {"slug": slug, "version": version, "task": task, "split": split, "submission_id": sent}
     there |= {"batch_id": batch.pk, "order": "pause"}
+    begun = SubmissionUpload.objects.create(
+        owner=membership.user, team=membership.team, track=track, name="p.json", size=9
+    )
+    there |= {"upload_id": str(begun.pk)}
     seen = set()
 
     @settings(

@@ -180,6 +180,35 @@ def read_board(track: Track, wanted: Wanted) -> Board:
     )
 
 
+@dataclass(frozen=True)
+class Leader:
+    """Who leads a board by its primary metric. `submission` is the id."""
+
+    submission: str
+    method: str
+    team: str
+    baseline: bool
+    primary: DisclosedScore
+
+
+def leading(track: Track, at: datetime) -> list[Leader]:
+    """Who stands first, and where that is no baseline the best of the baselines behind; nobody without a value.
+
+    Ranked as `read_board` ranks, so by what is shown.
+    """
+    _, found = _standing(track, "", False, at)
+    order = [found[place.entry.key] for place in ranked(one.entry for one in found.values()) if place.rank]
+    best_baseline = next((one for one in order if one.entry.baseline), None)
+    first = order[:1]
+    if best_baseline and best_baseline not in first:
+        first.append(best_baseline)
+    return [
+        Leader(one.entry.key, one.method, one.team, one.entry.baseline, one.primary)
+        for one in first
+        if one.primary is not None
+    ]
+
+
 def untested(board: Board) -> list[tuple[int, int]]:
     """Pairs of evaluations, a group's first and a row of it or the next one's first, that no paired test was made for.
 

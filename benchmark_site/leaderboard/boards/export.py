@@ -6,7 +6,10 @@ import csv
 import io
 from typing import Any
 
+from django.db.models.fields.json import KT
+
 from benchmark_site.leaderboard.boards.board import Board, Row
+from benchmark_site.leaderboard.models import Evaluation
 
 # A spreadsheet takes a cell that begins so for a formula.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -21,13 +24,13 @@ def board_json(board: Board) -> dict[str, Any]:
         "release_sha256": track.release.sha256,
         "primary_metric": track.primary_metric,
         "part": board.part,
-        "rows": [_facts(row) | {"scores": _scores(board, row)} for row in board.rows],
+        "rows": [facts | {"scores": _scores(board, row)} for row, facts in _facts(board)],
     }
 
 
 def board_csv(board: Board) -> str:
     """One line a submission; value, low and high of each metric in columns of their own, and of which part they are."""
-    flat = [_facts(row) | {"part": board.part} | _flat(_scores(board, row)) for row in board.rows]
+    flat = [facts | {"part": board.part} | _flat(_scores(board, row)) for row, facts in _facts(board)]
     names = list(dict.fromkeys(name for row in flat for name in row)) or ["rank"]
     text = io.StringIO()
     writer = csv.DictWriter(text, names, lineterminator="\n")
@@ -36,9 +39,21 @@ def board_csv(board: Board) -> str:
     return text.getvalue()
 
 
-def _facts(row: Row) -> dict[str, Any]:
+def _facts(board: Board) -> list[tuple[Row, dict[str, Any]]]:
+    """Each row with what it is beside its scores."""
+    # The hash of a small file tells the file, see scoring/disclosed.py.
+    hashes = None if board.track.hides_truth else _hashes(board)
+    return [(row, _facts_of(row, hashes)) for row in board.rows]
+
+
+def _hashes(board: Board) -> dict[int, str | None]:
+    """Of what was scored, by evaluation, as its report has it: a model's predictions, and files that are deleted."""
+    scored = Evaluation.objects.filter(pk__in=[row.evaluation.pk for row in board.rows])
+    return dict(scored.values_list("pk", KT("report__predictions_sha256")))
+
+
+def _facts_of(row: Row, hashes: dict[int, str | None] | None) -> dict[str, Any]:
     submission = row.submission
-    hidden = submission.track.hides_truth  # the hash of a small file tells the file, see shown.py
     return {
         "rank": row.rank,
         "method": submission.method,
@@ -48,7 +63,7 @@ def _facts(row: Row) -> dict[str, Any]:
         "beats_blind": row.primary.beats_blind if row.primary else None,
         "submitted_at": submission.created_at.isoformat(),
         "submission": str(submission.pk),
-        **({} if hidden else {"predictions_sha256": submission.sha256}),
+        **({} if hashes is None else {"predictions_sha256": hashes.get(row.evaluation.pk)}),
         "evaluator_version": row.evaluation.evaluator_version,
         "manifest_sha256": row.evaluation.manifest_sha256,
     }

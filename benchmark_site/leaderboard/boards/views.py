@@ -14,6 +14,7 @@ from benchmark_site.leaderboard.boards.export import board_csv, board_json
 from benchmark_site.leaderboard.boards.forms import BoardForm
 from benchmark_site.leaderboard.boards.kept import kept_board
 from benchmark_site.leaderboard.models import State, Track, TrainingRun
+from benchmark_site.leaderboard.scoring.by_hand import command_of
 
 
 def find_track(slug: str, version: str, task: str, split: str) -> Track:
@@ -52,8 +53,9 @@ def board(request: HttpRequest, slug: str, version: str, task: str, split: str) 
         "private_percent": 100 - track.public_percent,
         "state": track.state(now),
         "next_event": track.next_event(now),
-        "announcements": track.announcements.filter(withdrawn_at=None)[:3],
+        "announcements": track.announcements.filter(withdrawn_at=None),
         "asked": track.participants.filter(user=request.user.pk).first() if track.needs_approval else None,
+        "by_hand": "" if track.hides_truth else command_of(track),
         "runs": TrainingRun.objects.filter(release=track.release),
     }
     return render(request, "leaderboard/board.html", context)

@@ -13,6 +13,7 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 
+from benchmark_site.leaderboard.lookalikes import look_alike
 from benchmark_site.leaderboard.text import one_script, plain_text
 
 _LETTERS = re.compile(r"[\W_]+")
@@ -23,7 +24,7 @@ BASELINE_TEAM = "HERO Bench baselines"  # the platform's own; nobody else's may 
 
 def not_the_baselines(name: str) -> None:
     """A name that people choose: raises ValidationError where it could be taken for the platform's own."""
-    if _LETTERS.sub("", name.casefold()) == _LETTERS.sub("", BASELINE_TEAM.casefold()):
+    if look_alike(_LETTERS.sub("", name), _LETTERS.sub("", BASELINE_TEAM)):
         raise ValidationError("This name is the platform's own.", code="reserved")
 
 

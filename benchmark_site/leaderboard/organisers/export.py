@@ -16,7 +16,7 @@ from typing import Any
 from django.db.models import Prefetch, QuerySet
 
 from benchmark_site.leaderboard.boards.export import cell
-from benchmark_site.leaderboard.models import Evaluation, State, Submission, Track
+from benchmark_site.leaderboard.models import Evaluation, Score, State, Submission, Track
 from benchmark_site.leaderboard.scoring.disclosed import disclosed_private_scores, disclosed_scores, part_of
 from benchmark_site.leaderboard.submissions.uploads import suffix
 
@@ -46,7 +46,7 @@ class _Outbox(io.RawIOBase):
 
 
 def export_track(track: Track) -> Iterator[bytes]:
-    """A zip, piece by piece. Scores are those that the track shows, after the reveal with the private ones of what has decided.
+    """A zip, piece by piece. Scores are those that the track shows, after the reveal also private ones of what decides.
 
     files/ holds what was sent, submissions.csv has a line a submission, problems.json says what was wrong with refused
     ones, missing.txt has a line for each file that should be there and is not.

@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 from django.utils import timezone
 
-from benchmark_site.leaderboard.models import Announcement, Split, Task, Track
+from benchmark_site.leaderboard.models import Announcement, Participant, Split, Task, Track
 from benchmark_site.leaderboard.models.tracks import METRICS, FilesKept
 from benchmark_site.leaderboard.scoring.parts import SMALLEST_PART, parts
 from evaluation.release import ReleaseError
@@ -111,5 +111,10 @@ class AnnouncementForm(forms.ModelForm):
         widgets = {"text": forms.Textarea(attrs={"rows": 2})}
 
 
-class AskForm(forms.Form):
-    about = forms.CharField(label="Who you are, for the organiser", max_length=300)
+class AskForm(forms.ModelForm):
+    """What a person says to the organiser, by the rules of the column: it stands on a page and in a CSV."""
+
+    class Meta:
+        model = Participant
+        fields = ["about"]
+        error_messages = {"about": {"required": "Say in a line who you are."}}

@@ -112,7 +112,7 @@ def join(request: HttpRequest, slug: str, version: str, task: str, split: str) -
     track = find_track(slug, version, task, split)
     form = AskForm(request.POST)
     if not form.is_valid():
-        messages.error(request, "Say in a line who you are.")
+        messages.error(request, " ".join(str(error) for error in form.errors["about"]))
     else:
         assert isinstance(request.user, User)
         participation.ask(track, request.user, form.cleaned_data["about"])

@@ -17,7 +17,7 @@ from django.db.models import QuerySet
 
 from benchmark_site.jobs import child_process
 from benchmark_site.jobs.leases import MAX_ATTEMPTS, LeaseLost, acquire, heartbeat, locked
-from benchmark_site.leaderboard.models import Evaluation, State, Submission
+from benchmark_site.leaderboard.models import Evaluation, State, Submission, Track
 from benchmark_site.leaderboard.scoring.model_file import ModelFileError, unpack
 from benchmark_site.leaderboard.scoring.score import wake
 from benchmark_site.releases.files.features import feature_set
@@ -69,11 +69,16 @@ def waiting() -> QuerySet[Evaluation]:
 
 def _command(submission: Submission, model: Path, out: Path) -> list[str]:
     track = submission.track
+    return [sys.executable, "-m", *arguments(track, str(track.release.folder), str(model), str(out))]
+
+
+def arguments(track: Track, release: str, model: str, out: str) -> list[str]:
+    """What a model is called with, for a release's folder, the model's folder and the file that it writes."""
     features = feature_set(track.release)
     withheld = ["--withheld"] if track.hides_truth else []
     return [
-        sys.executable, "-m", "hero_model", "predict", str(model), str(track.release.folder), "--task", track.task,
-        "--split", track.split, "--out", str(out), "--threads", "1", "--device", "cpu", "--foreign",
+        "hero_model", "predict", model, release, "--task", track.task,
+        "--split", track.split, "--out", out, "--threads", "1", "--device", "cpu", "--foreign",
         *(["--features", features] if features else []), *withheld,
     ]  # fmt: skip
 

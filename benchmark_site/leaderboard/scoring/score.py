@@ -149,12 +149,17 @@ def rescore_all(track: Track) -> int:
 
 def _command(submission: Submission, report: Path) -> list[str]:
     track = submission.track
+    asked = arguments(track, str(track.release.folder), submission.scored_file, dry_run=submission.dry_run)
     # A check of SVMR lists names every row of a wrong video, and a refused file costs no try.
     withheld = ["--withheld"] if track.hides_truth and not submission.baseline else []
-    command = "validate" if submission.dry_run else "score"
+    return [sys.executable, "-m", *asked, "--json", str(report), *withheld]
+
+
+def arguments(track: Track, release: str, predictions: str, *, dry_run: bool = False) -> list[str]:
+    """What the evaluator is called with, for a release's folder and a file of predictions."""
     return [
-        sys.executable, "-m", "evaluation", command, str(track.release.folder), submission.scored_file,
-        "--task", track.task, "--split", track.split, "--seed", str(_SEED), "--json", str(report), *withheld,
+        "evaluation", "validate" if dry_run else "score", release, predictions,
+        "--task", track.task, "--split", track.split, "--seed", str(_SEED),
     ]  # fmt: skip
 
 

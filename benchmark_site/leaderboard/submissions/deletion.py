@@ -27,7 +27,7 @@ def delete_file(submission: Submission) -> None:
     with transaction.atomic():
         row = Submission.objects.select_for_update(of=("self",)).select_related("track__release").get(pk=submission.pk)
         if row.file_deleted_at is None:
-            _check_nothing_rests_on(row)
+            check_nothing_rests_on(row)
             row.file_deleted_at = timezone.now()
             row.save(update_fields=["file_deleted_at"])
     _remove(row)
@@ -54,16 +54,19 @@ def due(now: datetime) -> QuerySet[Submission]:
     return rows.filter(no_entry | Q(kept_until__lte=now)).order_by("created_at")
 
 
-def _check_nothing_rests_on(row: Submission) -> None:
+def check_nothing_rests_on(row: Submission) -> None:
+    """Raise ApiError where its team cannot delete its file, with what rests on it."""
     if row.baseline:
         raise ApiError("file", "baseline", "files of baselines are kept", status=409)
     if row.hidden_at:
         raise ApiError("file", "hidden", "the organiser hides it: its file is kept", status=409)
     if row.evaluations.filter(state__in=UNFINISHED).exists():
         raise ApiError("file", "unfinished", "it is being scored: wait for the end, or cancel it", status=409)
+    revealed = row.track.is_revealed(timezone.now())
     if row.public:
-        raise ApiError("file", "public", "it stands on the board: take it off the board first", status=409)
-    if row.final and not row.track.is_revealed(timezone.now()):
+        first = "what is shown stays as it was" if revealed and not row.is_late else "take it off the board first"
+        raise ApiError("file", "public", f"it stands on the board: {first}", status=409)
+    if row.final and not revealed:
         raise ApiError("file", "final", "it is chosen for the private part: take the choice back first", status=409)
 
 

@@ -12,22 +12,30 @@ from benchmark_site.leaderboard.submissions.quota import sent_by
 
 
 def set_final(submission: Submission, final: bool) -> None:
-    """Choose it, or take the choice back.
-
-    Raises ApiError where the track has no finals, where it is too late, and for one that is not on the board: the
-    private part would be looked up for another.
-    """
+    """Choose it, or take the choice back. Raises ApiError as `check_final` does, by what holds at that moment."""
     with transaction.atomic():
         # Two choices at once would both be the last, and the reveal writes down what is chosen under the same lock.
-        track = Track.objects.select_for_update(no_key=True).get(pk=submission.track_id)
-        _check_open(submission, track)
-        if final:
-            _check_not_too_many(submission, track)
+        submission.track = Track.objects.select_for_update(no_key=True).get(pk=submission.track_id)
+        submission.refresh_from_db(fields=["public"])
+        check_final(submission, final)
         rows = Submission.objects.filter(pk=submission.pk)
         if final:
             rows = rows.filter(public=True)  # as it is now: it may have been taken back since it was read
         if not rows.update(final=final):
-            raise ApiError("final", "not_public", "it is not on the board: show it before it is chosen", status=409)
+            raise _not_public()
+
+
+def check_final(submission: Submission, final: bool) -> None:
+    """Raise ApiError where it cannot be chosen, or the choice not be taken back.
+
+    The track has no finals, it is too late, as many as may be are chosen, or it is not on the board: the private part
+    would be looked up for another.
+    """
+    _check_open(submission, submission.track)
+    if final:
+        _check_not_too_many(submission, submission.track)
+        if not submission.public:
+            raise _not_public()
 
 
 def _check_open(submission: Submission, track: Track) -> None:
@@ -49,3 +57,7 @@ def _check_not_too_many(submission: Submission, track: Track) -> None:
         teams = ", ".join(sorted({one.team.name for one in others}))
         message = f"{track.finals} of members of this team are chosen, for {teams}: take one of them back first"
         raise ApiError("final", "finals", message, status=409)
+
+
+def _not_public() -> ApiError:
+    return ApiError("final", "not_public", "it is not on the board: show it before it is chosen", status=409)

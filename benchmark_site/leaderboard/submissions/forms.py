@@ -8,6 +8,7 @@ from django import forms
 from django.db.models import QuerySet
 
 from benchmark_site.leaderboard.models import Submission, Team
+from benchmark_site.leaderboard.text import one_script
 
 CARD = ["parameters", "training_data", "external_data", "hardware", "run_time_s"]
 
@@ -42,6 +43,12 @@ class SubmissionForm(forms.ModelForm):
     def clean_kind(self) -> str:
         """Predictions, where nothing is said."""
         return self.cleaned_data["kind"] or Submission.Kind.PREDICTIONS
+
+    def clean_method(self) -> str:
+        """The name on the board, where a letter of another script would make a second one that looks the same."""
+        method: str = self.cleaned_data["method"]
+        one_script(method)
+        return method
 
 
 class UploadForm(SubmissionForm):

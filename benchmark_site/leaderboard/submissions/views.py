@@ -16,11 +16,12 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_POST
 
 from benchmark_site.leaderboard.api_errors import ApiError
-from benchmark_site.leaderboard.boards.board import Wanted, final_entries
+from benchmark_site.leaderboard.boards.board import Wanted
 from benchmark_site.leaderboard.boards.drawing import badge
 from benchmark_site.leaderboard.boards.kept import kept, kept_board
 from benchmark_site.leaderboard.boards.views import find_track
 from benchmark_site.leaderboard.models import State, Submission, Team, Track
+from benchmark_site.leaderboard.scoring.by_hand import commands
 from benchmark_site.leaderboard.scoring.disclosed import (
     digits,
     disclosed_breakdowns,
@@ -29,10 +30,13 @@ from benchmark_site.leaderboard.scoring.disclosed import (
     disclosed_report,
     disclosed_scores,
 )
+from benchmark_site.leaderboard.scoring.steps import steps
 from benchmark_site.leaderboard.submissions import uploads
 from benchmark_site.leaderboard.submissions.deletion import delete_file
 from benchmark_site.leaderboard.submissions.finals import set_final
 from benchmark_site.leaderboard.submissions.forms import CardForm, UploadForm
+from benchmark_site.leaderboard.submissions.mine import sent_by_teams
+from benchmark_site.leaderboard.submissions.offers import Offers, offers
 from benchmark_site.leaderboard.submissions.quota import quota
 from benchmark_site.leaderboard.submissions.submit import cancel, check_form, check_may_submit, create_submission
 from benchmark_site.leaderboard.submissions.visibility import set_public, visible_to
@@ -85,15 +89,10 @@ def submissions(request: HttpRequest) -> HttpResponse:
     """Everything of the user's teams, and what each may still submit."""
     teams = list(Team.objects.filter(memberships__user=request.user.pk))
     now = timezone.now()
-    sent = (
-        Submission.objects.filter(team__in=teams)
-        .select_related("team", "track__release")
-        .prefetch_related("evaluations")
-    )
     open_tracks = [track for track in Track.objects.select_related("release") if track.takes(now)]
     tracks = Paginator(open_tracks, _TRACKS).get_page(request.GET.get("tracks"))
     context = {
-        "page": Paginator(sent, _PAGE).get_page(request.GET.get("page")),
+        "page": Paginator(sent_by_teams(teams), _PAGE).get_page(request.GET.get("page")),
         "tracks": tracks,
         "quotas": [(track, team, quota(team, track, now)) for track in tracks for team in teams],
         "teams": teams,
@@ -105,13 +104,14 @@ def submission(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """State, problems, scores; the page asks again while the scoring is under way."""
     found = get_object_or_404(visible_to(request.user), pk=pk)
     evaluation = found.shown_evaluation
-    own = _is_own(request, found)
     member = found.team.memberships.filter(user=request.user.pk).exists()
+    own = member or bool(getattr(request.user, "is_staff", False))
     context: dict[str, Any] = {
         "submission": found,
         "evaluation": evaluation,
         "own": own,
-        "member": member,
+        "steps": steps(found) if own else [],
+        "by_hand": commands(found) if own else [],
         "scores": disclosed_scores(evaluation),
         "breakdowns": disclosed_breakdowns(evaluation),
         "notes": disclosed_notes(evaluation),
@@ -121,11 +121,12 @@ def submission(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
             for one in found.evaluations.filter(state=State.DONE).exclude(pk=evaluation.pk)
         ],
         "card": CardForm(instance=found) if member else None,
+        "offers": offers(found, evaluation) if member else Offers(),
     }
     if found.track.has_private_part:
         context["revealed"] = found.track.is_revealed(timezone.now())
         context["private_scores"] = disclosed_private_scores(evaluation)
-    part = request.headers.get("HX-Request") == "true"
+    part = context["part"] = request.headers.get("HX-Request") == "true"
     return render(request, "leaderboard/_submission_state.html" if part else "leaderboard/submission.html", context)
 
 
@@ -216,11 +217,6 @@ def _submit_page(request: HttpRequest, track: Track, form: UploadForm, status: i
         "max_bytes": uploads.max_bytes(),
     }
     return render(request, "leaderboard/submit.html", context, status=status)
-
-
-def _is_own(request: HttpRequest, found: Submission) -> bool:
-    member = found.team.memberships.filter(user=request.user.pk).exists()
-    return member or bool(getattr(request.user, "is_staff", False))
 
 
 def _own_or_404(request: HttpRequest, pk: uuid.UUID) -> Submission:

@@ -13,37 +13,43 @@ from benchmark_site.leaderboard.submissions.quota import sent_by
 
 
 def set_public(submission: Submission, public: bool) -> None:
-    """Show it on the board, or take it back.
+    """Show it on the board, or take it back. Raises ApiError as `check_public` does, by what holds at that moment."""
+    with transaction.atomic():
+        # The reveal writes down what is shown under the same lock.
+        submission.track = Track.objects.select_for_update(no_key=True).get(pk=submission.track_id)
+        submission.refresh_from_db(fields=["final", "hidden_at", "file_deleted_at"])
+        check_public(submission, public)
+        # Conditional, because the organiser may hide it after it was read.
+        rows = Submission.objects.filter(pk=submission.pk, hidden_at__isnull=True)
+        if public:  # or its file be deleted
+            rows = rows.filter(file_deleted_at__isnull=True)
+        elif rows.filter(final=True).exists():
+            raise _chosen()
+        if not rows.update(public=public):
+            raise _hidden()
 
-    Raises ApiError for a baseline, one that the organiser hides, and where the private part looks at what is shown:
-    of a chosen final, and after the reveal of every entry, since what has decided stays on the board.
+
+def check_public(submission: Submission, public: bool) -> None:
+    """Raise ApiError where it cannot be shown, or taken back.
+
+    Not a baseline, nor one that the organiser hides, and where the private part looks at what is shown: of a chosen
+    final, and after the reveal of every entry, since what has decided stays on the board.
     """
     if submission.baseline and not public:
         raise ApiError("public", "baseline", "baselines are always public", status=409)
     if submission.dry_run:
         raise ApiError("public", "dry_run", "it was a dry run and has no score: submit the file", status=409)
-    if public and submission.file_deleted_at:
+    if submission.track.is_revealed(timezone.now()) and not submission.baseline and not submission.is_late:
+        raise ApiError("public", "revealed", "the private part has decided: what is shown stays as it was", status=409)
+    if submission.hidden_at:
+        raise _hidden()
+    if not public:
+        if submission.final:
+            raise _chosen()
+        return
+    if submission.file_deleted_at:
         raise ApiError("public", "file_deleted", "its file is deleted: nobody could look into it", status=409)
-    if public:
-        check_may_show(submission)
-    with transaction.atomic():
-        # The reveal writes down what is shown under the same lock.
-        track = Track.objects.select_for_update(no_key=True).get(pk=submission.track_id)
-        if track.is_revealed(timezone.now()) and not submission.baseline and not submission.is_late:
-            message = "the private part has decided: what is shown stays as it was"
-            raise ApiError("public", "revealed", message, status=409)
-        _update_public(submission, public)
-
-
-def _update_public(submission: Submission, public: bool) -> None:
-    # Conditional, because the organiser may hide it after it was read.
-    rows = Submission.objects.filter(pk=submission.pk, hidden_at__isnull=True)
-    if public:  # or its file be deleted
-        rows = rows.filter(file_deleted_at__isnull=True)
-    elif rows.filter(final=True).exists():
-        raise ApiError("public", "final", "it is chosen for the private part: take that choice back first", status=409)
-    if not rows.update(public=public):
-        raise ApiError("public", "hidden", "the organiser has hidden it and alone can show it again", status=409)
+    check_may_show(submission)
 
 
 def check_may_show(submission: Submission) -> None:
@@ -61,6 +67,14 @@ def check_may_show(submission: Submission) -> None:
             "the organiser hides a submission of a member of this team here: ask before showing another",
             status=409,
         )
+
+
+def _chosen() -> ApiError:
+    return ApiError("public", "final", "it is chosen for the private part: take that choice back first", status=409)
+
+
+def _hidden() -> ApiError:
+    return ApiError("public", "hidden", "the organiser has hidden it and alone can show it again", status=409)
 
 
 def hide(submissions: QuerySet[Submission], reason: str, organiser: AbstractBaseUser | AnonymousUser) -> int:

@@ -11,11 +11,16 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.mail import send_mail
 from django.db import transaction
-from django.db.models import F, OuterRef, QuerySet, Subquery
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 from django.urls import reverse
 from django.utils import timezone
 
-from benchmark_site.leaderboard.models import Invitation, Membership, Team
+from benchmark_site.leaderboard.models import Invitation, Membership, Participant, Team, Track
+
+
+class RefusedError(Exception):
+    """An organiser has refused the person on a track of the team: a member reads all that the team has sent."""
+
 
 MOST_TEAMS = 10  # of a person: tries are counted for each
 MOST_MAILS_A_DAY = 20  # invitations of a person: the site is no way to write to strangers
@@ -71,11 +76,18 @@ def find_invitation(secret: str) -> Invitation | None:
     return open_invitations().select_related("team", "invited_by").filter(digest=_digest(secret)).first()
 
 
+def check_not_refused(team: Team, user: User) -> None:
+    """Raise RefusedError where an organiser has refused this person on a track on which the team was let in."""
+    track = _refused_track(team, user)
+    if track:
+        raise RefusedError(f"An organiser has refused you on {track}, where {team} takes part: you cannot join it.")
+
+
 @transaction.atomic
 def accept(secret: str, user: User) -> Team | None:
     """Let the user into the team; None where the invitation was used, withdrawn or has ended meanwhile.
 
-    Raises TeamError where the user is in as many teams as may be.
+    Raises RefusedError, and TeamError where the user is in as many teams as may be.
     """
     found = find_invitation(secret)
     if found is None:
@@ -84,6 +96,7 @@ def accept(secret: str, user: User) -> Team | None:
     Team.objects.select_for_update().filter(pk=found.team_id).first()
     if not open_invitations().filter(pk=found.pk).update(used_by=user):
         return None
+    check_not_refused(found.team, user)
     if not Membership.objects.filter(team=found.team, user=user).exists():
         _check_may_join(user)
         Membership.objects.create(team=found.team, user=user)
@@ -143,6 +156,15 @@ def _check_may_mail(inviter: User) -> None:
         raise TeamError(
             f"{MOST_MAILS_A_DAY} invitations of yours were mailed in 24 hours: make a link and pass it on yourself"
         )
+
+
+def _refused_track(team: Team, user: User) -> Track | None:
+    """A track that has refused the person and let in the team: something was sent there, or one of its people is in."""
+    refused = Participant.objects.filter(user=user, state=Participant.State.REFUSED).values("track")
+    let_in = Participant.objects.filter(user__memberships__team=team, state=Participant.State.IN).values("track")
+    takes_part = Q(pk__in=let_in) | Q(pk__in=team.submissions.values("track"))
+    tracks = Track.objects.filter(takes_part, pk__in=refused, needs_approval=True)
+    return tracks.select_related("release").first()
 
 
 def _digest(secret: str) -> str:

@@ -40,7 +40,7 @@ def teams(request: HttpRequest) -> HttpResponse:
 def new_token(request: HttpRequest, pk: int) -> HttpResponse:
     """Make a token for a team of the user's; this answer is the only place where it is ever shown."""
     membership = get_object_or_404(Membership, team=pk, user=request.user.pk)
-    form = TokenForm(request.POST)
+    form = TokenForm(request.POST, user=membership.user)
     if not form.is_valid():
         messages.error(request, _words(form))
         return redirect("teams")
@@ -82,19 +82,26 @@ def invite(request: HttpRequest, pk: int) -> HttpResponse:
 @never_cache
 def invitation(request: HttpRequest, secret: str) -> HttpResponse:
     """Who invites, and the button that joins; visitors are shown where to log in or to sign up."""
-    if request.method == "POST" and isinstance(request.user, User):
-        try:
-            team = membership_rules.accept(secret, request.user)
-        except membership_rules.TeamError as refusal:
-            messages.error(request, str(refusal))
-            return redirect("teams")
-        if team:
-            messages.success(request, f"You are in the team {team}.")
-            return redirect("teams")
     found = membership_rules.find_invitation(secret)
+    refusal = ""
+    if found and isinstance(request.user, User):
+        try:
+            membership_rules.check_not_refused(found.team, request.user)
+            if request.method == "POST":
+                team = membership_rules.accept(secret, request.user)
+                if team:
+                    messages.success(request, f"You are in the team {team}.")
+                    return redirect("teams")
+                found = None  # somebody has used it meanwhile
+        except membership_rules.RefusedError as error:
+            refusal = str(error)
+        except membership_rules.TeamError as error:
+            messages.error(request, str(error))
+            return redirect("teams")
     may_sign_up = settings.OPEN_SIGNUP or (found is not None and found.invited_by.is_staff)
-    context = {"invitation": found, "secret": secret, "may_sign_up": may_sign_up}
-    return render(request, "leaderboard/invitation.html", context, status=200 if found else 410)
+    context = {"invitation": found, "secret": secret, "may_sign_up": may_sign_up, "refusal": refusal}
+    status = 410 if found is None else 403 if refusal and request.method == "POST" else 200
+    return render(request, "leaderboard/invitation.html", context, status=status)
 
 
 @require_POST
@@ -180,6 +187,6 @@ def _page(request: HttpRequest, form: TeamForm, token: str = "", link: str = "")
         "token": token,
         "link": link,
         "mail_choices": Mail.choices,
-        "token_form": TokenForm(auto_id=False),
+        "token_form": TokenForm(auto_id=False, user=request.user),
     }
     return render(request, "leaderboard/teams.html", context)

@@ -265,7 +265,11 @@ def test_a_bonus_is_given_from_the_answer_by_those_who_pay(
     assert answer.context["assignment"] == row
     assert "$0.50 on its way" in answer.content.decode()
     assert "Bonus of $0.50, on its way: “the best of the day”" in answer.content.decode()
-    for wrong, told in (({"amount": "-1"}, "amount"), ({"reason": ""}, "reason"), ({"amount": "99999", "reason": "more"}, "budget")):
+    for wrong, told in (
+        ({"amount": "-1"}, "amount"),
+        ({"reason": ""}, "reason"),
+        ({"amount": "99999", "reason": "more"}, "budget"),
+    ):
         assert told in desk.post(f"/assignments/{row.pk}/bonus/", order | wrong, follow=True).content.decode()
     (bonus,) = row.bonuses.all()
     assert (bonus.amount, bonus.created_by) == (Decimal("0.50"), reviewer)

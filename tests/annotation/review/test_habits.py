@@ -20,11 +20,11 @@ from tests.annotation.review.habits import Habit, Sent, Unit, answers, make_unit
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.timeout(900)]
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-UNITS, GOLD = 80, 26
-CROWDS: dict[str, tuple[list[Habit], int]] = {
-    "segment": (["honest"] * 11 + ["fast", "whole clip", "no playing", "rambling"] * 2, 4),
-    "query": (["honest"] * 8 + ["captions", "template", "paster", "instructions", "filler"] * 2, 3),
-    "qa": (["honest"] * 8 + ["longest", "template", "captions", "rambling", "options alike"] * 2, 3),
+GOLD = 26
+CROWDS: dict[str, tuple[list[Habit], int, int]] = {  # who works, how many on each unit, on how many units
+    "segment": (["honest"] * 11 + ["fast", "whole clip", "no playing", "rambling"] * 2, 4, 80),
+    "query": (["honest"] * 8 + ["captions", "template", "paster", "instructions", "filler"] * 2, 4, 60),
+    "qa": (["honest"] * 8 + ["longest", "template", "captions", "rambling", "options alike"] * 2, 4, 60),
 }
 SPANS, TEXTS, ALL = {"segment"}, {"query", "qa"}, {"segment", "query", "qa"}
 # kind of evidence: tasks in which it is found, the habits it is meant for, least precision, least recall
@@ -55,8 +55,8 @@ FLOORS: dict[str, tuple[set[str], set[Habit], float, float]] = {
 def collected(db: None) -> list[tuple[Sent, Assignment]]:
     """Everything that the three crowds send, stored and looked at in the order in which it came."""
     rows = []
-    for kind, (crowd, each) in CROWDS.items():
-        units = make_units(UNITS, seed=1)
+    for kind, (crowd, each, count) in CROWDS.items():
+        units = make_units(count, seed=1)
         hits = {unit.number: _hit(kind, unit, each) for unit in units}
         workers = [
             Worker.objects.create(environment="local", worker_id=f"{kind}{n}", group=kind) for n in range(len(crowd))

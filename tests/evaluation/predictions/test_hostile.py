@@ -258,6 +258,15 @@ def test_a_missing_query_is_named_without_advice_that_a_board_cannot_take(
     assert "no list for this query" in report["refused"][0]["message"]
 
 
+def test_an_empty_list_is_named_with_advice_that_is_right_at_home_and_on_a_board(
+    good: str, score: Callable[..., Json]
+) -> None:
+    report = score(changed(good, lambda s: s["VR"][2].update(predictions=[])))
+    assert report["refused"][0]["message"].endswith("(only at home, with --missing=miss, is it a miss)")
+    assert note(score(changed(good, lambda s: s["VR"][2].update(predictions=[])), "--missing=miss", expect=0),
+                "missing_query") == 1  # fmt: skip
+
+
 def test_missing_queries_can_be_counted_as_misses(good: str, score: Callable[..., Json]) -> None:
     """9."""
     raw = changed(good, lambda s: s["VR"].pop(2))

@@ -13,6 +13,7 @@ from django.test import Client
 
 from benchmark_site.leaderboard.models import Evaluation, Membership, State, Submission, Team, Track
 from benchmark_site.leaderboard.scoring.score import rescore
+from benchmark_site.leaderboard.submissions.deletion import delete_file
 from benchmark_site.leaderboard.teams.tokens import create_token
 from tests.leaderboard.conftest import ApiClient, add_scores, small_file
 
@@ -137,6 +138,33 @@ def test_exports_hold_values_intervals_and_provenance(submit: Submit, track: Tra
     (line,) = csv.DictReader(io.StringIO(answer.content.decode()))
     assert (line["rank"], line["method"], line[f"{VCMR}.value"], line[f"{VCMR}.high"]) == ("1", "a", "30.0", "35.0")
     json.dumps(exported)
+
+
+def test_the_hash_is_that_of_what_was_scored_also_of_a_model_and_when_the_file_is_deleted(
+    submit: Submit, track: Track
+) -> None:
+    predicted = "ab" * 32
+    with_file = submit("A", "a file", 30.0)
+    model = submit("B", "a model", 20.0, public=False)
+    report = model.evaluation.report | {"predictions_sha256": predicted}
+    Evaluation.objects.filter(submission=model).update(report=report)
+    Submission.objects.filter(pk=model.pk).update(kind="model", predicted="x.json", predicted_sha256=predicted)
+    expected = {"a file": with_file.sha256, "a model": predicted}
+
+    def told() -> tuple[dict[str, str], dict[str, str], bool]:
+        exported = Client().get(f"{track.get_absolute_url()}board.json").json()["rows"]
+        lines = csv.DictReader(io.StringIO(Client().get(f"{track.get_absolute_url()}board.csv").content.decode()))
+        by_method = [{row["method"]: row["predictions_sha256"] for row in rows} for rows in (exported, lines)]
+        page = Client().get(Submission.objects.get(pk=model.pk).get_absolute_url()).content.decode()
+        return by_method[0], by_method[1], predicted in page and model.sha256 in page
+
+    Submission.objects.update(public=True)
+    assert told() == (expected, expected, True)
+    Submission.objects.update(public=False)
+    for one in Submission.objects.all():
+        delete_file(one)
+    Submission.objects.update(public=True)
+    assert told() == (expected, expected, True)
 
 
 @pytest.mark.parametrize("method", ["=1+1", "+1", "-1", "@SUM(A1)"])

@@ -116,6 +116,19 @@ def test_scores_of_a_hidden_split_leave_as_they_are_shown(
     assert "41.25" not in text
 
 
+def test_all_that_was_announced_can_be_read_the_earlier_folded(organiser: Client, track: Track) -> None:
+    for number in range(3):
+        track.announcements.create(text=f"word {number}.")
+    board = Client().get(track.get_absolute_url()).content.decode()
+    assert "Earlier announcements" not in board
+    for number in (3, 4):
+        track.announcements.create(text=f"word {number}.")
+    board = Client().get(track.get_absolute_url()).content.decode()
+    shown, _, folded = board.partition("Earlier announcements (2)")
+    assert [f"word {number}." in shown for number in range(5)] == [False, False, True, True, True]
+    assert [f"word {number}." in folded.partition("</details>")[0] for number in range(5)] == [True, True] + [False] * 3
+
+
 def test_an_announcement_stands_above_the_board_until_it_is_withdrawn(organiser: Client, track: Track) -> None:
     path = f"{track.get_absolute_url()}overview/"
     assert organiser.post(path, {"text": ""}).status_code == 400

@@ -127,6 +127,19 @@ def test_everybody_in_a_team_must_have_been_let_in(
     assert api_client.post(track, small_file(tmp_path, text="[]"))[0] == 403
 
 
+@pytest.mark.parametrize(
+    ("about", "said"),
+    [("a \u202e student", "cannot be seen"), ("a\nstudent", "cannot be seen"), ("  ", "Say in a line who you are."),
+     ("x" * 301, "at most 300 characters")],
+)  # fmt: skip
+def test_what_one_says_of_oneself_is_checked_as_the_column_has_it(
+    member: Client, track: Track, about: str, said: str
+) -> None:
+    answer = member.post(f"{track.get_absolute_url()}join/", {"about": about}, follow=True)
+    assert said in answer.content.decode()
+    assert not Participant.objects.exists()
+
+
 def test_a_team_may_have_a_limit_of_its_own(
     organiser: Client, track: Track, api_client: ApiClient, tmp_path: Path
 ) -> None:

@@ -146,6 +146,7 @@ def test_the_moment_at_which_the_upload_began_counts(
         ({"method": ""}, "method", "required"),
         ({"method": " \t "}, "method", "required"),
         ({"method": "m" * 81}, "method", "max_length"),
+        ({"method": "НERO"}, "method", "mixed"),
         ({"method": "a\u202eb"}, "method", "invisible"),
         ({"method": "a\u200bb"}, "method", "invisible"),
         ({"method": "a\0b"}, "method", "null_characters_not_allowed"),

@@ -62,6 +62,7 @@ def test_the_words_can_be_changed_and_the_file_cannot(
         "better name", "https://example.org/paper", False, sent.sha256
     )  # fmt: skip
     assert "method: " in member.post(path, {"method": ""}, follow=True).content.decode()
+    assert "mixes Cyrillic and Latin" in member.post(path, {"method": "НERO"}, follow=True).content.decode()
     assert Submission.objects.get().method == "better name"
     stranger = Client()
     stranger.force_login(User.objects.create_user("eve"))

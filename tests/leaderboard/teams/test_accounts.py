@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.core import mail
 from django.test import Client
 from django.utils import timezone
 
-from benchmark_site.leaderboard.models import ApiToken, Invitation, Membership, Scope, Team, Track
+from benchmark_site.leaderboard.models import ApiToken, Invitation, Membership, Participant, Scope, Team, Track
 from benchmark_site.leaderboard.teams import accounts
 from benchmark_site.leaderboard.teams import membership as membership_of
 from benchmark_site.leaderboard.teams.forms import TeamForm
@@ -122,6 +122,43 @@ def test_an_invitation_works_once_and_ends(member: Client, membership: Membershi
     assert Invitation.objects.filter(digest__in=[link, late]).count() == 0
 
 
+@pytest.mark.parametrize("state", ["in", "sent"])
+def test_who_was_refused_on_a_track_joins_no_team_that_takes_part(
+    state: str, member: Client, membership: Membership, track: Track, api_client: ApiClient, tmp_path: Any
+) -> None:
+    eve = User.objects.create_user("eve")
+    refused = Participant.objects.create(track=track, user=eve, about="eve", state=Participant.State.REFUSED)
+    if state == "in":
+        Participant.objects.create(track=track, user=membership.user, about="ada", state=Participant.State.IN)
+    else:
+        assert api_client.post(track, small_file(tmp_path))[0] == 201
+    Track.objects.filter(pk=track.pk).update(needs_approval=True)
+    link = found_link(member.post(f"/teams/{membership.team_id}/invite/", {"email": ""}).content.decode())
+    browser = Client()
+    browser.force_login(eve)
+    said = f"An organiser has refused you on {track}"
+    page = browser.get(link).content.decode()
+    assert said in page
+    assert "Join as" not in page
+    answer = browser.post(link)
+    assert (answer.status_code, said in answer.content.decode()) == (403, True)
+    assert not Membership.objects.filter(user=eve).exists()
+    Participant.objects.filter(pk=refused.pk).update(state=Participant.State.IN)
+    assert browser.post(link).status_code == 302  # the invitation was not used up
+    assert Membership.objects.filter(user=eve).exists()
+
+
+def test_who_was_refused_elsewhere_may_join(member: Client, membership: Membership, tracks: dict[str, Track]) -> None:
+    eve, asked = User.objects.create_user("eve"), Participant.objects.create
+    Track.objects.update(needs_approval=True)
+    asked(track=tracks["qa/val"], user=eve, about="eve", state=Participant.State.REFUSED)
+    asked(track=tracks["moment/val"], user=membership.user, about="ada", state=Participant.State.IN)
+    link = found_link(member.post(f"/teams/{membership.team_id}/invite/", {"email": ""}).content.decode())
+    browser = Client()
+    browser.force_login(eve)
+    assert browser.post(link).status_code == 302
+
+
 def test_nobody_invites_into_another_team_renames_or_leaves_it(member: Client) -> None:
     others = Team.objects.create(name="Others")
     for what in ("invite", "rename", "leave"):
@@ -168,6 +205,39 @@ def test_no_team_is_named_like_another_to_a_reader(name: str, db: None) -> None:
     assert not TeamForm({"name": name}).is_valid()
 
 
+@pytest.mark.parametrize(
+    ("taken", "name"),
+    [("ACE", "АСЕ"), ("ace", "АСЕ"), ("AI Lab", "Al Lab"), ("Team 10", "Team lO"), ("Modern", "Modem"),
+     ("ΑΒΒΑ", "АВВА"), ("Vision-Lab", "Vision–Lab"), ("Ace", "асе")],
+)  # fmt: skip
+def test_no_team_is_named_in_letters_that_look_like_anothers(
+    member: Client, membership: Membership, taken: str, name: str
+) -> None:
+    Team.objects.create(name=taken)
+    assert "looks like one that is" in member.post("/teams/", {"name": name}).content.decode()
+    member.post(f"/teams/{membership.team_id}/rename/", {"name": name})
+    assert set(Team.objects.values_list("name", flat=True)) == {taken, "Analytical"}
+
+
+@pytest.mark.parametrize("name", ["AL LAB", "A1 Labs", "Лаборатория", "Team 11", "Ångström", "АСУ"])
+def test_names_that_a_reader_tells_apart_are_free(name: str, db: None) -> None:
+    for taken in ("AI LAB", "Team 12", "Angstrom", "ACE", "Лаборанты"):
+        Team.objects.create(name=taken)
+    form = TeamForm({"name": name})
+    assert form.is_valid(), form.errors
+
+
+def test_a_team_keeps_its_own_name(member: Client, membership: Membership) -> None:
+    member.post(f"/teams/{membership.team_id}/rename/", {"name": "analytica1"})
+    membership.team.refresh_from_db()
+    assert membership.team.name == "analytica1"
+
+
+@pytest.mark.parametrize("name", ["HER0 Bench base1ines", "HERO-Bench Baselines"])
+def test_nobody_is_named_like_the_platform(name: str, db: None) -> None:
+    assert "platform's own" in str(TeamForm({"name": name}).errors.as_data())
+
+
 def test_a_name_is_kept_as_it_is_read(db: None) -> None:
     form = TeamForm({"name": "Cafe\u0301  Ｌab"})
     assert form.is_valid()
@@ -205,6 +275,17 @@ def test_a_token_ends_and_is_bound_to_its_scope(
     with time_machine.travel(timezone.now() + timedelta(days=31)):
         assert reader.get("tracks")[0] == 401
         assert ApiToken.objects.get().state == "ended"
+
+
+def test_only_who_collects_is_offered_a_token_that_orders_work(member: Client, membership: Membership) -> None:
+    path, asked = f"/teams/{membership.team_id}/tokens/", {"label": "", "scope": "orders", "days": "30"}
+    assert 'value="orders"' not in member.get("/teams/").content.decode()
+    member.post(path, asked)
+    assert not ApiToken.objects.exists()
+    membership.user.groups.add(Group.objects.get(name="Requesters"))
+    assert 'value="orders"' in member.get("/teams/").content.decode()
+    member.post(path, asked)
+    assert ApiToken.objects.get().scope == Scope.ORDERS
 
 
 def test_days_and_scope_of_a_token_are_checked(member: Client, membership: Membership) -> None:
