@@ -60,6 +60,7 @@ def test_every_page_is_fit_for_a_phone_and_for_everybody(
     User.objects.update(is_staff=True)  # who may see the training
     link = invite(public.team, membership.user)
     paths = [
+        "/", track.release.get_absolute_url(),
         "/boards/", track.get_absolute_url(), track.get_absolute_url() + "?every",
         track.get_absolute_url() + "?q=nobody&sort=submitted", "/signup/", "/password/", "/password/reset/",
         "/password/reset/sent/", "/password/reset/MQ/ended/", urlsplit(link).path,

@@ -26,7 +26,7 @@ def steps(submission: Submission) -> list[Step]:
     """Received, then of each scoring: queued, its attempts, its end and why; oldest first."""
     slow = submission.created_at - submission.began_at > timedelta(seconds=1)
     told = [Step(submission.began_at, "the upload began")] if slow else []
-    told.append(Step(submission.created_at, f"received: {submission.size:,} bytes, sha256 {submission.sha256}"))
+    told.append(Step(submission.created_at, f"received: {submission.size:,} bytes"))
     scorings = submission.evaluations.defer("report", "log", "problems").order_by("-id")[:_SCORINGS]
     for evaluation in reversed(scorings):
         told += _of_scoring(submission, evaluation)

@@ -15,7 +15,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from benchmark_site.leaderboard.api_errors import ApiError
-from benchmark_site.leaderboard.models import Submission
+from benchmark_site.leaderboard.models import State, Submission
 from benchmark_site.leaderboard.models.work import UNFINISHED
 
 NO_ENTRY_DAYS = 30  # dry runs, and what was refused, failed or cancelled
@@ -63,7 +63,7 @@ def check_nothing_rests_on(row: Submission) -> None:
     if row.evaluations.filter(state__in=UNFINISHED).exists():
         raise ApiError("file", "unfinished", "it is being scored: wait for the end, or cancel it", status=409)
     revealed = row.track.is_revealed(timezone.now())
-    if row.public:
+    if row.public and row.evaluations.filter(state=State.DONE).exists():  # what has no score stands on no board
         first = "what is shown stays as it was" if revealed and not row.is_late else "take it off the board first"
         raise ApiError("file", "public", f"it stands on the board: {first}", status=409)
     if row.final and not revealed:

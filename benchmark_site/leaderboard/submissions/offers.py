@@ -42,7 +42,7 @@ def offers(submission: Submission, evaluation: Evaluation) -> Offers:
     deleting = _refusal(lambda: check_nothing_rests_on(submission))
     return Offers(
         show=not submission.public and may_have_one and not _refusal(lambda: check_public(submission, True)),
-        take_off=submission.public and not _refusal(lambda: check_public(submission, False)),
+        take_off=submission.public and may_have_one and not _refusal(lambda: check_public(submission, False)),
         choose=may_have_one and not submission.final and choosing is None,
         take_choice_back=submission.final and not _refusal(lambda: check_final(submission, False)),
         cancel=submission.evaluation.state in UNFINISHED,

@@ -105,7 +105,7 @@ def test_the_steps_are_dated_and_say_why_it_ended(
     )
     page = member.get(sent.get_absolute_url()).content.decode()
     assert f"{at:%Y-%m-%d %H:%M:%S} UTC" in page
-    assert f"received: 2 bytes, sha256 {sent.sha256}" in page
+    assert "received: 2 bytes" in page
     assert ", again: the scorer was killed (SIGKILL)" in page
     row.update(state=State.RUNNING, claimed_by="w", heartbeat=at + timedelta(minutes=2), attempt=2)
     assert [step.what for step in steps(sent)][-1] == "attempt 2 is under way: its last sign of life"

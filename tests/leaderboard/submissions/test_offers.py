@@ -67,8 +67,11 @@ def test_what_has_no_score_is_neither_shown_nor_chosen(
     sent = send(api_client, parted, tmp_path)
     sent.evaluation.end(state, "refused")
     assert offered(member, sent) == {SAVE, DELETE}
-    Submission.objects.update(public=True)
-    assert offered(member, sent) == {SAVE, OFF}
+    Submission.objects.update(public=True)  # as it was sent: it never stood on the board
+    assert offered(member, sent) == {SAVE, DELETE}
+    page = member.post(f"{sent.get_absolute_url()}file/delete/", follow=True).content.decode()
+    assert "The file is deleted." in page
+    assert not Path(sent.file.path).exists()
 
 
 def test_finals_are_offered_until_the_reveal_and_what_is_chosen_is_not_taken_off(
