@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from benchmark_site.leaderboard.boards.board import leading
 from benchmark_site.leaderboard.models import Evaluation, Membership, State, Submission, Team, Track
+from benchmark_site.leaderboard.models.tracks import LONGEST_UPLOAD
 from benchmark_site.leaderboard.teams.tokens import create_token
 from tests.leaderboard.conftest import ApiClient, add_scores, small_file
 
@@ -84,7 +85,7 @@ def test_before_the_reveal_the_public_part_leads_and_after_it_the_private_one(
     tracks: dict[str, Track], tmp_path: Path
 ) -> None:
     track, soon = tracks["qa/test"], timezone.now() + timedelta(days=1)
-    Track.objects.filter(pk=track.pk).update(public_percent=50, closes_at=soon, reveals_at=soon)
+    Track.objects.filter(pk=track.pk).update(public_percent=50, closes_at=soon - LONGEST_UPLOAD, reveals_at=soon)
     track.refresh_from_db()
     for team, public, private in (("A", 80.0, 20.0), ("B", 40.0, 60.0)):
         made = send(track, team, f"of {team}", public, tmp_path)

@@ -130,7 +130,7 @@ def test_any_address_gives_a_page(track: Track, query: str) -> None:
 
 def test_the_exports_hold_every_row_by_few_queries(track: Track, django_assert_max_num_queries: Any) -> None:
     fill(track, 120)
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(11):
         assert len(Client().get(track.get_absolute_url() + "board.json").json()["rows"]) == 120
 
 

@@ -20,6 +20,7 @@ from django.test import Client
 from django.utils import timezone
 
 from benchmark_site.leaderboard.models import Evaluation, State, Submission, Track
+from benchmark_site.leaderboard.models.tracks import LONGEST_UPLOAD
 from benchmark_site.leaderboard.scoring.by_hand import commands
 from benchmark_site.leaderboard.scoring.score import rescore, score_evaluation
 from benchmark_site.leaderboard.scoring.steps import steps
@@ -65,7 +66,7 @@ def test_on_a_hidden_split_it_is_said_who_has_the_truth(
     line = "python -m evaluation score demo-1.0.0 small.json --task qa --split test --seed 0 --withheld"
     assert shown(page) == [line]
     soon = timezone.now() + timedelta(days=1)
-    Track.objects.filter(pk=track.pk).update(public_percent=50, closes_at=soon, reveals_at=soon)
+    Track.objects.filter(pk=track.pk).update(public_percent=50, closes_at=soon - LONGEST_UPLOAD, reveals_at=soon)
     page = member.get(sent.get_absolute_url()).content.decode()
     assert "and the ids of its public part" in page
     assert shown(page) == [f"{line} --only public.ids"]

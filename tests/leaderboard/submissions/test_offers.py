@@ -12,6 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from benchmark_site.leaderboard.models import Membership, State, Submission, Track
+from benchmark_site.leaderboard.models.tracks import LONGEST_UPLOAD
 from benchmark_site.leaderboard.submissions.visibility import hide
 from tests.leaderboard.conftest import ApiClient, add_scores, small_file
 
@@ -36,7 +37,7 @@ def parted(tracks: dict[str, Track]) -> Track:
     """A hidden split in two parts, with one final for each team."""
     soon = timezone.now() + timedelta(days=1)
     pk = tracks["qa/test"].pk
-    Track.objects.filter(pk=pk).update(public_percent=50, finals=1, closes_at=soon, reveals_at=soon)
+    Track.objects.filter(pk=pk).update(public_percent=50, finals=1, closes_at=soon - LONGEST_UPLOAD, reveals_at=soon)
     return Track.objects.get(pk=pk)
 
 
@@ -84,13 +85,17 @@ def test_finals_are_offered_until_the_reveal_and_what_is_chosen_is_not_taken_off
     member.post(f"{one.get_absolute_url()}final/", {"final": "yes"})
     assert offered(member, one) == {SAVE, BACK}
     assert offered(member, other) == {SAVE, OFF}
-    assert "1 are chosen: take one of them back first" in member.get(other.get_absolute_url()).content.decode()
+    assert (
+        "are chosen, for Analytical: take one of them back first"
+        in member.get(other.get_absolute_url()).content.decode()
+    )
     Submission.objects.filter(pk=other.pk).update(public=False)
     Submission.objects.filter(pk=one.pk).update(final=False)
     assert offered(member, other) == {SAVE, SHOW, DELETE}
     assert "show it before it is chosen" in member.get(other.get_absolute_url()).content.decode()
     past = timezone.now() - timedelta(hours=1)
-    Track.objects.filter(pk=parted.pk).update(opens_at=past - timedelta(days=9), closes_at=past, reveals_at=past)
+    ends = {"opens_at": past - timedelta(days=9), "closes_at": past - LONGEST_UPLOAD, "reveals_at": past}
+    Track.objects.filter(pk=parted.pk).update(**ends)
     Submission.objects.update(began_at=past - timedelta(days=1))
     assert offered(member, one) == {SAVE}
     assert offered(member, other) == {SAVE, DELETE}
