@@ -2,14 +2,14 @@
 
 from annotation.models.beyond_rewards import Bonus, Message
 from annotation.models.corrections import Correction
-from annotation.models.crowd import Assignment, Batch, Draft, GroupQualification, Hit, Receipt, Worker
-from annotation.models.entry_test import EntryTest
+from annotation.models.crowd import Assignment, Batch, Draft, Hit, Receipt, Worker
 from annotation.models.features import ClipFeatures, FeatureSet
 from annotation.models.footage import Clip, Subtitle, Video
 from annotation.models.history import ReviewEvent
 from annotation.models.imports import AnnotationImport
 from annotation.models.items import Answer, Doubt, Query, Question, Segment, Validation
 from annotation.models.ledger import LedgerEntry
+from annotation.models.qualifications import EntryTest, GroupQualification
 from annotation.models.reconciliation import Finding, Reconciliation, Walk
 from annotation.models.subtitle_track import SubtitleTrack
 from annotation.models.transcription import Transcription

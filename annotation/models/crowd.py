@@ -68,9 +68,7 @@ class Batch(models.Model):
         max_digits=7, decimal_places=2, validators=[MinValueValidator(Decimal("0.01"))], help_text="US dollars each"
     )
     assignments_per_hit = models.PositiveSmallIntegerField(
-        default=2,
-        validators=[MinValueValidator(1), MaxValueValidator(5)],
-        help_text="different workers for each unit",
+        default=2, validators=[MinValueValidator(1), MaxValueValidator(5)], help_text="different workers for each unit"
     )
     hidden_share = models.FloatField(
         default=0.0,
@@ -253,16 +251,6 @@ class Hit(models.Model):
             return self.segment.clip
         assert self.clip is not None
         return self.clip
-
-
-class GroupQualification(models.Model):
-    """The qualification whose value (1, 2, 3) is a worker's group; ids differ between environments."""
-
-    environment = models.CharField(max_length=8, choices=Environment, unique=True)
-    qualification_type_id = models.CharField(max_length=64)
-
-    def __str__(self) -> str:
-        return f"{self.environment}: {self.qualification_type_id}"
 
 
 class Worker(models.Model):

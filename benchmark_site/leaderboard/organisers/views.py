@@ -18,7 +18,7 @@ from benchmark_site.leaderboard.organisers.export import export_track
 from benchmark_site.leaderboard.organisers.forms import AnnouncementForm, AskForm, TrackForm, ZoneForm
 from benchmark_site.leaderboard.organisers.insight import insight
 from benchmark_site.leaderboard.scoring import score
-from benchmark_site.leaderboard.submissions import participation
+from benchmark_site.leaderboard.teams import participation
 from evaluation.release import ReleaseError
 
 

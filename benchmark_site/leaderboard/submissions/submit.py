@@ -18,9 +18,9 @@ from benchmark_site.leaderboard.models.work import UNFINISHED
 from benchmark_site.leaderboard.scoring.score import queue_evaluation
 from benchmark_site.leaderboard.submissions import uploads
 from benchmark_site.leaderboard.submissions.forms import SubmissionForm
-from benchmark_site.leaderboard.submissions.participation import check_let_in
 from benchmark_site.leaderboard.submissions.quota import DAY, check_quota, lock_people, sent_by
 from benchmark_site.leaderboard.submissions.visibility import check_may_show
+from benchmark_site.leaderboard.teams.participation import check_let_in
 
 # Failed and cancelled submissions eat no quota, but each is a file on the disk and a run of the scorer.
 MOST_ATTEMPTS_A_DAY = 100

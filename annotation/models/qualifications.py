@@ -1,9 +1,11 @@
-"""Tests that a worker passes before the first task of a batch."""
+"""Qualifications: the tests that a worker passes before the first task of a batch, and the group that he is in."""
 
 from __future__ import annotations
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+
+from annotation.models.crowd import Environment
 
 
 class EntryTest(models.Model):
@@ -28,3 +30,13 @@ class EntryTest(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class GroupQualification(models.Model):
+    """The qualification whose value (1, 2, 3) is a worker's group; ids differ between environments."""
+
+    environment = models.CharField(max_length=8, choices=Environment, unique=True)
+    qualification_type_id = models.CharField(max_length=64)
+
+    def __str__(self) -> str:
+        return f"{self.environment}: {self.qualification_type_id}"
