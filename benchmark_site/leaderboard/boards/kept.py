@@ -6,6 +6,7 @@ Thousands of entries cost a tenth of a second to rank and to draw: once for each
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -25,7 +26,8 @@ Made = TypeVar("Made")
 
 @dataclass(frozen=True)
 class Kept(Generic[Made]):
-    """What was made, and under which key, for how many seconds what is drawn of it may be kept, too: 0, not at all."""
+    """What was made; what is drawn of it may be kept, too, under `key` for `seconds`: 0 is not at all, and then nothing
+    else has that key."""
 
     made: Made
     key: str
@@ -50,6 +52,6 @@ def kept(track: Track, what: str, make: Callable[[Track], Made], seconds: int = 
         return Kept(found, key, seconds)
     made = make(Track.objects.select_related("release").get(pk=track.pk))
     if version(track, timezone.now()) != before:
-        return Kept(made, "", 0)
+        return Kept(made, secrets.token_hex(8), 0)
     cache.set(key, made, seconds)
     return Kept(made, key, seconds)
