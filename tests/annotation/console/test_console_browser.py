@@ -31,10 +31,13 @@ def visit(browser: Browser, live_server: LiveServer) -> Iterator[Visit]:
 
 def test_the_form_says_what_the_reward_is_an_hour(visit: Visit, make_hit: Callable[..., Hit], segment: Segment) -> None:
     hit = make_hit(Kind.QUERY, segment=segment)
-    for number, seconds in enumerate((30.0, 40.0, 80.0)):
+    made_up = (1.0, 1.0, 1.0, 1.0)  # received and never sent on: anybody may say anything
+    for number, seconds in enumerate((30.0, 40.0, 80.0, *made_up)):
         text = {"query": f"a red ball, {number} times"}
+        worker = Worker.objects.create(environment="local", worker_id=f"W{number}", group=Kind.QUERY)
+        name = "MADE" if seconds in made_up else store(hit, worker, text).assignment_id
         Receipt.objects.create(
-            hit=hit, assignment_id=f"A{number}", worker_id="W", payload=text, sha256=f"{number}" * 64,
+            hit=hit, assignment_id=name, worker_id=worker.worker_id, payload=text, sha256=f"{number}" * 64,
             conduct={"seconds": seconds},
         )  # fmt: skip
     page = visit("/batches/new/", "desk", "light")
