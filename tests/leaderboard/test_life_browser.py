@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Page
 from pytest_django.live_server_helper import LiveServer
 
 from benchmark_site.leaderboard.models import Comparison, Evaluation, Membership, State, Submission, Team, Track
+from benchmark_site.leaderboard.models.tracks import LONGEST_UPLOAD
 from benchmark_site.leaderboard.scoring.compare import run_comparison
 from benchmark_site.leaderboard.scoring.score import score_evaluation
 from benchmark_site.leaderboard.teams.membership import invite
@@ -60,7 +61,8 @@ def other(track: Track, predictions: Predictions) -> Submission:
 def parted(tracks: dict[str, Track]) -> Track:
     """A hidden split in two parts."""
     soon, pk = timezone.now() + timedelta(days=1), tracks["qa/test"].pk
-    Track.objects.filter(pk=pk).update(public_percent=50, part_secret="of the test", closes_at=soon, reveals_at=soon)
+    ends = {"closes_at": soon, "reveals_at": soon + LONGEST_UPLOAD}
+    Track.objects.filter(pk=pk).update(public_percent=50, part_secret="of the test", **ends)
     return Track.objects.get(pk=pk)
 
 
