@@ -35,7 +35,8 @@ class Row:
 
 def read(folder: Path, rows_wanted: int, seed: int) -> list[Row]:
     """Rows that the forms take, one for a clip and half of each source. Exits where the source has too few."""
-    from annotation.review.text.text_rules import MIN_SEGMENT_S, QUERY_WORDS, fold, normalise, words
+    from adversarial.text.normalise import canonical
+    from annotation.review.text.text_rules import MIN_SEGMENT_S, QUERY_WORDS, normalise, words
 
     def span(text: str) -> tuple[float, float]:
         start, end = re.fullmatch(r"\[([\d.]+):([\d.]+)\]", text).groups()  # type: ignore[union-attr]
@@ -54,7 +55,7 @@ def read(folder: Path, rows_wanted: int, seed: int) -> list[Row]:
             options = [normalise(option) for option in (right, *wrong)]
             text, (start, end) = normalise(question), span(moment)
             names = ("correct", "wrong_1", "wrong_2", "wrong_3")
-            if text.endswith("?") and len({fold(option) for option in options} - {""}) == 4:
+            if text.endswith("?") and len({canonical(option) for option in options if words(option)}) == 4:
                 written = (("question", text), *zip(names, options, strict=True))
                 first = CLIP_S * ((start + end) / 2 // CLIP_S)
                 row = Row("qa", f"q-{_public(video)}", first, start, end, written)

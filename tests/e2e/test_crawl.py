@@ -80,7 +80,7 @@ class Walker:
         for path in paths:
             filled = path.format(
                 slug="demo", version="1.0.0", task="moment", split="test", submission_id=uuid.UUID(int=1), batch_id=1,
-                order="pause",
+                order="pause", upload_id=uuid.UUID(int=1),
             )  # fmt: skip
             self.open(site + filled, **headers)
 
