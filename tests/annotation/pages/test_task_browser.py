@@ -455,15 +455,21 @@ def test_a_reload_keeps_what_was_set_and_how_it_came_about(
     assert any(b - a > 1 for a, b in conduct["played"])
 
 
-def test_a_lost_network_loses_nothing_and_the_answer_goes_when_it_is_back(
-    desk: Desk, film: Clip, segment: Segment, make_hit: Callable[..., Hit]
-) -> None:
-    page = desk.open(make_hit(Kind.QUERY, segment=segment))
+def submitted_offline(desk: Desk, hit: Hit) -> Page:
+    """A task whose answer was sent while the network was away."""
+    page = desk.open(hit)
     desk.context.set_offline(True)
     page.locator("[name=query]").fill(SENTENCE)
     page.get_by_label("picture", exact=True).check()
     page.get_by_role("button", name="Submit").click()
     page.get_by_text("No connection").wait_for()
+    return page
+
+
+def test_a_lost_network_loses_nothing_and_the_answer_goes_when_it_is_back(
+    desk: Desk, film: Clip, segment: Segment, make_hit: Callable[..., Hit]
+) -> None:
+    page = submitted_offline(desk, make_hit(Kind.QUERY, segment=segment))
     assert page.locator("[name=query]").input_value() == SENTENCE
     assert not Receipt.objects.exists()
     desk.context.set_offline(False)
@@ -474,12 +480,7 @@ def test_a_lost_network_loses_nothing_and_the_answer_goes_when_it_is_back(
 def test_what_is_changed_after_submit_goes_only_when_it_is_pressed_again(
     desk: Desk, film: Clip, segment: Segment, make_hit: Callable[..., Hit]
 ) -> None:
-    page = desk.open(make_hit(Kind.QUERY, segment=segment))
-    desk.context.set_offline(True)
-    page.locator("[name=query]").fill(SENTENCE)
-    page.get_by_label("picture", exact=True).check()
-    page.get_by_role("button", name="Submit").click()
-    page.get_by_text("No connection").wait_for()
+    page = submitted_offline(desk, make_hit(Kind.QUERY, segment=segment))
     page.locator("[name=query]").fill(SENTENCE + " and")
     desk.context.set_offline(False)
     page.get_by_text("not sent: press Submit again").wait_for()
