@@ -35,7 +35,6 @@ UNIT_SALT = "annotation.unit"
 PAGE_OF_UNITS = 200  # launched by one task: seconds, where messages of tasks come again after a minute
 ROWS_AT_ONCE = 1000
 TROUBLE = "the marketplace did not do it, and is asked again"
-ASKABLE = {"segment__clip__imported": False, "segment__clip__sealed": None, "withdrawn_by": None}  # questions
 EXTERNAL_QUESTION = "http://mechanicalturk.amazonaws.com/AWSMechanicalTurkDataSchemas/2006-07-14/ExternalQuestion.xsd"
 WORDING = {
     Kind.SEGMENT: ("Mark an interesting moment of a short video", "Watch up to a minute, set start and end."),
@@ -67,8 +66,8 @@ def units(batch: Batch) -> QuerySet[Clip] | QuerySet[Segment] | QuerySet[Questio
     """What the batch will ask about: playable clips, or segments or questions accepted so far, or their doubts.
 
     As its fields choose, in a fixed order: by place in the video, or by the draw of the sample, which depends on the
-    seed and the unit's public name alone. Not about clips that a sealed release hides: workers would be shown where
-    its moments are.
+    seed and the unit's public name alone. Not about the hidden split of a release: workers would be shown where its
+    moments are.
     """
     found: QuerySet[Any]
     order: tuple[str, ...]
@@ -77,16 +76,17 @@ def units(batch: Batch) -> QuerySet[Clip] | QuerySet[Segment] | QuerySet[Questio
         name: Combinable = Concat("video__public_id", Value("_"), _text("start"))
         order = ("video__public_id", "start", "pk")
     elif batch.kind == Kind.VALIDATE and batch.doubted:
-        of_question = {f"question__{name}": value for name, value in ASKABLE.items()}
-        found = Doubt.objects.filter(**of_question).select_related("question__segment__clip__video")
+        found = Doubt.objects.filter(question__in=askable_questions())
+        found = found.select_related("question__segment__clip__video")
         video, name = "question__segment__clip__video", Concat(_text("question__public_id"), Value("|"), "text")
         order = ("question__segment__clip__video__public_id", "question__public_id", "text")
     elif batch.kind == Kind.VALIDATE:
-        found = Question.objects.filter(**ASKABLE).select_related("segment__clip__video")
+        found = askable_questions().select_related("segment__clip__video")
         video, name = "segment__clip__video", _text("public_id")
         order = ("segment__clip__video__public_id", "segment__clip__start", "segment__start", "pk")
     else:
-        found = Segment.objects.filter(clip__imported=False, clip__sealed=None).select_related("clip__video")
+        found = Segment.objects.filter(~Video.is_hidden("clip__video__"), clip__imported=False)
+        found = found.select_related("clip__video")
         video, name = "clip__video", _text("public_id")
         order = ("clip__video__public_id", "clip__start", "start", "end", "pk")
         if batch.without_query:
@@ -125,8 +125,14 @@ def _text(field: str) -> Cast:
 
 def askable_clips() -> QuerySet[Clip]:
     """Clips in which a moment may be marked; in one shorter than a segment every answer would be refused."""
-    ready = Clip.objects.filter(video__state=Video.State.READY, imported=False, sealed=None)
+    ready = Clip.objects.filter(~Video.is_hidden("video__"), video__state=Video.State.READY, imported=False)
     return ready.filter(end__gte=F("start") + MIN_SEGMENT_S).select_related("video")
+
+
+def askable_questions() -> QuerySet[Question]:
+    """Accepted questions that workers may be shown."""
+    own = Question.objects.filter(segment__clip__imported=False, withdrawn_by=None)
+    return own.exclude(Video.is_hidden("segment__clip__video__"))
 
 
 def request_launch(batch_id: int, typed: str = "") -> None:

@@ -10,6 +10,7 @@ from django.db.models import F, Q
 from benchmark_site.jobs.leases import MAX_ATTEMPTS, Leased
 
 MAX_CLIP_S = 60.0
+HIDDEN_SPLIT = "test"  # whose truth releases withhold
 
 
 class Video(Leased):
@@ -72,6 +73,11 @@ class Video(Leased):
         return self.title or self.public_id
 
     @staticmethod
+    def is_hidden(path: str = "") -> Q:
+        """In the hidden split of the releases, by their ledger; `path` leads to the video, as in `clip__video__`."""
+        return Q(**{f"{path}split__split": HIDDEN_SPLIT})
+
+    @staticmethod
     def unfinished() -> Q:
         return Q(state="waiting") & ~Q(file="")
 
@@ -123,6 +129,12 @@ class Clip(models.Model):
     @property
     def duration(self) -> float:
         return self.end - self.start
+
+    @property
+    def hidden(self) -> bool:
+        """Whether its video is in the hidden split of the releases."""
+        placed = getattr(self.video, "split", None)
+        return placed is not None and placed.split == HIDDEN_SPLIT
 
     def subtitles(self) -> list[dict[str, float | str]]:
         """Sentences heard in this clip: `{"text", "start", "end"}`, seconds relative to the clip."""

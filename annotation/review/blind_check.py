@@ -10,7 +10,7 @@ import time
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from annotation.models import Question
+from annotation.models import Question, Video
 from annotation.review.text.text_hints import OPTIONS
 from annotation.task_names import CHECK_BLIND
 from benchmark_site.jobs import asking
@@ -35,7 +35,8 @@ def look(texts: Texts, unit: int) -> dict[str, Any] | None:
 
 def check(texts: Texts) -> None:
     """Score the texts and leave the verdict where `look` finds it. In a worker: it loads torch."""
-    guess = _guesser(int(time.time() // REFIT_S)).guess(texts["question"], [texts[name] for name in OPTIONS], 0)
+    hidden = Video.objects.filter(Video.is_hidden()).count()
+    guess = _guesser(int(time.time() // REFIT_S), hidden).guess(texts["question"], [texts[n] for n in OPTIONS], 0)
     asking.leave(CHECK_BLIND, {"texts": _read(texts)}, {"chance": round(guess.chance, 3), "why": guess.why})
 
 
@@ -45,12 +46,16 @@ def _read(texts: Texts) -> Texts:
 
 
 @lru_cache(maxsize=1)
-def _guesser(_hour: int) -> BlindGuesser:
-    """Fitted anew each hour, on the latest questions that were accepted."""
+def _guesser(_hour: int, _hidden: int) -> BlindGuesser:
+    """Fitted anew each hour, and when videos are hidden, on the latest questions that were accepted.
+
+    Not on those of the hidden split: who asks about a published question would be told which option was fitted.
+    """
     from adversarial.audit.live_guess import BlindGuesser
     from adversarial.data.schema import Item
 
-    rows = Question.objects.select_related("segment__clip__video").prefetch_related("answers").order_by("-pk")
+    told = Question.objects.filter(~Video.is_hidden("segment__clip__video__"), withdrawn_by=None)
+    rows = told.select_related("segment__clip__video").prefetch_related("answers").order_by("-pk")
     items = []
     for row in rows[:LATEST]:
         answers = sorted(row.answers.all(), key=lambda answer: answer.position)

@@ -53,16 +53,16 @@ def find_hit(unit: str) -> Hit | None:
         pk = signing.loads(unit, salt=UNIT_SALT)
     except signing.BadSignature:
         return None
-    places = ("clip__video", "clip__sealed", "segment__clip__video", "segment__clip__sealed", "question", "doubt")
+    places = ("clip__video__split", "segment__clip__video__split", "question", "doubt")
     return Hit.objects.select_related("batch", *places).filter(pk=pk).first()
 
 
 def is_over(hit: Hit, *, preview: bool) -> bool:
     """Whether nobody may look at the task any more; while a batch is closing, those who have accepted still may.
 
-    Over for everybody is what a sealed release has hidden meanwhile (`sealed` is the release's mark on the clip).
+    Over for everybody is what a release has hidden meanwhile.
     """
-    if hasattr(hit.shown_clip, "sealed"):
+    if hit.shown_clip.hidden:
         return True
     closed = [Batch.State.CLOSED, Batch.State.CLOSING, Batch.State.PAUSED] if preview else [Batch.State.CLOSED]
     return hit.state in {Hit.State.DONE, Hit.State.EXPIRED} or hit.batch.state in closed

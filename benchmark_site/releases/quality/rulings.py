@@ -11,9 +11,8 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
 
 from adversarial.data.schema import Item as Question
-from annotation.crowd.launch import ASKABLE
+from annotation.crowd.launch import askable_questions
 from annotation.models import Doubt
-from annotation.models import Question as Collected
 from annotation.review.human_accuracy import DOUBTED_BY, looked_at
 from benchmark_site.releases.models import Item, Release, Ruling
 from benchmark_site.releases.split.seal import HIDDEN
@@ -79,9 +78,9 @@ def ask(item: Item, option: int | None) -> Doubt:
     if option is None:
         raise ValidationError("people are asked about an answer, not about a question")
     _require_wrong(item, option)
-    question = Collected.objects.filter(public_id=item.public_id, **ASKABLE).first()
+    question = askable_questions().filter(public_id=item.public_id).first()
     if question is None:
-        raise ValidationError("workers may not see this question: it is imported, withdrawn, or of a sealed split")
+        raise ValidationError("workers may not see this question: it is imported, withdrawn, or of the hidden split")
     return Doubt.objects.get_or_create(question=question, text=item.options[option])[0]
 
 

@@ -17,10 +17,11 @@ from django.test import Client
 from adversarial.audit.live_guess import LONGEST, NO_FIT, BlindGuesser
 from adversarial.audit.report import blind_report
 from adversarial.data.schema import Item
-from annotation.models import Answer, Clip, Hit, Question, Segment
+from annotation.models import Answer, Clip, Hit, Question, Segment, Video
 from annotation.models.crowd import Kind
 from annotation.review import blind_check
 from annotation.review.text.text_hints import OPTIONS
+from benchmark_site.releases.models import Release, SplitVideo
 from tests.annotation.pages.task.test_task_page import frame_url, task_token
 from tests.annotation.pages.test_task_browser import Desk, desk  # noqa: F401  (a fixture)
 from tests.annotation.review.habits import WHAT, WHERE, WHO, Habit, answers, make_units
@@ -166,6 +167,37 @@ def test_the_model_is_fitted_on_what_was_accepted(segment: Segment, on: redis.Re
     assert verdict is not None
     assert verdict["chance"] != 0.25
     assert verdict["why"] in {LONGEST, ""}
+
+
+@pytest.mark.django_db
+def test_the_model_is_not_fitted_on_what_is_hidden(
+    segment: Segment, on: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asks about a published question would be told which of its options the model has seen as right."""
+    film = Video.objects.create(public_id="hidden-film", state=Video.State.READY)
+    elsewhere = Segment.objects.create(
+        public_id=9, clip=Clip.objects.create(video=film, start=0, end=30), start=2, end=9
+    )
+    for number, place in enumerate((segment, elsewhere)):
+        question = Question.objects.create(public_id=number, segment=place, text=f"What is lifted, {number}?")
+        Answer.objects.bulk_create(
+            Answer(question=question, position=n, text=f"{EASY[name]} {n}", correct=n == 0)
+            for n, name in enumerate(OPTIONS)
+        )
+    fitted: list[list[int]] = []
+    fit = BlindGuesser.__init__
+
+    def seen(self: BlindGuesser, items: list[Item], seed: int = 0) -> None:
+        fitted.append(sorted(one.qid for one in items))
+        fit(self, items, seed)
+
+    monkeypatch.setattr(BlindGuesser, "__init__", seen)
+    blind_check.check(EASY)
+    release = Release.objects.create(slug="demo", version="1.0.0")
+    SplitVideo.objects.create(video=film, split="test", release=release)
+    blind_check.check(FAIR)
+    blind_check.check(EASY)
+    assert fitted == [[0, 1], [0]], "fitted anew as soon as something is hidden, and once"
 
 
 @pytest.mark.e2e

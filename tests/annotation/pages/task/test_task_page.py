@@ -20,7 +20,7 @@ from annotation.media.clip_files import SALT
 from annotation.models import Assignment, Batch, Clip, Draft, Hit, Receipt, Segment, Worker
 from annotation.models.crowd import Kind
 from annotation.review.answer_forms import SegmentForm
-from benchmark_site.releases.models import Release, SealedClip
+from benchmark_site.releases.models import Release, SplitVideo
 
 pytestmark = pytest.mark.django_db
 
@@ -257,7 +257,7 @@ def test_a_received_answer_is_offered_until_the_marketplace_has_it(
 
 def seal(hit: Hit) -> None:
     release = Release.objects.create(slug="demo", version="1.0.0")
-    SealedClip.objects.create(release=release, clip=hit.shown_clip, task=SealedClip.Task.MOMENT)
+    SplitVideo.objects.create(release=release, video=hit.shown_clip.video, split="test")
 
 
 ENDED: dict[str, Callable[[Hit], object]] = {
