@@ -101,6 +101,15 @@ def history(item: Item) -> list[Correction]:
     return found
 
 
+def former_ids(kind: str) -> dict[str, set[int]]:
+    """{text as it is now: the public ids that items had before they came to read so}."""
+    found: dict[str, set[int]] = {}
+    for row in Correction.objects.filter(kind=kind, after__has_key="text").order_by("id"):
+        ids = found.setdefault(row.after["text"], set())
+        ids |= {row.public_id} | found.get(row.before["text"], set())
+    return found
+
+
 def _locked(item: Item) -> Item:
     return type(item)._default_manager.select_for_update(of=("self",)).select_related("segment__clip").get(pk=item.pk)
 

@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 
 from annotation.models import Answer, Clip, Query, Question, Segment, Subtitle, Video
 from benchmark_site.releases.models import Item, Release, SealedClip, SplitVideo
+from benchmark_site.releases.split.carry_over import carried
 from evaluation.release import Release as Reader
 from tests.releases.conftest import frozen_without_matching, small_release
 
@@ -66,6 +67,17 @@ def test_the_next_version_goes_on_with_ids_and_splits(frozen, tmp_path):
     second = frozen_without_matching(small_release("demo", "1.1.0"))
     assert {key: row[:1] for key, row in rows(second).items()} == before
     assert not second.exclusions.exists()
+
+
+def test_what_another_site_may_have_lent_is_not_lent_again(sealed, tmp_path):
+    """Which answers of the reserve it has lent, its files do not say."""
+    kept = set(sealed.items.filter(kind="qa", published=False).values_list("public_id", flat=True))
+    folder = moved(sealed, tmp_path / "elsewhere", public=False)
+    call_command("import_release", str(folder))
+    here = Release.objects.get()
+    known = carried(here, list(here.items.filter(kind="qa").select_related("video")))
+    assert kept
+    assert kept <= known.lent
 
 
 def test_of_a_public_copy_the_labelled_splits_come_in(frozen, tmp_path):

@@ -11,7 +11,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from benchmark_site.releases.models import Release
-from tests.releases.conftest import small_release
+from tests.releases.conftest import frozen_without_matching, small_release
 
 pytestmark = pytest.mark.django_db
 
@@ -204,6 +204,24 @@ def test_a_small_sealed_split_prints_verdicts_alone(sealed, client):
         assert "one place a text" in text  # it leaks
         for told in ("row number", "trees", "71.4", "36.1"):
             assert told not in text
+
+
+def test_strangers_are_not_told_how_many_answers_are_lent(client, corpus):
+    """With what the pages of labelled items tell, that would count the hidden ones."""
+    corpus(6)
+    release = small_release("demo", "1.0.0")
+
+    def match() -> None:
+        counts = {"n": 12, "replaced": 7, "fallbacks": 5, "certified_gap": 0}
+        Release.objects.filter(pk=release.pk).update(matching=counts)
+
+    frozen_without_matching(release, match)
+    told = ("7 wrong answers of 12 questions", "5 questions kept")
+    stranger = client.get(release.get_absolute_url()).content.decode()
+    assert "nats a question from the best possible" in stranger
+    assert not any(words in stranger for words in told)
+    client.force_login(User.objects.create_user("requester", is_staff=True))
+    assert all(words in client.get(release.get_absolute_url()).content.decode() for words in told)
 
 
 def test_the_gate_tells_strangers_verdicts_and_no_counts(client, frozen):

@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from django.db.models import QuerySet
+
 from adversarial.data.schema import Item as Question
 from adversarial.data.schema import Origin
+from annotation.review.corrections import former_ids
 from benchmark_site.releases.models import Item, Negative, Release
 from benchmark_site.releases.split.seal import HIDDEN
 
@@ -36,8 +39,8 @@ def carried(release: Release, questions: Sequence[Item]) -> Carried:
     """The hidden questions of earlier frozen releases that ask the same and have the same right answer."""
     found = Carried()
     frozen = Item.objects.filter(release__state=Release.State.FROZEN, kind=Item.Kind.QA, split=HIDDEN, published=True)
-    found.lent = set(Negative.objects.filter(item__in=frozen).values_list("source__public_id", flat=True))
     by_qid = {item.public_id: item for item in questions if item.split == HIDDEN}
+    found.lent = _lent(frozen, by_qid)
     earlier = frozen.filter(public_id__in=[qid for qid, item in by_qid.items() if item.published])
     latest = {
         item.public_id: item
@@ -49,14 +52,30 @@ def carried(release: Release, questions: Sequence[Item]) -> Carried:
     return found
 
 
+def _lent(frozen: QuerySet[Item], by_qid: Mapping[int, Item]) -> set[int]:
+    """Questions of today whose right answer was lent in a frozen release, perhaps when they read otherwise.
+
+    Of a release that another site has made nobody knows here what was lent: its whole reserve counts.
+    """
+    lent = set(Negative.objects.filter(item__in=frozen).values_list("source__public_id", flat=True))
+    foreign = Item.objects.filter(release__state=Release.State.FROZEN, release__matching={}, published=False)
+    lent |= set(foreign.filter(kind=Item.Kind.QA, split=HIDDEN).values_list("public_id", flat=True))
+    before = former_ids(Item.Kind.QA)
+    return lent | {qid for qid, item in by_qid.items() if before.get(item.text, set()) & lent}
+
+
 def corrected(items: Sequence[Item]) -> list[Item]:
-    """Hidden questions that a frozen release has published otherwise.
+    """Hidden questions that a frozen release has published otherwise, perhaps under the id of an earlier text.
 
     Published again they would tell by comparison: what stands in both versions was written, what changed was right.
     """
     now = {item.public_id: item for item in items if item.kind == Item.Kind.QA and item.split == HIDDEN}
+    before = former_ids(Item.Kind.QA)
     frozen = Item.objects.filter(release__state=Release.State.FROZEN, kind=Item.Kind.QA, split=HIDDEN, published=True)
     changed = {item.public_id for item in frozen.filter(public_id__in=now) if not _same(item, now[item.public_id])}
+    former = {qid: before.get(item.text, set()) - {qid} for qid, item in now.items()}
+    told = set(frozen.filter(public_id__in=set().union(*former.values())).values_list("public_id", flat=True))
+    changed |= {qid for qid, ids in former.items() if ids & told}
     return [now[public_id] for public_id in sorted(changed)]
 
 

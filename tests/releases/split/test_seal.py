@@ -10,12 +10,14 @@ from urllib.parse import urlsplit
 from xml.etree.ElementTree import fromstring
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, transaction
 
-from annotation.crowd.launch import external_question, units
-from annotation.models import Batch, Hit, Query, Question, Segment, Video
+from annotation.crowd.launch import askable_clips, askable_questions, external_question, units
+from annotation.models import Batch, Doubt, Hit, Query, Question, Segment, Video
 from annotation.models.crowd import Kind
+from annotation.review import corrections
 from benchmark_site.jobs.leases import acquire
 from benchmark_site.releases.building.matching import match_negatives
 from benchmark_site.releases.building.pipeline import build_release
@@ -23,7 +25,9 @@ from benchmark_site.releases.building.publish import audit_leaks, publish
 from benchmark_site.releases.building.snapshot import take_snapshot
 from benchmark_site.releases.errors import BuildError
 from benchmark_site.releases.models import Item, Negative, Release, SealedClip
+from benchmark_site.releases.quality.rulings import ask
 from benchmark_site.releases.services import create_release, retry_release, waive
+from benchmark_site.releases.split.carry_over import carried
 from benchmark_site.releases.split.seal import HIDDEN
 from evaluation.release import Release as Reader
 from tests.releases.conftest import LEAKS, deal_by_hand, frozen_without_matching, make_corpus
@@ -131,6 +135,46 @@ def test_a_question_that_was_corrected_after_it_was_published_is_left_out(videos
     second = collected("1.0.1")
     assert not second.items.filter(public_id=item.public_id, kind="qa").exists()
     assert [row["first"] for row in second.quality if row["id"] == "H2"] == [[f"qa {item.public_id}"]]
+
+
+def test_a_question_whose_text_was_corrected_after_it_was_published_is_left_out(videos, requester):
+    """Another text is another id; matched anew, the options that both versions have in common would tell."""
+    first = frozen_without_matching(create_release("demo", "1.0.0"))
+    hidden, labelled = published_questions(first)[0], first.items.filter(kind="qa", split="train")[0]
+    for item in (hidden, labelled):
+        reworded(reworded(item, "What is cut there?", requester), "What is it that is cut there?", requester)
+    second = collected("1.0.1")
+    assert not second.items.filter(kind="qa", vid_name=hidden.vid_name, text__startswith="What is it that").exists()
+    assert second.items.filter(kind="qa", vid_name=labelled.vid_name, text__startswith="What is it that").exists()
+    assert [row["n"] for row in second.quality if row["id"] == "H2"] == [1]
+
+
+def test_a_lent_answer_is_not_lent_again_when_its_question_is_reworded(videos, requester):
+    first = create_release("demo", "1.0.0")
+
+    def lend() -> None:
+        asked, lender = published_questions(first)[0], first.items.filter(kind="qa", published=False)[0]
+        option = (asked.answer_index + 1) % 4
+        Negative.objects.create(item=asked, source=lender, option=option, relevance=0, similarity=0)
+        Release.objects.filter(pk=first.pk).update(matching={"n": 1})
+
+    frozen_without_matching(first, lend)
+    lender = Negative.objects.get().source
+    idle = first.items.filter(kind="qa", published=False).exclude(pk=lender.pk)[0]
+    was_lent, was_not = (reworded(item, f"What is cut in {item.vid_name}?", requester) for item in (lender, idle))
+    second = collected("1.0.1")
+    known = carried(second, list(second.items.filter(kind="qa").select_related("video")))
+    leaves = {item.public_id: known.leaves(item) for item in second.items.filter(kind="qa", published=False)}
+    assert (leaves[was_lent.public_id], leaves[was_not.public_id]) == (False, True)
+
+
+def reworded(item: Item | Question, text: str, by: User) -> Question:
+    """The accepted question with another text, as its page corrects it."""
+    question = Question.objects.get(public_id=item.public_id)
+    state = corrections.state_of(question) | {"text": text}
+    corrected = corrections.correct(question, **state, reason="it reads badly", user=by)
+    assert isinstance(corrected, Question)
+    return corrected
 
 
 def published_questions(release: Release) -> list[Item]:
@@ -378,7 +422,11 @@ def test_the_order_of_hidden_options_does_not_follow_from_what_is_public(videos)
     assert places[0] != places[1]
 
 
-def test_what_is_sealed_is_not_shown_to_workers_any_more(videos, client):
+@pytest.mark.parametrize("hidden", ["sealed", "shared"])
+def test_the_hidden_split_is_not_shown_to_workers_any_more(client, hidden: str):
+    videos = make_corpus(24)
+    if hidden == "shared":
+        Query.objects.all().delete()  # a release of one task may be shared
     batch = Batch.objects.create(
         name="late", kind=Kind.QA, reward=Decimal("0.1"), budget=Decimal("100"), state=Batch.State.OPEN
     )
@@ -389,6 +437,15 @@ def test_what_is_sealed_is_not_shown_to_workers_any_more(videos, client):
     url = urlsplit(fromstring(external_question(hit)).findtext("{*}ExternalURL") or "").path
     assert client.get(url).status_code == 200
     assert len(units(batch)) == 48
-    collected()
+    question = Question.objects.filter(segment=segment).first()
+    assert question in askable_questions()
+    deal_by_hand(videos, train=2, val=2)
+    release = frozen_without_matching(create_release("demo", "1.0.0", hidden=hidden))
     assert client.get(url).status_code == 410
     assert len(units(batch)) == 8
+    assert set(askable_clips().values_list("video", flat=True)) == {video.pk for video in videos[:4]}
+    assert {one.segment.clip.video for one in askable_questions()} == {*videos[:4]}
+    item = release.items.get(kind="qa", public_id=question.public_id)
+    with pytest.raises(ValidationError, match="of the hidden split"):
+        ask(item, (item.answer_index + 1) % 4)
+    assert not Doubt.objects.exists()
