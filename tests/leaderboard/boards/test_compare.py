@@ -200,7 +200,10 @@ def test_a_hidden_split_has_groups_by_the_test_after_its_end(
     Track.objects.update(opens_at=now - timedelta(days=1), closes_at=now - timedelta(hours=5))
     compare_neighbours()
     assert not Comparison.objects.exists()  # an upload that began in time may still be on its way
-    Track.objects.filter(pk=track.pk).update(closes_at=now - LONGEST_UPLOAD)
+    Track.objects.filter(pk=track.pk).update(closes_at=now - LONGEST_UPLOAD, late_entries=True)
+    compare_neighbours()
+    assert not Comparison.objects.exists()  # whoever sends late would try by it
+    Track.objects.filter(pk=track.pk).update(late_entries=False)
     compare_neighbours()
     row = Comparison.objects.get()
     Comparison.objects.update(state=State.DONE, p=0.01, finished_at=timezone.now(), report=None)
