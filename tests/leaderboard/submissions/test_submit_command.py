@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,8 +20,9 @@ import pytest
 from django.db import connections
 from pytest_django.live_server_helper import LiveServer
 
+from benchmark_site.leaderboard.api_errors import ApiError
 from benchmark_site.leaderboard.boards.tracks import open_boards
-from benchmark_site.leaderboard.models import Evaluation, Submission, Track
+from benchmark_site.leaderboard.models import Evaluation, Submission, SubmissionUpload, Track
 from benchmark_site.leaderboard.scoring.predict import predict_evaluation
 from benchmark_site.leaderboard.scoring.score import score_evaluation
 from tests.leaderboard.conftest import REPOSITORY, freeze
@@ -261,11 +263,45 @@ def test_a_site_that_restarts_while_one_waits_ends_nothing(
     predictions: Callable[..., Path],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    restarting.trouble = {"GET": [0, 502, 503, 504, 0], "HEAD": [502, 0], "PATCH": [503, 0]}
+    restarting.trouble = {"GET": [0, 502, 503, 504, 0], "HEAD": [502, 0], "PATCH": [503, 0], "POST": [0, 502]}
     assert submit_here(predictions(), restarting.url) == 0
-    assert restarting.trouble == {"GET": [], "HEAD": [], "PATCH": []}
+    assert restarting.trouble == {"GET": [], "HEAD": [], "PATCH": [], "POST": []}
     assert "VCMR.R@1" in capsys.readouterr().out
     assert Submission.objects.count() == 1
+
+
+def test_why_a_whole_file_waits_is_said_once(
+    restarting: RestartingSite,
+    submit_here: Callable[[Path, str], int],
+    predictions: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from benchmark_site.leaderboard.submissions import pieces
+
+    asked: list[int] = []
+
+    def busy(*_: object) -> None:
+        asked.append(1)
+        if len(asked) == 2:  # the first time it may be begun; then it has come
+            raise ApiError("track", "under_way", "5 submissions of ada wait: wait for one", status=429)
+
+    def later() -> None:
+        while not (waiting := SubmissionUpload.objects.filter(waits_for__isnull=False).first()):
+            time.sleep(0.05)
+        seen = restarting.asked.count("GET")
+        while restarting.asked.count("GET") < seen + 3:
+            time.sleep(0.05)
+        pieces.finish(waiting.pk)
+        connections.close_all()
+
+    monkeypatch.setattr(pieces, "check_may_submit", busy)
+    sweeper = threading.Thread(target=later, daemon=True)
+    sweeper.start()
+    assert submit_here(predictions(), restarting.url) == 0
+    sweeper.join(timeout=30)
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.count("becomes a submission by itself: 5 submissions of ada wait: wait for one") == 1
 
 
 def test_a_site_that_stays_away_is_given_up(
@@ -277,7 +313,7 @@ def test_a_site_that_stays_away_is_given_up(
     restarting.trouble = {"GET": [502] * 6}
     assert submit_here(predictions(), restarting.url) == 2
     assert "no platform answers (status 502)" in capsys.readouterr().err
-    restarting.trouble = {"POST": [502]}
+    restarting.trouble = {"POST": [502] * 6}
     assert submit_here(predictions(seed=1), restarting.url) == 2
     assert "no platform answers (status 502)" in capsys.readouterr().err
 
