@@ -246,9 +246,9 @@ def test_the_schema_names_every_status(api_client: ApiClient) -> None:
             ("post", f"{batch}/{act}"): {200, 400, 401, 403, 404, 409, 422} for act in ("launch", "extend", "bonuses")
         },
         ("post", f"{batch}/{{order}}"): {200, 401, 403, 404, 409},
-        ("post", "/tracks/{slug}/{version}/{task}/{split}/uploads"): {201, 400, 401, 403, 404, 412, 413, 429},
-        ("get", upload): {200, 401, 404},
-        ("head", upload): {200, 401, 404, 412},
-        ("patch", upload): {204, 400, 401, 404, 409, 412, 415},
-        ("delete", upload): {204, 401, 404, 412},
+        ("post", "/tracks/{slug}/{version}/{task}/{split}/uploads"): {201, 400, 401, 403, 404, 409, 412, 413, 429},
+        ("get", upload): {200, 401, 403, 404},
+        ("head", upload): {200, 401, 403, 404, 412},
+        ("patch", upload): {204, 400, 401, 403, 404, 409, 412, 415},
+        ("delete", upload): {204, 401, 403, 404, 412},
     }  # fmt: skip

@@ -90,7 +90,7 @@ def create_submission(
             if not submission.dry_run:
                 check_new(team, track, submission.sha256, people)
             if submission.kind == Submission.Kind.MODEL:
-                _check_models(people)
+                check_models(people)
             submission.save(force_insert=True)
             submission.people.set(people)
             queue_evaluation(submission)
@@ -129,6 +129,18 @@ def check_new(team: Team, track: Track, sha256: str, people: Iterable[User]) -> 
             f"this file is already submission {earlier.pk} ({earlier.method}) of {earlier.team}",
             status=409,
             submission=str(earlier.pk),
+        )
+
+
+def check_models(people: Iterable[User]) -> None:
+    """Each may keep a worker busy for an hour, and others wait behind it. It holds under the lock of the people.
+
+    One that has predicted and is scored, for the first time or again, takes a moment.
+    """
+    waiting = Evaluation.objects.filter(Evaluation.unfinished(), Evaluation.to_predict())
+    if waiting.filter(submission__people__in=people).distinct().count() >= MOST_MODELS:
+        raise ApiError(
+            "kind", "models", f"{MOST_MODELS} models of a member of this team are under way: wait for one", status=429
         )
 
 
@@ -173,18 +185,6 @@ def _check_under_way(team: Team) -> None:
         if first_time.filter(people=person).count() >= MOST_UNDER_WAY:
             message = f"{MOST_UNDER_WAY} submissions of {person}, dry runs included, wait or are being scored"
             raise ApiError("track", "under_way", f"{message}: wait for one", status=429)
-
-
-def _check_models(people: Sequence[User]) -> None:
-    """Each may keep a worker busy for an hour, and others wait behind it. The caller holds the lock of the people.
-
-    One that has predicted and is scored, for the first time or again, takes a moment.
-    """
-    waiting = Evaluation.objects.filter(Evaluation.unfinished(), Evaluation.to_predict())
-    if waiting.filter(submission__people__in=people).distinct().count() >= MOST_MODELS:
-        raise ApiError(
-            "kind", "models", f"{MOST_MODELS} models of a member of this team are under way: wait for one", status=429
-        )
 
 
 def _shown_name(name: str) -> str:
