@@ -9,7 +9,7 @@ from datetime import datetime
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 from django.core.files.storage import default_storage
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, Sum
 from django.utils import timezone
 
 from benchmark_site.leaderboard.api_errors import ApiError
@@ -28,6 +28,8 @@ MOST_ATTEMPTS_A_DAY = 100
 # everybody else's wait behind it.
 MOST_UNDER_WAY = 5
 MOST_MODELS = 2  # of a person that are under way
+# Of files that are no entries, in bytes, of a person's teams or sent by that person: each lies there for thirty days.
+MOST_KEPT_BYTES = 10 * 2**30
 _LONGEST_FILE_NAME = 100
 
 
@@ -48,6 +50,7 @@ def check_may_submit(team: Team, track: Track, began: datetime, dry_run: bool = 
     attempts = recent.count()
     if attempts >= MOST_ATTEMPTS_A_DAY:
         raise ApiError("track", "attempts", f"{attempts} attempts in 24 hours, failed ones included", status=429)
+    _check_kept(team)
     _check_under_way(team)
 
 
@@ -170,6 +173,19 @@ def _counts_from(track: Track, began: datetime, now: datetime) -> datetime:
     """The moment that counts for the dates, by the track as it is now: it may have changed since the upload began."""
     track.refresh_from_db(fields=["opens_at", "closes_at", "public_percent", "reveals_at", "late_entries"])
     return now if track.is_revealed(now) else began
+
+
+def _check_kept(team: Team) -> None:
+    """Nobody fills the disk with what failed, was cancelled or is a dry run: an attempt costs no try."""
+    if team.baseline:
+        return
+    people = team.members.all()
+    theirs = Submission.objects.filter(Q(team__members__in=people) | Q(created_by__in=people)).values("pk")
+    kept = Submission.objects.filter(pk__in=theirs, counts=False, baseline=False, file_deleted_at=None)
+    size = kept.aggregate(size=Sum("size"))["size"] or 0
+    if size >= MOST_KEPT_BYTES:
+        message = f"files of dry runs, failed and cancelled submissions of your teams hold {size:,} bytes: delete some"
+        raise ApiError("file", "kept", message, status=429)
 
 
 def _check_under_way(team: Team) -> None:
