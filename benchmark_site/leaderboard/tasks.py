@@ -20,7 +20,7 @@ from benchmark_site.leaderboard.scoring.tell import NotToldError
 from benchmark_site.leaderboard.scoring.tell import tell as mail_result
 from benchmark_site.leaderboard.submissions import deletion, pieces
 from benchmark_site.leaderboard.submissions.uploads import incoming_folder
-from benchmark_site.leaderboard.task_names import COMPARE, PREDICT, SCORE, SEARCH, TELL, TRAIN
+from benchmark_site.leaderboard.task_names import COMPARE, PREDICT, SCORE, SCORE_AGAIN, SEARCH, TELL, TRAIN
 from benchmark_site.leaderboard.training.run import run_training
 
 _DAY_S = 24 * 3600
@@ -33,6 +33,12 @@ logger = logging.getLogger(__name__)
 @shared_task(name=SCORE)
 def score(evaluation_id: int) -> None:
     """Score one evaluation."""
+    score_evaluation(evaluation_id)
+
+
+@shared_task(name=SCORE_AGAIN)
+def score_again(evaluation_id: int) -> None:
+    """Score one evaluation of what was scored before: the same work in another queue."""
     score_evaluation(evaluation_id)
 
 

@@ -36,7 +36,7 @@ def ours(compose: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def test_the_services_of_the_design_are_there(compose: dict[str, Any]) -> None:
     services = compose["services"]
-    assert {"web", "worker", "builder", "ingest", "trainer", "beat", "marketplace", "clock", "nginx"} <= set(services)
+    assert {"web", "worker", "scorer", "rescorer", "builder", "ingest", "trainer", "beat", "marketplace", "clock", "nginx"} <= set(services)
     assert services["postgres"]["image"] == "postgres:18"
     assert services["valkey"]["image"].endswith("valkey:9")
 
@@ -79,14 +79,15 @@ def test_nginx_reads_the_clips_that_the_platform_points_to(compose: dict[str, An
     assert f"location {prefix}/ {{ internal; alias {media}/; }}" in compose["configs"]["nginx"]["content"]
 
 
-def test_builds_of_releases_keep_no_process_from_scoring(compose: dict[str, Any]) -> None:
-    """Two builds on the two processes that score would stop scorings, sweeps and mail until one has ended."""
+def test_what_takes_long_keeps_no_process_from_anything_else(compose: dict[str, Any]) -> None:
+    """Two long scorings on the two processes that sweep would stop sweeps, mail and the crowd's work; two builds, or a
+    board that is scored again, would stop all scorings.
+    """
     composed = [str(service.get("command", "")) for service in compose["services"].values()]
     supervised = [" ".join(program.command) for program in site_programs()]
     for commands in (composed, supervised):
         queues = [listed for command in commands for listed in re.findall(r"-Q ([\w,]+)", command)]
-        assert "match" in queues
-        assert "default,score" in queues
+        assert {"default", "score", "again", "match"} <= set(queues)  # each alone
 
 
 def test_both_ways_to_run_it_start_the_same_workers(compose: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,4 +99,4 @@ def test_both_ways_to_run_it_start_the_same_workers(compose: dict[str, Any], mon
         for commands in (composed, supervised)
     ]
     assert told[0] == told[1]
-    assert len(told[0]) == 7
+    assert len(told[0]) == 9

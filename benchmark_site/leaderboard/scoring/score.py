@@ -22,7 +22,6 @@ from benchmark_site.leaderboard.models.submissions import ScoreTable
 from benchmark_site.leaderboard.models.work import UNFINISHED
 from benchmark_site.leaderboard.scoring.parts import parts
 from benchmark_site.leaderboard.scoring.report import Report, ReportError, read_report
-from benchmark_site.leaderboard.task_names import PREDICT, SCORE
 from evaluation.release import ReleaseError
 
 LIMITS = child_process.Limits(memory_bytes=4 * 2**30, cpu_s=900, file_bytes=64 * 2**20, open_files=256)
@@ -48,7 +47,7 @@ def queue_evaluation(submission: Submission) -> Evaluation:
 
 def wake(row: Evaluation) -> None:
     """Tell a worker, once this transaction is through, that there is work on it."""
-    enqueue(PREDICT if row.submission.waits_for_prediction else SCORE, evaluation_id=row.pk)
+    enqueue(row.task, evaluation_id=row.pk)
 
 
 def score_evaluation(pk: int) -> None:
