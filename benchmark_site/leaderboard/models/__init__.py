@@ -6,6 +6,7 @@ from benchmark_site.leaderboard.models.comparisons import Comparison
 from benchmark_site.leaderboard.models.participants import Participant
 from benchmark_site.leaderboard.models.submissions import Evaluation, PrivateScore, Score, Submission
 from benchmark_site.leaderboard.models.teams import ApiToken, Invitation, Mail, Membership, Scope, Team
+from benchmark_site.leaderboard.models.told import Told
 from benchmark_site.leaderboard.models.tracks import Track
 from benchmark_site.leaderboard.models.training import TrainingRun
 from benchmark_site.leaderboard.models.uploads import SubmissionUpload
@@ -31,6 +32,7 @@ __all__ = [
     "SubmissionUpload",
     "Task",
     "Team",
+    "Told",
     "Track",
     "TrainingRun",
 ]
