@@ -34,6 +34,10 @@ class FileDeletedError(Exception):
     """There is no file left to score."""
 
 
+class LostFileError(Exception):
+    """A file that nobody has deleted is not on our disk."""
+
+
 def queue_evaluation(submission: Submission) -> Evaluation:
     """Create an evaluation by the evaluator of today and tell a worker once this transaction is through."""
     row = Evaluation.objects.create(
@@ -68,6 +72,9 @@ def score_evaluation(pk: int) -> None:
         except ReleaseError as error:
             with suppress(LeaseLost), locked(row) as mine:
                 mine.end(State.FAILED, "the scoring failed: the release cannot be read", str(error))
+        except LostFileError as error:
+            with suppress(LeaseLost), locked(row) as mine:
+                mine.end(State.FAILED, "the scoring failed: the file that was sent is lost here", str(error))
         except LeaseLost:  # cancelled or taken over, perhaps at the last moment: that worker's word counts
             return
 
@@ -96,8 +103,11 @@ class _Run:
 def _runs(row: Evaluation, scratch: Path) -> list[_Run]:
     """Score the split, or its parts one after the other: a file that the first run refuses needs no second.
 
-    Raises evaluation.release.ReleaseError where the release's folder cannot be read.
+    Raises evaluation.release.ReleaseError where the release's folder cannot be read, LostFileError where the file is
+    not there: the evaluator would call that a file that cannot be scored.
     """
+    if not Path(row.submission.scored_file).is_file():
+        raise LostFileError(row.submission.scored_file)
     track = row.submission.track
     kinds: list[ScoreTable] = [Score]
     if track.has_private_part and not row.submission.dry_run:
