@@ -118,7 +118,7 @@ def test_one_that_failed_is_made_again_when_a_person_asks(
     member: Client, membership: Membership, track: Track, two: list[Submission]
 ) -> None:
     row = request_comparison(*(one.evaluation for one in two))
-    Comparison.objects.filter(pk=row.pk).update(attempt=3)
+    row.attempt = 3
     row.end(State.FAILED, "the comparison failed: the evaluator was killed (SIGKILL)", "its log")
     path, fields = f"{track.get_absolute_url()}compare/", {"a": two[0].pk, "b": two[1].pk}
     page = member.get(path, fields).content.decode()
