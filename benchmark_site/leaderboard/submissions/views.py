@@ -120,7 +120,7 @@ def submission(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "submission": found,
         "evaluation": evaluation,
         "own": own,
-        "steps": steps(found) if own else [],
+        "steps": steps(found, found.evaluations.defer("report", "log", "problems")) if own else [],
         "by_hand": commands(found) if own else [],
         "scores": disclosed_scores(evaluation),
         "breakdowns": disclosed_breakdowns(evaluation),
