@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from django.conf import settings
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
+from django.db.models.functions import Coalesce, Now
 from django.urls import reverse
 from django.utils import timezone
 
@@ -167,11 +168,15 @@ class Submission(models.Model):
 class Evaluation(Work):
     """One scoring of a submission by one version of the evaluator against one frozen release."""
 
+    STARTED = {**Work.STARTED, "started_at": Coalesce("started_at", Now())}
+
     submission = models.ForeignKey(Submission, on_delete=models.CASCADE, related_name="evaluations")
     evaluator_version = models.CharField(max_length=40)
     manifest_sha256 = models.CharField(max_length=64)
     problems = models.JSONField(default=list, blank=True, help_text="why the file was refused: place and message")
     report = models.JSONField(null=True, blank=True, help_text="what the evaluator wrote")
+    asked_at = models.DateTimeField(default=timezone.now, help_text="`queued_at` is anew after each attempt")
+    started_at = models.DateTimeField(null=True, blank=True, help_text="when its first worker took it")
 
     class Meta(Work.Meta):
         ordering = ["-id"]
