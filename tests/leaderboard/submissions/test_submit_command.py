@@ -23,6 +23,7 @@ from pytest_django.live_server_helper import LiveServer
 from benchmark_site.leaderboard.api_errors import ApiError
 from benchmark_site.leaderboard.boards.tracks import open_boards
 from benchmark_site.leaderboard.models import Evaluation, Submission, SubmissionUpload, Track
+from benchmark_site.leaderboard.scoring.disclosed import disclosed_scores
 from benchmark_site.leaderboard.scoring.predict import predict_evaluation
 from benchmark_site.leaderboard.scoring.score import score_evaluation
 from tests.leaderboard.conftest import REPOSITORY, freeze
@@ -83,6 +84,30 @@ def test_a_file_is_sent_waited_for_and_its_row_printed(
     score = submission.evaluation.scores.get(key=track.primary_metric)
     assert f"{track.primary_metric}  {score.value}" in done.stdout
     assert submission.get_absolute_url() in done.stdout
+
+
+def test_a_dry_run_is_checked_by_the_platform_and_costs_nothing(
+    submit: Submit, worker: None, track: Track, predictions: Callable[..., Path]
+) -> None:
+    done = submit(predictions(), "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert "the platform can score it; no try was used" in done.stdout
+    assert track.primary_metric not in done.stdout
+    submission = Submission.objects.get()
+    assert (submission.dry_run, submission.counts, submission.evaluation.scores.count()) == (True, False, 0)
+
+
+def test_a_hidden_split_is_sent_without_its_truth_and_told_as_rounded_as_the_page_has_it(
+    submit: Submit, worker: None, track: Track, predictions: Callable[..., Path]
+) -> None:
+    hidden = Track.objects.get(task="moment", split="test")
+    done = submit(predictions("moment", "test"), "--split", "test", "--withheld")
+    assert done.returncode == 0, done.stderr
+    submission = Submission.objects.get()
+    assert submission.track == hidden
+    (shown,) = disclosed_scores(submission.evaluation)
+    assert f"{shown.key}  {shown.value}  [{shown.low}, {shown.high}]  n {shown.n}" in done.stdout
+    assert all(score.key not in done.stdout for score in submission.evaluation.scores.exclude(key=shown.key))
 
 
 def test_a_bad_file_is_refused_here_and_nothing_is_sent(submit: Submit, track: Track, tmp_path: Path) -> None:
