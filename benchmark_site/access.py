@@ -167,6 +167,7 @@ TABLE: dict[str, Row] = {
     "submissions": ACCOUNT,
     "submission-upload-new": ACCOUNT,
     "submission-upload": OWN,
+    "submission-upload-end": OWN,
     "api-upload-new": API,
     "api-upload": API_OWN,
     "teams": ACCOUNT,

@@ -1,4 +1,4 @@
-"""The Celery application: `celery -A benchmark_site.celery worker -Q default,score`."""
+"""The Celery application: `celery -A benchmark_site.celery worker -Q default`."""
 
 from __future__ import annotations
 

@@ -34,20 +34,21 @@ def largest_body() -> int:
     return max(_limits().values())
 
 
-def may_send(head: Head) -> bool:
-    """Whether this address takes a body of this size, and from this sender."""
+def most_bytes(head: Head) -> int:
+    """Bytes of the largest body that this address takes from this sender, 0 where it does not take this one."""
     try:
         name = resolve(head.path).view_name
     except Resolver404:
-        return False
-    limit = _limits().get(name)
-    if limit is None or head.content_length > limit:
-        return False
+        return 0
+    limit = _limits().get(name, 0)
+    if head.content_length > limit:
+        return 0
     close_old_connections()
     try:
-        return _has_token(head) if name.startswith("api") else _may_enter(head, name)
+        taken = _has_token(head) if name.startswith("api") else _may_enter(head, name)
     finally:
         close_old_connections()
+    return limit if taken else 0
 
 
 def _limits() -> dict[str, int]:

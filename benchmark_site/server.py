@@ -26,7 +26,7 @@ from waitress.task import WSGITask
 
 from benchmark_site.wsgi import application  # isort: skip  # loads the apps, which the next lines need
 from benchmark_site.leaderboard.submissions.uploads import incoming_folder
-from benchmark_site.senders import largest_body, may_send
+from benchmark_site.senders import largest_body, most_bytes
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
@@ -47,6 +47,7 @@ class Request(HTTPRequestParser):
     """One request; `began` is the moment at which its first byte came, in seconds since the epoch."""
 
     refused = False
+    most = SMALL_BYTES  # of its body
     chunked: bool
     content_length: int
 
@@ -56,13 +57,26 @@ class Request(HTTPRequestParser):
 
     def parse_header(self, header_plus: bytes) -> None:
         super().parse_header(header_plus)
-        large = self.chunked or self.content_length > SMALL_BYTES
-        if large and not self.adj.may_send(self):
-            # The application answers without the body: it says best what is missing.
-            self.refused = True
-            self.headers["CONNECTION"] = "close"
-            self.expect_continue = self.chunked = False
-            self.body_rcv, self.content_length = None, 0
+        if self.chunked or self.content_length > SMALL_BYTES:
+            self.most = self.adj.most_bytes(self)
+        if not self.most:
+            self._refuse()
+
+    def received(self, data: bytes) -> int:
+        consumed: int = super().received(data)
+        if self.chunked and self.body_bytes_received > self.most:  # nobody has said how long it would be
+            self.headers["CONTENT_LENGTH"] = str(self.body_bytes_received)
+            self._refuse()
+            self.completed = True
+        return consumed
+
+    def _refuse(self) -> None:
+        """Have the application answer without the body: it says best what is missing."""
+        self.close()
+        self.refused = True
+        self.headers["CONNECTION"] = "close"
+        self.expect_continue = self.chunked = False
+        self.body_rcv, self.content_length = None, 0
 
     def is_overdue(self, now: float) -> bool:
         """Whether its head or its body has taken longer than it may."""
@@ -143,14 +157,14 @@ def head_alone(application: WSGIApplication) -> WSGIApplication:
 
 def make_server(
     application: Any,
-    may_send: Callable[[Request], bool],
+    most_bytes: Callable[[Request], int],
     listen: str,
     *,
     threads: int = 8,
     largest: int = 2**30,
     behind_proxy: bool = False,
 ) -> Server:
-    """A bound server, run by `run()`; `may_send` says of the head of a request whether its large body is taken."""
+    """A bound server, run by `run()`; `most_bytes` says of the head of a request how large a body it takes, or 0."""
     proxy = {"trusted_proxy": "*", "trusted_proxy_headers": "x-forwarded-for x-forwarded-proto"} if behind_proxy else {}
     server = Server(
         head_alone(application),
@@ -165,7 +179,7 @@ def make_server(
         backlog=2048,
         **proxy,
     )
-    server.adj.may_send = may_send
+    server.adj.most_bytes = most_bytes
     return server
 
 
@@ -183,7 +197,7 @@ def main() -> None:
     tempfile.tempdir = str(incoming_folder())
     server = make_server(
         application,
-        may_send,
+        most_bytes,
         arguments.listen,
         threads=arguments.threads,
         largest=largest_body() + 1,

@@ -4,7 +4,8 @@
 
 Starts PostgreSQL and the platform's web server, as `make up` does, with a board of so many entries. Printed: what one
 page of it costs, and how long readers of several pages wait who come all at once, without and with slow senders (600
-bytes ten times a second, of 30 MB, without a token). Clients and server share the machine's cores.
+bytes ten times a second, of 30 MB, every other one with a token). Answers that failed are counted, and waited for as
+long as they took. Clients and server share the machine's cores.
 
 Aims: a page in 200 ms and 200 kB; 95 of 100 answers in 400 ms beside 100 slow senders and 50 readers.
 """
@@ -33,17 +34,19 @@ ROOT = Path(__file__).resolve().parents[1]
 PAUSE_S = 1.0  # between two pages of a reader
 
 
-def prepare(entries: int) -> str:
-    """Make the tables and a board; returns its address."""
+def prepare(entries: int) -> tuple[str, str]:
+    """Make the tables and a board; returns its address, and a token by which one may submit."""
     os.environ["DJANGO_SETTINGS_MODULE"] = "benchmark_site.settings"
     import django
 
     django.setup()
+    from django.contrib.auth.models import User
     from django.core.management import call_command
     from django.db import connection
     from django.utils import timezone
 
-    from benchmark_site.leaderboard.models import Track
+    from benchmark_site.leaderboard.models import Membership, Team, Track
+    from benchmark_site.leaderboard.teams.tokens import create_token
     from benchmark_site.releases.models import Release
     from tests.leaderboard.boards.test_large_board import fill
 
@@ -58,8 +61,10 @@ def prepare(entries: int) -> str:
     fill(track, entries)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
+    user = User.objects.create_user("ada")
+    token = create_token(Membership.objects.create(team=Team.objects.create(name="Slow"), user=user))
     connection.close()
-    return track.get_absolute_url()
+    return track.get_absolute_url(), token
 
 
 @contextlib.contextmanager
@@ -81,9 +86,10 @@ def serving() -> Iterator[int]:
         process.wait(20)
 
 
-def read(port: int, paths: list[str], readers: int, seconds: float) -> list[float]:
-    """Seconds that each answer took; every reader reads the pages in turn, with pauses as people make."""
+def read(port: int, paths: list[str], readers: int, seconds: float) -> tuple[list[float], int]:
+    """Seconds that each answer took, and how many were none; every reader reads the pages in turn, with pauses."""
     took: list[float] = []
+    failed: list[Exception] = []
     ends = time.monotonic() + seconds
 
     def one(number: int) -> None:
@@ -92,7 +98,10 @@ def read(port: int, paths: list[str], readers: int, seconds: float) -> list[floa
             turn = number
             while time.monotonic() < ends:
                 began = time.perf_counter()
-                client.get(paths[turn % len(paths)]).raise_for_status()
+                try:
+                    client.get(paths[turn % len(paths)]).raise_for_status()
+                except httpx.HTTPError as error:
+                    failed.append(error)
                 took.append(time.perf_counter() - began)
                 turn += 1
                 time.sleep(PAUSE_S)
@@ -102,26 +111,27 @@ def read(port: int, paths: list[str], readers: int, seconds: float) -> list[floa
         thread.start()
     for thread in threads:
         thread.join()
-    return took
+    return took, len(failed)
 
 
 @contextlib.contextmanager
-def slow_senders(port: int, board: str, count: int) -> Iterator[None]:
-    """So many who send a large file slowly and have no right to."""
+def slow_senders(port: int, board: str, count: int, token: str) -> Iterator[None]:
+    """So many who send a large file slowly; every other one has a right to."""
     stop = threading.Event()
     path = board.replace("/boards/", "/api/tracks/") + "submissions"
 
-    def send() -> None:
+    def send(more: list[str]) -> None:
         while not stop.is_set():
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)) as connection:
                 head = [f"POST {path} HTTP/1.1", "Host: localhost", "Content-Length: 30000000"]
                 connection.sendall(
-                    "\r\n".join([*head, "Content-Type: multipart/form-data; boundary=b", "", ""]).encode()
+                    "\r\n".join([*head, *more, "Content-Type: multipart/form-data; boundary=b", "", ""]).encode()
                 )
                 while not stop.wait(0.1):
                     connection.sendall(b"x" * 600)
 
-    threads = [threading.Thread(target=send, daemon=True) for _ in range(count)]
+    known = [f"Authorization: Bearer {token}"]
+    threads = [threading.Thread(target=send, args=([[], known][n % 2],), daemon=True) for n in range(count)]
     for thread in threads:
         thread.start()
     try:
@@ -141,7 +151,7 @@ def main() -> None:
     arguments = parser.parse_args()
     table = Table("measured", "value", title=f"{arguments.entries} entries, {os.cpu_count()} cores for all")
     with running():
-        board = prepare(arguments.entries)
+        board, token = prepare(arguments.entries)
         # What people read at one time: mostly other pages than the largest board.
         paths = ["/", "/boards/", "/releases/", "/login/", board, "/healthz"]
         with serving() as port:
@@ -156,8 +166,10 @@ def main() -> None:
             table.add_row("a page of the board, median ms", f"{statistics.median(alone) * 1000:.0f}")
             table.add_row("a page of the board, kB", f"{len(answer.content) / 1000:.0f}")
             for name, slow in (("readers", 0), (f"readers beside {arguments.slow} slow senders", arguments.slow)):
-                with slow_senders(port, board, slow):
-                    took = sorted(read(port, paths, arguments.readers, arguments.seconds))
+                with slow_senders(port, board, slow, token):
+                    took, failed = read(port, paths, arguments.readers, arguments.seconds)
+                took.sort()
+                table.add_row(f"{arguments.readers} {name}, failed", str(failed))
                 table.add_row(f"{arguments.readers} {name}, answers a second", f"{len(took) / arguments.seconds:.0f}")
                 table.add_row(f"{arguments.readers} {name}, median ms", f"{statistics.median(took) * 1000:.0f}")
                 table.add_row(f"{arguments.readers} {name}, p95 ms", f"{took[int(len(took) * 0.95)] * 1000:.0f}")

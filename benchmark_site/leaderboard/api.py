@@ -18,106 +18,20 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.openapi.schema import OpenAPISchema
 
 from benchmark_site.leaderboard import orders_api
+from benchmark_site.leaderboard.api_answers import SubmissionOut, TrackOut, submissions_out, track_out
 from benchmark_site.leaderboard.api_auth import TokenAuth
 from benchmark_site.leaderboard.api_errors import ApiError, answers
-from benchmark_site.leaderboard.models import ApiToken, Reveal, Submission, Track
-from benchmark_site.leaderboard.scoring.disclosed import disclosed_private_scores, disclosed_scores
-from benchmark_site.leaderboard.scoring.steps import steps
+from benchmark_site.leaderboard.models import ApiToken, Submission, Track
 from benchmark_site.leaderboard.submissions import uploads
 from benchmark_site.leaderboard.submissions.deletion import delete_file
 from benchmark_site.leaderboard.submissions.finals import set_final
-from benchmark_site.leaderboard.submissions.forms import CARD, SubmissionForm
-from benchmark_site.leaderboard.submissions.quota import quota
+from benchmark_site.leaderboard.submissions.forms import SubmissionForm
+from benchmark_site.leaderboard.submissions.quota import quotas
 from benchmark_site.leaderboard.submissions.submit import cancel, check_may_submit, check_sha256, create_submission
 from benchmark_site.leaderboard.submissions.tus_schema import paths as tus_paths
 from benchmark_site.leaderboard.submissions.visibility import set_public
 
-CARD_FIELDS = ["method", "description", "paper_url", "code_url", *CARD]
 PAGE = 100
-
-
-class QuotaOut(Schema):
-    per_day: int
-    total: int
-    used_day: int
-    used_total: int
-    left: int
-    next_slot: datetime | None
-    person: str
-    teams: list[str]
-
-
-class TrackOut(Schema):
-    track: str
-    release: str
-    release_sha256: str
-    task: str
-    split: str
-    opens_at: datetime
-    closes_at: datetime | None
-    primary_metric: str
-    reveal: str
-    public_percent: int
-    reveals_at: datetime | None
-    finals: int
-    board: str
-    quota: QuotaOut
-
-
-class ScoreOut(Schema):
-    key: str
-    value: float | None
-    low: float | None
-    high: float | None
-    n: int
-    blind: float | None
-    beats_blind: bool | None
-    part: str
-
-
-class StepOut(Schema):
-    at: datetime | None
-    what: str
-
-
-class SubmissionOut(Schema):
-    id: uuid.UUID
-    track: str
-    team: str
-    kind: str
-    method: str
-    description: str
-    paper_url: str
-    code_url: str
-    parameters: int | None
-    training_data: str
-    external_data: bool
-    hardware: str
-    run_time_s: float | None
-    public: bool
-    baseline: bool
-    dry_run: bool
-    final: bool
-    decides: bool
-    late: bool
-    hidden_reason: str
-    hidden_at: datetime | None
-    file_name: str
-    file_deleted_at: datetime | None
-    sha256: str
-    size: int
-    began_at: datetime
-    created_at: datetime
-    state: str
-    queue_place: int | None
-    error: str
-    problems: list[dict[str, Any]]
-    evaluator_version: str
-    release_sha256: str
-    scores: list[ScoreOut]
-    private_scores: list[ScoreOut]
-    steps: list[StepOut]
-    page: str
 
 
 class Wishes(Schema):
@@ -150,27 +64,9 @@ router = Router()
 @router.get("/tracks", response=answers(403, _200=list[TrackOut]))
 def list_tracks(request: HttpRequest) -> list[TrackOut]:
     """Every track, with what your team may still submit to it: as much as the member with the least left."""
-    now = timezone.now()
-    team = _token(request).membership.team
-    return [
-        TrackOut(
-            track=track.path,
-            release=str(track.release),
-            release_sha256=track.release.sha256,
-            task=track.task,
-            split=track.split,
-            opens_at=track.opens_at,
-            closes_at=track.closes_at,
-            primary_metric=track.primary_metric,
-            reveal=track.reveal if track.hides_truth else Reveal.REPORT,
-            public_percent=track.public_percent,
-            reveals_at=track.reveals_at,
-            finals=track.finals if track.has_private_part else 0,
-            board=request.build_absolute_uri(track.get_absolute_url()),
-            quota=QuotaOut.from_orm(quota(team, track, now)),
-        )
-        for track in Track.objects.select_related("release")
-    ]
+    tracks = list(Track.objects.select_related("release"))
+    left = quotas(_token(request).membership.team, tracks, timezone.now())
+    return [track_out(request, track, one) for track, one in zip(tracks, left, strict=True)]
 
 
 @router.post(
@@ -231,7 +127,7 @@ def post_submission(request: HttpRequest, slug: str, version: str, task: str, sp
     with file:
         check_sha256(request.headers.get("X-Content-SHA256", ""), file)
         submission = create_submission(team, track, token.membership.user, SubmissionForm(fields), file, began)
-    return Status(201, _submission_out(request, submission))
+    return Status(201, submissions_out(request, [submission])[0])
 
 
 @router.get("/submissions", response=answers(403, 404, _200=list[SubmissionOut]))
@@ -248,13 +144,13 @@ def list_submissions(request: HttpRequest, response: HttpResponse, before: str |
     if len(page) > PAGE:
         address = request.build_absolute_uri(f"{request.path}?before={page[PAGE - 1].pk}")
         response["Link"] = f'<{address}>; rel="next"'
-    return [_submission_out(request, submission) for submission in page[:PAGE]]
+    return submissions_out(request, page[:PAGE])
 
 
 @router.get("/submissions/{submission_id}", response=answers(403, 404, _200=SubmissionOut))
 def get_submission(request: HttpRequest, submission_id: str) -> SubmissionOut:
     """State, scores, problems."""
-    return _submission_out(request, _find(request, submission_id))
+    return submissions_out(request, [_find(request, submission_id)])[0]
 
 
 @router.patch("/submissions/{submission_id}", response=answers(400, 403, 404, 409, 422, _200=SubmissionOut))
@@ -270,7 +166,7 @@ def patch_submission(request: HttpRequest, submission_id: str, body: Wishes) -> 
             set_final(found, body.final)
         if body.public is False:
             set_public(found, False)
-    return _submission_out(request, _find(request, submission_id))
+    return submissions_out(request, [_find(request, submission_id)])[0]
 
 
 @router.post("/submissions/{submission_id}/cancel", response=answers(403, 404, 409, _200=SubmissionOut))
@@ -278,14 +174,14 @@ def cancel_submission(request: HttpRequest, submission_id: str) -> SubmissionOut
     """Stop its scoring. It then costs no quota."""
     submission = _find(request, submission_id)
     cancel(submission)
-    return _submission_out(request, submission)
+    return submissions_out(request, [submission])[0]
 
 
 @router.delete("/submissions/{submission_id}/file", response=answers(403, 404, 409, _200=SubmissionOut))
 def delete_submission_file(request: HttpRequest, submission_id: str) -> SubmissionOut:
     """Delete its file, where it is on no board and nothing is under way; hash, scores and reports stay."""
     delete_file(_find(request, submission_id))
-    return _submission_out(request, _find(request, submission_id))
+    return submissions_out(request, [_find(request, submission_id)])[0]
 
 
 api.add_router("", router)
@@ -359,39 +255,3 @@ def _find(request: HttpRequest, submission_id: str) -> Submission:
     if found is None:
         raise ApiError("submission", "not_found", f"your team has no submission {submission_id}", status=404)
     return found
-
-
-def _submission_out(request: HttpRequest, submission: Submission) -> SubmissionOut:
-    evaluation = submission.shown_evaluation
-    private = disclosed_private_scores(evaluation)  # first: it may be what writes down by which it decides
-    return SubmissionOut(
-        id=submission.pk,
-        track=submission.track.path,
-        team=submission.team.name,
-        kind=submission.kind,
-        **{name: getattr(submission, name) for name in CARD_FIELDS},
-        public=submission.public,
-        baseline=submission.baseline,
-        dry_run=submission.dry_run,
-        final=submission.final,
-        decides=submission.decides,
-        late=submission.is_late,
-        hidden_reason=submission.hidden_reason,
-        hidden_at=submission.hidden_at,
-        file_name=submission.file_name,
-        file_deleted_at=submission.file_deleted_at,
-        sha256=submission.sha256,
-        size=submission.size,
-        began_at=submission.began_at,
-        created_at=submission.created_at,
-        state=evaluation.state,
-        queue_place=evaluation.queue_place,
-        error=evaluation.error,
-        problems=evaluation.problems,
-        evaluator_version=evaluation.evaluator_version,
-        release_sha256=evaluation.manifest_sha256,
-        scores=[ScoreOut.from_orm(score) for score in disclosed_scores(evaluation)],
-        private_scores=[ScoreOut.from_orm(score) for score in private],
-        steps=[StepOut.from_orm(step) for step in steps(submission)],
-        page=request.build_absolute_uri(submission.get_absolute_url()),
-    )

@@ -1,8 +1,10 @@
 """Tasks of the leaderboard, by the names under which they are sent."""
 
 SCORE = "benchmark_site.leaderboard.tasks.score"
+SCORE_AGAIN = "benchmark_site.leaderboard.tasks.score_again"
 PREDICT = "benchmark_site.leaderboard.tasks.predict"
 COMPARE = "benchmark_site.leaderboard.tasks.compare"
 TELL = "benchmark_site.leaderboard.tasks.tell"
+TELL_MEMBER = "benchmark_site.leaderboard.tasks.tell_member"
 SEARCH = "benchmark_site.leaderboard.tasks.search"
 TRAIN = "benchmark_site.leaderboard.tasks.train"

@@ -16,11 +16,11 @@ from benchmark_site.leaderboard.scoring import deciding
 from benchmark_site.leaderboard.scoring.compare import run_comparison
 from benchmark_site.leaderboard.scoring.predict import predict_evaluation
 from benchmark_site.leaderboard.scoring.score import score_evaluation, wake
-from benchmark_site.leaderboard.scoring.tell import NotToldError
+from benchmark_site.leaderboard.scoring.tell import NotToldError, to_be_told
 from benchmark_site.leaderboard.scoring.tell import tell as mail_result
 from benchmark_site.leaderboard.submissions import deletion, pieces
 from benchmark_site.leaderboard.submissions.uploads import incoming_folder
-from benchmark_site.leaderboard.task_names import COMPARE, PREDICT, SCORE, SEARCH, TELL, TRAIN
+from benchmark_site.leaderboard.task_names import COMPARE, PREDICT, SCORE, SCORE_AGAIN, SEARCH, TELL, TELL_MEMBER, TRAIN
 from benchmark_site.leaderboard.training.run import run_training
 
 _DAY_S = 24 * 3600
@@ -36,6 +36,12 @@ def score(evaluation_id: int) -> None:
     score_evaluation(evaluation_id)
 
 
+@shared_task(name=SCORE_AGAIN)
+def score_again(evaluation_id: int) -> None:
+    """Score one evaluation of what was scored before: the same work in another queue."""
+    score_evaluation(evaluation_id)
+
+
 @shared_task(name=PREDICT)
 def predict(evaluation_id: int) -> None:
     """Have a model that was sent predict."""
@@ -48,20 +54,27 @@ def compare(comparison_id: int) -> None:
     run_comparison(comparison_id)
 
 
-@shared_task(name=TELL, bind=True, max_retries=_TOLD_AGAIN)
-def tell(self: Task, evaluation_id: int, only: list[int] | None = None) -> None:
-    """Mail a result to the team that wants it, or to these memberships of it.
-
-    No row remembers who was told: while the mail server is away, the message in the broker does, for an hour.
-    """
-    found = Evaluation.objects.filter(pk=evaluation_id).select_related("submission__team", "submission__track").first()
+@shared_task(name=TELL)
+def tell(evaluation_id: int) -> None:
+    """Have everybody of the team who wants it told of a result: a message each, so that nobody waits for another."""
+    found = Evaluation.objects.filter(pk=evaluation_id).select_related("submission__team").first()
     if found is None:
         return
+    for member in to_be_told(found):
+        enqueue(TELL_MEMBER, evaluation_id=evaluation_id, membership_id=member.pk)
+
+
+@shared_task(name=TELL_MEMBER, bind=True, max_retries=_TOLD_AGAIN)
+def tell_member(self: Task, evaluation_id: int, membership_id: int) -> None:
+    """Mail a result to one member. While the mail server is away the message in the broker waits, for an hour."""
+    found = Evaluation.objects.select_related("submission__team", "submission__track").filter(pk=evaluation_id).first()
+    member = to_be_told(found).filter(pk=membership_id).first() if found else None
+    if found is None or member is None:  # told, or gone, or of another wish meanwhile
+        return
     try:
-        mail_result(found, only)
+        mail_result(found, member)
     except NotToldError as trouble:
-        again = {"evaluation_id": evaluation_id, "only": trouble.left}
-        raise self.retry(args=(), kwargs=again, exc=trouble, countdown=_TELL_AGAIN_S) from trouble
+        raise self.retry(exc=trouble, countdown=_TELL_AGAIN_S) from trouble
 
 
 @shared_task(name=SEARCH)

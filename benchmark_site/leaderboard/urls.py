@@ -40,6 +40,7 @@ urlpatterns = [
     path(_TRACK + "submit/", submission_views.submit, name="submit"),
     path(_TRACK + "uploads/", tus.NewByPage.as_view(), name="submission-upload-new"),
     path("submissions/uploads/<uuid:pk>/", tus.PartsByPage.as_view(), name="submission-upload"),
+    path("submissions/uploads/<uuid:pk>/end/", submission_views.end_upload, name="submission-upload-end"),
     path("submissions/", submission_views.submissions, name="submissions"),
     path("submissions/<uuid:pk>/", submission_views.submission, name="submission"),
     path("submissions/<uuid:pk>/cancel/", submission_views.cancel_submission, name="submission-cancel"),

@@ -197,8 +197,8 @@ def site_programs() -> list[Program]:
     gunicorn = [python, "-m", "gunicorn", "--workers", "2", "--threads", "4", "--timeout", "120", "--keep-alive", "75"]
     gunicorn += ["--no-control-socket"]
     celery = [python, "-m", "celery", "-A", "benchmark_site.celery"]
-    # Builds, footage and training have workers of their own, so that a long one delays no scoring, sweep or mail; who
-    # searches waits. One build at a time, since a large one takes a gigabyte of memory.
+    # What may take long has workers of its own, so that it delays no sweep or mail; who searches waits. One build at a
+    # time, since a large one takes a gigabyte of memory.
     return [
         Program("web", web_server(python, port)),
         Program(
@@ -207,19 +207,14 @@ def site_programs() -> list[Program]:
             {"DJANGO_SETTINGS_MODULE": MARKETPLACE_SETTINGS},
         ),
         Program("clock", [python, "manage.py", "run_clock", "--settings", MARKETPLACE_SETTINGS]),
-        Program(
-            "worker",
-            [*celery, "worker", "-n", "worker@%h", "-Q", "default,score", "-c", "2", "--loglevel", "INFO"],
-        ),
-        Program("builder", [*celery, "worker", "-n", "builder@%h", "-Q", "match", "-c", "1", "--loglevel", "INFO"]),
-        Program(
-            "ingest", [*celery, "worker", "-n", "ingest@%h", "-Q", "ingest,features", "-c", "2", "--loglevel", "INFO"]
-        ),
-        Program("trainer", [*celery, "worker", "-n", "trainer@%h", "-Q", "train", "-c", "1", "--loglevel", "INFO"]),
-        Program("searcher", [*celery, "worker", "-n", "searcher@%h", "-Q", "search", "-c", "1", "--loglevel", "INFO"]),
-        Program(
-            "predictor", [*celery, "worker", "-n", "predictor@%h", "-Q", "predict", "-c", "1", "--loglevel", "INFO"]
-        ),
+        _worker(celery, "worker", "default", 2),
+        _worker(celery, "scorer", "score", 2),
+        _worker(celery, "rescorer", "again"),
+        _worker(celery, "builder", "match"),
+        _worker(celery, "ingest", "ingest,features", 2),
+        _worker(celery, "trainer", "train"),
+        _worker(celery, "searcher", "search"),
+        _worker(celery, "predictor", "predict"),
         *blind_checker(celery),
         Program("beat", [*celery, "beat", "--loglevel", "WARNING", "--pidfile="]),
     ]
@@ -229,7 +224,12 @@ def blind_checker(celery: list[str]) -> list[Program]:
     """The worker that scores questions while they are written, where it is asked for: it keeps a model loaded."""
     if os.environ.get("BLIND_IN_THE_LOOP", "").lower() not in {"1", "true", "yes", "on"}:
         return []
-    return [Program("blind", [*celery, "worker", "-n", "blind@%h", "-Q", "blind", "-c", "1", "--loglevel", "INFO"])]
+    return [_worker(celery, "blind", "blind")]
+
+
+def _worker(celery: list[str], name: str, queues: str, processes: int = 1) -> Program:
+    taken = ["-n", f"{name}@%h", "-Q", queues, "-c", str(processes)]
+    return Program(name, [*celery, "worker", *taken, "--loglevel", "INFO"])
 
 
 def web_server(python: str, port: int) -> list[str]:

@@ -6,7 +6,6 @@ else gets 404. Beside the protocol, GET says what became of a file.
 
 from __future__ import annotations
 
-import binascii
 import io
 from base64 import b64decode
 from collections.abc import Iterator
@@ -138,7 +137,7 @@ def metadata(request: HttpRequest) -> dict[str, str]:
     pairs = (pair.split() for pair in request.headers.get("Upload-Metadata", "").split(",") if pair.strip())
     try:
         said = {key: b64decode(value[0] if value else "", validate=True).decode() for key, *value in pairs}
-    except (binascii.Error, UnicodeDecodeError) as error:
+    except ValueError as error:  # not base64, not even ASCII, not UTF-8
         raise Refusal(400, f"Upload-Metadata: base64 of UTF-8 was expected: {error}") from error
     for key, text in said.items():
         if "\0" in text:  # which no column of the database takes

@@ -28,7 +28,7 @@ _CARD = {  # option -> field of the method card
     "hardware": "hardware", "run_time": "run_time_s",
 }  # fmt: skip
 _TUS = {"Tus-Resumable": "1.0.0"}
-_READING = {"GET", "HEAD"}  # asked again without harm
+_AGAIN = {"GET", "HEAD", "POST"}  # asked again without harm: room for a file is found again by its sha256
 _CONFLICT = 409  # the offset that was said is not the next one
 _AWAY = {502, 503, 504}  # said by a proxy whose site does not answer: no more than a broken line
 
@@ -65,7 +65,7 @@ def send(arguments: argparse.Namespace) -> int:
     fields |= {name: "true" for name in ("public", "dry_run", "external_data") if getattr(arguments, name)}
     console = Console()
     try:
-        submission = site.upload(f"tracks/{track}/uploads", predictions, fields)
+        submission = site.upload(f"tracks/{track}/uploads", predictions, fields, lambda why: _say_waiting(why, console))
     except DuplicateError as known:  # sent by an earlier run that was cut off while it waited
         console.print(f"{known}: going on with it", markup=False, soft_wrap=True)
         submission = known.submission
@@ -82,8 +82,8 @@ class _Site:
             base_url=f"{address.rstrip('/')}/api/", headers={"Authorization": f"Bearer {token}"}, timeout=60
         )
 
-    def upload(self, path: str, file: Path, fields: dict[str, str]) -> str:
-        """Send a file in pieces (tus) and return the id of its submission.
+    def upload(self, path: str, file: Path, fields: dict[str, str], told: Callable[[str], None]) -> str:
+        """Send a file in pieces (tus) and return the id of its submission; `told` is called with why it is none yet.
 
         The platform knows the file by its sha256: the same command goes on where the last one stopped.
         """
@@ -96,7 +96,7 @@ class _Site:
         with Progress(console=Console(stderr=True), transient=True) as progress:
             bar = progress.add_task("sending", total=size)
             self._send_pieces(address, file, size, lambda offset: progress.update(bar, completed=offset))
-        return self._became(address)
+        return self._became(address, told)
 
     def _send_pieces(self, address: str, file: Path, size: int, show: Callable[[int], None]) -> None:
         offset, tries = self._offset(address), 0
@@ -127,11 +127,16 @@ class _Site:
     def _offset(self, address: str) -> int:
         return int(self._send("HEAD", address, headers=_TUS).headers["Upload-Offset"])
 
-    def _became(self, address: str) -> str:
+    def _became(self, address: str, told: Callable[[str], None]) -> str:
+        said = ""
         while True:
             found = self._send("GET", address).json()
             if found["submission"]:
                 return str(found["submission"])
+            why = (found.get("waits_for") or {}).get("message", "")
+            if why and why != said:
+                told(why)
+            said = why
             time.sleep(_POLL_S)
 
     def read(self, submission: str) -> dict[str, Any]:
@@ -149,8 +154,8 @@ class _Site:
                 time.sleep(_POLL_S)
 
     def _send(self, method: str, path: str, **more: Any) -> Any:
-        """One request; one that only reads is tried again for a minute where nobody answers. Raises SubmitError."""
-        for pause in (*(_PAUSES_S if method in _READING else ()), None):
+        """One request, tried again for a minute where nobody answers. Raises SubmitError."""
+        for pause in (*(_PAUSES_S if method in _AGAIN else ()), None):
             answer, trouble = self._ask(method, path, **more)
             if not trouble:
                 break
@@ -182,6 +187,10 @@ def _refuse(answer: Any) -> None:
         raise SubmitError(message)
     if answer.status_code >= 400 or (answer.content and "json" not in answer.headers.get("Content-Type", "")):
         raise SubmitError(f"{answer.request.url}: no platform answers here (status {answer.status_code})")
+
+
+def _say_waiting(why: str, console: Console) -> None:
+    console.print(f"the file is there and becomes a submission by itself: {why}", markup=False, soft_wrap=True)
 
 
 def _print_row(found: dict[str, Any], console: Console) -> int:

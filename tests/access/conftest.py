@@ -309,6 +309,7 @@ def _board_doors(tracks: dict[str, Track], member: Membership) -> list[ApiClient
         ApiClient("submissions", "/submissions/"),
         ApiClient("submission-upload-new", f"{board}uploads/", method="OPTIONS"),
         ApiClient("submission-upload", f"/submissions/uploads/{upload.pk}/"),
+        ApiClient("submission-upload-end", f"/submissions/uploads/{upload.pk}/end/", method="POST"),
         ApiClient("api-upload-new", f"/api/tracks/{track.path}/uploads", method="OPTIONS"),
         ApiClient("api-upload", f"/api/uploads/{upload.pk}"),
         *_both("submission", shown.get_absolute_url(), own),

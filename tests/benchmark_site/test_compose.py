@@ -17,7 +17,7 @@ SETTINGS = {
     "benchmark_site.settings": ROOT / "benchmark_site" / "settings.py",
     "annotation.marketplace.settings": ROOT / "annotation" / "marketplace" / "settings.py",
 }
-ENVIRONMENT_READ = re.compile(r'env\.\w+\(\s*"([A-Z_]+)"')
+ENVIRONMENT_READ = re.compile(r'env\.\w+\(\s*"([A-Z0-9_]+)"')
 COMMON = {"DJANGO_SETTINGS_MODULE", "BENCH_HOME"}
 
 
@@ -36,7 +36,8 @@ def ours(compose: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def test_the_services_of_the_design_are_there(compose: dict[str, Any]) -> None:
     services = compose["services"]
-    assert {"web", "worker", "builder", "ingest", "trainer", "beat", "marketplace", "clock", "nginx"} <= set(services)
+    ours = {"web", "worker", "scorer", "rescorer", "builder", "ingest", "trainer", "beat", "marketplace", "clock"}
+    assert {*ours, "nginx"} <= set(services)
     assert services["postgres"]["image"] == "postgres:18"
     assert services["valkey"]["image"].endswith("valkey:9")
 
@@ -47,6 +48,16 @@ def test_every_variable_is_one_that_the_settings_read(compose: dict[str, Any]) -
         module = service["environment"].get("DJANGO_SETTINGS_MODULE", "benchmark_site.settings")
         shell = {"MTURK_ACCESS_KEY", "MTURK_SECRET"} if name == "marketplace-migrate" else set()
         assert environment - shell <= names_read(module), name
+
+
+def test_every_variable_that_the_settings_read_reaches_the_programs(compose: dict[str, Any]) -> None:
+    """What an operator writes into .env is in force; what has no value there keeps the settings' own default."""
+    of_the_image = COMMON | {"MARKETPLACE_STATIC_ROOT"}
+    for name, service in ours(compose).items():
+        module = service["environment"].get("DJANGO_SETTINGS_MODULE", "benchmark_site.settings")
+        assert names_read(module) - of_the_image <= set(service["environment"]), name
+    passed_on = {name for name, value in compose["x-platform"]["environment"].items() if value is None}
+    assert {"EMAIL_URL", "FROM_EMAIL", "OPEN_SIGNUP", "SECOND_FACTOR", "SUBMISSION_MAX_BYTES"} <= passed_on
 
 
 def test_every_service_of_ours_has_what_it_needs(compose: dict[str, Any]) -> None:
@@ -79,14 +90,15 @@ def test_nginx_reads_the_clips_that_the_platform_points_to(compose: dict[str, An
     assert f"location {prefix}/ {{ internal; alias {media}/; }}" in compose["configs"]["nginx"]["content"]
 
 
-def test_builds_of_releases_keep_no_process_from_scoring(compose: dict[str, Any]) -> None:
-    """Two builds on the two processes that score would stop scorings, sweeps and mail until one has ended."""
+def test_what_takes_long_keeps_no_process_from_anything_else(compose: dict[str, Any]) -> None:
+    """Two long scorings on the two processes that sweep would stop sweeps, mail and the crowd's work; two builds, or a
+    board that is scored again, would stop all scorings.
+    """
     composed = [str(service.get("command", "")) for service in compose["services"].values()]
     supervised = [" ".join(program.command) for program in site_programs()]
     for commands in (composed, supervised):
         queues = [listed for command in commands for listed in re.findall(r"-Q ([\w,]+)", command)]
-        assert "match" in queues
-        assert "default,score" in queues
+        assert {"default", "score", "again", "match"} <= set(queues)  # each alone
 
 
 def test_both_ways_to_run_it_start_the_same_workers(compose: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,4 +110,4 @@ def test_both_ways_to_run_it_start_the_same_workers(compose: dict[str, Any], mon
         for commands in (composed, supervised)
     ]
     assert told[0] == told[1]
-    assert len(told[0]) == 7
+    assert len(told[0]) == 9

@@ -42,7 +42,7 @@ def test_an_installation_that_works_is_told_line_by_line() -> None:
     }  # fmt: skip
     assert found["database"][1].startswith("PostgreSQL")
     assert f"in {len(doctor.QUEUES)} queues" in found["broker"][1]
-    assert {"default", "score", "predict", "train", "search", "match", "ingest"} <= set(doctor.QUEUES)
+    assert {"default", "score", "again", "predict", "train", "search", "match", "ingest"} <= set(doctor.QUEUES)
 
 
 def test_what_is_broken_is_named(settings: Any, media: Path) -> None:

@@ -10,9 +10,10 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from benchmark_site.leaderboard.boards.tracks import open_boards
 from benchmark_site.leaderboard.models import Evaluation, Membership, Scope, State, Submission, Team, Track
 from benchmark_site.leaderboard.teams.tokens import create_token
-from tests.leaderboard.conftest import ApiClient, add_scores, small_file
+from tests.leaderboard.conftest import ApiClient, add_scores, freeze, small_file
 
 pytestmark = pytest.mark.django_db
 
@@ -39,6 +40,26 @@ def test_tracks_are_listed_with_the_teams_quota(api_client: ApiClient, sent: Sub
     assert mine["release_sha256"] == sent.track.release.sha256
     theirs = next(one for one in stranger.get("tracks")[1] if one["track"] == sent.track.path)
     assert theirs["quota"]["used_day"] == 0
+
+
+def test_the_lists_are_read_by_few_queries(
+    api_client: ApiClient, sent: Submission, membership: Membership, release_folder: Path,
+    django_assert_max_num_queries: Any,
+) -> None:  # fmt: skip
+    add_scores(sent, {sent.track.primary_metric: 12.0})
+    for number in range(20):
+        sent.pk, sent.sha256 = uuid.uuid4(), f"{number:064x}"
+        sent.save(force_insert=True)
+        Evaluation.objects.create(submission=sent, evaluator_version="1", manifest_sha256="0" * 64)
+        add_scores(sent, {sent.track.primary_metric: 12.0})
+    with django_assert_max_num_queries(6):
+        listed = api_client.get("submissions")[1]
+    assert [len(one["scores"]) for one in listed] == [1] * 21
+    open_boards(freeze(release_folder, "other").pk)
+    for name in ("eve", "zoe"):
+        Membership.objects.create(team=membership.team, user=User.objects.create_user(name))
+    with django_assert_max_num_queries(12):  # one a person, and one for each of the four hidden boards
+        assert len(api_client.get("tracks")[1]) == 8
 
 
 def test_a_submission_is_read_by_its_own_team_only(
@@ -177,7 +198,7 @@ def test_a_fault_of_ours_answers_in_the_one_shape(
     def fail(*_: object) -> None:
         raise RuntimeError("a secret of ours")
 
-    monkeypatch.setattr("benchmark_site.leaderboard.api._submission_out", fail)
+    monkeypatch.setattr("benchmark_site.leaderboard.api.submissions_out", fail)
     api_client.client.raise_request_exception = False
     response = api_client.client.get("/api/submissions", headers=api_client.headers)
     assert (response.status_code, error_of(response)["code"]) == (500, "fault")
@@ -246,9 +267,9 @@ def test_the_schema_names_every_status(api_client: ApiClient) -> None:
             ("post", f"{batch}/{act}"): {200, 400, 401, 403, 404, 409, 422} for act in ("launch", "extend", "bonuses")
         },
         ("post", f"{batch}/{{order}}"): {200, 401, 403, 404, 409},
-        ("post", "/tracks/{slug}/{version}/{task}/{split}/uploads"): {201, 400, 401, 403, 404, 412, 413, 429},
-        ("get", upload): {200, 401, 404},
-        ("head", upload): {200, 401, 404, 412},
-        ("patch", upload): {204, 400, 401, 404, 409, 412, 415},
-        ("delete", upload): {204, 401, 404, 412},
+        ("post", "/tracks/{slug}/{version}/{task}/{split}/uploads"): {201, 400, 401, 403, 404, 409, 412, 413, 429},
+        ("get", upload): {200, 401, 403, 404},
+        ("head", upload): {200, 401, 403, 404, 412},
+        ("patch", upload): {204, 400, 401, 403, 404, 409, 412, 415},
+        ("delete", upload): {204, 401, 403, 404, 412},
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""A participant's whole life in Chromium: from an invitation to a final submission that is taken back."""
+"""A participant's whole life in Chromium: from an invitation to a private part that has decided by a final."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def score_all() -> None:
         score_evaluation(pk)
 
 
-def test_from_an_invitation_to_a_final_that_is_taken_back(
+def test_from_an_invitation_to_a_private_part_that_has_decided(
     people: Callable[[], Page], live_server: LiveServer, track: Track, parted: Track, other: Submission,
     predictions: Predictions,
 ) -> None:  # fmt: skip
@@ -113,6 +113,34 @@ def test_from_an_invitation_to_a_final_that_is_taken_back(
     assert bob.get_by_role("link", name="our last word").is_visible()
     made = Submission.objects.get(method="our last word")
     assert (made.public, made.final, made.counts, made.team.name) == (False, False, True, "Analytical")
+
+    ada.get_by_role("button", name="Show it on the board").click()
+    ada.get_by_role("button", name="Choose it as a final").click()
+    ada.get_by_role("button", name="Take the choice back").wait_for()
+    let_pass(parted, timedelta(0))
+    ada.goto(f"{site}{parted.get_absolute_url()}submit/")
+    ada.get_by_text("Nothing can be submitted now: this track is closed since").wait_for()
+    let_pass(parted, LONGEST_UPLOAD)
+    see_it_decide(ada, site, made, parted)
+
+
+def let_pass(track: Track, since_the_end: timedelta) -> None:
+    """As if it had ended so long ago, and what was sent to it had been sent before."""
+    now = timezone.now()
+    end = now - since_the_end
+    ends = {"opens_at": end - timedelta(days=9), "closes_at": end, "reveals_at": end + LONGEST_UPLOAD}
+    Track.objects.filter(pk=track.pk).update(**ends)
+    Submission.objects.filter(track=track).update(began_at=end - timedelta(hours=1), created_at=end)
+
+
+def see_it_decide(page: Page, site: str, made: Submission, track: Track) -> None:
+    page.goto(site + made.get_absolute_url())
+    page.get_by_role("heading", name="Private part").wait_for()
+    for name in ("Take the choice back", "Take it off", "Choose it as a final"):
+        assert page.get_by_role("button", name=name).count() == 0
+    page.goto(site + track.get_absolute_url())
+    page.get_by_text(re.compile("Decided at .* UTC by the private part")).wait_for()
+    assert page.get_by_role("link", name=made.method).is_visible()
 
 
 def sign_up_by_invitation(page: Page, site: str) -> None:

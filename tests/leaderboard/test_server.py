@@ -27,7 +27,7 @@ from benchmark_site import server
 from benchmark_site.leaderboard.models import Membership, Scope, Submission, Track
 from benchmark_site.leaderboard.teams.tokens import create_token
 from benchmark_site.local.supervisor import web_server
-from benchmark_site.senders import largest_body, may_send
+from benchmark_site.senders import largest_body, most_bytes
 from benchmark_site.wsgi import application
 from tests.leaderboard.conftest import small_file
 
@@ -70,9 +70,9 @@ def site(tmp_path: Path) -> Iterator[Site]:
             return FileWrapper(film.open("rb"), 2**16)
         return environ["wsgi.file_wrapper"](film.open("rb"), 2**16)
 
-    def asked(head: Any) -> bool:
+    def asked(head: Any) -> int:
         try:
-            return may_send(head)
+            return most_bytes(head)
         finally:
             connections.close_all()
 
@@ -178,6 +178,20 @@ def test_ten_gigabytes_are_refused_before_they_are_sent(site: Site, track: Track
         status, body = answer_of(sender)
     assert (status, body["errors"][0]["code"]) == (413, "too_large")
     assert "1,073,741,824 bytes" in body["errors"][0]["message"]
+
+
+def test_a_body_of_no_said_length_ends_where_the_address_takes_no_more(
+    site: Site, track: Track, token: str, settings: Any
+) -> None:
+    settings.SUBMISSION_MAX_BYTES = 2**20
+    head = f"POST {submissions(track)} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n"
+    head += "Content-Type: multipart/form-data; boundary=b\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with site.connect() as sender:
+        sender.sendall(head.encode())
+        for _ in range(20):  # and no end of it
+            sender.sendall(b"10000\r\n" + b"x" * 2**16 + b"\r\n")
+        status, body = answer_of(sender)
+    assert (status, body["errors"][0]["code"]) == (413, "too_large")
 
 
 def test_a_sender_who_sends_all_the_same_hears_why(site: Site, track: Track, tmp_path: Path) -> None:
@@ -286,7 +300,7 @@ def test_behind_a_proxy_the_client_is_who_the_proxy_says() -> None:
         return []
 
     for behind_proxy in (False, True):
-        running = server.make_server(look, may_send, "127.0.0.1:0", behind_proxy=behind_proxy)
+        running = server.make_server(look, most_bytes, "127.0.0.1:0", behind_proxy=behind_proxy)
         threading.Thread(target=running.run, daemon=True).start()
         headers = {"X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "https"}
         httpx.get(f"http://127.0.0.1:{running.effective_port}/", headers=headers)

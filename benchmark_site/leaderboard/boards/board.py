@@ -152,8 +152,7 @@ def read_board(track: Track, wanted: Wanted) -> Board:
     kind, found = _standing(track, sort, wanted.late, now)
     entries = [one.entry for one in found.values()]
     places = ranked(entries if wanted.every else best_per_team(entries))
-    # Of a hidden split told before its end, groups would be one more thing that a try can learn.
-    tested = {} if track.hides_truth and not track.is_over(now) else _tested(track)
+    tested = _tested(track) if track.tells_groups(now) else {}
     evaluations = [found[place.entry.key].evaluation for place in places]
     groups = told_apart(
         [found[place.entry.key].primary for place in places],

@@ -14,10 +14,10 @@ def compare_neighbours() -> None:
 
     Each costs two scorings, and submissions wait in the same queue: behind one of each board at most.
 
-    On a hidden split only once the board is over: told earlier, a group would be one more thing that a try can learn.
+    On a hidden split only once neither it nor a board of the same items takes anything any more.
     """
     for track in Track.objects.select_related("release"):
-        if (track.hides_truth and not track.is_over(timezone.now())) or _waits(track):
+        if not track.tells_groups(timezone.now()) or _waits(track):
             continue
         pair = _next_pair(track)
         if pair is not None:

@@ -36,4 +36,4 @@ def version(track: Track, at: datetime) -> str:
     with connection.cursor() as cursor:
         cursor.execute(_SQL, {"track": track.pk})
         (digest,) = cursor.fetchone()
-    return f"{digest}-{track.is_revealed(at)}-{track.is_over(at)}"
+    return f"{digest}-{track.is_revealed(at)}-{track.tells_groups(at)}"

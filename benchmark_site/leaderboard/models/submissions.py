@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
+from django.db.models.functions import Coalesce, Now
 from django.urls import reverse
 from django.utils import timezone
 
@@ -15,7 +16,7 @@ from benchmark_site.jobs.enqueue import enqueue
 from benchmark_site.leaderboard.models.teams import Team
 from benchmark_site.leaderboard.models.tracks import Track
 from benchmark_site.leaderboard.models.work import UNFINISHED, State, Work
-from benchmark_site.leaderboard.task_names import TELL
+from benchmark_site.leaderboard.task_names import PREDICT, SCORE, SCORE_AGAIN, TELL
 from benchmark_site.leaderboard.text import plain_lines, plain_text
 
 
@@ -167,11 +168,15 @@ class Submission(models.Model):
 class Evaluation(Work):
     """One scoring of a submission by one version of the evaluator against one frozen release."""
 
+    STARTED = {**Work.STARTED, "started_at": Coalesce("started_at", Now())}
+
     submission = models.ForeignKey(Submission, on_delete=models.CASCADE, related_name="evaluations")
     evaluator_version = models.CharField(max_length=40)
     manifest_sha256 = models.CharField(max_length=64)
     problems = models.JSONField(default=list, blank=True, help_text="why the file was refused: place and message")
     report = models.JSONField(null=True, blank=True, help_text="what the evaluator wrote")
+    asked_at = models.DateTimeField(default=timezone.now, help_text="`queued_at` is anew after each attempt")
+    started_at = models.DateTimeField(null=True, blank=True, help_text="when its first worker took it")
 
     class Meta(Work.Meta):
         ordering = ["-id"]
@@ -196,8 +201,18 @@ class Evaluation(Work):
         """1 for the next one that a worker takes; None where it does not wait."""
         if self.state != State.QUEUED:
             return None
-        own = self.to_predict() if self.submission.waits_for_prediction else ~self.to_predict()
-        return Evaluation.objects.filter(own, state=State.QUEUED, queued_at__lt=self.queued_at).count() + 1
+        same = Evaluation.objects.filter(self._by_task()[self.task], state=State.QUEUED)
+        return same.filter(queued_at__lt=self.queued_at).count() + 1
+
+    @property
+    def task(self) -> str:
+        """The name of the task that works on it next; each has a queue of its own.
+
+        What was scored before waits apart: a whole board scored again would else stand before what is sent meanwhile.
+        """
+        if self.submission.waits_for_prediction:
+            return PREDICT
+        return SCORE_AGAIN if self.submission.evaluations.filter(pk__lt=self.pk).exists() else SCORE
 
     @staticmethod
     def to_predict() -> Q:
@@ -206,7 +221,13 @@ class Evaluation(Work):
 
     @classmethod
     def queues(cls) -> Sequence[Q]:
-        return [cls.to_predict(), ~cls.to_predict()]
+        return list(cls._by_task().values())
+
+    @classmethod
+    def _by_task(cls) -> dict[str, Q]:
+        earlier = Evaluation.objects.filter(submission=OuterRef("submission"), pk__lt=OuterRef("pk"))
+        predict, again = cls.to_predict(), Q(Exists(earlier))
+        return {PREDICT: predict, SCORE: ~predict & ~again, SCORE_AGAIN: ~predict & again}
 
     def __str__(self) -> str:
         return f"evaluation {self.pk} of {self.submission}"

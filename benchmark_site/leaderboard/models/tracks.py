@@ -13,6 +13,7 @@ from django.db.models import F, Q
 from django.urls import reverse
 from django.utils import timezone
 
+from benchmark_site.leaderboard.models.choices import FilesKept, PublicPart, Reveal, Split, Task
 from benchmark_site.leaderboard.text import plain_text
 from benchmark_site.releases.models import Item, Release
 from evaluation.metrics import definitions
@@ -20,39 +21,6 @@ from evaluation.metrics import definitions
 # An upload that began in time counts, and takes no longer: what began longer ago counts from then on. Else it would be
 # a seat kept for later predictions. `benchmark_site.server` hangs up after as long.
 LONGEST_UPLOAD = timedelta(hours=6)
-
-
-class Task(models.TextChoices):
-    MOMENT = "moment", "moment retrieval"
-    QA = "qa", "question answering"
-
-
-class Split(models.TextChoices):
-    VAL = "val", "validation"
-    TEST = "test", "test"
-
-
-class Reveal(models.TextChoices):
-    PRIMARY = "primary", "the primary metric alone"
-    METRICS = "metrics", "every metric"
-    REPORT = "report", "every metric, by group and as curves"
-
-
-class PublicPart(models.IntegerChoices):
-    """Percent of a hidden split that the board shows before the reveal."""
-
-    ALL = 100, "all of it: no part is kept for the end"
-    HALF = 50, "50 %, the private part 50 %"
-    THIRD = 30, "30 %, the private part 70 %"
-    FIFTH = 20, "20 %, the private part 80 %"
-
-
-class FilesKept(models.IntegerChoices):
-    """Days after the end of a track, or after its reveal, for which files of submissions are kept."""
-
-    MONTH = 30, "30 days after the end"
-    QUARTER = 90, "90 days after the end"
-    YEAR = 365, "a year after the end"
 
 
 def new_secret() -> str:
@@ -312,9 +280,8 @@ class Track(models.Model):
             return True
         keeper, teller = (self, other) if keepers[0] is self else (other, self)
         assert keeper.reveals_at is not None
-        shut = teller.closes_at is not None and teller.closes_at <= at and not teller.late_entries
         same = teller.is_revealed(at) and teller._dealt == keeper._dealt
-        return not shut and not same and teller.opens_at < keeper.reveals_at
+        return not teller._is_shut(at) and not same and teller.opens_at < keeper.reveals_at
 
     def _can_follow(self, other: Track, at: datetime) -> bool:
         """Whether it can take the parts and the reveal of another: what was scored was dealt by the share of then."""
@@ -359,10 +326,20 @@ class Track(models.Model):
         dates = (("opens", self.opens_at), ("closes", self.closes_at), ("is decided by the private part", reveals_at))
         return next(((word, moment) for word, moment in dates if moment and moment > at), None)
 
-    def is_over(self, at: datetime) -> bool:
-        """Whether nothing can change the board any more: neither what is sent now nor what is on its way."""
-        ended = self.closes_at is not None and self.closes_at + LONGEST_UPLOAD <= at
-        return ended and (not self.has_private_part or self.is_revealed(at))
+    def tells_groups(self, at: datetime) -> bool:
+        """Whether the exact paired tests that make its groups may be told.
+
+        Not of a hidden split as long as something can be sent that is scored by one of its items, here or on its kin:
+        a group would be one more thing that a try can learn.
+        """
+        return not self.hides_truth or (self._is_over(at) and all(one._is_over(at) for one in self.kin()))
+
+    def _is_over(self, at: datetime) -> bool:
+        return self._is_shut(at) and (not self.has_private_part or self.is_revealed(at))
+
+    def _is_shut(self, at: datetime) -> bool:
+        """Whether nothing is taken any more: neither what is sent now, late or not, nor what is on its way."""
+        return self.closes_at is not None and self.closes_at + LONGEST_UPLOAD <= at and not self.late_entries
 
     def takes(self, began: datetime) -> bool:
         """Whether a submission whose upload began then is taken: in time, or late where late ones are."""
@@ -385,6 +362,7 @@ def _told(other: Track) -> str:
     reveal = f", revealed at {other.reveals_at:%Y-%m-%d %H:%M} UTC" if other.reveals_at else ""
     return (
         f"{other.path} has the same hidden items and shows {part}{reveal}: a file sent to both would tell its value on "
-        "the private part. Expected the same part and reveal there, or that it is closed, without late submissions. "
+        "the private part. Expected the same part and reveal there, or that it is closed for six hours, without late "
+        "submissions. "
         "It follows by itself as long as nothing has been sent to it, if it closes six hours before the reveal"
     )

@@ -26,6 +26,7 @@ class SubmissionUpload(Partial):
     created_at = models.DateTimeField(default=timezone.now)
     submission = models.OneToOneField(Submission, on_delete=models.CASCADE, null=True, related_name="+")
     refusal = models.JSONField(null=True, help_text="why it became none, in the API's own shape")
+    waits_for = models.JSONField(null=True, help_text="why a whole file is none yet, likewise: it is tried again")
 
     class Meta(Partial.Meta):
         pass

@@ -9,7 +9,8 @@ from django import forms
 from django.utils import timezone
 
 from benchmark_site.leaderboard.models import Announcement, Participant, Split, Task, Track
-from benchmark_site.leaderboard.models.tracks import METRICS, FilesKept
+from benchmark_site.leaderboard.models.choices import FilesKept
+from benchmark_site.leaderboard.models.tracks import METRICS
 from benchmark_site.leaderboard.scoring.parts import SMALLEST_PART, parts
 from evaluation.release import ReleaseError
 

@@ -17,7 +17,10 @@ _MOST_REASONS = 20
 
 @dataclass(frozen=True)
 class Insight:
-    """`days`: (day, sent, failed), the last 30, quiet ones left out. Times in seconds, None where there is none."""
+    """`days`: (day, sent, failed), the last 30, quiet ones left out. Times in seconds, None where there is none.
+
+    `median_s` and `slowest_s` are from what was asked for to its end; `waited_s` is the median to its first worker.
+    """
 
     states: list[tuple[str, int]]
     days: list[tuple[date, int, int]]
@@ -26,6 +29,7 @@ class Insight:
     teams: int
     median_s: float | None
     slowest_s: float | None
+    waited_s: float | None
     waiting: int
     oldest_s: float | None
 
@@ -41,7 +45,8 @@ def insight(track: Track, now: datetime) -> Insight:
         .defer("report", "log")
     )
     ends = list(latest)
-    took = [(one.finished_at - one.queued_at).total_seconds() for one in ends if one.finished_at]
+    took = [(one.finished_at - one.asked_at).total_seconds() for one in ends if one.finished_at]
+    waited = [(one.started_at - one.asked_at).total_seconds() for one in ends if one.started_at]
     waiting = [one for one in ends if not one.is_finished]
     days: dict[date, list[int]] = {}
     for one in ends:
@@ -57,8 +62,9 @@ def insight(track: Track, now: datetime) -> Insight:
         teams=sent.values("team").distinct().count(),
         median_s=statistics.median(took) if took else None,
         slowest_s=max(took, default=None),
+        waited_s=statistics.median(waited) if waited else None,
         waiting=len(waiting),
-        oldest_s=max(((now - one.queued_at).total_seconds() for one in waiting), default=None),
+        oldest_s=max(((now - one.asked_at).total_seconds() for one in waiting), default=None),
     )
 
 

@@ -31,18 +31,20 @@ class TooManyError(Exception):
 def request_comparison(a: Evaluation, b: Evaluation, asked_by: User | None = None) -> Comparison:
     """The comparison of two scorings of one track, queued where nobody has asked for it before.
 
-    Each costs two scorings, and submissions wait in the same queue: raises TooManyError where a new one would be more
-    than MOST_UNFINISHED of a person's.
+    One that failed is made again where a person asks; the platform asks once. Each costs two scorings, and submissions
+    wait in the same queue: raises TooManyError where this would be more than MOST_UNFINISHED of a person's.
     """
     first, second = sorted((a, b), key=lambda one: one.pk)
     with transaction.atomic():
         if asked_by is not None:
             User.objects.select_for_update(no_key=True).get(pk=asked_by.pk)  # two at once would both be the last
-            known = Comparison.objects.filter(first=first, second=second).first()
+            known = Comparison.objects.filter(first=first, second=second).exclude(state=State.FAILED).first()
             theirs = Comparison.objects.filter(Comparison.unfinished(), asked_by=asked_by)
             if known is None and theirs.count() >= MOST_UNFINISHED:
                 raise TooManyError(f"{MOST_UNFINISHED} comparisons of yours are under way: wait for one")
         row, new = Comparison.objects.get_or_create(first=first, second=second, defaults={"asked_by": asked_by})
+        if not new and asked_by is not None:
+            new = _begun_again(row, asked_by)
         if new:
             enqueue(COMPARE, comparison_id=row.pk)
     return row
@@ -69,6 +71,16 @@ def run_comparison(pk: int) -> None:
                 mine.end(State.FAILED, "the release cannot be read", str(error))
         except LeaseLost:
             return
+
+
+def _begun_again(row: Comparison, asked_by: User) -> bool:
+    """Whether it had failed, and waits now for a worker, who has all attempts, in the name of this person."""
+    failed = Comparison.objects.select_for_update().filter(pk=row.pk, state=State.FAILED).first()
+    if failed is None:
+        return False
+    failed.asked_by, failed.attempt, failed.finished_at = asked_by, 0, None
+    failed.requeue("", "")
+    return True
 
 
 def _command(row: Comparison, report: Path, ids: Path) -> list[str]:

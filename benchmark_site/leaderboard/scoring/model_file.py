@@ -7,6 +7,7 @@ takes of the configuration and the tokenizer only what a model of this platform 
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 import zipfile
@@ -32,7 +33,7 @@ class ModelFileError(Exception):
 
 
 def unpack(archive: Path, folder: Path, most_bytes: int) -> None:
-    """Write the model's files into a new `folder`. Raises ModelFileError.
+    """Write the model's files into a new `folder`. Raises ModelFileError, and OSError of what is no fault of the zip.
 
     They may lie in one folder of the zip; what else it holds is left there.
     """
@@ -48,6 +49,8 @@ def unpack(archive: Path, folder: Path, most_bytes: int) -> None:
                     shutil.copyfileobj(source, target, _COPIED_BYTES)
     # Of a wrong name or length the library says so in many ways: ValueError of an encoding, EOFError of a cut member.
     except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, RuntimeError, OSError) as error:
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:  # what a place before the file's beginning says
+            raise
         raise ModelFileError(f"the zip cannot be read: {str(error) or type(error).__name__}") from error
     _check_no_code(folder)
 

@@ -50,6 +50,10 @@ def predict_evaluation(pk: int) -> None:
             with locked(row) as mine:
                 mine.end(State.FAILED, "the prediction failed: the release cannot be read", str(error))
             return
+        except OSError as error:
+            with locked(row) as mine:
+                mine.end(State.FAILED, "the prediction failed: a file is lost or no disk is left here", str(error))
+            return
         out, log = Path(scratch) / "predictions.json", Path(scratch) / "log.txt"
         command = _command(row.submission, Path(scratch) / "model", out)
         ended = child_process.run(command, log, alive=lambda: heartbeat(row), wall_s=WALL_S, limits=LIMITS)

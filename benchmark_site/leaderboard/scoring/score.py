@@ -22,7 +22,6 @@ from benchmark_site.leaderboard.models.submissions import ScoreTable
 from benchmark_site.leaderboard.models.work import UNFINISHED
 from benchmark_site.leaderboard.scoring.parts import parts
 from benchmark_site.leaderboard.scoring.report import Report, ReportError, read_report
-from benchmark_site.leaderboard.task_names import PREDICT, SCORE
 from evaluation.release import ReleaseError
 
 LIMITS = child_process.Limits(memory_bytes=4 * 2**30, cpu_s=900, file_bytes=64 * 2**20, open_files=256)
@@ -33,6 +32,10 @@ _SEED = 0
 
 class FileDeletedError(Exception):
     """There is no file left to score."""
+
+
+class LostFileError(Exception):
+    """A file that nobody has deleted is not on our disk."""
 
 
 def queue_evaluation(submission: Submission) -> Evaluation:
@@ -48,7 +51,7 @@ def queue_evaluation(submission: Submission) -> Evaluation:
 
 def wake(row: Evaluation) -> None:
     """Tell a worker, once this transaction is through, that there is work on it."""
-    enqueue(PREDICT if row.submission.waits_for_prediction else SCORE, evaluation_id=row.pk)
+    enqueue(row.task, evaluation_id=row.pk)
 
 
 def score_evaluation(pk: int) -> None:
@@ -69,6 +72,9 @@ def score_evaluation(pk: int) -> None:
         except ReleaseError as error:
             with suppress(LeaseLost), locked(row) as mine:
                 mine.end(State.FAILED, "the scoring failed: the release cannot be read", str(error))
+        except LostFileError as error:
+            with suppress(LeaseLost), locked(row) as mine:
+                mine.end(State.FAILED, "the scoring failed: the file that was sent is lost here", str(error))
         except LeaseLost:  # cancelled or taken over, perhaps at the last moment: that worker's word counts
             return
 
@@ -97,8 +103,11 @@ class _Run:
 def _runs(row: Evaluation, scratch: Path) -> list[_Run]:
     """Score the split, or its parts one after the other: a file that the first run refuses needs no second.
 
-    Raises evaluation.release.ReleaseError where the release's folder cannot be read.
+    Raises evaluation.release.ReleaseError where the release's folder cannot be read, LostFileError where the file is
+    not there: the evaluator would call that a file that cannot be scored.
     """
+    if not Path(row.submission.scored_file).is_file():
+        raise LostFileError(row.submission.scored_file)
     track = row.submission.track
     kinds: list[ScoreTable] = [Score]
     if track.has_private_part and not row.submission.dry_run:

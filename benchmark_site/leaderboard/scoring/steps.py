@@ -6,8 +6,11 @@ could hold what is withheld.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from django.db.models import QuerySet
 
 from benchmark_site.leaderboard.models import Evaluation, State, Submission
 
@@ -22,13 +25,12 @@ class Step:
     what: str
 
 
-def steps(submission: Submission) -> list[Step]:
-    """Received, then of each scoring: queued, its attempts, its end and why; oldest first."""
+def steps(submission: Submission, scorings: Sequence[Evaluation] | QuerySet[Evaluation]) -> list[Step]:
+    """Received, then of each of its scorings (the newest first): queued, attempts, its end and why; oldest first."""
     slow = submission.created_at - submission.began_at > timedelta(seconds=1)
     told = [Step(submission.began_at, "the upload began")] if slow else []
     told.append(Step(submission.created_at, f"received: {submission.size:,} bytes"))
-    scorings = submission.evaluations.defer("report", "log", "problems").order_by("-id")[:_SCORINGS]
-    for evaluation in reversed(scorings):
+    for evaluation in reversed(scorings[:_SCORINGS]):
         told += _of_scoring(submission, evaluation)
     if submission.file_deleted_at:
         told.append(Step(submission.file_deleted_at, "its file was deleted"))

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import DateTimeField, DurationField, ExpressionWrapper, F, Q, QuerySet, Value
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 
 from benchmark_site.leaderboard.api_errors import ApiError
@@ -46,7 +46,7 @@ def sweep(now: datetime) -> None:
 def due(now: datetime) -> QuerySet[Submission]:
     """Submissions whose files the rules of their boards, or of all boards, delete by now."""
     days = ExpressionWrapper(F("track__files_kept_days") * Value(timedelta(days=1)), output_field=DurationField())
-    end = Coalesce("track__reveals_at", "track__closes_at")
+    end = Greatest(Coalesce("track__reveals_at", "track__closes_at"), "created_at")  # of a late entry, its own day
     kept_until = ExpressionWrapper(end + days, output_field=DateTimeField())
     no_entry = Q(counts=False, created_at__lte=now - timedelta(days=NO_ENTRY_DAYS))
     rows = Submission.objects.filter(file_deleted_at=None, baseline=False, hidden_at=None)

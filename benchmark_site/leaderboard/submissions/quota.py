@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet
@@ -36,18 +37,32 @@ class Quota:
         return max(0, min(self.per_day - self.used_day, self.total - self.used_total))
 
 
+@dataclass(frozen=True)
+class _Sent:
+    """A submission that counts: to which track (its key), when, for which team."""
+
+    track: int
+    at: datetime
+    team: str
+
+
 def quota(team: Team, track: Track, now: datetime) -> Quota:
-    """Count what counts, over any 24 hours and in all, also on tracks with the same hidden items.
+    """What a team may still submit to one track, as `quotas` has it."""
+    return quotas(team, [track], now)[0]
+
+
+def quotas(team: Team, tracks: Sequence[Track], now: datetime) -> list[Quota]:
+    """Count what counts, over any 24 hours and in all, also on tracks with the same hidden items; one for each track.
 
     A submission needs a free try of every member, since all of them learn its result. A limit of the team counts what
     any of its members knows: a second team of one of them would else be a second set of tries. A baselines' team
     has no limit: it holds the full copy of the release, so no score tells it anything.
     """
-    people = [] if team.baseline else team.members.order_by("pk")
-    quotas = [_quota_of(person, track, now) for person in people]  # type: ignore[arg-type]
-    if quotas and (track.team_per_day or track.team_total):
-        quotas.append(_quota_of_team(list(people), track, now))  # type: ignore[arg-type]
-    return max(quotas, key=_scarcity, default=Quota(track.per_day, track.total, 0, 0, now))
+    people: list[User] = [] if team.baseline else list(team.members.order_by("pk"))  # type: ignore[arg-type]
+    kin = [_kin(track) for track in tracks]
+    counted = Track.objects.filter(pk__in=set[int]().union(*kin))
+    sent = {person.get_username(): _counted(person, counted) for person in people}
+    return [_scarcest(track, its_kin, sent, now) for track, its_kin in zip(tracks, kin, strict=True)]
 
 
 def check_quota(team: Team, track: Track, now: datetime) -> None:
@@ -86,21 +101,31 @@ def lock_people(team: Team) -> Sequence[User]:
     return list(members.select_for_update(no_key=True, of=("self",)))
 
 
-def _quota_of(person: User, track: Track, now: datetime) -> Quota:
-    counted = sent_by([person], track.kin()).filter(counts=True)
-    return _used(counted, track.per_day, track.total, now, person.get_username())
+def _kin(track: Track) -> set[int]:
+    """Keys of the tracks whose submissions count; only a hidden split's are looked for."""
+    return {track.pk} if not track.hides_truth else set(track.kin().values_list("pk", flat=True))
 
 
-def _quota_of_team(people: Sequence[User], track: Track, now: datetime) -> Quota:
-    counted = sent_by(people, track.kin()).filter(counts=True)
-    # A limit that the team has not is as much as its people may together.
-    per_day, total = (one * len(people) for one in (track.per_day, track.total))
-    return _used(counted, track.team_per_day or per_day, track.team_total or total, now, "")
+def _counted(person: User, tracks: QuerySet[Track]) -> dict[UUID, _Sent]:
+    sent = sent_by([person], tracks).filter(counts=True)
+    facts = sent.values_list("pk", "track", "created_at", "team__name")
+    return {pk: _Sent(track, at, team) for pk, track, at, team in facts}
 
 
-def _used(counted: QuerySet[Submission], per_day: int, total: int, now: datetime, person: str) -> Quota:
-    sent = counted.order_by("-created_at").values_list("created_at", "team__name")
-    times = [at for at, _ in sent]
+def _scarcest(track: Track, kin: set[int], sent: Mapping[str, Mapping[UUID, _Sent]], now: datetime) -> Quota:
+    here = {name: {pk: one for pk, one in theirs.items() if one.track in kin} for name, theirs in sent.items()}
+    found = [_used(theirs.values(), track.per_day, track.total, now, name) for name, theirs in here.items()]
+    if found and (track.team_per_day or track.team_total):
+        # A limit that the team has not is as much as its people may together.
+        per_day, total = (one * len(here) for one in (track.per_day, track.total))
+        together = {pk: one for theirs in here.values() for pk, one in theirs.items()}
+        found.append(_used(together.values(), track.team_per_day or per_day, track.team_total or total, now, ""))
+    return max(found, key=_scarcity, default=Quota(track.per_day, track.total, 0, 0, now))
+
+
+def _used(counted: Iterable[_Sent], per_day: int, total: int, now: datetime, person: str) -> Quota:
+    sent = list(counted)
+    times = sorted((one.at for one in sent), reverse=True)
     recent = [at for at in times if at > now - DAY]
     next_slot: datetime | None = now
     if len(times) >= total:
@@ -108,7 +133,7 @@ def _used(counted: QuerySet[Submission], per_day: int, total: int, now: datetime
     elif len(recent) >= per_day:
         # With the window full, the slot opens when the per_day-th newest leaves it (a limit may have been lowered).
         next_slot = recent[per_day - 1] + DAY
-    teams = tuple(sorted({name for _, name in sent}))
+    teams = tuple(sorted({one.team for one in sent}))
     return Quota(per_day, total, len(recent), len(times), next_slot, person, teams)
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 from django.core.files.storage import default_storage
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, Sum
 from django.utils import timezone
 
 from benchmark_site.leaderboard.api_errors import ApiError
@@ -28,6 +28,8 @@ MOST_ATTEMPTS_A_DAY = 100
 # everybody else's wait behind it.
 MOST_UNDER_WAY = 5
 MOST_MODELS = 2  # of a person that are under way
+# Of files that are no entries, in bytes, of a person's teams or sent by that person: each lies there for thirty days.
+MOST_KEPT_BYTES = 10 * 2**30
 _LONGEST_FILE_NAME = 100
 
 
@@ -48,6 +50,7 @@ def check_may_submit(team: Team, track: Track, began: datetime, dry_run: bool = 
     attempts = recent.count()
     if attempts >= MOST_ATTEMPTS_A_DAY:
         raise ApiError("track", "attempts", f"{attempts} attempts in 24 hours, failed ones included", status=429)
+    _check_kept(team)
     _check_under_way(team)
 
 
@@ -90,7 +93,7 @@ def create_submission(
             if not submission.dry_run:
                 check_new(team, track, submission.sha256, people)
             if submission.kind == Submission.Kind.MODEL:
-                _check_models(people)
+                check_models(people)
             submission.save(force_insert=True)
             submission.people.set(people)
             queue_evaluation(submission)
@@ -132,6 +135,18 @@ def check_new(team: Team, track: Track, sha256: str, people: Iterable[User]) -> 
         )
 
 
+def check_models(people: Iterable[User]) -> None:
+    """Each may keep a worker busy for an hour, and others wait behind it. It holds under the lock of the people.
+
+    One that has predicted and is scored, for the first time or again, takes a moment.
+    """
+    waiting = Evaluation.objects.filter(Evaluation.unfinished(), Evaluation.to_predict())
+    if waiting.filter(submission__people__in=people).distinct().count() >= MOST_MODELS:
+        raise ApiError(
+            "kind", "models", f"{MOST_MODELS} models of a member of this team are under way: wait for one", status=429
+        )
+
+
 def cancel(submission: Submission) -> None:
     """Stop its unfinished evaluation; a running scorer notices at its next heartbeat.
 
@@ -160,6 +175,19 @@ def _counts_from(track: Track, began: datetime, now: datetime) -> datetime:
     return now if track.is_revealed(now) else began
 
 
+def _check_kept(team: Team) -> None:
+    """Nobody fills the disk with what failed, was cancelled or is a dry run: an attempt costs no try."""
+    if team.baseline:
+        return
+    people = team.members.all()
+    theirs = Submission.objects.filter(Q(team__members__in=people) | Q(created_by__in=people)).values("pk")
+    kept = Submission.objects.filter(pk__in=theirs, counts=False, baseline=False, file_deleted_at=None)
+    size = kept.aggregate(size=Sum("size"))["size"] or 0
+    if size >= MOST_KEPT_BYTES:
+        message = f"files of dry runs, failed and cancelled submissions of your teams hold {size:,} bytes: delete some"
+        raise ApiError("file", "kept", message, status=429)
+
+
 def _check_under_way(team: Team) -> None:
     """Nobody puts hours of work before all others. What is scored again was asked for by an organiser.
 
@@ -173,18 +201,6 @@ def _check_under_way(team: Team) -> None:
         if first_time.filter(people=person).count() >= MOST_UNDER_WAY:
             message = f"{MOST_UNDER_WAY} submissions of {person}, dry runs included, wait or are being scored"
             raise ApiError("track", "under_way", f"{message}: wait for one", status=429)
-
-
-def _check_models(people: Sequence[User]) -> None:
-    """Each may keep a worker busy for an hour, and others wait behind it. The caller holds the lock of the people.
-
-    One that has predicted and is scored, for the first time or again, takes a moment.
-    """
-    waiting = Evaluation.objects.filter(Evaluation.unfinished(), Evaluation.to_predict())
-    if waiting.filter(submission__people__in=people).distinct().count() >= MOST_MODELS:
-        raise ApiError(
-            "kind", "models", f"{MOST_MODELS} models of a member of this team are under way: wait for one", status=429
-        )
 
 
 def _shown_name(name: str) -> str:

@@ -10,11 +10,11 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, Js
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
+from benchmark_site.leaderboard.api_auth import TokenAuth
 from benchmark_site.leaderboard.api_errors import ApiError
 from benchmark_site.leaderboard.boards.views import find_track
 from benchmark_site.leaderboard.models import ApiToken, SubmissionUpload, Team
 from benchmark_site.leaderboard.submissions import pieces, uploads
-from benchmark_site.leaderboard.teams import tokens
 from benchmark_site.tus.protocol import Refusal, Tus, TusNew, TusParts
 
 
@@ -28,14 +28,12 @@ class _Answers(Tus):
         try:
             return super().dispatch(request, *args, **kwargs)
         except ApiError as refusal:
-            return JsonResponse({"errors": [refusal.as_dict()]}, status=refusal.status)
+            return _refused(refusal)
         except Http404:
-            error = ApiError(None, "not_found", "there is nothing here", status=404)
-            return JsonResponse({"errors": [error.as_dict()]}, status=404)
+            return _refused(ApiError(None, "not_found", "there is nothing here", status=404))
 
     def refuse(self, refusal: Refusal) -> HttpResponse:
-        error = ApiError("file", "tus", str(refusal), status=refusal.status)
-        return JsonResponse({"errors": [error.as_dict()]}, status=refusal.status)
+        return _refused(ApiError("file", "tus", str(refusal), status=refusal.status))
 
     def owner(self) -> User:
         """Who asks: the table of access has seen to it that somebody does."""
@@ -83,7 +81,10 @@ class PartsByPage(_Answers, TusParts):
         if upload.refusal:
             return {"errors": [upload.refusal]}
         made = upload.submission
-        return {"submission": str(made.pk) if made else None, "page": made.get_absolute_url() if made else None}
+        if made is None:
+            return {"submission": None, "page": None, "waits_for": upload.waits_for}
+        page = self.request.build_absolute_uri(made.get_absolute_url())
+        return {"submission": str(made.pk), "page": page, "waits_for": None}
 
 
 class _ByToken(_Answers):
@@ -93,10 +94,12 @@ class _ByToken(_Answers):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        found = tokens.authenticate(token.strip()) if scheme.lower() == "bearer" else None
-        if found is None or not found.may_submit:
-            refusal = ApiError("Authorization", "token", "a live token that may submit is expected", status=401)
-            return JsonResponse({"errors": [refusal.as_dict()]}, status=401)
+        try:
+            found = TokenAuth().authenticate(request, token.strip()) if scheme.lower() == "bearer" else None
+        except ApiError as refusal:
+            return _refused(refusal)
+        if found is None:
+            return _refused(ApiError("Authorization", "token", "a live token that may submit is expected", status=401))
         self.token = found
         return super().dispatch(request, *args, **kwargs)
 
@@ -115,3 +118,7 @@ class NewByToken(_ByToken, NewByPage):
 class PartsByToken(_ByToken, PartsByPage):
     def find(self, pk: UUID) -> SubmissionUpload:
         return get_object_or_404(SubmissionUpload, pk=pk, owner=self.owner(), team=self.token.membership.team)
+
+
+def _refused(refusal: ApiError) -> JsonResponse:
+    return JsonResponse({"errors": [refusal.as_dict()]}, status=refusal.status)

@@ -32,7 +32,7 @@ def paths() -> dict[str, Any]:
                 "Room for a file in pieces, or the room that the same file has already.",
                 [_tus(), _header("Upload-Length", _BYTES), _header("Upload-Metadata", _TEXT, _METADATA)],
                 {201: ("the upload's address", ["Location"])},
-                [400, 401, 403, 404, 412, 413, 429],
+                [400, 401, 403, 404, 409, 412, 413, 429],
             ),
         },
         _UPLOAD: {
@@ -42,20 +42,20 @@ def paths() -> dict[str, Any]:
                 "How much has come.",
                 [_tus()],
                 {200: ("", ["Upload-Offset", "Upload-Length"])},
-                [401, 404, 412],
+                [401, 403, 404, 412],
             ),
             "patch": _operation(
                 "send_piece",
                 "A piece at the next offset; the last one makes the file a submission.",
                 [_tus(), _header("Upload-Offset", _BYTES)],
                 {204: ("the next offset", ["Upload-Offset"])},
-                [400, 401, 404, 409, 412, 415],
+                [400, 401, 403, 404, 409, 412, 415],
             )
             | {"requestBody": {"required": True, "content": {BYTES: {"schema": _TEXT | {"format": "binary"}}}}},
             "delete": _operation(
-                "end_upload", "Forget it with what has come of it.", [_tus()], {204: ("", [])}, [401, 404, 412]
+                "end_upload", "Forget it with what has come of it.", [_tus()], {204: ("", [])}, [401, 403, 404, 412]
             ),
-            "get": _operation("get_upload", "What became of it.", [], {200: ("", [])}, [401, 404], _BECAME),
+            "get": _operation("get_upload", "What became of it.", [], {200: ("", [])}, [401, 403, 404], _BECAME),
         },
     }
 
@@ -68,10 +68,14 @@ _BECAME = {
     "anyOf": [
         {
             "type": "object",
-            "required": ["submission", "page"],
+            "required": ["submission", "page", "waits_for"],
             "properties": {
                 "submission": {"type": ["string", "null"], "description": "its id, null until the file is whole"},
                 "page": {"type": ["string", "null"]},
+                "waits_for": {
+                    "anyOf": [{"$ref": "#/components/schemas/ErrorOut"}, {"type": "null"}],
+                    "description": "why a whole file is no submission yet: it becomes one by itself",
+                },
             },
         },
         _ERRORS,

@@ -37,6 +37,7 @@ from benchmark_site.leaderboard.submissions.finals import set_final
 from benchmark_site.leaderboard.submissions.forms import CardForm, UploadForm
 from benchmark_site.leaderboard.submissions.mine import sent_by_teams
 from benchmark_site.leaderboard.submissions.offers import Offers, offers
+from benchmark_site.leaderboard.submissions.pieces import discard, unfinished
 from benchmark_site.leaderboard.submissions.quota import quota
 from benchmark_site.leaderboard.submissions.submit import cancel, check_form, check_may_submit, create_submission
 from benchmark_site.leaderboard.submissions.visibility import set_public, visible_to
@@ -96,8 +97,17 @@ def submissions(request: HttpRequest) -> HttpResponse:
         "tracks": tracks,
         "quotas": [(track, team, quota(team, track, now)) for track in tracks for team in teams],
         "teams": teams,
+        "uploads": unfinished(request.user).select_related("track__release"),
     }
     return render(request, "leaderboard/submissions.html", context)
+
+
+@require_POST
+@login_required
+def end_upload(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """End an upload of one's own, with what has come of it."""
+    discard(get_object_or_404(unfinished(request.user), pk=pk))
+    return redirect("submissions")
 
 
 def submission(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
@@ -110,7 +120,7 @@ def submission(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "submission": found,
         "evaluation": evaluation,
         "own": own,
-        "steps": steps(found) if own else [],
+        "steps": steps(found, found.evaluations.defer("report", "log", "problems")) if own else [],
         "by_hand": commands(found) if own else [],
         "scores": disclosed_scores(evaluation),
         "breakdowns": disclosed_breakdowns(evaluation),

@@ -48,6 +48,8 @@ def invite(team: Team, inviter: User, email: str = "") -> str:
     """
     secret = secrets.token_urlsafe(24)
     with transaction.atomic():
+        # The team before its people, as whoever submits locks them.
+        Team.objects.select_for_update(no_key=True).get(pk=team.pk)
         if email:
             _check_may_mail(inviter)
         Invitation.objects.create(team=team, invited_by=inviter, email=email, digest=_digest(secret))

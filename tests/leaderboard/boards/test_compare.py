@@ -16,7 +16,7 @@ from django.utils import timezone
 from annotation.models import Clip, Video
 from benchmark_site.leaderboard.boards.board import Wanted, read_board
 from benchmark_site.leaderboard.boards.groups import compare_neighbours
-from benchmark_site.leaderboard.models import Comparison, Evaluation, State, Submission, Track
+from benchmark_site.leaderboard.models import Comparison, Evaluation, Membership, State, Submission, Track
 from benchmark_site.leaderboard.models.tracks import LONGEST_UPLOAD
 from benchmark_site.leaderboard.scoring.compare import request_comparison, run_comparison
 from benchmark_site.leaderboard.scoring.score import score_evaluation
@@ -114,6 +114,28 @@ def test_a_release_that_is_gone_ends_the_comparison(two: list[Submission], track
     assert "the comparison failed" in row.error
 
 
+def test_one_that_failed_is_made_again_when_a_person_asks(
+    member: Client, membership: Membership, track: Track, two: list[Submission]
+) -> None:
+    row = request_comparison(*(one.evaluation for one in two))
+    row.attempt = 3
+    row.end(State.FAILED, "the comparison failed: the evaluator was killed (SIGKILL)", "its log")
+    path, fields = f"{track.get_absolute_url()}compare/", {"a": two[0].pk, "b": two[1].pk}
+    page = member.get(path, fields).content.decode()
+    assert "was killed (SIGKILL)" in page
+    assert "Compare again" in page
+    assert request_comparison(*(one.evaluation for one in two)).state == State.FAILED  # the platform asks once
+    for _ in range(2):
+        member.post(path, fields)
+    row.refresh_from_db()
+    assert (row.state, row.asked_by, row.attempt, row.error, row.finished_at) == (
+        State.QUEUED, membership.user, 0, "", None,
+    )  # fmt: skip
+    run_comparison(row.pk)
+    row.refresh_from_db()
+    assert (row.state, row.attempt) == (State.DONE, 1)
+
+
 def test_a_file_that_was_deleted_meanwhile_ends_the_comparison(two: list[Submission]) -> None:
     row = request_comparison(*(one.evaluation for one in two))
     Submission.objects.update(public=False)
@@ -141,9 +163,11 @@ def test_a_person_has_few_comparisons_under_way(api_client: ApiClient, track: Tr
     assert "comparisons of yours" not in ask(1, 0)  # which is there
     assert Comparison.objects.count() == 3
     request_comparison(made[0], made[4])  # the platform's own
-    Comparison.objects.earliest("pk").end(State.FAILED, "of the test")
+    first = Comparison.objects.earliest("pk")
+    first.end(State.FAILED, "of the test")
     assert "comparisons of yours" not in ask(3, 4)
     assert Comparison.objects.count() == 5
+    assert "comparisons of yours" in ask(0, 1)  # once more would be a third
 
 
 def test_the_paired_test_makes_groups_where_intervals_overlap(
@@ -200,7 +224,10 @@ def test_a_hidden_split_has_groups_by_the_test_after_its_end(
     Track.objects.update(opens_at=now - timedelta(days=1), closes_at=now - timedelta(hours=5))
     compare_neighbours()
     assert not Comparison.objects.exists()  # an upload that began in time may still be on its way
-    Track.objects.filter(pk=track.pk).update(closes_at=now - LONGEST_UPLOAD)
+    Track.objects.filter(pk=track.pk).update(closes_at=now - LONGEST_UPLOAD, late_entries=True)
+    compare_neighbours()
+    assert not Comparison.objects.exists()  # whoever sends late would try by it
+    Track.objects.filter(pk=track.pk).update(late_entries=False)
     compare_neighbours()
     row = Comparison.objects.get()
     Comparison.objects.update(state=State.DONE, p=0.01, finished_at=timezone.now(), report=None)

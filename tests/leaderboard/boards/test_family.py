@@ -17,6 +17,7 @@ from django.test import Client
 
 from annotation.models import Video
 from benchmark_site.leaderboard.boards.tracks import create_tracks
+from benchmark_site.leaderboard.boards.version import version as board_version
 from benchmark_site.leaderboard.models import Submission, Track
 from benchmark_site.leaderboard.models.tracks import LONGEST_UPLOAD
 from benchmark_site.releases.models import Item, Release
@@ -157,3 +158,32 @@ def test_a_board_that_is_closed_tells_nothing_more_unless_it_is_opened_again(ver
     assert save(first, late_entries="on")[0] == 400
     assert save(first, closes_at=CLOSES)[0] == 400
     assert save(second, finals=1)[0] == 302
+
+
+def test_a_board_still_tells_while_uploads_that_began_in_time_may_come(
+    version: Callable[..., Release], api_client: ApiClient, tmp_path: Path
+) -> None:
+    first, second = two_boards(version)
+    assert api_client.post(second, small_file(tmp_path))[0] == 201  # so that it cannot follow
+    for hours, status in ((5, 400), (6, 302)):
+        closed = NOW - timedelta(hours=hours)
+        Track.objects.filter(pk=second.pk).update(opens_at=closed - timedelta(days=1), closes_at=closed)
+        with time_machine.travel(NOW, tick=False):
+            assert save(first, **PARTS)[0] == status
+
+
+def test_groups_are_told_where_no_board_of_the_same_items_takes_anything(version: Callable[..., Release]) -> None:
+    first, second = two_boards(version)
+    ended = {"opens_at": NOW - timedelta(days=9), "closes_at": NOW - LONGEST_UPLOAD}
+    Track.objects.filter(pk=first.pk).update(**ended)
+    first.refresh_from_db()
+    assert not first.tells_groups(NOW)
+    Track.objects.filter(pk=second.pk).update(**ended)
+    assert first.tells_groups(NOW)
+    before = board_version(first, NOW)
+    Track.objects.filter(pk=second.pk).update(late_entries=True)
+    assert not first.tells_groups(NOW)
+    assert board_version(first, NOW) != before  # its pages are made anew, without groups
+    Track.objects.filter(pk=second.pk).update(late_entries=False, closes_at=NOW - timedelta(hours=5))
+    assert not first.tells_groups(NOW)
+    assert opened(version("2.0.0", 2)).tells_groups(NOW) is False

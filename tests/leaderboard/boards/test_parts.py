@@ -18,10 +18,10 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError
 from django.test import Client
 
-from benchmark_site.leaderboard.models import Evaluation, Membership, State, Submission, Team, Track
+from benchmark_site.leaderboard.models import Evaluation, Membership, State, Submission, Team, Told, Track
 from benchmark_site.leaderboard.scoring.parts import deal, parts
 from benchmark_site.leaderboard.scoring.score import rescore, score_evaluation
-from benchmark_site.leaderboard.scoring.tell import tell
+from benchmark_site.leaderboard.scoring.tell import tell, to_be_told
 from benchmark_site.leaderboard.submissions.visibility import hide, unhide
 from benchmark_site.leaderboard.tasks import sweep
 from benchmark_site.leaderboard.teams.tokens import create_token
@@ -373,7 +373,9 @@ def test_every_number_says_of_which_part_it_is(
         with time_machine.travel(at, tick=False):
             report = Client().get(f"{one.get_absolute_url()}report.json").json()
             mailoutbox.clear()
-            tell(one.evaluation)
+            Told.objects.all().delete()
+            for member in to_be_told(one.evaluation):
+                tell(one.evaluation, member)
             answer: Any = root.get(f"{track.get_absolute_url()}everything.zip")
             archive = zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content)))
             lines = csv.DictReader(io.StringIO(archive.read("submissions.csv").decode()))

@@ -7,6 +7,7 @@ import hashlib
 import io
 import random
 import zipfile
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from benchmark_site.leaderboard.models import Announcement, State, Submission, Track
+from benchmark_site.jobs.leases import acquire
+from benchmark_site.leaderboard.models import Announcement, Evaluation, State, Submission, Track
 from benchmark_site.leaderboard.organisers.export import export_track
 from benchmark_site.leaderboard.organisers.insight import insight
 from tests.leaderboard.conftest import ApiClient, add_scores, small_file
@@ -53,6 +55,30 @@ def test_reasons_are_counted_without_what_differs(sent: list[Submission], track:
     assert (found.people, found.teams, found.waiting) == (1, 1, 1)
     assert found.median_s is not None
     assert found.oldest_s is not None
+
+
+def test_waiting_is_told_from_work_and_counts_from_the_first_attempt(
+    organiser: Client, sent: list[Submission], track: Track
+) -> None:
+    Submission.objects.exclude(pk__in=[sent[0].pk, sent[3].pk]).update(dry_run=True, counts=False, public=False)
+    asked = timezone.now() - timedelta(seconds=100)
+    waiting = sent[3].evaluation
+    Evaluation.objects.filter(pk=waiting.pk).update(asked_at=asked, queued_at=asked)
+    assert acquire(Evaluation, waiting.pk)
+    waiting.refresh_from_db()
+    waiting.requeue("killed", "")
+    Evaluation.objects.filter(pk=waiting.pk).update(started_at=asked + timedelta(seconds=30))
+    again = acquire(Evaluation, waiting.pk)
+    assert again is not None
+    done = sent[0].evaluation
+    Evaluation.objects.filter(pk=done.pk).update(
+        asked_at=asked, queued_at=asked + timedelta(seconds=80), started_at=asked + timedelta(seconds=10),
+        finished_at=asked + timedelta(seconds=90),
+    )  # fmt: skip
+    found = insight(track, asked + timedelta(seconds=100))
+    assert (found.median_s, found.slowest_s, found.waited_s, found.oldest_s) == (90, 90, 20, 100)
+    page = organiser.get(f"{track.get_absolute_url()}overview/").content.decode()
+    assert "median 90.0 s, at most 90.0 s; until a worker began: median 20.0 s" in page
 
 
 def test_an_empty_board_has_no_times(track: Track) -> None:

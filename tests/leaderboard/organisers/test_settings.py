@@ -60,6 +60,17 @@ def test_times_are_read_in_the_zone_that_was_chosen(organiser: Client, hidden: T
     assert "50 % of the split" in board
 
 
+def test_what_is_no_field_of_the_form_is_in_utc_whatever_zone_was_chosen(organiser: Client, hidden: Track) -> None:
+    assert save(organiser, hidden, zone="Asia/Tokyo", **PARTS).status_code == 302
+    asked = Participant.objects.create(track=hidden, user=User.objects.create_user("eve"), about="of a lab")
+    Participant.objects.filter(pk=asked.pk).update(asked_at=datetime(2026, 12, 30, 20, tzinfo=UTC))
+    with time_machine.travel(datetime(2026, 12, 31, 1, tzinfo=UTC), tick=False):
+        organiser.force_login(User.objects.get(username="olga"))  # whose session has ended by then
+        page = organiser.get(f"{hidden.get_absolute_url()}settings/?zone=Asia/Tokyo").content.decode()
+    assert "closes 2027-01-01 01:00 UTC, in" in page
+    assert "<td>2026-12-30 20:00</td>" in page
+
+
 def test_what_can_be_chosen_is_listed(organiser: Client, tracks: dict[str, Track]) -> None:
     page = organiser.get(f"{tracks['moment/val'].get_absolute_url()}settings/").content.decode()
     assert len(re.findall(r'<option value="VCMR\.', page)) > 10

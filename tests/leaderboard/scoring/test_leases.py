@@ -19,6 +19,7 @@ from django.utils import timezone
 from benchmark_site.jobs import enqueue, leases
 from benchmark_site.leaderboard import tasks
 from benchmark_site.leaderboard.models import Evaluation, State, Submission, Track
+from benchmark_site.leaderboard.scoring.score import rescore_all
 from benchmark_site.leaderboard.submissions.uploads import incoming_folder
 from tests.leaderboard.conftest import ApiClient, small_file
 
@@ -175,6 +176,24 @@ def test_models_that_wait_keep_no_predictions_from_being_woken_or_counted(evalua
     assert evaluation.pk in woken
     assert len(woken) == 21
     assert (evaluation.queue_place, model.evaluation.queue_place) == (1, 21)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_scored_again_waits_in_a_queue_of_its_own(
+    evaluation: Evaluation, api_client: ApiClient, track: Track, tmp_path: Path, queue: redis.Redis
+) -> None:
+    evaluation.report = {}
+    evaluation.end(State.DONE)
+    Evaluation.objects.update(evaluator_version="0.9.0")
+    queue.delete(QUEUE, "again")
+    assert rescore_all(track) == 1
+    new = Submission.objects.get(pk=api_client.post(track, small_file(tmp_path, text="[]"))[1]["id"])
+    assert (queue.llen(QUEUE), queue.llen("again")) == (1, 1)
+    assert (evaluation.submission.evaluation.queue_place, new.evaluation.queue_place) == (1, 1)
+    Evaluation.objects.update(queued_at=timezone.now() - LONG_AGO)
+    tasks.sweep()
+    assert (queue.llen(QUEUE), queue.llen("again")) == (2, 2)
+    queue.delete(QUEUE, "again")
 
 
 @pytest.mark.django_db

@@ -76,6 +76,20 @@ def test_the_sender_of_a_broken_zip_reads_why(api_client: ApiClient, track: Trac
     assert "the zip cannot be read" in submission.evaluation.problems[0]["message"]
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_model_that_is_lost_here_is_no_fault_of_its_sender(
+    api_client: ApiClient, track: Track, tmp_path: Path
+) -> None:
+    sent = api_client.post(track, write(tmp_path / "m.zip"), kind="model")[1]
+    submission = Submission.objects.get(pk=sent["id"])
+    Path(submission.file.path).unlink()
+    predict_evaluation(submission.evaluation.pk)
+    evaluation = submission.evaluation
+    assert (evaluation.state, evaluation.problems) == (State.FAILED, [])
+    assert evaluation.error == "the prediction failed: a file is lost or no disk is left here"
+    assert submission.file.name not in str(api_client.get(f"submissions/{sent['id']}"))
+
+
 @pytest.mark.parametrize("name", list(MOST_BYTES))
 def test_small_files_are_small(name: str, tmp_path: Path) -> None:
     path = write(tmp_path / "m.zip", {**FILES, name: b" " * (MOST_BYTES[name] + 1)})

@@ -68,6 +68,20 @@ def test_a_refused_file_lists_its_problems_and_has_no_score(
 
 
 @pytest.mark.django_db
+def test_a_file_that_is_lost_here_is_no_fault_of_its_sender(
+    api_client: ApiClient, track: Track, tmp_path: Path
+) -> None:
+    api_client.post(track, small_file(tmp_path))
+    submission = Submission.objects.get()
+    Path(submission.file.path).unlink()
+    score_evaluation(submission.evaluation.pk)
+    evaluation = submission.evaluation
+    assert (evaluation.state, evaluation.problems) == (State.FAILED, [])
+    assert evaluation.error == "the scoring failed: the file that was sent is lost here"
+    assert not Submission.objects.get().counts
+
+
+@pytest.mark.django_db
 def test_a_zip_bomb_is_a_clear_failure(api_client: ApiClient, track: Track, tmp_path: Path) -> None:
     bomb = tmp_path / "bomb.zip"
     archive = zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED, compresslevel=1)

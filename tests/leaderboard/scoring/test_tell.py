@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from smtplib import SMTPRecipientsRefused
+from smtplib import SMTPDataError, SMTPRecipientsRefused, SMTPServerDisconnected
 from typing import Any
 
 import pytest
@@ -15,8 +15,10 @@ from django.core.mail.backends.locmem import EmailBackend
 from django.test import Client
 
 from benchmark_site.leaderboard.models import Evaluation, Mail, Membership, State, Submission, Track
+from benchmark_site.leaderboard.scoring.tell import NotToldError, to_be_told
+from benchmark_site.leaderboard.scoring.tell import tell as mail_result
 from benchmark_site.leaderboard.submissions.submit import cancel
-from benchmark_site.leaderboard.tasks import tell
+from benchmark_site.leaderboard.tasks import tell, tell_member
 from tests.leaderboard.conftest import ApiClient, add_scores, small_file
 
 pytestmark = pytest.mark.django_db
@@ -34,8 +36,10 @@ def sent(api_client: ApiClient, tracks: dict[str, Track], membership: Membership
 
 
 def told(evaluation: Evaluation) -> list[str]:
+    """To whom the messages of one ended scoring mail it."""
     mail.outbox.clear()
-    tell(evaluation.pk)
+    for member in to_be_told(evaluation):
+        tell_member(evaluation.pk, member.pk)
     return sorted(one.to[0] for one in mail.outbox)
 
 
@@ -88,41 +92,92 @@ def test_a_member_chooses(member: Client, membership: Membership) -> None:
 
 
 class RefusingBackend(EmailBackend):
-    """A mail server that knows no ada, and is away when somebody else's turn comes and `away` says so."""
+    """A mail server that says `trouble` when ada's turn comes."""
 
-    away = False
+    trouble: OSError | None = None
 
     def send_messages(self, email_messages: Sequence[Any]) -> int:
         (one,) = email_messages
-        if one.to == ["ada@example.org"]:
-            raise SMTPRecipientsRefused({"ada@example.org": (550, b"nobody of that name")})
-        if self.away:
-            raise ConnectionRefusedError("nobody listens")
+        if self.trouble and one.to == ["ada@example.org"]:
+            raise self.trouble
         return int(super().send_messages(email_messages))
 
 
-def test_an_address_that_is_refused_keeps_nobody_else_from_being_told(sent: Submission, settings: Any) -> None:
+@pytest.fixture
+def refused(sent: Submission, settings: Any) -> Evaluation:
+    """A scoring of which ada and the one who wants failures are to be told, by that mail server."""
     settings.EMAIL_BACKEND = f"{__name__}.RefusingBackend"
     evaluation = sent.evaluation
     evaluation.end(State.FAILED, "refused")
-    assert told(evaluation) == ["failures@example.org"]
+    return evaluation
 
 
-def test_while_the_mail_server_is_away_it_is_tried_again_for_those_who_are_not_told(
-    sent: Submission, settings: Any, monkeypatch: pytest.MonkeyPatch
+def test_each_member_has_a_message_of_their_own(refused: Evaluation, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent_tasks: list[tuple[str, Any]] = []
+    monkeypatch.setattr("benchmark_site.leaderboard.tasks.enqueue", lambda task, **ids: sent_tasks.append((task, ids)))
+    tell(refused.pk)
+    members = {one.pk for one in to_be_told(refused)}
+    assert len(members) == 2
+    assert {ids["membership_id"] for task, ids in sent_tasks if task == tell_member.name} == members
+    assert {ids["evaluation_id"] for _, ids in sent_tasks} == {refused.pk}
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        SMTPRecipientsRefused({"ada@example.org": (550, b"nobody of that name")}),
+        SMTPDataError(554, b"it looks like spam"),
+    ],
+)
+def test_what_is_refused_for_good_keeps_nobody_else_from_being_told(
+    refused: Evaluation, trouble: OSError, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings.EMAIL_BACKEND = f"{__name__}.RefusingBackend"
-    monkeypatch.setattr(RefusingBackend, "away", True)
-    evaluation = sent.evaluation
-    evaluation.end(State.FAILED, "refused")
-    left = Membership.objects.get(user__username="failures").pk
+    monkeypatch.setattr(RefusingBackend, "trouble", trouble)
+    assert told(refused) == ["failures@example.org"]
+    monkeypatch.setattr(RefusingBackend, "trouble", None)
+    assert told(refused) == []
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        ConnectionRefusedError("nobody listens"),
+        SMTPRecipientsRefused({"ada@example.org": (450, b"try again")}),
+        SMTPDataError(451, b"try again"),
+        SMTPServerDisconnected("gone"),
+    ],
+)
+def test_what_is_refused_for_now_is_tried_again_for_that_member_alone(
+    refused: Evaluation, trouble: OSError, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     again: list[dict[str, Any]] = []
-    monkeypatch.setattr(tell, "retry", lambda **more: again.append(more) or Retry())
+    monkeypatch.setattr(tell_member, "retry", lambda **more: again.append(more) or Retry())
+    monkeypatch.setattr(RefusingBackend, "trouble", trouble)
+    ada, other = sorted(to_be_told(refused), key=lambda one: one.user.email)
     with pytest.raises(Retry):
-        tell(evaluation.pk)
-    assert again[0]["kwargs"] == {"evaluation_id": evaluation.pk, "only": [left]}
+        tell_member(refused.pk, ada.pk)
+    assert isinstance(again[0]["exc"], NotToldError)
     assert again[0]["countdown"] < settings.CELERY_BROKER_TRANSPORT_OPTIONS["visibility_timeout"]
-    assert mail.outbox == []
-    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
-    tell(**again[0]["kwargs"])
+    tell_member(refused.pk, other.pk)
     assert [one.to for one in mail.outbox] == [["failures@example.org"]]
+    monkeypatch.setattr(RefusingBackend, "trouble", None)
+    assert told(refused) == ["ada@example.org"]
+
+
+def test_a_message_that_is_delivered_twice_mails_once(sent: Submission) -> None:
+    sent.evaluation.end(State.FAILED, "refused")
+    evaluation = sent.evaluation
+    members = list(to_be_told(evaluation))
+    mail.outbox.clear()
+    for member in [*members, *members]:
+        tell_member(evaluation.pk, member.pk)
+        mail_result(evaluation, member)  # one that has looked before the first was through
+    assert len(mail.outbox) == len(members) == 2
+
+
+@pytest.mark.parametrize("wish", [Mail.NONE, Mail.ALL])
+def test_who_wants_none_any_more_is_told_nothing(sent: Submission, membership: Membership, wish: Mail) -> None:
+    sent.evaluation.end(State.FAILED, "refused")
+    Membership.objects.filter(pk=membership.pk).update(mail=wish)
+    tell_member(sent.evaluation.pk, membership.pk)
+    assert len(mail.outbox) == (wish == Mail.ALL)

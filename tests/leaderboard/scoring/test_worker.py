@@ -93,17 +93,21 @@ def test_many_submissions_outlive_their_workers_and_a_flushed_broker(
         Submission.objects.update(created_at=timezone.now() - timedelta(days=2))
         answers = {str(one): rng.randrange(4) for one in ids} | ({"x": 1} if n % 10 == 0 else {})
         assert api.post(track, small_file(tmp_path, f"{n}.json", json.dumps(answers)))[0] == 201
-    started = time.monotonic()
+    started, flushed, killed = time.monotonic(), 0, 0
     while Evaluation.objects.filter(Evaluation.unfinished()).exists():
         assert time.monotonic() - started < 600 + 6 * MANY, log.read_text()[-3000:]
         with worker(settings.MEDIA_ROOT, log), worker(settings.MEDIA_ROOT, log):
             time.sleep(rng.uniform(20, 45))  # then both are killed
-        if rng.random() < 0.3:
+        if not flushed or rng.random() < 0.3:
             redis.Redis.from_url(os.environ["CELERY_BROKER_URL"]).flushall()
+            flushed += 1
+        killed += Evaluation.objects.filter(state=State.RUNNING).count()
         now = timezone.now()  # as if a minute went by, and nobody's third attempt came of our kills alone
         Evaluation.objects.filter(state=State.RUNNING).update(heartbeat=now - timedelta(minutes=1), attempt=1)
         Evaluation.objects.filter(state=State.QUEUED).update(queued_at=now - timedelta(minutes=2))
         tasks.sweep()
+    assert flushed
+    assert killed  # in the middle of a scoring
     assert Counter(Evaluation.objects.values_list("state", flat=True)) == {
         State.DONE: MANY - MANY // 10, State.FAILED: MANY // 10
     }  # fmt: skip

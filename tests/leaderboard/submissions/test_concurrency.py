@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connections
+from django.db import connection, connections, transaction
 
 from benchmark_site.leaderboard.models import Evaluation, Membership, Submission, Team, Track
+from benchmark_site.leaderboard.teams.membership import invite
 from benchmark_site.leaderboard.teams.tokens import create_token
 from tests.leaderboard.conftest import ApiClient, small_file
 
@@ -90,3 +93,36 @@ def test_the_same_file_from_a_persons_many_teams_at_once_becomes_one(track: Trac
     file = small_file(tmp_path)
     found = at_once([lambda api_client=api_client: api_client.post(track, file)[0] for api_client in api_clients])  # type: ignore[misc]
     assert found == {201: 1, 409: POSTS - 1}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_invites_by_mail_locks_the_team_before_the_person(membership: Membership) -> None:
+    """As whoever submits does: in another order the two would wait for each other, and one of them lose its work."""
+    with ThreadPoolExecutor() as pool:
+        with transaction.atomic():
+            Team.objects.select_for_update().get(pk=membership.team_id)
+            invited = pool.submit(invite_and_close, membership)
+            assert waits_for_a_lock()
+            User.objects.select_for_update(no_key=True, nowait=True).get(pk=membership.user_id)
+        assert "/invitations/" in invited.result(timeout=10)
+
+
+def invite_and_close(membership: Membership) -> str:
+    try:
+        return invite(membership.team, membership.user, "eve@example.org")
+    finally:
+        connections.close_all()
+
+
+def waits_for_a_lock() -> bool:
+    """Whether another connection does, within ten seconds."""
+    for _ in range(200):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_stat_clear_snapshot()")  # a transaction sees one picture of the others
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
+            if cursor.fetchone()[0]:
+                return True
+        time.sleep(0.05)
+    return False

@@ -18,7 +18,7 @@ from benchmark_site.leaderboard.boards.groups import compare_neighbours
 from benchmark_site.leaderboard.models import Comparison, Evaluation, State, Submission, Team, Track
 from benchmark_site.leaderboard.models.tracks import LONGEST_UPLOAD
 from benchmark_site.leaderboard.scoring.score import FileDeletedError, rescore, rescore_all
-from benchmark_site.leaderboard.submissions import deletion
+from benchmark_site.leaderboard.submissions import deletion, submit
 from benchmark_site.leaderboard.submissions.visibility import hide
 from tests.leaderboard.conftest import ApiClient, add_scores, small_file
 
@@ -189,6 +189,16 @@ def test_where_a_private_part_decides_the_days_count_from_then_on(sent: Submissi
     assert swept(end + timedelta(days=36)) == 1
 
 
+def test_a_late_entry_is_kept_for_as_long_from_the_day_on_which_it_came(sent: Submission, track: Track) -> None:
+    now = timezone.now()
+    end = now - timedelta(days=31)
+    Track.objects.filter(pk=track.pk).update(
+        opens_at=end - timedelta(days=9), closes_at=end, files_kept_days=30, late_entries=True
+    )
+    assert swept(now + timedelta(days=29)) == 0
+    assert swept(now + timedelta(days=30, minutes=1)) == 1
+
+
 def test_what_is_hidden_or_being_scored_or_a_baseline_is_never_due(sent: Submission, track: Track) -> None:
     end = timezone.now() + timedelta(days=1)
     Track.objects.filter(pk=track.pk).update(closes_at=end, files_kept_days=30)
@@ -215,6 +225,18 @@ def test_files_that_are_no_entries_go_after_thirty_days(
     assert swept(now + timedelta(days=29)) == 0
     assert swept(now + timedelta(days=30, minutes=1)) == 1
     assert Submission.objects.exclude(file="").get() == sent
+
+
+def test_who_keeps_gigabytes_that_are_no_entries_deletes_some_first(
+    sent: Submission, api_client: ApiClient, track: Track, tmp_path: Path
+) -> None:
+    Submission.objects.update(size=submit.MOST_KEPT_BYTES)
+    assert api_client.post(track, small_file(tmp_path, text="1"))[0] == 201  # an entry has cost a try
+    sent.evaluation.end(State.FAILED, "refused")
+    status, answer = api_client.post(track, small_file(tmp_path, text="2"))
+    assert (status, answer["errors"][0]["code"]) == (429, "kept")
+    assert api_client.send("DELETE", f"submissions/{sent.pk}/file")[0] == 200
+    assert api_client.post(track, small_file(tmp_path, text="2"))[0] == 201
 
 
 def test_whoever_died_between_the_word_and_the_deed_is_followed_by_the_sweep(sent: Submission) -> None:

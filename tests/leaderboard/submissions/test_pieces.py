@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 import time_machine
 from django.contrib.auth.models import User
+from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 
 from benchmark_site.leaderboard.models import Membership, State, Submission, SubmissionUpload, Track
-from benchmark_site.leaderboard.submissions import pieces
+from benchmark_site.leaderboard.submissions import pieces, submit
 from benchmark_site.leaderboard.teams.tokens import create_token
 from benchmark_site.tus.protocol import BYTES
 
@@ -75,7 +76,8 @@ def test_pieces_become_a_submission(sender: Sender, membership: Membership, trac
     assert sender.client.head(address, headers=sender.headers)["Upload-Offset"] == "5"
     assert sender.patch(address, 5, FILE[5:]).status_code == 204
     made = Submission.objects.get()
-    assert sender.became(address) == {"submission": str(made.pk), "page": made.get_absolute_url()}
+    page = f"http://testserver{made.get_absolute_url()}"
+    assert sender.became(address) == {"submission": str(made.pk), "page": page, "waits_for": None}
     assert (made.method, made.description, made.public, made.file_name) == ("mine", "what it is", True, "p.json")
     assert (made.created_by, made.team, made.track) == (membership.user, membership.team, track)
     assert (made.sha256, made.size) == (hashlib.sha256(FILE).hexdigest(), len(FILE))
@@ -130,6 +132,12 @@ def test_a_nul_byte_is_refused_by_its_field(sender: Sender, field: str) -> None:
     assert f"Upload-Metadata: {field} holds a NUL byte" in answer.json()["errors"][0]["message"]
 
 
+@pytest.mark.parametrize("said", ["filename é", "filename YQ==,method ÿ", "filename a", "filename /w=="])
+def test_what_is_no_base64_of_text_is_refused(sender: Sender, said: str) -> None:
+    headers = {**sender.headers, "Upload-Length": "9", "Upload-Metadata": said}
+    assert code(sender.client.post(sender.new, headers=headers)) == (400, "tus")
+
+
 @pytest.mark.parametrize("number", ["9" * 19, "9" * 4301])
 def test_a_team_beyond_every_number_is_none(track: Track, membership: Membership, number: str) -> None:
     sender = Sender(track, membership, by_token=False)
@@ -144,6 +152,63 @@ def test_what_is_refused_at_the_end_says_why_and_leaves_nothing(sender: Sender, 
     assert Submission.objects.count() == 1
     stored = Path(Submission.objects.get().file.path).parent
     assert len(list(stored.iterdir())) == 1
+
+
+def wait(seconds: float) -> None:
+    """As long ago as that, nothing has come any more."""
+    SubmissionUpload.objects.update(touched_at=timezone.now() - timedelta(seconds=seconds))
+
+
+def test_a_whole_file_waits_for_a_limit_that_opens_again(
+    sender: Sender, membership: Membership, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(submit, "MOST_UNDER_WAY", 1)
+    addresses = [sender.begin(method=method)["Location"] for method in ("first", "second")]
+    for number, address in enumerate(addresses):
+        assert sender.patch(address, 0, f"{number}".encode().ljust(len(FILE))).status_code == 204
+    told = sender.became(addresses[1])
+    assert (told["submission"], told["waits_for"]["code"]) == (None, "under_way")
+    page = Client()
+    page.force_login(membership.user)
+    assert "1 submissions of ada" in page.get("/submissions/").content.decode()
+    first = Submission.objects.get()
+    wait(pieces.STALLED_S + 1)
+    touched = SubmissionUpload.objects.get(submission=None).touched_at
+    pieces.sweep()
+    assert SubmissionUpload.objects.get(submission=None).touched_at == touched  # it does not wait for ever
+    first.evaluation.end(State.CANCELLED)
+    pieces.sweep()
+    assert sender.became(addresses[1])["submission"] == str(Submission.objects.get(method="second").pk)
+
+
+def test_a_whole_file_waits_for_the_next_try_but_not_where_none_will_come(sender: Sender, track: Track) -> None:
+    addresses = [sender.begin(method=f"m{number}")["Location"] for number in range(3)]
+    sender.patch(addresses[0], 0, FILE)
+    Track.objects.filter(pk=track.pk).update(per_day=1)
+    sender.patch(addresses[1], 0, FILE[::-1])
+    assert sender.became(addresses[1])["waits_for"]["code"] == "quota_day"
+    Track.objects.filter(pk=track.pk).update(total=1)
+    sender.patch(addresses[2], 0, FILE.upper())
+    assert sender.became(addresses[2])["errors"][0]["code"] == "quota_total"
+
+
+def test_a_fault_of_ours_costs_nobody_the_file(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: object) -> None:
+        raise OperationalError("deadlock detected")
+
+    address = sender.begin()["Location"]
+    with monkeypatch.context() as patch:
+        patch.setattr(submit, "queue_evaluation", away)
+        with pytest.raises(OperationalError):
+            sender.patch(address, 0, FILE)
+        wait(pieces.STALLED_S + 1)
+        pieces.sweep()  # which goes on
+    assert sender.became(address) == {"submission": None, "page": None, "waits_for": None}
+    pieces.sweep()
+    made = Submission.objects.get()
+    assert sender.became(address)["submission"] == str(made.pk)
+    assert Path(made.file.path).read_bytes() == FILE
+    assert [path.name for path in Path(made.file.path).parent.iterdir()] == [Path(made.file.path).name]
 
 
 def test_who_has_left_the_team_finishes_nothing_for_it(track: Track, membership: Membership) -> None:
@@ -162,8 +227,43 @@ def test_few_uploads_of_a_person_are_under_way_at_once(sender: Sender) -> None:
     for _ in range(pieces.MOST_UNFINISHED):
         assert sender.begin().status_code == 201
     assert code(sender.begin()) == (429, "uploads")
+    wait(pieces.SILENT.total_seconds() - 60)
+    assert code(sender.begin()) == (429, "uploads")
     SubmissionUpload.objects.filter(pk=SubmissionUpload.objects.first().pk).update(refusal={})  # type: ignore[union-attr]
     assert sender.begin().status_code == 201
+
+
+def test_an_upload_that_is_silent_for_an_hour_makes_room_for_another(sender: Sender) -> None:
+    addresses = [sender.begin(method=f"m{number}")["Location"] for number in range(pieces.MOST_UNFINISHED)]
+    for address in addresses[1:]:
+        sender.patch(address, 0, FILE[:3])
+    SubmissionUpload.objects.filter(fields__method="m0").update(offset=len(FILE))  # a whole one is not thrown away
+    wait(pieces.SILENT.total_seconds() + 60)
+    sender.patch(addresses[1], 3, FILE[3:5])
+    assert sender.begin().status_code == 201
+    there = set(SubmissionUpload.objects.values_list("fields__method", flat=True))
+    assert {"m0", "m1", "mine"} < there
+    assert len(there) == pieces.MOST_UNFINISHED
+
+
+def test_uploads_are_listed_and_ended_on_the_page_of_submissions(
+    sender: Sender, membership: Membership, track: Track
+) -> None:
+    address = sender.begin(filename="half.json")["Location"]
+    sender.patch(address, 0, FILE[:6])
+    end = f"/submissions/uploads/{SubmissionUpload.objects.get().pk}/end/"
+    page, other = Client(), Client()
+    page.force_login(membership.user)
+    other.force_login(User.objects.create_user("eve"))
+    shown = page.get("/submissions/").content.decode()
+    assert "half.json" in shown
+    assert "50 %" in shown
+    assert end in shown
+    assert "half.json" not in other.get("/submissions/").content.decode()
+    assert other.post(end).status_code == 404
+    assert page.get(end).status_code == 405
+    assert page.post(end)["Location"] == "/submissions/"
+    assert not SubmissionUpload.objects.exists()
 
 
 def test_the_moment_at_which_it_began_counts_for_six_hours(sender: Sender, track: Track) -> None:
@@ -194,7 +294,15 @@ def test_an_upload_is_its_senders_alone(sender: Sender, track: Track, membership
 def test_a_token_is_needed_and_one_that_may_submit(track: Track, membership: Membership) -> None:
     program = Sender(track, membership, by_token=True)
     program.headers = {**TUS, "Authorization": f"Bearer {create_token(membership, scope='read')}"}  # type: ignore[arg-type]
-    assert code(program.begin()) == (401, "token")
+    assert code(program.begin()) == (403, "scope")
+    begun = SubmissionUpload.objects.create(
+        owner=membership.user, team=membership.team, track=track, name="p.json", size=9
+    )
+    address = f"/api/uploads/{begun.pk}"
+    assert program.became(address)["submission"] is None  # which is reading
+    assert code(program.client.delete(address, headers=program.headers)) == (403, "scope")
+    program.headers = {**TUS, "Authorization": f"Bearer {create_token(membership, scope='orders')}"}  # type: ignore[arg-type]
+    assert code(program.client.get(address, headers=program.headers)) == (403, "scope")
     program.client.force_login(membership.user)  # a session does not count
     program.headers = dict(TUS)
     assert code(program.begin()) == (401, "token")

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,8 +20,10 @@ import pytest
 from django.db import connections
 from pytest_django.live_server_helper import LiveServer
 
+from benchmark_site.leaderboard.api_errors import ApiError
 from benchmark_site.leaderboard.boards.tracks import open_boards
-from benchmark_site.leaderboard.models import Evaluation, Submission, Track
+from benchmark_site.leaderboard.models import Evaluation, Submission, SubmissionUpload, Track
+from benchmark_site.leaderboard.scoring.disclosed import disclosed_scores
 from benchmark_site.leaderboard.scoring.predict import predict_evaluation
 from benchmark_site.leaderboard.scoring.score import score_evaluation
 from tests.leaderboard.conftest import REPOSITORY, freeze
@@ -81,6 +84,30 @@ def test_a_file_is_sent_waited_for_and_its_row_printed(
     score = submission.evaluation.scores.get(key=track.primary_metric)
     assert f"{track.primary_metric}  {score.value}" in done.stdout
     assert submission.get_absolute_url() in done.stdout
+
+
+def test_a_dry_run_is_checked_by_the_platform_and_costs_nothing(
+    submit: Submit, worker: None, track: Track, predictions: Callable[..., Path]
+) -> None:
+    done = submit(predictions(), "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert "the platform can score it; no try was used" in done.stdout
+    assert track.primary_metric not in done.stdout
+    submission = Submission.objects.get()
+    assert (submission.dry_run, submission.counts, submission.evaluation.scores.count()) == (True, False, 0)
+
+
+def test_a_hidden_split_is_sent_without_its_truth_and_told_as_rounded_as_the_page_has_it(
+    submit: Submit, worker: None, track: Track, predictions: Callable[..., Path]
+) -> None:
+    hidden = Track.objects.get(task="moment", split="test")
+    done = submit(predictions("moment", "test"), "--split", "test", "--withheld")
+    assert done.returncode == 0, done.stderr
+    submission = Submission.objects.get()
+    assert submission.track == hidden
+    (shown,) = disclosed_scores(submission.evaluation)
+    assert f"{shown.key}  {shown.value}  [{shown.low}, {shown.high}]  n {shown.n}" in done.stdout
+    assert all(score.key not in done.stdout for score in submission.evaluation.scores.exclude(key=shown.key))
 
 
 def test_a_bad_file_is_refused_here_and_nothing_is_sent(submit: Submit, track: Track, tmp_path: Path) -> None:
@@ -261,11 +288,45 @@ def test_a_site_that_restarts_while_one_waits_ends_nothing(
     predictions: Callable[..., Path],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    restarting.trouble = {"GET": [0, 502, 503, 504, 0], "HEAD": [502, 0], "PATCH": [503, 0]}
+    restarting.trouble = {"GET": [0, 502, 503, 504, 0], "HEAD": [502, 0], "PATCH": [503, 0], "POST": [0, 502]}
     assert submit_here(predictions(), restarting.url) == 0
-    assert restarting.trouble == {"GET": [], "HEAD": [], "PATCH": []}
+    assert restarting.trouble == {"GET": [], "HEAD": [], "PATCH": [], "POST": []}
     assert "VCMR.R@1" in capsys.readouterr().out
     assert Submission.objects.count() == 1
+
+
+def test_why_a_whole_file_waits_is_said_once(
+    restarting: RestartingSite,
+    submit_here: Callable[[Path, str], int],
+    predictions: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from benchmark_site.leaderboard.submissions import pieces
+
+    asked: list[int] = []
+
+    def busy(*_: object) -> None:
+        asked.append(1)
+        if len(asked) == 2:  # the first time it may be begun; then it has come
+            raise ApiError("track", "under_way", "5 submissions of ada wait: wait for one", status=429)
+
+    def later() -> None:
+        while not (waiting := SubmissionUpload.objects.filter(waits_for__isnull=False).first()):
+            time.sleep(0.05)
+        seen = restarting.asked.count("GET")
+        while restarting.asked.count("GET") < seen + 3:
+            time.sleep(0.05)
+        pieces.finish(waiting.pk)
+        connections.close_all()
+
+    monkeypatch.setattr(pieces, "check_may_submit", busy)
+    sweeper = threading.Thread(target=later, daemon=True)
+    sweeper.start()
+    assert submit_here(predictions(), restarting.url) == 0
+    sweeper.join(timeout=30)
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.count("becomes a submission by itself: 5 submissions of ada wait: wait for one") == 1
 
 
 def test_a_site_that_stays_away_is_given_up(
@@ -277,7 +338,7 @@ def test_a_site_that_stays_away_is_given_up(
     restarting.trouble = {"GET": [502] * 6}
     assert submit_here(predictions(), restarting.url) == 2
     assert "no platform answers (status 502)" in capsys.readouterr().err
-    restarting.trouble = {"POST": [502]}
+    restarting.trouble = {"POST": [502] * 6}
     assert submit_here(predictions(seed=1), restarting.url) == 2
     assert "no platform answers (status 502)" in capsys.readouterr().err
 

@@ -10,7 +10,7 @@ const bar = form.querySelector("progress");
 const PIECE = 8 * 2 ** 20; // bytes of one request, which the web server takes in whole: what a broken line costs
 const PAUSES = [0, 1000, 2000, 4000, 8000, 15000, 30000, 60000, 60000]; // ms before each try without a byte between
 const LARGEST_LOOK = 64 * 2 ** 20; // bytes of JSON that a browser may well hold
-const POLL = 1000; // ms
+const POLL = 1000, POLL_LATER = 15000; // ms
 const WORDS = ["team", "kind", "method", "description", "paper_url", "code_url", "public", "parameters", "training_data",
   "external_data", "hardware", "run_time_s"];
 
@@ -59,7 +59,9 @@ async function become(address) {
     const found = await answer.json();
     if (found.errors) throw new Error(found.errors.map((one) => one.message).join(" "));
     if (found.page) return found.page;
-    await new Promise((done) => setTimeout(done, POLL));
+    const waits = found.waits_for;
+    if (waits) say(`The file is here, and becomes a submission by itself, this page closed or not: ${waits.message}`);
+    await new Promise((done) => setTimeout(done, waits ? POLL_LATER : POLL));
   }
 }
 
