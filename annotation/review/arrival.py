@@ -49,12 +49,11 @@ def _compensated(assignment: Assignment) -> bool:
 
 def over_cap(hit: Hit, worker_id: str, at: datetime) -> str:
     """Which limit the worker had reached with other units by then, such as “2 units of this batch”, or nothing."""
-    others = hit.batch.hits.exclude(pk=hit.pk)
     for cap, what, day in (
         (hit.batch.per_worker, "of this batch", None),
         (hit.batch.per_worker_day, "of this batch in one day", at.astimezone(UTC).date()),
     ):
-        if cap is not None and _sent(hit, others, worker_id, at, day).count() >= cap:
+        if cap is not None and _sent(hit, worker_id, at, day).count() >= cap:
             return f"{cap} units {what}"
     return ""
 
@@ -64,12 +63,12 @@ def answered_before(hit: Hit, worker_id: str, at: datetime) -> bool:
 
     The marketplace keeps a worker from one HIT twice, and asking again makes another one.
     """
-    unit = {name: getattr(hit, f"{name}_id") for name in ("clip", "segment", "question", "doubt")}
-    return _sent(hit, hit.batch.hits.filter(**unit).exclude(pk=hit.pk), worker_id, at).exists()
+    unit = {f"hit__{name}": getattr(hit, f"{name}_id") for name in ("clip", "segment", "question", "doubt")}
+    return _sent(hit, worker_id, at, **unit).exists()
 
 
-def _sent(hit: Hit, hits: QuerySet[Hit], worker_id: str, at: datetime, day: date | None = None) -> QuerySet[Any]:
-    """Which of these HITs the worker had answered by then (on that day, UTC, where one is given), each once.
+def _sent(hit: Hit, worker_id: str, at: datetime, day: date | None = None, **unit: int | None) -> QuerySet[Any]:
+    """Which other HITs of the batch (or of this unit of it) the worker had answered by then (that day, UTC), each once.
 
     What our page received counts while it may be on its way: whoever has a unit's address can send in any name. A
     union, since one question with “or” over both tables would read all answers to the batch.
@@ -79,5 +78,6 @@ def _sent(hit: Hit, hits: QuerySet[Hit], worker_id: str, at: datetime, day: date
     collected = Assignment.objects.filter(**workers, submitted_at__lte=at)
     if day is not None:
         received, collected = received.filter(received_at__date=day), collected.filter(submitted_at__date=day)
-    either = [rows.filter(hit__in=hits).order_by().values("hit") for rows in (received, collected)]
+    others = {"hit__batch": hit.batch_id, **unit}
+    either = [rows.filter(**others).exclude(hit=hit).order_by().values("hit") for rows in (received, collected)]
     return either[0].union(either[1])
