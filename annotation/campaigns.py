@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db.models import Count, Field
 
+from annotation.console import choices
 from annotation.crowd import launch, steering
 from annotation.crowd.launch import LaunchError
 from annotation.models import Assignment, Batch, EntryTest, Hit
@@ -109,7 +110,8 @@ def progress(batch: Batch) -> dict[str, Any]:
 def results(batch: Batch, after: int = 0) -> Iterator[dict[str, Any]]:
     """Every answer so far in the order in which it came, from the one behind number `after` on."""
     rows = Assignment.objects.filter(hit__batch=batch, pk__gt=after).order_by("pk")
-    for row in rows.select_related("worker", "hit__clip__video", "hit__segment__clip__video").iterator(500):
+    rows = rows.select_related("worker", "hit__clip__video", "hit__segment__clip__video")
+    for row in choices.with_options(rows).iterator(500):
         hit = row.hit
         yield {
             "number": row.pk,
@@ -117,11 +119,13 @@ def results(batch: Batch, after: int = 0) -> Iterator[dict[str, Any]]:
             "worker_id": row.worker.worker_id,
             "clip": hit.shown_clip.name,
             "segment": None if hit.segment is None else hit.segment.public_id,
+            "question": None if hit.question is None else hit.question.public_id,
             "attempt": hit.attempt,
             "narration_hidden": hit.narration_hidden,
             "state": row.state,
             "used": row.used,
             "answer": row.payload,
+            **choices.in_words(row),
             "evidence": row.evidence,
             "feedback": row.feedback,
             "submitted_at": row.submitted_at,

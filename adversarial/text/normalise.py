@@ -22,7 +22,7 @@ def canonical(text: str) -> str:
 
     The task's page says the same (annotation/static/annotation/text_rules.js).
     """
-    folded = _UNSEEN.sub("", unicodedata.normalize("NFKC", text).casefold())
+    folded = unicodedata.normalize("NFC", _UNSEEN.sub("", unicodedata.normalize("NFKC", text).casefold()))
     folded = _BLANK_BEFORE_PERCENT.sub("", folded.replace("\u2212", "-"))
     plain = _NOT_WORD.sub(" ", folded).strip()
     return plain or folded.strip()

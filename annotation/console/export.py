@@ -14,12 +14,13 @@ from typing import Any
 from django.conf import settings
 from django.utils.crypto import salted_hmac
 
+from annotation.console import choices
 from annotation.models import Assignment, Batch, Worker
 
 FORMS = {"jsonl": "application/x-ndjson", "csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
 FIELDS = (
     "assignment", "worker", "clip", "segment_start", "segment_end", "question_id", "narration_hidden", "gold",
-    "agreement", "answer", "evidence", "state", "used", "feedback", "submitted_at", "reviewed_at",
+    "agreement", "answer", *choices.FIELDS, "evidence", "state", "used", "feedback", "submitted_at", "reviewed_at",
 )  # fmt: skip
 AT_ONCE = 2000  # rows in memory
 
@@ -38,9 +39,9 @@ def _keyed(name: str) -> str:
 
 def rows(batch: Batch) -> Iterator[Row]:
     """Every answer to the batch, in the order of collection; times in seconds of the clip, moments in ISO 8601, UTC."""
-    places = ("worker", "hit__clip__video", "hit__segment__clip__video", "hit__question")
+    places = ("worker", "hit__clip__video", "hit__segment__clip__video")
     found = Assignment.objects.filter(hit__batch=batch).select_related(*places).order_by("pk")
-    for row in found.iterator(AT_ONCE):
+    for row in choices.with_options(found).iterator(AT_ONCE):
         hit, segment = row.hit, row.hit.segment
         yield {
             # keyed as well: the database says whose assignment it is
@@ -54,6 +55,7 @@ def rows(batch: Batch) -> Iterator[Row]:
             "gold": hit.gold,
             "agreement": hit.agreement,
             "answer": row.payload,
+            **choices.in_words(row),
             "evidence": row.evidence,
             "state": row.state,
             "used": row.used,
@@ -102,7 +104,8 @@ def _parquet(found: Iterator[Row]) -> Iterator[bytes]:
 
     text, flag, number = pa.string(), pa.bool_(), pa.float64()
     kinds = {"narration_hidden": flag, "gold": flag, "used": flag, "agreement": number, "segment_start": number,
-             "segment_end": number, "question_id": pa.int64(), "evidence": pa.list_(text)}  # fmt: skip
+             "segment_end": number, "question_id": pa.int64(), "choice_place": pa.int64(), "also_place": pa.int64(),
+             "evidence": pa.list_(text)}  # fmt: skip
     schema = pa.schema([(name, kinds.get(name, text)) for name in FIELDS])
     out = io.BytesIO()
     part: list[Row] = []

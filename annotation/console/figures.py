@@ -53,6 +53,8 @@ OPTION_ROWS = ANSWERS.replace(" WHERE", f" CROSS JOIN {OPTIONS} WHERE")
 RECEIPTS = (
     "FROM annotation_receipt r JOIN annotation_hit h ON h.id = r.hit_id WHERE h.batch_id = %s"
     " AND jsonb_typeof(r.conduct->'seconds') = 'number'"
+    " AND EXISTS (SELECT FROM annotation_assignment a JOIN annotation_worker w ON w.id = a.worker_id"  # anybody sends
+    " WHERE a.hit_id = r.hit_id AND a.assignment_id = r.assignment_id AND w.worker_id = r.worker_id)"
 )
 UNITS = "FROM annotation_hit h WHERE h.batch_id = %s AND h.agreement IS NOT NULL"
 LEADING = "lower(substring(a.payload->>'question' from '\\w+'))"

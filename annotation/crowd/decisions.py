@@ -11,6 +11,7 @@ from annotation.crowd.extra import ask_one_more
 from annotation.crowd.standing import counts_after_verdict, wanted_in
 from annotation.models import Assignment, Batch, Finding, Hit
 from annotation.review import evidence, ledger
+from annotation.review.verdicts import may_ask_again
 
 REJECTED = {Assignment.State.REJECTING, Assignment.State.REJECTED}
 
@@ -28,10 +29,11 @@ def push_decision(assignment_id: int) -> None:
     if assignment.state == Assignment.State.APPROVING:
         now = crowd.approve(assignment.assignment_id)
         wished, why = assignment.again and now == "Approved", "again"
+        possible = may_ask_again(assignment.hit)  # its time may have come to an end since the verdict
     else:
         now = crowd.reject(assignment.assignment_id, assignment.feedback)
-        wished, why = now == "Rejected", "replace"
-    more = wished and ask_one_more(crowd, assignment.hit, f"{why} {assignment.pk}")
+        wished, why, possible = now == "Rejected", "replace", True
+    more = wished and possible and ask_one_more(crowd, assignment.hit, f"{why} {assignment.pk}")
     with transaction.atomic():
         # The HIT first, everywhere: what is held for it and how many answers it has must not change meanwhile.
         hit = Hit.objects.select_for_update(of=("self",)).select_related("batch").get(pk=assignment.hit_id)
@@ -41,7 +43,8 @@ def push_decision(assignment_id: int) -> None:
         waiting.hit = hit
         record(waiting, now)
         if wished and not more:
-            note(waiting, "nobody else can be asked: the unit has nine answers, or is gone at the marketplace")
+            why_not = "the unit has nine answers, its time is over, or it is gone at the marketplace"
+            note(waiting, f"nobody else can be asked: {why_not}")
         another = more and why == "again"  # paid as well, where a rejected one is replaced
         if another and wanted_in(hit.counts) <= hit.wanted:  # else a pass has read it meanwhile, and holds it
             ledger.hold_one_more(hit, f"again:{assignment_id}")

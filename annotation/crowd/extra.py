@@ -6,6 +6,7 @@ import hashlib
 
 from django.db import transaction
 from django.db.models import Count, F, Q
+from django.utils import timezone
 
 from annotation.crowd.client import Crowd
 from annotation.crowd.standing import wanted_in
@@ -29,11 +30,11 @@ def ask_one_more(crowd: Crowd, hit: Hit, why: str) -> bool:
 
 
 def disputed(batch: Batch) -> list[int]:
-    """HITs whose answers are all in and agree too little, while fewer than `MOST` workers were asked."""
+    """HITs whose answers are all in and agree too little, while another worker could accept and few were asked."""
     rejected = [Assignment.State.REJECTING, Assignment.State.REJECTED]
     standing = Count("assignments", filter=~Q(assignments__state__in=rejected))
     rows = batch.hits.filter(state=Hit.State.OPEN, agreement__lt=batch.agreement).annotate(standing=standing)
-    rows = rows.filter(extra__lt=MOST - batch.assignments_per_hit)
+    rows = rows.filter(Q(ends_at=None) | Q(ends_at__gt=timezone.now()), extra__lt=MOST - batch.assignments_per_hit)
     rows = rows.filter(standing__gte=F("extra") + batch.assignments_per_hit)
     return list(rows.order_by("pk").values_list("pk", flat=True))
 

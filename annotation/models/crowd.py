@@ -314,8 +314,8 @@ class Receipt(models.Model):
 
     class Meta:
         ordering = ["id"]
-        constraints = [
-            # The same content again is the same receipt; other content is a further one, never an overwrite.
+        indexes = [models.Index(fields=["worker_id", "received_at"], name="receipt_by_worker")]
+        constraints = [  # the same content again is the same receipt, other content a further one, never an overwrite
             models.UniqueConstraint(fields=["hit", "assignment_id", "worker_id", "sha256"], name="receipt_once"),
         ]
 

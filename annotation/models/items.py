@@ -12,7 +12,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from annotation.models.corrections import Correction
-from annotation.models.crowd import Assignment
+from annotation.models.crowd import Assignment, Worker
 from annotation.models.footage import Clip
 
 
@@ -50,6 +50,10 @@ class Segment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.clip} [{self.start:g}, {self.end:g}]"
+
+    def is_marked_by(self, worker: Worker) -> bool:
+        """Whether the worker's mark is counted among its votes."""
+        return Assignment.objects.filter(Q(segment=self) | Q(vote_for=self), worker=worker).exists()
 
 
 class Query(models.Model):

@@ -17,8 +17,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from annotation.crowd.client import AUTO_APPROVAL
 from annotation.media.clip_files import Part, clip_url
-from annotation.models import Assignment, Batch, Hit, Worker
-from annotation.models.crowd import MOST_WANTED
+from annotation.models import Assignment, Batch, Worker
 from annotation.pages.forms import BonusForm, whole
 from annotation.review import quality_flags, verdicts
 from annotation.review.answer_forms import ANSWER_FORMS, BROKEN
@@ -94,6 +93,7 @@ def decide(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def use_clean(request: HttpRequest, pk: int) -> HttpResponse:
     """Use every clean answer up to the last that the page counted."""
+    get_object_or_404(Batch, pk=pk)
     try:
         count = verdicts.use_clean(pk, whole(request.POST.get("up_to", "")), _user(request))
         messages.success(request, f"{count} answers used. Z takes all of them back.")
@@ -166,7 +166,7 @@ def _shown(assignment: Assignment) -> dict[str, Any]:
         "history": assignment.history.select_related("user"),
         "bonuses": assignment.bonuses.all(),
         "bonus_form": BonusForm(auto_id="bonus_%s"),
-        "may_ask_again": hit.state == Hit.State.OPEN and hit.wanted < MOST_WANTED,
+        "may_ask_again": verdicts.may_ask_again(hit),
         "paid_at": assignment.submitted_at + AUTO_APPROVAL,
         "doubts": quality_flags.of_worker(assignment.worker),
     }

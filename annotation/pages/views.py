@@ -21,7 +21,7 @@ from annotation.media.clip_files import Part, clip_url
 from annotation.models import Assignment, Batch, Clip, Doubt, Hit, Question, Segment, Validation
 from annotation.models.crowd import Kind
 from annotation.review import evidence, ledger
-from annotation.review.human_accuracy import doubted_questions, human_accuracy, looked_at
+from annotation.review.human_accuracy import doubted_questions, human_accuracy, looked_at, of_people
 from annotation.review.verdicts import COUNTED
 
 
@@ -97,7 +97,7 @@ def _answered(batch: Batch) -> dict[str, Any]:
     if batch.kind != Kind.VALIDATE:
         return {}
     questions = Question.objects.filter(pk__in=batch.hits.filter(doubt=None).values("question"))
-    usual = Prefetch("validations", Validation.objects.filter(assignment__hit__doubt=None))
+    usual = Prefetch("validations", of_people(Validation.objects.filter(assignment__hit__doubt=None)))
     doubted = doubted_questions(questions).prefetch_related("answers", usual)[:50]
     doubts = looked_at(Doubt.objects.filter(hits__batch=batch)).select_related("question__segment")[:50]
     return {

@@ -21,7 +21,8 @@ from annotation.review.text import text_rules
 SAME_MOMENT = 0.7  # intersection over union from which two segments are one
 
 Payload = dict[str, Any]
-
+Option = tuple[int, str]  # place (`Answer.position`) and text of an answer
+Options = list[Option]
 
 NO_LETTER = "none"
 BROKEN = "broken"  # the one field of an answer that says what is wrong with the clip
@@ -107,7 +108,7 @@ class SegmentForm(AnswerForm):
 
     @classmethod
     def _mark(cls, assignment: Assignment, payload: Payload) -> tuple[Segment, bool]:
-        """The segment, and whether it is new: a vote more where somebody has marked nearly this moment before."""
+        """The segment, and whether it is new: a vote more where somebody else has marked nearly this moment before."""
         clip, start, end = assignment.hit.shown_clip, payload["start"], payload["end"]
         Clip.objects.select_for_update().get(
             pk=clip.pk
@@ -115,8 +116,9 @@ class SegmentForm(AnswerForm):
         for known in clip.segments.select_for_update():
             overlap = min(end, known.end) - max(start, known.start)
             if overlap / (max(end, known.end) - min(start, known.start)) >= SAME_MOMENT:
-                Segment.objects.filter(pk=known.pk).update(votes=F("votes") + 1)
-                assignment.vote_for = known
+                if not known.is_marked_by(assignment.worker):
+                    Segment.objects.filter(pk=known.pk).update(votes=F("votes") + 1)
+                    assignment.vote_for = known
                 return known, False
         public_id = free_id(Segment, clip.name, start, end)
         made = Segment.objects.create(public_id=public_id, clip=clip, start=start, end=end, assignment=assignment)
@@ -264,7 +266,7 @@ class ValidationForm(AnswerForm):
     def __init__(self, *args: Any, hit: Hit, **kwargs: Any) -> None:
         super().__init__(*args, hit=hit, **kwargs)
         if hit.question is not None and "choice" in self.fields:
-            shown = [(letter, text) for letter, (_, text) in _lettered(hit).items()]
+            shown = [(letter, text) for letter, (_, text) in _lettered(hit, options_of(hit)).items()]
             self._offer("choice", [*shown, (NO_LETTER, "It cannot be told from this clip")])
             self._offer("also", [(NO_LETTER, "no"), *shown])
 
@@ -287,9 +289,8 @@ class ValidationForm(AnswerForm):
     def in_words(cls, payload: Payload, hit: Hit) -> list[tuple[str, Any]]:
         if BROKEN in payload:
             return super().in_words(payload, hit)
-        texts = dict(_lettered(hit).values())
-        places = {name: _place(payload[name], hit) for name in cls.base_fields if name in payload}
-        return [(str(cls.base_fields[name].label), texts.get(place, "none")) for name, place in places.items()]
+        said = chosen(payload, hit, options_of(hit))
+        return [(str(cls.base_fields[name].label), text or "none") for name, (_, text) in said.items()]
 
     @classmethod
     def _flags(cls, assignment: Assignment, payload: Payload) -> list[Flag]:
@@ -299,32 +300,44 @@ class ValidationForm(AnswerForm):
     def _make(cls, assignment: Assignment, payload: Payload) -> bool:
         hit = assignment.hit
         assert hit.question is not None
-        choice = {name: _place(payload[name], hit) for name in ("choice", "also")}
+        places = {name: place for name, (place, _) in chosen(payload, hit, options_of(hit)).items()}
         Validation.objects.create(
-            question=hit.question, assignment=assignment, narration_hidden=hit.narration_hidden, **choice
+            question=hit.question, assignment=assignment, narration_hidden=hit.narration_hidden, **places
         )
         return True
 
 
-def _lettered(hit: Hit) -> dict[str, tuple[int, str]]:
-    """Letter -> place and text of each answer to the HIT's question, in an order that does not tell which is right.
+def options_of(hit: Hit) -> Options:
+    """The answers to the HIT's question, as they are now."""
+    assert hit.question is not None
+    return [(one.position, one.text) for one in hit.question.answers.all()]
+
+
+def chosen(payload: Payload, hit: Hit, options: Options) -> dict[str, Option]:
+    """Field -> place and text of what was chosen in it; `Validation.NONE` and no text where none of the answers was."""
+    lettered = _lettered(hit, options)
+    texts = dict(lettered.values())
+    places = {name: _place(payload[name], lettered) for name in ValidationForm.base_fields if name in payload}
+    return {name: (place, texts.get(place, "")) for name, place in places.items()}
+
+
+def _place(choice: str | int, lettered: dict[str, Option]) -> int:
+    """Answers of before there were letters are places."""
+    if isinstance(choice, int):
+        return choice
+    return Validation.NONE if choice == NO_LETTER else lettered[choice][0]
+
+
+def _lettered(hit: Hit, options: Options) -> dict[str, Option]:
+    """Letter -> each of the answers and the doubted one, in an order that does not tell which is right.
 
     By the HIT's seed, since whoever has its address knows its number; those of before there were seeds keep theirs.
     """
-    assert hit.question is not None
     doubted = [(Validation.DOUBTED, hit.doubt.text)] if hit.doubt else []
-    answers = hit.question.answers.all()
-    rows = [(one.position, one.text) for one in answers if not hit.doubt or one.text != hit.doubt.text] + doubted
+    rows = [row for row in options if not hit.doubt or row[1] != hit.doubt.text] + doubted
     seed = hit.pk if hit.order_seed is None else hit.order_seed
     shown = sorted(rows, key=lambda row: hashlib.sha256(f"{seed}|{row[0]}".encode()).digest())
     return dict(zip(ascii_lowercase, shown, strict=False))
-
-
-def _place(choice: str | int, hit: Hit) -> int:
-    """The place of what was chosen, `Validation.NONE` for none; answers of before there were letters are places."""
-    if isinstance(choice, int):
-        return choice
-    return Validation.NONE if choice == NO_LETTER else _lettered(hit)[choice][0]
 
 
 ANSWER_FORMS: dict[str, type[AnswerForm]] = {

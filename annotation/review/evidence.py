@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet
 
 from annotation.models import Assignment, Hit, Segment
 from annotation.models.crowd import Kind
-from annotation.review import agreement, quality_flags
+from annotation.review import agreement, arrival, quality_flags
 from annotation.review.agreement import span_of
 from annotation.review.answer_forms import ANSWER_FORMS
 from annotation.review.flag import Flag
@@ -23,13 +23,13 @@ def find(assignment: Assignment) -> list[Flag]:
     """All that speaks against a valid answer by now; what speaks against its worker is `quality_flags.of_worker`."""
     assert assignment.payload is not None
     flags = ANSWER_FORMS[assignment.hit.batch.kind].find_flags(assignment, assignment.payload)
-    return flags + quality_flags.of_gold(assignment) + quality_flags.of_arrival(assignment)
+    return flags + quality_flags.of_gold(assignment) + arrival.of_arrival(assignment)
 
 
 def look_at(assignment: Assignment) -> None:
     """Keep the evidence of an answer that has come, and renew that of unreviewed ones which it bears on."""
     if assignment.payload is None:
-        assignment.evidence = [*assignment.evidence, *quality_flags.of_arrival(assignment)]
+        assignment.evidence = [*assignment.evidence, *arrival.of_arrival(assignment)]
         assignment.save(update_fields=["evidence"])
         return
     if text := quality_flags.whole_text(assignment.payload):

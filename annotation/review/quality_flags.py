@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db.models import F, Q, QuerySet
@@ -23,7 +22,6 @@ GOLD_RIGHT = 0.5
 FEW_COMPARED = 8  # answers from which a worker's agreement with others tells something
 RELIABLE = 0.4
 MOST_AKIN = 200  # texts that are compared with one
-ON_ITS_WAY = timedelta(minutes=30)  # from our page to the marketplace; what has not arrived then may be made up
 NAMES = {
     "query": "text",
     "question": "question",
@@ -118,49 +116,6 @@ def of_gold(assignment: Assignment) -> list[Flag]:
     if assignment.gold_right is not False:
         return []
     return [Flag("gold", f"misses the moments that are known of this clip (tIoU below {SAME:g})")]
-
-
-def of_arrival(assignment: Assignment) -> list[Flag]:
-    """That the worker was not to do this task."""
-    worker = assignment.worker
-    found = []
-    if of_another_group(assignment):
-        found.append(Flag("group", f"the worker belongs to the group “{worker.group}”: pay, do not use"))
-    if worker.blocked_at is not None and assignment.submitted_at >= worker.blocked_at:
-        found.append(Flag("blocked", "the worker is blocked: it cannot be used"))
-    if any(hasattr(receipt, "compensation") for receipt in receipts_of(assignment)):
-        found.append(Flag("compensated", "it was taken for lost, and a bonus was paid for it: it would be paid twice"))
-    if limit := over_cap(assignment.hit, worker.worker_id, assignment.submitted_at):
-        found.append(Flag("cap", f"more than {limit} by one worker"))
-    return found
-
-
-def of_another_group(assignment: Assignment) -> bool:
-    """Whether the worker belongs to another group than does such tasks: nobody works on the output of two."""
-    group = assignment.worker.group
-    return bool(group) and group != Kind(assignment.hit.batch.kind).group
-
-
-def over_cap(hit: Hit, worker_id: str, at: datetime) -> str:
-    """Which limit the worker had reached with other units by then, such as “2 units of this batch”, or nothing.
-
-    What our page received counts while it may be on its way: whoever has a unit's address can send in any name.
-    """
-    batch, day = hit.batch, at.astimezone(UTC).date()
-    of_worker = (
-        {"receipts__worker_id": worker_id, "receipts__received_at__range": (at - ON_ITS_WAY, at)},
-        {"assignments__worker__worker_id": worker_id, "assignments__submitted_at__lte": at},
-    )
-    that_day = {"receipts__received_at__date": day}, {"assignments__submitted_at__date": day}
-    for cap, what, within in (
-        (batch.per_worker, "of this batch", ({}, {})),
-        (batch.per_worker_day, "of this batch in one day", that_day),
-    ):
-        if cap is not None:
-            sent = Q(**of_worker[0], **within[0]) | Q(**of_worker[1], **within[1])
-            if batch.hits.filter(sent).exclude(pk=hit.pk).distinct().count() >= cap:
-                return f"{cap} units {what}"
-    return ""
 
 
 def of_worker(worker: Worker) -> list[Flag]:

@@ -5,6 +5,7 @@ On the review page a verdict can be taken back for `UNDO_FOR`; the sweeper tells
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -13,9 +14,20 @@ from django.db import transaction
 from django.db.models import Count, F, ProtectedError, Q, QuerySet
 from django.utils import timezone
 
-from annotation.models import Assignment, Batch, Clip, Hit, Query, Question, ReviewEvent, Segment
+from annotation.models import (
+    Assignment,
+    Batch,
+    Clip,
+    Correction,
+    Hit,
+    Query,
+    Question,
+    ReviewEvent,
+    Segment,
+    Validation,
+)
 from annotation.models.crowd import MOST_WANTED, Kind
-from annotation.review import corrections, evidence, ledger, quality_flags
+from annotation.review import arrival, corrections, evidence, ledger, quality_flags
 from annotation.review.answer_forms import ANSWER_FORMS
 from annotation.task_names import PUSH_DECISION
 from benchmark_site.jobs.enqueue import enqueue
@@ -24,6 +36,9 @@ SECOND_FROM = 20  # verdicts of a batch, from which many rejections need a secon
 SECOND_SHARE = 0.2  # rejected of these
 UNDO_FOR = timedelta(minutes=10)
 BULK = 500  # answers at once
+PLACES = ("worker", "hit__batch", "hit__clip__video", "hit__segment__clip__video", "hit__question", "hit__doubt")
+ITEMS = ("query", "question", "validation", "segment")
+Item = Query | Question | Validation | Segment
 COUNTED = 2000  # of what waits; a page says "more than" beyond
 
 
@@ -64,43 +79,62 @@ def decide(
         if verdict == Verdict.REJECT:  # it changes what is said of the unit's other answers: the HIT first, everywhere
             Hit.objects.select_for_update(of=("self",)).get(assignments=assignment_id)
         assignment = _locked().get(pk=assignment_id)
-        paid = assignment.state == Assignment.State.APPROVED and assignment.reviewed_at is None
-        if assignment.state != Assignment.State.SUBMITTED and not paid:
-            raise ReviewError(f"{assignment} is already decided: {assignment.get_state_display()}")
-        if paid and verdict in {Verdict.REJECT, Verdict.AGAIN}:
-            raise ReviewError(f"the marketplace has approved and paid {assignment} by itself: leave it out instead")
+        _check_undecided(assignment, verdict)
         if verdict == Verdict.REJECT and _needs_second(assignment, user):
             return _propose(assignment, user, feedback)
         if verdict == Verdict.AGAIN:
             _check_again(assignment)
         if verdict == Verdict.USE:
-            blocked_at = assignment.worker.blocked_at
-            if blocked_at is not None and assignment.submitted_at >= blocked_at:
-                raise ReviewError(f"{assignment.worker} was blocked when it came: pay or reject it")
-            if quality_flags.of_another_group(assignment):  # since it came, perhaps
-                raise ReviewError(
-                    f"{assignment.worker} belongs to the group “{assignment.worker.group}”: pay or reject it"
-                )
-            if assignment.payload is None:
-                raise ReviewError(f"{assignment} holds no valid answer: pay or reject it")
-            form = ANSWER_FORMS[assignment.hit.batch.kind]
-            assignment.used = form.make_item(assignment, assignment.payload)
-        if not paid:
-            rejecting = verdict == Verdict.REJECT
-            assignment.state = Assignment.State.REJECTING if rejecting else Assignment.State.APPROVING
-        assignment.again = verdict == Verdict.AGAIN
-        assignment.proposed_by = None  # what was proposed is decided
-        assignment.feedback = "" if verdict == Verdict.USE else feedback  # one may be picked and dropped
-        assignment.reviewed_by_id = None if user is None else user.pk
-        assignment.reviewed_at = timezone.now()
-        assignment.tell_at = tell_at
-        assignment.save()
+            _use(assignment)
+        paid = _paid_by_itself(assignment)
+        _write(assignment, verdict, user, feedback, timezone.now(), tell_at)
         if verdict == Verdict.REJECT:
             evidence.look_at_unit(assignment.hit)
         _note(assignment, user, ReviewEvent.Act(verdict.value), feedback)
         if tell_at is None and not paid:
             enqueue(PUSH_DECISION, assignment_id=assignment_id)
     return assignment
+
+
+def _paid_by_itself(assignment: Assignment) -> bool:
+    return assignment.state == Assignment.State.APPROVED and assignment.reviewed_at is None
+
+
+def _check_undecided(assignment: Assignment, verdict: Verdict) -> None:
+    """Raises ReviewError where the answer is decided, or paid by the marketplace and not to be paid."""
+    paid = _paid_by_itself(assignment)
+    if assignment.state != Assignment.State.SUBMITTED and not paid:
+        raise ReviewError(f"{assignment} is already decided: {assignment.get_state_display()}")
+    if paid and verdict in {Verdict.REJECT, Verdict.AGAIN}:
+        raise ReviewError(f"the marketplace has approved and paid {assignment} by itself: leave it out instead")
+
+
+def _use(assignment: Assignment) -> None:
+    """Make the item of an answer. Raises ReviewError where it may not be used."""
+    worker = assignment.worker
+    if worker.blocked_at is not None and assignment.submitted_at >= worker.blocked_at:
+        raise ReviewError(f"{worker} was blocked when it came: pay or reject it")
+    if arrival.of_another_group(assignment):  # since it came, perhaps
+        raise ReviewError(f"{worker} belongs to the group “{worker.group}”: pay or reject it")
+    if assignment.payload is None:
+        raise ReviewError(f"{assignment} holds no valid answer: pay or reject it")
+    assignment.used = ANSWER_FORMS[assignment.hit.batch.kind].make_item(assignment, assignment.payload)
+
+
+def _write(
+    assignment: Assignment, verdict: Verdict, user: User | None, feedback: str, now: datetime, tell_at: datetime | None
+) -> None:
+    """Save the verdict; what the marketplace has paid stays paid."""
+    if not _paid_by_itself(assignment):
+        rejecting = verdict == Verdict.REJECT
+        assignment.state = Assignment.State.REJECTING if rejecting else Assignment.State.APPROVING
+    assignment.again = verdict == Verdict.AGAIN
+    assignment.proposed_by = None  # what was proposed is decided
+    assignment.feedback = "" if verdict == Verdict.USE else feedback  # one may be picked and dropped
+    assignment.reviewed_by_id = None if user is None else user.pk
+    assignment.reviewed_at = now
+    assignment.tell_at = tell_at
+    assignment.save()
 
 
 def _note(assignment: Assignment, user: User | None, act: ReviewEvent.Act, reason: str = "") -> None:
@@ -126,10 +160,19 @@ def _propose(assignment: Assignment, user: User | None, feedback: str) -> Assign
     return assignment
 
 
+def may_ask_again(hit: Hit) -> bool:
+    """Whether a further worker could accept the unit: a HIT stays open while its answers wait, and nobody accepts it
+    once its time is over or its batch is paused or closing.
+    """
+    offered = hit.state == Hit.State.OPEN and hit.batch.state in {Batch.State.LAUNCHING, Batch.State.OPEN}
+    in_time = hit.ends_at is None or hit.ends_at > timezone.now()  # none: of before ends were kept
+    return offered and in_time and hit.wanted < MOST_WANTED
+
+
 def _check_again(assignment: Assignment) -> None:
     """Raises ReviewError where no further worker can be asked."""
     hit = assignment.hit
-    if hit.state != Hit.State.OPEN or hit.wanted >= MOST_WANTED:
+    if not may_ask_again(hit):
         raise ReviewError("nobody more can be asked about this unit: pay or use the answer, and ask in another batch")
     batch = Batch.objects.select_for_update().get(pk=hit.batch_id)  # of two reviewers at once, one sees the other's
     asked = Assignment.objects.filter(hit__batch=batch, again=True, state=Assignment.State.APPROVING).count()
@@ -156,16 +199,19 @@ def use_clean(batch_id: int, up_to: int, user: User) -> int:
 
     Without those that somebody else is deciding at this moment.
     """
-    now = timezone.now()
-    shown = clean(batch_id).filter(pk__lte=up_to)
-    found = list(shown.select_for_update(of=("self",), skip_locked=True).values_list("pk", flat=True)[:BULK])
-    # Marks lock their clips one after the other: two bulks that cross would wait for each other.
-    clips = Clip.objects.filter(pk__in=Hit.objects.filter(assignments__in=found).values("clip")).order_by("pk")
-    list(clips.select_for_update().values_list("pk", flat=True))
-    for pk in found:
-        decide(pk, Verdict.USE, user, tell_at=now + UNDO_FOR)
-    Assignment.objects.filter(pk__in=found).update(reviewed_at=now)  # what was given together is taken back together
-    return len(found)
+    now = timezone.now()  # one time: what was given together is taken back together
+    shown = clean(batch_id).filter(pk__lte=up_to).select_related(*PLACES)
+    rows = list(shown.select_for_update(of=("self",), skip_locked=True)[:BULK])
+    # Else items lock these one after the other: two bulks that cross would wait for each other.
+    clips = Clip.objects.filter(pk__in={row.hit.clip_id for row in rows}).order_by("pk")
+    segments = Segment.objects.filter(pk__in={row.hit.segment_id for row in rows}).order_by("pk")
+    for places in (clips, segments):
+        list(places.select_for_update().values_list("pk", flat=True))
+    for row in rows:
+        _use(row)
+        _write(row, Verdict.USE, user, "", now, now + UNDO_FOR)
+    ReviewEvent.objects.bulk_create(ReviewEvent(assignment=row, user=user, act=ReviewEvent.Act.USE) for row in rows)
+    return len(rows)
 
 
 def undoable(batch_id: int, user: User, before: int = 0) -> QuerySet[Assignment]:
@@ -201,12 +247,13 @@ def undo(batch_id: int, user: User, before: int = 0) -> tuple[list[Assignment], 
     together = undoable(batch_id, user).filter(reviewed_at=last.reviewed_at).values_list("pk", flat=True)
     hits = Hit.objects.select_for_update(of=("self",)).filter(assignments__in=together, assignments__state="rejecting")
     list(hits.order_by("pk"))  # locked, as for a rejection
-    rows = list(_locked().filter(pk__in=list(together)).order_by("-pk"))
+    rows = list(_locked().select_related(*ITEMS).filter(pk__in=list(together)).order_by("-pk"))
+    corrected = _corrected(rows)
     back, stay = [], []
     for assignment in rows:
         try:
             with transaction.atomic():
-                _take_back(assignment)
+                _take_back(assignment, corrected)
                 _note(assignment, user, ReviewEvent.Act.UNDO)
             back.append(assignment)
         except ReviewError as error:
@@ -226,17 +273,31 @@ def proposed_since(batch_id: int, user: User, last: Assignment | None) -> Assign
     return act.assignment
 
 
-def _take_back(assignment: Assignment) -> None:
+def _made(assignment: Assignment) -> list[Item]:
+    """The items that an answer became, texts first: they rest on its segment."""
+    return [item for name in ITEMS if (item := getattr(assignment, name, None)) is not None]
+
+
+def _corrected(rows: Sequence[Assignment]) -> set[Item]:
+    """Which items of these answers were corrected since: known by the id that they had, or the text that they got."""
+    texts = [item for row in rows for item in _made(row) if isinstance(item, Query | Question)]
+    kinds = {corrections.kind_of(item) for item in texts}
+    before = Q(public_id__in=[item.public_id for item in texts])
+    changes = Correction.objects.filter(before | Q(after__text__in=[item.text for item in texts]), kind__in=kinds)
+    known = list(changes.values_list("public_id", "after__text"))
+    ids, said = {public_id for public_id, _ in known}, {text for _, text in known}
+    return {item for item in texts if item.public_id in ids or item.text in said}
+
+
+def _take_back(assignment: Assignment, corrected: set[Item]) -> None:
     """Raises ReviewError where the marketplace knows or is being told by now, or other work rests on the item."""
     known = assignment.state in {Assignment.State.SUBMITTED, Assignment.State.REJECTED}
     if known or assignment.tell_at is None or assignment.tell_at <= timezone.now():
         raise ReviewError(f"{assignment} is on its way to the marketplace")
-    items = [
-        item for name in ("query", "question", "validation", "segment") if (item := getattr(assignment, name, None))
-    ]
+    items = _made(assignment)
     if any(getattr(item, "withdrawn_by_id", None) for item in items):
         raise ReviewError("what it made was withdrawn meanwhile: it stays, withdrawn")
-    if any(isinstance(item, Query | Question) and corrections.history(item) for item in items):
+    if corrected.intersection(items):
         raise ReviewError("what it made was corrected meanwhile: it stays, corrected")
     if any(getattr(item, "gold", False) for item in items):
         raise ReviewError("what it marks is a known answer (gold) by now: others are measured by it")
@@ -258,6 +319,4 @@ def _take_back(assignment: Assignment) -> None:
 
 
 def _locked() -> QuerySet[Assignment]:
-    return Assignment.objects.select_for_update(of=("self",)).select_related(
-        "hit__batch", "hit__clip__video", "hit__segment__clip__video", "worker"
-    )
+    return Assignment.objects.select_for_update(of=("self",)).select_related(*PLACES)

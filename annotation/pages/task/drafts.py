@@ -23,6 +23,7 @@ from annotation.review.answer_forms import ANSWER_FORMS
 from annotation.review.conduct import read_conduct
 from annotation.review.text.text_rules import MAX_TEXT
 
+MOST_VERSIONS = 1_000_000  # of a draft: one each 0.7 s, for longer than a week
 MOST_DRAFTS = 100  # of a unit, within the time for it: ids are a browser's word
 
 
@@ -41,7 +42,7 @@ def save_draft(request: HttpRequest, unit: str) -> JsonResponse:
         ids = frame.read_ids(request, hit)
         known = ANSWER_FORMS[hit.batch.kind](hit=hit).fields
         fields = _read_fields(request.POST.get("fields", ""), set(known))
-        base = int(request.POST.get("version", ""))
+        base = _read_version(request.POST.get("version", ""))
     except frame.Refused as error:
         return JsonResponse({"error": str(error)}, status=403)
     except ValueError as error:
@@ -66,6 +67,14 @@ def save_draft(request: HttpRequest, unit: str) -> JsonResponse:
         draft.conduct = read_conduct(request.POST.get("conduct", ""))
         draft.save()
     return JsonResponse({"version": draft.version})
+
+
+def _read_version(raw: str) -> int:
+    """Raises ValueError where the database keeps no such number, and another one after it."""
+    version = int(raw)
+    if not 0 <= version < MOST_VERSIONS:
+        raise ValueError(f"a version is a number from 0 to {MOST_VERSIONS}")
+    return version
 
 
 def _read_fields(raw: str, known: set[str]) -> dict[str, str]:

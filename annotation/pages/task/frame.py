@@ -19,11 +19,12 @@ from django.views.decorators.clickjacking import xframe_options_exempt
 from annotation.crowd.client import TIME_ON_TASK
 from annotation.crowd.launch import UNIT_SALT
 from annotation.models import Batch, Hit, Worker
-from annotation.review.quality_flags import over_cap
+from annotation.review.arrival import answered_before, over_cap
 
 PREVIEW = "ASSIGNMENT_ID_NOT_AVAILABLE"
 TOKEN_SALT = "annotation.task"  # noqa: S105 (a salt, no password)
 GRACE = timedelta(hours=1)
+OVER_UNFINISHED = "This task is over, and what you sent was not complete. Go back, mend it, and send it again."
 Framed = TypeVar("Framed", bound=Callable[..., HttpResponse])
 
 
@@ -68,14 +69,20 @@ def is_over(hit: Hit, *, preview: bool) -> bool:
     return hit.state in {Hit.State.DONE, Hit.State.EXPIRED} or hit.batch.state in closed
 
 
+def blocked(hit: Hit, worker_id: str) -> str:
+    """That this worker may send nothing, or nothing."""
+    refused = Worker.objects.filter(environment=hit.batch.environment, worker_id=worker_id, blocked=True)
+    return "You cannot work on these tasks. Please return this one." if refused.exists() else ""
+
+
 def unwelcome(hit: Hit, worker_id: str) -> str:
-    """Why this worker may not do this task, or nothing."""
-    worker = Worker.objects.filter(environment=hit.batch.environment, worker_id=worker_id).first()
-    if worker is None:
-        return ""
-    if worker.blocked:
-        return "You cannot work on these tasks. Please return this one."
-    if limit := over_cap(hit, worker_id, timezone.now()):
+    """Why this worker may not begin this task, or nothing. Who has begun may send: what comes is marked, and paid."""
+    now = timezone.now()
+    if problem := blocked(hit, worker_id):
+        return problem
+    if answered_before(hit, worker_id, now):
+        return "You have answered this one before: it waits for somebody else. Please return it."
+    if limit := over_cap(hit, worker_id, now):
         return f"You have done {limit}, as many as one person may. Please return this one."
     return ""
 

@@ -89,10 +89,12 @@ class TaskPage(View):
             ids = frame.read_ids(request, hit)
         except frame.Refused as error:
             return frame.refusal(request, str(error))
-        if problem := frame.unwelcome(hit, ids["worker"]):
+        if problem := frame.blocked(hit, ids["worker"]):
             return frame.refusal(request, problem, status=403)
         form = ANSWER_FORMS[hit.batch.kind](request.POST, hit=hit)
         if not form.is_valid():
+            if hit.shown_clip.hidden:
+                return frame.refusal(request, frame.OVER_UNFINISHED, status=410)
             draft = Draft.objects.filter(hit=hit, assignment_id=ids["assignment"], worker_id=ids["worker"]).first()
             return self._page(request, hit, form, token=request.POST["token"], ids=ids, draft=draft, status=422)
         sha256 = hashlib.sha256(_as_text(form.payload()).encode()).hexdigest()

@@ -27,7 +27,8 @@ def normalise(text: str) -> str:
     """NFC, no control or bidi characters, single blanks: what is stored and hashed."""
     text = unicodedata.normalize("NFC", text)
     kept = (c if c.isspace() or unicodedata.category(c) not in _INVISIBLE else "" for c in text)
-    return " ".join("".join(kept).split())
+    # Again: a letter and its accent may have stood apart.
+    return unicodedata.normalize("NFC", " ".join("".join(kept).split()))
 
 
 def words(text: str) -> list[str]:

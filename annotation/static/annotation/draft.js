@@ -5,6 +5,7 @@
   const SAVE_AFTER_MS = 700;
   const RETRY_MS = 3000;
   const WAIT_MS = 10000; // for the server's word
+  const FULL = [413, 429]; // nothing is wrong with the answer, only no room for its draft
   const MAX_FAULTS = 5; // in a row, of an answer that may go; then it goes to the marketplace: work is not held up
   const form = document.querySelector("form[data-role=task-form]");
   const saved = document.querySelector("[data-role=saved]");
@@ -15,22 +16,32 @@
   let version = Number(form.dataset.version);
   let held = JSON.stringify(read());
   let timer = 0;
-  let unsure = ""; // what was sent and never answered: the server may hold it
+  const unsure = new Set(); // what was sent and never answered: the server may hold any of it
   let faults = 0;
   let stopped = false; // another tab's draft or answer waits for the worker's word
   let leaving = null; // the button that was pressed, once the answer may go
   let changed = false; // since it was pressed: what is there now, nobody has said to send
 
+  // An edge that is being typed (“1” of “12.5”) is not where the worker puts it: what stood there counts until it is left.
+  function settled(field) {
+    return field.dataset?.settled ?? field.value;
+  }
+  const typing = () => names.some((name) => settled(form.elements[name]) !== form.elements[name].value);
+
   function read() {
-    return Object.fromEntries(names.map((name) => [name, form.elements[name].value]));
+    return Object.fromEntries(names.map((name) => [name, settled(form.elements[name])]));
   }
 
   function fill(field, value) {
-    if (!(field instanceof RadioNodeList)) field.value = value;
-    else for (const radio of field) radio.checked = radio.value === value; // none, where none was chosen
+    if (field instanceof RadioNodeList) {
+      for (const radio of field) radio.checked = radio.value === value; // none, where none was chosen
+      return;
+    }
+    field.value = value;
+    if (field.dataset.settled !== undefined) field.dataset.settled = value;
   }
 
-  const same = (fields, text) => text !== "" && names.every((name) => fields[name] === JSON.parse(text)[name]);
+  const same = (fields, text) => names.every((name) => fields[name] === JSON.parse(text)[name]);
 
   // How the answer came about: what earlier loads of this page saw, and what this one has seen since.
   const before = JSON.parse(document.getElementById("rules").textContent).conduct ?? { played: [], seconds: 0, pasted: 0 };
@@ -50,8 +61,20 @@
   let saving = Promise.resolve(true);
   function save() {
     clearTimeout(timer);
-    saving = saving.then(put);
+    saving = saving.then(put, put); // one that failed does not keep the next from being tried
     return saving;
+  }
+
+  // Status and word of the server; null where its word did not arrive whole, or another's page came in its place.
+  async function ask(body) {
+    try {
+      const response = await fetch(form.dataset.draft, {
+        method: "POST", body, credentials: "omit", signal: AbortSignal.timeout(WAIT_MS),
+      });
+      return { status: response.status, word: await response.json() };
+    } catch {
+      return null;
+    }
   }
 
   // True once the server holds what the page showed.
@@ -62,33 +85,32 @@
     for (const [name, value] of Object.entries({ token: form.elements.token.value, version, fields, conduct: conduct() })) {
       body.append(name, value);
     }
-    const response = await fetch(form.dataset.draft, {
-      method: "POST", body, credentials: "omit", signal: AbortSignal.timeout(WAIT_MS),
-    }).catch(() => null);
-    if (response === null || response.status >= 500) {
-      unsure = fields;
-      saved.textContent = "No connection: kept in this page, tried again";
+    const answer = await ask(body);
+    if (answer === null || answer.status >= 500 || FULL.includes(answer.status)) {
+      unsure.add(fields);
+      saved.textContent = `${answer === null ? "No connection" : "Server busy"}: kept in this page, tried again`;
       timer = setTimeout(leaving === null ? save : send, RETRY_MS);
       if (leaving !== null && (faults += 1) >= MAX_FAULTS) await handOver(leaving);
       return false;
     }
     faults = 0;
-    if (response.ok) {
-      version = (await response.json()).version;
+    if (answer.status === 200) {
+      version = answer.word.version;
       held = fields;
+      unsure.clear();
       const all = JSON.stringify(read()) === held; // else more was written meanwhile, and its turn comes
       const unsent = changed ? ", not sent: press Submit again" : "";
       saved.textContent = all ? `Saved ${new Date().toTimeString().slice(0, 5)}${unsent}` : "Not saved yet";
       return true;
     }
-    if (response.status === 409) {
-      const theirs = await response.json();
-      if (same(theirs.fields, unsure)) { // no other tab, but this one: saved before the connection broke
+    if (answer.status === 409) {
+      const theirs = answer.word;
+      if ([...unsure].some((text) => same(theirs.fields, text))) { // this page's own, unheard
         version = theirs.version;
         return put();
       }
       conflict(theirs);
-    } else if (response.status === 410) answered();
+    } else if (answer.status === 410) answered();
     else return true; // the form itself is told why
     return false;
   }
@@ -126,7 +148,7 @@
   }
 
   form.addEventListener("input", () => {
-    if (stopped || JSON.stringify(read()) === held) return;
+    if (stopped || (JSON.stringify(read()) === held && !typing())) return;
     if (leaving !== null) changed = true;
     leaving = null;
     saved.textContent = "Not saved yet";

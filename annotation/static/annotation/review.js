@@ -3,6 +3,10 @@
 (() => {
   const rejecting = document.querySelector("[data-role=reject]");
   const keysOn = document.querySelector("[data-role=keys-on]"); // none where there is nothing to play
+  if (keysOn) { // until the tab is closed, not until the next answer
+    keysOn.checked = sessionStorage.getItem("keys") !== "off";
+    keysOn.addEventListener("change", () => sessionStorage.setItem("keys", keysOn.checked ? "on" : "off"));
+  }
   // Enter in a field would press the form's first button, which uses and pays.
   rejecting?.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || !event.target.matches("input")) return;

@@ -7,7 +7,7 @@
   const least = JSON.parse(document.getElementById("rules").textContent).least_segment_s;
   const last = Math.floor(player.duration * 10 + 0.001) / 10;
   const tenth = (seconds) => Math.round(seconds * 10) / 10;
-  let now = [0, 0];
+  let now = [0, Math.min(10, last)];
   let edge = 0; // 0 start, 1 end: the one that was moved last
 
   // The edge that is moved stays where it is put; the other one makes room.
@@ -27,24 +27,26 @@
   function show(seconds, moved) {
     now = seconds;
     edge = moved;
-    now.forEach((value, handle) => { fields[handle].value = value.toFixed(1); });
+    now.forEach((value, handle) => { fields[handle].value = fields[handle].dataset.settled = value.toFixed(1); });
     form.querySelector("[data-check=end]").textContent = `${tenth(now[1] - now[0]).toFixed(1)} s`;
     player.setMoment(now[0], now[1]);
     form.dispatchEvent(new Event("input"));
   }
 
-  const given = fields.map((field) => (field.value === "" ? NaN : Number(field.value)));
-  const first = given.some(Number.isNaN) ? [0, Math.min(10, last)] : given;
+  // What the fields say; where one says nothing, its edge stays where it is.
+  const given = () => fields.map((field, handle) => (field.value === "" ? now[handle] : Number(field.value)));
+  const first = given();
   noUiSlider.create(bar, {
     start: first, connect: true, step: 0.1, margin: least, range: { min: 0, max: last }, behaviour: "drag-tap",
     keyboardDefaultStep: last * 10 > 100 ? last : 10, // arrows a tenth, page keys more
     handleAttributes: [{ "aria-label": "Start of the segment" }, { "aria-label": "End of the segment" }],
     ariaFormat: { to: (value) => `${value.toFixed(1)} seconds` },
   });
-  set(first, 1);
+  set(first, fields[1].value === "" ? 0 : 1);
   edge = 0;
   if (form.querySelector("fieldset").disabled) {
     bar.noUiSlider.disable();
+    for (const name of ["in", "out"]) player.root.querySelector(`[data-action=${name}]`).disabled = true;
     return;
   }
   bar.noUiSlider.on("slide", (_, handle, values) => { show(values.map(tenth), handle); player.seek(now[handle]); });
@@ -55,7 +57,7 @@
     move(handle, typed);
     player.seek(now[handle]);
   }));
-  form.addEventListener("restored", () => set(fields.map((field) => Number(field.value)), edge)); // both at once
+  form.addEventListener("restored", () => set(given(), edge)); // both at once
   const nudge = (by) => { move(edge, now[edge] + by); player.seek(now[edge]); };
   Object.assign(player.actions, { in: () => move(0, player.now()), out: () => move(1, player.now()) });
   Object.assign(player.keys, {

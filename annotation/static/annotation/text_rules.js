@@ -11,14 +11,16 @@ const textRules = (rules) => {
   const blank = "\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
   const unseen = new RegExp(`(?![${blank}])\\p{C}`, "gu");
   const blanks = new RegExp(`[${blank}]+`, "gu");
-  const normalise = (text) => text.normalize("NFC").replace(unseen, "").replace(blanks, " ").trim(); // what is stored
+  const normalise = ( // what is stored; NFC again, since a letter and its accent may have stood apart
+    (text) => text.normalize("NFC").replace(unseen, "").replace(blanks, " ").trim().normalize("NFC")
+  );
   // Signs that tell what would else be one text: -5 and 5, F+ and F-, C++ and C#, $5 and 5 %.
   const word = "\\p{L}\\p{M}\\p{N}_";
   const signed = `[%$€£]|(?<![${word})])-(?=\\p{Nd})|(?<=(?<![${word}])\\p{L})(?:\\+{1,2}|#|-)(?![${word}\\-])`;
   const notWord = new RegExp(`(?:(?!${signed}|(?<=\\+)\\+)[^${word}])+`, "gu");
   function canonical(text) {
     const seen = lower(text.normalize("NFKC")).replace(/['’\u200c\u200d\p{Variation_Selector}]/gu, "");
-    const folded = seen.replaceAll("−", "-").replace(/\s+(?=%)/gu, "");
+    const folded = seen.normalize("NFC").replaceAll("−", "-").replace(/\s+(?=%)/gu, "");
     return folded.replace(notWord, " ").trim() || folded.trim();
   }
   const tokens = (text) => canonical(text).split(/\s+/u).filter((token) => token !== "");

@@ -17,12 +17,15 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
+from annotation import campaigns
 from annotation.console import export, figures
 from annotation.console.forecast import forecast
 from annotation.console.tally import tally
-from annotation.models import Assignment, Hit, Receipt, Segment, Video, Worker
+from annotation.models import Assignment, Doubt, Hit, Receipt, Segment, Validation, Video, Worker
 from annotation.models.crowd import Kind
-from annotation.review import ledger
+from annotation.review import corrections, ledger, verdicts
+from annotation.review.answer_forms import ValidationForm
+from tests.annotation.review.test_human_accuracy import ask
 from tests.annotation.review.test_quality_flags import store
 
 pytestmark = pytest.mark.django_db
@@ -83,7 +86,9 @@ def test_figures_of_segments_count_lengths_agreement_and_time(requester: Client,
     Hit.objects.update(agreement=0.37)
     assert bars(requester, hit, "lengths") == ["4: 1 of 3", "6: 1 of 3", "20: 1 of 3"]
     assert bars(requester, hit, "agreement") == ["0.3: 1 of 1"]
-    assert bars(requester, hit, "time") == ["15: 2 of 2"]
+    made_up = {"assignment_id": row.assignment_id, "worker_id": "AMADEUP", "sha256": "9"}
+    Receipt.objects.create(hit=hit, payload={}, conduct={"played": [], "seconds": 500.0, "pasted": 0}, **made_up)
+    assert bars(requester, hit, "time") == ["15: 2 of 2"], "of answers that arrived"
 
 
 def test_many_bars_end_in_one_of_the_rest() -> None:
@@ -169,6 +174,48 @@ def test_three_files_say_the_same_and_name_nobody(
     assert requester.get(f"/batches/{rows[0].hit.batch_id}/answers.xlsx").status_code == 404
 
 
+def test_what_people_chose_is_exported_in_words(
+    requester: Client, make_hit: Callable[..., Hit], segment: Segment
+) -> None:
+    hit, question = make_hit(Kind.VALIDATE), ask(segment)
+    doubt = Doubt.objects.create(question=question, text="a globe")
+    for order, doubted in ((3, None), (4, doubt)):
+        place = {"clip": None, "segment": segment, "question": question, "order_seed": order, "doubt": doubted}
+        Hit.objects.filter(pk=hit.pk).update(**place)
+        hit = Hit.objects.select_related("question", "doubt", "batch").get(pk=hit.pk)
+        shown = ValidationForm(hit=hit).fields["choice"].choices  # type: ignore[attr-defined]
+        letters = {said: name for name, said in shown} | {"": "none"}
+        for choice, also in (("a cat", "a ball"), ("a globe" if doubted else "a cube", ""), ("", "")):
+            store(hit, worker(Worker.objects.count()), {"choice": letters[choice], "also": letters[also]})
+        store(hit, worker(Worker.objects.count()), {"broken": "does not play"})
+        said = [("choice_place", "choice_text"), ("also_place", "also_text")]
+        other = (4, "a globe") if doubted else (1, "a cube")
+        expected = [(2, "a cat", 0, "a ball"), (*other, -1, ""), (-1, "", -1, ""), (None,) * 4]
+        row = Assignment.objects.latest("pk")
+        lines = [json.loads(line) for line in body(requester, row, "jsonl").splitlines()]
+        parquet = pq.read_table(io.BytesIO(body(requester, row, "parquet"))).to_pylist()
+        for found in (lines, parquet, list(campaigns.results(hit.batch))):
+            assert [tuple(one[name] for pair in said for name in pair) for one in found] == expected
+        assert {one["question"] for one in campaigns.results(hit.batch)} == {question.public_id}
+        Assignment.objects.all().delete()
+
+
+def test_what_was_chosen_follows_the_options_where_they_were_corrected(
+    requester: Client, make_hit: Callable[..., Hit], segment: Segment
+) -> None:
+    hit, question = make_hit(Kind.VALIDATE), ask(segment)
+    Hit.objects.filter(pk=hit.pk).update(clip=None, segment=segment, question=question, order_seed=3)
+    row = store(Hit.objects.get(pk=hit.pk), worker(1), {"choice": "a", "also": "none"})
+    verdicts.decide(row.pk, verdicts.Verdict.USE, None)
+    chosen, before = Validation.objects.get().choice, ["a ball", "a cube", "a cat", "a car"]
+    Hit.objects.update(state=Hit.State.DONE, hit_id="done")
+    after = before[::-1]
+    how = {"text": question.text, "start": segment.start, "end": segment.end, "reason": "the other way round"}
+    corrections.correct(question, options=after, user=User.objects.get(), **how)  # type: ignore[arg-type]
+    (line,) = (json.loads(line) for line in body(requester, row, "jsonl").splitlines())
+    assert (line["choice_place"], line["choice_text"]) == (3 - chosen, before[chosen])
+
+
 def test_a_table_program_runs_no_formula(requester: Client, make_hit: Callable[..., Hit], segment: Segment) -> None:
     row = collected(make_hit, segment)[0]
     Assignment.objects.update(feedback="=1+1")
@@ -224,5 +271,6 @@ def test_a_browser_that_tells_nonsense_breaks_no_figure(
 ) -> None:
     hit = make_hit(Kind.SEGMENT)
     conduct = {"played": [], "seconds": seconds, "pasted": 0}
-    Receipt.objects.create(hit=hit, assignment_id="A", worker_id="W", sha256="x", payload={}, conduct=conduct)
+    key = {"assignment_id": store(hit, worker(1), {"start": 2.0, "end": 9.0}).assignment_id, "worker_id": "AW1"}
+    Receipt.objects.create(hit=hit, **key, sha256="x", payload={}, conduct=conduct)
     assert bars(requester, hit, "time") == ["86400: 1 of 1"]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.utils import timezone
 
 from annotation.crowd import collect, decisions, extra, launch, reconcile
 from annotation.crowd.client import Crowd
@@ -108,6 +110,9 @@ def test_five_workers_are_enough(clip: Clip, crowd: Site, annotators: list[Worke
     assert extra.disputed(Batch.objects.get()) == [], "three more are on their way"
     Hit.objects.update(extra=0)
     assert len(extra.disputed(Batch.objects.get())) == 1
+    Hit.objects.update(ends_at=timezone.now() - timedelta(minutes=1))
+    assert extra.disputed(Batch.objects.get()) == [], "nobody can accept it any more"
+    Hit.objects.update(ends_at=timezone.now() + timedelta(minutes=1))
     Batch.objects.update(assignments_per_hit=5)
     assert extra.disputed(Batch.objects.get()) == []
 
@@ -135,6 +140,23 @@ def test_a_unit_that_another_client_deleted_is_asked_of_nobody_more_and_says_so(
     reconcile.complete(Reconciliation.objects.create(environment="local").pk)
     batch.refresh_from_db()
     assert (batch.state, ledger.totals(batch)["held"]) == (Batch.State.CLOSED, 0)
+
+
+def test_a_verdict_that_is_told_when_the_time_is_over_pays_and_asks_nobody(
+    clip: Clip, crowd: Site, annotators: list[WorkerBrowser]
+) -> None:
+    batch = launch_batch(make_batch(assignments_per_hit=1))
+    annotators[0].do(batch.hit_type_id, answer=json.dumps(GOOD))
+    collect.collect(batch.pk)
+    row = Assignment.objects.get()
+    verdicts.decide(row.pk, Verdict.AGAIN, None)
+    Hit.objects.update(ends_at=timezone.now())
+    decisions.push_decision(row.pk)
+    row.refresh_from_db()
+    hit = batch.hits.get()
+    assert (row.state, hit.state, hit.wanted, hit.extra) == (Assignment.State.APPROVED, Hit.State.DONE, 1, 0)
+    assert not launch.expired(batch).exists(), "its answers are all paid"
+    assert "its time is over" in Finding.objects.get().text
 
 
 def test_a_dispute_about_a_deleted_unit_holds_nothing_up(

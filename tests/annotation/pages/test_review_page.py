@@ -295,6 +295,22 @@ def test_clean_answers_are_used_together_and_taken_back_together(
 
 
 @pytest.mark.django_db
+def test_there_is_no_bulk_of_a_batch_that_is_not_there(desk: Client) -> None:
+    assert desk.post("/batches/4711/review/clean/", {"up_to": "1"}).status_code == 404
+
+
+@pytest.mark.django_db
+def test_one_more_worker_is_offered_while_somebody_could_accept(
+    desk: Client, clip: Clip, make_hit: Callable[..., Hit]
+) -> None:
+    hit = make_hit(Kind.SEGMENT)
+    give(hit, {"start": 5.0, "end": 12.0})
+    for ends_at, offered in ((timezone.now() + timedelta(days=1), True), (timezone.now() - timedelta(days=1), False)):
+        Hit.objects.update(ends_at=ends_at)
+        assert ("Pay, ask again" in desk.get(f"/batches/{hit.batch_id}/review/").content.decode()) == offered
+
+
+@pytest.mark.django_db
 def test_the_page_tells_when_an_answer_is_paid_by_itself_and_what_was_said_of_it(
     desk: Client, clip: Clip, make_hit: Callable[..., Hit]
 ) -> None:
@@ -435,5 +451,6 @@ def test_keys_that_were_turned_off_are_off_and_enter_in_a_reason_rejects(
     page.locator("[name=feedback]").fill("Nothing of it was watched.")
     page.keyboard.press("Enter")
     page.get_by_text("1 answer waiting").wait_for()
+    assert not page.locator("[data-role=keys-on]").is_checked(), "for the next answer, too"
     rows[1].refresh_from_db()
     assert (rows[1].state, rows[1].feedback) == (Assignment.State.REJECTING, "Nothing of it was watched.")

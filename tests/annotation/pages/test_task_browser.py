@@ -18,6 +18,7 @@ from annotation.models import Clip, Draft, Hit, Receipt, Segment
 from annotation.models.crowd import MARKING, Kind
 from annotation.review.answer_forms import ANSWER_FORMS
 from tests.annotation.pages.task.test_task_page import frame_url, parameters
+from tests.annotation.review.test_human_accuracy import ask
 from tests.leaderboard.conftest import REPOSITORY
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
@@ -279,6 +280,14 @@ def test_a_segment_takes_at_most_eight_inputs_from_play_to_submit(
     assert 1.9 < float(fields[0]) < 3.5 < float(fields[1]) < 6.5
 
 
+def test_in_a_preview_nothing_is_marked(desk: Desk, film: Clip, make_hit: Callable[..., Hit]) -> None:
+    page = desk.open(make_hit(Kind.SEGMENT), assignmentId="ASSIGNMENT_ID_NOT_AVAILABLE")
+    at(page, 4.0)
+    page.keyboard.press("i")
+    assert [page.locator(f"[data-action={name}]").is_disabled() for name in ("in", "out")] == [True, True]
+    assert shown(page)[0] == ["0.0", "10.0"]
+
+
 def test_the_segment_loops_and_lets_go(desk: Desk, film: Clip, make_hit: Callable[..., Hit]) -> None:
     page = desk.open(make_hit(Kind.SEGMENT))
     for second, key in ((5.0, "i"), (7.0, "o"), (20.0, "l")):
@@ -338,15 +347,18 @@ NEEDED = {
         ".send button",
     ],
     Kind.QA: ["video", ".strip", "[data-role=controls]", "[name=question]", "[name=wrong_3]", ".send button"],
+    Kind.VALIDATE: ["video", ".strip", "[data-role=controls]", ".choices", "[name=also]", ".send button"],
 }
 
 
-@pytest.mark.parametrize("kind", NEEDED)
+@pytest.mark.parametrize("kind", list(Kind))
 @pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
 def test_all_that_one_works_with_is_in_the_first_screen(
     kind: Kind, viewport: dict[str, int], desk: Desk, film: Clip, segment: Segment, make_hit: Callable[..., Hit]
 ) -> None:
     hit = make_hit(kind, segment=None if kind in MARKING else segment)
+    if kind == Kind.VALIDATE:
+        Hit.objects.update(question=ask(segment))
     page = desk.open(hit, viewport)
     for name in [*NEEDED[kind], "details.broken summary"]:
         box = page.locator(name).first.bounding_box()
@@ -356,6 +368,7 @@ def test_all_that_one_works_with_is_in_the_first_screen(
         assert box["y"] + box["height"] <= viewport["height"], name
         assert box["x"] + box["width"] <= viewport["width"], name
     assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
+    assert page.locator("[data-action=speed]").is_visible() == (viewport == DESK or kind not in MARKING)
     for button in page.locator("[data-role=controls] button:visible").all():
         assert button.evaluate("b => Math.min(b.offsetWidth, b.offsetHeight)") >= 44
     page.evaluate(AXE.read_text())

@@ -233,7 +233,12 @@ def test_asking_again_needs_an_open_unit_and_money(make_hit: Callable[..., Hit])
     Hit.objects.update(wanted=8, state=Hit.State.EXPIRED)
     with pytest.raises(ReviewError, match="nobody more"):
         decide(row.pk, Verdict.AGAIN, None)
-    Hit.objects.update(state=Hit.State.OPEN)
+    for ends_at, state in ((NOW, Batch.State.OPEN), (timezone.now() + timedelta(days=1), Batch.State.CLOSING)):
+        Hit.objects.update(state=Hit.State.OPEN, ends_at=ends_at)
+        Batch.objects.update(state=state)
+        with pytest.raises(ReviewError, match="nobody more"):
+            decide(row.pk, Verdict.AGAIN, None)
+    Batch.objects.update(state=Batch.State.OPEN)
     LedgerEntry.objects.create(batch=hit.batch, hit=hit, kind="hold", amount="9.87", token="x")
     with pytest.raises(ReviewError, match="budget"):
         decide(row.pk, Verdict.AGAIN, None)

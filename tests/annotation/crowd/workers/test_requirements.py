@@ -19,7 +19,7 @@ from annotation.crowd.workers.entry_tests import EntryTestError, parse
 from annotation.crowd.workers.requirements import RequirementError, country_codes, own_qualifications
 from annotation.models import Assignment, Batch, Clip, EntryTest, Hit, Receipt
 from annotation.review import ledger, verdicts
-from annotation.review.quality_flags import over_cap
+from annotation.review.arrival import over_cap
 from annotation.review.verdicts import Verdict
 from tests.annotation.crowd.orders import GOOD, every_hit, launch_batch, make_batch
 from tests.marketplace.site import Page, Site, WorkerBrowser

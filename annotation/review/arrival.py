@@ -1,0 +1,83 @@
+"""Who was not to do a task: of another group, blocked, beyond a limit, or at the same unit before.
+
+Our page asks before it shows a task; what is sent all the same is marked for the reviewer.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from django.db.models import QuerySet
+
+from annotation.models import Assignment, Bonus, Hit, Receipt
+from annotation.models.crowd import Kind
+from annotation.review.flag import Flag
+from annotation.review.quality_flags import receipts_of
+
+ON_ITS_WAY = timedelta(minutes=30)  # from our page to the marketplace; what has not arrived then may be made up
+
+
+def of_arrival(assignment: Assignment) -> list[Flag]:
+    """That the worker was not to do this task."""
+    hit, worker = assignment.hit, assignment.worker
+    found = []
+    if of_another_group(assignment):
+        found.append(Flag("group", f"the worker belongs to the group “{worker.group}”: pay, do not use"))
+    if worker.blocked_at is not None and assignment.submitted_at >= worker.blocked_at:
+        found.append(Flag("blocked", "the worker is blocked: it cannot be used"))
+    if _compensated(assignment):
+        found.append(Flag("compensated", "it was taken for lost, and a bonus was paid for it: it would be paid twice"))
+    if limit := over_cap(hit, worker.worker_id, assignment.submitted_at):
+        found.append(Flag("cap", f"more than {limit} by one worker"))
+    if answered_before(hit, worker.worker_id, assignment.submitted_at):
+        found.append(Flag("same unit", "the worker had answered this unit before, in another HIT: no second opinion"))
+    return found
+
+
+def of_another_group(assignment: Assignment) -> bool:
+    """Whether the worker belongs to another group than does such tasks: nobody works on the output of two."""
+    group = assignment.worker.group
+    return bool(group) and group != Kind(assignment.hit.batch.kind).group
+
+
+def _compensated(assignment: Assignment) -> bool:
+    """Whether a bonus makes up for it; one that the marketplace refused was never paid."""
+    bonuses = Bonus.objects.filter(lost_work__in=receipts_of(assignment))
+    return bonuses.exclude(state=Bonus.State.REFUSED).exists()
+
+
+def over_cap(hit: Hit, worker_id: str, at: datetime) -> str:
+    """Which limit the worker had reached with other units by then, such as “2 units of this batch”, or nothing."""
+    for cap, what, day in (
+        (hit.batch.per_worker, "of this batch", None),
+        (hit.batch.per_worker_day, "of this batch in one day", at.astimezone(UTC).date()),
+    ):
+        if cap is not None and _sent(hit, worker_id, at, day).count() >= cap:
+            return f"{cap} units {what}"
+    return ""
+
+
+def answered_before(hit: Hit, worker_id: str, at: datetime) -> bool:
+    """Whether the worker had answered this unit in another HIT of the batch by then.
+
+    The marketplace keeps a worker from one HIT twice, and asking again makes another one.
+    """
+    unit = {f"hit__{name}": getattr(hit, f"{name}_id") for name in ("clip", "segment", "question", "doubt")}
+    return _sent(hit, worker_id, at, **unit).exists()
+
+
+def _sent(hit: Hit, worker_id: str, at: datetime, day: date | None = None, **unit: int | None) -> QuerySet[Any]:
+    """Which other HITs of the batch (or of this unit of it) the worker had answered by then (that day, UTC), each once.
+
+    What our page received counts while it may be on its way: whoever has a unit's address can send in any name. A
+    union, since one question with “or” over both tables would read all answers to the batch.
+    """
+    received = Receipt.objects.filter(worker_id=worker_id, received_at__range=(at - ON_ITS_WAY, at))
+    workers = {"worker__environment": hit.batch.environment, "worker__worker_id": worker_id}
+    collected = Assignment.objects.filter(**workers, submitted_at__lte=at)
+    if day is not None:
+        received, collected = received.filter(received_at__date=day), collected.filter(submitted_at__date=day)
+    others = {"hit__batch": hit.batch_id, **unit}
+    either = [rows.filter(**others).exclude(hit=hit).order_by().values("hit") for rows in (received, collected)]
+    return either[0].union(either[1])
