@@ -35,7 +35,7 @@ from benchmark_site.jobs.enqueue import enqueue
 SECOND_FROM = 20  # verdicts of a batch, from which many rejections need a second person
 SECOND_SHARE = 0.2  # rejected of these
 UNDO_FOR = timedelta(minutes=10)
-BULK = 500  # answers at once
+BULK = 15  # answers at once: five queries each, so that one press stays within 150 ms
 PLACES = ("worker", "hit__batch", "hit__clip__video", "hit__segment__clip__video", "hit__question", "hit__doubt")
 ITEMS = ("query", "question", "validation", "segment")
 Item = Query | Question | Validation | Segment

@@ -157,7 +157,7 @@ def test_a_thousand_answers_take_at_most_2500_inputs(
         page.get_by_text(f"{waiting} answer{'s' if waiting != 1 else ''} waiting").wait_for()
 
     while waiting > 100:
-        press("b", min(500, waiting - 100))  # so many at once
+        press("b", min(verdicts.BULK, waiting - 100))  # so many at once
     for n in range(100):
         press("r 2 Enter" if n % 7 == 6 else "u", 1)
     context.close()
