@@ -142,14 +142,20 @@ def test_a_unit_that_another_client_deleted_is_asked_of_nobody_more_and_says_so(
     assert (batch.state, ledger.totals(batch)["held"]) == (Batch.State.CLOSED, 0)
 
 
-def test_a_verdict_that_is_told_when_the_time_is_over_pays_and_asks_nobody(
-    clip: Clip, crowd: Site, annotators: list[WorkerBrowser]
-) -> None:
+def paid_and_to_be_asked_again(annotator: WorkerBrowser) -> tuple[Batch, Assignment]:
+    """The one answer of a batch, on which somebody has decided so; the marketplace is not told yet."""
     batch = launch_batch(make_batch(assignments_per_hit=1))
-    annotators[0].do(batch.hit_type_id, answer=json.dumps(GOOD))
+    annotator.do(batch.hit_type_id, answer=json.dumps(GOOD))
     collect.collect(batch.pk)
     row = Assignment.objects.get()
     verdicts.decide(row.pk, Verdict.AGAIN, None)
+    return batch, row
+
+
+def test_a_verdict_that_is_told_when_the_time_is_over_pays_and_asks_nobody(
+    clip: Clip, crowd: Site, annotators: list[WorkerBrowser]
+) -> None:
+    batch, row = paid_and_to_be_asked_again(annotators[0])
     Hit.objects.update(ends_at=timezone.now())
     decisions.push_decision(row.pk)
     row.refresh_from_db()
@@ -174,11 +180,7 @@ def test_a_dispute_about_a_deleted_unit_holds_nothing_up(
 def test_an_answer_that_is_paid_and_asked_again_is_asked_of_one_more_worker_once(
     clip: Clip, crowd: Site, annotators: list[WorkerBrowser]
 ) -> None:
-    batch = launch_batch(make_batch(assignments_per_hit=1))
-    annotators[0].do(batch.hit_type_id, answer=json.dumps(GOOD))
-    collect.collect(batch.pk)
-    row = Assignment.objects.get()
-    verdicts.decide(row.pk, Verdict.AGAIN, None)
+    batch, row = paid_and_to_be_asked_again(annotators[0])
     for _ in range(2):
         decisions.push_decision(row.pk)
     hit = batch.hits.get()
