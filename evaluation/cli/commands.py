@@ -1,4 +1,4 @@
-"""The commands that need no network: each takes parsed arguments, does one thing, returns the exit status."""
+"""The commands about scores: each takes parsed arguments, does one thing, returns the exit status."""
 
 import argparse
 from dataclasses import asdict, replace
@@ -9,11 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.cli.inputs import REFUSED, SCORED, moments_of, options_of, questions_of, release_and_files
-from evaluation.cli.terminal import print_comparison, print_conversion, print_refusal, print_report, print_verification
-from evaluation.forms.export import convert as convert_form
-from evaluation.forms.export import problem_row, rows_bytes
-from evaluation.forms.records import FormError
-from evaluation.forms.table import FORMS
+from evaluation.cli.terminal import print_comparison, print_refusal, print_report
 from evaluation.io.atomic import json_bytes, write_atomic
 from evaluation.io.terminal import Terminal
 from evaluation.metrics.baselines import moment_baseline, qa_baseline
@@ -21,12 +17,10 @@ from evaluation.metrics.bootstrap import VideoBootstrap, question_clusters
 from evaluation.metrics.compare import Comparison, compare, wins
 from evaluation.metrics.definitions import Metric, all_metrics, qa_metrics
 from evaluation.metrics.protocol import ScoringOptions
-from evaluation.predictions.convert import SUFFIXES, convert_answers, convert_moments
 from evaluation.predictions.errors import Findings, PredictionError
 from evaluation.predictions.file import PredictionFile
 from evaluation.predictions.writers import answer_object, moment_submission
 from evaluation.release import MomentQueries, Questions, Release, ReleaseError
-from evaluation.release.verify import verify_folder
 from evaluation.reports.report import Report, note_standing, report_answers, report_moments
 from evaluation.reports.scoring import chosen, rank_submission, require_truth, score_answers, settled
 
@@ -138,43 +132,6 @@ def baseline(arguments: argparse.Namespace) -> int:
         questions = release.questions(arguments.split)
         answers = qa_baseline(arguments.kind, questions, release.questions("train"), arguments.seed)
         write_atomic(arguments.out, [answer_object(np.stack([questions.qids, answers], axis=1).tolist())])
-    return SCORED
-
-
-def verify(arguments: argparse.Namespace) -> int:
-    """Compare a whole release directory with its manifests."""
-    release = Release.open(arguments.release)
-    found = verify_folder(release, Terminal(stderr=True))
-    print_verification(release, found, Terminal(), Terminal(stderr=True))
-    return REFUSED if found.problems else SCORED
-
-
-def convert(arguments: argparse.Namespace) -> int:
-    """Rewrite predictions in the form that the suffix names, or with --from a foreign truth as our own rows."""
-    if arguments.form:
-        return _convert_form(arguments)
-    if arguments.out.suffix not in SUFFIXES:
-        raise ReleaseError(f"{arguments.out}: expected a name that ends in {', '.join(SUFFIXES)}")
-    try:
-        if arguments.task == "moment":
-            convert_moments(arguments.predictions, arguments.out)
-        else:
-            convert_answers(arguments.predictions, arguments.out)
-    except PredictionError as refusal:
-        print_refusal(refusal, Terminal(stderr=True))
-        return REFUSED
-    return SCORED
-
-
-def _convert_form(arguments: argparse.Namespace) -> int:
-    form, out = FORMS[arguments.form], arguments.out
-    if out.suffix != ".jsonl":
-        raise FormError(f"{out}: expected a name that ends in .jsonl")
-    found = convert_form(arguments.predictions, form)
-    listed = out.with_suffix(".problems.jsonl")
-    write_atomic(out, [rows_bytes(found.rows)])
-    write_atomic(listed, [rows_bytes([problem_row(found.source, fault) for fault in found.faults])])
-    print_conversion(found, listed, Terminal())
     return SCORED
 
 

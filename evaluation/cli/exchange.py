@@ -1,16 +1,62 @@
-"""The commands about releases among others: diff, mirror, contamination."""
+"""The commands about files of others and releases as a whole: convert, verify, diff, mirror, contamination."""
 
 import argparse
 
+from evaluation.cli.inputs import REFUSED
+from evaluation.cli.terminal import print_conversion, print_refusal, print_verification
 from evaluation.exchange.contamination import contamination
 from evaluation.exchange.difference import difference
 from evaluation.exchange.mirror import mirror
+from evaluation.forms.export import convert as convert_form
+from evaluation.forms.export import problem_row, rows_bytes
+from evaluation.forms.records import FormError
+from evaluation.forms.table import FORMS
 from evaluation.io.atomic import json_bytes, write_atomic
 from evaluation.io.terminal import Terminal
-from evaluation.release import Release
+from evaluation.predictions.convert import SUFFIXES, convert_answers, convert_moments
+from evaluation.predictions.errors import PredictionError
+from evaluation.release import Release, ReleaseError
+from evaluation.release.verify import verify_folder
 
 DONE, FOUND = 0, 1
 LISTED = 20
+
+
+def verify(arguments: argparse.Namespace) -> int:
+    """Compare a whole release directory with its manifests."""
+    release = Release.open(arguments.release)
+    found = verify_folder(release, Terminal(stderr=True))
+    print_verification(release, found, Terminal(), Terminal(stderr=True))
+    return REFUSED if found.problems else DONE
+
+
+def convert(arguments: argparse.Namespace) -> int:
+    """Rewrite predictions in the form that the suffix names, or with --from a foreign truth as our own rows."""
+    if arguments.form:
+        return _convert_form(arguments)
+    if arguments.out.suffix not in SUFFIXES:
+        raise ReleaseError(f"{arguments.out}: expected a name that ends in {', '.join(SUFFIXES)}")
+    try:
+        if arguments.task == "moment":
+            convert_moments(arguments.predictions, arguments.out)
+        else:
+            convert_answers(arguments.predictions, arguments.out)
+    except PredictionError as refusal:
+        print_refusal(refusal, Terminal(stderr=True))
+        return REFUSED
+    return DONE
+
+
+def _convert_form(arguments: argparse.Namespace) -> int:
+    form, out = FORMS[arguments.form], arguments.out
+    if out.suffix != ".jsonl":
+        raise FormError(f"{out}: expected a name that ends in .jsonl")
+    found = convert_form(arguments.predictions, form)
+    listed = out.with_suffix(".problems.jsonl")
+    write_atomic(out, [rows_bytes(found.rows)])
+    write_atomic(listed, [rows_bytes([problem_row(found.source, fault) for fault in found.faults])])
+    print_conversion(found, listed, Terminal())
+    return DONE
 
 
 def diff(arguments: argparse.Namespace) -> int:

@@ -5,13 +5,12 @@ python -m evaluation score --truth GT.jsonl --video-index video2dur_idx.json pre
 """
 
 import argparse
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 from evaluation import __version__
-from evaluation.cli import commands, exchange
 from evaluation.cli.inputs import REFUSED, ROWS_INTO_NMS
-from evaluation.cli.submit import send
-from evaluation.cli.validate import validate
 from evaluation.exchange.contamination import WORDS
 from evaluation.forms.table import FORMS
 from evaluation.io.errors import Refusal
@@ -42,6 +41,15 @@ def main(argv: list[str] | None = None) -> int:
     return REFUSED
 
 
+def _command(module: str, name: str) -> Callable[[argparse.Namespace], int]:
+    """A command whose module is loaded when it runs: whoever scores does not wait for what uploads and converts."""
+
+    def run(arguments: argparse.Namespace) -> int:
+        return int(getattr(import_module(f"evaluation.cli.{module}"), name)(arguments))
+
+    return run
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m evaluation",
@@ -53,19 +61,19 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_subparsers(required=True, metavar="COMMAND").add_parser
 
     score = add("score", help="score a prediction file", epilog=EPILOG)
-    score.set_defaults(run=commands.score)
+    score.set_defaults(run=_command("commands", "score"))
     _add_inputs(score, "RELEASE PREDICTIONS")
     score.add_argument("--json", type=Path, metavar="OUT", help="write the report, or the refusal, as JSON")
     score.add_argument("--html", type=Path, metavar="OUT", help="write it as one self-contained page with figures")
     _add_only(score)
 
     check = add("validate", help="check a prediction file without scoring it; needs no truth", epilog=EPILOG)
-    check.set_defaults(run=validate)
+    check.set_defaults(run=_command("validate", "validate"))
     _add_inputs(check, "RELEASE PREDICTIONS")
     check.add_argument("--json", type=Path, metavar="OUT", help="write what was checked, or the refusal, as JSON")
 
     submit = add("submit", help="check a file here, send it to a board, wait, print its row", epilog=EPILOG)
-    submit.set_defaults(run=send)
+    submit.set_defaults(run=_command("submit", "send"))
     _add_inputs(submit, "RELEASE PREDICTIONS")
     submit.add_argument("--site", required=True, metavar="URL", help="address of the platform")
     submit.add_argument("--method", required=True, help="the name on the board")
@@ -84,14 +92,14 @@ def _parser() -> argparse.ArgumentParser:
     submit.add_argument("--dry-run", action="store_true", help="let the platform check the file only: uses no try")
 
     compare = add("compare", help="say whether two prediction files can be told apart", epilog=EPILOG)
-    compare.set_defaults(run=commands.compare_two)
+    compare.set_defaults(run=_command("commands", "compare_two"))
     _add_inputs(compare, "RELEASE A B")
     compare.add_argument("--json", type=Path, metavar="OUT", help="write the differences as JSON")
     compare.add_argument("--wins", metavar="METRIC", help="list the queries on which one is better, by this metric")
     _add_only(compare)
 
     baseline = add("baseline", help="write the predictions of a blind baseline", epilog=EPILOG)
-    baseline.set_defaults(run=commands.baseline)
+    baseline.set_defaults(run=_command("commands", "baseline"))
     baseline.add_argument("release", type=Path, metavar="RELEASE")
     baseline.add_argument(
         "--kind",
@@ -108,7 +116,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=FORMS_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    convert.set_defaults(run=commands.convert)
+    convert.set_defaults(run=_command("exchange", "convert"))
     convert.add_argument("predictions", type=Path, metavar="IN")
     convert.add_argument("out", type=Path, metavar="OUT", help="ends in .json, .jsonl or .parquet")
     convert.add_argument(
@@ -121,17 +129,17 @@ def _parser() -> argparse.ArgumentParser:
     convert.add_argument("--task", choices=("moment", "qa"), default="moment")
 
     verify = add("verify", help="compare every file of a release directory with its manifest", epilog=EPILOG)
-    verify.set_defaults(run=commands.verify)
+    verify.set_defaults(run=_command("exchange", "verify"))
     verify.add_argument("release", type=Path, metavar="RELEASE")
 
     diff = add("diff", help="say which items of two releases differ", epilog=EPILOG)
-    diff.set_defaults(run=exchange.diff)
+    diff.set_defaults(run=_command("exchange", "diff"))
     diff.add_argument("first", type=Path, metavar="A")
     diff.add_argument("second", type=Path, metavar="B")
     diff.add_argument("--json", type=Path, metavar="OUT", help="write every item and clip that differs as JSON")
 
     mirror = add("mirror", help="copy the public files of a release to a folder, or what that lacks", epilog=EPILOG)
-    mirror.set_defaults(run=exchange.copy)
+    mirror.set_defaults(run=_command("exchange", "copy"))
     mirror.add_argument("release", type=Path, metavar="RELEASE")
     mirror.add_argument("folder", type=Path, metavar="FOLDER")
 
@@ -140,7 +148,7 @@ def _parser() -> argparse.ArgumentParser:
         help="look in text files for a release's canary and for word sequences of its test split",
         epilog="exit status: 0 nothing found, 1 something found, 2 refused",
     )
-    look.set_defaults(run=exchange.look_for)
+    look.set_defaults(run=_command("exchange", "look_for"))
     look.add_argument("release", type=Path, metavar="RELEASE")
     look.add_argument("corpus", nargs="+", type=Path, metavar="FILE", help="a corpus or a model's outputs, gzip or not")
     look.add_argument("--words", type=int, default=WORDS, help=f"words in a row that count as found (default {WORDS})")

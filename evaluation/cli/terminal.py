@@ -1,17 +1,22 @@
 """Reports, comparisons and refusals as text in a terminal. Rounding happens here and nowhere before."""
 
+from __future__ import annotations
+
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
-from evaluation.forms.export import Conversion
-from evaluation.metrics.compare import Comparison
 from evaluation.predictions.errors import PredictionError
 from evaluation.release import HELD_OUT, ReleaseFolder
-from evaluation.release.verify import Verification
 from evaluation.reports.report import Report, ScoredMetric
+
+if TYPE_CHECKING:
+    from evaluation.forms.export import Conversion
+    from evaluation.metrics.compare import Comparison
+    from evaluation.release.verify import Verification
 
 
 def print_report(report: Report, console: Console) -> None:

@@ -5,8 +5,10 @@ Times are seconds of the video that the record names. An id is the form's own, a
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
+
+import msgspec
 
 from evaluation.io.errors import Refusal
 
@@ -24,8 +26,7 @@ class Window(NamedTuple):
     end: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class Moment:
+class Moment(msgspec.Struct, frozen=True, kw_only=True):
     """A query. Without `windows` its video alone is known (video retrieval), without `video` nothing is.
 
     `duration` is that of the video in seconds, `type` "v", "t" or "vt"; None where the form does not say.
@@ -40,8 +41,7 @@ class Moment:
     type: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Question:
+class Question(msgspec.Struct, frozen=True, kw_only=True):
     """A question; `answer` is the place of the right one among the `options`, None where it is withheld.
 
     At most one window; `duration` is that of the video in seconds, None where the form does not say.
@@ -104,7 +104,7 @@ def fitted(record: Record) -> tuple[Record | None, list[Fault]]:
             why = f"{where} reaches {over:.3g} s out of it, clamped to [{part.start:g}, {part.end:g}]"
             faults.append(Fault(record.line, "ts", why, lost=False))
         windows.append(part)
-    return replace(record, windows=tuple(windows)), faults
+    return msgspec.structs.replace(record, windows=tuple(windows)), faults
 
 
 def without_repeats(records: Iterator[Record | Fault]) -> Iterator[Record | Fault]:

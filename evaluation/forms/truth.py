@@ -27,13 +27,11 @@ def read_truth_moments(
     """
     moments = _records(path, FORMS[form], Moment)
     index = _own_videos(path, moments) if videos is None else videos
+    durations = dict(zip(index.names, index.durations.tolist(), strict=True))
     for moment in moments:
-        where = f"{path}:{moment.line}: desc_id {moment.id}"
-        if moment.video is None:
-            raise FormError(f"{where} names no video: its truth is withheld, or in another file")
-        if moment.video not in index.position:
-            raise FormError(f"{where}: video {moment.video!r} is not in the video index of this split")
-        _check_end(where, moment, float(index.durations[index.position[moment.video]]), refuse_past_end)
+        duration = None if moment.video is None else durations.get(moment.video)
+        if duration is None or not all(start >= 0 and end <= duration for start, end in moment.windows):
+            _check_place(f"{path}:{moment.line}: desc_id {moment.id}", moment, duration, refuse_past_end)
     if len({bool(moment.windows) for moment in moments}) > 1:
         bare = next(moment for moment in moments if not moment.windows)
         raise FormError(f"{path}:{bare.line}: desc_id {bare.id} has no moment, others have: expected all or none")
@@ -119,9 +117,11 @@ def _own_videos(path: Path, moments: Sequence[Moment]) -> VideoIndex:
     return VideoIndex(list(durations), np.arange(len(durations)), np.array(list(durations.values()), np.float64))
 
 
-def _check_end(where: str, moment: Moment, duration: float, refuse_past_end: bool) -> None:
-    if all(span.start >= 0 and span.end <= duration for span in moment.windows):
-        return
+def _check_place(where: str, moment: Moment, duration: float | None, refuse_past_end: bool) -> None:
+    if moment.video is None:
+        raise FormError(f"{where} names no video: its truth is withheld, or in another file")
+    if duration is None:
+        raise FormError(f"{where}: video {moment.video!r} is not in the video index of this split")
     _, faults = fitted(Moment(line=0, id=0, text="", windows=moment.windows, duration=duration))
     for fault in faults:
         if fault.lost or refuse_past_end:
