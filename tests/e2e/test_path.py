@@ -17,7 +17,7 @@ COUNTS = """
 import json
 from annotation.models import *
 from benchmark_site.leaderboard.models import *
-from benchmark_site.releases.models import Release
+from benchmark_site.releases.models import Release, SplitVideo
 from annotation.review import ledger
 release = Release.objects.get()
 print(json.dumps({
@@ -31,6 +31,7 @@ print(json.dumps({
     "methods": sorted(set(Submission.objects.values_list("method", flat=True))),
     "scored": Evaluation.objects.filter(state="done").count(), "tracks": Track.objects.count(),
     "submissions": Submission.objects.count(),
+    "hidden": SplitVideo.objects.filter(split="test").count(),
 }))
 """
 
@@ -116,7 +117,9 @@ def test_a_requester_launches_a_batch_and_a_worker_previews_it_with_a_playing_vi
     requester.get_by_label("Budget").fill("100")
     requester.get_by_role("button", name="Save draft").click()
     requester.get_by_role("button", name=re.compile("Launch")).click()
-    requester.get_by_text("0 of 12 units complete").wait_for()
+    hidden = json.loads(demo.manage("shell", "-v", "0", "-c", COUNTS).splitlines()[-1])["hidden"]
+    assert hidden > 0
+    requester.get_by_text(f"0 of {12 - hidden} units complete").wait_for()  # nothing more is asked about hidden videos
     assert console.complaints == []
     requester.close()
 
