@@ -39,6 +39,7 @@
   noUiSlider.create(bar, {
     start: first, connect: true, step: 0.1, margin: least, range: { min: 0, max: last }, behaviour: "drag-tap",
     keyboardDefaultStep: last * 10 > 100 ? last : 10, // arrows a tenth, page keys more
+    animate: false, // while a handle glides, the slider takes no pointer
     handleAttributes: [{ "aria-label": "Start of the segment" }, { "aria-label": "End of the segment" }],
     ariaFormat: { to: (value) => `${value.toFixed(1)} seconds` },
   });

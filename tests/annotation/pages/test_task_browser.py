@@ -237,6 +237,19 @@ def test_pointer_and_arrows_on_the_slider_move_the_fields(desk: Desk, film: Clip
     assert page.evaluate("player.now()") == pytest.approx(float(fields[1]), abs=0.01)
 
 
+def test_a_handle_stands_at_once_where_its_field_says(desk: Desk, film: Clip, make_hit: Callable[..., Hit]) -> None:
+    page = desk.open(make_hit(Kind.SEGMENT))
+    share = page.evaluate("""() => {
+        const end = document.querySelector("[name=end]");
+        end.value = "15";
+        end.dispatchEvent(new Event("change"));
+        const bar = document.querySelector("[data-role=slider]").getBoundingClientRect();
+        const handle = document.querySelectorAll("[role=slider]")[1].getBoundingClientRect();
+        return (handle.x + handle.width / 2 - bar.x) / bar.width;
+    }""")
+    assert share == pytest.approx(0.5, abs=0.01)
+
+
 def test_the_players_keys(desk: Desk, film: Clip, make_hit: Callable[..., Hit]) -> None:
     page = desk.open(make_hit(Kind.SEGMENT))
     at(page, 10.0)
