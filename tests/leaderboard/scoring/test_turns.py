@@ -10,7 +10,9 @@ import time
 import uuid
 import zipfile
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -245,6 +247,30 @@ def test_a_message_scores_what_nobody_else_has_taken(open_track: Track, monkeypa
     tasks.score(first.evaluation.pk)
     assert first.evaluation.state == State.RUNNING
     assert second.evaluation.error.startswith("the scoring failed: the file that was sent is lost here")
+
+
+@pytest.mark.django_db
+def test_both_parts_of_a_split_share_the_limit(
+    tracks: dict[str, Track],
+    api_client: ApiClient,
+    predictions: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    track, now = tracks["qa/test"], timezone.now()
+    dates = {"closes_at": now + timedelta(days=1), "reveals_at": now + timedelta(days=2)}
+    Track.objects.filter(pk=track.pk).update(public_percent=50, part_secret="of the test", **dates)
+    assert api_client.post(track, predictions("qa", "test"))[0] == 201
+    run, given = child_process.run, []
+
+    def timed(*arguments: Any, wall_s: float, **more: Any) -> child_process.Ended:
+        given.append(wall_s)
+        return run(*arguments, wall_s=wall_s, **more)
+
+    monkeypatch.setattr(child_process, "run", timed)
+    assert score.score_evaluation(Evaluation.objects.get().pk)
+    first, second = given
+    assert second < first - 0.1  # what the first has left
+    assert first <= score.WALL_S
 
 
 def test_the_guides_state_the_limit_that_holds() -> None:
