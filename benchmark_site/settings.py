@@ -257,7 +257,7 @@ CELERY_TASK_ROUTES = {
     "benchmark_site.releases.tasks.match_fold": {"queue": "match"},
     "benchmark_site.leaderboard.tasks.score": {"queue": "score"},
     "benchmark_site.leaderboard.tasks.score_again": {"queue": "again"},
-    "benchmark_site.leaderboard.tasks.compare": {"queue": "score"},
+    "benchmark_site.leaderboard.tasks.compare": {"queue": "again"},
     "benchmark_site.leaderboard.tasks.predict": {"queue": "predict"},
     "benchmark_site.leaderboard.tasks.search": {"queue": "search"},
     "benchmark_site.leaderboard.tasks.train": {"queue": "train"},

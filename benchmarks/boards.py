@@ -80,6 +80,8 @@ def serving() -> Iterator[int]:
                 if httpx.get(f"http://localhost:{port}/healthz").status_code == 200:
                     break
             time.sleep(0.1)
+        else:
+            raise RuntimeError("the web server does not answer after 30 s")
         yield port
     finally:
         process.terminate()

@@ -116,6 +116,19 @@ def api_client(token: str) -> ApiClient:
     return ApiClient(token)
 
 
+@pytest.fixture
+def api_client_of(db: None) -> Callable[..., ApiClient]:
+    """`api_client_of("B", "ada", "eve")`: the API as the first of these members of team B sees it."""
+
+    def make(team: str, *names: str) -> ApiClient:
+        row, _ = Team.objects.get_or_create(name=team)
+        users = [User.objects.get_or_create(username=name)[0] for name in names]
+        memberships = [Membership.objects.get_or_create(team=row, user=user)[0] for user in users]
+        return ApiClient(create_token(memberships[0]))
+
+    return make
+
+
 class ApiClient:
     """Posts and reads over the API with one token; answers are (status, JSON)."""
 

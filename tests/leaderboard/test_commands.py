@@ -92,7 +92,7 @@ def test_the_database_keeps_tracks_and_runs_honest(release: Release) -> None:
     track = open_boards(release.pk)[0]
     now = timezone.now()
     for changes, name in (
-        ({"task": "song"}, "track_task_is_known|track_primary_metric"),  # whichever is looked at first
+        ({"task": "song"}, "track_task_is_known|track_primary_metric|track_columns"),  # whichever is looked at first
         ({"primary_metric": "QA.acuracy"}, "track_primary_metric_is_one_of_its_task"),
         ({"primary_metric": "QA.accuracy"}, "track_primary_metric_is_one_of_its_task"),
         ({"primary_metric": "VR.median_rank"}, "track_primary_metric_is_one_of_its_task"),

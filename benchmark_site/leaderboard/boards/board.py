@@ -13,6 +13,7 @@ from itertools import pairwise
 from django.db.models import Prefetch, QuerySet
 from django.utils import timezone
 
+from benchmark_site.leaderboard.boards.columns import Column, card_cells, card_titles, columns_of
 from benchmark_site.leaderboard.boards.ranking import Entry, Ranked, Step, best_over_time, best_per_team, ranked
 from benchmark_site.leaderboard.models import (
     Comparison,
@@ -21,7 +22,6 @@ from benchmark_site.leaderboard.models import (
     Score,
     State,
     Submission,
-    Task,
     Track,
 )
 from benchmark_site.leaderboard.models.submissions import ScoreTable
@@ -37,21 +37,6 @@ from benchmark_site.leaderboard.scoring.disclosed import (
 
 PAGE_ROWS = 50
 NEWEST, BY_NAME = "submitted", "method"
-
-
-@dataclass(frozen=True)
-class Column:
-    """One metric of a board."""
-
-    key: str
-    title: str
-
-
-_RECALLS = {
-    task: [Column(f"{task}.R@{k}.tiou0.7.nms0.5", f"{task} R@{k}") for k in (1, 10, 100)] for task in ("VCMR", "SVMR")
-}
-_ACCURACY = Column("QA.accuracy", "Accuracy")
-_COLUMNS = {Task.MOMENT: [*_RECALLS["VCMR"], *_RECALLS["SVMR"]], Task.QA: [_ACCURACY]}
 
 
 @dataclass(frozen=True)
@@ -76,7 +61,8 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Row:
-    """One submission on a board. `scores` stand in the order of the columns, None where there is none.
+    """One submission on a board. `scores` stand in the order of the columns, None where there is none; `card` are the
+    cells of the method card.
 
     Rows of one `group` cannot be told apart from the first of it, whose evaluation is `leader`: by the paired test
     where it was made, or else by their intervals.
@@ -89,6 +75,7 @@ class Row:
     evaluation: Evaluation
     scores: list[DisclosedScore | None]
     primary: DisclosedScore | None
+    card: list[str]
 
 
 @dataclass(frozen=True)
@@ -115,6 +102,16 @@ class Board:
     def blind(self) -> float | None:
         """What the best blind baseline reaches by the primary metric."""
         return max((row.primary.blind for row in self.rows if row.primary and row.primary.blind), default=None)
+
+    @property
+    def card_titles(self) -> list[str]:
+        """Of the columns of the method card."""
+        return card_titles(self.track)
+
+    @property
+    def width(self) -> int:
+        """Columns of the page: rank, method, metrics, method card, date."""
+        return 2 + len(self.columns) + len(self.card_titles) + 1
 
     @property
     def beaten_by_blind(self) -> bool:
@@ -220,17 +217,6 @@ def untested(board: Board) -> list[tuple[int, int]]:
         if row.group == above.group and pair not in board.tested:
             wanted.append(pair)
     return wanted
-
-
-def columns_of(track: Track) -> list[Column]:
-    """The primary metric first, then the usual columns that the track shows and that somebody has."""
-    columns = [column for column in _COLUMNS[Task(track.task)] if track.shows(column.key)]
-    # On test only the holder of the full release can name the videos, so SVMR may be missing altogether.
-    if not Score.objects.filter(key__startswith="SVMR.", evaluation__in=_latest(track).values("pk")).exists():
-        columns = [column for column in columns if column not in _RECALLS["SVMR"]]
-    primary = next((one for one in columns if one.key == track.primary_metric), None)
-    first = primary or Column(track.primary_metric, track.primary_metric)
-    return [first, *(column for column in columns if column != first)]
 
 
 def told_apart(
@@ -362,5 +348,7 @@ def _rows(
         evaluation.submission.track = track
         shown = {score.key: disclosed_score(score, track) for score in getattr(evaluation, scores_of).all()}
         scores = [shown.get(key) for key in keys]
-        rows.append(Row(place.rank, group, leaders[group], evaluation.submission, evaluation, scores, found.primary))
+        submission = evaluation.submission
+        card = card_cells(track, submission)
+        rows.append(Row(place.rank, group, leaders[group], submission, evaluation, scores, found.primary, card))
     return rows

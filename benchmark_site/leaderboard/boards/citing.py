@@ -18,14 +18,14 @@ _OF = {"all": "the whole split", "public": "the public part of the split", "priv
 
 def board_tex(board: Board, address: str) -> str:
     """A `tabular` of every row, one line each, so that single ones can be copied; needs no package."""
-    titles = " & ".join(["Method", *(_tex(column.title) for column in board.columns)])
+    titles = ["Method", *(_tex(column.title) for column in board.columns), *board.card_titles]
     lines = [
         f"% {board.track.path}, release sha256 {board.track.release.sha256}",
         f"% {address}",
         f"% values of {_OF[board.part]}",
-        rf"\begin{{tabular}}{{l{'r' * len(board.columns)}}}",
+        rf"\begin{{tabular}}{{l{'r' * len(board.columns)}{'l' * len(board.card_titles)}}}",
         r"\hline",
-        rf"{titles} \\",
+        rf"{' & '.join(titles)} \\",
         r"\hline",
         *(_tex_line(board, row) for row in board.rows),
         r"\hline",
@@ -74,7 +74,8 @@ def _sota_row(row: Row, titles: list[str], absolute: Callable[[str], str]) -> di
 
 
 def _tex_line(board: Board, row: Row) -> str:
-    cells = [_tex(row.submission.method), *(_tex_value(board, score) for score in row.scores)]
+    values = [_tex_value(board, score) for score in row.scores]
+    cells = [_tex(row.submission.method), *values, *(_tex(said) or "--" for said in row.card)]
     return " & ".join(cells) + r" \\"
 
 

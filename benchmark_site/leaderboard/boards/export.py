@@ -61,6 +61,7 @@ def _facts_of(row: Row, hashes: dict[int, str | None] | None) -> dict[str, Any]:
         "baseline": submission.baseline,
         "late": submission.is_late,
         "beats_blind": row.primary.beats_blind if row.primary else None,
+        **{name: getattr(submission, name) for name in submission.track.card_columns},
         "submitted_at": submission.created_at.isoformat(),
         "submission": str(submission.pk),
         **({} if hashes is None else {"predictions_sha256": hashes.get(row.evaluation.pk)}),

@@ -6,7 +6,8 @@ from typing import Any
 
 from django import forms
 
-from benchmark_site.leaderboard.boards.board import BY_NAME, NEWEST, Column, Wanted
+from benchmark_site.leaderboard.boards.board import BY_NAME, NEWEST, Wanted
+from benchmark_site.leaderboard.boards.columns import Column
 
 
 class BoardForm(forms.Form):

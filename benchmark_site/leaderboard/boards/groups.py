@@ -12,7 +12,7 @@ from benchmark_site.leaderboard.scoring.compare import request_comparison
 def compare_neighbours() -> None:
     """Queue the next of the tests by which the first pages of boards are grouped, for boards that wait for none.
 
-    Each costs two scorings, and submissions wait in the same queue: behind one of each board at most.
+    Each costs two scorings, and what people compare waits in the same queue: behind one of each board at most.
 
     On a hidden split only once neither it nor a board of the same items takes anything any more.
     """

@@ -7,8 +7,9 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 
-from benchmark_site.leaderboard.boards.board import Board, Wanted, columns_of
+from benchmark_site.leaderboard.boards.board import Board, Wanted
 from benchmark_site.leaderboard.boards.citing import board_bib, board_sota, board_tex
+from benchmark_site.leaderboard.boards.columns import columns_of
 from benchmark_site.leaderboard.boards.drawing import draw_history
 from benchmark_site.leaderboard.boards.export import board_csv, board_json
 from benchmark_site.leaderboard.boards.forms import BoardForm

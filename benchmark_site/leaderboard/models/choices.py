@@ -21,6 +21,15 @@ class Reveal(models.TextChoices):
     REPORT = "report", "every metric, by group and as curves"
 
 
+class CardColumn(models.TextChoices):
+    """What a team says of its method that may be a column of a board, by the fields of a submission."""
+
+    PARAMETERS = "parameters", "parameters"
+    RUN_TIME = "run_time_s", "run time"
+    TRAINING_DATA = "training_data", "training data"
+    HARDWARE = "hardware", "hardware"
+
+
 class PublicPart(models.IntegerChoices):
     """Percent of a hidden split that the board shows before the reveal."""
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import Sequence
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, Max, OuterRef, Q
 from django.db.models.functions import Coalesce, Now
 from django.urls import reverse
 from django.utils import timezone
 
 from benchmark_site.jobs.enqueue import enqueue
+from benchmark_site.jobs.leases import available
 from benchmark_site.leaderboard.models.teams import Team
 from benchmark_site.leaderboard.models.tracks import Track
 from benchmark_site.leaderboard.models.work import UNFINISHED, State, Work
@@ -201,6 +203,9 @@ class Evaluation(Work):
         """1 for the next one that a worker takes; None where it does not wait."""
         if self.state != State.QUEUED:
             return None
+        if self.task == SCORE:
+            order = self.turns()
+            return order.index(self.pk) + 1 if self.pk in order else None
         same = Evaluation.objects.filter(self._by_task()[self.task], state=State.QUEUED)
         return same.filter(queued_at__lt=self.queued_at).count() + 1
 
@@ -213,6 +218,24 @@ class Evaluation(Work):
         if self.submission.waits_for_prediction:
             return PREDICT
         return SCORE_AGAIN if self.submission.evaluations.filter(pk__lt=self.pk).exists() else SCORE
+
+    @classmethod
+    def turns(cls) -> list[int]:
+        """Keys of what waits for a scorer, in the order in which they take it.
+
+        Teams take turns: a team's files come after whatever was sent before a scorer was last at one of them. So of
+        each other team at most one is taken before a file that waits, however many it sends.
+        """
+        first_time = cls._by_task()[SCORE]
+        waiting = available(cls).filter(first_time).values_list("pk", "submission__team", "queued_at")
+        taken = cls.objects.filter(first_time, attempt__gt=0, submission__team__in={team for _, team, _ in waiting})
+        last = dict(taken.order_by().values_list("submission__team").annotate(Max("heartbeat")))
+        nth: Counter[int] = Counter()
+        order = []
+        for pk, team, queued_at in sorted(waiting, key=lambda row: (row[2], row[0])):
+            nth[team] += 1
+            order.append((nth[team], max(queued_at, last.get(team) or queued_at), pk))
+        return [pk for _, _, pk in sorted(order)]
 
     @staticmethod
     def to_predict() -> Q:

@@ -6,6 +6,7 @@ import secrets
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models, transaction
@@ -13,7 +14,7 @@ from django.db.models import F, Q
 from django.urls import reverse
 from django.utils import timezone
 
-from benchmark_site.leaderboard.models.choices import FilesKept, PublicPart, Reveal, Split, Task
+from benchmark_site.leaderboard.models.choices import CardColumn, FilesKept, PublicPart, Reveal, Split, Task
 from benchmark_site.leaderboard.text import plain_text
 from benchmark_site.releases.models import Item, Release
 from evaluation.metrics import definitions
@@ -58,6 +59,12 @@ class Track(models.Model):
         default=Reveal.PRIMARY,
         help_text="what is shown of a scoring where the truth is hidden, always rounded; "
         "a split whose truth is public shows everything",
+    )
+    metric_columns = ArrayField(
+        models.CharField(max_length=64), blank=True, default=list, help_text="in this order; empty: the usual ones"
+    )
+    card_columns = ArrayField(
+        models.CharField(max_length=13, choices=CardColumn), blank=True, default=list, help_text="of the method card"
     )
     team_per_day = models.PositiveSmallIntegerField(
         null=True,
@@ -114,6 +121,14 @@ class Track(models.Model):
                 condition=Q(task=Task.MOMENT, primary_metric__in=METRICS[Task.MOMENT])
                 | Q(task=Task.QA, primary_metric__in=METRICS[Task.QA]),
                 name="track_primary_metric_is_one_of_its_task",
+            ),
+            models.CheckConstraint(
+                condition=Q(task=Task.MOMENT, metric_columns__contained_by=METRICS[Task.MOMENT])
+                | Q(task=Task.QA, metric_columns__contained_by=METRICS[Task.QA]),
+                name="track_columns_are_metrics_of_its_task",
+            ),
+            models.CheckConstraint(
+                condition=Q(card_columns__contained_by=CardColumn.values), name="track_card_columns_are_known"
             ),
             models.CheckConstraint(condition=Q(per_day__gte=1, total__gte=1), name="track_limits_are_positive"),
             models.CheckConstraint(

@@ -9,13 +9,14 @@ from django import forms
 from django.utils import timezone
 
 from benchmark_site.leaderboard.models import Announcement, Participant, Split, Task, Track
-from benchmark_site.leaderboard.models.choices import FilesKept
+from benchmark_site.leaderboard.models.choices import CardColumn, FilesKept
 from benchmark_site.leaderboard.models.tracks import METRICS
 from benchmark_site.leaderboard.scoring.parts import SMALLEST_PART, parts
 from evaluation.release import ReleaseError
 
 _TIMES = ("opens_at", "closes_at", "reveals_at")
 _PARTS = ("public_percent", "finals", "reveals_at")
+_MOST_METRICS = 6  # beside the primary one: a page of a board stays small
 
 
 class ZoneForm(forms.Form):
@@ -35,11 +36,50 @@ class ZoneForm(forms.Form):
         return zoneinfo.ZoneInfo(self.cleaned_data.get("zone") or "UTC")
 
 
+class _PlacesWidget(forms.MultiWidget):
+    """A list to choose from for each place."""
+
+    use_fieldset = True
+
+    def __init__(self, choices: list[tuple[str, str]]) -> None:
+        places = range(1, _MOST_METRICS + 1)
+        super().__init__([forms.Select(attrs={"aria-label": f"Metric {n}"}, choices=choices) for n in places])
+
+    def decompress(self, value: list[str] | None) -> list[str]:
+        return list(value or [])
+
+
+class _PlacesField(forms.MultiValueField):
+    """Metrics in an order: one choice a place, of which any may be empty."""
+
+    def __init__(self, keys: list[str], **kwargs: Any) -> None:
+        choices = [("", "none"), *((key, key) for key in keys)]
+        places = [forms.ChoiceField(choices=choices, required=False) for _ in range(_MOST_METRICS)]
+        widget = _PlacesWidget(choices)
+        super().__init__(places, widget=widget, required=False, require_all_fields=False, **kwargs)
+
+    def compress(self, data_list: list[str]) -> list[str]:
+        keys = [key for key in data_list if key]
+        twice = [key for place, key in enumerate(keys) if key in keys[:place]]
+        if twice:
+            raise forms.ValidationError(f"{twice[0]} is chosen twice: expected each metric once")
+        return keys
+
+
 class TrackForm(forms.ModelForm):
+    card_columns = forms.MultipleChoiceField(
+        label="Columns of the method card",
+        choices=CardColumn.choices,
+        widget=forms.CheckboxSelectMultiple,
+        required=False,
+        help_text="what teams say of their methods, beside the metrics",
+    )
+
     class Meta:
         model = Track
         fields = [
-            "opens_at", "closes_at", "primary_metric", "reveal", "per_day", "total", "team_per_day", "team_total",
+            "opens_at", "closes_at", "primary_metric", "metric_columns", "card_columns", "reveal",
+            "per_day", "total", "team_per_day", "team_total",
             "public_percent", "finals", "reveals_at", "late_entries", "needs_approval",
             "files_kept_days", "human_value", "human_note",
         ]  # fmt: skip
@@ -61,7 +101,15 @@ class TrackForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         metric = self.fields["primary_metric"]
         assert isinstance(metric, forms.ChoiceField)
-        metric.choices = [(key, key) for key in METRICS[Task(self.instance.task)]]
+        keys = METRICS[Task(self.instance.task)]
+        metric.choices = [(key, key) for key in keys]
+        self.fields["metric_columns"] = _PlacesField(
+            keys,
+            label="Metrics beside the primary one",
+            help_text="from left to right; none: the usual ones. Of a hidden split only what is shown of a scoring",
+        )
+        if len(keys) == 1:  # there is none beside it
+            del self.fields["metric_columns"]
         kept = self.fields["files_kept_days"]
         assert isinstance(kept, forms.ChoiceField)
         kept.choices = [("", "for ever"), *FilesKept.choices]
@@ -78,6 +126,10 @@ class TrackForm(forms.ModelForm):
         """Only what the form holds: meanwhile the reveal may have been written down."""
         self.instance.save(update_fields=list(self.fields))
         return self.instance
+
+    def clean_card_columns(self) -> list[str]:
+        """In the order of the form, each once."""
+        return [name for name in CardColumn.values if name in self.cleaned_data["card_columns"]]
 
     def clean_human_value(self) -> float | None:
         """A share in percent."""

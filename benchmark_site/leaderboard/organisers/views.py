@@ -76,6 +76,7 @@ def overview(request: HttpRequest, slug: str, version: str, task: str, split: st
         "form": form,
         "insight": insight(track, timezone.now()),
         "announcements": track.announcements.filter(withdrawn_at=None),
+        "scoring_minutes": score.WALL_S // 60,
     }
     return render(request, "leaderboard/track_overview.html", context, status=400 if form.errors else 200)
 

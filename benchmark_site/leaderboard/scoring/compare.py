@@ -31,8 +31,8 @@ class TooManyError(Exception):
 def request_comparison(a: Evaluation, b: Evaluation, asked_by: User | None = None) -> Comparison:
     """The comparison of two scorings of one track, queued where nobody has asked for it before.
 
-    One that failed is made again where a person asks; the platform asks once. Each costs two scorings, and submissions
-    wait in the same queue: raises TooManyError where this would be more than MOST_UNFINISHED of a person's.
+    One that failed is made again where a person asks; the platform asks once. Each costs two scorings, and others wait
+    behind it: raises TooManyError where this would be more than MOST_UNFINISHED of a person's.
     """
     first, second = sorted((a, b), key=lambda one: one.pk)
     with transaction.atomic():

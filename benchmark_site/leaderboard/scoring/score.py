@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import tempfile
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ from benchmark_site.leaderboard.scoring.report import Report, ReportError, read_
 from evaluation.release import ReleaseError
 
 LIMITS = child_process.Limits(memory_bytes=4 * 2**30, cpu_s=900, file_bytes=64 * 2**20, open_files=256)
-WALL_S = 1800
+WALL_S = 1800  # of both parts of a split together: so long others may wait for it
 _REFUSED = 2
 _SEED = 0
 
@@ -54,16 +55,16 @@ def wake(row: Evaluation) -> None:
     enqueue(row.task, evaluation_id=row.pk)
 
 
-def score_evaluation(pk: int) -> None:
-    """Score one evaluation to its end; does nothing where another worker has it or it has ended.
+def score_evaluation(pk: int) -> bool:
+    """Score one evaluation to its end; False, and nothing is done, where another worker has it or it has ended.
 
     Nor where it is a model's that has not predicted yet.
     """
     if Evaluation.objects.filter(Evaluation.to_predict(), pk=pk).exists():
-        return
+        return False
     row = acquire(Evaluation, pk)
     if row is None:
-        return
+        return False
     with tempfile.TemporaryDirectory(prefix="score-") as scratch:
         try:
             runs = _runs(row, Path(scratch))
@@ -76,7 +77,8 @@ def score_evaluation(pk: int) -> None:
             with suppress(LeaseLost), locked(row) as mine:
                 mine.end(State.FAILED, "the scoring failed: the file that was sent is lost here", str(error))
         except LeaseLost:  # cancelled or taken over, perhaps at the last moment: that worker's word counts
-            return
+            pass
+    return True
 
 
 def rescore(submission: Submission) -> Evaluation:
@@ -115,17 +117,18 @@ def _runs(row: Evaluation, scratch: Path) -> list[_Run]:
         for kind, ids in zip(kinds, parts(track), strict=True):
             (scratch / f"{kind.__name__}.ids").write_text("".join(f"{one}\n" for one in ids))
     runs: list[_Run] = []
+    ends = time.monotonic() + WALL_S
     for kind in kinds:
         if all(run.ended.status == 0 for run in runs):
-            runs.append(_run(row, kind, scratch))
+            runs.append(_run(row, kind, scratch, ends - time.monotonic()))
     return runs
 
 
-def _run(row: Evaluation, kind: ScoreTable, scratch: Path) -> _Run:
+def _run(row: Evaluation, kind: ScoreTable, scratch: Path, wall_s: float) -> _Run:
     report, log, ids = (scratch / f"{kind.__name__}.{suffix}" for suffix in ("json", "txt", "ids"))
     only = ["--only", str(ids)] if ids.exists() else []
     command = [*_command(row.submission, report), *only]
-    ended = child_process.run(command, log, alive=lambda: heartbeat(row), wall_s=WALL_S, limits=LIMITS)
+    ended = child_process.run(command, log, alive=lambda: heartbeat(row), wall_s=wall_s, limits=LIMITS)
     return _Run(kind, ended, report)
 
 

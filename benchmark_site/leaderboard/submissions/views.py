@@ -30,6 +30,7 @@ from benchmark_site.leaderboard.scoring.disclosed import (
     disclosed_report,
     disclosed_scores,
 )
+from benchmark_site.leaderboard.scoring.score import WALL_S
 from benchmark_site.leaderboard.scoring.steps import steps
 from benchmark_site.leaderboard.submissions import uploads
 from benchmark_site.leaderboard.submissions.deletion import delete_file
@@ -225,6 +226,7 @@ def _submit_page(request: HttpRequest, track: Track, form: UploadForm, status: i
         "next_event": track.next_event(now),
         "quotas": [(team, quota(team, track, now)) for team in teams],
         "max_bytes": uploads.max_bytes(),
+        "scoring_minutes": WALL_S // 60,
     }
     return render(request, "leaderboard/submit.html", context, status=status)
 

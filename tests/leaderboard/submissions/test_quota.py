@@ -17,24 +17,10 @@ from benchmark_site.leaderboard.models import Evaluation, Membership, State, Sub
 from benchmark_site.leaderboard.scoring.score import rescore_all
 from benchmark_site.leaderboard.submissions.quota import quota
 from benchmark_site.leaderboard.submissions.submit import MOST_UNDER_WAY
-from benchmark_site.leaderboard.teams.tokens import create_token
 from benchmark_site.releases.models import Item, Release
-from tests.leaderboard.conftest import ApiClient, add_scores, small_file
+from tests.leaderboard.conftest import add_scores, small_file
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def api_client_of() -> Callable[..., ApiClient]:
-    """`api_client_of("B", "ada", "eve")`: the API as the first of these members of team B sees it."""
-
-    def make(team: str, *names: str) -> ApiClient:
-        row, _ = Team.objects.get_or_create(name=team)
-        users = [User.objects.get_or_create(username=name)[0] for name in names]
-        memberships = [Membership.objects.get_or_create(team=row, user=user)[0] for user in users]
-        return ApiClient(create_token(memberships[0]))
-
-    return make
 
 
 @pytest.fixture
