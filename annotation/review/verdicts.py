@@ -26,7 +26,7 @@ from benchmark_site.jobs.enqueue import enqueue
 SECOND_FROM = 20  # verdicts of a batch, from which many rejections need a second person
 SECOND_SHARE = 0.2  # rejected of these
 UNDO_FOR = timedelta(minutes=10)
-BULK = 300  # answers at once: one press stays within 150 ms
+BULK = 200  # answers at once: one press, and taking it back, stay within 150 ms
 PLACES = ("worker", "hit__batch")
 COUNTED = 2000  # of what waits; a page says "more than" beyond
 

@@ -147,7 +147,8 @@ def _describe(rng: Random, unit: Unit, habit: Habit, worker: int) -> dict[str, A
         few = f"{unit.scene['who']} {unit.scene['does']}".split()[:4]
         text = " ".join([*few, *few, *(few if rng.random() < 0.5 else [])]) if len(few) == 4 else "it moves " * 4
     elif habit == "where":
-        text = f"{unit.scene['who']} {rng.choice(('is seen', 'does it', 'comes in'))} {rng.choice(IN_THE_CLIP)} for a while"
+        seen = rng.choice(("is seen", "does it", "comes in"))
+        text = f"{unit.scene['who']} {seen} {rng.choice(IN_THE_CLIP)} for a while"
     elif habit == "honest" and rng.random() < SAYS_WHERE:
         text = f"{text} {rng.choice(IN_THE_CLIP)}"
     return {"query": text, "based_on": "v"}

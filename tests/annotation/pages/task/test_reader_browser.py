@@ -104,7 +104,7 @@ def test_a_sentence_that_says_where_is_told_so(
 ) -> None:
     page = desk.open(make_hit(Kind.QUERY, segment=segment))
     page.locator("[name=query]").fill("a woman opens the iron gate at the end of the clip")
-    assert check(page, "query") == "11 words (8 to 20) · says where, not what"
+    assert check(page, "query") == "12 words (8 to 20) · says where, not what"
     assert page.locator("[data-check=query]").get_attribute("class") == "bad"
     page.locator("[name=query]").fill("a woman opens the iron gate at the end of the garden")
-    assert check(page, "query") == "11 words (8 to 20)"
+    assert check(page, "query") == "12 words (8 to 20)"

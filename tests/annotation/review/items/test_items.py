@@ -96,7 +96,9 @@ def state() -> dict[str, list[Any]]:
     rows = Assignment.objects.order_by("pk")
     return {
         "answers": list(rows.values_list("assignment_id", "state", "used", "vote_for__public_id", "feedback", "again")),
-        "segments": list(Segment.objects.values_list("public_id", "start", "end", "votes", "assignment__assignment_id")),
+        "segments": list(
+            Segment.objects.values_list("public_id", "start", "end", "votes", "assignment__assignment_id")
+        ),
         "queries": list(
             Query.objects.values_list("public_id", "segment__public_id", "text", "type", "assignment__assignment_id")
         ),
@@ -122,7 +124,9 @@ def after(act: Callable[[], object]) -> dict[str, list[Any]]:
 
 @pytest.mark.parametrize("kind", list(MAKERS))
 def test_a_bulk_makes_what_its_answers_make_one_after_the_other(
-    kind: Kind, units: Callable[[Kind], list[Hit]], reviewer: User  # noqa: F811
+    kind: Kind,
+    units: Callable[[Kind], list[Hit]],
+    reviewer: User,  # noqa: F811
 ) -> None:
     rows = sent(Kind(kind), units(Kind(kind)))
     before = state()
@@ -148,7 +152,9 @@ def test_a_bulk_makes_what_its_answers_make_one_after_the_other(
 
 @pytest.mark.parametrize("kind", list(MAKERS))
 def test_a_press_of_b_and_its_undo_ask_the_same_however_many_answers_there_are(
-    kind: Kind, units: Callable[[Kind], list[Hit]], desk: Client  # noqa: F811
+    kind: Kind,
+    units: Callable[[Kind], list[Hit]],
+    desk: Client,  # noqa: F811
 ) -> None:
     hit = units(Kind(kind))[1]
     asked: dict[str, list[int]] = {"clean": [], "undo": []}
