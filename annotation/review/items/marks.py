@@ -63,7 +63,9 @@ def _known(clips: Sequence[int]) -> defaultdict[int, list[_Known]]:
     locked = Segment.objects.select_for_update(of=("self",)).filter(clip__in=clips).select_related("assignment")
     segments = {segment.pk: segment for segment in locked.order_by("pk")}
     workers: defaultdict[int | None, set[int]] = defaultdict(set)
-    for segment, worker in Assignment.objects.filter(vote_for__in=list(segments)).values_list("vote_for", "worker"):
+    for segment, worker in Assignment.objects.filter(vote_for__in=list(segments)).values_list(
+        "vote_for_id", "worker_id"
+    ):
         workers[segment].add(worker)
     known: defaultdict[int, list[_Known]] = defaultdict(list)
     for one in sorted(segments.values(), key=lambda segment: segment.public_id):

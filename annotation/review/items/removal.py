@@ -81,7 +81,7 @@ def _delete(rows: Sequence[Assignment]) -> None:
 def _take_votes(voters: Sequence[Assignment]) -> None:
     if not voters:
         return
-    voted = [row.vote_for_id for row in voters]
+    voted = [row.vote_for_id for row in voters if row.vote_for_id is not None]
     segments = list(Segment.objects.select_for_update().filter(pk__in=voted).order_by("pk"))
     for segment in segments:
         segment.votes -= voted.count(segment.pk)
