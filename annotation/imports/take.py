@@ -15,7 +15,7 @@ from django.db import connection, models, transaction
 
 from annotation.imports.places import OVER_S, Place, place_of
 from annotation.models import Answer, Clip, Query, Question, Segment, Video
-from annotation.models.items import content_id
+from annotation.models.items import free_ids
 from annotation.review.text.text_rules import normalise
 from evaluation.forms.records import Fault, Moment, Record, RowFault, Window
 from evaluation.forms.records import Question as AskedRecord
@@ -247,7 +247,7 @@ def _answers(row: _Planned) -> Hashable:
 
 
 def _number_items(kind: type[Kind], new: Sequence[tuple[_Planned, Kind]], taken: Taken) -> None:
-    """Ids as the crowd's items get theirs (`answer_forms`), or those of the release where they are free."""
+    """Ids as the crowd's items get theirs, or those of the release where they are free."""
     brought = {row.public_id for row, _ in new if row.public_id is not None}
     used = set(_in_parts(kind._default_manager.values_list("public_id", flat=True), "public_id__in", list(brought)))
     for row, item in new:
@@ -265,15 +265,8 @@ def _number_items(kind: type[Kind], new: Sequence[tuple[_Planned, Kind]], taken:
 def _number(
     kind: type[models.Model], rows: Sequence[Segment | Query | Question], parts: Sequence[tuple[object, ...]]
 ) -> None:
-    """Give each row the content id of its parts, or the next that is free: what `free_id` gives one by one."""
-    wanted = [content_id(*part) for part in parts]
-    used = set(_in_parts(kind._default_manager.values_list("public_id", flat=True), "public_id__in", wanted))
-    for row, number in zip(rows, wanted, strict=True):
-        while number in used:
-            number = (number + 1) & 0x7FFFFFFF
-            if kind._default_manager.filter(public_id=number).exists():
-                used.add(number)
-        used.add(number)
+    """Give each row the content id of its parts, or the next that is free."""
+    for row, number in zip(rows, free_ids(kind, parts), strict=True):
         row.public_id = number
 
 

@@ -7,13 +7,16 @@ shows in every split may go into an id that it shows.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 from django.db import models
 from django.db.models import F, Q
 
 from annotation.models.corrections import Correction
-from annotation.models.crowd import Assignment, Worker
+from annotation.models.crowd import Assignment
 from annotation.models.footage import Clip
+
+AT_ONCE = 1000  # ids of a statement
 
 
 def content_id(*parts: object) -> int:
@@ -24,10 +27,24 @@ def content_id(*parts: object) -> int:
 
 def free_id(model: type[models.Model], *parts: object) -> int:
     """The content id, or the next one that no row of the model holds."""
-    candidate = content_id(*parts)
-    while model._default_manager.filter(public_id=candidate).exists():
-        candidate = (candidate + 1) & 0x7FFFFFFF
-    return candidate
+    return free_ids(model, [parts])[0]
+
+
+def free_ids(model: type[models.Model], named: Sequence[Sequence[object]]) -> list[int]:
+    """The content id of each, or the next one that no row of the model holds and none before it gets."""
+    wanted = [content_id(*parts) for parts in named]
+    there = model._default_manager.all()
+    taken: set[int] = set()
+    for first in range(0, len(wanted), AT_ONCE):
+        known = there.filter(public_id__in=wanted[first : first + AT_ONCE])
+        taken.update(known.values_list("public_id", flat=True))
+    looked_at, found = set(wanted), []
+    for number in wanted:
+        while number in taken or (number not in looked_at and there.filter(public_id=number).exists()):
+            number = (number + 1) & 0x7FFFFFFF
+        taken.add(number)
+        found.append(number)
+    return found
 
 
 class Segment(models.Model):
@@ -50,10 +67,6 @@ class Segment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.clip} [{self.start:g}, {self.end:g}]"
-
-    def is_marked_by(self, worker: Worker) -> bool:
-        """Whether the worker's mark is counted among its votes."""
-        return Assignment.objects.filter(Q(segment=self) | Q(vote_for=self), worker=worker).exists()
 
 
 class Query(models.Model):

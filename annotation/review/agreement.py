@@ -56,15 +56,15 @@ def measure(assignment: Assignment) -> None:
     hit = assignment.hit
     if hit.batch.kind not in MARKING:
         return
-    measure_unit(hit)
+    measure_unit(hit, standing_answers(hit))
     if hit.gold and assignment.payload is not None:
         hold_against_gold(assignment)
         count_gold(assignment.worker)
 
 
-def measure_unit(hit: Hit) -> None:
+def measure_unit(hit: Hit, standing: Sequence[Assignment]) -> None:
     """Keep how well the standing answers to a unit agree."""
-    spans = [found for row in standing_answers(hit) if (found := span_of(row.payload))]
+    spans = [found for row in standing if (found := span_of(row.payload))]
     Hit.objects.filter(pk=hit.pk).update(agreement=mean_agreement(spans))
 
 

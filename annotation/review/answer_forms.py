@@ -1,24 +1,19 @@
-"""A worker's answer, one form per kind of task: what it must be like, what speaks against it, which item it becomes."""
+"""A worker's answer, one form per kind of task: what it must be like, how it reads, what speaks against it."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 from string import ascii_lowercase
 from typing import Any
 
 from django import forms
-from django.db.models import F
 
 from adversarial.text.normalise import canonical
-from annotation.models import Answer, Assignment, Clip, Hit, Query, Question, Segment, Validation
+from annotation.models import Assignment, Hit, Query, Validation
 from annotation.models.crowd import Kind
-from annotation.models.items import free_id
 from annotation.review import quality_flags
 from annotation.review.flag import Flag
 from annotation.review.text import text_rules
-
-SAME_MOMENT = 0.7  # intersection over union from which two segments are one
 
 Payload = dict[str, Any]
 Option = tuple[int, str]  # place (`Answer.position`) and text of an answer
@@ -66,16 +61,7 @@ class AnswerForm(forms.Form):
         return [(str(field.label), payload[name]) for name, field in cls.base_fields.items() if name in payload]
 
     @classmethod
-    def make_item(cls, assignment: Assignment, payload: Payload) -> bool:
-        """Turn an accepted answer into data; False where there is nothing new to hold (it is paid all the same)."""
-        return BROKEN not in payload and not assignment.hit.gold and cls._make(assignment, payload)
-
-    @classmethod
     def _flags(cls, assignment: Assignment, payload: Payload) -> list[Flag]:
-        raise NotImplementedError
-
-    @classmethod
-    def _make(cls, assignment: Assignment, payload: Payload) -> bool:
         raise NotImplementedError
 
 
@@ -100,29 +86,6 @@ class SegmentForm(AnswerForm):
     @classmethod
     def _flags(cls, assignment: Assignment, payload: Payload) -> list[Flag]:
         return quality_flags.of_segment(assignment, payload["start"], payload["end"])
-
-    @classmethod
-    def _make(cls, assignment: Assignment, payload: Payload) -> bool:
-        _, new = cls._mark(assignment, payload)
-        return new
-
-    @classmethod
-    def _mark(cls, assignment: Assignment, payload: Payload) -> tuple[Segment, bool]:
-        """The segment, and whether it is new: a vote more where somebody else has marked nearly this moment before."""
-        clip, start, end = assignment.hit.shown_clip, payload["start"], payload["end"]
-        Clip.objects.select_for_update().get(
-            pk=clip.pk
-        )  # of two reviewers at once, the second sees the first's segment
-        for known in clip.segments.select_for_update():
-            overlap = min(end, known.end) - max(start, known.start)
-            if overlap / (max(end, known.end) - min(start, known.start)) >= SAME_MOMENT:
-                if not known.is_marked_by(assignment.worker):
-                    Segment.objects.filter(pk=known.pk).update(votes=F("votes") + 1)
-                    assignment.vote_for = known
-                return known, False
-        public_id = free_id(Segment, clip.name, start, end)
-        made = Segment.objects.create(public_id=public_id, clip=clip, start=start, end=end, assignment=assignment)
-        return made, True
 
 
 class QueryForm(AnswerForm):
@@ -164,26 +127,6 @@ class QueryForm(AnswerForm):
     def _flags(cls, assignment: Assignment, payload: Payload) -> list[Flag]:
         return quality_flags.of_text(assignment, payload)
 
-    @classmethod
-    def _make(cls, assignment: Assignment, payload: Payload) -> bool:
-        return cls._write(assignment, _asked_segment(assignment), payload)
-
-    @classmethod
-    def _write(cls, assignment: Assignment, segment: Segment, payload: Payload) -> bool:
-        if _is_known(payload["query"], segment.queries.values_list("text", flat=True)):
-            return False
-        Query.objects.create(
-            # From what a test release shows anyway: an id of clip and times would give the withheld moment away to
-            # whoever hashes all of them.
-            public_id=free_id(Query, payload["query"]),
-            segment=segment,
-            text=payload["query"],
-            type=payload["based_on"],
-            narration_hidden=assignment.hit.narration_hidden,
-            assignment=assignment,
-        )
-        return True
-
 
 class CombinedForm(QueryForm, SegmentForm):
     """A moment and the sentence that describes it, from one worker (paper, figure 2)."""
@@ -191,11 +134,6 @@ class CombinedForm(QueryForm, SegmentForm):
     @classmethod
     def _flags(cls, assignment: Assignment, payload: Payload) -> list[Flag]:
         return SegmentForm._flags(assignment, payload) + QueryForm._flags(assignment, payload)
-
-    @classmethod
-    def _make(cls, assignment: Assignment, payload: Payload) -> bool:
-        segment, _ = cls._mark(assignment, payload)  # a new one has no query that this could repeat
-        return cls._write(assignment, segment, payload)
 
 
 class QuestionForm(AnswerForm):
@@ -235,23 +173,6 @@ class QuestionForm(AnswerForm):
     @classmethod
     def _flags(cls, assignment: Assignment, payload: Payload) -> list[Flag]:
         return quality_flags.of_text(assignment, payload)
-
-    @classmethod
-    def _make(cls, assignment: Assignment, payload: Payload) -> bool:
-        segment = _asked_segment(assignment)
-        if _is_known(payload["question"], segment.questions.values_list("text", flat=True)):
-            return False
-        question = Question.objects.create(
-            public_id=free_id(Question, segment.clip.name, payload["question"]),
-            segment=segment,
-            text=payload["question"],
-            assignment=assignment,
-        )
-        Answer.objects.bulk_create(
-            Answer(question=question, position=position, text=payload[name], correct=name == "correct")
-            for position, name in enumerate(cls.OPTIONS)
-        )
-        return True
 
 
 class ValidationForm(AnswerForm):
@@ -296,16 +217,6 @@ class ValidationForm(AnswerForm):
     def _flags(cls, assignment: Assignment, payload: Payload) -> list[Flag]:
         return []
 
-    @classmethod
-    def _make(cls, assignment: Assignment, payload: Payload) -> bool:
-        hit = assignment.hit
-        assert hit.question is not None
-        places = {name: place for name, (place, _) in chosen(payload, hit, options_of(hit)).items()}
-        Validation.objects.create(
-            question=hit.question, assignment=assignment, narration_hidden=hit.narration_hidden, **places
-        )
-        return True
-
 
 def options_of(hit: Hit) -> Options:
     """The answers to the HIT's question, as they are now."""
@@ -347,13 +258,3 @@ ANSWER_FORMS: dict[str, type[AnswerForm]] = {
     Kind.QA: QuestionForm,
     Kind.VALIDATE: ValidationForm,
 }
-
-
-def _asked_segment(assignment: Assignment) -> Segment:
-    """The segment that a text is about, locked: of two reviewers at once the second sees the first's text."""
-    assert assignment.hit.segment_id is not None
-    return Segment.objects.select_for_update(of=("self",)).select_related("clip").get(pk=assignment.hit.segment_id)
-
-
-def _is_known(text: str, others: Iterable[str]) -> bool:
-    return canonical(text) in {canonical(other) for other in others}

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from annotation.models import Assignment, Hit, Segment
-from annotation.models.crowd import Kind
+from annotation.models.crowd import MARKING, Kind
 from annotation.review import agreement, arrival, quality_flags
 from annotation.review.agreement import span_of
 from annotation.review.answer_forms import ANSWER_FORMS
@@ -23,7 +23,10 @@ def find(assignment: Assignment) -> list[Flag]:
     """All that speaks against a valid answer by now; what speaks against its worker is `quality_flags.of_worker`."""
     assert assignment.payload is not None
     flags = ANSWER_FORMS[assignment.hit.batch.kind].find_flags(assignment, assignment.payload)
-    return flags + quality_flags.of_gold(assignment) + arrival.of_arrival(assignment)
+    flags += quality_flags.of_gold(assignment) + arrival.of_arrival(assignment)
+    if assignment.hit.batch.kind not in MARKING:
+        return flags
+    return flags + quality_flags.of_unit(assignment, agreement.standing_answers(assignment.hit))
 
 
 def look_at(assignment: Assignment) -> None:
@@ -52,10 +55,24 @@ def set_gold(segment: Segment, gold: bool) -> None:
 
 
 def look_at_unit(hit: Hit) -> None:
-    """Measure a unit and renew the evidence of its unreviewed answers: one of them speaks no longer, or again."""
-    agreement.measure_unit(hit)
-    waiting = hit.assignments.filter(Assignment.unreviewed(), payload__isnull=False)
-    _renew(list(waiting.select_related(*PLACES).order_by("-pk")[:MOST_TOUCHED]))
+    """Measure a unit of which one answer speaks no longer, or again, and what that says of its unreviewed ones.
+
+    Nothing but who stands alone rests on which answers are rejected: texts are compared with all there are. The caller
+    holds the lock of the HIT.
+    """
+    if hit.batch.kind not in MARKING:
+        return
+    standing = agreement.standing_answers(hit)
+    agreement.measure_unit(hit, standing)
+    waiting = hit.assignments.filter(Assignment.unreviewed(), payload__isnull=False).select_for_update()
+    changed = []
+    for row in waiting.order_by("-pk"):
+        kept = [text for text in row.evidence if not text.endswith(quality_flags.ALONE)]
+        found = kept + quality_flags.of_unit(row, standing)
+        if found != row.evidence:
+            row.evidence = found
+            changed.append(row)
+    Assignment.objects.bulk_update(changed, ["evidence"])
 
 
 def _renew(rows: Sequence[Assignment]) -> None:

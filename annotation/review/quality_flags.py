@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import F, Q, QuerySet
@@ -9,7 +10,7 @@ from django.db.models import F, Q, QuerySet
 from adversarial.text.normalise import canonical
 from annotation.models import Assignment, Hit, Receipt, Worker
 from annotation.models.crowd import Kind
-from annotation.review.agreement import SAME, span_of, standing_answers, stands_alone
+from annotation.review.agreement import SAME, span_of, stands_alone
 from annotation.review.conduct import conduct_flags
 from annotation.review.flag import Flag
 from annotation.review.text import text_rules
@@ -22,6 +23,7 @@ GOLD_RIGHT = 0.5
 FEW_COMPARED = 8  # answers from which a worker's agreement with others tells something
 RELIABLE = 0.4
 MOST_AKIN = 200  # texts that are compared with one
+ALONE = "other answers agree on another moment"  # how the one sentence ends that a rejection bears on
 NAMES = {
     "query": "text",
     "question": "question",
@@ -45,10 +47,16 @@ def of_segment(assignment: Assignment, start: float, end: float) -> list[Flag]:
     same = _others_of_worker(assignment).filter(payload__start=start, payload__end=end).count()
     if same:
         found.append(Flag("same times", f"the same start and end as {same} other answers of this worker"))
-    others = [span for row in standing_answers(assignment.hit) if row != assignment and (span := span_of(row.payload))]
-    if stands_alone((start, end), others):
-        found.append(Flag("alone", f"the {len(others)} other answers agree on another moment"))
     return found
+
+
+def of_unit(assignment: Assignment, standing: Sequence[Assignment]) -> list[Flag]:
+    """That a marked moment stands alone where the unit's others agree; `standing`: those that nobody has rejected."""
+    span = span_of(assignment.payload)
+    others = [found for row in standing if row != assignment and (found := span_of(row.payload))]
+    if span is None or not stands_alone(span, others):
+        return []
+    return [Flag("alone", f"the {len(others)} {ALONE}")]
 
 
 def of_text(assignment: Assignment, payload: dict[str, Any]) -> list[Flag]:

@@ -8,37 +8,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Count, F, ProtectedError, Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
-from annotation.models import (
-    Assignment,
-    Batch,
-    Clip,
-    Correction,
-    Hit,
-    Query,
-    Question,
-    ReviewEvent,
-    Segment,
-    Validation,
-)
+from annotation.models import Assignment, Batch, Hit, ReviewEvent
 from annotation.models.crowd import MOST_WANTED, Kind
-from annotation.review import arrival, corrections, evidence, ledger, quality_flags
-from annotation.review.answer_forms import ANSWER_FORMS
+from annotation.review import arrival, evidence, ledger, quality_flags
+from annotation.review.items.making import make_items
+from annotation.review.items.removal import MADE, remove_items
 from annotation.task_names import PUSH_DECISION
 from benchmark_site.jobs.enqueue import enqueue
 
 SECOND_FROM = 20  # verdicts of a batch, from which many rejections need a second person
 SECOND_SHARE = 0.2  # rejected of these
 UNDO_FOR = timedelta(minutes=10)
-BULK = 15  # answers at once: five queries each, so that one press stays within 150 ms
-PLACES = ("worker", "hit__batch", "hit__clip__video", "hit__segment__clip__video", "hit__question", "hit__doubt")
-ITEMS = ("query", "question", "validation", "segment")
-Item = Query | Question | Validation | Segment
+BULK = 200  # answers at once: one press, and taking it back, stay within 150 ms
+PLACES = ("worker", "hit__batch")
 COUNTED = 2000  # of what waits; a page says "more than" beyond
 
 
@@ -85,12 +74,12 @@ def decide(
         if verdict == Verdict.AGAIN:
             _check_again(assignment)
         if verdict == Verdict.USE:
-            _use(assignment)
+            _use([assignment])
         paid = _paid_by_itself(assignment)
-        _write(assignment, verdict, user, feedback, timezone.now(), tell_at)
+        _write([assignment], verdict, user, feedback, timezone.now(), tell_at)
         if verdict == Verdict.REJECT:
             evidence.look_at_unit(assignment.hit)
-        _note(assignment, user, ReviewEvent.Act(verdict.value), feedback)
+        _note([assignment], user, ReviewEvent.Act(verdict.value), feedback)
         if tell_at is None and not paid:
             enqueue(PUSH_DECISION, assignment_id=assignment_id)
     return assignment
@@ -109,36 +98,55 @@ def _check_undecided(assignment: Assignment, verdict: Verdict) -> None:
         raise ReviewError(f"the marketplace has approved and paid {assignment} by itself: leave it out instead")
 
 
-def _use(assignment: Assignment) -> None:
-    """Make the item of an answer. Raises ReviewError where it may not be used."""
-    worker = assignment.worker
-    if worker.blocked_at is not None and assignment.submitted_at >= worker.blocked_at:
-        raise ReviewError(f"{worker} was blocked when it came: pay or reject it")
-    if arrival.of_another_group(assignment):  # since it came, perhaps
-        raise ReviewError(f"{worker} belongs to the group “{worker.group}”: pay or reject it")
-    if assignment.payload is None:
-        raise ReviewError(f"{assignment} holds no valid answer: pay or reject it")
-    assignment.used = ANSWER_FORMS[assignment.hit.batch.kind].make_item(assignment, assignment.payload)
+def _use(rows: Sequence[Assignment]) -> None:
+    """Make the items of answers. Raises ReviewError where one may not be used."""
+    for row in rows:
+        worker = row.worker
+        if worker.blocked_at is not None and row.submitted_at >= worker.blocked_at:
+            raise ReviewError(f"{worker} was blocked when it came: pay or reject it")
+        if arrival.of_another_group(row):  # since it came, perhaps
+            raise ReviewError(f"{worker} belongs to the group “{worker.group}”: pay or reject it")
+        if row.payload is None:
+            raise ReviewError(f"{row} holds no valid answer: pay or reject it")
+    make_items(rows)
 
 
 def _write(
-    assignment: Assignment, verdict: Verdict, user: User | None, feedback: str, now: datetime, tell_at: datetime | None
+    rows: Sequence[Assignment],
+    verdict: Verdict,
+    user: User | None,
+    feedback: str,
+    now: datetime,
+    tell_at: datetime | None,
 ) -> None:
     """Save the verdict; what the marketplace has paid stays paid."""
-    if not _paid_by_itself(assignment):
-        rejecting = verdict == Verdict.REJECT
-        assignment.state = Assignment.State.REJECTING if rejecting else Assignment.State.APPROVING
-    assignment.again = verdict == Verdict.AGAIN
-    assignment.proposed_by = None  # what was proposed is decided
-    assignment.feedback = "" if verdict == Verdict.USE else feedback  # one may be picked and dropped
-    assignment.reviewed_by_id = None if user is None else user.pk
-    assignment.reviewed_at = now
-    assignment.tell_at = tell_at
-    assignment.save()
+    for row in rows:
+        if not _paid_by_itself(row):
+            rejecting = verdict == Verdict.REJECT
+            row.state = Assignment.State.REJECTING if rejecting else Assignment.State.APPROVING
+    _save(
+        rows,
+        again=verdict == Verdict.AGAIN,
+        proposed_by=None,  # what was proposed is decided
+        feedback="" if verdict == Verdict.USE else feedback,  # one may be picked and dropped
+        reviewed_by_id=None if user is None else user.pk,
+        reviewed_at=now,
+        tell_at=tell_at,
+    )
 
 
-def _note(assignment: Assignment, user: User | None, act: ReviewEvent.Act, reason: str = "") -> None:
-    ReviewEvent.objects.create(assignment=assignment, user=user, act=act, reason=reason)
+def _save(rows: Sequence[Assignment], **said: Any) -> None:
+    """Save what is said of all of them, and the state and use of each: a statement for those that are alike."""
+    for row in rows:
+        for name, value in said.items():
+            setattr(row, name, value)
+    for state, used in {(row.state, row.used) for row in rows}:
+        alike = [row.pk for row in rows if (row.state, row.used) == (state, used)]
+        Assignment.objects.filter(pk__in=alike).update(state=state, used=used, **said)
+
+
+def _note(rows: Sequence[Assignment], user: User | None, act: ReviewEvent.Act, reason: str = "") -> None:
+    ReviewEvent.objects.bulk_create(ReviewEvent(assignment=row, user=user, act=act, reason=reason) for row in rows)
 
 
 def _needs_second(assignment: Assignment, user: User | None) -> bool:
@@ -156,7 +164,7 @@ def _propose(assignment: Assignment, user: User | None, feedback: str) -> Assign
         raise ReviewError("a second person has to agree: much of this batch is rejected")
     assignment.proposed_by, assignment.feedback = user, feedback
     assignment.save(update_fields=["proposed_by", "feedback"])
-    _note(assignment, user, ReviewEvent.Act.PROPOSE, feedback)
+    _note([assignment], user, ReviewEvent.Act.PROPOSE, feedback)
     return assignment
 
 
@@ -202,15 +210,9 @@ def use_clean(batch_id: int, up_to: int, user: User) -> int:
     now = timezone.now()  # one time: what was given together is taken back together
     shown = clean(batch_id).filter(pk__lte=up_to).select_related(*PLACES)
     rows = list(shown.select_for_update(of=("self",), skip_locked=True)[:BULK])
-    # Else items lock these one after the other: two bulks that cross would wait for each other.
-    clips = Clip.objects.filter(pk__in={row.hit.clip_id for row in rows}).order_by("pk")
-    segments = Segment.objects.filter(pk__in={row.hit.segment_id for row in rows}).order_by("pk")
-    for places in (clips, segments):
-        list(places.select_for_update().values_list("pk", flat=True))
-    for row in rows:
-        _use(row)
-        _write(row, Verdict.USE, user, "", now, now + UNDO_FOR)
-    ReviewEvent.objects.bulk_create(ReviewEvent(assignment=row, user=user, act=ReviewEvent.Act.USE) for row in rows)
+    _use(rows)
+    _write(rows, Verdict.USE, user, "", now, now + UNDO_FOR)
+    _note(rows, user, ReviewEvent.Act.USE)
     return len(rows)
 
 
@@ -240,27 +242,22 @@ def undo(batch_id: int, user: User, before: int = 0) -> tuple[list[Assignment], 
             raise ReviewError(f"{proposed} is decided by now")
         proposed.proposed_by, proposed.feedback = None, ""
         proposed.save(update_fields=["proposed_by", "feedback"])
-        _note(proposed, user, ReviewEvent.Act.UNDO)
+        _note([proposed], user, ReviewEvent.Act.UNDO)
         return [proposed], []
     if last is None:
         raise ReviewError("there is no verdict of yours that the marketplace has not been told")
     together = undoable(batch_id, user).filter(reviewed_at=last.reviewed_at).values_list("pk", flat=True)
-    hits = Hit.objects.select_for_update(of=("self",)).filter(assignments__in=together, assignments__state="rejecting")
-    list(hits.order_by("pk"))  # locked, as for a rejection
-    rows = list(_locked().select_related(*ITEMS).filter(pk__in=list(together)).order_by("-pk"))
-    corrected = _corrected(rows)
-    back, stay = [], []
-    for assignment in rows:
-        try:
-            with transaction.atomic():
-                _take_back(assignment, corrected)
-                _note(assignment, user, ReviewEvent.Act.UNDO)
-            back.append(assignment)
-        except ReviewError as error:
-            stay.append(str(error))
+    if last.state == Assignment.State.REJECTING:
+        Hit.objects.select_for_update(of=("self",)).get(pk=last.hit_id)  # as for a rejection
+    rows = list(_locked().select_related(*MADE).filter(pk__in=list(together)).order_by("-pk"))
+    stay = {row: f"{row} is on its way to the marketplace" for row in rows if _is_told(row)}
+    stay |= remove_items([row for row in rows if row not in stay])
+    back = [row for row in rows if row not in stay]
     if not back:
-        raise StaysError(stay[0] if stay else "it is decided anew", last.pk)
-    return back, stay
+        raise StaysError(next(iter(stay.values()), "it is decided anew"), last.pk)
+    _put_back(back)
+    _note(back, user, ReviewEvent.Act.UNDO)
+    return back, [stay[row] for row in rows if row in stay]
 
 
 def proposed_since(batch_id: int, user: User, last: Assignment | None) -> Assignment | None:
@@ -273,49 +270,22 @@ def proposed_since(batch_id: int, user: User, last: Assignment | None) -> Assign
     return act.assignment
 
 
-def _made(assignment: Assignment) -> list[Item]:
-    """The items that an answer became, texts first: they rest on its segment."""
-    return [item for name in ITEMS if (item := getattr(assignment, name, None)) is not None]
+def _is_told(row: Assignment) -> bool:
+    """Whether the marketplace knows of the verdict, or is being told."""
+    known = row.state in {Assignment.State.SUBMITTED, Assignment.State.REJECTED}
+    return known or row.tell_at is None or row.tell_at <= timezone.now()
 
 
-def _corrected(rows: Sequence[Assignment]) -> set[Item]:
-    """Which items of these answers were corrected since: known by the id that they had, or the text that they got."""
-    texts = [item for row in rows for item in _made(row) if isinstance(item, Query | Question)]
-    kinds = {corrections.kind_of(item) for item in texts}
-    before = Q(public_id__in=[item.public_id for item in texts])
-    changes = Correction.objects.filter(before | Q(after__text__in=[item.text for item in texts]), kind__in=kinds)
-    known = list(changes.values_list("public_id", "after__text"))
-    ids, said = {public_id for public_id, _ in known}, {text for _, text in known}
-    return {item for item in texts if item.public_id in ids or item.text in said}
-
-
-def _take_back(assignment: Assignment, corrected: set[Item]) -> None:
-    """Raises ReviewError where the marketplace knows or is being told by now, or other work rests on the item."""
-    known = assignment.state in {Assignment.State.SUBMITTED, Assignment.State.REJECTED}
-    if known or assignment.tell_at is None or assignment.tell_at <= timezone.now():
-        raise ReviewError(f"{assignment} is on its way to the marketplace")
-    items = _made(assignment)
-    if any(getattr(item, "withdrawn_by_id", None) for item in items):
-        raise ReviewError("what it made was withdrawn meanwhile: it stays, withdrawn")
-    if corrected.intersection(items):
-        raise ReviewError("what it made was corrected meanwhile: it stays, corrected")
-    if any(getattr(item, "gold", False) for item in items):
-        raise ReviewError("what it marks is a known answer (gold) by now: others are measured by it")
-    rejected = assignment.state == Assignment.State.REJECTING
-    try:
-        for item in items:
-            item.delete()
-    except ProtectedError as error:
-        raise ReviewError("other answers or tasks rest on this one by now: it stays") from error
-    if assignment.vote_for is not None:
-        Segment.objects.filter(pk=assignment.vote_for.pk).update(votes=F("votes") - 1)
-    if assignment.state != Assignment.State.APPROVED:  # paid stays paid
-        assignment.state = Assignment.State.SUBMITTED
-    assignment.used, assignment.feedback, assignment.again = False, "", False
-    assignment.reviewed_by = assignment.reviewed_at = assignment.tell_at = assignment.vote_for = None
-    assignment.save()
-    if rejected:
-        evidence.look_at_unit(assignment.hit)
+def _put_back(rows: Sequence[Assignment]) -> None:
+    """Let answers wait again; what the marketplace has paid stays paid."""
+    rejected = [row for row in rows if row.state == Assignment.State.REJECTING]
+    for row in rows:
+        row.used = False
+        if row.state != Assignment.State.APPROVED:
+            row.state = Assignment.State.SUBMITTED
+    _save(rows, feedback="", again=False, reviewed_by_id=None, reviewed_at=None, tell_at=None)
+    for row in rejected:
+        evidence.look_at_unit(row.hit)
 
 
 def _locked() -> QuerySet[Assignment]:

@@ -5,6 +5,7 @@ A hint is a field and a word for what is odd. Thresholds are those of `text_rule
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from math import ceil
@@ -19,6 +20,7 @@ SENTENCES = {
     "instructions": "repeats the instructions",
     "repeats": "says few different words",
     "halves": "says in its second half what it says in its first",
+    "place": "says where in the clip it happens",
     "empty": "holds no letter or digit",
     "equal": "is the same as another answer",
     "alike": "is nearly the same as another answer",
@@ -26,6 +28,7 @@ SENTENCES = {
 }
 
 Hint = tuple[str, str]
+_PLACES = re.compile("|".join(RULES["places"]))  # of the canonical text between blanks
 
 
 @lru_cache(maxsize=1024)  # an answer is compared with hundreds, each of them with it
@@ -53,10 +56,16 @@ def copied(text: str, sources: Iterable[str]) -> bool:
     return any(f" {run} " in all_said for run in runs)
 
 
+def says_where(text: str) -> bool:
+    """Whether a text names the place of something in its clip: “in the beginning”, “at 0:12”, “the last shot”."""
+    return bool(_PLACES.search(f" {canonical(text)} "))
+
+
 def hints(fields: Mapping[str, str], said: Sequence[str]) -> list[Hint]:
     """Hints about a query (`query`) or a question with its options; `said`: the sentences of the clip."""
     if "query" in fields:
-        return [("query", kind) for kind in _of_sentence(fields["query"], RULES["query_words"], said)]
+        odd = _of_sentence(fields["query"], RULES["query_words"], said)
+        return [("query", kind) for kind in [*odd, *["place"] * says_where(fields["query"])]]
     found = [("question", kind) for kind in _of_sentence(fields["question"], RULES["question_words"], said)]
     return found + [(name, kind) for name in OPTIONS for kind in _of_option(fields, name, said)]
 

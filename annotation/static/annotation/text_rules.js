@@ -48,6 +48,9 @@ const textRules = (rules) => {
     return false;
   }
 
+  const places = new RegExp(rules.places.join("|"), "u"); // of the canonical text between blanks
+  const saysWhere = (text) => places.test(` ${canonical(text)} `);
+
   const met = (tests) => Object.keys(tests).filter((kind) => tests[kind]);
 
   function ofSentence(text, usual, said) {
@@ -80,7 +83,10 @@ const textRules = (rules) => {
 
   // Pairs of a field and a word for what is odd.
   function hints(fields, said) {
-    if ("query" in fields) return ofSentence(fields.query, rules.query_words, said).map((kind) => ["query", kind]);
+    if ("query" in fields) {
+      const odd = [...ofSentence(fields.query, rules.query_words, said), ...met({ place: saysWhere(fields.query) })];
+      return odd.map((kind) => ["query", kind]);
+    }
     return [
       ...ofSentence(fields.question, rules.question_words, said).map((kind) => ["question", kind]),
       ...OPTIONS.flatMap((name) => ofOption(fields, name, said).map((kind) => [name, kind])),

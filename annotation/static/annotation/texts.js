@@ -11,6 +11,7 @@
     instructions: "repeats the instructions",
     repeats: "says few different words",
     halves: "says the same twice",
+    place: "says where, not what",
     empty: "needs a letter or a digit",
     alike: "nearly the same as another answer",
     length: "unusually long",

@@ -1,4 +1,4 @@
-"""A simulated crowd of twelve known habits: what each would send, and how it came about.
+"""A simulated crowd of thirteen known habits: what each would send, and how it came about.
 
 Nobody keeps to his habit always, and honest people are no machines: they sometimes watch half, paste what they wrote
 elsewhere, or make the right answer the longest. The shares below say how often; they are assumptions.
@@ -15,7 +15,7 @@ from annotation.review.text.text_rules import RULES
 
 Habit = Literal[
     "honest", "fast", "whole clip", "captions", "template", "longest", "paster", "no playing",
-    "instructions", "filler", "rambling", "options alike",
+    "instructions", "filler", "rambling", "options alike", "where",
 ]  # fmt: skip
 
 KEEPS_TO_IT = 0.85  # share of answers in which a habit shows
@@ -23,6 +23,7 @@ WATCHES_LITTLE = 0.03  # of honest answers
 PASTES = 0.02
 LONGEST = 0.12  # of honest questions, the right answer is by far the longest
 ODD_LENGTH = 0.03
+SAYS_WHERE = 0.02  # of honest descriptions, where in the clip it happens
 
 
 def _phrases(text: str) -> list[str]:
@@ -63,6 +64,10 @@ SPOKEN = (
     "so what we do next is to bring {what} over there {where}",
     "my brother once bought {what} from somebody {where}",
     "and you must not forget to turn around {where} before lunch",
+)
+IN_THE_CLIP = _phrases(
+    """at the beginning of the clip, at 0:12, in the last shot, in the first few seconds, towards the end, right after
+    the titles, at the very start, half a minute into the video, in the second half of the film, at 25 seconds"""
 )
 TEMPLATES = ("in this video you can see {who} doing something nice", "the video is about {what} and it looks very good")
 
@@ -141,6 +146,11 @@ def _describe(rng: Random, unit: Unit, habit: Habit, worker: int) -> dict[str, A
     elif habit == "filler":  # up to the words that are asked for
         few = f"{unit.scene['who']} {unit.scene['does']}".split()[:4]
         text = " ".join([*few, *few, *(few if rng.random() < 0.5 else [])]) if len(few) == 4 else "it moves " * 4
+    elif habit == "where":
+        seen = rng.choice(("is seen", "does it", "comes in"))
+        text = f"{unit.scene['who']} {seen} {rng.choice(IN_THE_CLIP)} for a while"
+    elif habit == "honest" and rng.random() < SAYS_WHERE:
+        text = f"{text} {rng.choice(IN_THE_CLIP)}"
     return {"query": text, "based_on": "v"}
 
 

@@ -7,17 +7,19 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from annotation.crowd import decisions, launch
 from annotation.models import Assignment, Clip, Hit, Receipt, Segment, Worker
-from annotation.models.crowd import Kind
+from annotation.models.crowd import MARKING, Kind
 from annotation.review import agreement, evidence, quality_flags, verdicts
 from annotation.review.agreement import mean_agreement, medoid, stands_alone
 from annotation.review.reliability import labels, measure_workers, reliability
 from annotation.review.verdicts import Verdict
 from tests.annotation.crowd.orders import make_batch
-from tests.annotation.review.test_quality_flags import store
+from tests.annotation.review.test_quality_flags import SENTENCE, store
 
 A, NEAR_A, B = (0.0, 10.0), (1.0, 11.0), (20.0, 30.0)
 
@@ -271,3 +273,28 @@ def test_an_answer_that_is_not_what_our_page_received_says_so(
     assert "changed" in [flag.kind for flag in quality_flags.of_conduct(row, 0)]
     Receipt.objects.filter(pk=receipt.pk).update(payload=row.payload)
     assert quality_flags.of_conduct(row, 0) == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("kind", [Kind.SEGMENT, Kind.COMBINED, Kind.QUERY])
+def test_a_rejection_asks_the_database_the_same_however_many_answers_its_unit_has(
+    kind: Kind, make_hit: Callable[..., Hit], segment: Segment
+) -> None:
+    hit = make_hit(kind, segment=segment if kind == Kind.QUERY else None)
+
+    def send(start: float, end: float) -> Assignment:
+        worker = Worker.objects.create(environment="local", worker_id=f"AW{Worker.objects.count()}")
+        marked = {"start": start, "end": end} if kind in MARKING else {}
+        row = store(hit, worker, marked | ({"query": SENTENCE} if kind != Kind.SEGMENT else {}))
+        evidence.look_at(row)
+        return row
+
+    asked = []
+    for agreeing, alone in ((3, 1), (6, 2)):
+        rows = [send(*A) for _ in range(agreeing)] + [send(*B) for _ in range(alone)]
+        with CaptureQueriesContext(connection) as queries:
+            verdicts.decide(rows[0].pk, Verdict.REJECT, None, "nothing was watched")
+        asked.append(len(queries))
+        for row in Assignment.objects.filter(Assignment.unreviewed()).select_related("hit__batch", "worker"):
+            assert row.evidence == evidence.find(row), "as if all of it had been found anew"
+    assert asked[0] == asked[1] <= 12

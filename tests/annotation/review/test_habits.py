@@ -23,7 +23,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 GOLD = 26
 CROWDS: dict[str, tuple[list[Habit], int, int]] = {  # who works, how many on each unit, on how many units
     "segment": (["honest"] * 11 + ["fast", "whole clip", "no playing", "rambling"] * 2, 4, 80),
-    "query": (["honest"] * 8 + ["captions", "template", "paster", "instructions", "filler"] * 2, 4, 60),
+    "query": (["honest"] * 8 + ["captions", "template", "paster", "instructions", "filler", "where"] * 2, 4, 60),
     "qa": (["honest"] * 8 + ["longest", "template", "captions", "rambling", "options alike"] * 2, 4, 60),
 }
 SPANS, TEXTS, ALL = {"segment"}, {"query", "qa"}, {"segment", "query", "qa"}
@@ -39,12 +39,13 @@ FLOORS: dict[str, tuple[set[str], set[Habit], float, float]] = {
     "seconds": (SPANS, {"rambling"}, 0.80, 0.80),
     "said": (TEXTS, {"captions"}, 0.95, 0.70),
     "own text": (TEXTS, {"template"}, 0.80, 0.40),
-    "near own text": (TEXTS, {"template"}, 0.80, 0.60),
+    "near own text": (TEXTS, {"template"}, 0.80, 0.45),
     "others' text": (TEXTS, {"template"}, 0.70, 0.10),
     "several segments": (TEXTS, {"template"}, 0.80, 0.40),
     "instructions": ({"query"}, {"instructions"}, 0.95, 0.90),
     "repeats": ({"query"}, {"filler"}, 0.95, 0.90),
     "halves": ({"query"}, {"filler"}, 0.95, 0.30),
+    "place": ({"query"}, {"where"}, 0.85, 0.70),
     "longest": ({"qa"}, {"longest"}, 0.60, 0.90),
     "alike": ({"qa"}, {"options alike"}, 0.90, 0.90),
     "length": ({"qa"}, {"rambling"}, 0.80, 0.90),
