@@ -57,17 +57,20 @@ const player = (() => {
 
   const tenths = (count) => seek(Math.round(now() * 10 + count) / 10);
 
+  // A pause that follows at once takes a play back, which is no fault.
+  const play = () => video.play().catch((error) => { if (error.name !== "AbortError") throw error; });
+
   const actions = {
     play: () => {
       if (!video.paused) return video.pause();
       if (looping && now() >= moment.end) seek(moment.start);
-      video.play();
+      play();
     },
     back: () => seek(now() - 1),
     forward: () => seek(now() + 1),
     loop: () => {
       setLoop(!looping);
-      if (looping) { seek(moment.start); video.play(); }
+      if (looping) { seek(moment.start); play(); }
     },
     speed: () => {
       video.playbackRate = SPEEDS[(SPEEDS.indexOf(video.playbackRate) + 1) % SPEEDS.length];
@@ -117,7 +120,7 @@ const player = (() => {
   video.addEventListener("play", tick);
   for (const name of ["seeked", "timeupdate", "pause"]) video.addEventListener(name, draw);
   video.addEventListener("timeupdate", keepInLoop);
-  video.addEventListener("ended", () => { if (looping) { seek(moment.start); video.play(); } });
+  video.addEventListener("ended", () => { if (looping) { seek(moment.start); play(); } });
   const lines = document.querySelectorAll("[data-role=subtitles] li");
   for (const line of lines) { // when somebody speaks
     const said = strip.appendChild(Object.assign(document.createElement("span"), { className: "said" }));

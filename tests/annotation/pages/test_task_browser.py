@@ -270,6 +270,14 @@ def test_the_players_keys(desk: Desk, film: Clip, make_hit: Callable[..., Hit]) 
     assert page.evaluate("player.now()") < 1
 
 
+def test_a_play_that_is_taken_back_at_once_is_no_error(desk: Desk, film: Clip, make_hit: Callable[..., Hit]) -> None:
+    page = desk.open(make_hit(Kind.SEGMENT))
+    page.evaluate("player.actions.play(); player.actions.play()")
+    page.wait_for_timeout(200)
+    assert page.evaluate("player.video.paused")
+    assert desk.errors == []
+
+
 @pytest.mark.parametrize("kind", [Kind.SEGMENT, Kind.COMBINED])
 def test_a_segment_takes_at_most_eight_inputs_from_play_to_submit(
     kind: Kind, desk: Desk, film: Clip, make_hit: Callable[..., Hit]

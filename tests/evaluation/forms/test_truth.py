@@ -133,10 +133,11 @@ def test_several_windows_are_clamped_each(desk: Desk) -> None:
     assert (values["SVMR.QVHighlights.mAP"], values["SVMR.mean_tiou.raw"], notes["truth_past_end"]) == (100, 100, 2)
 
 
-def test_truth_past_the_end_is_refused_by_line_where_asked(desk: Desk) -> None:
-    truth = desk.write("gt.jsonl", lines(TRUTH[0], query(2, "kitchen", [12, 31])))
+@pytest.mark.parametrize(("end", "over"), [(31, "11"), (20.01, "0.01")])
+def test_truth_past_the_end_is_refused_by_line_where_asked(desk: Desk, end: float, over: str) -> None:
+    truth = desk.write("gt.jsonl", lines(TRUTH[0], query(2, "kitchen", [12, end])))
     refused = desk.refusal(truth, submission(PERFECT[:2]), "--past-end", "refuse")
-    assert "gt.jsonl:2: desc_id 2: ts [12, 31] of a video of 20 s reaches 11 s out of it" in refused
+    assert f"gt.jsonl:2: desc_id 2: ts [12, {end}] of a video of 20 s reaches {over} s out of it" in refused
 
 
 def test_truth_outside_its_video_is_refused_by_line_always(desk: Desk) -> None:
