@@ -145,6 +145,8 @@ class Batch(models.Model):
     hit_type_id = models.CharField(max_length=64, blank=True)
     ends_at = models.DateTimeField(null=True, blank=True, help_text="from then on nobody may accept")
     error = models.TextField(blank=True, help_text="why the launch stopped, when it did")
+    reviewed = models.PositiveIntegerField(default=0, editable=False, help_text="answers that somebody has decided")
+    rejected = models.PositiveIntegerField(default=0, editable=False, help_text="of these, as things stand")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -166,6 +168,7 @@ class Batch(models.Model):
             models.CheckConstraint(
                 condition=Q(gold_share__gte=0) & Q(gold_share__lte=0.5), name="batch_gold_share_up_to_half"
             ),
+            models.CheckConstraint(condition=Q(rejected__lte=F("reviewed")), name="batch_rejected_of_reviewed"),
         ]
 
     def __str__(self) -> str:
