@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from annotation.crowd.client import AUTO_APPROVAL
 from annotation.media.clip_files import Part, clip_url
-from annotation.models import Assignment, Batch, Worker
+from annotation.models import Assignment, Batch, BlindCheck, Worker
 from annotation.pages.forms import BonusForm, whole
 from annotation.review import quality_flags, verdicts
 from annotation.review.answer_forms import ANSWER_FORMS, BROKEN
@@ -166,6 +166,7 @@ def _shown(assignment: Assignment) -> dict[str, Any]:
         "history": assignment.history.select_related("user"),
         "bonuses": assignment.bonuses.all(),
         "bonus_form": BonusForm(auto_id="bonus_%s"),
+        "blind_check": BlindCheck.objects.filter(assignment=assignment).first() if hit.batch.blind_bonus else None,
         "may_ask_again": verdicts.may_ask_again(hit),
         "paid_at": assignment.submitted_at + AUTO_APPROVAL,
         "doubts": quality_flags.of_worker(assignment.worker),

@@ -208,7 +208,8 @@ def _check_again(assignment: Assignment) -> None:
         raise ReviewError("nobody more can be asked about this unit: pay or use the answer, and ask in another batch")
     batch = Batch.objects.select_for_update().get(pk=hit.batch_id)  # of two reviewers at once, one sees the other's
     asked = Assignment.objects.filter(hit__batch=batch, again=True, state=Assignment.State.APPROVING).count()
-    if ledger.left(batch) < (asked + 1) * ledger.cost_per_assignment(batch):
+    each = ledger.cost_per_assignment(batch) + ledger.blind_bonus_cost(batch)
+    if ledger.left(batch) < (asked + 1) * each:
         raise ReviewError("the budget of the batch allows no further answer")
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import Page, Route
 
-from annotation.models import Clip, Draft, Hit, Receipt, Segment
+from annotation.models import Batch, Clip, Draft, Hit, Receipt, Segment
 from annotation.models.crowd import MARKING, Kind
 from annotation.review.answer_forms import ANSWER_FORMS
 from tests.annotation.pages.desk import DESK, END, PHONE, QUICKLY, SENTENCE, START, Desk, at, check, saved, shown, taken, until
@@ -300,6 +300,8 @@ def test_all_that_one_works_with_is_in_the_first_screen(
     hit = make_hit(kind, segment=None if kind in MARKING else segment)
     if kind == Kind.VALIDATE:
         Hit.objects.update(question=ask(segment))
+    if kind == Kind.QA:
+        Batch.objects.update(blind_bonus="0.10")  # the page says it, too
     page = desk.open(hit, viewport)
     for name in [*NEEDED[kind], "details.broken summary"]:
         box = page.locator(name).first.bounding_box()
