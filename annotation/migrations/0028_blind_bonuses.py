@@ -31,7 +31,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['id'],
-                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('chance', None), ('state', 'waiting')), models.Q(models.Q(('state', 'waiting'), _negated=True), ('chance__range', (0, 1))), _connector='OR'), name='blind_check_has_a_chance_once_looked_at'), models.CheckConstraint(condition=models.Q(('state', 'guessed'), ('why', ''), _connector='OR'), name='blind_check_says_why_where_it_was_guessed')],
+                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('chance', None), ('state', 'waiting')), models.Q(models.Q(('state', 'waiting'), _negated=True), ('chance__isnull', False), ('chance__range', (0, 1))), _connector='OR'), name='blind_check_has_a_chance_once_looked_at'), models.CheckConstraint(condition=models.Q(('state', 'guessed'), ('why', ''), _connector='OR'), name='blind_check_says_why_where_it_was_guessed')],
             },
         ),
     ]

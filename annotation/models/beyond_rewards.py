@@ -70,7 +70,8 @@ class BlindCheck(models.Model):
         ordering = ["id"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(state="waiting", chance=None) | (~Q(state="waiting") & Q(chance__range=(0, 1))),
+                condition=Q(state="waiting", chance=None)
+                | (~Q(state="waiting") & Q(chance__isnull=False, chance__range=(0, 1))),
                 name="blind_check_has_a_chance_once_looked_at",
             ),
             models.CheckConstraint(

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from django.contrib import messages
 from django.contrib.auth.models import User
 from django.db.models import Count, Q
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -93,10 +93,11 @@ def decide(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def use_clean(request: HttpRequest, pk: int) -> HttpResponse:
     """Use every clean answer up to the last that the page counted."""
-    get_object_or_404(Batch, pk=pk)
     try:
         count = verdicts.use_clean(pk, whole(request.POST.get("up_to", "")), _user(request))
         messages.success(request, f"{count} answers used. Z takes all of them back.")
+    except Batch.DoesNotExist as error:
+        raise Http404 from error
     except verdicts.ReviewError as error:  # somebody else is at it
         messages.error(request, f"Nothing is decided: {error}.")
     return _next(pk)

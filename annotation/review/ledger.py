@@ -25,7 +25,7 @@ def cost_per_assignment(batch: Batch) -> Decimal:
 
 
 def blind_bonus_cost(batch: Batch) -> Decimal:
-    """What a question that cannot be guessed costs beyond its reward: the bonus that is promised for it, and its fee."""
+    """What a question that cannot be guessed costs beyond its reward: the bonus that is promised, and its fee."""
     return Decimal("0.00") if batch.blind_bonus is None else batch.blind_bonus + fee(batch.blind_bonus)
 
 

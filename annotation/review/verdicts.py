@@ -214,7 +214,10 @@ def _check_again(assignment: Assignment) -> None:
 
 
 def clean(batch_id: int) -> QuerySet[Assignment]:
-    """Valid answers that wait and that nothing speaks against, neither against them nor against their workers."""
+    """Valid answers that wait and that nothing speaks against, neither against them nor against their workers.
+
+    Raises Batch.DoesNotExist.
+    """
     group = Kind(Batch.objects.values_list("kind", flat=True).get(pk=batch_id)).group
     answers = waiting(batch_id).filter(payload__isnull=False, evidence=[], proposed_by=None)
     answers = answers.filter(worker__group__in=["", group])

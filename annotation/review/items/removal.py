@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from django.db.models import PROTECT, F, Model, Q, Value
-from django.db.models.deletion import get_candidate_relations_to_delete
+from django.db.models import PROTECT, F, ManyToOneRel, Model, Q, Value
 
 from annotation.models import Answer, Assignment, Correction, Query, Question, Segment, Validation
 from annotation.review import corrections
@@ -98,8 +97,8 @@ def _resting(items: Sequence[Item]) -> Iterable[tuple[Key, Key]]:
     asked = []
     for model in MODELS:
         keys = [item.pk for item in items if type(item) is model]
-        for relation in get_candidate_relations_to_delete(model._meta) if keys else ():
-            if relation.on_delete is PROTECT:
+        for relation in model._meta.get_fields(include_hidden=True) if keys else ():
+            if isinstance(relation, ManyToOneRel) and relation.on_delete is PROTECT:
                 name, other = relation.field.name, relation.related_model
                 rows = other._base_manager.filter(**{f"{name}__in": keys}).order_by()
                 pair = Value(model._meta.label), F(name), Value(other._meta.label), F("pk")

@@ -61,7 +61,7 @@ def fill(clip: Clip) -> Batch:
 
 
 def pile(kind: Kind, clip: Clip, presses: int) -> Batch:
-    """A batch of this kind, with clean answers for so many presses of B; of two marks of a unit one votes for the other."""
+    """A batch of this kind, with clean answers for so many presses of B; every second mark is a vote."""
     values = {"kind": kind, "reward": 1, "budget": 999_999, "state": Batch.State.OPEN, "hit_type_id": kind}
     batch = Batch.objects.create(name=kind, **values)
     units = presses * verdicts.BULK // 10

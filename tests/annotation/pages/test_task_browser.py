@@ -13,7 +13,21 @@ from playwright.sync_api import Page, Route
 from annotation.models import Batch, Clip, Draft, Hit, Receipt, Segment
 from annotation.models.crowd import MARKING, Kind
 from annotation.review.answer_forms import ANSWER_FORMS
-from tests.annotation.pages.desk import DESK, END, PHONE, QUICKLY, SENTENCE, START, Desk, at, check, saved, shown, taken, until
+from tests.annotation.pages.desk import (
+    DESK,
+    END,
+    PHONE,
+    QUICKLY,
+    SENTENCE,
+    START,
+    Desk,
+    at,
+    check,
+    saved,
+    shown,
+    taken,
+    until,
+)
 from tests.annotation.pages.task.test_task_page import frame_url, parameters
 from tests.annotation.review.test_human_accuracy import ask
 from tests.browsing import assert_fit

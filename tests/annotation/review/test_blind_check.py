@@ -202,9 +202,7 @@ def test_the_model_is_not_fitted_on_what_is_hidden(
 
 @pytest.mark.e2e
 @pytest.mark.django_db(transaction=True)
-def test_the_page_says_it_within_a_second_or_nothing(
-    on: redis.Redis, open_task: Callable[..., Page]
-) -> None:
+def test_the_page_says_it_within_a_second_or_nothing(on: redis.Redis, open_task: Callable[..., Page]) -> None:
     page = open_task(Kind.QA)
     blind_check.check(EASY)
     for name, text in EASY.items():

@@ -1,4 +1,4 @@
-"""A bonus for questions that cannot be guessed: promised by the batch, within its budget, paid once for what is used."""
+"""A bonus for questions that cannot be guessed: promised by a batch within its budget, paid once for what is used."""
 
 from __future__ import annotations
 

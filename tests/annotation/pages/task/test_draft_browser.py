@@ -11,10 +11,6 @@ from playwright.sync_api import Page, Route
 from annotation.models import Draft, Hit, Receipt
 from annotation.models.crowd import Kind
 from tests.annotation.pages.desk import END, QUICKLY, SENTENCE, START, Desk, at, saved, shown, taken, write
-    saved,
-    shown,
-    taken,
-)
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 DRAFT = re.compile(r"/draft/")
@@ -60,9 +56,7 @@ def test_what_is_no_word_of_the_server_is_tried_again(
     assert Draft.objects.get().fields["query"] == SENTENCE
 
 
-def test_two_answers_of_the_server_that_were_lost_are_no_other_tab(
-    desk: Desk, open_task: Callable[..., Page]
-) -> None:
+def test_two_answers_of_the_server_that_were_lost_are_no_other_tab(desk: Desk, open_task: Callable[..., Page]) -> None:
     desk.context.add_init_script(QUICKLY)
     page = open_task(Kind.QUERY)
     texts = [SENTENCE, SENTENCE + " again", SENTENCE + " again and again"]

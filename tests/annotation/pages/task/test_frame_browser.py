@@ -13,8 +13,6 @@ from annotation.models import Assignment, Hit, Worker
 from annotation.models.crowd import Kind
 from tests.annotation.pages.desk import DESK, PHONE, SENTENCE, Desk, saved, write
 from tests.annotation.pages.task.test_task_page import frame_url, parameters
-    saved,
-)
 from tests.browsing import assert_fit
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
