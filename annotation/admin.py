@@ -117,6 +117,7 @@ class ReconciliationAdmin(ReadOnly):
 
 for model in (
     models.Batch,
+    models.BlindCheck,
     models.Bonus,
     models.Message,
     models.Clip,

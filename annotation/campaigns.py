@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -68,12 +69,14 @@ def _field(name: str) -> Field[Any, Any]:
 def cost(batch: Batch) -> dict[str, Any]:
     """What a draft would cost at most, in US dollars: `total` is the amount to type."""
     units = launch.units(batch).count() if batch.state == Batch.State.DRAFT else batch.hits.filter(attempt=1).count()
-    answers, fee = units * batch.assignments_per_hit, ledger.fee(batch.reward)
+    answers, bonus = units * batch.assignments_per_hit, batch.blind_bonus or Decimal("0.00")
+    fees = ledger.fee(batch.reward) + ledger.blind_bonus_cost(batch) - bonus
     return {
         "units": units,
         "answers": answers,
         "rewards": answers * batch.reward,
-        "fees": answers * fee,
+        "bonuses": answers * bonus,
+        "fees": answers * fees,
         "total": ledger.worst_case(batch, units),
         "budget": batch.budget,
     }

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 
 from annotation.crowd import decisions, extra, launch, reconcile, steering
 from annotation.crowd.client import CrowdError
-from annotation.crowd.workers import blocks, bonuses, enrolment, messages
+from annotation.crowd.workers import blind_bonuses, blocks, bonuses, enrolment, messages
 from annotation.imports import runs
 from annotation.media import feature_sets, links, uploads
 from annotation.models import (
@@ -169,6 +169,18 @@ def check_blind(texts: dict[str, str]) -> None:
     blind_check.check(texts)
 
 
+@shared_task(**RETRY)
+def look_blind(check_id: int) -> None:
+    """Whether a question that has come can be guessed."""
+    blind_bonuses.look(check_id)
+
+
+@shared_task(**RETRY)
+def reward_unguessed(check_id: int) -> None:
+    """Order the bonus for a question that could not be guessed."""
+    blind_bonuses.reward(check_id)
+
+
 @shared_task
 def sweep() -> None:
     """Wake whatever waits: a lost message costs a minute, never a row."""
@@ -202,6 +214,11 @@ def sweep() -> None:
         push_block.delay(worker_id=pk)
     for pk in Bonus.objects.filter(state=Bonus.State.WAITING).values_list("pk", flat=True):
         push_bonus.delay(bonus_id=pk)
+    for pk in blind_bonuses.to_look_at().values_list("pk", flat=True):
+        # Behind what people wait for while they write; who is not there in a minute is asked again.
+        look_blind.apply_async(kwargs={"check_id": pk}, expires=SWEEP_S)
+    for pk in blind_bonuses.due().values_list("pk", flat=True):
+        reward_unguessed.delay(check_id=pk)
     for pk in Message.objects.filter(state=Message.State.WAITING).values_list("pk", flat=True):
         send_message.delay(message_id=pk)
     for pk in available(Reconciliation).values_list("pk", flat=True):

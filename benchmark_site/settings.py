@@ -253,6 +253,7 @@ CELERY_TASK_ROUTES = {
     "annotation.tasks.describe_clips": {"queue": "features"},
     "annotation.tasks.transcribe_video": {"queue": "ingest"},
     "annotation.tasks.check_blind": {"queue": "blind"},
+    "annotation.tasks.look_blind": {"queue": "blind"},
     "benchmark_site.releases.tasks.build": {"queue": "match"},
     "benchmark_site.releases.tasks.match_fold": {"queue": "match"},
     "benchmark_site.leaderboard.tasks.score": {"queue": "score"},

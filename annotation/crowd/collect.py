@@ -6,6 +6,7 @@ from django.db import transaction
 
 from annotation.crowd.answer_xml import AnswerError, read_payload
 from annotation.crowd.client import Crowd, Submitted
+from annotation.crowd.workers import blind_bonuses
 from annotation.models import Assignment, Batch, Hit, Worker
 from annotation.review import agreement, evidence
 
@@ -49,4 +50,5 @@ def store(hit: Hit, answer: Submitted) -> bool:
     assignment.save(update_fields=["payload", "evidence"])
     agreement.measure(assignment)
     evidence.look_at(assignment)
+    blind_bonuses.expect(assignment)
     return True

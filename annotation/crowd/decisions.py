@@ -11,9 +11,7 @@ from annotation.crowd.extra import ask_one_more
 from annotation.crowd.standing import counts_after_verdict, wanted_in
 from annotation.models import Assignment, Batch, Finding, Hit
 from annotation.review import evidence, ledger
-from annotation.review.verdicts import may_ask_again
-
-REJECTED = {Assignment.State.REJECTING, Assignment.State.REJECTED}
+from annotation.review.verdicts import REJECTED, keep_share, may_ask_again, share_of
 
 
 def push_decision(assignment_id: int) -> None:
@@ -64,7 +62,7 @@ def record(assignment: Assignment, now: str, feedback: str = "") -> bool:
     The caller holds the locks of HIT and assignment. What contradicts a verdict becomes a finding: nobody's rejection
     turns into a payment, and no accepted item loses its pay, without a line on the batch's page.
     """
-    before = assignment.state
+    before, share = assignment.state, share_of([assignment])
     if now == "Approved":
         ledger.pay(assignment)
         assignment.state = Assignment.State.APPROVED
@@ -85,6 +83,7 @@ def record(assignment: Assignment, now: str, feedback: str = "") -> bool:
     assignment.save(update_fields=["state", "feedback", "reviewed_at"])
     if (assignment.state in REJECTED) != (before in REJECTED):  # its word about the unit's others counts, or no longer
         evidence.look_at_unit(assignment.hit)
+    keep_share(assignment.hit.batch_id, share, share_of([assignment]))
     return assignment.state != before
 
 

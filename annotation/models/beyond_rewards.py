@@ -1,4 +1,4 @@
-"""What a worker gets beside the reward: bonuses, and messages. Each row is an outbox: kept first, sent after that."""
+"""What a worker gets beside the reward: bonuses, and messages. Each is an outbox: kept first, sent after that."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
 
-from annotation.models.crowd import Assignment, Receipt, Worker
+from annotation.models.crowd import Assignment, Receipt
+from annotation.models.qualifications import Worker
 
 
 class Bonus(models.Model):
@@ -49,6 +50,37 @@ class Bonus(models.Model):
 
     def __str__(self) -> str:
         return f"${self.amount} for {self.assignment}"
+
+
+class BlindCheck(models.Model):
+    """Whether a question whose writer is promised a bonus for it can be guessed without the film. Looked at once."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "not looked at yet"
+        GUESSED = "guessed", "guessed without the film"
+        RESISTED = "resisted", "not guessed without the film"
+        REWARDED = "rewarded", "not guessed without the film, and its bonus is ordered"
+
+    assignment = models.OneToOneField(Assignment, on_delete=models.PROTECT, related_name="blind_check")
+    state = models.CharField(max_length=8, choices=State, default=State.WAITING)
+    chance = models.FloatField(null=True, blank=True, help_text="that the model gives the right answer, 0 to 1")
+    why = models.CharField(max_length=100, blank=True, help_text="what gives it away, where it was guessed")
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state="waiting", chance=None)
+                | (~Q(state="waiting") & Q(chance__isnull=False, chance__range=(0, 1))),
+                name="blind_check_has_a_chance_once_looked_at",
+            ),
+            models.CheckConstraint(
+                condition=Q(state="guessed") | Q(why=""), name="blind_check_says_why_where_it_was_guessed"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.assignment}: {self.get_state_display()}"
 
 
 class Message(models.Model):

@@ -1,4 +1,4 @@
-"""Crowd work: batches of HITs, the workers, and what they send back."""
+"""Crowd work: batches of HITs, and what workers send back."""
 
 from __future__ import annotations
 
@@ -141,10 +141,21 @@ class Batch(models.Model):
         validators=[MinValueValidator(Decimal("0.01"))],
         help_text="US dollars, fees included, never exceeded",
     )
+    blind_bonus = models.DecimalField(
+        "bonus for what cannot be guessed",
+        max_digits=7,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(Decimal("0.01"))],
+        help_text="US dollars for each question that blind models do not answer without the film; empty: none",
+    )
     state = models.CharField(max_length=10, choices=State, default=State.DRAFT)
     hit_type_id = models.CharField(max_length=64, blank=True)
     ends_at = models.DateTimeField(null=True, blank=True, help_text="from then on nobody may accept")
     error = models.TextField(blank=True, help_text="why the launch stopped, when it did")
+    reviewed = models.PositiveIntegerField(default=0, editable=False, help_text="answers that somebody has decided")
+    rejected = models.PositiveIntegerField(default=0, editable=False, help_text="of these, as things stand")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -166,6 +177,10 @@ class Batch(models.Model):
             models.CheckConstraint(
                 condition=Q(gold_share__gte=0) & Q(gold_share__lte=0.5), name="batch_gold_share_up_to_half"
             ),
+            models.CheckConstraint(
+                condition=Q(blind_bonus=None) | Q(kind="qa", blind_bonus__gt=0), name="batch_blind_bonus_of_questions"
+            ),
+            models.CheckConstraint(condition=Q(rejected__lte=F("reviewed")), name="batch_rejected_of_reviewed"),
         ]
 
     def __str__(self) -> str:
@@ -253,35 +268,6 @@ class Hit(models.Model):
         return self.clip
 
 
-class Worker(models.Model):
-    """A crowd worker. One group for ever, so that nobody writes about a segment that he marked."""
-
-    environment = models.CharField(max_length=8, choices=Environment)
-    worker_id = models.CharField(max_length=64)
-    group = models.CharField(max_length=8, choices=Kind, blank=True)
-    blocked = models.BooleanField(default=False)
-    blocked_at = models.DateTimeField(null=True, blank=True)
-    block_reason = models.CharField(max_length=1024, blank=True, help_text="the worker may read it")
-    blocked_there = models.BooleanField(default=False, help_text="the marketplace knows of the block")
-    gold_answers = models.PositiveIntegerField(default=0, help_text="units of known answer that the worker answered")
-    gold_right = models.PositiveIntegerField(default=0, help_text="of these, rightly")
-    reliability = models.FloatField(null=True, blank=True, help_text="by agreement with others, 0 to 1 (Dawid-Skene)")
-    compared = models.PositiveIntegerField(default=0, help_text="answers that the reliability rests on")
-
-    class Meta:
-        ordering = ["id"]
-        constraints = [
-            models.UniqueConstraint(fields=["environment", "worker_id"], name="worker_once"),
-            models.CheckConstraint(condition=Q(gold_right__lte=F("gold_answers")), name="worker_gold_right_of_answers"),
-        ]
-
-    def __str__(self) -> str:
-        return self.worker_id
-
-    def get_absolute_url(self) -> str:
-        return reverse("worker", args=[self.pk])
-
-
 class Draft(models.Model):
     """What a worker has filled in so far. The version counts what was saved, so that one tab notices another."""
 
@@ -334,7 +320,7 @@ class Assignment(models.Model):
         REJECTED = "rejected", "rejected"
 
     hit = models.ForeignKey(Hit, on_delete=models.PROTECT, related_name="assignments")
-    worker = models.ForeignKey(Worker, on_delete=models.PROTECT, related_name="assignments")
+    worker = models.ForeignKey("Worker", on_delete=models.PROTECT, related_name="assignments")
     assignment_id = models.CharField(max_length=64)
     answer = models.TextField(help_text="QuestionFormAnswers, verbatim")
     payload = models.JSONField(null=True, blank=True, help_text="the answer, checked; null where it is not valid")

@@ -1,11 +1,42 @@
-"""Qualifications: the tests that a worker passes before the first task of a batch, and the group that he is in."""
+"""Workers, the group that each is in, and the tests that he passes before the first task of a batch."""
 
 from __future__ import annotations
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.db.models import F, Q
+from django.urls import reverse
 
-from annotation.models.crowd import Environment
+from annotation.models.crowd import Environment, Kind
+
+
+class Worker(models.Model):
+    """A crowd worker. One group for ever, so that nobody writes about a segment that he marked."""
+
+    environment = models.CharField(max_length=8, choices=Environment)
+    worker_id = models.CharField(max_length=64)
+    group = models.CharField(max_length=8, choices=Kind, blank=True)
+    blocked = models.BooleanField(default=False)
+    blocked_at = models.DateTimeField(null=True, blank=True)
+    block_reason = models.CharField(max_length=1024, blank=True, help_text="the worker may read it")
+    blocked_there = models.BooleanField(default=False, help_text="the marketplace knows of the block")
+    gold_answers = models.PositiveIntegerField(default=0, help_text="units of known answer that the worker answered")
+    gold_right = models.PositiveIntegerField(default=0, help_text="of these, rightly")
+    reliability = models.FloatField(null=True, blank=True, help_text="by agreement with others, 0 to 1 (Dawid-Skene)")
+    compared = models.PositiveIntegerField(default=0, help_text="answers that the reliability rests on")
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["environment", "worker_id"], name="worker_once"),
+            models.CheckConstraint(condition=Q(gold_right__lte=F("gold_answers")), name="worker_gold_right_of_answers"),
+        ]
+
+    def __str__(self) -> str:
+        return self.worker_id
+
+    def get_absolute_url(self) -> str:
+        return reverse("worker", args=[self.pk])
 
 
 class EntryTest(models.Model):

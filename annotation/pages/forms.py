@@ -7,10 +7,12 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.conf import settings
 
 from annotation.crowd.workers import entry_tests
 from annotation.crowd.workers.requirements import country_codes, own_qualifications
 from annotation.models import Batch, EntryTest, Video
+from annotation.models.crowd import Kind
 
 
 def whole(raw: str) -> int:
@@ -44,10 +46,19 @@ class BatchForm(forms.ModelForm):
             "seed",
             "gold_share",
             "agreement",
+            "blind_bonus",
             "budget",
         ]
         labels = {"hidden_share": "Share without narration", "assignments_per_hit": "Workers a unit"}
         widgets = {"qualifications": forms.Textarea(attrs={"rows": 2})}
+
+    def clean_blind_bonus(self) -> Decimal | None:
+        bonus: Decimal | None = self.cleaned_data["blind_bonus"]
+        if bonus is not None and self.cleaned_data.get("kind") != Kind.QA:
+            raise forms.ValidationError("Only questions can be guessed: choose that kind, or leave this empty.")
+        if bonus is not None and not settings.BLIND_IN_THE_LOOP:
+            raise forms.ValidationError("Nobody looks whether questions can be guessed: BLIND_IN_THE_LOOP is off.")
+        return bonus
 
     def clean_countries(self) -> str:
         return _read(country_codes, self.cleaned_data["countries"], lambda codes: ", ".join(codes))

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from django.contrib import messages
 from django.contrib.auth.models import User
 from django.db.models import Count, Q
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from annotation.crowd.client import AUTO_APPROVAL
 from annotation.media.clip_files import Part, clip_url
-from annotation.models import Assignment, Batch, Worker
+from annotation.models import Assignment, Batch, BlindCheck, Worker
 from annotation.pages.forms import BonusForm, whole
 from annotation.review import quality_flags, verdicts
 from annotation.review.answer_forms import ANSWER_FORMS, BROKEN
@@ -93,10 +93,11 @@ def decide(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def use_clean(request: HttpRequest, pk: int) -> HttpResponse:
     """Use every clean answer up to the last that the page counted."""
-    get_object_or_404(Batch, pk=pk)
     try:
         count = verdicts.use_clean(pk, whole(request.POST.get("up_to", "")), _user(request))
         messages.success(request, f"{count} answers used. Z takes all of them back.")
+    except Batch.DoesNotExist as error:
+        raise Http404 from error
     except verdicts.ReviewError as error:  # somebody else is at it
         messages.error(request, f"Nothing is decided: {error}.")
     return _next(pk)
@@ -166,6 +167,7 @@ def _shown(assignment: Assignment) -> dict[str, Any]:
         "history": assignment.history.select_related("user"),
         "bonuses": assignment.bonuses.all(),
         "bonus_form": BonusForm(auto_id="bonus_%s"),
+        "blind_check": BlindCheck.objects.filter(assignment=assignment).first() if hit.batch.blind_bonus else None,
         "may_ask_again": verdicts.may_ask_again(hit),
         "paid_at": assignment.submitted_at + AUTO_APPROVAL,
         "doubts": quality_flags.of_worker(assignment.worker),

@@ -10,13 +10,13 @@ import time
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from annotation.models import Question, Video
+from annotation.models import BlindCheck, Question, Video
 from annotation.review.text.text_hints import OPTIONS
 from annotation.task_names import CHECK_BLIND
 from benchmark_site.jobs import asking
 
 if TYPE_CHECKING:
-    from adversarial.audit.live_guess import BlindGuesser
+    from adversarial.audit.live_guess import BlindGuesser, Guess
 
 WAIT_S = 1.0  # after that a message is dropped
 LATEST = 1000  # questions that the model is fitted on
@@ -35,9 +35,15 @@ def look(texts: Texts, unit: int) -> dict[str, Any] | None:
 
 def check(texts: Texts) -> None:
     """Score the texts and leave the verdict where `look` finds it. In a worker: it loads torch."""
-    hidden = Video.objects.filter(Video.is_hidden()).count()
-    guess = _guesser(int(time.time() // REFIT_S), hidden).guess(texts["question"], [texts[n] for n in OPTIONS], 0)
+    guess = judge(texts)
     asking.leave(CHECK_BLIND, {"texts": _read(texts)}, {"chance": round(guess.chance, 3), "why": guess.why})
+
+
+def judge(texts: Texts) -> Guess:
+    """Whether the model guesses a question that it has not been fitted on. In a worker: it loads torch."""
+    hidden = Video.objects.filter(Video.is_hidden()).count()
+    guesser = _guesser(int(time.time() // REFIT_S), hidden)
+    return guesser.guess(texts["question"], [texts[n] for n in OPTIONS], 0)
 
 
 def _read(texts: Texts) -> Texts:
@@ -49,12 +55,14 @@ def _read(texts: Texts) -> Texts:
 def _guesser(_hour: int, _hidden: int) -> BlindGuesser:
     """Fitted anew each hour, and when videos are hidden, on the latest questions that were accepted.
 
-    Not on those of the hidden split: who asks about a published question would be told which option was fitted.
+    Not on those of the hidden split: who asks about a published question would be told which option was fitted. Nor on
+    those whose writer waits to hear whether they can be guessed: what was fitted is.
     """
     from adversarial.audit.live_guess import BlindGuesser
     from adversarial.data.schema import Item
 
     told = Question.objects.filter(~Video.is_hidden("segment__clip__video__"), withdrawn_by=None)
+    told = told.exclude(assignment__blind_check__state=BlindCheck.State.WAITING)
     rows = told.select_related("segment__clip__video").prefetch_related("answers").order_by("-pk")
     items = []
     for row in rows[:LATEST]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from decimal import ROUND_HALF_UP, Decimal
 from uuid import uuid4
 
-from django.db.models import QuerySet, Sum
+from django.db.models import Q, QuerySet, Sum
 
-from annotation.models import Assignment, Batch, Bonus, Hit, LedgerEntry, Worker
+from annotation.models import Assignment, Batch, BlindCheck, Bonus, Hit, LedgerEntry, Worker
 
 CENT = Decimal("0.01")
 FEE_SHARE = Decimal("0.20")
@@ -23,9 +24,14 @@ def cost_per_assignment(batch: Batch) -> Decimal:
     return batch.reward + fee(batch.reward)
 
 
+def blind_bonus_cost(batch: Batch) -> Decimal:
+    """What a question that cannot be guessed costs beyond its reward: the bonus that is promised, and its fee."""
+    return Decimal("0.00") if batch.blind_bonus is None else batch.blind_bonus + fee(batch.blind_bonus)
+
+
 def worst_case(batch: Batch, units: int) -> Decimal:
-    """What the batch costs when every assignment is paid."""
-    return units * batch.assignments_per_hit * cost_per_assignment(batch)
+    """What the batch costs when every assignment is paid, and gets the bonus that it promises."""
+    return units * batch.assignments_per_hit * (cost_per_assignment(batch) + blind_bonus_cost(batch))
 
 
 def hold(hits: Iterable[Hit]) -> None:
@@ -79,7 +85,18 @@ def committed(batch: Batch) -> Decimal:
     sums = totals(batch)
     promised = Bonus.objects.filter(assignment__hit__batch=batch, state=Bonus.State.WAITING)
     bonuses = (amount + fee(amount) for amount in promised.values_list("amount", flat=True))
-    return sum(bonuses, sums["spent"] + sums["held"])
+    return sum(bonuses, sums["spent"] + sums["held"] + _may_resist(batch, sums["held"]))
+
+
+def _may_resist(batch: Batch, held: Decimal) -> Decimal:
+    """What the bonus for what cannot be guessed may cost yet: of answers to be paid, and of paid ones it waits for."""
+    if batch.blind_bonus is None:
+        return Decimal(0)
+    checks = BlindCheck.objects.filter(assignment__hit__batch=batch, assignment__state=Assignment.State.APPROVED)
+    open_checks = checks.filter(state__in=[BlindCheck.State.WAITING, BlindCheck.State.RESISTED])
+    left_out = Q(assignment__used=False, assignment__reviewed_at__isnull=False)
+    answers = math.ceil(held / cost_per_assignment(batch)) + open_checks.exclude(left_out).count()
+    return answers * blind_bonus_cost(batch)
 
 
 def left(batch: Batch) -> Decimal:

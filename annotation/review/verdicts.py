@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Count, Q, QuerySet
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from annotation.models import Assignment, Batch, Hit, ReviewEvent
@@ -29,6 +29,14 @@ UNDO_FOR = timedelta(minutes=10)
 BULK = 200  # answers at once: one press, and taking it back, stay within 150 ms
 PLACES = ("worker", "hit__batch")
 COUNTED = 2000  # of what waits; a page says "more than" beyond
+REJECTED = frozenset({Assignment.State.REJECTING, Assignment.State.REJECTED})
+
+
+class Share(NamedTuple):
+    """Of some answers of a batch: how many are reviewed, and how many of these rejected."""
+
+    reviewed: int
+    rejected: int
 
 
 class Verdict(StrEnum):
@@ -75,11 +83,12 @@ def decide(
             _check_again(assignment)
         if verdict == Verdict.USE:
             _use([assignment])
-        paid = _paid_by_itself(assignment)
+        paid, before = _paid_by_itself(assignment), share_of([assignment])
         _write([assignment], verdict, user, feedback, timezone.now(), tell_at)
         if verdict == Verdict.REJECT:
             evidence.look_at_unit(assignment.hit)
         _note([assignment], user, ReviewEvent.Act(verdict.value), feedback)
+        keep_share(assignment.hit.batch_id, before, share_of([assignment]))
         if tell_at is None and not paid:
             enqueue(PUSH_DECISION, assignment_id=assignment_id)
     return assignment
@@ -149,14 +158,29 @@ def _note(rows: Sequence[Assignment], user: User | None, act: ReviewEvent.Act, r
     ReviewEvent.objects.bulk_create(ReviewEvent(assignment=row, user=user, act=act, reason=reason) for row in rows)
 
 
+def share_of(rows: Sequence[Assignment]) -> Share:
+    """What answers are among those of their batch that are reviewed, and rejected."""
+    reviewed = [row for row in rows if row.reviewed_at is not None]
+    return Share(len(reviewed), sum(row.state in REJECTED for row in reviewed))
+
+
+def keep_share(batch_id: int, before: Share, now: Share) -> None:
+    """Take a change of some answers over into the counts of their batch: to count them all takes ever longer.
+
+    In the transaction that makes the change, and last in it: no lock is waited for by whoever holds that of the batch.
+    """
+    if now != before:
+        reviewed, rejected = now.reviewed - before.reviewed, now.rejected - before.rejected
+        counts = {"reviewed": F("reviewed") + reviewed, "rejected": F("rejected") + rejected}
+        Batch.objects.filter(pk=batch_id).update(**counts)
+
+
 def _needs_second(assignment: Assignment, user: User | None) -> bool:
     """Whether a person's rejection waits for another person: much of the batch was rejected, and no other agrees."""
     if user is None or assignment.proposed_by_id not in {None, user.pk}:
         return False
-    rejected = Q(state__in=[Assignment.State.REJECTING, Assignment.State.REJECTED])
-    rows = Assignment.objects.filter(hit__batch=assignment.hit.batch, reviewed_at__isnull=False)
-    counts = rows.aggregate(all=Count("pk"), rejected=Count("pk", filter=rejected))
-    return counts["all"] >= SECOND_FROM and counts["rejected"] > SECOND_SHARE * counts["all"]
+    batch = assignment.hit.batch
+    return batch.reviewed >= SECOND_FROM and batch.rejected > SECOND_SHARE * batch.reviewed
 
 
 def _propose(assignment: Assignment, user: User | None, feedback: str) -> Assignment:
@@ -184,12 +208,16 @@ def _check_again(assignment: Assignment) -> None:
         raise ReviewError("nobody more can be asked about this unit: pay or use the answer, and ask in another batch")
     batch = Batch.objects.select_for_update().get(pk=hit.batch_id)  # of two reviewers at once, one sees the other's
     asked = Assignment.objects.filter(hit__batch=batch, again=True, state=Assignment.State.APPROVING).count()
-    if ledger.left(batch) < (asked + 1) * ledger.cost_per_assignment(batch):
+    each = ledger.cost_per_assignment(batch) + ledger.blind_bonus_cost(batch)
+    if ledger.left(batch) < (asked + 1) * each:
         raise ReviewError("the budget of the batch allows no further answer")
 
 
 def clean(batch_id: int) -> QuerySet[Assignment]:
-    """Valid answers that wait and that nothing speaks against, neither against them nor against their workers."""
+    """Valid answers that wait and that nothing speaks against, neither against them nor against their workers.
+
+    Raises Batch.DoesNotExist.
+    """
     group = Kind(Batch.objects.values_list("kind", flat=True).get(pk=batch_id)).group
     answers = waiting(batch_id).filter(payload__isnull=False, evidence=[], proposed_by=None)
     answers = answers.filter(worker__group__in=["", group])
@@ -210,9 +238,11 @@ def use_clean(batch_id: int, up_to: int, user: User) -> int:
     now = timezone.now()  # one time: what was given together is taken back together
     shown = clean(batch_id).filter(pk__lte=up_to).select_related(*PLACES)
     rows = list(shown.select_for_update(of=("self",), skip_locked=True)[:BULK])
+    before = share_of(rows)
     _use(rows)
     _write(rows, Verdict.USE, user, "", now, now + UNDO_FOR)
     _note(rows, user, ReviewEvent.Act.USE)
+    keep_share(batch_id, before, share_of(rows))
     return len(rows)
 
 
@@ -255,8 +285,10 @@ def undo(batch_id: int, user: User, before: int = 0) -> tuple[list[Assignment], 
     back = [row for row in rows if row not in stay]
     if not back:
         raise StaysError(next(iter(stay.values()), "it is decided anew"), last.pk)
+    counted = share_of(back)
     _put_back(back)
     _note(back, user, ReviewEvent.Act.UNDO)
+    keep_share(batch_id, counted, share_of(back))
     return back, [stay[row] for row in rows if row in stay]
 
 

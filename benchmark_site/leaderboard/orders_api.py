@@ -30,6 +30,7 @@ class CostOut(Schema):
     units: int
     answers: int
     rewards: Decimal
+    bonuses: Decimal
     fees: Decimal
     total: Decimal
     budget: Decimal

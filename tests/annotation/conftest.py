@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -13,10 +13,13 @@ import numpy as np
 import pytest
 from django.core.files.base import ContentFile
 from PIL import Image
+from playwright.sync_api import Browser, Page
+from pytest_django.live_server_helper import LiveServer
 
 from annotation.media.normal_form.waveform import draw_waveform
 from annotation.models import Batch, Clip, Hit, Segment, Subtitle, Video, Worker
-from annotation.models.crowd import Kind
+from annotation.models.crowd import MARKING, Kind
+from tests.annotation.pages.desk import DESK, Desk, Marketplace
 
 
 @pytest.fixture(autouse=True)
@@ -124,3 +127,31 @@ def film(clip: Clip, make_video_file: Callable[..., Path], tmp_path: Path) -> Cl
     clip.video.fps, clip.video.width, clip.video.height = 10.0, 96, 64
     clip.video.save(update_fields=["fps", "width", "height"])
     return clip
+
+
+@pytest.fixture
+def desk(browser: Browser, live_server: LiveServer) -> Iterator[Desk]:
+    """A worker's browser; errors on its pages fail the test at the end."""
+    context = browser.new_context()
+    marketplace = Marketplace()
+    context.route("**/mturk/externalSubmit", marketplace.take)
+    desk = Desk(context, live_server.url, marketplace)
+    yield desk
+    context.close()
+    assert desk.errors == []
+
+
+@pytest.fixture
+def make_task(film: Clip, segment: Segment, make_hit: Callable[..., Hit]) -> Callable[[Kind], Hit]:
+    """A HIT about the film, or about its segment, that a browser can show."""
+    return lambda kind: make_hit(kind, segment=None if kind in MARKING else segment)
+
+
+@pytest.fixture
+def open_task(desk: Desk, make_task: Callable[[Kind], Hit]) -> Callable[..., Page]:
+    """Open a new task of this kind, as a worker sees it who has accepted it."""
+
+    def open_it(kind: Kind, viewport: dict[str, int] = DESK) -> Page:
+        return desk.open(make_task(kind), viewport)
+
+    return open_it

@@ -61,7 +61,8 @@ def test_a_campaign_by_api_from_the_draft_to_its_results(
     assert Batch.objects.get().created_by is not None
     costs = api("GET", f"{at}/cost")[1]
     assert costs == {
-        "units": 1, "answers": 1, "rewards": "0.12", "fees": "0.02", "total": "0.14", "budget": "5.00",
+        "units": 1, "answers": 1, "rewards": "0.12", "bonuses": "0.00", "fees": "0.02", "total": "0.14",
+        "budget": "5.00",
     }  # fmt: skip
     refused = api("POST", f"{at}/launch", {"amount": "0.13"})
     assert refused[0] == 409

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 
-from django.db import transaction
-from django.db.models import ProtectedError, Q
+from django.db.models import PROTECT, F, ManyToOneRel, Model, Q, Value
 
-from annotation.models import Assignment, Correction, Query, Question, Segment, Validation
+from annotation.models import Answer, Assignment, Correction, Query, Question, Segment, Validation
 from annotation.review import corrections
 
 MODELS = (Query, Question, Validation, Segment)  # texts first: they rest on the segment
 MADE = ("query", "question", "validation", "segment")  # where an answer keeps what it became
 Item = Query | Question | Validation | Segment
+Key = tuple[str, int]  # of a row of any table: its model's label, its primary key
 
 
 def remove_items(rows: Sequence[Assignment]) -> dict[Assignment, str]:
     """Delete what answers became, their votes included; of which it stays, and why.
 
-    `rows`: the last given first, since others of them may rest on the earlier ones; the caller has locked them.
+    Of those that may go as many as can: one that others of them rest on goes if all these do. The caller has locked
+    the rows. As many statements as for one.
     """
     stay = _changed(rows)
     going = [row for row in rows if row not in stay]
-    held = dict.fromkeys(_delete_but_held(going), "other answers or tasks rest on this one by now: it stays")
-    return stay | held
+    _lock_segments(going)
+    held = _held(going)
+    free = [row for row in going if row not in held]
+    _take_votes([row for row in free if row.vote_for_id is not None])
+    _delete([item for row in free for item in _made(row)])
+    return stay | dict.fromkeys(held, "other answers or tasks rest on this one by now: it stays")
 
 
 def _made(row: Assignment) -> list[Item]:
@@ -56,34 +62,69 @@ def _corrected(rows: Sequence[Assignment]) -> set[Item]:
     return {item for item in texts if item.public_id in ids or item.text in said}
 
 
-def _delete_but_held(rows: Sequence[Assignment]) -> list[Assignment]:
-    """Delete the items of all but those on which other work rests, and return these: looked for by halves."""
-    try:
-        with transaction.atomic():
-            _delete(rows)
-    except ProtectedError:
-        if len(rows) == 1:
-            return list(rows)
-        half = len(rows) // 2
-        return _delete_but_held(rows[:half]) + _delete_but_held(rows[half:])
-    return []
+def _lock_segments(rows: Sequence[Assignment]) -> None:
+    """Those that are deleted or lose a vote, by key as everywhere: who would use one waits, and finds it gone."""
+    made = [item.pk for row in rows for item in _made(row) if isinstance(item, Segment)]
+    voted = [row.vote_for_id for row in rows if row.vote_for_id is not None]
+    if made or voted:
+        list(Segment.objects.select_for_update().filter(pk__in=[*made, *voted]).order_by("pk").values_list("pk"))
 
 
-def _delete(rows: Sequence[Assignment]) -> None:
-    """Raises ProtectedError where others rest on an item."""
-    _take_votes([row for row in rows if row.vote_for_id is not None])
-    items = [item for row in rows for item in _made(row)]
+def _held(rows: Sequence[Assignment]) -> set[Assignment]:
+    """Those on whose items something rests that stays: other work, or what another of these has made."""
+    resting = list(_resting([item for row in rows for item in _made(row)]))
+    going = set(rows)
+    while True:
+        leaving = {key for row in going for key in _keys(row)}
+        staying = {item for item, other in resting if other not in leaving}
+        held = {row for row in going if not staying.isdisjoint(_keys(row))}
+        if not held:
+            return set(rows) - going
+        going -= held
+
+
+def _keys(row: Assignment) -> Iterator[Key]:
+    """Of an answer, which may be a vote, and of what it made."""
+    return (_key(one) for one in (row, *_made(row)))
+
+
+def _key(row: Model) -> Key:
+    return row._meta.label, row.pk
+
+
+def _resting(items: Sequence[Item]) -> Iterable[tuple[Key, Key]]:
+    """Each of the items with each row that rests on it, of whatever table: one question of the database."""
+    asked = []
     for model in MODELS:
-        if keys := [item.pk for item in items if type(item) is model]:
-            model._default_manager.filter(pk__in=keys).delete()
+        keys = [item.pk for item in items if type(item) is model]
+        for relation in model._meta.get_fields(include_hidden=True) if keys else ():
+            if isinstance(relation, ManyToOneRel) and relation.on_delete is PROTECT:
+                name, other = relation.field.name, relation.related_model
+                rows = other._base_manager.filter(**{f"{name}__in": keys}).order_by()
+                pair = Value(model._meta.label), F(name), Value(other._meta.label), F("pk")
+                asked.append(rows.values_list(*pair))
+    found = asked[0].union(*asked[1:], all=True) if asked else ()
+    return (((label, item), (other, pk)) for label, item, other, pk in found)
 
 
 def _take_votes(voters: Sequence[Assignment]) -> None:
+    """The caller has locked the segments."""
     if not voters:
         return
-    voted = [row.vote_for_id for row in voters if row.vote_for_id is not None]
-    segments = list(Segment.objects.select_for_update().filter(pk__in=voted).order_by("pk"))
-    for segment in segments:
-        segment.votes -= voted.count(segment.pk)
+    votes = Counter(row.vote_for_id for row in voters)
+    segments = [Segment(pk=pk, votes=F("votes") - count) for pk, count in votes.items()]
     Segment.objects.bulk_update(segments, ["votes"])
     Assignment.objects.filter(pk__in=[row.pk for row in voters]).update(vote_for=None)
+
+
+def _delete(items: Sequence[Item]) -> None:
+    """By their keys alone: `QuerySet.delete` would look for what rests on each once more, table by table.
+
+    What was overlooked would break a foreign key, and the transaction with it.
+    """
+    for model in MODELS:
+        if keys := [item.pk for item in items if type(item) is model]:
+            rows = model._default_manager.filter(pk__in=keys)
+            if model is Question:
+                Answer.objects.filter(question__in=keys)._raw_delete(rows.db)
+            rows._raw_delete(rows.db)

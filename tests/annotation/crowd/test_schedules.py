@@ -294,6 +294,10 @@ class Campaign(RuleBasedStateMachine):
         assert all(ledger.held(hit) >= 0 for hit in Hit.objects.all())
         for batch in self.batches:
             assert ledger.totals(batch)["reward"] + ledger.totals(batch)["fee"] <= batch.budget
+        # A batch knows how many of its answers are reviewed and rejected.
+        for batch in Batch.objects.all():
+            answers_of_it = list(Assignment.objects.filter(hit__batch=batch))
+            assert (batch.reviewed, batch.rejected) == verdicts.share_of(answers_of_it)
         # Nobody's work is used in the output of another group.
         used = Assignment.objects.filter(used=True).values_list("worker__group", "hit__batch__kind")
         assert all(group == kind for group, kind in used)

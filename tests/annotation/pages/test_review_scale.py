@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -19,11 +20,12 @@ from django.test.utils import CaptureQueriesContext
 from playwright.sync_api import Browser
 from pytest_django.live_server_helper import LiveServer
 
-from annotation.models import Assignment, Batch, Clip, Hit, Query, Segment, Worker
-from annotation.models.crowd import Kind
+from annotation.models import Assignment, Batch, Clip, Hit, Query, Question, Segment, Worker
+from annotation.models.crowd import MARKING, Kind
 from annotation.review import verdicts
 from tests.annotation.pages.task.test_task_page import frame_url, parameters, task_token
 from tests.annotation.pages.test_review_page import desk, give, reviewer  # noqa: F401  (fixtures)
+from tests.annotation.review.items.test_items import payload_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 ANSWERS, UNITS, WORKERS = 200_000, 20_000, 500
@@ -54,6 +56,30 @@ def fill(clip: Clip) -> Batch:
         Assignment.objects.bulk_create(_answer(hits, workers, person, n) for n in range(first, first + 20_000))
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
+    Batch.objects.filter(pk=batch.pk).update(reviewed=ANSWERS // 10)
+    return batch
+
+
+def pile(kind: Kind, clip: Clip, presses: int) -> Batch:
+    """A batch of this kind, with clean answers for so many presses of B; every second mark is a vote."""
+    values = {"kind": kind, "reward": 1, "budget": 999_999, "state": Batch.State.OPEN, "hit_type_id": kind}
+    batch = Batch.objects.create(name=kind, **values)
+    units = presses * verdicts.BULK // 10
+    places: list[dict[str, Any]] = [{"clip": one} for one in Clip.objects.exclude(pk=clip.pk)[:units]]
+    if kind not in MARKING:
+        places = [{"segment": one} for one in Segment.objects.all()[:units]]
+    hits = Hit.objects.bulk_create(
+        Hit(batch=batch, request_token=f"{kind}{n}", hit_id=f"{kind}{n}", wanted=10, state=Hit.State.OPEN, **place)
+        for n, place in enumerate(places)
+    )
+    workers = Worker.objects.bulk_create(Worker(environment="local", worker_id=f"{kind}{n}") for n in range(10))
+    Assignment.objects.bulk_create(
+        Assignment(
+            hit=hit, worker=worker, assignment_id=f"{hit.hit_id}-{n}", answer="", submitted_at=NOW,
+            payload=payload_of(kind, 4.0 * (n // 2) + 0.1 * n, f"a red ball {hit.pk} rolls {n} times over the floor"),
+        )
+        for hit in hits for n, worker in enumerate(workers)
+    )  # fmt: skip
     return batch
 
 
@@ -124,6 +150,61 @@ def test_pages_stay_quick_with_200000_answers(clip: Clip, desk: Client) -> None:
     watch.measure(f"B, {verdicts.BULK} answers", bulk, 302)
     watch.measure("undo of a B", undo, 302)
     assert watch.over == {}
+
+
+@pytest.mark.django_db
+def test_a_press_of_b_and_its_undo_stay_quick_whatever_answers_become(
+    clip: Clip,
+    desk: Client,  # noqa: F811
+) -> None:
+    """Also where a task rests on every tenth of the moments and questions, so that these stay."""
+    fill(clip)
+    watch = Watch()
+    for kind in (Kind.SEGMENT, Kind.COMBINED, Kind.QA):
+        batch = pile(kind, clip, presses=2 * 12 * ROUNDS)
+        review = f"/batches/{batch.pk}/review/"
+        for held in (False, True):
+            said = f"{kind}{', some rested on' if held else ''}"
+            watch.measure(f"B of {verdicts.BULK}, {said}", partial(press_b, desk, batch), 302)
+            if held:
+                rest_on_some(batch)
+            presses = presses_of_z(batch)
+            watch.measure(f"undo of it, {said}", lambda to=review, z=presses: desk.post(f"{to}undo/", next(z)), 302)
+    assert watch.over == {}
+
+
+def press_b(desk: Client, batch: Batch) -> HttpResponse:  # noqa: F811
+    shown = {"up_to": Assignment.objects.filter(hit__batch=batch).latest("pk").pk}
+    return desk.post(f"/batches/{batch.pk}/review/clean/", shown)  # type: ignore[return-value]
+
+
+def made_by(batch: Batch) -> type[Question] | type[Segment]:
+    return Question if batch.kind == Kind.QA else Segment
+
+
+def rest_on_some(batch: Batch) -> None:
+    """A task about every tenth moment or question that the batch's answers have become."""
+    kind = Kind.VALIDATE if batch.kind == Kind.QA else Kind.QUERY
+    later = Batch.objects.create(name=f"about {batch}", kind=kind, reward=1, budget=999)
+    made = made_by(batch)._default_manager.filter(assignment__hit__batch=batch).order_by("pk")
+    places = [{"question": one, "segment": one.segment} if kind == Kind.VALIDATE else {"segment": one}
+              for one in made[::10]]  # fmt: skip
+    Hit.objects.bulk_create(
+        Hit(batch=later, request_token=f"{later}{n}", wanted=1, **place) for n, place in enumerate(places)
+    )
+
+
+def presses_of_z(batch: Batch) -> Iterator[dict[str, int]]:
+    """What Z sends, press by press: of those that were used together, where some stay, one that does."""
+    answers = Assignment.objects.filter(hit__batch=batch, reviewed_at__isnull=False)
+    rested_on = {f"{made_by(batch)._meta.model_name}__hits__isnull": False}
+    stays = dict(answers.filter(**rested_on).values_list("reviewed_at", "pk"))
+    together = list(answers.order_by("-reviewed_at").values_list("reviewed_at", flat=True).distinct())
+    yield {}
+    for at in together:
+        yield {"before": stays[at]} if at in stays else {}
+    while True:
+        yield {}
 
 
 @pytest.mark.django_db

@@ -2,103 +2,37 @@
 
 from __future__ import annotations
 
-import json
 import re
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import urlencode
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route
-from pytest_django.live_server_helper import LiveServer
+from playwright.sync_api import Page, Route
 
-from annotation.models import Clip, Draft, Hit, Receipt, Segment
+from annotation.models import Batch, Clip, Draft, Hit, Receipt, Segment
 from annotation.models.crowd import MARKING, Kind
 from annotation.review.answer_forms import ANSWER_FORMS
+from tests.annotation.pages.desk import (
+    DESK,
+    END,
+    PHONE,
+    QUICKLY,
+    SENTENCE,
+    START,
+    Desk,
+    at,
+    check,
+    saved,
+    shown,
+    taken,
+    until,
+)
 from tests.annotation.pages.task.test_task_page import frame_url, parameters
 from tests.annotation.review.test_human_accuracy import ask
-from tests.leaderboard.conftest import REPOSITORY
+from tests.browsing import assert_fit
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
-
-AXE = REPOSITORY / "node_modules/axe-core/axe.min.js"
-DESK, PHONE = {"width": 1280, "height": 800}, {"width": 360, "height": 740}
-SENTENCE = "a red ball rolls slowly over the green floor"
-START, END = "[name=start]", "[name=end]"
-
-
-def until(page: Page, condition: str) -> None:
-    """Wait for a JavaScript condition (Playwright's own way of waiting is what the page's policy forbids)."""
-    deadline = time.monotonic() + 10
-    while not page.evaluate(condition):
-        assert time.monotonic() < deadline, condition
-        page.wait_for_timeout(50)
-
-
-def taken(page: Page) -> None:
-    page.get_by_text("Thank you").wait_for()
-
-
-@dataclass
-class Marketplace:
-    """Stands where answers are sent, in place of another site: what has arrived there, and whether it is up."""
-
-    up: bool = True
-    answers: list[dict[str, object]] = field(default_factory=list)
-    senders: list[tuple[str, str]] = field(default_factory=list)
-
-    def take(self, route: Route) -> None:
-        if not self.up:
-            return route.abort()
-        if route.request.method == "HEAD":
-            return route.fulfill(status=405)
-        fields = parse_qs(route.request.post_data or "")
-        self.senders.append((fields["assignmentId"][0], fields["workerId"][0]))
-        self.answers.append(json.loads(fields["answer"][0]))
-        return route.fulfill(status=200, content_type="text/html", body="Thank you")
-
-
-@dataclass
-class Desk:
-    """A worker's browser."""
-
-    context: BrowserContext
-    server: str
-    marketplace: Marketplace
-    errors: list[str] = field(default_factory=list)
-
-    def open(self, hit: Hit, viewport: dict[str, int] = DESK, **ids: str) -> Page:
-        page = self.context.new_page()
-        page.set_viewport_size(viewport)  # type: ignore[arg-type]
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.goto(self.server + frame_url(hit) + "?" + urlencode(parameters(**ids)))
-        until(page, "player.video.readyState > 0")
-        return page
-
-
-@pytest.fixture
-def desk(browser: Browser, live_server: LiveServer) -> Iterator[Desk]:
-    context = browser.new_context()
-    marketplace = Marketplace()
-    context.route("**/mturk/externalSubmit", marketplace.take)
-    desk = Desk(context, live_server.url, marketplace)
-    yield desk
-    context.close()
-    assert desk.errors == []
-
-
-def shown(page: Page) -> tuple[list[str], list[str]]:
-    """What the fields and what the handles of the slider say."""
-    fields = [page.locator(name).input_value() for name in (START, END)]
-    handles = [page.locator("[role=slider]").nth(place).get_attribute("aria-valuetext") or "" for place in (0, 1)]
-    return fields, [text.removesuffix(" seconds") for text in handles]
-
-
-def at(page: Page, second: float) -> None:
-    page.evaluate("s => player.seek(s)", second)
-
 
 KEYED = {
     "in at the end": ([(24.5, "o"), (24.5, "i")], ["24.5", "26.5"]),
@@ -380,6 +314,8 @@ def test_all_that_one_works_with_is_in_the_first_screen(
     hit = make_hit(kind, segment=None if kind in MARKING else segment)
     if kind == Kind.VALIDATE:
         Hit.objects.update(question=ask(segment))
+    if kind == Kind.QA:
+        Batch.objects.update(blind_bonus="0.10")  # the page says it, too
     page = desk.open(hit, viewport)
     for name in [*NEEDED[kind], "details.broken summary"]:
         box = page.locator(name).first.bounding_box()
@@ -388,17 +324,10 @@ def test_all_that_one_works_with_is_in_the_first_screen(
         assert box["y"] >= 0, name
         assert box["y"] + box["height"] <= viewport["height"], name
         assert box["x"] + box["width"] <= viewport["width"], name
-    assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
     assert page.locator("[data-action=speed]").is_visible() == (viewport == DESK or kind not in MARKING)
     for button in page.locator("[data-role=controls] button:visible").all():
         assert button.evaluate("b => Math.min(b.offsetWidth, b.offsetHeight)") >= 44
-    page.evaluate(AXE.read_text())
-    found = page.evaluate("axe.run().then(result => result.violations)")
-    assert [(one["id"], one["nodes"][0]["html"][:200]) for one in found] == []
-
-
-def check(page: Page, name: str) -> str:
-    return page.locator(f"[data-check={name}]").inner_text()
+    assert_fit(page)
 
 
 def test_words_are_counted_while_they_are_written(
@@ -459,10 +388,6 @@ def test_that_a_clip_is_broken_is_an_answer(
     page.get_by_role("button", name="does not play").click()
     taken(page)
     assert desk.marketplace.answers == [{"broken": "does not play"}]
-
-
-def saved(page: Page) -> None:
-    page.get_by_text(re.compile(r"^Saved \d")).wait_for()
 
 
 def test_a_reload_keeps_what_was_set_and_how_it_came_about(
@@ -626,7 +551,6 @@ def test_a_lost_response_is_no_other_tab(
     assert Draft.objects.get().fields["query"] == page.locator("[name=query]").input_value()
 
 
-QUICKLY = "const wait = setTimeout; window.setTimeout = (act, ms) => wait(act, ms / 10);"
 FAULTS: dict[str, Callable[[Route], None]] = {
     "no answer": lambda route: route.abort(),
     "502": lambda route: route.fulfill(status=502, content_type="text/html", body="<h1>502 Bad Gateway</h1>"),

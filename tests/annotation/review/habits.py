@@ -89,7 +89,7 @@ class Unit:
 @dataclass(frozen=True)
 class Sent:
     unit: Unit
-    worker: int
+    worker: int  # by place in the crowd
     payload: dict[str, Any]
     conduct: dict[str, Any]
     habit: Habit  # that shows in this answer
@@ -108,8 +108,12 @@ def make_units(count: int, seed: int) -> list[Unit]:
     return units
 
 
-def answers(kind: str, units: Sequence[Unit], crowd: Sequence[Habit], each: int, seed: int) -> list[Sent]:
-    """What so many different workers send about each unit, in the order in which it comes."""
+def answers(kind: str, units: Sequence[Unit], crowd: Sequence[Habit], each: int, seed: int | str) -> list[Sent]:
+    """What so many different workers send about each unit, in the order in which it comes.
+
+    Who draws a unit depends on how many there are: a habit that joins later is a crowd of its own, with a seed of its
+    own, so that it changes nothing of what the others send.
+    """
     found = []
     for unit in units:
         for worker in Random(f"{seed}/{kind}/{unit.number}").sample(range(len(crowd)), each):

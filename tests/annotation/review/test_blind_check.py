@@ -13,6 +13,7 @@ import pytest
 import redis
 from django.conf import settings as django_settings
 from django.test import Client
+from playwright.sync_api import Page
 
 from adversarial.audit.live_guess import LONGEST, NO_FIT, BlindGuesser
 from adversarial.audit.report import blind_report
@@ -23,7 +24,6 @@ from annotation.review import blind_check
 from annotation.review.text.text_hints import OPTIONS
 from benchmark_site.releases.models import Release, SplitVideo
 from tests.annotation.pages.task.test_task_page import frame_url, task_token
-from tests.annotation.pages.test_task_browser import Desk, desk  # noqa: F401  (a fixture)
 from tests.annotation.review.habits import WHAT, WHERE, WHO, Habit, answers, make_units
 
 EASY = {
@@ -202,14 +202,8 @@ def test_the_model_is_not_fitted_on_what_is_hidden(
 
 @pytest.mark.e2e
 @pytest.mark.django_db(transaction=True)
-def test_the_page_says_it_within_a_second_or_nothing(
-    desk: Desk,  # noqa: F811
-    film: Clip,
-    segment: Segment,
-    make_hit: Callable[..., Hit],
-    on: redis.Redis,
-) -> None:
-    page = desk.open(make_hit(Kind.QA, segment=segment))
+def test_the_page_says_it_within_a_second_or_nothing(on: redis.Redis, open_task: Callable[..., Page]) -> None:
+    page = open_task(Kind.QA)
     blind_check.check(EASY)
     for name, text in EASY.items():
         page.fill(f"[name={name}]", text)

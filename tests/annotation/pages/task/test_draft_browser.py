@@ -8,31 +8,15 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, Route
 
-from annotation.models import Clip, Draft, Hit, Receipt, Segment
+from annotation.models import Draft, Hit, Receipt
 from annotation.models.crowd import Kind
-from tests.annotation.pages.test_task_browser import (
-    END,
-    QUICKLY,
-    SENTENCE,
-    START,
-    Desk,
-    at,
-    desk,  # noqa: F401  (a fixture)
-    saved,
-    shown,
-    taken,
-)
+from tests.annotation.pages.desk import END, QUICKLY, SENTENCE, START, Desk, at, saved, shown, taken, write
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 DRAFT = re.compile(r"/draft/")
 
 
-def write(page: Page, text: str = SENTENCE) -> None:
-    page.locator("[name=query]").fill(text)
-    page.get_by_label("picture", exact=True).check()
-
-
-def first_of(desk: Desk, count: int, act: Callable[[Route], None]) -> list[Route]:  # noqa: F811
+def first_of(desk: Desk, count: int, act: Callable[[Route], None]) -> list[Route]:
     """Let something else happen to the first drafts that are sent; what it happened to."""
     met: list[Route] = []
 
@@ -57,14 +41,9 @@ NO_WORD: dict[str, Callable[[Route], None]] = {
 @pytest.mark.parametrize("word", NO_WORD)
 @pytest.mark.parametrize("pressed", ["before", "after"])
 def test_what_is_no_word_of_the_server_is_tried_again(
-    word: str,
-    pressed: str,
-    desk: Desk,  # noqa: F811
-    film: Clip,
-    segment: Segment,
-    make_hit: Callable[..., Hit],
+    word: str, pressed: str, desk: Desk, open_task: Callable[..., Page]
 ) -> None:
-    page = desk.open(make_hit(Kind.QUERY, segment=segment))
+    page = open_task(Kind.QUERY)
     met = first_of(desk, 1, NO_WORD[word])
     write(page)
     if pressed == "after":
@@ -77,14 +56,9 @@ def test_what_is_no_word_of_the_server_is_tried_again(
     assert Draft.objects.get().fields["query"] == SENTENCE
 
 
-def test_two_answers_of_the_server_that_were_lost_are_no_other_tab(
-    desk: Desk,  # noqa: F811
-    film: Clip,
-    segment: Segment,
-    make_hit: Callable[..., Hit],
-) -> None:
+def test_two_answers_of_the_server_that_were_lost_are_no_other_tab(desk: Desk, open_task: Callable[..., Page]) -> None:
     desk.context.add_init_script(QUICKLY)
-    page = desk.open(make_hit(Kind.QUERY, segment=segment))
+    page = open_task(Kind.QUERY)
     texts = [SENTENCE, SENTENCE + " again", SENTENCE + " again and again"]
 
     def lose(route: Route) -> None:
@@ -105,13 +79,9 @@ def test_two_answers_of_the_server_that_were_lost_are_no_other_tab(
     ("field_name", "typed"), [(END, ""), (END, "1"), (START, ""), (START, "2")], ids=["no end", "1…", "no start", "2…"]
 )
 def test_a_reload_while_a_number_is_half_typed_keeps_both_edges(
-    field_name: str,
-    typed: str,
-    desk: Desk,  # noqa: F811
-    film: Clip,
-    make_hit: Callable[..., Hit],
+    field_name: str, typed: str, open_task: Callable[..., Page]
 ) -> None:
-    page = desk.open(make_hit(Kind.SEGMENT))
+    page = open_task(Kind.SEGMENT)
     for second, key in ((5.0, "i"), (12.5, "o")):
         at(page, second)
         page.keyboard.press(key)
@@ -132,12 +102,8 @@ def test_a_reload_while_a_number_is_half_typed_keeps_both_edges(
     [({"start": "5.0", "end": ""}, ["5.0", "10.0"]), ({"start": "", "end": "12.5"}, ["0.0", "12.5"])],
 )
 def test_of_a_draft_with_one_edge_that_edge_is_restored(
-    fields: dict[str, str],
-    expected: list[str],
-    desk: Desk,  # noqa: F811
-    film: Clip,
-    make_hit: Callable[..., Hit],
+    fields: dict[str, str], expected: list[str], desk: Desk, make_task: Callable[[Kind], Hit]
 ) -> None:
-    hit = make_hit(Kind.SEGMENT)
+    hit = make_task(Kind.SEGMENT)
     Draft.objects.create(hit=hit, assignment_id="ASG1", worker_id="AW1", fields=fields, version=1)
     assert shown(desk.open(hit)) == (expected, expected)

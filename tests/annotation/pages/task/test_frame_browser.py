@@ -9,25 +9,17 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import Page
 
-from annotation.models import Assignment, Clip, Hit, Segment, Worker
+from annotation.models import Assignment, Hit, Worker
 from annotation.models.crowd import Kind
-from tests.annotation.pages.task.test_draft_browser import write
+from tests.annotation.pages.desk import DESK, PHONE, SENTENCE, Desk, saved, write
 from tests.annotation.pages.task.test_task_page import frame_url, parameters
-from tests.annotation.pages.test_task_browser import (
-    DESK,
-    PHONE,
-    SENTENCE,
-    Desk,
-    desk,  # noqa: F401  (a fixture)
-    saved,
-)
 from tests.browsing import assert_fit
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 STRAIGHT = "HTMLFormElement.prototype.submit.call(document.querySelector('form[data-role=task-form]'))"
 
 
-def submitted(desk: Desk, hit: Hit, viewport: dict[str, int]) -> Page:  # noqa: F811
+def submitted(desk: Desk, hit: Hit, viewport: dict[str, int]) -> Page:
     """A page whose answer was received here, and that stays."""
     desk.context.route("**/submit.js", lambda route: route.fulfill(body="", content_type="text/javascript"))
     page = desk.open(hit, viewport)
@@ -37,14 +29,14 @@ def submitted(desk: Desk, hit: Hit, viewport: dict[str, int]) -> Page:  # noqa: 
     return page
 
 
-def with_errors(desk: Desk, hit: Hit, viewport: dict[str, int]) -> Page:  # noqa: F811
+def with_errors(desk: Desk, hit: Hit, viewport: dict[str, int]) -> Page:
     page = desk.open(hit, viewport)
     with page.expect_navigation():
         page.evaluate(STRAIGHT)  # past the checks of the page
     return page
 
 
-def in_two_tabs(desk: Desk, hit: Hit, viewport: dict[str, int]) -> Page:  # noqa: F811
+def in_two_tabs(desk: Desk, hit: Hit, viewport: dict[str, int]) -> Page:
     first, second = desk.open(hit, viewport), desk.open(hit, viewport)
     write(first, "theirs")
     saved(first)
@@ -52,7 +44,7 @@ def in_two_tabs(desk: Desk, hit: Hit, viewport: dict[str, int]) -> Page:  # noqa
     return second
 
 
-def answered_twice(desk: Desk, hit: Hit, viewport: dict[str, int]) -> Page:  # noqa: F811
+def answered_twice(desk: Desk, hit: Hit, viewport: dict[str, int]) -> Page:
     second = desk.open(hit, viewport)
     submitted(desk, hit, viewport)
     write(second, SENTENCE + " there")
@@ -60,7 +52,7 @@ def answered_twice(desk: Desk, hit: Hit, viewport: dict[str, int]) -> Page:  # n
     return second
 
 
-def arrived(desk: Desk, hit: Hit, viewport: dict[str, int]) -> Page:  # noqa: F811
+def arrived(desk: Desk, hit: Hit, viewport: dict[str, int]) -> Page:
     page = submitted(desk, hit, viewport)
     worker = Worker.objects.create(environment="local", worker_id="AW1", group=Kind.QUERY)
     Assignment.objects.create(hit=hit, worker=worker, assignment_id="ASG1", answer="", submitted_at=datetime.now(UTC))
@@ -68,7 +60,7 @@ def arrived(desk: Desk, hit: Hit, viewport: dict[str, int]) -> Page:  # noqa: F8
     return page
 
 
-def refused(desk: Desk, hit: Hit, viewport: dict[str, int]) -> Page:  # noqa: F811
+def refused(desk: Desk, hit: Hit, viewport: dict[str, int]) -> Page:
     Worker.objects.create(environment="local", worker_id="AW1", blocked=True)
     page = desk.context.new_page()
     page.set_viewport_size(viewport)  # type: ignore[arg-type]
@@ -89,13 +81,8 @@ PAGES: dict[str, Callable[[Desk, Hit, dict[str, int]], Page]] = {
 @pytest.mark.parametrize("said", PAGES)
 @pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
 def test_every_page_of_the_frame_fits_and_is_accessible(
-    said: str,
-    viewport: dict[str, int],
-    desk: Desk,  # noqa: F811
-    film: Clip,
-    segment: Segment,
-    make_hit: Callable[..., Hit],
+    said: str, viewport: dict[str, int], desk: Desk, make_task: Callable[[Kind], Hit]
 ) -> None:
-    page = PAGES[said](desk, make_hit(Kind.QUERY, segment=segment), viewport)
+    page = PAGES[said](desk, make_task(Kind.QUERY), viewport)
     page.get_by_text(said).first.wait_for()
     assert_fit(page)

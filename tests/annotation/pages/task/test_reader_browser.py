@@ -7,9 +7,10 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page
 
-from annotation.models import Answer, Clip, Draft, Hit, Question, Segment
+from annotation.models import Answer, Draft, Hit, Question, Segment
 from annotation.models.crowd import Kind
-from tests.annotation.pages.test_task_browser import AXE, DESK, PHONE, Desk, check, desk, saved  # noqa: F401  (fixture)
+from tests.annotation.pages.desk import DESK, PHONE, Desk, check, saved
+from tests.browsing import assert_fit
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 QUESTION = "What rolls over the floor?"
@@ -23,7 +24,7 @@ def as_shown(page: Page, where: str) -> tuple[str, list[str]]:
     return " ".join(asked.split()), [" ".join(label.split()) for label in labels]
 
 
-def write(page: Page) -> None:
+def write_question(page: Page) -> None:
     page.locator("[name=question]").fill(QUESTION)
     for name, text in OPTIONS.items():
         page.locator(f"[name={name}]").fill(text)
@@ -33,13 +34,13 @@ def write(page: Page) -> None:
 @pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
 def test_a_writer_sees_the_question_as_its_reader_will(
     viewport: dict[str, int],
-    desk: Desk,  # noqa: F811
-    film: Clip,
+    desk: Desk,
     segment: Segment,
-    make_hit: Callable[..., Hit],
+    make_task: Callable[[Kind], Hit],
+    open_task: Callable[..., Page],
 ) -> None:
-    page = desk.open(make_hit(Kind.QA, segment=segment), viewport)
-    write(page)
+    page = open_task(Kind.QA, viewport)
+    write_question(page)
     assert not page.locator(".reader .ask").is_visible(), "closed until somebody asks for it"
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
@@ -59,12 +60,9 @@ def test_a_writer_sees_the_question_as_its_reader_will(
     assert len(orders) > 4
     page.keyboard.press("Enter")
     shown = as_shown(page, ".reader")
-    page.evaluate(AXE.read_text())
-    found = page.evaluate("axe.run().then(result => result.violations)")
-    assert [(one["id"], one["nodes"][0]["html"][:200]) for one in found] == []
+    assert_fit(page)
     assert not [url for url in asked if "/task/" in url], "nothing leaves the page for it"
-    assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
-    check_hit = make_hit(Kind.VALIDATE, segment=segment)
+    check_hit = make_task(Kind.VALIDATE)
     question = Question.objects.create(public_id=9, segment=segment, text=QUESTION)
     Answer.objects.bulk_create(
         Answer(question=question, position=n, text=text, correct=n == 0) for n, text in enumerate(OPTIONS.values())
@@ -76,15 +74,12 @@ def test_a_writer_sees_the_question_as_its_reader_will(
 
 
 def test_the_preview_follows_what_is_written_and_is_no_part_of_the_answer(
-    desk: Desk,  # noqa: F811
-    film: Clip,
-    segment: Segment,
-    make_hit: Callable[..., Hit],
+    desk: Desk, open_task: Callable[..., Page]
 ) -> None:
-    page = desk.open(make_hit(Kind.QA, segment=segment))
+    page = open_task(Kind.QA)
     page.get_by_text("As its reader will see it").click()
     assert as_shown(page, ".reader")[1][:4] == ["…"] * 4
-    write(page)
+    write_question(page)
     before = as_shown(page, ".reader")[1]
     page.locator("[name=correct]").fill("a marble")
     after = as_shown(page, ".reader")[1]
@@ -96,13 +91,8 @@ def test_the_preview_follows_what_is_written_and_is_no_part_of_the_answer(
     assert desk.marketplace.answers == [{"question": QUESTION, **OPTIONS, "correct": "a marble"}]
 
 
-def test_a_sentence_that_says_where_is_told_so(
-    desk: Desk,  # noqa: F811
-    film: Clip,
-    segment: Segment,
-    make_hit: Callable[..., Hit],
-) -> None:
-    page = desk.open(make_hit(Kind.QUERY, segment=segment))
+def test_a_sentence_that_says_where_is_told_so(open_task: Callable[..., Page]) -> None:
+    page = open_task(Kind.QUERY)
     page.locator("[name=query]").fill("a woman opens the iron gate at the end of the clip")
     assert check(page, "query") == "12 words (8 to 20) · says where, not what"
     assert page.locator("[data-check=query]").get_attribute("class") == "bad"
