@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_POST
 
+from benchmark_site.jobs.listening import has_worker
 from benchmark_site.leaderboard.api_errors import ApiError
 from benchmark_site.leaderboard.boards.board import Wanted
 from benchmark_site.leaderboard.boards.drawing import badge
@@ -121,6 +122,7 @@ def submission(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "submission": found,
         "evaluation": evaluation,
         "own": own,
+        "nobody_scores": evaluation.state == State.QUEUED and not has_worker(evaluation.task),
         "steps": steps(found, found.evaluations.defer("report", "log", "problems")) if own else [],
         "by_hand": commands(found) if own else [],
         "scores": disclosed_scores(evaluation),
