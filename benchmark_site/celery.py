@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
+import redis
 from celery import Celery
-from celery.signals import worker_process_init
+from celery.signals import heartbeat_sent, worker_process_init
 
+from benchmark_site.jobs import listening
 from benchmark_site.local.processes import die_with_parent
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "benchmark_site.settings")
@@ -22,3 +25,10 @@ def _leave_no_orphan(**_: object) -> None:
     tie = die_with_parent("SIGKILL")
     if tie is not None:
         tie()
+
+
+@heartbeat_sent.connect
+def _say_what_is_listened_to(**_: object) -> None:
+    """Every two seconds, from the worker itself: its pool may be at work meanwhile. The next one says it again."""
+    with suppress(redis.RedisError):
+        listening.say(app.amqp.queues.consume_from)

@@ -15,9 +15,10 @@ from django.views import defaults
 from annotation.models import Batch, Clip, Query, Question, Segment, Video
 from annotation.pages.task.task_page import task_failed
 from annotation.roles import COLLECT
-from benchmark_site.leaderboard.boards.leaders import leaders, open_tracks
+from benchmark_site.leaderboard.boards.leaders import leaders, open_boards
 from benchmark_site.leaderboard.submissions.mine import mine
 from benchmark_site.releases.models import Release
+from benchmark_site.strangers import alike
 
 COLLECTED = (Video, Clip, Segment, Query, Question)
 
@@ -37,18 +38,28 @@ def home(request: HttpRequest) -> HttpResponse:
     To those who collect also what is collected, and releases that are not frozen.
     """
     now = timezone.now()
-    tracks = open_tracks(now)
+    boards = open_boards(now)
     releases = Release.objects.all()
-    context: dict[str, Any] = {"boards": leaders(tracks, now), "mine": mine(request.user, tracks, now)}
     if not request.user.has_perm(COLLECT):
-        context["releases"] = releases.filter(state=Release.State.FROZEN)[:5]
-        return render(request, "benchmark_site/home.html", context)
-    context |= {
-        "counts": [(model._meta.verbose_name_plural, model._default_manager.count()) for model in COLLECTED],
-        "batches": Batch.objects.all()[:5],
-        "releases": releases[:5],
-    }
-    return render(request, "benchmark_site/home.html", context)
+        releases = releases.filter(state=Release.State.FROZEN)
+    newest = list(releases[:5])
+
+    def draw() -> tuple[HttpResponse, int]:
+        leading, seconds = leaders(boards, now)
+        context: dict[str, Any] = {
+            "boards": leading,
+            "mine": mine(request.user, [one.track for one in boards], now),
+            "releases": newest,
+        }
+        if request.user.has_perm(COLLECT):
+            context |= {
+                "counts": [(model._meta.verbose_name_plural, model._default_manager.count()) for model in COLLECTED],
+                "batches": Batch.objects.all()[:5],
+            }
+        return render(request, "benchmark_site/home.html", context), seconds
+
+    facts = [one.version for one in boards], [(one.pk, str(one), one.frozen_at) for one in newest]
+    return alike(request, facts, draw)
 
 
 def health(request: HttpRequest) -> JsonResponse:

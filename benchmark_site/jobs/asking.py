@@ -25,7 +25,7 @@ def look(task: str, asked: dict[str, Any], *, wait_s: float, asker: str = "") ->
     is named one question waits at a time. Raises redis.RedisError and kombu's OperationalError where the broker cannot
     be reached.
     """
-    store, key = _store(), _key(task, asked)
+    store, key = open_store(), _key(task, asked)
     found = store.get(key)
     if found:
         return json.loads(found)
@@ -39,7 +39,12 @@ def look(task: str, asked: dict[str, Any], *, wait_s: float, asker: str = "") ->
 
 def leave(task: str, asked: dict[str, Any], answer: Any) -> None:
     """Put the answer where `look` finds it. In a worker."""
-    _store().set(_key(task, asked), json.dumps(answer), ex=KEEP_S)
+    open_store().set(_key(task, asked), json.dumps(answer), ex=KEEP_S)
+
+
+def open_store() -> redis.Redis:
+    """The broker's, given up where it does not answer at once."""
+    return redis.Redis.from_url(settings.CELERY_BROKER_URL, socket_timeout=STORE_S)
 
 
 def _is_free(store: redis.Redis, asker: str) -> bool:
@@ -54,7 +59,3 @@ def _asker_key(asker: str) -> str:
 
 def _key(task: str, asked: dict[str, Any]) -> str:
     return f"asked:{task}:{hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()}"
-
-
-def _store() -> redis.Redis:
-    return redis.Redis.from_url(settings.CELERY_BROKER_URL, socket_timeout=STORE_S)

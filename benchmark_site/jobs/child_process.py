@@ -5,21 +5,30 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import site
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
 
+from benchmark_site.jobs.landlock import May, confinement
 from benchmark_site.jobs.leases import HEARTBEAT_S, LeaseLost
 from benchmark_site.local.processes import die_with_parent, without_network
 
 # Nothing else of the worker's environment reaches a child: no password, no key, no address.
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "NUMBA_CACHE_DIR", "HF_HUB_OFFLINE", "HF_HOME")
 _LOG_TAIL_BYTES = 8 * 1024
+# What Python and its libraries open by themselves, wherever they are installed.
+_PYTHONS_OWN = (
+    sys.prefix, sys.base_prefix, site.getusersitepackages(), "/lib", "/lib64", "/usr/lib", "/usr/lib64",
+    "/usr/local/lib", "/usr/share/zoneinfo", "/etc/ld.so.cache", "/etc/localtime", "/dev/null", "/dev/urandom",
+    "/proc/cpuinfo", "/proc/meminfo", "/sys/devices/system/cpu",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -31,6 +40,18 @@ class Limits:
     file_bytes: int
     open_files: int
     network: bool = False  # where the kernel lets us take it away
+
+
+@dataclass(frozen=True)
+class Files:
+    """All that a child that reads others' files may open, where the kernel has Landlock: beside what is Python's own.
+
+    `read`: files, and folders with all that lies in them. `scratch`: the folder that it may write in, where its
+    temporary files lie, too.
+    """
+
+    read: Sequence[str | Path]
+    scratch: Path
 
 
 @dataclass(frozen=True)
@@ -59,6 +80,7 @@ def run(
     alive: Callable[[], bool],
     wall_s: float | None = None,
     limits: Limits | None = None,
+    files: Files | None = None,
     threads: int = 1,
     stdout: Path | None = None,
 ) -> Ended:
@@ -66,16 +88,16 @@ def run(
 
     Both outputs go to `log`, or the standard output to `stdout`. Whatever happens, no process of it stays behind.
     """
-    with log.open("ab") as errors, (stdout or log).open("ab") as output:
+    with log.open("ab") as errors, (stdout or log).open("ab") as output, _confinement(files) as confine:
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=errors,
             cwd=settings.BASE_DIR,
-            env=_environment(threads),
+            env=_environment(threads, files),
             start_new_session=True,
-            preexec_fn=_preparation(limits),
+            preexec_fn=_preparation(limits, confine),
         )
     try:
         deadline = None if wall_s is None else time.monotonic() + wall_s
@@ -110,14 +132,24 @@ def tail(path: Path) -> str:
         return file.read().decode("utf-8", "replace").replace("\0", "�")
 
 
-def _environment(threads: int) -> dict[str, str]:
+def _confinement(files: Files | None) -> AbstractContextManager[Callable[[], None] | None]:
+    if files is None:
+        return nullcontext()
+    # Python finds its modules by the names in the folder that it starts in.
+    rules = {str(settings.BASE_DIR): May.LIST}
+    rules |= {str(path): May.READ for path in (*_PYTHONS_OWN, *files.read)}
+    return confinement(rules | {str(files.scratch): May.READ | May.CHANGE})
+
+
+def _environment(threads: int, files: Files | None) -> dict[str, str]:
     kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     # Threads that wait do not spin: beside other work on the same cores, a small model's step took five times as long.
     openmp = {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE"}
-    return {**kept, **openmp, "PYTHONUNBUFFERED": "1"}
+    temporary = {} if files is None else {"TMPDIR": str(files.scratch)}
+    return {**kept, **openmp, **temporary, "PYTHONUNBUFFERED": "1"}
 
 
-def _preparation(limits: Limits | None) -> Callable[[], None]:
+def _preparation(limits: Limits | None, confine: Callable[[], None] | None) -> Callable[[], None]:
     tie = die_with_parent("SIGKILL")
     cut = None if limits is None or limits.network else without_network()
 
@@ -136,6 +168,8 @@ def _preparation(limits: Limits | None) -> Callable[[], None]:
                 (resource.RLIMIT_CORE, 0),
             ):
                 resource.setrlimit(which, (most, most))
+        if confine is not None:
+            confine()
 
     return prepare
 

@@ -154,6 +154,14 @@ class Library:
 
 @functools.cache
 def _library() -> Library:
+    return Library(object_file())
+
+
+def object_file() -> Path:
+    """The file of the machine code, compiled if it is not there: before somebody needs it who may write nothing.
+
+    Raises RuntimeError.
+    """
     path = _cache_folder() / f"kernels-{_fingerprint()}.o"
     if not path.exists():
         import subprocess
@@ -163,7 +171,7 @@ def _library() -> Library:
         built = subprocess.run(command, env=os.environ | place | {BUILDING: "1"}, capture_output=True, text=True)
         if built.returncode:
             raise RuntimeError(f"the kernels could not be compiled: {built.stderr[-500:]}")
-    return Library(path)
+    return path
 
 
 def _fingerprint() -> str:

@@ -7,19 +7,24 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
+from celery.contrib.testing.worker import start_worker
+from django.contrib.auth.models import Group, User
+from django.db import connections
 from django.test import Client
 from django.utils import timezone
 
+from benchmark_site.celery import app
 from benchmark_site.leaderboard.boards.tracks import open_boards
-from benchmark_site.leaderboard.models import Membership, State, Submission, Team, Track
+from benchmark_site.leaderboard.models import Evaluation, Membership, State, Submission, Team, Track
 from benchmark_site.leaderboard.teams.tokens import create_token
 from benchmark_site.releases.models import Release
+from evaluation.release import Release as ReleaseFolder
 from tests.evaluation.small_release import write_release
 
 REPOSITORY = Path(__file__).parents[2]
@@ -106,6 +111,16 @@ def member(membership: Membership, client: Client) -> Client:
 
 
 @pytest.fixture
+def organiser(db: None) -> Client:
+    """A browser of somebody who runs boards and is no staff."""
+    user = User.objects.create_user("olga")
+    user.groups.add(Group.objects.get(name="Requesters"))
+    browser = Client()
+    browser.force_login(user)
+    return browser
+
+
+@pytest.fixture
 def token(membership: Membership) -> str:
     return create_token(membership)
 
@@ -173,3 +188,31 @@ def small_file(folder: Path, name: str = "small.json", text: str = "{}") -> Path
     path = folder / name
     path.write_text(text)
     return path
+
+
+def settings_form(track: Track, **changes: Any) -> dict[str, Any]:
+    """What the form of a board's settings sends, with these changes."""
+    names = ("per_day", "total", "finals", "primary_metric", "reveal", "public_percent")
+    return {"opens_at": "2026-01-01T00:00", **{name: getattr(track, name) for name in names}, **changes}
+
+
+def answers(track: Track) -> dict[str, int]:
+    """Whole predictions of a track of questions: the first option of each."""
+    ids = ReleaseFolder.open(track.release.folder).questions(track.split).qids.tolist()
+    return {str(one): 0 for one in ids}
+
+
+def waiting(submission: Submission, **fields: Any) -> Evaluation:
+    """A scoring of it in the queue, of which no worker has been told."""
+    return Evaluation.objects.create(submission=submission, evaluator_version="1", manifest_sha256="0" * 64, **fields)
+
+
+@contextmanager
+def working(*queues: str, threads: int = 1) -> Iterator[None]:
+    """A Celery worker in this process, listening where the platform's does."""
+    pool = "solo" if threads == 1 else "threads"
+    with start_worker(
+        app, queues=list(queues), pool=pool, concurrency=threads, perform_ping_check=False, shutdown_timeout=30
+    ):
+        yield
+    connections.close_all()

@@ -13,7 +13,7 @@ from django.test import Client
 from benchmark_site.leaderboard.boards.tracks import open_boards
 from benchmark_site.leaderboard.models import Evaluation, Membership, Scope, State, Submission, Team, Track
 from benchmark_site.leaderboard.teams.tokens import create_token
-from tests.leaderboard.conftest import ApiClient, add_scores, freeze, small_file
+from tests.leaderboard.conftest import ApiClient, add_scores, freeze, small_file, waiting
 
 pytestmark = pytest.mark.django_db
 
@@ -50,7 +50,7 @@ def test_the_lists_are_read_by_few_queries(
     for number in range(20):
         sent.pk, sent.sha256 = uuid.uuid4(), f"{number:064x}"
         sent.save(force_insert=True)
-        Evaluation.objects.create(submission=sent, evaluator_version="1", manifest_sha256="0" * 64)
+        waiting(sent)
         add_scores(sent, {sent.track.primary_metric: 12.0})
     with django_assert_max_num_queries(6):
         listed = api_client.get("submissions")[1]
@@ -219,7 +219,7 @@ def test_older_submissions_are_on_the_next_pages(
         sent.pk, sent.sha256 = uuid.uuid4(), f"{number:064x}"
         sent.save(force_insert=True)  # at the very same time
         made.append(Submission.objects.get(pk=sent.pk))
-        Evaluation.objects.create(submission=made[-1], evaluator_version="1", manifest_sha256="0" * 64)
+        waiting(made[-1])
     found, address = [], "/api/submissions"
     while address:
         response = api_client.client.get(address, headers=api_client.headers)

@@ -8,22 +8,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from celery.contrib.testing.worker import start_worker
 from django.db import connections
 from django.test import Client
 
-from benchmark_site.celery import app
 from benchmark_site.leaderboard.models import Evaluation, State, Track
 from benchmark_site.leaderboard.scoring.score import score_evaluation
-from tests.leaderboard.conftest import ApiClient
+from tests.leaderboard.conftest import ApiClient, working
 
 
 @pytest.fixture
 def worker(transactional_db: None) -> Iterator[None]:
-    """A Celery worker in a thread of this process, listening where the platform's does."""
-    with start_worker(app, queues=["score", "default"], pool="solo", perform_ping_check=False, shutdown_timeout=20):
+    with working("score", "default"):
         yield
-    connections.close_all()
 
 
 def test_a_submission_is_scored_by_a_worker_and_stands_on_the_board(

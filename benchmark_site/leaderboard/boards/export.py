@@ -47,9 +47,12 @@ def _facts(board: Board) -> list[tuple[Row, dict[str, Any]]]:
 
 
 def _hashes(board: Board) -> dict[int, str | None]:
-    """Of what was scored, by evaluation, as its report has it: a model's predictions, and files that are deleted."""
-    scored = Evaluation.objects.filter(pk__in=[row.evaluation.pk for row in board.rows])
-    return dict(scored.values_list("pk", KT("report__predictions_sha256")))
+    """Of what was scored, by evaluation; of a model whose predictions are deleted its report has it."""
+    told: dict[int, str | None] = {row.evaluation.pk: row.submission.scored_sha256 for row in board.rows}
+    lost = [pk for pk, sha256 in told.items() if not sha256]
+    if lost:
+        told |= dict(Evaluation.objects.filter(pk__in=lost).values_list("pk", KT("report__predictions_sha256")))
+    return told
 
 
 def _facts_of(row: Row, hashes: dict[int, str | None] | None) -> dict[str, Any]:

@@ -15,10 +15,10 @@ from django.core.cache import cache
 from django.utils import timezone
 
 from benchmark_site.leaderboard.boards.board import Board, Wanted, read_board
-from benchmark_site.leaderboard.boards.version import version
-from benchmark_site.leaderboard.models import Track
+from benchmark_site.leaderboard.boards.version import Standing, version
+from benchmark_site.leaderboard.models import Announcement, Track
 
-_KEPT_S = 3600
+KEPT_S = 3600
 _WHOLE_KEPT_S = 300  # all rows are megabytes
 
 Made = TypeVar("Made")
@@ -34,24 +34,39 @@ class Kept(Generic[Made]):
     seconds: int
 
 
-def kept_board(track: Track, wanted: Wanted) -> Kept[Board]:
-    """The rows of a board that are wanted."""
-    seconds = _KEPT_S if wanted.rows is not None else _WHOLE_KEPT_S
-    return kept(track, repr(wanted), lambda fresh: read_board(fresh, wanted), seconds)
+@dataclass(frozen=True)
+class Page:
+    """What a page of a board shows that the board's version knows of."""
+
+    board: Board
+    announcements: list[Announcement]
 
 
-def kept(track: Track, what: str, make: Callable[[Track], Made], seconds: int = _KEPT_S) -> Kept[Made]:
-    """What `make` makes of a track's board, called `what`: from the cache, or made from the track as it is now.
+def kept_page(standing: Standing, wanted: Wanted) -> Kept[Page]:
+    """The rows of a board that are wanted, with what is announced above them."""
 
-    The board's version is asked before and after: what was made while it changed is of neither, and not kept.
+    def read(track: Track) -> Page:
+        return Page(read_board(track, wanted), list(track.announcements.filter(withdrawn_at=None)))
+
+    return kept(standing, f"page {wanted!r}", read)
+
+
+def kept_board(standing: Standing, wanted: Wanted) -> Kept[Board]:
+    """Rows of a board alone, as exports and badges are made of them: usually all."""
+    return kept(standing, repr(wanted), lambda track: read_board(track, wanted), _WHOLE_KEPT_S)
+
+
+def kept(standing: Standing, what: str, make: Callable[[Track], Made], seconds: int = KEPT_S) -> Kept[Made]:
+    """What `make` makes of a track's board, called `what`: from the cache, or made from the track of that version.
+
+    The board's version is asked again afterwards: what was made while it changed is of neither, and not kept.
     """
-    before = version(track, timezone.now())
-    key = f"board-{before}-{hashlib.sha256(what.encode()).hexdigest()}"
+    key = f"board-{standing.version}-{hashlib.sha256(what.encode()).hexdigest()}"
     found: Made | None = cache.get(key)
     if found is not None:
         return Kept(found, key, seconds)
-    made = make(Track.objects.select_related("release").get(pk=track.pk))
-    if version(track, timezone.now()) != before:
+    made = make(standing.track)
+    if version(standing.track, timezone.now()) != standing.version:
         return Kept(made, secrets.token_hex(8), 0)
     cache.set(key, made, seconds)
     return Kept(made, key, seconds)

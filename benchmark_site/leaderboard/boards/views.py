@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
 from django.db.models import Count, Q
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
+from django.utils.timesince import timeuntil
 
 from benchmark_site.leaderboard.boards.board import Board, Wanted
 from benchmark_site.leaderboard.boards.citing import board_bib, board_sota, board_tex
@@ -13,9 +18,11 @@ from benchmark_site.leaderboard.boards.columns import columns_of
 from benchmark_site.leaderboard.boards.drawing import draw_history
 from benchmark_site.leaderboard.boards.export import board_csv, board_json
 from benchmark_site.leaderboard.boards.forms import BoardForm
-from benchmark_site.leaderboard.boards.kept import kept_board
+from benchmark_site.leaderboard.boards.kept import kept_board, kept_page
+from benchmark_site.leaderboard.boards.version import Standing, standings
 from benchmark_site.leaderboard.models import State, Track, TrainingRun
 from benchmark_site.leaderboard.scoring.by_hand import command_of
+from benchmark_site.strangers import alike
 
 
 def find_track(slug: str, version: str, task: str, split: str) -> Track:
@@ -38,67 +45,108 @@ def boards(request: HttpRequest) -> HttpResponse:
 
 def board(request: HttpRequest, slug: str, version: str, task: str, split: str) -> HttpResponse:
     """One page of a board; what is asked for stands in the address, so it needs no script."""
-    track = find_track(slug, version, task, split)
-    form = BoardForm(request.GET, columns=columns_of(track), late_entries=track.late_entries)
     now = timezone.now()
-    kept = kept_board(track, form.wanted())
-    context = {
-        "board": kept.made,
+    standing = _standing(slug, version, task, split, now)
+
+    def draw() -> tuple[HttpResponse, int]:
+        context = _page(request, standing, now)
+        return render(request, "leaderboard/board.html", context), context["cached_s"]
+
+    return alike(request, (standing.version, _dated(standing.track, now)), draw)
+
+
+def _page(request: HttpRequest, standing: Standing, now: datetime) -> dict[str, Any]:
+    """What the page of a board is drawn from; `cached_s` seconds it may be kept."""
+    track = standing.track
+    form = BoardForm(request.GET, columns=columns_of(track), late_entries=track.late_entries)
+    kept = kept_page(standing, form.wanted())
+    board = kept.made.board
+    return {
+        "board": board,
         "key": kept.key,
         "cached_s": kept.seconds,
-        "history": draw_history(kept.made.history, now),
-        "exported": _query(kept.made.wanted),
+        "history": draw_history(board.history, now),
+        "exported": _query(board.wanted),
         "form": form,
         "filtered": any(request.GET.get(name) for name in form.fields),
         "open": track.takes(now),
         "private_percent": 100 - track.public_percent,
         "state": track.state(now),
         "next_event": track.next_event(now),
-        "announcements": track.announcements.filter(withdrawn_at=None),
+        "announcements": kept.made.announcements,
         "asked": track.participants.filter(user=request.user.pk).first() if track.needs_approval else None,
         "by_hand": "" if track.hides_truth else command_of(track),
         "runs": TrainingRun.objects.filter(release=track.release),
     }
-    return render(request, "leaderboard/board.html", context)
+
+
+def _dated(track: Track, now: datetime) -> tuple[object, ...]:
+    """What of a board's page changes by itself. Its history is drawn until now: hours are exact enough."""
+    event = track.next_event(now)
+    until = (event[0], timeuntil(event[1], now)) if event else None
+    return track.state(now), track.takes(now), until, f"{now:%Y-%m-%d %H}"
 
 
 def export_csv(request: HttpRequest, slug: str, version: str, task: str, split: str) -> HttpResponse:
     """The board as CSV; `?every` and `?late` as on the page."""
-    found = _board(request, slug, version, task, split)
-    response = HttpResponse(board_csv(found), content_type="text/csv; charset=utf-8")
-    name = found.track.path.replace("/", "-")
-    response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
-    return response
+
+    def draw(found: Board) -> HttpResponse:
+        response = HttpResponse(board_csv(found), content_type="text/csv; charset=utf-8")
+        name = found.track.path.replace("/", "-")
+        response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
+        return response
+
+    return _export(request, _standing(slug, version, task, split, timezone.now()), draw)
 
 
 def export_json(request: HttpRequest, slug: str, version: str, task: str, split: str) -> HttpResponse:
     """The board as JSON; `?every` and `?late` as on the page."""
-    return JsonResponse(board_json(_board(request, slug, version, task, split)))
+    standing = _standing(slug, version, task, split, timezone.now())
+    return _export(request, standing, lambda found: JsonResponse(board_json(found)))
 
 
 def export_tex(request: HttpRequest, slug: str, version: str, task: str, split: str) -> HttpResponse:
     """The board as a LaTeX table; `?every` and `?late` as on the page."""
-    found = _board(request, slug, version, task, split)
-    address = request.build_absolute_uri(found.track.get_absolute_url())
-    return HttpResponse(board_tex(found, address), content_type="application/x-tex; charset=utf-8")
+    standing = _standing(slug, version, task, split, timezone.now())
+    address = request.build_absolute_uri(standing.track.get_absolute_url())
+    return _export(request, standing, lambda found: _text(board_tex(found, address), "application/x-tex"))
 
 
 def export_bib(request: HttpRequest, slug: str, version: str, task: str, split: str) -> HttpResponse:
     """The board and the papers it names as BibTeX; `?every` and `?late` as on the page."""
-    found = _board(request, slug, version, task, split)
-    address = request.build_absolute_uri(found.track.get_absolute_url())
-    return HttpResponse(board_bib(found, address), content_type="application/x-bibtex; charset=utf-8")
+    standing = _standing(slug, version, task, split, timezone.now())
+    address = request.build_absolute_uri(standing.track.get_absolute_url())
+    return _export(request, standing, lambda found: _text(board_bib(found, address), "application/x-bibtex"))
 
 
 def export_sota(request: HttpRequest, slug: str, version: str, task: str, split: str) -> HttpResponse:
     """The board in the JSON that Papers with Code exchanged; `?every` and `?late` as on the page."""
-    found = board_sota(_board(request, slug, version, task, split), request.build_absolute_uri)
-    return JsonResponse(found, safe=False)
+    standing = _standing(slug, version, task, split, timezone.now())
+    absolute = request.build_absolute_uri
+    return _export(request, standing, lambda found: JsonResponse(board_sota(found, absolute), safe=False))
 
 
-def _board(request: HttpRequest, slug: str, version: str, task: str, split: str) -> Board:
-    wanted = Wanted(every="every" in request.GET, late="late" in request.GET, rows=None)
-    return kept_board(find_track(slug, version, task, split), wanted).made
+def _export(request: HttpRequest, standing: Standing, draw: Callable[[Board], HttpResponse]) -> HttpResponse:
+    """All rows of a board, in the form that `draw` gives them."""
+
+    def drawn() -> tuple[HttpResponse, int]:
+        kept = kept_board(standing, Wanted(every="every" in request.GET, late="late" in request.GET, rows=None))
+        return draw(kept.made), kept.seconds
+
+    return alike(request, standing.version, drawn)
+
+
+def _standing(slug: str, version: str, task: str, split: str, now: datetime) -> Standing:
+    """The track of an address with the version of its board, or 404."""
+    tracks = Track.objects.filter(release__slug=slug, release__version=version, task=task, split=split)
+    found = standings(tracks, now)
+    if not found:
+        raise Http404(f"no board {slug}/{version}/{task}/{split}")
+    return found[0]
+
+
+def _text(content: str, kind: str) -> HttpResponse:
+    return HttpResponse(content, content_type=f"{kind}; charset=utf-8")
 
 
 def _query(wanted: Wanted) -> str:

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 import evaluation as evaluator
+from benchmark_site.jobs.listening import has_worker
 from benchmark_site.leaderboard.boards.tracks import warning
 from benchmark_site.leaderboard.boards.views import find_track
 from benchmark_site.leaderboard.models import Announcement, Participant
@@ -18,6 +19,7 @@ from benchmark_site.leaderboard.organisers.export import export_track
 from benchmark_site.leaderboard.organisers.forms import AnnouncementForm, AskForm, TrackForm, ZoneForm
 from benchmark_site.leaderboard.organisers.insight import insight
 from benchmark_site.leaderboard.scoring import score
+from benchmark_site.leaderboard.task_names import SCORE
 from benchmark_site.leaderboard.teams import participation
 from evaluation.release import ReleaseError
 
@@ -77,6 +79,7 @@ def overview(request: HttpRequest, slug: str, version: str, task: str, split: st
         "insight": insight(track, timezone.now()),
         "announcements": track.announcements.filter(withdrawn_at=None),
         "scoring_minutes": score.WALL_S // 60,
+        "nobody_scores": not has_worker(SCORE),
     }
     return render(request, "leaderboard/track_overview.html", context, status=400 if form.errors else 200)
 

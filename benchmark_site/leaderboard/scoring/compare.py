@@ -17,6 +17,7 @@ from benchmark_site.jobs.enqueue import enqueue
 from benchmark_site.jobs.leases import LeaseLost, acquire, heartbeat, locked
 from benchmark_site.leaderboard.models import Comparison, Evaluation, State
 from benchmark_site.leaderboard.scoring.parts import parts
+from benchmark_site.leaderboard.scoring.reach import of_evaluator
 from benchmark_site.leaderboard.scoring.score import LIMITS, WALL_S
 from benchmark_site.leaderboard.task_names import COMPARE
 from evaluation.release import ReleaseError
@@ -63,7 +64,10 @@ def run_comparison(pk: int) -> None:
                     mine.end(State.FAILED, "the file of one of the two is deleted: there is nothing to compare")
                 return
             command = _command(row, report, Path(scratch) / "ids")
-            ended = child_process.run(command, log, alive=lambda: heartbeat(row), wall_s=WALL_S, limits=LIMITS)
+            files = of_evaluator(row, row.first.submission.track, _predictions(row), Path(scratch))
+            ended = child_process.run(
+                command, log, alive=lambda: heartbeat(row), wall_s=WALL_S, limits=LIMITS, files=files
+            )
             with locked(row) as mine:
                 _finish(mine, ended, report)
         except ReleaseError as error:
@@ -85,15 +89,18 @@ def _begun_again(row: Comparison, asked_by: User) -> bool:
 
 def _command(row: Comparison, report: Path, ids: Path) -> list[str]:
     track = row.first.submission.track
-    files = [one.submission.scored_file for one in (row.first, row.second)]
     only = []
     if track.has_private_part:  # which has decided: nothing is compared before
         ids.write_text("".join(f"{one}\n" for one in parts(track)[1]))
         only = ["--only", str(ids)]
     return [
-        sys.executable, "-m", "evaluation", "compare", str(track.release.folder), *files, "--task", track.task,
-        "--split", track.split, "--json", str(report), "--wins", track.primary_metric, *only,
+        sys.executable, "-m", "evaluation", "compare", str(track.release.folder), *_predictions(row),
+        "--task", track.task, "--split", track.split, "--json", str(report), "--wins", track.primary_metric, *only,
     ]  # fmt: skip
+
+
+def _predictions(row: Comparison) -> list[str]:
+    return [one.submission.scored_file for one in (row.first, row.second)]
 
 
 def _finish(row: Comparison, ended: child_process.Ended, written: Path) -> None:

@@ -19,6 +19,7 @@ from benchmark_site.jobs import child_process
 from benchmark_site.jobs.leases import MAX_ATTEMPTS, LeaseLost, acquire, heartbeat, locked
 from benchmark_site.leaderboard.models import Evaluation, State, Submission, Track
 from benchmark_site.leaderboard.scoring.model_file import ModelFileError, unpack
+from benchmark_site.leaderboard.scoring.reach import of_model
 from benchmark_site.leaderboard.scoring.score import wake
 from benchmark_site.releases.files.features import feature_set
 from evaluation.release import Release, ReleaseError
@@ -56,7 +57,8 @@ def predict_evaluation(pk: int) -> None:
             return
         out, log = Path(scratch) / "predictions.json", Path(scratch) / "log.txt"
         command = _command(row.submission, Path(scratch) / "model", out)
-        ended = child_process.run(command, log, alive=lambda: heartbeat(row), wall_s=WALL_S, limits=LIMITS)
+        files = of_model(row, row.submission.track, Path(scratch))
+        ended = child_process.run(command, log, alive=lambda: heartbeat(row), wall_s=WALL_S, limits=LIMITS, files=files)
         if ended.status == 0 and out.exists():
             _keep(row, out)
         elif ended.status == _BAD_INPUT:

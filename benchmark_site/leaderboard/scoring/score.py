@@ -22,6 +22,7 @@ from benchmark_site.leaderboard.models import Evaluation, PrivateScore, Score, S
 from benchmark_site.leaderboard.models.submissions import ScoreTable
 from benchmark_site.leaderboard.models.work import UNFINISHED
 from benchmark_site.leaderboard.scoring.parts import parts
+from benchmark_site.leaderboard.scoring.reach import of_evaluator
 from benchmark_site.leaderboard.scoring.report import Report, ReportError, read_report
 from evaluation.release import ReleaseError
 
@@ -128,7 +129,8 @@ def _run(row: Evaluation, kind: ScoreTable, scratch: Path, wall_s: float) -> _Ru
     report, log, ids = (scratch / f"{kind.__name__}.{suffix}" for suffix in ("json", "txt", "ids"))
     only = ["--only", str(ids)] if ids.exists() else []
     command = [*_command(row.submission, report), *only]
-    ended = child_process.run(command, log, alive=lambda: heartbeat(row), wall_s=wall_s, limits=LIMITS)
+    files = of_evaluator(row, row.submission.track, [row.submission.scored_file], scratch)
+    ended = child_process.run(command, log, alive=lambda: heartbeat(row), wall_s=wall_s, limits=LIMITS, files=files)
     return _Run(kind, ended, report)
 
 

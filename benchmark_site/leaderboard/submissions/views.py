@@ -15,10 +15,12 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_POST
 
+from benchmark_site.jobs.listening import has_worker
 from benchmark_site.leaderboard.api_errors import ApiError
 from benchmark_site.leaderboard.boards.board import Wanted
 from benchmark_site.leaderboard.boards.drawing import badge
 from benchmark_site.leaderboard.boards.kept import kept, kept_board
+from benchmark_site.leaderboard.boards.version import Standing, standings
 from benchmark_site.leaderboard.boards.views import find_track
 from benchmark_site.leaderboard.models import State, Submission, Team, Track
 from benchmark_site.leaderboard.scoring.by_hand import commands
@@ -120,6 +122,7 @@ def submission(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     context: dict[str, Any] = {
         "submission": found,
         "evaluation": evaluation,
+        "nobody_scores": evaluation.state == State.QUEUED and not has_worker(evaluation.task),
         "own": own,
         "steps": steps(found, found.evaluations.defer("report", "log", "problems")) if own else [],
         "by_hand": commands(found) if own else [],
@@ -186,7 +189,8 @@ def publish(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 def badge_of(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Rank and primary metric of a submission as a small picture, for a README."""
     found = get_object_or_404(visible_to(request.user), pk=pk)
-    place = kept(found.track, f"badge {pk}", lambda track: _place(track, found))
+    (board,) = standings(Track.objects.filter(pk=found.track_id), timezone.now())
+    place = kept(board, f"badge {pk}", lambda track: _place(board, found))
     return HttpResponse(badge(str(found.track), place.made), content_type="image/svg+xml")
 
 
@@ -198,18 +202,18 @@ def report(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     return response
 
 
-def _place(track: Track, submission: Submission) -> str:
+def _place(standing: Standing, submission: Submission) -> str:
     """Rank and primary metric on the board as it opens; of what stands there only on request, among every submission.
 
     Late entries have a board of their own.
     """
     late = submission.is_late
     for every in (False, True):
-        board = kept_board(track, Wanted(every=every, late=late, rows=None)).made
+        board = kept_board(standing, Wanted(every=every, late=late, rows=None)).made
         row = next((row for row in board.rows if row.submission.pk == submission.pk), None)
         if row and row.rank and row.primary:
             part = "" if board.part == "all" else f" of the {board.part} part"
-            value = f"{row.primary.value:.{max(0, digits(track))}f} %{part}"
+            value = f"{row.primary.value:.{max(0, digits(board.track))}f} %{part}"
             return f"#{row.rank} of {board.count}{' after the end' * late}, {value}"
     return "no rank"
 

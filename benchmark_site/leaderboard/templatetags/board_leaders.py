@@ -8,6 +8,7 @@ from django import template
 from django.utils import timezone
 
 from benchmark_site.leaderboard.boards.leaders import leaders
+from benchmark_site.leaderboard.boards.version import standings
 from benchmark_site.releases.models import Release
 
 register = template.Library()
@@ -16,5 +17,6 @@ register = template.Library()
 @register.inclusion_tag("leaderboard/_leaders.html")
 def leaders_of(release: Release) -> dict[str, Any]:
     """A table of the boards of a release."""
-    tracks = release.tracks.select_related("release")
-    return {"boards": leaders(tracks, timezone.now()), "of_release": True}
+    now = timezone.now()
+    found, _ = leaders(standings(release.tracks.all(), now), now)
+    return {"boards": found, "of_release": True}

@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 
-from benchmark_site.jobs import child_process
+from benchmark_site.jobs import child_process, landlock, listening
 
 QUEUES = sorted(
     {settings.CELERY_TASK_DEFAULT_QUEUE, *(route["queue"] for route in settings.CELERY_TASK_ROUTES.values())}
@@ -27,13 +27,13 @@ Finding = tuple[str, str]
 
 class Command(BaseCommand):
     help = (
-        "Say what of this installation works: database, broker, queues, disk, and whether what others send is read "
-        "without a network. Ends with status 1 where something is broken."
+        "Say what of this installation works: database, broker, queues, workers, disk, and whether what others send is "
+        "read without a network and without other files. Ends with status 1 where something is broken."
     )
     requires_system_checks = []
 
     def handle(self, *args: Any, **options: Any) -> None:
-        checks: list[Callable[[], Finding]] = [_database, _broker, _media, _network]
+        checks: list[Callable[[], Finding]] = [_database, _broker, _workers, _media, _network, _reach]
         found = [check() for check in checks]
         for state, line in found:
             self.stdout.write(f"{state:<6} {line}")
@@ -65,6 +65,17 @@ def _broker() -> Finding:
     return OK, f"broker: {told or 'nothing'} waits in {len(QUEUES)} queues"
 
 
+def _workers() -> Finding:
+    wanted = [queue for queue in QUEUES if queue != "blind" or settings.BLIND_IN_THE_LOOP]
+    try:
+        silent = listening.silent(wanted)
+    except redis.RedisError as error:
+        return WRONG, f"workers: {error}"
+    if silent:
+        return NOTE, f"workers: none listens to {', '.join(silent)}"
+    return OK, f"workers: each of {len(wanted)} queues has one"
+
+
 def _media() -> Finding:
     folder = Path(settings.MEDIA_ROOT)
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
@@ -77,3 +88,9 @@ def _network() -> Finding:
     if child_process.can_cut_off():
         return OK, "network: films, predictions and models of others are read without one"
     return NOTE, "network: this kernel lets nobody take it from a child that reads what others send"
+
+
+def _reach() -> Finding:
+    if landlock.version():
+        return OK, "reach: what reads predictions and models of others can open no other files"
+    return NOTE, "reach: without Landlock in the kernel, what reads predictions of others can open what the worker can"

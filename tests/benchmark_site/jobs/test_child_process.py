@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from benchmark_site.jobs import child_process
+from benchmark_site.jobs import child_process, landlock
 from benchmark_site.jobs.leases import LeaseLost
 
 LIMITS = child_process.Limits(memory_bytes=2**30, cpu_s=1, file_bytes=2**20, open_files=64)
@@ -134,6 +134,54 @@ def test_who_reads_what_others_send_has_no_network(log: Path) -> None:
         assert reaches(port, log)
         assert reaches(port, log, limits=replace(LIMITS, network=True))
         assert not reaches(port, log, limits=LIMITS)
+
+
+TRIES = """
+import os, sys, tempfile
+for mode, path in [one.split(":", 1) for one in sys.argv[1:]]:
+    try:
+        with open(path, mode) as file:
+            print(path, "opened")
+    except OSError as error:
+        print(path, type(error).__name__)
+print("temporary", tempfile.gettempdir())
+"""
+
+
+def tried(log: Path, files: child_process.Files | None, *paths: str) -> dict[str, str]:
+    """What became of opening each "mode:path" in a child."""
+    command = [sys.executable, "-c", TRIES, *paths]
+    ended = child_process.run(command, log, alive=lambda: True, limits=LIMITS, files=files)
+    assert ended.status == 0, ended.log
+    return dict(line.rsplit(" ", 1) for line in ended.log.splitlines())  # type: ignore[misc]
+
+
+def test_who_reads_what_others_send_opens_no_other_file(log: Path, tmp_path: Path) -> None:
+    if not landlock.version():
+        pytest.skip("this kernel has no Landlock")
+    given, other, scratch = (tmp_path / name for name in ("given", "other", "scratch"))
+    for folder in (given, other, scratch):
+        folder.mkdir()
+        (folder / "file").write_text("x")
+    (scratch / "way").symlink_to(other / "file")
+    reads = [f"rb:{path}" for path in ("/etc/passwd", f"/proc/{os.getpid()}/environ", other / "file", scratch / "way")]
+    writes = [f"wb:{path}" for path in (given / "file", other / "new", Path(child_process.__file__).parent / "new.py")]
+    grants = [f"rb:{given / 'file'}", f"wb:{scratch / 'file'}", f"wb:{scratch / 'new'}", f"rb:{os.__file__}"]
+    assert set(list(tried(log, None, *reads).values())[:-1]) == {"opened"}
+    log.unlink()
+    found = tried(log, child_process.Files([given], scratch), *reads, *writes, *grants)
+    assert found.pop("temporary") == str(scratch)
+    named = {one.partition(":")[2] for one in grants}
+    assert {path: said for path, said in found.items() if path in named} == dict.fromkeys(named, "opened")
+    assert {said for path, said in found.items() if path not in named} == {"PermissionError"}
+    assert (given / "file").read_text() == "x"
+
+
+def test_a_kernel_without_landlock_runs_it_all_the_same(
+    log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(landlock, "version", lambda: 0)
+    assert tried(log, child_process.Files([], tmp_path), "rb:/etc/passwd")["/etc/passwd"] == "opened"
 
 
 def test_without_a_network_a_child_still_dies_with_its_parent_and_reads_its_files(log: Path, tmp_path: Path) -> None:

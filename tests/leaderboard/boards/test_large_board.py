@@ -70,7 +70,7 @@ def test_2000_entries_come_in_small_pages_by_few_queries(track: Track) -> None:
     cache.clear()  # what the first reader of each state of the board waits for
     with CaptureQueriesContext(connection) as asked:
         answer = browser.get(track.get_absolute_url())
-    assert 0 < len(asked) <= 13, [one["sql"][:100] for one in asked]
+    assert 0 < len(asked) <= 11, [one["sql"][:100] for one in asked]
     assert len(answer.content) <= 200_000
     # Against a board of one page in the same process and in turn with it, since seconds tell of the machine and of what
     # else it does at the moment: 1.3 times when written.
@@ -131,7 +131,7 @@ def test_any_address_gives_a_page(track: Track, query: str) -> None:
 
 def test_the_exports_hold_every_row_by_few_queries(track: Track, django_assert_max_num_queries: Any) -> None:
     fill(track, 120)
-    with django_assert_max_num_queries(11):
+    with django_assert_max_num_queries(8):
         assert len(Client().get(track.get_absolute_url() + "board.json").json()["rows"]) == 120
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
@@ -15,26 +14,15 @@ from benchmark_site.leaderboard.boards.tracks import create_tracks
 from benchmark_site.leaderboard.models import Track
 from evaluation.metrics import disclosure
 from tests.evaluation.small_release import write_release
-from tests.leaderboard.conftest import freeze
+from tests.leaderboard.conftest import freeze, settings_form
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def organiser(db: None) -> Client:
-    browser = Client()
-    browser.force_login(User.objects.create_superuser("root"))
-    return browser
-
-
 def save(organiser: Client, track: Track, **changes: Any) -> str:
     """Post the form of the settings with these changes; what the next page says."""
-    form = {
-        "opens_at": "2026-01-01T00:00", "per_day": track.per_day, "total": track.total,
-        "primary_metric": track.primary_metric, "reveal": track.reveal, "public_percent": track.public_percent,
-        "finals": track.finals,
-    }  # fmt: skip
-    return organiser.post(f"{track.get_absolute_url()}settings/", form | changes, follow=True).content.decode()
+    path = f"{track.get_absolute_url()}settings/"
+    return organiser.post(path, settings_form(track, **changes), follow=True).content.decode()
 
 
 @pytest.mark.parametrize(("videos", "queries", "n"), [(5, 4, 20), (8, 4, 32), (25, 4, 100)])

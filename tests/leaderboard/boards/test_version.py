@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models import F
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from benchmark_site.leaderboard.boards import kept
 from benchmark_site.leaderboard.boards.board import Board, Wanted, read_board
-from benchmark_site.leaderboard.boards.version import version
-from benchmark_site.leaderboard.models import Comparison, State, Submission, Team, Track
+from benchmark_site.leaderboard.boards.version import standings, version
+from benchmark_site.leaderboard.models import Comparison, Evaluation, State, Submission, Team, Track
 from benchmark_site.leaderboard.scoring.compare import request_comparison
 from benchmark_site.leaderboard.submissions.visibility import hide
 from tests.leaderboard.conftest import ApiClient, add_scores, small_file
@@ -80,25 +81,38 @@ def test_a_date_that_passes_makes_it_anew(tracks: dict[str, Track]) -> None:
 def test_what_was_made_while_the_board_changed_is_not_kept(
     two: list[Submission], track: Track, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Kept under the version before, it would come back with that version: a team that shows, hides and shows again."""
+    """Kept under the version before, it would come back with that version, which a state that comes back has again."""
 
     def page() -> str:
         return Client().get(track.get_absolute_url()).content.decode()
 
-    def renamed_meanwhile(track: Track, wanted: Wanted) -> Board:
-        Submission.objects.filter(pk=two[0].pk).update(method="renamed")
+    def failed_meanwhile(track: Track, wanted: Wanted) -> Board:
+        scoring.update(state=State.FAILED, error="of the test")
         return read_board(track, wanted)
 
+    scoring = Evaluation.objects.filter(submission=two[0])
+    before = version(track, timezone.now())
     with monkeypatch.context() as patch:
-        patch.setattr(kept, "read_board", renamed_meanwhile)
-        assert ">renamed<" in page()
-    Submission.objects.filter(pk=two[0].pk).update(method="m0")
+        patch.setattr(kept, "read_board", failed_meanwhile)
+        assert ">m0<" not in page()
+    scoring.update(state=State.DONE, error="")
+    assert version(track, timezone.now()) == before
     assert ">m0<" in page()
 
 
-def test_a_board_is_made_of_the_track_as_it_is_and_not_as_it_was_found(track: Track) -> None:
-    Track.objects.update(human_value=77.5)
-    assert kept.kept_board(track, Wanted()).made.track.human_value == 77.5
+def test_a_track_and_the_version_of_its_board_are_read_at_one_moment(track: Track) -> None:
+    with CaptureQueriesContext(connection) as asked:
+        (standing,) = standings(Track.objects.filter(pk=track.pk), timezone.now())
+        assert standing.track.release == track.release
+    assert len(asked) == 1
+    assert standing.version == version(track, timezone.now())
+
+
+@pytest.mark.parametrize("row", [Submission, Team, Track])
+def test_a_change_that_is_taken_back_is_another_version(two: list[Submission], track: Track, row: Any) -> None:
+    before = version(track, timezone.now())
+    row.objects.update(id=F("id"))
+    assert version(track, timezone.now()) != before
 
 
 def test_exports_and_badges_are_ranked_once(two: list[Submission], track: Track) -> None:

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
+from benchmark_site.jobs import listening
+from benchmark_site.jobs.asking import open_store
 from benchmark_site.jobs.leases import acquire
 from benchmark_site.leaderboard.models import Announcement, Evaluation, State, Submission, Track
 from benchmark_site.leaderboard.organisers.export import export_track
@@ -23,13 +24,6 @@ from benchmark_site.leaderboard.organisers.insight import insight
 from tests.leaderboard.conftest import ApiClient, add_scores, small_file
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def organiser(db: None) -> Client:
-    client = Client()
-    client.force_login(User.objects.create_user("olga", is_staff=True))
-    return client
 
 
 @pytest.fixture
@@ -164,3 +158,23 @@ def test_an_announcement_stands_above_the_board_until_it_is_withdrawn(organiser:
     organiser.post(f"/announcements/{Announcement.objects.get().pk}/withdraw/")
     assert "The end is moved" not in Client().get(track.get_absolute_url()).content.decode()
     assert Announcement.objects.get().created_by.username == "olga"  # type: ignore[union-attr]
+
+
+def test_it_is_said_when_nobody_scores(
+    organiser: Client, member: Client, api_client: ApiClient, track: Track, tmp_path: Path
+) -> None:
+    sent = Submission.objects.get(pk=api_client.post(track, small_file(tmp_path))[1]["id"])
+
+    def told() -> tuple[bool, bool, bool]:
+        part = member.get(sent.get_absolute_url(), headers={"HX-Request": "true"})
+        pages = (organiser.get(f"{track.get_absolute_url()}overview/"), member.get(sent.get_absolute_url()), part)
+        said = [b"Nothing is being scored at present" in page.content for page in pages]
+        return said[0], said[1], said[2]
+
+    open_store().delete("listened:score")
+    assert told() == (True, True, True)
+    listening.say(["score"])
+    assert told() == (False, False, False)
+    open_store().delete("listened:score")
+    add_scores(sent, {track.primary_metric: 30.0})
+    assert told() == (True, False, False)  # it waits for nobody any more

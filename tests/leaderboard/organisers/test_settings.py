@@ -9,23 +9,14 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.test import Client
 
 from benchmark_site.leaderboard.models import Membership, Participant, Team, Track
 from benchmark_site.leaderboard.teams.tokens import create_token
-from tests.leaderboard.conftest import ApiClient, small_file
+from tests.leaderboard.conftest import ApiClient, settings_form, small_file
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def organiser(db: None) -> Client:
-    user = User.objects.create_user("olga")
-    user.groups.add(Group.objects.get(name="Requesters"))
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 @pytest.fixture
@@ -36,11 +27,7 @@ def hidden(tracks: dict[str, Track]) -> Track:
 
 
 def save(organiser: Client, track: Track, **changes: Any) -> Any:
-    form = {
-        "opens_at": "2026-01-01T00:00", "per_day": track.per_day, "total": track.total, "finals": track.finals,
-        "primary_metric": track.primary_metric, "reveal": track.reveal, "public_percent": track.public_percent,
-    }  # fmt: skip
-    return organiser.post(f"{track.get_absolute_url()}settings/", form | changes)
+    return organiser.post(f"{track.get_absolute_url()}settings/", settings_form(track, **changes))
 
 
 PARTS = {"public_percent": 50, "closes_at": "2027-01-01T10:00", "reveals_at": "2027-01-02T10:00"}

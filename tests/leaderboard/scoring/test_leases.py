@@ -21,7 +21,7 @@ from benchmark_site.leaderboard import tasks
 from benchmark_site.leaderboard.models import Evaluation, State, Submission, Track
 from benchmark_site.leaderboard.scoring.score import rescore_all
 from benchmark_site.leaderboard.submissions.uploads import incoming_folder
-from tests.leaderboard.conftest import ApiClient, small_file
+from tests.leaderboard.conftest import ApiClient, small_file, waiting
 
 LONG_AGO = timedelta(minutes=10)
 QUEUE = "score"
@@ -151,10 +151,7 @@ def test_of_a_long_queue_only_the_oldest_are_woken(evaluation: Evaluation) -> No
     for number in range(30):
         first.pk, first.sha256 = uuid.uuid4(), f"{number:064x}"
         first.save(force_insert=True)
-        Evaluation.objects.create(
-            submission=first, evaluator_version="1", manifest_sha256="0" * 64,
-            queued_at=timezone.now() - LONG_AGO - timedelta(minutes=number),
-        )  # fmt: skip
+        waiting(first, queued_at=timezone.now() - LONG_AGO - timedelta(minutes=number))
     woken = Evaluation.forgotten()
     assert woken == list(Evaluation.objects.order_by("queued_at").values_list("pk", flat=True)[: len(woken)])
     assert 0 < len(woken) < 30
@@ -167,9 +164,7 @@ def test_models_that_wait_keep_no_predictions_from_being_woken_or_counted(evalua
     for number in range(21):
         model.pk, model.sha256, model.kind = uuid.uuid4(), f"{number:064x}", "model"
         model.save(force_insert=True)
-        Evaluation.objects.create(
-            submission=model, evaluator_version="1", manifest_sha256="0" * 64, queued_at=old + timedelta(seconds=number)
-        )
+        waiting(model, queued_at=old + timedelta(seconds=number))
     Evaluation.objects.filter(pk=evaluation.pk).update(queued_at=old + timedelta(minutes=1))
     evaluation.refresh_from_db()
     woken = Evaluation.forgotten()

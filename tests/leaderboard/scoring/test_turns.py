@@ -16,13 +16,10 @@ from typing import Any
 
 import pytest
 import redis
-from celery.contrib.testing.worker import start_worker
 from django.conf import settings as site
-from django.db import connections
 from django.test import Client
 from django.utils import timezone
 
-from benchmark_site.celery import app
 from benchmark_site.jobs import child_process, leases
 from benchmark_site.leaderboard import tasks
 from benchmark_site.leaderboard.models import Evaluation, State, Submission, Team, Track
@@ -31,8 +28,7 @@ from benchmark_site.leaderboard.scoring.score import rescore_all
 from benchmark_site.leaderboard.submissions.submit import MOST_UNDER_WAY
 from benchmark_site.leaderboard.task_names import COMPARE, SCORE
 from benchmark_site.local.supervisor import site_programs
-from evaluation.release import Release as ReleaseFolder
-from tests.leaderboard.conftest import REPOSITORY, ApiClient, add_scores, small_file
+from tests.leaderboard.conftest import REPOSITORY, ApiClient, add_scores, answers, small_file, waiting, working
 
 HANGS = [sys.executable, "-c", "import time; time.sleep(600)"]
 BLANKS = b" " * 2**26
@@ -51,16 +47,8 @@ def workers(transactional_db: None) -> Iterator[None]:
     """Two scorers of the real queue, in threads of this process; nothing waits in it from before."""
     with redis.Redis.from_url(site.CELERY_BROKER_URL) as broker:
         broker.delete("score")
-    with start_worker(
-        app, queues=["score"], pool="threads", concurrency=2, perform_ping_check=False, shutdown_timeout=30
-    ):
+    with working("score", threads=2):
         yield
-    connections.close_all()
-
-
-def answers(track: Track) -> dict[str, int]:
-    ids = ReleaseFolder.open(track.release.folder).questions(track.split).qids.tolist()
-    return {str(one): 0 for one in ids}
 
 
 def hostile(track: Track, folder: Path) -> list[Path]:
@@ -213,7 +201,7 @@ def send(team: Team, track: Track, kind: str = "predictions") -> Submission:
         id=pk, team=team, track=track, kind=kind, method="m", file="f", file_name="f", sha256=f"{pk.int:064x}", size=1,
         created_at=timezone.now(),
     )  # fmt: skip
-    Evaluation.objects.create(submission=row, evaluator_version="1", manifest_sha256="0" * 64)
+    waiting(row)
     return row
 
 
