@@ -21,6 +21,7 @@ from evaluation.forms.records import Fault, Moment, Record, RowFault, Window
 from evaluation.forms.records import Question as AskedRecord
 
 AT_ONCE = 1000  # rows of a statement
+LONGEST_TEXT = 2000  # bytes: the database keeps whole texts in its indexes, which take no more than 2,704
 Kind = TypeVar("Kind", Query, Question)
 
 
@@ -129,6 +130,8 @@ def _text(line: int, what: str, text: str, taken: Taken) -> str:
     clean = normalise(text)
     if not clean:
         raise RowFault(what, "is blank")
+    if (size := len(clean.encode())) > LONGEST_TEXT:
+        raise RowFault(what, f"is {size} bytes long, expected {LONGEST_TEXT} at most: {clean[:40]!r}")
     if "".join(clean.split()) != "".join(text.split()):
         taken.faults.append(Fault(line, what, f"is now {clean[:40]!r}: control marks out, Unicode's NFC", lost=False))
     return clean
