@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 from django.views.generic import ListView
@@ -42,7 +42,7 @@ class ReleaseItems(ListView):
         asked = request.GET
         self.split = asked.get("split") if asked.get("split") in LABELLED else ""
         self.kind = asked.get("kind") if asked.get("kind") in KINDS else ""
-        self.words = asked.get("q", "").strip()[:200]
+        self.words = asked.get("q", "").replace("\0", "").strip()[:200]
 
     def get_queryset(self) -> QuerySet[Item]:
         found = shown(self.release)
@@ -64,6 +64,8 @@ class ReleaseItems(ListView):
 def release_item(request: HttpRequest, slug: str, version: str, kind: str, public_id: int) -> HttpResponse:
     """One item, at an address that stays."""
     release = frozen_release(slug, version)
+    if kind not in KINDS:
+        raise Http404(f"an item is one of {', '.join(KINDS)}")
     item = get_object_or_404(shown(release).select_related("video"), kind=kind, public_id=public_id)
     neighbours = shown(release).filter(vid_name=item.vid_name).exclude(pk=item.pk)
     context = {

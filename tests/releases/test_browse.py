@@ -51,6 +51,9 @@ def test_items_are_found_by_words_split_and_kind_and_test_never(client, frozen):
     found = text(client, f"{ITEMS}?q={scene}+{shape}")
     assert one.text in found
     assert "Nothing with these words" in text(client, f"{ITEMS}?q=zeppelin")
+    assert one.text in text(client, f"{ITEMS}?q=%00{scene}%00+{shape}")  # no database takes the sign
+    for path in (f"mo%00ment/{one.public_id}/", f"film/{one.public_id}/", f"moment/{'9' * 40}/"):
+        assert client.get(f"{ITEMS}{path}").status_code == 404
 
 
 @pytest.mark.django_db
