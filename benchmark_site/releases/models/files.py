@@ -11,6 +11,9 @@ from benchmark_site.releases.models.release import SHA256, Release, refuse_once_
 from evaluation.release import HELD_OUT
 
 
+ADDRESS = r"[\w.-]+(?:/[\w.-]+)*"  # paths that have a page: no blank, no control character
+
+
 class ReleaseFile(models.Model):
     """A file of a release, as its manifest lists it."""
 
