@@ -15,13 +15,12 @@ from django.db import connection, models, transaction
 
 from annotation.imports.places import OVER_S, Place, place_of
 from annotation.models import Answer, Clip, Query, Question, Segment, Video
-from annotation.models.items import free_ids
+from annotation.models.items import LONGEST_TEXT, free_ids
 from annotation.review.text.text_rules import normalise
 from evaluation.forms.records import Fault, Moment, Record, RowFault, Window
 from evaluation.forms.records import Question as AskedRecord
 
 AT_ONCE = 1000  # rows of a statement
-LONGEST_TEXT = 2000  # bytes: the database keeps whole texts in its indexes, which take no more than 2,704
 Kind = TypeVar("Kind", Query, Question)
 
 

@@ -50,7 +50,7 @@ def _bounds(request: HttpRequest, size: int, etag: str) -> tuple[int, int] | Non
 
     Several ranges at once, and what is no range, as one that ends before it begins, are answered with the whole.
     """
-    wanted = _RANGE.fullmatch(request.headers.get("Range", "").strip())
+    wanted = _RANGE.fullmatch(request.headers.get("Range", "").strip()) if request.method != "HEAD" else None
     if wanted is None or wanted.groups() == ("", "") or request.headers.get("If-Range", etag) != etag:
         return None
     first, last = wanted.groups()

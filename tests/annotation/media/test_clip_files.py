@@ -79,6 +79,11 @@ def test_odd_ranges_are_answered_by_the_book(client: Client, url: str, asked: st
         assert body(response) == (BYTES[-1:] if "1023-1023" in asked else BYTES)
 
 
+def test_a_head_says_how_long_the_whole_is(client: Client, url: str) -> None:
+    response = client.head(url, headers={"Range": "bytes=0-9"})
+    assert (response.status_code, response["Content-Length"], response["Accept-Ranges"]) == (200, "1024", "bytes")
+
+
 def test_an_address_of_another_key_is_unknown(client: Client, url: str, clip: Clip) -> None:
     forged = signing.dumps(clip.pk, salt="other")
     assert client.get(f"/media/clip/{forged}.mp4").status_code == 404

@@ -16,7 +16,7 @@ from evaluation.cli.main import main
 from evaluation.exchange.contamination import canary_of, contamination
 from evaluation.release import Release
 from evaluation.release.manifest import sums
-from tests.evaluation.small_release import write_release
+from tests.evaluation.small_release import edit_rows, relist, write_release
 
 CANARY = "HERO BENCH CANARY demo-1.0.0 12345678-1234-1234-1234-123456789abc"
 
@@ -31,6 +31,17 @@ def test_a_release_and_itself_are_the_same(release: Path, public_release: Path, 
     status, text = told(capsys, "diff", release, public_release)
     assert status == 0
     assert "the same items and clips" in text
+
+
+def test_a_question_without_times_is_the_same_as_itself(tmp_path: Path, capsys) -> None:
+    timeless = write_release(tmp_path / "timeless")
+    for path in ("qa/value/train.jsonl", "qa/value/val.jsonl", "held_out/qa/value/test_public.jsonl"):
+        edit_rows(timeless / path, lambda row: row.pop("ts"))
+    relist(timeless)
+    assert "the same items and clips" in told(capsys, "diff", timeless, timeless)[1]
+    _, text = told(capsys, "diff", timeless, write_release(tmp_path / "timed"))
+    assert "32 qa val corrected" in text
+    assert "corrected: start, end" in text
 
 
 def test_what_differs_is_named_by_id(tmp_path: Path, capsys) -> None:
