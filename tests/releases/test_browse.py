@@ -8,6 +8,7 @@ from django.core.files.base import ContentFile
 
 from annotation.models import Clip, Query, Video
 from annotation.review.corrections import withdraw
+from benchmark_site.releases.browse import film_of
 from benchmark_site.releases.models import Item, Negative
 from benchmark_site.releases.plots import _histogram, _sunburst, figures
 from tests.releases.conftest import frozen_without_matching, small_release
@@ -100,6 +101,16 @@ def test_a_film_is_shown_to_everybody_only_where_a_licence_is_stated(client, fro
     assert "no licence is stated for it" in page
     client.force_login(User.objects.create_user("ann", is_staff=True))
     assert "<video" in text(client, url)
+
+
+@pytest.mark.django_db
+def test_a_film_of_many_digits_is_found_by_the_name_of_its_clip(corpus):
+    film = corpus(1)[0]
+    clip = Clip.objects.create(video=film, start=0.0, end=1402.987, imported=True)
+    clip.file.save("x.mp4", ContentFile(b"film"))
+    assert clip.name.endswith("_0_1402.99")
+    assert "clip_url" in film_of(clip.name, may_see=False)
+    assert film_of(f"{film.public_id}_0_1402.98", may_see=False) == {}
 
 
 @pytest.mark.django_db
