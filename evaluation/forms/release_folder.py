@@ -10,8 +10,17 @@ from pathlib import Path
 from evaluation.forms.records import Fault, FormError, Moment, Question, Record, Window
 from evaluation.io.errors import opening
 from evaluation.predictions.file import check_zip_directory
-from evaluation.release import FOLDERS, HELD_OUT_MANIFEST, MANIFEST, SPLITS, MomentQueries, Questions, Release
-from evaluation.release import rows_name, truth_name
+from evaluation.release import (
+    FOLDERS,
+    HELD_OUT_MANIFEST,
+    MANIFEST,
+    SPLITS,
+    MomentQueries,
+    Questions,
+    Release,
+    rows_name,
+    truth_name,
+)
 from evaluation.release.names import index_name
 
 MOST_BYTES = 1 << 30  # of rows and indexes in a zip

@@ -10,7 +10,7 @@ import msgspec
 from evaluation.io.errors import Refusal, opening
 
 MAX_LINE_BYTES = 16 << 20
-UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # what msgspec raises over bytes that are no JSON
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # of msgspec, over what is no JSON
 Row = TypeVar("Row")
 
 

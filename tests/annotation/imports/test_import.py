@@ -217,7 +217,13 @@ def test_a_file_of_another_form_is_refused_on_its_page(client: Client) -> None:
 
 
 def row(number: int, **more: Any) -> dict[str, Any]:
-    return {"vid_name": "v", "duration": 20.0, "ts": [1, 2], "desc": f"He waves {number} times", "desc_id": number} | more
+    return {
+        "vid_name": "v",
+        "duration": 20.0,
+        "ts": [1, 2],
+        "desc": f"He waves {number} times",
+        "desc_id": number,
+    } | more
 
 
 NO_TABLE_HOLDS = {

@@ -192,5 +192,5 @@ def test_what_croissant_says_can_be_read_again(licence: str, authors: list[str])
 
 @pytest.mark.parametrize("raw", [b"[]", b"{", b'{"description": "\xe9"}', b'{"creator": "somebody"}'])
 def test_a_croissant_of_another_kind_is_refused(raw: bytes) -> None:
-    with pytest.raises(ReleaseError, match="there/croissant.json"):
+    with pytest.raises(ReleaseError, match=r"there/croissant\.json"):
         said_in(raw, Path("there/croissant.json"))

@@ -1,4 +1,4 @@
-"""A release of another site as a foreign file: `convert --from release`, of a folder or of the zip that sites hand out."""
+"""A release of another site as a foreign file: `convert --from release`, of a folder or of a site's zip."""
 
 import json
 import shutil
