@@ -123,7 +123,9 @@ def _texts(path: Path) -> Iterator[tuple[int, str]]:
         while piece := file.readline(_BLOCK):
             ended = piece.endswith(b"\n")
             text, blank, left = (rest + piece, b"", b"") if ended else (rest + piece).rpartition(b" ")
-            yield number, _plain(text + blank).rstrip("\n") + " "
+            if len(left) > _BLOCK:  # no text has a word as long
+                text, left = text + blank + left, b""
+            yield number, _plain(text + blank).replace("\n", " ")
             number, rest = number + ended, left
         if rest:
             yield number, _plain(rest)
