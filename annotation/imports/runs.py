@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from django.db import DataError, IntegrityError, transaction
+from django.db import transaction
 
 from annotation.imports.take import About, take
 from annotation.models import AnnotationImport
@@ -45,8 +45,6 @@ def _take_file(lease: AnnotationImport) -> None:
             take_into(run, Path(run.file.path), index)
         except (FormError, ReleaseError, OSError) as error:
             run.state, run.error = run.State.FAILED, str(error).replace(run.file.path, run.name)
-        except (DataError, IntegrityError) as error:  # as often as it is tried
-            run.state, run.error = run.State.FAILED, f"{run.name}: the tables take it not: {str(error).splitlines()[0]}"
         run.file = run.video_index = run.claimed_by = ""
         run.save()
 
