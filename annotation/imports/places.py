@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from annotation.media.import_list import LONGEST_ID, id_with_hash
+from annotation.review.text.text_rules import normalise
 from evaluation.forms.records import Record, RowFault
 
 OVER_S = 0.05  # what a file's duration may differ from its window, and a clip from its film
@@ -37,10 +39,12 @@ def place_of(record: Record, durations: Mapping[str, float]) -> Place:
     window = _WINDOW.fullmatch(name)
     if window:
         start, end = float(window["start"]), float(window["end"])
-        if start < end and (duration is None or duration <= end - start + OVER_S):
+        if start < end < math.inf and (duration is None or duration <= end - start + OVER_S):
             return Place(*_film(window["film"]), start, end)
     if duration is None:
         raise RowFault("duration", f"of {name!r} is not known: give its video index, or take the film in first")
+    if not 0 < round(duration, 3) < math.inf:
+        raise RowFault("duration", f"of {name!r} is {duration:g} s, expected a millisecond or more")
     return Place(*_film(name), 0.0, round(duration, 3))
 
 
@@ -48,4 +52,4 @@ def _film(name: str) -> tuple[str, str]:
     """(id, title): a name that is no id here becomes one, with a part of its hash so that two never meet."""
     if _ID.fullmatch(name):
         return name, ""
-    return id_with_hash(name), name[:LONGEST_TITLE]
+    return id_with_hash(name), normalise(name)[:LONGEST_TITLE]

@@ -15,7 +15,7 @@ from django.db import connection, models, transaction
 
 from annotation.imports.places import OVER_S, Place, place_of
 from annotation.models import Answer, Clip, Query, Question, Segment, Video
-from annotation.models.items import free_ids
+from annotation.models.items import LONGEST_TEXT, free_ids
 from annotation.review.text.text_rules import normalise
 from evaluation.forms.records import Fault, Moment, Record, RowFault, Window
 from evaluation.forms.records import Question as AskedRecord
@@ -129,6 +129,8 @@ def _text(line: int, what: str, text: str, taken: Taken) -> str:
     clean = normalise(text)
     if not clean:
         raise RowFault(what, "is blank")
+    if (size := len(clean.encode())) > LONGEST_TEXT:
+        raise RowFault(what, f"is {size} bytes long, expected {LONGEST_TEXT} at most: {clean[:40]!r}")
     if "".join(clean.split()) != "".join(text.split()):
         taken.faults.append(Fault(line, what, f"is now {clean[:40]!r}: control marks out, Unicode's NFC", lost=False))
     return clean

@@ -9,7 +9,7 @@ from typing import BinaryIO, cast
 from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.cache import get_conditional_response
 
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)$")
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})", re.IGNORECASE)
 
 
 def ranged(
@@ -46,13 +46,18 @@ def ranged(
 
 
 def _bounds(request: HttpRequest, size: int, etag: str) -> tuple[int, int] | None:
-    """First and last byte that are asked for; None: all of them. Several ranges at once are answered with the whole."""
-    wanted = _RANGE.match(request.headers.get("Range", ""))
+    """First and last byte that are asked for; None: all of them.
+
+    Several ranges at once, and what is no range, as one that ends before it begins, are answered with the whole.
+    """
+    wanted = _RANGE.fullmatch(request.headers.get("Range", "").strip()) if request.method != "HEAD" else None
     if wanted is None or wanted.groups() == ("", "") or request.headers.get("If-Range", etag) != etag:
         return None
     first, last = wanted.groups()
     if not first:  # the last N bytes
         return max(size - int(last), 0), size - 1
+    if last and int(last) < int(first):
+        return None
     return int(first), min(int(last), size - 1) if last else size - 1
 
 

@@ -9,6 +9,8 @@ from django.urls import reverse
 
 from benchmark_site.jobs.leases import MAX_ATTEMPTS, Leased
 
+LONGEST_NAME = 200  # letters of a file's name that are kept
+
 
 class AnnotationImport(Leased):
     """One file that was taken in, or could not be. The row stays as the report; the file goes once it is read."""
@@ -19,7 +21,7 @@ class AnnotationImport(Leased):
         FAILED = "failed", "refused"
 
     form = models.CharField(max_length=20, help_text="as `evaluation convert --from` calls it")
-    name = models.CharField(max_length=200, help_text="of the file, without folders")
+    name = models.CharField(max_length=LONGEST_NAME, help_text="of the file, without folders")
     file = models.FileField(upload_to="imports/", blank=True)
     video_index = models.FileField(
         "video index",

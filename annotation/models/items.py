@@ -17,6 +17,7 @@ from annotation.models.crowd import Assignment
 from annotation.models.footage import Clip
 
 AT_ONCE = 1000  # ids of a statement
+LONGEST_TEXT = 2000  # bytes: the database keeps whole texts in its indexes, which take no more than 2,704
 
 
 def content_id(*parts: object) -> int:

@@ -13,6 +13,7 @@ from django.views.generic import CreateView, DetailView
 
 from annotation.imports.runs import ask_for
 from annotation.models import AnnotationImport
+from annotation.models.imports import LONGEST_NAME
 from evaluation.forms.export import rows_bytes
 from evaluation.forms.table import FORMS
 
@@ -43,7 +44,7 @@ class Imports(CreateView):
 
     def form_valid(self, form: forms.ModelForm) -> HttpResponse:
         run = form.save(commit=False)
-        run.name = form.cleaned_data["file"].name[:200]
+        run.name = form.cleaned_data["file"].name[:LONGEST_NAME]
         run.created_by = self.request.user
         ask_for(run)
         return redirect(run)

@@ -14,7 +14,7 @@ from django.db import transaction
 
 from adversarial.text.normalise import canonical
 from annotation.models import Answer, Assignment, Correction, Hit, Query, Question, Segment, Validation
-from annotation.models.items import free_id
+from annotation.models.items import LONGEST_TEXT, free_id
 from annotation.review.text.text_rules import normalise
 
 LEAST_WORDS = 2
@@ -124,6 +124,8 @@ def _check(item: Item, after: dict[str, Any]) -> None:
     length = item.segment.clip.duration
     if not after["text"]:
         raise ValidationError("a text is expected")
+    if max(len(said.encode()) for said in (after["text"], *after.get("options", ()))) > LONGEST_TEXT:
+        raise ValidationError(f"texts of at most {LONGEST_TEXT} bytes are expected")
     if not 0 <= after["start"] < after["end"] <= round(length, 3):
         raise ValidationError(f"a moment inside the clip is expected: 0 <= start < end <= {length:g} s")
     folded = [canonical(option) for option in after.get("options", ())]

@@ -5,6 +5,7 @@ A full copy can be scored here; of a public one, whose truth of test is elsewher
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from itertools import chain
@@ -17,15 +18,18 @@ from django.utils import timezone
 from annotation.imports.places import Place, place_of
 from annotation.imports.take import About, Taken, take
 from annotation.models import Clip, Subtitle, Video
+from benchmark_site.releases.files.export import zip_of
 from benchmark_site.releases.models import Item, Release, ReleaseFile, SealedClip, Split, SplitVideo
+from benchmark_site.releases.models.files import ADDRESS
+from evaluation.exchange.croissant import said_in
 from evaluation.exchange.rows import span_of
 from evaluation.forms.records import Moment, Question, Record, Window
 from evaluation.io.atomic import atomic_folder
-from evaluation.release import MANIFEST, PROVENANCE, SUMS, ReleaseError
+from evaluation.release import CROISSANT, LICENCES, MANIFEST, PROVENANCE, SUMS, ReleaseError
 from evaluation.release import Release as Reader
-from evaluation.release.files import read_json, read_lines
+from evaluation.release.files import read_json, read_lines, read_verified
 from evaluation.release.names import HELD_OUT_MANIFEST, is_held_out, reserve_name, rows_name, truth_name
-from evaluation.release.schema import HeldOutManifest, MomentRow, QuestionRow
+from evaluation.release.schema import HeldOutManifest, LicenceRow, MomentRow, QuestionRow
 from evaluation.release.writer import make_place
 
 ROWS: Mapping[str, type[MomentRow] | type[QuestionRow]] = {"moment": MomentRow, "qa": QuestionRow}
@@ -35,6 +39,7 @@ def adopt(folder: Path, user: AbstractBaseUser | None = None) -> tuple[Release, 
     """Take a release folder in; a second run adds nothing. Raises ReleaseError, OSError."""
     reader = Reader.open(folder)
     reader.verify()
+    _refuse_unreadable(reader)
     known = Release.objects.filter(slug=reader.name, version=reader.version).first()
     if known is not None:
         if known.sha256 != reader.manifest_sha256:
@@ -46,10 +51,14 @@ def adopt(folder: Path, user: AbstractBaseUser | None = None) -> tuple[Release, 
         release.created_by_id = None if user is None else user.pk
         if nonce := _nonce(reader):
             release.seal = nonce
+        release.description, release.authors, release.licence = _said(reader)
         release.full_clean()
         release.save()
+        here = set(Video.objects.values_list("pk", flat=True))
         taken = take((record for record, *_ in records), About(source=f"{reader.name} {reader.version}"), keep_ids=True)
         clips = _clips(reader)
+        new = {clip.video_id: clip.video for clip in clips.values() if clip.video_id not in here}
+        _enter_licences(reader, new, clips)
         _enter_subtitles(reader, clips)
         _enter_splits(reader, release, clips)
         _enter_items(reader, release, records, clips)
@@ -66,7 +75,41 @@ def adopt(folder: Path, user: AbstractBaseUser | None = None) -> tuple[Release, 
             frozen_before=Release.objects.filter(state=Release.State.FROZEN).count(),
         )
     release.refresh_from_db()
+    zip_of(release)
     return release, taken
+
+
+def _refuse_unreadable(reader: Reader) -> None:
+    """Raises ReleaseError where a reader of the format would, or where a page could not name a file."""
+    for entry in reader.entries():
+        if not re.fullmatch(ADDRESS, entry.path):
+            raise ReleaseError(f"{reader.root / entry.path}: expected a path of letters, digits, '.', '-' and '_'")
+    for task in reader.tasks:
+        for split in Split.values:
+            (reader.moments if task == "moment" else reader.questions)(split)
+        if reader.has_held_out:
+            reader.reserve(task)
+
+
+def _said(reader: Reader) -> tuple[str, str, str]:
+    """(description, authors, licence) of the release itself; releases of earlier software say none."""
+    path = reader.root / CROISSANT
+    if CROISSANT not in {entry.path for entry in reader.files()}:
+        return "", "", ""
+    description, authors, licence = said_in(read_verified(path, reader.entry(CROISSANT)), path)
+    return description, "\n".join(authors), licence
+
+
+def _enter_licences(reader: Reader, films: dict[int, Video], clips: Mapping[str, Clip]) -> None:
+    """What the release states of the `films` that came with it."""
+    if LICENCES not in {entry.path for entry in reader.files()}:
+        return
+    for _, row in read_lines(reader.root / LICENCES, LicenceRow, reader.entry(LICENCES)):
+        clip = clips.get(row.vid_name)
+        if clip is not None and (film := films.get(clip.video_id)) is not None:
+            film.licence, film.source = row.licence or "", row.source or film.source
+            film.title = row.title or film.title
+    Video.objects.bulk_update(films.values(), ["licence", "source", "title"], batch_size=1000)
 
 
 Row = tuple[Record, str, bool, int]
@@ -83,12 +126,17 @@ def _records(reader: Reader) -> Iterator[Row]:
             if path in reader.held_out or not is_held_out(path):
                 entry = reader.entry(path)
                 for line, row in read_lines(reader.root / path, ROWS[task], entry):
-                    record = _moment(line, row) if isinstance(row, MomentRow) else _question(line, row)
+                    try:
+                        record = _moment(line, row) if isinstance(row, MomentRow) else _question(line, row)
+                    except ValueError as error:
+                        raise ReleaseError(f"{reader.root / path}:{line}: {error}") from error
                     yield record, split, published, int(record.id)
 
 
 def _moment(line: int, row: MomentRow) -> Moment:
-    assert row.ts is not None  # a row with its truth
+    """Raises ValueError for a row without its truth."""
+    if row.ts is None:
+        raise ValueError(f"desc_id {row.desc_id} has no ts, which is withheld of test alone")
     return Moment(
         line=line,
         id=row.desc_id,
@@ -101,6 +149,9 @@ def _moment(line: int, row: MomentRow) -> Moment:
 
 
 def _question(line: int, row: QuestionRow) -> Question:
+    """Raises ValueError for a row without its truth, or whose times are none."""
+    if row.answer_idx is None:
+        raise ValueError(f"qid {row.qid} has no answer_idx, which is withheld of test alone")
     span = span_of(row)
     return Question(
         line=line,
@@ -169,7 +220,7 @@ def _enter_items(reader: Reader, release: Release, records: list[Row], clips: Ma
     for record, split, published, number in records:
         assert record.video is not None
         clip = clips.get(record.video)
-        video = clip.video if clip else Video.objects.get(public_id=_place(record.video, record.duration or 0.0).film)
+        video = clip.video if clip else _film(record)
         duration = record.duration or (round(clip.duration, 3) if clip else 0.0)
         span = record.windows[0] if record.windows else Window(0.0, duration)
         item = Item(
@@ -192,6 +243,15 @@ def _enter_items(reader: Reader, release: Release, records: list[Row], clips: Ma
             item.type = record.type or "vt"
         items.append(item)
     Item.objects.bulk_create(items, batch_size=1000)
+
+
+def _film(record: Record) -> Video:
+    """The film of a clip that is in no index. Raises ReleaseError where its row could not be taken."""
+    name = _place(str(record.video), record.duration or 0.0).film
+    film = Video.objects.filter(public_id=name).first()
+    if film is None:
+        raise ReleaseError(f"{record.video}: the clip of item {record.id} is in no index, and its row is faulty")
+    return film
 
 
 def _nonce(reader: Reader) -> str | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 from django.views.generic import ListView
@@ -42,7 +42,7 @@ class ReleaseItems(ListView):
         asked = request.GET
         self.split = asked.get("split") if asked.get("split") in LABELLED else ""
         self.kind = asked.get("kind") if asked.get("kind") in KINDS else ""
-        self.words = asked.get("q", "").strip()[:200]
+        self.words = asked.get("q", "").replace("\0", "").strip()[:200]
 
     def get_queryset(self) -> QuerySet[Item]:
         found = shown(self.release)
@@ -64,6 +64,8 @@ class ReleaseItems(ListView):
 def release_item(request: HttpRequest, slug: str, version: str, kind: str, public_id: int) -> HttpResponse:
     """One item, at an address that stays."""
     release = frozen_release(slug, version)
+    if kind not in KINDS:
+        raise Http404(f"an item is one of {', '.join(KINDS)}")
     item = get_object_or_404(shown(release).select_related("video"), kind=kind, public_id=public_id)
     neighbours = shown(release).filter(vid_name=item.vid_name).exclude(pk=item.pk)
     context = {
@@ -90,9 +92,8 @@ def _options(item: Item) -> list[Option]:
 
 def film_of(vid_name: str, *, may_see: bool) -> dict[str, str]:
     """Addresses of a clip's film and poster. Films without a stated licence are shown to those who collect alone."""
-    window = window_of(vid_name)
-    named = Clip.objects.filter(video__public_id=window.video, start=window.start, end=window.end).exclude(file="")
-    clip = named.select_related("video").first()
+    found = Clip.objects.filter(video__public_id=window_of(vid_name).video).exclude(file="").select_related("video")
+    clip = next((clip for clip in found if clip.name == vid_name), None)  # a name has fewer digits than its window
     if clip is None or not (clip.video.licence or may_see):
         return {}
     film = {"clip_url": clip_url(clip)}

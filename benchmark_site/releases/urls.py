@@ -5,6 +5,7 @@ from django.urls.converters import StringConverter
 
 from benchmark_site.releases import browse, suspects, views
 from benchmark_site.releases.models import VERSION
+from benchmark_site.releases.models.files import ADDRESS
 
 
 class Version(StringConverter):
@@ -16,7 +17,7 @@ class Version(StringConverter):
 class FilePath(StringConverter):
     """A relative path as releases have them: no blank, no control character."""
 
-    regex = r"[\w.-]+(?:/[\w.-]+)*"
+    regex = ADDRESS
 
 
 register_converter(Version, "version")

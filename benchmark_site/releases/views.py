@@ -130,7 +130,7 @@ class ReleaseExclusions(ListView):
     def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         super().setup(request, *args, **kwargs)
         self.release = get_object_or_404(Release, slug=self.kwargs["slug"], version=self.kwargs["version"])
-        self.chosen = request.GET.get("check", "")
+        self.chosen = request.GET.get("check", "").replace("\0", "")
 
     def get_queryset(self) -> Any:
         found = self.release.exclusions.all()

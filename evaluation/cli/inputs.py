@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 
 from evaluation.forms.truth import read_truth_moments, read_truth_questions
+from evaluation.io.jsonl import MAX_LINE_BYTES, numbered_lines
+from evaluation.io.opened import open_plain
 from evaluation.metrics.protocol import HEADLINE_THRESHOLDS, THRESHOLDS, ScoringOptions
 from evaluation.release import (
     MomentQueries,
@@ -65,11 +67,18 @@ def questions_of(release: Release | None, arguments: argparse.Namespace) -> Ques
 
 
 def _read_ids(path: Path) -> frozenset[int]:
+    def too_long(number: int) -> ReleaseError:
+        return ReleaseError(f"{path}:{number}: line too long, expected one whole number")
+
     ids = set()
-    for number, line in enumerate(path.read_text("ascii", "replace").splitlines(), start=1):
-        if not line.isdigit() or len(line) > 18:
-            raise ReleaseError(f"{path}:{number}: {line[:40]!r} is no id of a query: expected one whole number a line")
-        ids.add(int(line))
+    with open_plain(path, ReleaseError) as file:
+        for number, raw in numbered_lines(file, MAX_LINE_BYTES, too_long):
+            line = raw.decode("ascii", "replace").strip()
+            if not line.isdigit() or len(line) > 18:
+                raise ReleaseError(
+                    f"{path}:{number}: {line[:40]!r} is no id of a query: expected one whole number a line"
+                )
+            ids.add(int(line))
     return frozenset(ids)
 
 

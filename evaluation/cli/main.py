@@ -11,7 +11,7 @@ from pathlib import Path
 
 from evaluation import __version__
 from evaluation.cli.inputs import REFUSED, ROWS_INTO_NMS
-from evaluation.exchange.contamination import WORDS
+from evaluation.exchange.contamination import LEAST, MOST, WORDS
 from evaluation.forms.table import FORMS
 from evaluation.io.errors import Refusal
 from evaluation.io.terminal import Terminal
@@ -150,8 +150,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     look.set_defaults(run=_command("exchange", "look_for"))
     look.add_argument("release", type=Path, metavar="RELEASE")
-    look.add_argument("corpus", nargs="+", type=Path, metavar="FILE", help="a corpus or a model's outputs, gzip or not")
-    look.add_argument("--words", type=int, default=WORDS, help=f"words in a row that count as found (default {WORDS})")
+    look.add_argument(
+        "corpus", nargs="+", type=Path, metavar="FILE", help="a corpus or a model's outputs, gzip or not, or its folder"
+    )
+    look.add_argument(
+        "--words", type=_words, default=WORDS, help=f"words in a row that count as found (default {WORDS})"
+    )
     look.add_argument("--json", type=Path, metavar="OUT", help="write every place as JSON")
     return parser
 
@@ -221,6 +225,12 @@ def _share(text: str) -> float:
     if not 0 <= value < 1:
         raise argparse.ArgumentTypeError(f"{text} is no tIoU: expected 0 or more and less than 1")
     return value
+
+
+def _words(text: str) -> int:
+    if not text.isdecimal() or not LEAST <= int(text) <= MOST:
+        raise argparse.ArgumentTypeError(f"{text} words: expected {LEAST} to {MOST}, fewer are found everywhere")
+    return int(text)
 
 
 def _add_choice(parser: argparse.ArgumentParser) -> None:

@@ -1,6 +1,7 @@
 """What people and machines are told of a release beside its rows: the head of its card, citation, licence."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -73,11 +74,16 @@ def citation_cff(about: About) -> str:
 
 def bibtex(about: About) -> str:
     """The same for LaTeX."""
-    authors = " and ".join(about.authors) or f"{{The makers of {about.name}}}"
+    authors = " and ".join(map(_latex, about.authors)) or f"{{The makers of {about.name}}}"
     return (
         f"@misc{{{about.name}-{about.version},\n  title = {{{about.name}}},\n  author = {{{authors}}},\n"
         f"  version = {{{about.version}}},\n  howpublished = {{data set}}\n}}\n"
     )
+
+
+def _latex(text: str) -> str:
+    """Without the signs that mean something to LaTeX."""
+    return re.sub(r"([&%$#_{}])", r"\\\1", text)
 
 
 def licence_text(about: About) -> str:

@@ -4,6 +4,7 @@ A sequence that stands in train or val too tells nothing of test and is not look
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,9 +17,11 @@ from evaluation.release.schema import MomentRow, QuestionRow
 WORDS = 8
 """Words of a sequence; a shorter text is looked for whole, down to LEAST."""
 LEAST = 4
+MOST = 100
 CANARY = re.compile(r"HERO BENCH CANARY \S+ [0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _BLOCK = 1 << 20
 _WORD = re.compile(r"\w+")
+_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|[nrtbf])")  # what JSON writes for letters and for blanks
 
 
 @dataclass
@@ -32,27 +35,41 @@ class Contamination:
 
 
 def contamination(release: Release, corpora: Iterable[Path], words: int = WORDS) -> Contamination:
-    """Search text files, packed with gzip or not; JSON's own marks do not matter. Raises ReleaseError, OSError."""
+    """Search text files, packed with gzip or not, and all files of folders; JSON's own marks do not matter.
+
+    `words` is LEAST or more. Raises ReleaseError, OSError.
+    """
     found = Contamination()
     sequences = _sequences(release, words, found)
-    canary = canary_of(release) or "\n"  # no text of a line
+    canary = canary_of(release)
     lengths = sorted({len(sequence) for sequence in sequences})
-    for path in corpora:
+    for path in _files(corpora):
         end, tokens = "", []
         for number, text in _texts(path):
-            if canary in (whole := end + text):
-                found.canary.append(f"{path}:{number}")
+            if canary:
+                whole = end + text
+                if canary in whole:
+                    found.canary.append(f"{path}:{number}")
+                end = whole[1 - len(canary) :]  # what the next line may complete
             tokens += _words(text)
             for name in _hits(tokens, sequences, lengths):
                 found.items.setdefault(name, f"{path}:{number}")
-            end, tokens = whole[-len(canary) + 1 :], tokens[-words + 1 :]  # what the next line may complete
+            tokens = tokens[1 - words :]
     return found
+
+
+def _files(corpora: Iterable[Path]) -> Iterator[Path]:
+    for path in corpora:
+        if path.is_dir():
+            yield from sorted(inside for inside in path.rglob("*") if inside.is_file())
+        else:
+            yield path
 
 
 def canary_of(release: Release) -> str | None:
     """The text in the card that stands nowhere else; releases of earlier software have none."""
     path = release.root / CARD
-    found = CANARY.search(path.read_text(encoding="utf-8")) if path.is_file() else None
+    found = CANARY.search(path.read_text("utf-8", "replace")) if path.is_file() else None
     return found[0] if found else None
 
 
@@ -81,7 +98,7 @@ def _text(row: MomentRow | QuestionRow) -> str:
 
 
 def _words(text: str) -> list[str]:
-    return _WORD.findall(text.casefold())
+    return _WORD.findall(unicodedata.normalize("NFC", text).casefold())
 
 
 def _ngrams(tokens: list[str], words: int) -> Iterator[tuple[str, ...]]:
@@ -106,7 +123,14 @@ def _texts(path: Path) -> Iterator[tuple[int, str]]:
         while piece := file.readline(_BLOCK):
             ended = piece.endswith(b"\n")
             text, blank, left = (rest + piece, b"", b"") if ended else (rest + piece).rpartition(b" ")
-            yield number, (text + blank).decode("utf-8", "replace").replace("\\n", " ").rstrip("\n") + " "
+            if len(left) > _BLOCK:  # no text has a word as long
+                text, left = text + blank + left, b""
+            yield number, _plain(text + blank).replace("\n", " ")
             number, rest = number + ended, left
         if rest:
-            yield number, rest.decode("utf-8", "replace")
+            yield number, _plain(rest)
+
+
+def _plain(raw: bytes) -> str:
+    """The text without JSON's escapes."""
+    return _ESCAPE.sub(lambda found: chr(int(found[1], 16)) if found[1] else " ", raw.decode("utf-8", "replace"))

@@ -2,14 +2,17 @@
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 
 from evaluation.exchange.about import NOT_STATED, About
 from evaluation.exchange.tables import SCHEMAS
+from evaluation.io.jsonl import decode_json
 from evaluation.release.names import SPLITS, table_name
-from evaluation.release.schema import ManifestFile, Task
+from evaluation.release.schema import ManifestFile, ReleaseError, Task
 
 CONTEXT: dict[str, Any] = {
     "@language": "en",
@@ -63,6 +66,8 @@ MEDIA_TYPES = {
     "safetensors": "application/octet-stream",
 }
 TYPES = {pa.int64(): "sc:Integer", pa.float64(): "sc:Float", pa.string(): "sc:Text"}
+SPDX_PAGE = "https://spdx.org/licenses/{}.html"
+PERSON = "sc:Person"
 WITHHELD = "The truth of the test split is withheld; a board scores it."
 
 
@@ -79,8 +84,8 @@ def croissant(
         "version": about.version,
         "description": f"{about.description or about.title}\n\n{WITHHELD}\n\n{about.canary}",
         "url": "./",
-        "license": f"https://spdx.org/licenses/{about.licence}.html" if about.licence else NOT_STATED,
-        "creator": [{"@type": "sc:Person", "name": name} for name in about.authors]
+        "license": SPDX_PAGE.format(about.licence) if about.licence else NOT_STATED,
+        "creator": [{"@type": PERSON, "name": name} for name in about.authors]
         or [{"@type": "sc:Organization", "name": f"The makers of {about.name}"}],
         "citeAs": f"{'; '.join(about.authors) or f'The makers of {about.name}'}: {about.title}, data set",
         "rai:dataCollection": collection,
@@ -90,6 +95,31 @@ def croissant(
         "recordSet": [_records(task, split) for task in tasks for split in SPLITS],
     }
     return f"{json.dumps(said, ensure_ascii=False, indent=1)}\n".encode()
+
+
+class _Creator(msgspec.Struct):
+    name: str
+    type: str = msgspec.field(name="@type", default="")
+
+
+class _Description(msgspec.Struct):
+    """What is read again of such a file."""
+
+    description: str = ""
+    license: str = ""
+    creator: list[_Creator] = []
+
+
+def said_in(raw: bytes, path: Path) -> tuple[str, list[str], str]:
+    """(description, authors, licence) as `croissant` was told them; `path` is for messages. Raises ReleaseError."""
+    found = decode_json(raw, path, _Description, ReleaseError)
+    before, after = SPDX_PAGE.split("{}")
+    stated = found.license.startswith(before) and found.license.endswith(after)
+    return (
+        found.description.partition(f"\n\n{WITHHELD}")[0],
+        [creator.name for creator in found.creator if creator.type == PERSON],
+        found.license.removeprefix(before).removesuffix(after) if stated else "",
+    )
 
 
 def _file(file: ManifestFile) -> dict[str, Any]:

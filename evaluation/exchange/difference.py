@@ -3,6 +3,7 @@
 Public copies are compared as far as they tell; where both hold the truth of test, that too.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -95,7 +96,8 @@ def _questions(questions: Questions) -> Iterator[tuple[int, Content]]:
         when: Content = (None, None, None)
         if questions.has_truth:
             right = questions.options[place][int(questions.answer[place])]
-            when = (*(float(second) for second in questions.span[place]), right)
+            start, end = questions.span[place].tolist()
+            when = (None, None, right) if math.isnan(start) else (start, end, right)
         yield number, (questions.q[place], questions.video[place], *when)
 
 

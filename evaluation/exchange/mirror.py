@@ -1,5 +1,6 @@
 """A copy of a release's public files in another folder: what is there and right already is not copied again."""
 
+import filecmp
 import shutil
 from pathlib import Path
 
@@ -23,7 +24,7 @@ def mirror(source: Release, target: Path) -> list[str]:
         _copy(source.verified(source.entry(path)), target, path)
     for path in (PROVENANCE, SUMS, MANIFEST):
         beside = source.root / path
-        if beside.is_file() and not (target / path).is_file():
+        if beside.is_file() and not _is_same(beside, target / path):
             _copy(beside, target, path)
             copied.append(path)
     return copied
@@ -48,6 +49,10 @@ def _is_there(target: Path, entry: ManifestFile) -> bool:
     except ReleaseError:
         return False
     return True
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    return other.is_file() and filecmp.cmp(one, other, shallow=False)
 
 
 def _copy(source: Path, target: Path, path: str) -> None:

@@ -88,12 +88,18 @@ def rows_bytes(rows: Sequence[dict[str, Any]]) -> bytes:
 
 def problem_row(source: str, fault: Fault) -> dict[str, Any]:
     """A fault as a line of the list of problems."""
-    return {"file": source, "line": fault.line, "what": fault.what, "why": fault.why, "left_out": fault.lost}
+    told = {"what": _shown(fault.what), "why": _shown(fault.why), "left_out": fault.lost}
+    return {"file": source, "line": fault.line, **told}
 
 
 def problem_text(source: str, fault: Fault) -> str:
     """A fault as a line for people."""
-    return f"{source}:{fault.line}: {fault.what} {fault.why}"
+    return f"{source}:{fault.line}: {_shown(fault.what)} {_shown(fault.why)}"
+
+
+def _shown(text: str) -> str:
+    """What a file says, without the one sign that no database and no terminal takes."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _given(row: dict[str, Any]) -> dict[str, Any]:

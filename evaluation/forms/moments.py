@@ -125,7 +125,7 @@ def _numbered(path: Path, timing: Callable[[Row], tuple[float | None, float]]) -
         try:
             duration, rate = timing(converted(row, video, dict[str, Any]))
             spans = field(row, "timestamps", list[Any])
-            texts = field(row, "sentences", list[str])
+            texts = field(row, "sentences", list[Any])
             if len(spans) != len(texts):
                 raise RowFault(video, f"has {len(spans)} timestamps and {len(texts)} sentences")
         except RowFault as fault:
@@ -135,11 +135,12 @@ def _numbered(path: Path, timing: Callable[[Row], tuple[float | None, float]]) -
             number += 1
             try:
                 (found,) = _windows([span], f"timestamps of {video}")
+                words = converted(text, f"sentences of {video}", str)
             except RowFault as fault:
                 yield Fault(entry, fault.what, fault.why)
                 continue
             windows = (Window(found.start / rate, found.end / rate),)
-            yield Moment(line=entry, id=number, text=text, video=video, windows=windows, duration=duration)
+            yield Moment(line=entry, id=number, text=words, video=video, windows=windows, duration=duration)
 
 
 def read_youcook2(path: Path) -> Iterator[Record | Fault]:
@@ -154,19 +155,20 @@ def read_youcook2(path: Path) -> Iterator[Record | Fault]:
     for entry, (video, row) in enumerate(database.items(), 1):
         try:
             duration = _duration(converted(row, video, dict[str, Any]))
-            annotations = field(row, "annotations", list[dict[str, Any]])
+            annotations = field(row, "annotations", list[Any])
         except RowFault as fault:
             yield Fault(entry, fault.what, fault.why)
             continue
         for annotation in annotations:
             number += 1
             try:
+                said = converted(annotation, f"annotations of {video}", dict[str, Any])
                 yield Moment(
                     line=entry,
                     id=number,
-                    text=field(annotation, "sentence", str),
+                    text=field(said, "sentence", str),
                     video=video,
-                    windows=_windows([field(annotation, "segment", list[float])], f"segment of {video}"),
+                    windows=_windows([field(said, "segment", list[float])], f"segment of {video}"),
                     duration=duration,
                 )
             except RowFault as fault:
@@ -183,7 +185,7 @@ def read_didemo(path: Path) -> Iterator[Record | Fault]:
         first, last = max(choices, key=choices.count)
         return Moment(
             line=line,
-            id=field(row, "annotation_id", int),
+            id=field(row, "annotation_id", Id),  # type: ignore[arg-type]
             text=field(row, "description", str),
             video=field(row, "video", str),
             windows=(Window(first * DIDEMO_PIECE, (last + 1) * DIDEMO_PIECE),),
@@ -228,9 +230,17 @@ def clip_name(video: str, start: float, end: float) -> str:
 
 
 def read_captions(line: int, row: Row) -> Iterator[Record | Fault]:
-    """One clip of VALUE's captioning tasks (TVC, YC2C): each caption is a query for its moment."""
-    for caption in field(row, "descs", list[dict[str, Any]]):
-        yield tvr_moment(line, {**{name: row.get(name) for name in ("vid_name", "duration", "ts")}, **caption})
+    """One clip of VALUE's captioning tasks (TVC, YC2C): each caption is a query for its moment.
+
+    A caption without an id is called by its clip's and its place there.
+    """
+    where = {name: row.get(name) for name in ("vid_name", "duration", "ts")}
+    for number, caption in enumerate(field(row, "descs", list[Any]), 1):
+        try:
+            said = converted(caption, "descs", dict[str, Any])
+            yield tvr_moment(line, {"desc_id": f"{row.get('clip_id', line)}_{number}", **where, **said})
+        except RowFault as fault:
+            yield Fault(line, fault.what, fault.why)
 
 
 def _windows(spans: Any, what: str) -> tuple[Window, ...]:

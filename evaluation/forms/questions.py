@@ -11,6 +11,8 @@ from evaluation.forms.records import Fault, Id, Moment, Question, Record, RowFau
 from evaluation.forms.sources import Row, converted, csv_rows, field, json_members, json_rows, read_each
 
 CLIP_SECONDS = 60.0
+LONGEST_NUMBER = 18  # digits
+MOST_OPTIONS = 1 << 16  # of a bare answer, beyond which it can be no place among some
 TRUTH_VALUES = ("false", "true")  # VIOLIN's answers 0 and 1
 
 
@@ -87,9 +89,9 @@ def read_msrvtt(path: Path) -> Iterator[Record | Fault]:
         answer = field(row, "answer", str) if row.get("answer") is not None else None
         return Question(
             line=line,
-            id=field(row, "id", int),
+            id=field(row, "id", Id),  # type: ignore[arg-type]
             text=field(row, "question", str),
-            video=f"video{field(row, 'video_id', int)}",
+            video=_msrvtt_video(field(row, "video_id", int | str)),  # type: ignore[arg-type]
             options=() if answer is None else (answer,),
             answer=None if answer is None else 0,
         )
@@ -97,16 +99,26 @@ def read_msrvtt(path: Path) -> Iterator[Record | Fault]:
     return read_each(json_rows(path), read)
 
 
+def _msrvtt_video(number: int | str) -> str:
+    """MSR-VTT's own name of a video, which some files write whole."""
+    return f"video{number}" if isinstance(number, int) or number.isdecimal() else number
+
+
 def read_violin(path: Path) -> Iterator[Record | Fault]:
     """VIOLIN as its authors published it: {clip: {"statement": [[true, false], …]}}; numbered in order."""
     number = 0
     for entry, (video, row) in json_members(path):
         try:
-            pairs = field(converted(row, video, dict[str, Any]), "statement", list[tuple[str, str]])
+            pairs = field(converted(row, video, dict[str, Any]), "statement", list[Any])
         except RowFault as fault:
             yield Fault(entry, fault.what, fault.why)
             continue
-        for true, false in pairs:
+        for pair in pairs:
+            try:
+                true, false = converted(pair, "statement", tuple[str, str])
+            except RowFault as fault:
+                yield Fault(entry, fault.what, fault.why)
+                continue
             for answer, text in ((1, true), (0, false)):
                 number += 1
                 yield Question(line=entry, id=number, text=text, video=video, options=TRUTH_VALUES, answer=answer)
@@ -128,7 +140,7 @@ def read_value(path: Path) -> Iterator[Record | Fault]:
 def _violin_question(line: int, row: Row) -> Question:
     return question(
         line=line,
-        id=field(row, "example_id", int),
+        id=field(row, "example_id", Id),  # type: ignore[arg-type]
         text=field(row, "statement", str),
         video=field(row, "vid_name", str),
         options=TRUTH_VALUES,
@@ -142,7 +154,7 @@ def _vlep_question(line: int, row: Row) -> Iterator[Record | Fault]:
         yield fault
     yield question(
         line=line,
-        id=field(row, "example_id", int),
+        id=field(row, "example_id", Id),  # type: ignore[arg-type]
         text="What happens next?",
         video=field(row, "vid_name", str),
         options=tuple(field(row, "events", list[str])),
@@ -166,8 +178,10 @@ def read_solution(path: Path) -> dict[str, int]:
     if "solution" in members:
         parts = field(members, "solution", dict[str, dict[str, int]])
         members = {qid: answer for part in parts.values() for qid, answer in part.items()}
+        if len(members) < sum(map(len, parts.values())):
+            raise RowFault("solution", "answers a question in two of its parts")
     answers = converted(members, "answers", dict[str, int])
-    if not answers or min(answers.values()) < 0:
+    if not answers or not 0 <= min(answers.values()) <= max(answers.values()) <= MOST_OPTIONS:
         raise RowFault("answers", 'expected {"qid": answer index from 0 on}, at least one')
     return answers
 
@@ -185,6 +199,6 @@ def _question_window(line: int, ts: object) -> tuple[tuple[Window, ...], Fault |
 
 
 def _whole(text: str, what: str) -> int:
-    if not text.isdecimal():
+    if not text.isdecimal() or len(text) > LONGEST_NUMBER:
         raise RowFault(what, f"is {text[:40]!r}, expected a whole number")
     return int(text)

@@ -11,8 +11,9 @@ from typing import NamedTuple
 import msgspec
 
 from evaluation.io.errors import Refusal
+from evaluation.release.schema import Number
 
-Id = int | str
+Id = Number | str
 
 
 class FormError(Refusal):
@@ -108,12 +109,13 @@ def fitted(record: Record) -> tuple[Record | None, list[Fault]]:
 
 
 def without_repeats(records: Iterator[Record | Fault]) -> Iterator[Record | Fault]:
-    """The same records, each id once: a second one is a fault."""
-    seen: dict[Id, int] = {}
+    """The same records, each id once among queries and among questions, 1 and "1" being one: a second is a fault."""
+    seen: dict[tuple[type[Record], str], int] = {}
     for record in records:
         if not isinstance(record, Fault):
-            if record.id in seen:
-                yield Fault(record.line, "id", f"{record.id!r} a second time, first in line {seen[record.id]}")
+            key = type(record), str(record.id)
+            if key in seen:
+                yield Fault(record.line, "id", f"{record.id!r} a second time, first in line {seen[key]}")
                 continue
-            seen[record.id] = record.line
+            seen[key] = record.line
         yield record

@@ -5,6 +5,8 @@ gzip and byte order marks are taken. A row that cannot be read is a Fault, a fil
 
 import csv
 import io
+import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,10 +14,12 @@ from typing import Any, TypeVar
 import msgspec
 
 from evaluation.forms.records import Fault, FormError, Record, RowFault
-from evaluation.io.jsonl import MAX_LINE_BYTES, numbered_lines
+from evaluation.io.jsonl import MAX_LINE_BYTES, UNREADABLE, numbered_lines
 from evaluation.io.opened import open_plain
 
 MAX_FILE_BYTES = 1 << 30
+UNCLOSED = "unexpected end of data"  # what csv says of a quote that never ends
+_NO_NUMBER = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|-?Infinity\b|NaN\b', re.DOTALL)
 Raw = TypeVar("Raw")
 Row = dict[str, Any]
 
@@ -29,37 +33,48 @@ def json_rows(path: Path) -> Iterator[tuple[int, Row | Fault]]:
             return
         for number, line in numbered_lines(file, MAX_LINE_BYTES, lambda n: FormError(f"{path}:{n}: line too long")):
             try:
-                yield number, _object(number, msgspec.json.decode(line))
-            except (msgspec.DecodeError, RecursionError) as error:
+                yield number, _object(number, _decoded(line, Any))
+            except UNREADABLE as error:
                 yield number, Fault(number, "line", f"is no JSON: {error}")
 
 
 def json_members(path: Path) -> Iterator[tuple[int, tuple[str, Any]]]:
     """(entry, (key, value)) of one object of JSON, in order."""
     with open_plain(path, FormError) as file:
-        yield from enumerate(_whole(path, file.read(MAX_FILE_BYTES + 1), dict[str, Any]).items(), 1)
+        raw = file.read(MAX_FILE_BYTES + 1)
+    members = _whole(path, raw, dict[str, Any])
+    _refuse_repeats(path, raw)
+    yield from enumerate(members.items(), 1)
 
 
-def csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+def csv_rows(path: Path) -> Iterator[tuple[int, list[str] | Fault]]:
     """(line, cells) of comma-separated values without a header."""
-    with open_plain(path, FormError) as file, io.TextIOWrapper(file, "utf-8", newline="") as text:
+    with open_plain(path, FormError) as file, io.TextIOWrapper(file, "utf-8", "surrogateescape", newline="") as text:
         reader = csv.reader(text, strict=True)
-        try:
-            for cells in reader:
-                if cells:
-                    yield reader.line_num, cells
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise FormError(f"{path}:{reader.line_num + 1}: {error}") from error
+        while True:
+            begun = reader.line_num  # the line before the row
+            try:
+                cells = next(reader, None)
+            except csv.Error as error:
+                if str(error) == UNCLOSED:  # whatever follows would be lost with it
+                    raise FormError(f"{path}:{begun + 1}: a quote that never ends: {error}") from error
+                lines = f", up to line {reader.line_num}" * (reader.line_num > begun + 1)
+                yield begun + 1, Fault(begun + 1, "line", f"is no CSV{lines}: {error}")
+                continue
+            if cells is None:
+                return
+            if cells:
+                yield reader.line_num, _readable(reader.line_num, cells)
 
 
-def text_rows(path: Path) -> Iterator[tuple[int, str]]:
+def text_rows(path: Path) -> Iterator[tuple[int, str | Fault]]:
     """(line, text) of plain lines, blank ones passed over."""
     with open_plain(path, FormError) as file:
         for number, line in numbered_lines(file, MAX_LINE_BYTES, lambda n: FormError(f"{path}:{n}: line too long")):
             try:
                 yield number, line.decode().rstrip("\r\n")
             except UnicodeDecodeError as error:
-                raise FormError(f"{path}:{number}: {error}") from error
+                yield number, Fault(number, "line", f"is no UTF-8: {error}")
 
 
 def read_each(
@@ -110,10 +125,47 @@ def _object(number: int, row: object) -> Row | Fault:
     return row if isinstance(row, dict) else Fault(number, "row", f"is {str(row)[:40]!r}, expected an object")
 
 
+def _readable(number: int, cells: list[str]) -> list[str] | Fault:
+    try:
+        "".join(cells).encode("utf-8", "surrogateescape").decode()
+    except UnicodeDecodeError as error:
+        return Fault(number, "line", f"is no UTF-8: {error}")
+    return cells
+
+
 def _whole(path: Path, raw: bytes, kind: type[Raw]) -> Raw:
     if len(raw) > MAX_FILE_BYTES:
         raise FormError(f"{path}: larger than {MAX_FILE_BYTES} bytes")
     try:
+        return _decoded(raw, kind)
+    except UNREADABLE as error:
+        raise FormError(f"{path}: {error}") from error
+
+
+def _decoded(raw: bytes, kind: type[Raw]) -> Raw:
+    """JSON with the NaN and Infinity that Python writes, which stand for what is not known: null. Raises UNREADABLE."""
+    try:
         return msgspec.json.decode(raw, type=kind)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except msgspec.DecodeError:
+        plain = _NO_NUMBER.sub(lambda found: found[0] if found[0].startswith(b'"') else b"null", raw)
+        if plain == raw:
+            raise
+        return msgspec.json.decode(plain, type=kind)
+
+
+def _refuse_repeats(path: Path, raw: bytes) -> None:
+    """Raises FormError where an object names a key twice: the first one would be lost without a word."""
+
+    def once(pairs: list[tuple[str, Any]]) -> None:
+        keys = [key for key, _ in pairs]
+        if len(set(keys)) < len(keys):
+            twice = next(key for n, key in enumerate(keys) if key in keys[:n])
+            raise FormError(f"{path}: {twice[:80]!r} stands twice in one object")
+
+    def unread(number: str) -> None:
+        """No number is looked at, so none is too long to be."""
+
+    try:
+        json.loads(raw, object_pairs_hook=once, parse_int=unread, parse_float=unread, parse_constant=unread)
+    except (ValueError, RecursionError) as error:
         raise FormError(f"{path}: {error}") from error

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from evaluation.forms import moments, questions
+from evaluation.forms import moments, questions, release_folder
 from evaluation.forms.records import Fault, Record, without_repeats
 
 
@@ -29,6 +29,7 @@ FORMS = {
     "how2r": Form("How2R, CSV", moments.read_how2r),
     "msrvtt-qa": Form("MSR-VTT-QA, JSON array", questions.read_msrvtt),
     "qvhighlights": Form("QVHighlights, and all that lighthouse ships, JSONL", moments.read_qvhighlights, several=True),
+    "release": Form("a release of this format, folder or zip", release_folder.read_release),
     "tacos": Form("TACoS in frames (2D-TAN), JSON", moments.read_tacos),
     "tvqa": Form("TVQA, JSONL", questions.read_tvqa),
     "tvqa+": Form("TVQA+, JSON array", questions.read_tvqa),

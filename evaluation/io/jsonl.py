@@ -10,6 +10,7 @@ import msgspec
 from evaluation.io.errors import Refusal, opening
 
 MAX_LINE_BYTES = 16 << 20
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # of msgspec, over what is no JSON
 Row = TypeVar("Row")
 
 
@@ -37,7 +38,7 @@ def decode_lines(file: BinaryIO, path: Path, kind: type[Row], error: type[Refusa
     for number, line in numbered_lines(file, MAX_LINE_BYTES, too_long):
         try:
             yield number, decoder.decode(line)
-        except (msgspec.DecodeError, RecursionError) as reason:
+        except UNREADABLE as reason:
             raise error(f"{path}:{number}: {reason}") from reason
 
 
@@ -45,7 +46,7 @@ def decode_json(raw: bytes, path: Path, kind: type[Row], error: type[Refusal]) -
     """The JSON of the file `path` as `kind`. Raises `error`."""
     try:
         return msgspec.json.decode(raw, type=kind)
-    except (msgspec.DecodeError, RecursionError) as reason:
+    except UNREADABLE as reason:
         raise error(f"{path}: {reason}") from reason
 
 

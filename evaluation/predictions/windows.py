@@ -10,10 +10,12 @@ from typing import NoReturn
 import msgspec
 import numpy as np
 
+from evaluation.io.jsonl import UNREADABLE
 from evaluation.metrics.ranked_lists import RankedLists
 from evaluation.predictions.errors import Findings, PredictionError, Problem
 from evaluation.predictions.ids import QueryIds
 from evaluation.release import VideoIndex
+from evaluation.release.schema import Number
 
 TASK = "SVMR"
 LISTS_AT_ONCE = 4096
@@ -22,7 +24,7 @@ LISTS_AT_ONCE = 4096
 class WindowsLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One line; windows are [start, end, score] in seconds."""
 
-    qid: int | str
+    qid: Number | str
     vid: str
     pred_relevant_windows: list[tuple[float, float, float]]
     query: str = ""
@@ -43,7 +45,7 @@ def window_lists(
         number, raw = numbered
         try:
             line = decoder.decode(raw)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except UNREADABLE as error:
             refuse(number, str(error))
         if line.vid not in videos.id_of:
             refuse(number, f"vid {line.vid[:80]!r} is not a video of this split")

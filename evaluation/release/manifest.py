@@ -1,7 +1,7 @@
 """The files of a release directory, as its manifests list them: what is not listed is not read."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Self
@@ -120,6 +120,12 @@ class ReleaseFolder:
             name = path.relative_to(self.root).as_posix()
             if name not in known and (path.is_symlink() or not path.is_dir()):
                 yield name
+
+
+def sums(files: Iterable[ManifestFile], manifest_sha256: str) -> str:
+    """SHA256SUMS: every public file and the manifest, for `sha256sum -c`, in a full copy and in a public one."""
+    named = {MANIFEST: manifest_sha256, **{file.path: file.sha256 for file in files if file.access == "public"}}
+    return "".join(f"{sha256}  {path}\n" for path, sha256 in sorted(named.items()))
 
 
 def entries_by_path(manifest: Path, files: list[ManifestFile]) -> dict[str, ManifestFile]:

@@ -10,6 +10,7 @@ from evaluation.io.errors import Refusal
 Task = Literal["moment", "qa"]
 Hidden = Literal["sealed", "shared"]
 Access = Literal["public", "held_out"]
+Number = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]  # what a column of int64 holds
 SUBTITLES_FORM = 'one line per video: {"vid_name": …, "sub": [{"text": …, "start": s, "end": s}]}'  # told to users
 
 
@@ -51,7 +52,7 @@ class MomentRow(msgspec.Struct, frozen=True):
 
     withheld: ClassVar[tuple[str, ...]] = ()
 
-    desc_id: int
+    desc_id: Number
     desc: str
     type: Literal["v", "t", "vt"] | None = None
     vid_name: str | None = None
@@ -70,7 +71,7 @@ class QuestionRow(msgspec.Struct, frozen=True):
 
     withheld: ClassVar[tuple[str, ...]] = ()
 
-    qid: int
+    qid: Number
     vid_name: str
     q: str
     a0: str
@@ -90,8 +91,17 @@ class PublicQuestionRow(QuestionRow, frozen=True, forbid_unknown_fields=True):
 class DifficultyRow(msgspec.Struct, frozen=True):
     """One line of the held-out difficulty.jsonl: how likely models without the video find the right answer, 0 to 1."""
 
-    qid: int
+    qid: Number
     blind_chance: Annotated[float, msgspec.Meta(ge=0, le=1)]
+
+
+class LicenceRow(msgspec.Struct, frozen=True):
+    """One line of licences.jsonl: what is stated of a clip's video; None where nothing is."""
+
+    vid_name: str
+    licence: str | None = None
+    source: str | None = None
+    title: str | None = None
 
 
 class SubtitleLine(msgspec.Struct, frozen=True):

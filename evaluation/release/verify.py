@@ -8,8 +8,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from evaluation.io.errors import opening
 from evaluation.release.files import check_file
-from evaluation.release.manifest import ReleaseFolder
-from evaluation.release.names import is_held_out
+from evaluation.release.manifest import ReleaseFolder, sums
+from evaluation.release.names import MANIFEST, SUMS, is_held_out
 from evaluation.release.schema import ManifestFile, ReleaseError
 
 
@@ -36,7 +36,15 @@ def verify_folder(folder: ReleaseFolder, console: Console) -> Verification:
         entries = folder.files()
         problems.append(str(error))
     problems += _differences(folder, entries, console)
+    problems += _sums_fault(folder)
     return Verification(len(entries), sum(entry.bytes for entry in entries), problems, notes)
+
+
+def _sums_fault(folder: ReleaseFolder) -> Iterator[str]:
+    """SHA256SUMS follows from the manifest, which it names; releases of earlier software have none."""
+    path = folder.root / SUMS
+    if path.is_file() and path.read_bytes() != sums(folder.files(), folder.manifest_sha256).encode():
+        yield f"{path}: these are not the sums of {MANIFEST} and of what it lists: one of the two was changed"
 
 
 def _differences(folder: ReleaseFolder, entries: Sequence[ManifestFile], console: Console) -> Iterator[str]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from evaluation.io.digest import file_sha256
 from evaluation.io.jsonl import encode_line
 from evaluation.release.features import save_features
+from evaluation.release.manifest import sums
 from evaluation.release.names import (
     DIFFICULTY,
     FORMAT,
@@ -169,12 +170,6 @@ def write_manifests(
     sha256 = write_file(folder, MANIFEST, _canonical(manifest)).sha256
     write_file(folder, SUMS, sums(files, sha256).encode())
     return held_out, sha256
-
-
-def sums(files: Iterable[ManifestFile], manifest_sha256: str) -> str:
-    """SHA256SUMS: every public file and the manifest, for `sha256sum -c`, in a full copy and in a public one."""
-    named = {MANIFEST: manifest_sha256, **{file.path: file.sha256 for file in files if file.access == "public"}}
-    return "".join(f"{sha256}  {path}\n" for path, sha256 in sorted(named.items()))
 
 
 def _write_task(

@@ -9,9 +9,12 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from annotation.models import Answer, Clip, Query, Question, Segment, Subtitle, Video
+from benchmark_site.releases.files.card import about_release
 from benchmark_site.releases.models import Item, Release, SealedClip, SplitVideo
 from benchmark_site.releases.split.carry_over import carried
+from evaluation.exchange.about import bibtex
 from evaluation.release import Release as Reader
+from tests.evaluation.small_release import edit_rows, relist, write_folder, write_release
 from tests.releases.conftest import frozen_without_matching, small_release
 
 # Each test wipes the site, whose triggers keep ledgers and frozen rows: by truncation, which they allow.
@@ -106,3 +109,74 @@ def test_a_damaged_folder_and_another_split_are_refused_and_nothing_stays(frozen
     assert not Query.objects.exists()
     assert list(Release.objects.all()) == [other]
     assert not frozen.folder.exists()
+
+
+@pytest.mark.parametrize("public", [False, True])
+def test_what_a_release_says_of_itself_and_of_its_films_comes_along(corpus, tmp_path, public):
+    corpus(6)
+    Video.objects.update(source="a channel", title="A film")
+    Video.objects.filter(public_id="shapes-001").update(licence="CC-BY-4.0")
+    waiting = small_release("demo", "1.0.0")
+    told = {"description": "Shapes that move.", "authors": "Lovelace, Ada\nAlan Turing", "licence": "CC0-1.0"}
+    Release.objects.filter(pk=waiting.pk).update(**told)
+    release = frozen_without_matching(waiting)
+    page, films = bibtex(about_release(release)), films_here()
+    folder = moved(release, tmp_path / "elsewhere", public)
+    Video.objects.create(public_id="shapes-002", licence="CC-BY-ND-4.0", duration=30.0, state="ready")
+    call_command("import_release", str(folder))
+    here = Release.objects.get()
+    assert {name: getattr(here, name) for name in told} == told
+    assert bibtex(about_release(here)) == page
+    assert films_here() == films | {"shapes-002": ("CC-BY-ND-4.0", "", "")}
+
+
+def films_here() -> dict[str, tuple[str, str, str]]:
+    return {film.public_id: (film.licence, film.source, film.title) for film in Video.objects.all()}
+
+
+def test_a_release_of_version_1_becomes_one_of_this_site(client, tmp_path):
+    folder = write_release(tmp_path / "old", version=1)
+    call_command("import_release", str(folder))
+    here = Release.objects.get()
+    assert (here.state, here.hidden, here.licence) == ("frozen", "shared", "")
+    assert here.items.filter(split="test").exists()
+    for path in ("", "items/", "files/MANIFEST.json", "download/"):
+        assert client.get(f"/releases/small/1.0.0/{path}").status_code == 200
+    assert client.get("/releases/small/1.0.0/files/held_out/moment/tvr/test_public.jsonl").status_code == 404
+
+
+FAULTY = {
+    "queries of train without truth": lambda root: edit_rows(
+        root / "moment/tvr/train.jsonl", lambda row: [row.pop(name) for name in ("ts", "vid_name")]
+    ),
+    "questions of val without truth": lambda root: edit_rows(
+        root / "qa/value/val.jsonl", lambda row: row.pop("answer_idx")
+    ),
+    "times that are none": lambda root: edit_rows(root / "qa/value/val.jsonl", lambda row: row.update(ts="one-two")),
+    "times that never end": lambda root: edit_rows(root / "qa/value/val.jsonl", lambda row: row.update(ts="nan-nan")),
+    "times reversed": lambda root: edit_rows(root / "moment/tvr/val.jsonl", lambda row: row["ts"].reverse()),
+    "a number that no table holds": lambda root: edit_rows(
+        root / "qa/value/val.jsonl", lambda row: row.update(qid=row["qid"] + 2**40)
+    ),
+    "another encoding": lambda root: (root / "subtitles.jsonl").write_bytes(b'{"vid_name": "\xe9", "sub": []}\n'),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTY)
+def test_a_faulty_release_is_refused_in_words_and_nothing_stays(tmp_path, fault):
+    folder = write_release(tmp_path / "faulty")
+    FAULTY[fault](folder)
+    relist(folder)
+    with pytest.raises(CommandError):
+        call_command("import_release", str(folder))
+    assert not Release.objects.exists()
+    assert not Video.objects.exists()
+
+
+def test_a_file_that_could_have_no_page_is_refused(tmp_path):
+    folder = write_release(tmp_path / "source")
+    files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.json*")}
+    files = {path: raw for path, raw in files.items() if not path.endswith("MANIFEST.json")}
+    odd = write_folder(tmp_path / "odd", files | {"my notes.txt": b"x"}, name="small")
+    with pytest.raises(CommandError, match=r"my notes\.txt"):
+        call_command("import_release", str(odd))

@@ -8,6 +8,7 @@ from django.core.files.base import ContentFile
 
 from annotation.models import Clip, Query, Video
 from annotation.review.corrections import withdraw
+from benchmark_site.releases.browse import film_of
 from benchmark_site.releases.models import Item, Negative
 from benchmark_site.releases.plots import _histogram, _sunburst, figures
 from tests.releases.conftest import frozen_without_matching, small_release
@@ -51,6 +52,9 @@ def test_items_are_found_by_words_split_and_kind_and_test_never(client, frozen):
     found = text(client, f"{ITEMS}?q={scene}+{shape}")
     assert one.text in found
     assert "Nothing with these words" in text(client, f"{ITEMS}?q=zeppelin")
+    assert one.text in text(client, f"{ITEMS}?q=%00{scene}%00+{shape}")  # no database takes the sign
+    for path in (f"mo%00ment/{one.public_id}/", f"film/{one.public_id}/", f"moment/{'9' * 40}/"):
+        assert client.get(f"{ITEMS}{path}").status_code == 404
 
 
 @pytest.mark.django_db
@@ -100,6 +104,16 @@ def test_a_film_is_shown_to_everybody_only_where_a_licence_is_stated(client, fro
 
 
 @pytest.mark.django_db
+def test_a_film_of_many_digits_is_found_by_the_name_of_its_clip(corpus):
+    film = corpus(1)[0]
+    clip = Clip.objects.create(video=film, start=0.0, end=1402.987, imported=True)
+    clip.file.save("x.mp4", ContentFile(b"film"))
+    assert clip.name.endswith("_0_1402.99")
+    assert "clip_url" in film_of(clip.name, may_see=False)
+    assert film_of(f"{film.public_id}_0_1402.98", may_see=False) == {}
+
+
+@pytest.mark.django_db
 def test_a_new_version_says_what_changed_and_why(client, frozen):
     user = User.objects.create_user("ann")
     gone = frozen.items.filter(kind="moment", split="train").first()
@@ -129,7 +143,8 @@ def test_what_is_left_out_is_listed_with_a_link_to_where_it_is_corrected(client,
     page = text(client, url)
     assert f'href="/items/moment/{wrong.public_id}/"' in page
     assert "B8" in page
-    assert "None." in text(client, f"{url}?check=B2")
+    for check in ("B2", "%00B2", "%00"):
+        assert ("None." in text(client, f"{url}?check={check}")) == ("B2" in check)
 
 
 @pytest.mark.django_db

@@ -6,10 +6,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from annotation.imports.runs import take_into
 from annotation.models import AnnotationImport
+from annotation.models.imports import LONGEST_NAME
 from evaluation.forms.export import rows_bytes
 from evaluation.forms.records import FormError
 from evaluation.forms.table import FORMS
@@ -26,7 +28,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         known = "; ".join(f"{name}: {form.about}" for name, form in FORMS.items())
         parser.add_argument("form", choices=tuple(FORMS), metavar="FORM", help=known)
-        parser.add_argument("path", type=Path, metavar="FILE", help="may be packed with gzip")
+        parser.add_argument("path", type=Path, metavar="FILE", help="may be packed with gzip; a folder for a release")
         parser.add_argument("--source", default="", help="where it comes from")
         parser.add_argument("--licence", default="", help="an SPDX identifier, as in CC-BY-4.0")
         parser.add_argument("--video-index", type=Path, help="video2dur_idx.json, where the file says no durations")
@@ -38,13 +40,17 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         run = AnnotationImport(
             form=options["form"],
-            name=options["path"].name,
+            name=options["path"].resolve().name[:LONGEST_NAME],
             source=options["source"],
             licence=options["licence"],
             segments_only=options["segments_only"],
         )
         try:
+            run.clean_fields(exclude=["created_by"])
             take_into(run, options["path"], options["video_index"])
+        except ValidationError as error:
+            told = "; ".join(f"--{name}: {' '.join(why)}" for name, why in error.message_dict.items())
+            raise CommandError(told, returncode=2) from error
         except (FormError, ReleaseError) as error:
             raise CommandError(str(error), returncode=2) from error
         except OSError as error:

@@ -10,6 +10,8 @@ from django.db.models import Q
 from benchmark_site.releases.models.release import SHA256, Release, refuse_once_frozen
 from evaluation.release import HELD_OUT
 
+ADDRESS = r"[\w.-]+(?:/[\w.-]+)*"  # paths that have a page: no blank, no control character
+
 
 class ReleaseFile(models.Model):
     """A file of a release, as its manifest lists it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from django.test import Client
 from annotation.imports.runs import run_import
 from annotation.models import AnnotationImport, Answer, Clip, Query, Question, Segment, Video
 from annotation.models.items import content_id
+from tests.evaluation.small_release import write_release
 
 pytestmark = pytest.mark.django_db
 
@@ -212,3 +214,83 @@ def test_a_file_of_another_form_is_refused_on_its_page(client: Client) -> None:
     assert "is no JSON" in page
     assert "imports/r" not in page
     assert not Video.objects.exists()
+
+
+def row(number: int, **more: Any) -> dict[str, Any]:
+    return {
+        "vid_name": "v",
+        "duration": 20.0,
+        "ts": [1, 2],
+        "desc": f"He waves {number} times",
+        "desc_id": number,
+    } | more
+
+
+NO_TABLE_HOLDS = {
+    "a text longer than an index": (row(1, desc="".join(chr(0x4E00 + n) for n in range(4000))), "text"),
+    "a video of no time": (row(1, duration=0.0001, ts=[0, 0.0001]), "duration"),
+    "a moment of no time": (row(1, ts=[1, 1.0001]), "ts"),
+    "a clip that never ends": (row(1, vid_name=f"v_0_{'9' * 400}", duration=None), "duration"),
+}
+
+
+@pytest.mark.parametrize("kind", NO_TABLE_HOLDS)
+def test_a_row_that_no_table_holds_is_a_fault_of_its_own(tmp_path: Path, kind: str) -> None:
+    bad, what = NO_TABLE_HOLDS[kind]
+    run = brought("tvr", written(tmp_path, "x.jsonl", [bad, row(2)]))
+    assert fates(run) == [(1, what, True)]
+    assert [query.text for query in Query.objects.all()] == ["He waves 2 times"]
+
+
+def test_signs_that_no_database_takes_are_left_out(tmp_path: Path) -> None:
+    text = {"a\0b": {"duration": 20.0, "timestamps": [[2, 1], [1, 2]], "sentences": ["-", "He\0 waves"]}}
+    run = brought("activitynet", written(tmp_path, "x.json", json.dumps(text)))
+    assert [what for _, what, _ in fates(run)] == ["timestamps of a\N{REPLACEMENT CHARACTER}b", "text"]
+    assert [query.text for query in Query.objects.all()] == ["He waves"]
+    assert Video.objects.get().title == "ab"
+
+
+def test_a_faulty_file_of_odd_signs_is_refused_on_its_page(client: Client) -> None:
+    client.force_login(User.objects.create_user("ann", is_staff=True))
+    raw = json.dumps({"a\0b": {"timestamps": 1, "sentences": []}}).encode()
+    client.post("/imports/", {"form": "activitynet", "file": SimpleUploadedFile("x.json", raw)})
+    run = AnnotationImport.objects.get()
+    run_import(run.pk)
+    run.refresh_from_db()
+    assert run.state == "failed"
+    assert "x.json" in run.error
+
+
+@pytest.mark.parametrize("form", ["tvr", "tvqa+"])
+def test_a_file_of_another_encoding_is_no_error_of_ours(client: Client, form: str) -> None:
+    client.force_login(User.objects.create_user("ann", is_staff=True))
+    raw = json.dumps([row(1, desc="cafe")] if form == "tvqa+" else row(1, desc="cafe")).replace("cafe", "café")
+    client.post("/imports/", {"form": form, "file": SimpleUploadedFile("x.json", raw.encode("latin-1"))})
+    run = AnnotationImport.objects.get()
+    run_import(run.pk)
+    run.refresh_from_db()
+    assert run.state == "failed"
+    assert "utf-8" in run.error
+
+
+def test_names_too_long_for_the_report_are_cut_and_others_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, f"{'x' * 240}.jsonl", [row(1)])
+    assert brought("tvr", path).name == "x" * 200
+    with pytest.raises(CommandError, match="--source"):
+        brought("tvr", path, "--source", "x" * 501)
+
+
+def test_a_release_of_another_site_comes_by_command_and_by_page(client: Client, tmp_path: Path) -> None:
+    folder = write_release(tmp_path / "demo-1.0.0", held_out=False)
+    run = brought("release", folder)
+    assert (run.name, run.left_out) == ("demo-1.0.0", 0)
+    counts = (Query.objects.count(), Question.objects.count())
+    assert counts == (64, 64)
+    client.force_login(User.objects.create_user("ann", is_staff=True))
+    packed = shutil.make_archive(str(tmp_path / "demo"), "zip", tmp_path, "demo-1.0.0")
+    client.post("/imports/", {"form": "release", "file": SimpleUploadedFile("demo.zip", Path(packed).read_bytes())})
+    run = AnnotationImport.objects.first()
+    run_import(run.pk)
+    run.refresh_from_db()
+    assert (run.state, run.known) == ("done", {"queries": 64, "questions": 64})
+    assert (Query.objects.count(), Question.objects.count()) == counts

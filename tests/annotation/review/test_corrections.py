@@ -79,6 +79,8 @@ def test_the_first_option_is_the_right_one(question: Question, user: User) -> No
         ({"start": 9.0}, "start < end"),
         ({"options": ["a ball", "A ball!", "c", "d"]}, "all differ"),
         ({"options": ["a ball", "", "c", "d"]}, "none of them blank"),
+        ({"text": "".join(chr(0x4E00 + n) for n in range(4000))}, "at most 2000 bytes"),
+        ({"options": ["a ball", "".join(chr(0x4E00 + n) for n in range(4000)), "c", "d"]}, "at most 2000 bytes"),
     ],
 )
 def test_what_no_release_would_take_is_refused(

@@ -1,5 +1,6 @@
 """Numbers of some queries alone, as a board needs them for the public and the private part of a split."""
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -74,3 +75,15 @@ def test_ids_that_are_none_are_refused(
     listed.write_text(text)
     assert main(["score", str(release), str(out), "--task", "qa", "--only", str(listed)]) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_list_of_ids_is_read_as_people_have_it(packed: bool, release: Path, tmp_path: Path) -> None:
+    out, listed = tmp_path / "p.json", tmp_path / "ids.txt"
+    main(["baseline", str(release), "--task", "qa", "--kind", "random", "--out", str(out)])
+    text = b"\xef\xbb\xbf" + b"".join(b"%d\r\n" % one for one in ids("qa", release)[:3]) + b"\r\n"
+    listed.write_bytes(gzip.compress(text) if packed else text)
+    report = tmp_path / "r.json"
+    command = ["score", str(release), str(out), "--task", "qa", "--only", str(listed), "--json", str(report)]
+    assert main(command) == 0
+    assert json.loads(report.read_text())["n"] == 3

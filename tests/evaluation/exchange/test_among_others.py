@@ -6,13 +6,17 @@ import gzip
 import json
 import shutil
 import subprocess
+import tracemalloc
+import unicodedata
 from pathlib import Path
 
 import pytest
 
 from evaluation.cli.main import main
+from evaluation.exchange.contamination import canary_of, contamination
 from evaluation.release import Release
-from tests.evaluation.small_release import write_release
+from evaluation.release.manifest import sums
+from tests.evaluation.small_release import edit_rows, relist, write_release
 
 CANARY = "HERO BENCH CANARY demo-1.0.0 12345678-1234-1234-1234-123456789abc"
 
@@ -27,6 +31,17 @@ def test_a_release_and_itself_are_the_same(release: Path, public_release: Path, 
     status, text = told(capsys, "diff", release, public_release)
     assert status == 0
     assert "the same items and clips" in text
+
+
+def test_a_question_without_times_is_the_same_as_itself(tmp_path: Path, capsys) -> None:
+    timeless = write_release(tmp_path / "timeless")
+    for path in ("qa/value/train.jsonl", "qa/value/val.jsonl", "held_out/qa/value/test_public.jsonl"):
+        edit_rows(timeless / path, lambda row: row.pop("ts"))
+    relist(timeless)
+    assert "the same items and clips" in told(capsys, "diff", timeless, timeless)[1]
+    _, text = told(capsys, "diff", timeless, write_release(tmp_path / "timed"))
+    assert "32 qa val corrected" in text
+    assert "corrected: start, end" in text
 
 
 def test_what_differs_is_named_by_id(tmp_path: Path, capsys) -> None:
@@ -73,6 +88,18 @@ def test_a_mirror_holds_the_public_part_and_copies_what_it_lacks(release: Path, 
     Release.open(target).verify()
 
 
+@pytest.mark.parametrize("name", ["SHA256SUMS", "PROVENANCE.json"])
+def test_a_mirror_mends_what_no_manifest_lists(release: Path, tmp_path: Path, capsys, name: str) -> None:
+    source, target = shutil.copytree(release, tmp_path / "source"), tmp_path / "mirror"
+    opened = Release.open(source)
+    (source / name).write_text(sums(opened.files(), opened.manifest_sha256))
+    told(capsys, "mirror", source, target)
+    (target / name).write_text("half of")
+    _, text = told(capsys, "mirror", source, target)
+    assert "1 files copied" in text
+    assert (target / name).read_bytes() == (source / name).read_bytes()
+
+
 def test_a_mirror_of_another_release_is_refused(release: Path, tmp_path: Path, capsys) -> None:
     target = write_release(tmp_path / "other", seed=1)
     status, text = told(capsys, "mirror", release, target)
@@ -93,12 +120,13 @@ def test_sha256sum_takes_the_sums_that_the_writer_makes(tmp_path: Path) -> None:
 @pytest.fixture
 def marked(tmp_path: Path) -> Path:
     """A public copy whose test texts say something of their own."""
-    folder = write_release(tmp_path / "marked", held_out=False, videos=2, queries=1)
+    folder = write_release(tmp_path / "marked", held_out=False, videos=3, queries=1)
     (folder / "README.md").write_text(f"<!-- {CANARY} -->\n")
     path = folder / "moment/tvr/test_public.jsonl"
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     rows[0]["desc"] = "A tall woman in green boots carries nine yellow buckets over the bridge"
     rows[1]["desc"] = "Two words"
+    rows[2]["desc"] = "The chef’s naïve friend pours crème into the old copper pan"
     path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     return folder
 
@@ -112,6 +140,10 @@ def marked(tmp_path: Path) -> Path:
         ("tall woman in green boots\ncarries nine yellow buckets\n", (0, 1)),
         (json.dumps({"text": "x\nwoman in green boots carries nine yellow buckets"}), (0, 1)),
         ("woman in green boots carries nine yellow cups", (0, 0)),
+        (json.dumps({"text": "chef’s naïve friend pours crème into the old copper pan"}), (0, 1)),
+        (unicodedata.normalize("NFD", "chef’s naïve friend pours crème into the old copper pan"), (0, 1)),
+        (json.dumps({"text": "x\twoman in green boots carries nine yellow buckets"}), (0, 1)),
+        (json.dumps({"text": f"x\n{CANARY}\n"}), (1, 0)),
         ("word " * 400_000 + "woman in green boots carries nine yellow buckets " + "word " * 10, (0, 1)),
     ],
 )
@@ -128,6 +160,44 @@ def test_a_corpus_is_searched_for_canary_and_word_sequences(
         assert status == int(any(found))
         for place in [*row["canary"], *row["items"].values()]:
             assert place.startswith(f"{corpus}:")
+
+
+def test_a_corpus_may_be_a_folder(marked: Path, tmp_path: Path, capsys) -> None:
+    for name, text in (("a/one.txt", "nothing"), ("a/b/two.txt", CANARY), ("three.txt", f"- {CANARY}")):
+        (tmp_path / "corpus" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "corpus" / name).write_text(text)
+    status, said = told(capsys, "contamination", marked, tmp_path / "corpus")
+    assert status == 1
+    assert "2 places of the canary" in said
+    assert "corpus/a/b/two.txt:1: the canary" in said
+
+
+def test_what_is_no_text_is_refused_and_not_called_clean(marked: Path, tmp_path: Path, capsys) -> None:
+    for raw in (CANARY.encode("utf-16"), b"PK\x03\x04 packed"):
+        (tmp_path / "corpus.txt").write_bytes(raw)
+        assert told(capsys, "contamination", marked, tmp_path / "corpus.txt")[0] == 2
+
+
+@pytest.mark.parametrize("text", [f"{'x' * 2000}\n" * 5000, "x" * (48 << 20)])
+def test_without_a_canary_a_corpus_is_read_line_by_line(release: Path, tmp_path: Path, text: str) -> None:
+    """What is kept of a line for the next one is bounded, or a large corpus would never end."""
+    opened = Release.open(release)
+    assert canary_of(opened) is None
+    corpus = tmp_path / "corpus.txt"
+    corpus.write_text(text)
+    tracemalloc.start()
+    found = contamination(opened, [corpus])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (found.canary, found.items) == ([], {})
+    assert peak < (6 << 20 if "\n" in text else 24 << 20)
+
+
+@pytest.mark.parametrize("words", ["0", "1", "-8", "eight", "9" * 5000])
+def test_too_few_words_would_be_found_everywhere(marked: Path, words: str, capsys) -> None:
+    with pytest.raises(SystemExit):
+        main(["contamination", str(marked), str(marked), "--words", words])
+    assert "argument --words" in capsys.readouterr().err
 
 
 def test_what_train_holds_as_well_is_not_looked_for(release: Path, tmp_path: Path, capsys) -> None:

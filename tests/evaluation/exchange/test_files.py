@@ -11,13 +11,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from evaluation.exchange.about import About, bibtex, card_head, citation_cff, licence_text
-from evaluation.exchange.croissant import croissant
+from evaluation.exchange.croissant import croissant, said_in
 from evaluation.exchange.field_files import write_field_files
 from evaluation.exchange.rows import tasks_of
 from evaluation.exchange.tables import write_tables
 from evaluation.forms.records import Moment, Question
 from evaluation.forms.table import FORMS
-from evaluation.release import SPLITS, Release
+from evaluation.release import SPLITS, Release, ReleaseError
 from evaluation.release.schema import ManifestFile
 
 ABOUT = About(
@@ -175,3 +175,22 @@ def test_the_citation_is_yaml_with_names_in_their_parts() -> None:
     assert cited["authors"] == [{"family-names": "Doe", "given-names": "Jane"}, {"name": "The Lab"}]
     assert (cited["cff-version"], cited["license"], cited["abstract"]) == ("1.2.0", "CC-BY-4.0", ABOUT.description)
     assert "author = {Doe, Jane and The Lab}" in bibtex(ABOUT)
+
+
+def test_names_that_mean_something_to_latex_are_written_as_they_are() -> None:
+    about = About(**{**ABOUT.__dict__, "authors": ["Doe & Sons_{Lab}", "100% #1"]})
+    assert r"author = {Doe \& Sons\_\{Lab\} and 100\% \#1}" in bibtex(about)
+
+
+@pytest.mark.parametrize("licence", ["CC-BY-4.0", ""])
+@pytest.mark.parametrize("authors", [["Doe, Jane", "The Lab"], []])
+def test_what_croissant_says_can_be_read_again(licence: str, authors: list[str]) -> None:
+    about = About(**{**ABOUT.__dict__, "licence": licence, "authors": authors})
+    raw = croissant(about, [], ["moment"], "By people.", "None known.")
+    assert said_in(raw, Path("croissant.json")) == (about.description, authors, licence)
+
+
+@pytest.mark.parametrize("raw", [b"[]", b"{", b'{"description": "\xe9"}', b'{"creator": "somebody"}'])
+def test_a_croissant_of_another_kind_is_refused(raw: bytes) -> None:
+    with pytest.raises(ReleaseError, match=r"there/croissant\.json"):
+        said_in(raw, Path("there/croissant.json"))

@@ -247,11 +247,19 @@ def test_windows_are_ranked_by_score_but_the_first_is_the_files(desk: Desk) -> N
         ({"qid": "q0", "vid": "v0", "pred_relevant_windows": [], "x": 1}, "unknown field `x`"),
         ({"qid": "q0", "vid": "v0", "pred_relevant_windows": [[9, 2, 1]]}, "end 2.0 s is before start"),
         ({"qid": "q1", "vid": "v0", "pred_relevant_windows": [[1, 2, 1]]}, "query q1: desc_id q1 is not a query"),
+        ({"qid": 2**63, "vid": "v0", "pred_relevant_windows": [[1, 2, 1]]}, "line 1: Expected `int` <= 9223372036854"),
     ],
 )
 def test_bad_windows_are_refused_with_their_place(line: Json, message: str, desk: Desk) -> None:
     truth = desk.write("qvh.jsonl", highlights([[0, 10]]))
     assert message in desk.refusal(truth, lines(line), "--truth-form", "qvhighlights", index=False)
+
+
+def test_windows_in_another_encoding_are_refused_with_their_line(desk: Desk) -> None:
+    truth = desk.write("qvh.jsonl", highlights([[0, 10]], [[0, 10]]))
+    rows = found([[0, 10, 0.9]], [[0, 10, 0.9]]).replace('"q1"', '"q*"').encode().replace(b"*", b"\xe9")
+    desk.score(truth, rows, "--truth-form", "qvhighlights", index=False, status=2)
+    assert "line 2: 'utf-8'" in desk.capsys.readouterr().err
 
 
 @pytest.mark.parametrize("window", [1 << 20, 300])

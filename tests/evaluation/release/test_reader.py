@@ -320,3 +320,22 @@ def _replace(path: Path, old: str, new: str) -> None:
 
 def _append(path: Path, raw: bytes) -> None:
     path.write_bytes(path.read_bytes() + raw)
+
+
+@pytest.mark.parametrize(
+    ("path", "key", "said"), [("moment/tvr/val.jsonl", "desc_id", "desc"), ("qa/value/val.jsonl", "qid", "q")]
+)
+@pytest.mark.parametrize("kind", ["another encoding", "a number no machine counts"])
+def test_rows_that_no_reader_takes_are_refused_with_their_line(
+    path: str, key: str, said: str, kind: str, tmp_path: Path
+) -> None:
+    root = write_release(tmp_path)
+    rows = (root / path).read_bytes().splitlines(keepends=True)
+    if kind == "another encoding":
+        rows[1] = json.dumps(json.loads(rows[1]) | {said: "caf*"}).encode().replace(b"*", b"\xe9") + b"\n"
+    else:
+        rows[1] = json.dumps(json.loads(rows[1]) | {key: 2**63}).encode() + b"\n"
+    (root / path).write_bytes(b"".join(rows))
+    opened = Release.open(relist(root))
+    with pytest.raises(ReleaseError, match=rf"{path}:2: "):
+        (opened.moments if key == "desc_id" else opened.questions)("val")

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from evaluation.cli.main import main
+from evaluation.release import Release
+from evaluation.release.manifest import sums
 from tests.evaluation.small_release import edit_rows, write_release
 
 
@@ -158,3 +160,29 @@ def test_a_hidden_split_that_is_not_sealed_is_scored_with_a_note(
     submitted, report = predictions(root, tmp_path / "p.json", task, split), tmp_path / "report.json"
     assert main(["score", str(root), str(submitted), "--task", task, "--split", split, "--json", str(report)]) == 0
     assert [note["code"] for note in json.loads(report.read_text())["notes"]] == codes
+
+
+def test_verify_compares_the_sums_beside_the_manifest(
+    public_release: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = shutil.copytree(public_release, tmp_path / "copy")
+    released = Release.open(root)
+    good = sums(released.files(), released.manifest_sha256).encode()
+    for place in (0, len(good) // 2, len(good) - 2):
+        (root / "SHA256SUMS").write_bytes(good)
+        assert main(["verify", str(root)]) == 0
+        (root / "SHA256SUMS").write_bytes(good[:place] + bytes([good[place] ^ 1]) + good[place + 1 :])
+        assert main(["verify", str(root)]) == 2
+        assert f"{root}/SHA256SUMS: these are not the sums" in capsys.readouterr().err
+
+
+def test_a_manifest_that_was_changed_does_not_fit_its_sums(
+    public_release: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = shutil.copytree(public_release, tmp_path / "copy")
+    released = Release.open(root)
+    (root / "SHA256SUMS").write_text(sums(released.files(), released.manifest_sha256))
+    text = (root / "MANIFEST.json").read_text()
+    (root / "MANIFEST.json").write_text(text.replace('"seed":0', '"seed":1'))
+    assert main(["verify", str(root)]) == 2
+    assert "SHA256SUMS" in capsys.readouterr().err

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DataError, IntegrityError
 
 from benchmark_site.releases.adopt import adopt
 from evaluation.release import ReleaseError
@@ -28,6 +29,8 @@ class Command(BaseCommand):
             raise CommandError("; ".join(error.messages), returncode=2) from error
         except ReleaseError as error:
             raise CommandError(str(error), returncode=2) from error
+        except (DataError, IntegrityError) as error:
+            raise CommandError(f"the tables take it not: {str(error).splitlines()[0]}", returncode=2) from error
         except OSError as error:
             raise CommandError(f"{error.filename}: {error.strerror}", returncode=2) from error
         added = ", ".join(f"{n} {name}" for name, n in taken.added.items() if n) or "nothing"
