@@ -1,8 +1,8 @@
 """The most expensive partial-input model: a text encoder with a multiple-choice head, fine-tuned on the options.
 
-It reads the question with each option, and the loss compares the options of a question. MiniLM by default, whose weights
-also give the matching its embeddings: it is reported beside the others and never decides what is replaced or when to
-stop.
+It reads the question with each option, and the loss compares the options of a question. MiniLM by default, whose
+weights also give the matching its embeddings: it is reported beside the others and never decides what is replaced or
+when to stop.
 """
 
 from collections.abc import Callable, Sequence

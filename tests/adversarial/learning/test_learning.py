@@ -110,7 +110,8 @@ def _tiny_encoder(folder: Path) -> str:
 
     words = AutoTokenizer.from_pretrained(model_path(DEFAULT_MODEL))
     words.save_pretrained(folder)
-    DistilBertModel(DistilBertConfig(len(words), dim=8, hidden_dim=8, n_heads=2, n_layers=3)).save_pretrained(folder)
+    shape = DistilBertConfig(vocab_size=len(words), dim=8, hidden_dim=8, n_heads=2, n_layers=3)
+    DistilBertModel(shape).save_pretrained(folder)
     return str(folder)
 
 
