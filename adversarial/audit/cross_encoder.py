@@ -1,7 +1,8 @@
-"""The most expensive partial-input model: MiniLM read as a cross-encoder and fine-tuned on the options themselves.
+"""The most expensive partial-input model: a text encoder with a multiple-choice head, fine-tuned on the options.
 
-It starts from the weights that also give the matching its embeddings, so it is reported beside the others and never
-decides what is replaced or when to stop.
+It reads the question with each option, and the loss compares the options of a question. MiniLM by default, whose
+weights also give the matching its embeddings: it is reported beside the others and never decides what is replaced or
+when to stop.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adversarial.audit.splits import AuditSplit
+from adversarial.data.errors import ItemError
 from adversarial.data.schema import Item
 from adversarial.relevance.sentence_encoder import DEFAULT_MODEL, model_path
+from evaluation.io.errors import refusing
 
 Scores = NDArray[np.float64]
 
@@ -24,9 +27,17 @@ _FROZEN = 2  # lower layers (and the word embeddings) that keep their weights: a
 
 
 def cross_encoder(
-    items: Sequence[Item], split: AuditSplit, seed: int, progress: Callable[[float], None] | None = None
+    items: Sequence[Item],
+    split: AuditSplit,
+    seed: int,
+    *,
+    model: str = DEFAULT_MODEL,
+    progress: Callable[[float], None] | None = None,
 ) -> Scores:
-    """Scores [n_test, o] of a model fine-tuned on the split's training questions, -inf where there is no option."""
+    """Scores [n_test, o] of a model fine-tuned on the split's training questions, -inf where there is no option.
+
+    ``model`` is any encoder of transformers, by name or folder. Raises ItemError, naming it, where it cannot be loaded.
+    """
     import torch
     from torch import nn
     from transformers import AutoModel, AutoTokenizer
@@ -34,11 +45,14 @@ def cross_encoder(
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     torch.manual_seed(seed)
-    folder = model_path(DEFAULT_MODEL)
-    tokenizer: Any = AutoTokenizer.from_pretrained(folder)
-    body: Any = AutoModel.from_pretrained(folder)
-    for module in (body.embeddings, *body.encoder.layer[:_FROZEN]):
-        module.requires_grad_(False)
+    folder = model_path(model)
+    with refusing(f"model {model!r}: cannot be loaded", ItemError):
+        tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+        body: Any = AutoModel.from_pretrained(folder)
+        layers = next(part for part in body.modules() if isinstance(part, nn.ModuleList))
+    body.requires_grad_(False)
+    for layer in layers[_FROZEN:]:
+        layer.requires_grad_(True)
     head = nn.Linear(body.config.hidden_size, 1)
     weights = [weight for weight in (*body.parameters(), *head.parameters()) if weight.requires_grad]
     optimiser = torch.optim.AdamW(weights, lr=_RATE, weight_decay=0.01)

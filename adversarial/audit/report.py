@@ -38,7 +38,7 @@ def audit_items(
     rows: Sequence[dict[str, Any]],
     *,
     seed: int = 0,
-    thorough: bool = False,
+    encoder: str | None = None,
     before: bool = True,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
@@ -46,14 +46,14 @@ def audit_items(
 
     Raises ItemError for bad rows or fewer than 10 questions or 2 videos.
     """
-    return blind_report(parse_rows(rows), seed=seed, thorough=thorough, before=before, progress=progress)
+    return blind_report(parse_rows(rows), seed=seed, encoder=encoder, before=before, progress=progress)
 
 
 def blind_report(
     items: Sequence[Item],
     *,
     seed: int = 0,
-    thorough: bool = False,
+    encoder: str | None = None,
     before: bool = True,
     progress: Progress | None = None,
     known: Texts | None = None,
@@ -78,14 +78,14 @@ def blind_report(
         "n": len(items),
         "trained_on": int(np.mean([len(split.train) for split in splits])),
         "chance": float(np.mean([1 / len(item.answers) for item in items])),
-        **_accuracies(items, splits, seed, thorough, of_stage(progress, "panel"), texts),
+        **_accuracies(items, splits, seed, encoder, of_stage(progress, "panel"), texts),
         "lent_auc": told,
         "cues": artifact_accuracies(items),
         "suspects": suspects(items)[:_SUSPECTS],
         "seed": seed,
     }
     if before and any(was.answers != item.answers for was, item in zip(written, items, strict=True)):
-        report["before"] = _before(written, splits, seed, thorough, progress, Texts(texts_of(written), known=known))
+        report["before"] = _before(written, splits, seed, encoder, progress, Texts(texts_of(written), known=known))
     return report | {"seconds": time.perf_counter() - started}
 
 
@@ -146,7 +146,7 @@ def _before(
     written: Sequence[Item],
     splits: Sequence[AuditSplit],
     seed: int,
-    thorough: bool,
+    encoder: str | None,
     progress: Progress | None,
     texts: Texts,
 ) -> dict[str, Any]:
@@ -155,7 +155,7 @@ def _before(
     No other training: with more questions to learn from, the written ones would look easier than they are.
     """
     same = [replace(split, hidden=np.zeros_like(split.hidden)) for split in splits]
-    numbers = _accuracies(written, same, seed, thorough, of_stage(progress, "panel before"), texts)
+    numbers = _accuracies(written, same, seed, encoder, of_stage(progress, "panel before"), texts)
     report = {key: numbers[key] for key in ("panel", "strongest", "by_question_type")}
     return report | {"cues": artifact_accuracies(written)}
 
@@ -164,7 +164,7 @@ def _accuracies(
     items: Sequence[Item],
     splits: Sequence[AuditSplit],
     seed: int,
-    thorough: bool,
+    encoder: str | None,
     progress: Callable[[float], None] | None,
     texts: Texts,
 ) -> dict[str, Any]:
@@ -172,8 +172,8 @@ def _accuracies(
     with threadpool_limits(1):  # one thread for each product: the result stays the same
         scores = predict(items, splits, seed, texts, progress)
         installed = installed_members()
-        if thorough:
-            installed["cross_encoder"] = partial(cross_encoder, progress=progress)
+        if encoder:
+            installed["cross_encoder"] = partial(cross_encoder, model=encoder, progress=progress)
         most = scores["answer_only"].shape[1]
         scores |= {name: member_scores(name, member, items, splits, most, seed) for name, member in installed.items()}
         members = (*TRAINED, *installed)

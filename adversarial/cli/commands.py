@@ -90,7 +90,7 @@ def audit(options: argparse.Namespace) -> int:
     check_paths(options.input, [options.report] if options.report else [])
     items = read_items(options.input)
     with ProgressBar() as bar:
-        report = blind_report(items, seed=options.seed, thorough=options.thorough, progress=bar.show)
+        report = blind_report(items, seed=options.seed, encoder=options.encoder, progress=bar.show)
     _write_report(options.report, report)
     print("\n".join(accuracy_lines(report)))
     print(f"{'chance':<16} {report['chance']:.3f}  strongest: {report['strongest']}")

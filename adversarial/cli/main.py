@@ -106,7 +106,14 @@ def _parser() -> argparse.ArgumentParser:
     match.set_defaults(run=commands.match)
 
     audit = subparsers.add_parser("audit", parents=[shared], help="answer the questions without the video")
-    audit.add_argument("--thorough", action="store_true", help="also fine-tune a cross-encoder (minutes)")
+    audit.add_argument(
+        "--thorough",
+        dest="encoder",
+        nargs="?",
+        const=DEFAULT_MODEL,
+        metavar="MODEL",
+        help=f"also fine-tune a text encoder with a multiple-choice head (minutes; {DEFAULT_MODEL} or the one named)",
+    )
     audit.set_defaults(run=commands.audit)
 
     drop = subparsers.add_parser("filter", parents=[shared], help="leave out the items that models guess most surely")

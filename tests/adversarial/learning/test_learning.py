@@ -1,11 +1,16 @@
 """The small models: gradients, relevance out of fold, cross-encoder, parts."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from adversarial.audit.report import blind_report
 from adversarial.audit.splits import audit_splits
+from adversarial.data.errors import ItemError
 from adversarial.data.options import option_sources
 from adversarial.data.schema import parse_rows
 from adversarial.learning import option_mlp
@@ -96,6 +101,29 @@ def test_parts_keep_videos_whole_and_ignore_order(videos: list[str], parts: int,
     assert set(fold.tolist()) == set(range(min(parts, len(set(videos)))))
     again = group_folds(videos[::-1], parts, seed)[::-1]
     assert np.array_equal(fold, again)
+
+
+def _tiny_encoder(folder: Path) -> str:
+    from transformers import AutoTokenizer, DistilBertConfig, DistilBertModel
+
+    from adversarial.relevance.sentence_encoder import DEFAULT_MODEL, model_path
+
+    words = AutoTokenizer.from_pretrained(model_path(DEFAULT_MODEL))
+    words.save_pretrained(folder)
+    shape = DistilBertConfig(vocab_size=len(words), dim=8, hidden_dim=8, n_heads=2, n_layers=3)
+    DistilBertModel(shape).save_pretrained(folder)
+    return str(folder)
+
+
+def test_any_encoder_is_fine_tuned_by_its_name(tmp_path: Path) -> None:
+    report = blind_report(parse_rows(make_rows(30)), encoder=_tiny_encoder(tmp_path), before=False)
+    assert {"cross_encoder", "stacked"} <= set(report["panel"])
+
+
+def test_what_is_no_encoder_is_refused_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(ItemError, match=re.escape(f"model '{tmp_path}': cannot be loaded")):
+        blind_report(parse_rows(make_rows(30)), encoder=str(tmp_path), before=False)
 
 
 @pytest.mark.slow
