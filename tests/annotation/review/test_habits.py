@@ -42,7 +42,7 @@ FLOORS: dict[str, tuple[set[str], set[Habit], float, float]] = {
     "seconds": (SPANS, {"rambling"}, 0.80, 0.80),
     "said": (TEXTS, {"captions"}, 0.95, 0.70),
     "own text": (TEXTS, {"template"}, 0.80, 0.40),
-    "near own text": ({"query"}, {"template"}, 0.80, 0.60),
+    "near own text": ({"query"}, {"template"}, 0.80, 0.80),  # the template of a question is the same, word for word
     "others' text": (TEXTS, {"template"}, 0.70, 0.10),
     "several segments": (TEXTS, {"template"}, 0.80, 0.40),
     "instructions": ({"query"}, {"instructions"}, 0.95, 0.90),

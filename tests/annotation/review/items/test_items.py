@@ -146,6 +146,8 @@ def test_a_bulk_makes_what_its_answers_make_one_after_the_other(
     made = after(singly)
     used = [row[2] for row in made["answers"]]
     assert 1 < sum(used) < len(rows)
+    assert not used[3], "a broken clip makes nothing"
+    assert not used[-1], "nor does a unit of known answer"
     assert after(together) == made
     assert after(and_back) == before
 
@@ -236,3 +238,25 @@ def test_ids_are_those_of_the_contents_or_the_next_ones_that_are_free(segment: S
     Query.objects.bulk_create(number(first))
     assert free_ids(Query, [("a",)]) == [first + 2]
     assert free_ids(Query, []) == []
+
+
+def test_a_press_uses_two_hundred_and_the_next_press_the_rest(
+    units: Callable[[Kind], list[Hit]],
+    desk: Client,  # noqa: F811
+) -> None:
+    hit = units(Kind.QUERY)[0]
+    workers = Worker.objects.bulk_create(Worker(environment="local", worker_id=f"AW{n}") for n in range(201))
+    rows = Assignment.objects.bulk_create(
+        Assignment(
+            hit=hit, worker=worker, assignment_id=f"A{n}", answer="", submitted_at=NOW,
+            payload=payload_of(Kind.QUERY, 0.0, f"{TEXT} {n}"),
+        )
+        for n, worker in enumerate(workers)
+    )  # fmt: skip
+    assert "Use the next 200 without evidence" in desk.get(f"/batches/{hit.batch_id}/review/").content.decode()
+    for used in (200, 201):
+        press(desk, hit, "clean", up_to=rows[-1].pk)
+        assert Query.objects.count() == used
+    assert "Taken back: 1 waits again" in press(desk, hit, "undo")
+    assert "Taken back: 200 wait again" in press(desk, hit, "undo")
+    assert not Query.objects.exists()
