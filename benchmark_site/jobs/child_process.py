@@ -26,7 +26,7 @@ _LOG_TAIL_BYTES = 8 * 1024
 # What Python and its libraries open by themselves, wherever they are installed.
 _PYTHONS_OWN = (
     sys.prefix, sys.base_prefix, site.getusersitepackages(), "/lib", "/lib64", "/usr/lib", "/usr/lib64",
-    "/usr/local/lib", "/usr/share/zoneinfo", "/etc/ld.so.cache", "/etc/localtime", "/dev/null", "/dev/urandom",
+    "/usr/local/lib", "/usr/share/zoneinfo", "/etc/ld.so.cache", "/etc/localtime", "/dev/urandom",
     "/proc/cpuinfo", "/proc/meminfo", "/sys/devices/system/cpu",
 )  # fmt: skip
 
@@ -138,7 +138,7 @@ def _confinement(files: Files | None) -> AbstractContextManager[Callable[[], Non
     # Python finds its modules by the names in the folder that it starts in.
     rules = {str(settings.BASE_DIR): May.LIST}
     rules |= {str(path): May.READ for path in (*_PYTHONS_OWN, *files.read)}
-    return confinement(rules | {str(files.scratch): May.READ | May.CHANGE})
+    return confinement(rules | dict.fromkeys((str(files.scratch), os.devnull), May.READ | May.CHANGE))
 
 
 def _environment(threads: int, files: Files | None) -> dict[str, str]:

@@ -166,7 +166,13 @@ def test_who_reads_what_others_send_opens_no_other_file(log: Path, tmp_path: Pat
     (scratch / "way").symlink_to(other / "file")
     reads = [f"rb:{path}" for path in ("/etc/passwd", f"/proc/{os.getpid()}/environ", other / "file", scratch / "way")]
     writes = [f"wb:{path}" for path in (given / "file", other / "new", Path(child_process.__file__).parent / "new.py")]
-    grants = [f"rb:{given / 'file'}", f"wb:{scratch / 'file'}", f"wb:{scratch / 'new'}", f"rb:{os.__file__}"]
+    grants = [
+        f"rb:{given / 'file'}",
+        f"wb:{scratch / 'file'}",
+        f"wb:{scratch / 'new'}",
+        f"rb:{os.__file__}",
+        "r+b:/dev/null",
+    ]
     assert set(list(tried(log, None, *reads).values())[:-1]) == {"opened"}
     log.unlink()
     found = tried(log, child_process.Files([given], scratch), *reads, *writes, *grants)
