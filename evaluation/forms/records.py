@@ -5,12 +5,13 @@ Times are seconds of the video that the record names. An id is the form's own, a
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import msgspec
 
 from evaluation.io.errors import Refusal
+from evaluation.release.queries import NOISE_S
 from evaluation.release.schema import Number
 
 Id = Number | str
@@ -93,18 +94,24 @@ def inside(span: Window, duration: float) -> Window | None:
 
 
 def fitted(record: Record) -> tuple[Record | None, list[Fault]]:
-    """The record with its windows clamped to the video, and what that changed; None where a window lies outside."""
+    """The record with its windows clamped to the video, and what that changed; None where all of them lie outside.
+
+    One of several that does is left out. What floats add to a second is no fault.
+    """
     faults, windows = [], []
     for span in record.windows:
         part = span if record.duration is None else inside(span, record.duration)
         where = f"[{span.start:g}, {span.end:g}] of a video of {record.duration:g} s" if record.duration else ""
         if part is None:
-            return None, [Fault(record.line, "ts", f"{where} lies outside it")]
-        if part != span:
-            over = max(part.start - span.start, span.end - part.end)
+            faults.append(Fault(record.line, "ts", f"{where} lies outside it", lost=False))
+            continue
+        over = max(part.start - span.start, span.end - part.end)
+        if over > NOISE_S:
             why = f"{where} reaches {over:.3g} s out of it, clamped to [{part.start:g}, {part.end:g}]"
             faults.append(Fault(record.line, "ts", why, lost=False))
         windows.append(part)
+    if record.windows and not windows:
+        return None, [replace(fault, lost=True) for fault in faults[:1]]
     return msgspec.structs.replace(record, windows=tuple(windows)), faults
 
 

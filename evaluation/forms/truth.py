@@ -23,7 +23,8 @@ def read_truth_moments(
 ) -> MomentQueries:
     """The queries of a file; `videos` are those to search, without it the file's own, numbered in its order.
 
-    Raises FormError, with `refuse_past_end` also for a moment that reaches out of its video.
+    Raises FormError, with `refuse_past_end` also for a moment that reaches out of its video. One that lies outside is
+    refused in any case, but in forms with several a query, whose videos are longer than the seconds that they state.
     """
     moments = _records(path, FORMS[form], Moment)
     index = _own_videos(path, moments) if videos is None else videos
@@ -31,7 +32,8 @@ def read_truth_moments(
     for moment in moments:
         duration = None if moment.video is None else durations.get(moment.video)
         if duration is None or not all(start >= 0 and end <= duration for start, end in moment.windows):
-            _check_place(f"{path}:{moment.line}: desc_id {moment.id}", moment, duration, refuse_past_end)
+            where = f"{path}:{moment.line}: desc_id {moment.id}"
+            _check_place(where, moment, duration, refuse_past_end, FORMS[form].several)
     if len({bool(moment.windows) for moment in moments}) > 1:
         bare = next(moment for moment in moments if not moment.windows)
         raise FormError(f"{path}:{bare.line}: desc_id {bare.id} has no moment, others have: expected all or none")
@@ -117,14 +119,16 @@ def _own_videos(path: Path, moments: Sequence[Moment]) -> VideoIndex:
     return VideoIndex(list(durations), np.arange(len(durations)), np.array(list(durations.values()), np.float64))
 
 
-def _check_place(where: str, moment: Moment, duration: float | None, refuse_past_end: bool) -> None:
+def _check_place(
+    where: str, moment: Moment, duration: float | None, refuse_past_end: bool, may_lie_outside: bool
+) -> None:
     if moment.video is None:
         raise FormError(f"{where} names no video: its truth is withheld, or in another file")
     if duration is None:
         raise FormError(f"{where}: video {moment.video!r} is not in the video index of this split")
     _, faults = fitted(Moment(line=0, id=0, text="", windows=moment.windows, duration=duration))
     for fault in faults:
-        if fault.lost or refuse_past_end:
+        if refuse_past_end or (fault.lost and not may_lie_outside):
             raise FormError(f"{where}: {fault.what} {fault.why}")
 
 

@@ -49,6 +49,7 @@ NOTES = {
     "other_kind_of_id": "ids are texts where the truth has whole numbers, or the other way round",
     "saliency": "lists come with saliency scores, which were not read",
     "truth_past_end": "true moments reached out of their video and were clamped to it",
+    "truth_outside": "true moments lie outside their video: left out where their query has others, else never hit",
     "no_scores": "tasks come without scores: they have no NMS metrics",
     "answer_outside": "answers are outside the choices and count as wrong",
     "no_release": "queries were scored on a bare truth file: there is no release, and no hash says what the truth was",
@@ -56,7 +57,7 @@ NOTES = {
     "files of both tasks tell more than either",
     "task_absent": "tasks are not in the submission and have no metrics",
 }
-NOTES_ON_TRUTH = {"wrong_video", "truth_past_end"}  # the others can be counted without the truth
+NOTES_ON_TRUTH = {"wrong_video", "truth_past_end", "truth_outside"}  # the others can be counted without the truth
 
 
 class ListRules(NamedTuple):

@@ -14,6 +14,7 @@ from evaluation.release.schema import ManifestFile, MomentRow, QuestionRow, Rele
 from evaluation.release.video_index import VideoIndex
 
 Row = TypeVar("Row", MomentRow, QuestionRow)
+NOISE_S = 1e-6  # by which a sum of floats may miss its video's end
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class MomentQueries:
         return self.several or Windows(np.arange(len(self) + 1), self.start, self.end)
 
     def clamped(self) -> tuple[Self, int]:
-        """The queries with moments that reach out of their video clamped to it, and how many did.
+        """The queries with moments that reach out of their video clamped to it, and how many did by more than noise.
 
         What lies outside altogether stays as it is.
         """
@@ -70,11 +71,31 @@ class MomentQueries:
         out = ((windows.end > ends) | (windows.start < 0)) & (windows.start < ends) & (windows.end > 0)
         if not out.any():
             return self, 0
+        over = np.maximum(windows.end - ends, -windows.start) > NOISE_S
         start = np.where(out, np.maximum(windows.start, 0.0), windows.start)
         end = np.where(out, np.minimum(windows.end, ends), windows.end)
         first = windows.offsets[:-1]
         several = None if self.several is None else Windows(windows.offsets, start, end)
-        return replace(self, start=start[first], end=end[first], several=several), int(out.sum())
+        return replace(self, start=start[first], end=end[first], several=several), int((out & over).sum())
+
+    def within_reach(self) -> tuple[Self, int]:
+        """The queries without moments that lie outside their video altogether, and how many do.
+
+        What is a query's only moment stays, and nothing hits it.
+        """
+        windows = self.windows
+        owner = np.repeat(np.arange(len(self)), np.diff(windows.offsets))
+        ends = np.where(self.video >= 0, self.videos.durations[self.video], np.inf)[owner]
+        outside = (windows.start >= ends) | (windows.end <= 0)
+        if self.several is None or not outside.any():
+            return self, int(outside.sum())
+        kept = ~outside | ~np.isin(owner, owner[~outside])
+        start, end = windows.start[kept], windows.end[kept]
+        lengths = np.bincount(owner[kept], minlength=len(self))
+        offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+        first = offsets[:-1]
+        several = Windows(offsets, start, end)
+        return replace(self, start=start[first], end=end[first], several=several), int(outside.sum())
 
     def __len__(self) -> int:
         return len(self.desc_ids)

@@ -56,7 +56,9 @@ def settled(truth: MomentQueries, options: ScoringOptions, findings: Findings) -
     """The truth as it is scored on: clamped as predictions are, so that the truth itself scores 100."""
     if not options.clamp:
         return truth
+    truth, outside = truth.within_reach()
     truth, count = truth.clamped()
+    findings.note("truth_outside", outside)
     findings.note("truth_past_end", count)
     return truth
 

@@ -145,6 +145,19 @@ def test_one_bad_part_of_an_entry_costs_no_other(form: str, tmp_path: Path) -> N
     assert [row["line"] for row in problems] == [1]
 
 
+def test_a_window_outside_costs_no_other_of_its_query(tmp_path: Path) -> None:
+    asked = {"query": DOOR, "vid": "v", "duration": 69}
+    rows = [asked | {"qid": n, "relevant_windows": w} for n, w in enumerate(([[69, 70], [1, 2]], [[69, 70]]))]
+    found, problems = converted("qvhighlights", lines(*rows).encode(), "in.jsonl", tmp_path)
+    assert [(row["desc_id"], row["ts"], "windows" in row) for row in found] == [(0, [1, 2], False)]
+    assert told(problems) == [(1, "ts", False), (2, "ts", True)]
+
+
+def test_what_floats_add_to_a_second_is_no_problem(tmp_path: Path) -> None:
+    rows, problems = converted("tvr", lines(MOMENT | {"ts": [1, 20 + 2e-14]}).encode(), "in.jsonl", tmp_path)
+    assert (rows[0]["ts"], problems) == ([1.0, 20.0], [])
+
+
 def test_captions_without_ids_are_called_by_their_clip_and_place(tmp_path: Path) -> None:
     rows = [
         {"vid_name": "v", "clip_id": 7, "descs": [{"desc": DOOR}, {"desc": SALT}]},

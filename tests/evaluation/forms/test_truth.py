@@ -140,7 +140,30 @@ def test_truth_past_the_end_is_refused_by_line_where_asked(desk: Desk, end: floa
     assert f"gt.jsonl:2: desc_id 2: ts [12, {end}] of a video of 20 s reaches {over} s out of it" in refused
 
 
-def test_truth_outside_its_video_is_refused_by_line_always(desk: Desk) -> None:
+def test_windows_outside_a_video_that_is_said_to_be_shorter_are_counted(desk: Desk) -> None:
+    """CASTELLA cuts lengths to whole seconds: [69, 70] of a video of 69 s, alone or beside others."""
+    truth = desk.write("qvh.jsonl", highlights([[0, 10], [150, 151], [40, 160]], [[150, 151]], [[0, 10]]))
+    rows = found([[0, 10, 0.9], [150, 151, 0.8], [40, 160, 0.7]], [[150, 151, 0.9]], [[0, 10, 0.9]])
+    options = ("--truth-form", "qvhighlights")
+    values, notes = desk.score(truth, rows, *options, index=False)
+    assert (notes["truth_outside"], notes["truth_past_end"]) == (2, 1)
+    assert values["SVMR.QVHighlights.R1@0.7"] == pytest.approx(200 / 3)
+    without = found([[0, 10, 0.9], [40, 160, 0.7]], [[150, 151, 0.9]], [[0, 10, 0.9]])
+    assert desk.score(truth, without, *options, index=False)[0]["SVMR.QVHighlights.mAP"] == pytest.approx(200 / 3)
+    values, notes = desk.score(truth, rows, *options, "--rules", "official", index=False)
+    assert (values["SVMR.QVHighlights.mAP"], notes.get("truth_outside")) == (100, None)
+    refused = desk.refusal(truth, rows, *options, "--past-end", "refuse", index=False)
+    assert "qvh.jsonl:1: desc_id q0: ts [150, 151] of a video of 150 s lies outside it" in refused
+
+
+def test_what_floats_add_to_a_second_is_not_told(desk: Desk) -> None:
+    truth = desk.write("gt.jsonl", lines(query(1, "kitchen", [2, 20 + 2e-14]), *TRUTH[1:]))
+    right = submission([(1, [[7, 2, 20 + 2e-14, 0.9]]), *PERFECT[1:]])
+    values, notes = desk.score(truth, right, "--past-end", "refuse")
+    assert (values["SVMR.mean_tiou.raw"], notes.get("truth_past_end")) == (100, None)
+
+
+def test_truth_outside_its_video_is_refused_by_line_where_a_query_has_one(desk: Desk) -> None:
     truth = desk.write("gt.jsonl", lines(TRUTH[0], query(2, "kitchen", [20, 31])))
     assert "gt.jsonl:2: desc_id 2: ts [20, 31] of a video of 20 s lies outside it" in desk.refusal(truth, "{}")
 
