@@ -71,16 +71,14 @@ def _lock_segments(rows: Sequence[Assignment]) -> None:
 
 
 def _held(rows: Sequence[Assignment]) -> set[Assignment]:
-    """Those on whose items something rests that stays: other work, or what another of these has made."""
-    resting = list(_resting([item for row in rows for item in _made(row)]))
-    going = set(rows)
-    while True:
-        leaving = {key for row in going for key in _keys(row)}
-        staying = {item for item, other in resting if other not in leaving}
-        held = {row for row in going if not staying.isdisjoint(_keys(row))}
-        if not held:
-            return set(rows) - going
-        going -= held
+    """Those on whose items something rests that stays: other work, or what an answer has made that stays.
+
+    Once round is enough: nothing rests on a vote or a sentence, and whoever made a moment has his sentence on it.
+    """
+    leaving = {key for row in rows for key in _keys(row)}
+    resting = _resting([item for row in rows for item in _made(row)])
+    staying = {item for item, other in resting if other not in leaving}
+    return {row for row in rows if not staying.isdisjoint(_keys(row))}
 
 
 def _keys(row: Assignment) -> Iterator[Key]:

@@ -83,6 +83,7 @@ def sent(kind: Kind, hits: list[Hit]) -> list[Assignment]:
         send(first, "AW1", payload_of(kind, 20.0, TEXT.upper(), 1)),
         send(first, "AW2", payload_of(kind, 20.5, OTHER, 2)),
         send(first, "AW3", {"broken": "does not play"}),
+        send(first, "AW5", payload_of(kind, 5.1, "one more vote for the moment that was known before")),
         send(second, "AW0", payload_of(kind, 12.0, TEXT, 3)),
         send(second, "AW1", payload_of(kind, 12.1, OTHER)),
         send(again, "AW0", payload_of(kind, 12.2, OTHER.title())),
