@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from celery import Celery
-from celery.signals import worker_process_init
+from celery.signals import worker_process_init, worker_ready
 
 from benchmark_site.local.processes import die_with_parent
 
@@ -22,3 +23,12 @@ def _leave_no_orphan(**_: object) -> None:
     tie = die_with_parent("SIGKILL")
     if tie is not None:
         tie()
+
+
+@worker_ready.connect
+def _look_for_what_waits(sender: Any, **_: object) -> None:
+    """The worker that sweeps begins with it: what one that died was at is found at once, not after a minute."""
+    conf = sender.app.conf
+    if conf.task_default_queue in sender.app.amqp.queues.consume_from:
+        for name in {entry["task"] for entry in conf.beat_schedule.values() if entry["task"].endswith(".sweep")}:
+            sender.app.send_task(name)
