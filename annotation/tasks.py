@@ -27,6 +27,7 @@ from annotation.models import (
 )
 from annotation.models.crowd import Environment
 from annotation.review import blind_check
+from annotation.task_names import TOLD_TOGETHER
 from benchmark_site.jobs.leases import available
 
 SWEEP_S = 60
@@ -132,6 +133,12 @@ def push_decision(assignment_id: int) -> None:
 
 
 @shared_task(**RETRY)
+def push_decisions(assignment_ids: list[int]) -> None:
+    """Tell the marketplace several verdicts."""
+    decisions.push_decisions(assignment_ids)
+
+
+@shared_task(**RETRY)
 def push_bonus(bonus_id: int) -> None:
     """Pay a bonus that was promised."""
     bonuses.push_bonus(bonus_id)
@@ -208,8 +215,9 @@ def sweep() -> None:
         close_batch.delay(batch_id=batch.pk)
     undecided = Assignment.objects.filter(state__in=[Assignment.State.APPROVING, Assignment.State.REJECTING])
     due = Q(tell_at=None) | Q(tell_at__lte=Now())  # until then a reviewer may take the verdict back
-    for pk in undecided.filter(due).values_list("pk", flat=True):
-        push_decision.delay(assignment_id=pk)
+    told = list(undecided.filter(due).order_by("pk").values_list("pk", flat=True))
+    for first in range(0, len(told), TOLD_TOGETHER):
+        push_decisions.delay(assignment_ids=told[first : first + TOLD_TOGETHER])
     for pk in blocks.untold().values_list("pk", flat=True):
         push_block.delay(worker_id=pk)
     for pk in Bonus.objects.filter(state=Bonus.State.WAITING).values_list("pk", flat=True):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import transaction
 
 from annotation.crowd.answer_xml import AnswerError, read_payload
@@ -32,23 +34,32 @@ def collect(batch_id: int, every_hit: bool = False) -> int:
     return new
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def store(hit: Hit, answer: Submitted) -> bool:
     """Keep one answer; False where it is known already (then nothing of it changes)."""
     worker, _ = Worker.objects.get_or_create(environment=hit.batch.environment, worker_id=answer.worker_id)
+    payload, evidence_of_form = _read(hit, answer)
     assignment, created = Assignment.objects.get_or_create(
         assignment_id=answer.assignment_id,
         worker=worker,
-        defaults={"hit": hit, "answer": answer.answer, "submitted_at": answer.submitted_at},
+        defaults={
+            "hit": hit,
+            "answer": answer.answer,
+            "payload": payload,
+            "evidence": evidence_of_form,
+            "submitted_at": answer.submitted_at,
+        },
     )
-    if not created:
-        return False
+    if created:
+        agreement.measure(assignment)
+        evidence.look_at(assignment)
+        blind_bonuses.expect(assignment)
+    return created
+
+
+def _read(hit: Hit, answer: Submitted) -> tuple[dict[str, Any] | None, list[str]]:
+    """What the answer says, and why it says nothing."""
     try:
-        assignment.payload = read_payload(answer.answer, hit)
+        return read_payload(answer.answer, hit), []
     except AnswerError as error:
-        assignment.evidence = [f"not a valid answer: {error}"]
-    assignment.save(update_fields=["payload", "evidence"])
-    agreement.measure(assignment)
-    evidence.look_at(assignment)
-    blind_bonuses.expect(assignment)
-    return True
+        return None, [f"not a valid answer: {error}"]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from botocore.exceptions import ClientError
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Count, F, Q, QuerySet
 from django.utils import timezone
 
-from annotation.crowd.client import Crowd
+from annotation.crowd.client import Crowd, is_refusal
 from annotation.crowd.extra import ask_one_more
 from annotation.crowd.standing import counts_after_verdict, wanted_in
 from annotation.models import Assignment, Batch, Finding, Hit
@@ -16,26 +20,109 @@ from annotation.review.verdicts import REJECTED, keep_share, may_ask_again, shar
 
 def push_decision(assignment_id: int) -> None:
     """Tell the marketplace what was decided and book what it paid. Safe to repeat: it asks before it believes."""
-    deciding = Assignment.objects.filter(
-        pk=assignment_id, state__in=[Assignment.State.APPROVING, Assignment.State.REJECTING]
-    )
-    assignment = deciding.select_related("hit__batch").first()
-    if assignment is None:
-        return
-    # Nobody waits for a lock while the marketplace answers: of two who tell it the same, the second books nothing.
+    push_decisions([assignment_id])
+
+
+def push_decisions(assignment_ids: Sequence[int]) -> None:
+    """The same for several: approvals are booked together, what asks for one more answer is by itself.
+
+    Where the marketplace says no to one, the others are told all the same, and its word is raised in the end.
+    """
+    rows = list(_deciding(assignment_ids).select_related("hit__batch").order_by("pk"))
+    refusals: list[ClientError] = []
+    _approve([row for row in rows if _is_plain(row)], refusals)
+    for row in rows:
+        if not _is_plain(row):
+            with _noted(refusals):
+                _push_alone(row)
+    if refusals:
+        raise refusals[0]
+
+
+def _deciding(assignment_ids: Iterable[int]) -> QuerySet[Assignment]:
+    deciding = [Assignment.State.APPROVING, Assignment.State.REJECTING]
+    return Assignment.objects.filter(pk__in=assignment_ids, state__in=deciding)
+
+
+def _is_plain(assignment: Assignment) -> bool:
+    """Whether nobody else is to be asked in its place."""
+    return assignment.state == Assignment.State.APPROVING and not assignment.again
+
+
+@contextmanager
+def _noted(refusals: list[ClientError]) -> Iterator[None]:
+    """Go on with the others where the marketplace has understood and says no; what else fails would fail again."""
+    try:
+        yield
+    except ClientError as error:
+        if not is_refusal(error):
+            raise
+        refusals.append(error)
+
+
+def _approve(rows: Sequence[Assignment], refusals: list[ClientError]) -> None:
+    """Tell of each, and book what was told, also where the marketplace fails halfway."""
+    crowds = {environment: Crowd(environment) for environment in {row.hit.batch.environment for row in rows}}
+    told: dict[int, str] = {}
+    try:
+        for row in rows:
+            with _noted(refusals):
+                told[row.pk] = crowds[row.hit.batch.environment].approve(row.assignment_id)
+    finally:
+        _book_approvals(told, [row.hit_id for row in rows if row.pk in told])
+
+
+@transaction.atomic
+def _book_approvals(told: Mapping[int, str], hit_ids: Sequence[int]) -> None:
+    """Write what the marketplace said of approvals, by keys of answers. Locks go in one order, here as everywhere:
+    HITs, so that what is held for them and how many answers they have does not change, then answers, then the batch.
+    """
+    hits = {hit.pk: hit for hit in locked_hits(hit_ids)}
+    rows = list(_deciding(told).select_for_update(of=("self",)).order_by("pk"))
+    for row in rows:
+        row.hit = hits[row.hit_id]
+    approved = [row for row in rows if told[row.pk] == "Approved" and row.state == Assignment.State.APPROVING]
+    ledger.pay(*approved)
+    Assignment.objects.filter(pk__in=[row.pk for row in approved]).update(state=Assignment.State.APPROVED)
+    for row in approved:
+        row.hit.counts = counts_after_verdict(row.hit.counts)
+    for row in rows:
+        if row not in approved:
+            record(row, told[row.pk])
+    save_counts([hits[pk] for pk in {row.hit_id for row in rows}])
+    finish(*{row.hit for row in rows})
+
+
+def locked_hits(hit_ids: Iterable[int]) -> QuerySet[Hit]:
+    """HITs with their batches, locked in the order of their keys. Answers of theirs may arrive meanwhile."""
+    rows = Hit.objects.select_for_update(of=("self",), no_key=True).select_related("batch")
+    return rows.filter(pk__in=hit_ids).order_by("pk")
+
+
+def save_counts(hits: Sequence[Hit]) -> None:
+    """Keep what is known of the marketplace's counters of these HITs, and that something of them was read or told."""
+    for counts in {hit.counts for hit in hits}:
+        alike = [hit.pk for hit in hits if hit.counts == counts]
+        Hit.objects.filter(pk__in=alike).update(counts=counts, revision=F("revision") + 1)
+
+
+def _push_alone(assignment: Assignment) -> None:
+    """A rejection, or an approval after which one more is asked: of two who tell it the same, the second books nothing.
+
+    Nobody waits for a lock while the marketplace answers.
+    """
     crowd = Crowd(assignment.hit.batch.environment)
     if assignment.state == Assignment.State.APPROVING:
         now = crowd.approve(assignment.assignment_id)
-        wished, why = assignment.again and now == "Approved", "again"
+        wished, why = now == "Approved", "again"
         possible = may_ask_again(assignment.hit)  # its time may have come to an end since the verdict
     else:
         now = crowd.reject(assignment.assignment_id, assignment.feedback)
         wished, why, possible = now == "Rejected", "replace", True
     more = wished and possible and ask_one_more(crowd, assignment.hit, f"{why} {assignment.pk}")
     with transaction.atomic():
-        # The HIT first, everywhere: what is held for it and how many answers it has must not change meanwhile.
-        hit = Hit.objects.select_for_update(of=("self",)).select_related("batch").get(pk=assignment.hit_id)
-        waiting = deciding.select_for_update(of=("self",)).first()
+        hit = locked_hits([assignment.hit_id]).get()
+        waiting = _deciding([assignment.pk]).select_for_update(of=("self",)).first()
         if waiting is None:
             return
         waiting.hit = hit
@@ -45,7 +132,7 @@ def push_decision(assignment_id: int) -> None:
             note(waiting, f"nobody else can be asked: {why_not}")
         another = more and why == "again"  # paid as well, where a rejected one is replaced
         if another and wanted_in(hit.counts) <= hit.wanted:  # else a pass has read it meanwhile, and holds it
-            ledger.hold_one_more(hit, f"again:{assignment_id}")
+            ledger.hold_one_more(hit, f"again:{assignment.pk}")
         Hit.objects.filter(pk=hit.pk).update(
             revision=F("revision") + 1,
             wanted=F("wanted") + int(more),
@@ -80,11 +167,13 @@ def record(assignment: Assignment, now: str, feedback: str = "") -> bool:
         assignment.state = Assignment.State.APPROVING  # it has forgotten our verdict, or we its clock: tell it again
     elif now == "Submitted" and before == Assignment.State.REJECTED:
         assignment.state = Assignment.State.REJECTING
+    if assignment.state == before:
+        return False
     assignment.save(update_fields=["state", "feedback", "reviewed_at"])
     if (assignment.state in REJECTED) != (before in REJECTED):  # its word about the unit's others counts, or no longer
         evidence.look_at_unit(assignment.hit)
     keep_share(assignment.hit.batch_id, share, share_of([assignment]))
-    return assignment.state != before
+    return True
 
 
 def note(assignment: Assignment, text: str) -> None:
@@ -95,19 +184,21 @@ def note(assignment: Assignment, text: str) -> None:
     )
 
 
-def finish(hit: Hit) -> None:
-    """Close the HIT when as many answers as ordered are paid, and the batch when all its HITs are closed.
+def finish(*hits: Hit) -> None:
+    """Close HITs of which as many answers as ordered are paid, and their batch when all its HITs are closed.
 
-    Locked, because two payments of one HIT that do not see each other would both leave it open.
+    The batch is locked, because two payments of one HIT that do not see each other would both leave it open; not
+    against rows that name it, such as entries of the ledger.
     """
-    batch = Batch.objects.select_for_update().get(pk=hit.batch_id)
-    paid = hit.assignments.filter(state=Assignment.State.APPROVED).count()
-    extra = Hit.objects.values_list("extra", flat=True).get(pk=hit.pk)
-    if paid >= batch.assignments_per_hit + extra:
-        Hit.objects.filter(pk=hit.pk).update(state=Hit.State.DONE)
-    if not batch.hits.filter(state__in=[Hit.State.WAITING, Hit.State.OPEN]).exists() and not unsettled(batch):
-        running = [Batch.State.OPEN, Batch.State.PAUSED, Batch.State.CLOSING]
-        Batch.objects.filter(pk=batch.pk, state__in=running).update(state=Batch.State.CLOSED)
+    for batch_id in sorted({hit.batch_id for hit in hits}):
+        batch = Batch.objects.select_for_update(no_key=True).get(pk=batch_id)
+        paid = Count("assignments", filter=Q(assignments__state=Assignment.State.APPROVED))
+        of_batch = Hit.objects.filter(pk__in=[hit.pk for hit in hits], batch=batch).annotate(paid=paid)
+        done = of_batch.filter(paid__gte=F("extra") + batch.assignments_per_hit).order_by()
+        Hit.objects.filter(pk__in=list(done.values_list("pk", flat=True))).update(state=Hit.State.DONE)
+        if not batch.hits.filter(state__in=[Hit.State.WAITING, Hit.State.OPEN]).exists() and not unsettled(batch):
+            running = [Batch.State.OPEN, Batch.State.PAUSED, Batch.State.CLOSING]
+            Batch.objects.filter(pk=batch.pk, state__in=running).update(state=Batch.State.CLOSED)
 
 
 def unsettled(batch: Batch) -> bool:

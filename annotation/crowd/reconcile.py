@@ -10,30 +10,27 @@ complete pass looks at everything. Both go page by page with a cursor; a page th
 
 from __future__ import annotations
 
-import hashlib
 import time
-from collections import Counter
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
 
 from django.db import transaction
-from django.db.models import F
 from django.utils import timezone
 
 from annotation.crowd.balance import compare_balance
-from annotation.crowd.client import Bonus, Crowd, CrowdError, Submitted
-from annotation.crowd.collect import store
-from annotation.crowd.decisions import finish, record
+from annotation.crowd.client import Crowd, CrowdError, Submitted
+from annotation.crowd.decisions import locked_hits
 from annotation.crowd.standing import Standing
-from annotation.crowd.workers import bonuses
+from annotation.crowd.takeover import Read, find, take_over
 from annotation.crowd.workers.blocks import compare_blocks
-from annotation.models import Assignment, Batch, Finding, Hit, Reconciliation, Walk
-from annotation.review import ledger
+from annotation.models import Batch, Hit, Reconciliation, Walk
 from benchmark_site.jobs.alone import alone
 from benchmark_site.jobs.leases import acquire, heartbeat, heartbeats, locked, still_leased
 
 STRANGER = "a HIT of this batch's type that this batch did not make"
 PLACES = ("clip__video", "segment__clip__video")
 READ_AGAIN = 5
+READ_AT_ONCE = 4  # HITs whose answers are being read: most of it is waiting
+TOGETHER = 20  # HITs that are taken over in one transaction: others wait for it no longer than for a page
 FOLLOW_S = 20.0  # a pass that takes longer goes on in the next minute
 
 
@@ -49,14 +46,16 @@ def follow(environment: str, seconds: float = FOLLOW_S) -> int:
 def _follow(environment: str, seconds: float) -> int:
     crowd, began, changed = Crowd(environment), time.monotonic(), 0
     walk, _ = Walk.objects.get_or_create(environment=environment)
+    still_open = Hit.objects.filter(batch__environment=environment, state=Hit.State.OPEN).order_by()
+    revisions = dict(still_open.values_list("pk", "revision"))
     token: str | None = walk.cursor
     while token is not None:
         page, token = crowd.hit_page(token)
         known = _known(environment, page)
-        for standing in page:
-            hit = known.get(standing.hit_id)
-            if hit is not None and hit.counts != standing.counts:
-                changed += mend(crowd, hit.pk)
+        found = [(hit, standing) for standing in page if (hit := known.get(standing.hit_id)) is not None]
+        news = [(hit, standing) for hit, standing in found if hit.counts != standing.counts]
+        for first in range(0, len(news), TOGETHER):
+            changed += _mend_together(crowd, news[first : first + TOGETHER], revisions)
         Walk.objects.filter(pk=walk.pk).update(cursor=token or "")
         if time.monotonic() - began > seconds:
             break
@@ -115,13 +114,10 @@ def _known(environment: str, page: list[Standing]) -> dict[str, Hit]:
             hit = lost.get(standing.annotation)
             if hit is not None and adopt(hit, standing.hit_id):
                 known[standing.hit_id] = hit
+            elif rows.filter(hit_id=standing.hit_id).exists():
+                continue  # launched since we looked; the next pass reads it
             elif standing.hit_type_id in types:
-                _find(
-                    environment,
-                    types[standing.hit_type_id],
-                    standing.hit_id,
-                    STRANGER,
-                )
+                find(environment, types[standing.hit_type_id], standing.hit_id, STRANGER)
     return {hit_id: hit for hit_id, hit in known.items() if hit_id is not None}
 
 
@@ -132,15 +128,6 @@ def adopt(hit: Hit, hit_id: str) -> bool:
         return False
     hit.hit_id, hit.state = hit_id, Hit.State.OPEN
     return True
-
-
-@dataclass(frozen=True)
-class Read:
-    """What the marketplace says of one HIT, read call by call and not all at one moment."""
-
-    standing: Standing | None
-    answers: list[Submitted]
-    bonuses: list[Bonus]
 
 
 def mend(crowd: Crowd, hit_pk: int, *, everything: bool = False) -> bool:
@@ -154,83 +141,35 @@ def mend(crowd: Crowd, hit_pk: int, *, everything: bool = False) -> bool:
         assert hit.hit_id is not None
         read = _read(crowd, hit.hit_id, everything=everything)
         with transaction.atomic():
-            rows = Hit.objects.select_for_update(of=("self",)).select_related("batch", *PLACES)
-            locked_hit = rows.get(pk=hit_pk)
+            locked_hit = locked_hits([hit_pk]).select_related(*PLACES).get()
             if locked_hit.revision == hit.revision:
-                return _take_over(locked_hit, read)
+                return take_over([(locked_hit, read)]) > 0
     return False  # it changes all the time: its counters are unlike ours, so the next pass comes back to it
+
+
+def _mend_together(crowd: Crowd, found: list[tuple[Hit, Standing]], revisions: dict[int, int]) -> int:
+    """Take over HITs that a list has shown, and return how many had changed; answers alone are asked for.
+
+    `revisions`, by keys: what was taken over or told when the list had not been read yet. Where that has changed since,
+    the standing is out of date and is read again, as by `mend`.
+    """
+    with ThreadPoolExecutor(READ_AT_ONCE) as pool:
+        answers = pool.map(lambda one: _answers(crowd, one[1].hit_id), found)
+        reads = {hit.pk: Read(standing, given) for (hit, standing), given in zip(found, answers, strict=True)}
+    with transaction.atomic():
+        hits = list(locked_hits(reads).select_related(*PLACES))
+        current = [hit for hit in hits if revisions.get(hit.pk) == hit.revision]
+        changed = take_over([(hit, reads[hit.pk]) for hit in current])
+    return changed + sum(mend(crowd, hit.pk) for hit in hits if hit not in current)
 
 
 def _read(crowd: Crowd, hit_id: str, *, everything: bool) -> Read:
     standing = crowd.standing(hit_id)
     if standing is None:
-        return Read(None, [], [])
-    answers = sorted(crowd.assignments(hit_id), key=lambda row: (row.submitted_at, row.assignment_id))
+        return Read(None)
+    answers = _answers(crowd, hit_id)
     return Read(standing, answers, list(crowd.bonuses(hit_id)) if everything else [])
 
 
-def _take_over(hit: Hit, read: Read) -> bool:
-    """Write what was read. The caller holds the lock of the HIT."""
-    changes = [store(hit, answer) for answer in read.answers]
-    rows = {
-        (row.assignment_id, row.worker.worker_id): row
-        for row in hit.assignments.select_for_update(of=("self",)).select_related("worker")
-    }
-    for row in rows.values():
-        row.hit = hit
-    for answer in read.answers:
-        row = rows[answer.assignment_id, answer.worker_id]
-        rejected = row.state == Assignment.State.REJECTING and answer.status == "Rejected"
-        if rejected or (row.again and row.state == Assignment.State.APPROVING and answer.status == "Approved"):
-            continue  # whoever tells our verdict ends it: after it one more is asked for
-        changes.append(record(row, answer.status, answer.feedback))
-    changes += _book_bonuses(hit, read.bonuses, rows)
-    open_assignments = 0 if read.standing is None else read.standing.open
-    changes.append(ledger.hold_for(hit, open_assignments))
-    changes.append(_end(hit, open_assignments))
-    counts = "gone" if read.standing is None else read.standing.counts
-    Hit.objects.filter(pk=hit.pk).update(counts=counts, revision=F("revision") + 1)
-    return any(changes)
-
-
-def _book_bonuses(hit: Hit, paid: list[Bonus], rows: dict[tuple[str, str], Assignment]) -> list[bool]:
-    """Book what was paid: ours by their tag, those of another client by number, since the protocol gives no ids."""
-    seen: Counter[str] = Counter()
-    changes = []
-    for bonus in paid:
-        assignment = rows.get((bonus.assignment_id, bonus.worker_id))
-        if assignment is None:
-            continue  # the answer came after we had read the list: the next pass sees both
-        own = bonuses.is_own(assignment, bonus)
-        what = own or f"{bonus.assignment_id}|{bonus.amount}|{bonus.reason}|{bonus.granted_at.timestamp()}"
-        seen[what] += 1
-        if own and seen[what] == 1:
-            changes.append(bonuses.book(assignment, bonus.amount, own, bonuses.reason_of(bonus)))
-            continue
-        key = hashlib.sha256(f"{what}|{seen[what]}".encode()).hexdigest()[:50]
-        if ledger.book_bonus(assignment, bonus.amount, key):
-            whose = "this bonus of ours is paid again, of" if own else "another client paid a bonus of"
-            _find(
-                hit.batch.environment,
-                hit.batch_id,
-                bonus.assignment_id,
-                f"{whose} ${bonus.amount}: {bonus.reason}"[:500],
-            )
-            changes.append(True)
-    return changes
-
-
-def _end(hit: Hit, open_assignments: int) -> bool:
-    """End a HIT of which nothing can come any more; a paused one waits for its batch to go on."""
-    before = hit.state
-    over = before == Hit.State.OPEN and not open_assignments and hit.batch.state != Batch.State.PAUSED
-    waiting = [Assignment.State.SUBMITTED, Assignment.State.APPROVING, Assignment.State.REJECTING]
-    if over and not hit.assignments.filter(state__in=waiting).exists():
-        Hit.objects.filter(pk=hit.pk).update(state=Hit.State.EXPIRED)
-    finish(hit)
-    hit.refresh_from_db(fields=["state"])
-    return hit.state != before
-
-
-def _find(environment: str, batch_id: int, subject: str, text: str) -> None:
-    Finding.objects.get_or_create(environment=environment, subject=subject, text=text, defaults={"batch_id": batch_id})
+def _answers(crowd: Crowd, hit_id: str) -> list[Submitted]:
+    return sorted(crowd.assignments(hit_id), key=lambda row: (row.submitted_at, row.assignment_id))

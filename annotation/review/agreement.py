@@ -64,8 +64,10 @@ def measure(assignment: Assignment) -> None:
 
 def measure_unit(hit: Hit, standing: Sequence[Assignment]) -> None:
     """Keep how well the standing answers to a unit agree."""
-    spans = [found for row in standing if (found := span_of(row.payload))]
-    Hit.objects.filter(pk=hit.pk).update(agreement=mean_agreement(spans))
+    found = mean_agreement([span for row in standing if (span := span_of(row.payload))])
+    if found != hit.agreement:
+        hit.agreement = found
+        hit.save(update_fields=["agreement"])
 
 
 def hold_against_gold(assignment: Assignment) -> None:

@@ -13,7 +13,6 @@ from django.db.models import QuerySet
 from annotation.models import Assignment, Bonus, Hit, Receipt
 from annotation.models.crowd import Kind
 from annotation.review.flag import Flag
-from annotation.review.quality_flags import receipts_of
 
 ON_ITS_WAY = timedelta(minutes=30)  # from our page to the marketplace; what has not arrived then may be made up
 
@@ -43,7 +42,8 @@ def of_another_group(assignment: Assignment) -> bool:
 
 def _compensated(assignment: Assignment) -> bool:
     """Whether a bonus makes up for it; one that the marketplace refused was never paid."""
-    bonuses = Bonus.objects.filter(lost_work__in=receipts_of(assignment))
+    lost = {"lost_work__hit": assignment.hit, "lost_work__assignment_id": assignment.assignment_id}
+    bonuses = Bonus.objects.filter(**lost, lost_work__worker_id=assignment.worker.worker_id)
     return bonuses.exclude(state=Bonus.State.REFUSED).exists()
 
 

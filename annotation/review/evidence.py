@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
 from annotation.models import Assignment, Hit, Segment
 from annotation.models.crowd import MARKING, Kind
@@ -83,7 +83,7 @@ def _renew(rows: Sequence[Assignment]) -> None:
             row.evidence = found
 
 
-def _touched(assignment: Assignment) -> QuerySet[Assignment]:
+def _touched(assignment: Assignment) -> list[Assignment]:
     """Unreviewed answers to the same unit, equal ones of anybody, and the worker's own nearly equal ones; the last."""
     same = Q(hit=assignment.hit)
     if assignment.sketch:
@@ -93,4 +93,6 @@ def _touched(assignment: Assignment) -> QuerySet[Assignment]:
     waiting = Assignment.objects.filter(Assignment.unreviewed(), same, payload__isnull=False)
     beside = Kind(assignment.hit.batch.kind).beside
     waiting = waiting.filter(hit__batch__kind__in=beside).exclude(pk=assignment.pk)
-    return waiting.select_related(*PLACES).order_by("-pk")[:MOST_TOUCHED]
+    # Mostly there are none, and to plan a query over all places takes longer than to find that out.
+    found = list(waiting.order_by("-pk").values_list("pk", flat=True)[:MOST_TOUCHED])
+    return list(Assignment.objects.filter(pk__in=found).select_related(*PLACES).order_by("-pk")) if found else []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from decimal import ROUND_HALF_UP, Decimal
 from uuid import uuid4
 
@@ -13,6 +13,7 @@ from annotation.models import Assignment, Batch, BlindCheck, Bonus, Hit, LedgerE
 
 CENT = Decimal("0.01")
 FEE_SHARE = Decimal("0.20")
+SIGN: dict[str, int] = {LedgerEntry.Kind.HOLD: 1, LedgerEntry.Kind.RELEASE: -1}  # what an entry does to what is held
 
 
 def fee(reward: Decimal) -> Decimal:
@@ -51,20 +52,27 @@ def hold(hits: Iterable[Hit]) -> None:
     )
 
 
-def pay(assignment: Assignment) -> None:
+def pay(*assignments: Assignment) -> None:
     """Book what the marketplace has paid: reward and fee, and the hold they come from. Once per assignment.
 
-    The caller holds the lock of the HIT. Where nothing is held any more (a rejection that somebody has overridden is
+    The caller holds the locks of the HITs. Where nothing is held any more (a rejection that somebody has overridden is
     paid out of the balance), nothing is released.
     """
-    hit = assignment.hit
-    batch = hit.batch
-    if not _book(LedgerEntry.Kind.REWARD, batch.reward, f"reward:{assignment.pk}", hit, assignment):
+    tokens = [f"reward:{row.pk}" for row in assignments]
+    booked = set(LedgerEntry.objects.filter(token__in=tokens).values_list("assignment_id", flat=True))
+    due = [row for row in assignments if row.pk not in booked]
+    if not due:
         return
-    _book(LedgerEntry.Kind.FEE, fee(batch.reward), f"fee:{assignment.pk}", hit, assignment)
-    released = min(cost_per_assignment(batch), held(hit))
-    if released > 0:
-        _book(LedgerEntry.Kind.RELEASE, released, f"release:{assignment.pk}", hit, assignment)
+    left, entries = held_by({row.hit_id for row in due}), []
+    for row in due:
+        batch = row.hit.batch
+        released = min(cost_per_assignment(batch), left[row.hit_id])
+        left[row.hit_id] -= released
+        entries.append(_entry(LedgerEntry.Kind.REWARD, batch.reward, f"reward:{row.pk}", row.hit, row))
+        entries.append(_entry(LedgerEntry.Kind.FEE, fee(batch.reward), f"fee:{row.pk}", row.hit, row))
+        if released > 0:
+            entries.append(_entry(LedgerEntry.Kind.RELEASE, released, f"release:{row.pk}", row.hit, row))
+    LedgerEntry.objects.bulk_create(entries)
 
 
 def book_bonus(assignment: Assignment, amount: Decimal, key: str) -> bool:
@@ -76,8 +84,16 @@ def book_bonus(assignment: Assignment, amount: Decimal, key: str) -> bool:
 
 def held(hit: Hit) -> Decimal:
     """What is set aside for this HIT now."""
-    sums = dict(hit.ledgerentry_set.values_list("kind").order_by("kind").annotate(Sum("amount")))
-    return sums.get(LedgerEntry.Kind.HOLD, Decimal(0)) - sums.get(LedgerEntry.Kind.RELEASE, Decimal(0))
+    return held_by([hit.pk])[hit.pk]
+
+
+def held_by(hits: Collection[int]) -> dict[int, Decimal]:
+    """What is set aside for each of these HITs, by their keys, now."""
+    found = dict.fromkeys(hits, Decimal(0))
+    sums = LedgerEntry.objects.filter(hit__in=hits, kind__in=SIGN).values_list("hit", "kind").order_by("hit", "kind")
+    for hit, kind, amount in sums.annotate(Sum("amount")):
+        found[hit] += SIGN[kind] * amount
+    return found
 
 
 def committed(batch: Batch) -> Decimal:
@@ -109,11 +125,19 @@ def hold_for(hit: Hit, open_assignments: int) -> bool:
 
     The caller holds the lock of the HIT.
     """
-    change = open_assignments * cost_per_assignment(hit.batch) - held(hit)
-    if not change:
-        return False
-    kind = LedgerEntry.Kind.HOLD if change > 0 else LedgerEntry.Kind.RELEASE
-    return _book(kind, abs(change), f"held:{uuid4().hex}", hit)
+    return bool(hold_for_each({hit: open_assignments}))
+
+
+def hold_for_each(open_assignments: Mapping[Hit, int]) -> set[int]:
+    """The same for several HITs; returns the keys of those of which something changed."""
+    before = held_by([hit.pk for hit in open_assignments])
+    entries = []
+    for hit, count in open_assignments.items():
+        if change := count * cost_per_assignment(hit.batch) - before[hit.pk]:
+            kind = LedgerEntry.Kind.HOLD if change > 0 else LedgerEntry.Kind.RELEASE
+            entries.append(_entry(kind, abs(change), f"held:{uuid4().hex}", hit))
+    LedgerEntry.objects.bulk_create(entries)
+    return {entry.hit_id for entry in entries if entry.hit_id is not None}
 
 
 def hold_one_more(hit: Hit, key: str) -> None:
@@ -128,6 +152,12 @@ def _book(kind: LedgerEntry.Kind, amount: Decimal, token: str, hit: Hit, assignm
     """Write one row; False where its token is known."""
     values = {"batch": hit.batch, "hit": hit, "assignment": assignment, "kind": kind, "amount": amount}
     return LedgerEntry.objects.get_or_create(token=token, defaults=values)[1]
+
+
+def _entry(
+    kind: LedgerEntry.Kind, amount: Decimal, token: str, hit: Hit, assignment: Assignment | None = None
+) -> LedgerEntry:
+    return LedgerEntry(token=token, batch=hit.batch, hit=hit, assignment=assignment, kind=kind, amount=amount)
 
 
 def totals(batch: Batch | None = None) -> dict[str, Decimal]:

@@ -20,7 +20,7 @@ from annotation.models.crowd import MOST_WANTED, Kind
 from annotation.review import arrival, evidence, ledger, quality_flags
 from annotation.review.items.making import make_items
 from annotation.review.items.removal import MADE, remove_items
-from annotation.task_names import PUSH_DECISION
+from annotation.task_names import PUSH_DECISION, PUSH_DECISIONS, TOLD_TOGETHER
 from benchmark_site.jobs.enqueue import enqueue
 
 SECOND_FROM = 20  # verdicts of a batch, from which many rejections need a second person
@@ -231,19 +231,38 @@ def waiting(batch_id: int) -> QuerySet[Assignment]:
 
 @transaction.atomic
 def use_clean(batch_id: int, up_to: int, user: User) -> int:
-    """Use every clean answer up to a primary key (what the reviewer was shown), together; return how many.
+    """Use every clean answer up to a primary key (what the reviewer was shown), together; return how many."""
+    now = timezone.now()
+    return len(_use_together(batch_id, clean(batch_id).filter(pk__lte=up_to), user, now, now + UNDO_FOR))
+
+
+@transaction.atomic
+def use(batch_id: int, assignment_ids: Sequence[int], user: User | None = None) -> int:
+    """Use those of these answers that wait, together, and tell the marketplace at once; return how many: 200 at most.
+
+    Raises ReviewError where one may not be used, as `decide` does; then none is.
+    """
+    rows = _use_together(batch_id, waiting(batch_id).filter(pk__in=assignment_ids), user, timezone.now(), None)
+    told = [row.pk for row in rows if row.state == Assignment.State.APPROVING]
+    for first in range(0, len(told), TOLD_TOGETHER):
+        enqueue(PUSH_DECISIONS, assignment_ids=told[first : first + TOLD_TOGETHER])
+    return len(rows)
+
+
+def _use_together(
+    batch_id: int, answers: QuerySet[Assignment], user: User | None, now: datetime, tell_at: datetime | None
+) -> list[Assignment]:
+    """Use answers to one batch at one time, since what was given together is taken back together; which were used.
 
     Without those that somebody else is deciding at this moment.
     """
-    now = timezone.now()  # one time: what was given together is taken back together
-    shown = clean(batch_id).filter(pk__lte=up_to).select_related(*PLACES)
-    rows = list(shown.select_for_update(of=("self",), skip_locked=True)[:BULK])
+    rows = list(answers.select_related(*PLACES).select_for_update(of=("self",), skip_locked=True)[:BULK])
     before = share_of(rows)
     _use(rows)
-    _write(rows, Verdict.USE, user, "", now, now + UNDO_FOR)
+    _write(rows, Verdict.USE, user, "", now, tell_at)
     _note(rows, user, ReviewEvent.Act.USE)
     keep_share(batch_id, before, share_of(rows))
-    return len(rows)
+    return rows
 
 
 def undoable(batch_id: int, user: User, before: int = 0) -> QuerySet[Assignment]:

@@ -6,7 +6,7 @@ from celery import current_app
 from django.db import transaction
 
 
-def enqueue(task: str, **ids: int) -> None:
+def enqueue(task: str, **ids: int | list[int]) -> None:
     """Send a task with these keyword arguments after the commit, to the queue that CELERY_TASK_ROUTES names.
 
     With the broker away the row stands all the same (hence robust) and the sweeper sends the message later.

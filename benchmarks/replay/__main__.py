@@ -4,10 +4,10 @@
 
 Rows of How2R and How2QA are the annotators' knowledge. Each gives two annotations: its moment is marked in the first
 stage, its query or question written in the second. The site runs as `make up` starts it, in a folder of its own.
-Workers use its pages over HTTP. The first answer to one task in ten is spam, which the reviewer rejects and the
-platform asks for again; one answer in twenty is sent twice; the process of the Celery worker is killed twice. Printed:
-how many a second, and whether what was accepted equals its source and what was spent equals the ledger. Ends with
-status 1 where it does not.
+Workers use its pages over HTTP; queries and questions are written side by side. The first answer to one task in ten is
+spam, which the reviewer rejects and the platform asks for again; one answer in twenty is sent twice; the process of the
+Celery worker is killed twice. Printed: how many a second, and whether what was accepted equals its source and what was
+spent equals the ledger. Ends with status 1 where it does not.
 """
 
 from __future__ import annotations
@@ -18,15 +18,17 @@ import sys
 import tempfile
 import threading
 import time
+from dataclasses import dataclass
 from decimal import Decimal
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-import httpx
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.replay.crowd import Crowd, review, right_answers, work
+from benchmarks.replay.hands import Hands
 from benchmarks.replay.site import Running, start_site
 from benchmarks.replay.source import Row, insert, read
 from tests.marketplace.site import WorkerBrowser
@@ -34,61 +36,99 @@ from tests.marketplace.site import WorkerBrowser
 GROUP = {"segment": 1, "query": 2, "qa": 3}
 REWARD = "0.12"
 STAGE_ENDS_S = 3600.0
-FOLLOW_EVERY_S = 2.0
+FOLLOW_EVERY_S = 5.0  # while workers work
+FOLLOW_AT_REST_S = 0.5  # once they wait
+LOOKS_EVERY_S, LOOKS_AT_REST_S = 0.5, 0.1  # the reviewer, likewise
 
 
-def run_stage(
-    kind: str, tag: str, units: int, crew: list[WorkerBrowser], crowd: Crowd, site: Running, *, kill: bool
-) -> float:
-    """One batch from draft to closed; the seconds from the first task that could be taken to the last that was paid."""
-    from celery import current_app
+@dataclass
+class Stage:
+    """One batch with its crew."""
 
-    from annotation import campaigns
-    from annotation.models import Batch
+    kind: str
+    tag: str
+    units: int
+    crew: list[WorkerBrowser]
+    batch: Any = None
 
-    draft = {"name": f"{kind} of {tag or 'all'}", "kind": kind, "tag": tag, "reward": REWARD, "assignments_per_hit": 1}
-    batch = campaigns.draft({**draft, "budget": "1000.00"})
-    costs = campaigns.cost(batch)
-    if costs["units"] != units:
-        raise RuntimeError(f"{costs['units']} units for {kind}, {units} are expected")
-    campaigns.launch_for(batch.pk, str(costs["total"]))
-    deadline = time.monotonic() + STAGE_ENDS_S
-    while batch.state != Batch.State.OPEN:
-        _not_too_late(deadline, batch)
-        time.sleep(0.2)
-        batch.refresh_from_db()
-    crowd.answers |= right_answers(batch, site.by_clip)
+    def launch(self, crowd: Crowd, site: Running) -> None:
+        """From draft to open. Raises RuntimeError where it is about something else than was planned."""
+        from annotation import campaigns
+        from annotation.models import Batch
+
+        draft = {"name": f"{self.kind} of {self.tag or 'all'}", "kind": self.kind, "tag": self.tag, "reward": REWARD}
+        self.batch = campaigns.draft({**draft, "assignments_per_hit": 1, "budget": "1000.00"})
+        costs = campaigns.cost(self.batch)
+        if costs["units"] != self.units:
+            raise RuntimeError(f"{costs['units']} units for {self.kind}, {self.units} are expected")
+        campaigns.launch_for(self.batch.pk, str(costs["total"]))
+        deadline = time.monotonic() + STAGE_ENDS_S
+        while self.batch.state != Batch.State.OPEN:
+            _not_too_late(deadline, self.batch)
+            time.sleep(0.2)
+            self.batch.refresh_from_db()
+        crowd.answers |= right_answers(self.batch, site.by_clip)
+
+
+def run_stages(stages: list[Stage], crowd: Crowd, site: Running, *, kill: bool) -> float:
+    """Open batches side by side, until all are closed; the seconds from the first task taken to the last that was paid.
+
+    With `kill` the worker process is killed when a third and two thirds of the units are done.
+    """
     over, failures = threading.Event(), []
     threads = [
-        threading.Thread(target=_caught, args=(failures, over, work, worker, kind, batch.hit_type_id, crowd, over))
-        for worker in crew
+        threading.Thread(
+            target=_caught, args=(failures, over, work, Hands(worker, stage.batch.hit_type_id), stage.kind, crowd, over)
+        )
+        for stage in stages
+        for worker in stage.crew
     ]
     began = time.perf_counter()
     for thread in threads:
         thread.start()
-    kills = [units // 3, 2 * units // 3] if kill else []
-    last = 0.0
     try:
-        while batch.state != Batch.State.CLOSED:
-            _not_too_late(deadline, batch)
-            if failures:
-                raise failures[0]
-            if time.monotonic() - last > FOLLOW_EVERY_S:
-                # Where a pass has not begun before the next is due, one of the two is enough: as the sweeper has it.
-                follow = {"kwargs": {"environment": "local"}, "expires": FOLLOW_EVERY_S}
-                current_app.send_task("annotation.tasks.follow_crowd", **follow)
-                last = time.monotonic()
-            review(batch, crowd)
-            if kills and batch.hits.filter(state="done").count() >= kills[0]:
-                kills.pop(0)
-                site.kill_worker()
-            time.sleep(0.2)
-            batch.refresh_from_db()
+        _see_through(stages, crowd, site, failures, len(threads), kill=kill)
     finally:
         over.set()
         for thread in threads:
             thread.join()
     return time.perf_counter() - began
+
+
+def _see_through(
+    stages: list[Stage], crowd: Crowd, site: Running, failures: list[BaseException], workers: int, *, kill: bool
+) -> None:
+    """Review what comes, and have the marketplace asked for what was sent, until every batch is closed."""
+    from annotation.models import Assignment, Batch, Hit
+
+    batches, units = [stage.batch for stage in stages], sum(stage.units for stage in stages)
+    answers, done = Assignment.objects.filter(hit__batch__in=batches), Hit.objects.filter(batch__in=batches)
+    already = crowd.sent
+    kills = [units // 3, 2 * units // 3] if kill else []
+    deadline, asked = time.monotonic() + STAGE_ENDS_S, 0.0
+    while any(batch.state != Batch.State.CLOSED for batch in batches):
+        at_rest = crowd.idle >= workers
+        time.sleep(LOOKS_AT_REST_S if at_rest else LOOKS_EVERY_S)
+        if failures:
+            raise failures[0]
+        pause = FOLLOW_AT_REST_S if at_rest else FOLLOW_EVERY_S
+        if time.monotonic() - asked > pause and crowd.sent - already > answers.count():
+            _ask_for_answers(pause)
+            asked = time.monotonic()
+        review(batches, crowd)
+        if kills and done.filter(state=Hit.State.DONE).count() >= kills[0]:
+            kills.pop(0)
+            site.kill_worker()
+        for batch in batches:
+            batch.refresh_from_db()
+            _not_too_late(deadline, batch)
+
+
+def _ask_for_answers(expires_s: float) -> None:
+    """What the sweeper does each minute. A pass that has not begun when the next is due is one too many, as there."""
+    from celery import current_app
+
+    current_app.send_task("annotation.tasks.follow_crowd", kwargs={"environment": "local"}, expires=max(expires_s, 1.0))
 
 
 def _not_too_late(deadline: float, batch: Any) -> None:
@@ -99,7 +139,7 @@ def _not_too_late(deadline: float, batch: Any) -> None:
 def _caught(failures: list[BaseException], over: threading.Event, job: Any, *arguments: Any) -> None:
     try:
         job(*arguments)
-    except (RuntimeError, httpx.HTTPError, KeyError, IndexError) as error:
+    except (RuntimeError, OSError, HTTPException, KeyError, IndexError) as error:
         failures.append(error)
         over.set()
 
@@ -162,12 +202,20 @@ def replay(folder: Path, annotations: int, workers: int, seed: int, home: Path) 
                 gateway.client.associate_qualification_with_worker(
                     QualificationTypeId=type_id, WorkerId=worker.id, IntegerValue=number
                 )
-        crowd, seconds = Crowd(seed), 0.0
+        crowd = Crowd(seed)
         halves = {kind: sum(row.kind == kind for row in rows) for kind in ("query", "qa")}
-        stages = [("segment", "", len(rows), True), ("query", "how2r", halves["query"], False),
-                  ("qa", "how2qa", halves["qa"], False)]  # fmt: skip
-        for kind, tag, units, kill in stages:
-            seconds += run_stage(kind, tag, units, crews[kind], crowd, site, kill=kill)
+        marks = [Stage("segment", "", len(rows), crews["segment"])]
+        texts = [
+            Stage("query", "how2r", halves["query"], crews["query"]),
+            Stage("qa", "how2qa", halves["qa"], crews["qa"]),
+        ]
+        seconds = processor_s = 0.0
+        for stages, kill in ((marks, True), (texts, False)):
+            for stage in stages:
+                stage.launch(crowd, site)
+            before = site.processor_s()
+            seconds += run_stages(stages, crowd, site, kill=kill)
+            processor_s += site.processor_s() - before
         wrong = differences(rows)
         if site.killed != 2:
             wrong.append(f"the worker was killed {site.killed} times, not twice")
@@ -178,6 +226,7 @@ def replay(folder: Path, annotations: int, workers: int, seed: int, home: Path) 
             "of them sent twice": crowd.twice,
             "seconds": seconds,
             "answers a second, from taking to paying": crowd.sent / seconds,
+            "processor time an answer, ms, workers and all": 1000 * processor_s / crowd.sent,
             "spent, US dollars": float(ledger.totals()["spent"]),
         }
         return figures, wrong

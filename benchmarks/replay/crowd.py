@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import threading
-import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
+from benchmarks.replay.hands import Hands
 from benchmarks.replay.source import CLIP_S, Row
-from tests.marketplace.site import Page, WorkerBrowser
 
 SPAM, TWICE = 0.1, 0.05
+COMES_BACK_S = 1.0  # who has found nothing looks again after that, or when there is news
 
 
 @dataclass
@@ -23,6 +25,7 @@ class Crowd:
     sent: int = 0
     spammed: set[str] = field(default_factory=set)
     twice: int = 0
+    idle: int = 0  # workers who found nothing
     busy: threading.Lock = field(default_factory=threading.Lock)
 
     def draw(self, what: str, share: float) -> bool:
@@ -30,33 +33,32 @@ class Crowd:
         digest = hashlib.sha256(f"{self.seed}|{what}".encode()).digest()
         return int.from_bytes(digest[:4], "big") / 2**32 < share
 
+    def count(self, **more: int) -> None:
+        with self.busy:
+            for name, number in more.items():
+                setattr(self, name, getattr(self, name) + number)
 
-def work(worker: WorkerBrowser, kind: str, hit_type: str, crowd: Crowd, over: threading.Event) -> None:
+
+def work(hands: Hands, kind: str, crowd: Crowd, over: threading.Event) -> None:
     """Take and do tasks until the stage is over."""
     while not over.is_set():
-        page = worker.accept(hit_type)
-        if page.frame is None:
-            time.sleep(0.3)
+        frame = hands.accept()
+        if frame is None:
+            crowd.count(idle=1)
+            over.wait(COMES_BACK_S)
+            crowd.count(idle=-1)
             continue
-        hit_id, name = page.parameter("hitId"), page.parameter("assignmentId")
+        hit_id, name = (parse_qs(urlsplit(frame).query)[key][0] for key in ("hitId", "assignmentId"))
         with crowd.busy:
             spam = crowd.draw(hit_id, SPAM) and hit_id not in crowd.spammed
             crowd.spammed |= {hit_id} if spam else set()
         answer = _spam(kind) if spam else crowd.answers[hit_id]
-        task = Page(worker.frame.get(page.frame))
-        if task.status != 200:
-            raise RuntimeError(f"{page.frame} answered {task.status}: {task.text[:2000]}")
-        token = {"token": task.forms[0]["fields"]["token"]}
-        address = page.frame.partition("?")[0]
+        token = hands.open(frame)
         twice = crowd.draw(f"twice {name}", TWICE)
         for _ in range(1 + twice):
-            received = Page(worker.frame.post(address, data={**{k: str(v) for k, v in answer.items()}, **token}))
-            if received.status != 200:
-                raise RuntimeError(f"{address} answered {received.status}: {received.text[:2000]}")
-            handed_on = received.forms[0]
-            worker.frame.post(handed_on["url"], data=handed_on["fields"]).raise_for_status()
-        with crowd.busy:
-            crowd.sent, crowd.twice = crowd.sent + 1, crowd.twice + twice
+            hands.send(frame, answer, token)
+        crowd.count(sent=1, twice=int(twice))
+    hands.close()
 
 
 def _spam(kind: str) -> dict[str, Any]:
@@ -76,15 +78,16 @@ def right_answers(batch: Any, by_clip: dict[str, Row]) -> dict[str, dict[str, An
     return answers
 
 
-def review(batch: Any, crowd: Crowd) -> None:
+def review(batches: Sequence[Any], crowd: Crowd) -> None:
     """Use what equals its source; reject the rest, and it is asked for again."""
-    from annotation.models import Assignment
     from annotation.review import verdicts
-    from annotation.review.verdicts import Verdict
+    from annotation.review.verdicts import BULK, Verdict
 
-    waiting = Assignment.objects.filter(hit__batch=batch, state=Assignment.State.SUBMITTED).select_related("hit")
-    for answer in waiting:
-        if answer.payload == crowd.answers[answer.hit.hit_id or ""]:
-            verdicts.decide(answer.pk, Verdict.USE, None)
-        else:
-            verdicts.decide(answer.pk, Verdict.REJECT, None, "this is not what can be seen there")
+    for batch in batches:
+        waiting = list(verdicts.waiting(batch.pk).select_related("hit")[:BULK])
+        right = [row.pk for row in waiting if row.payload == crowd.answers[row.hit.hit_id or ""]]
+        if right:
+            verdicts.use(batch.pk, right)
+        for row in waiting:
+            if row.pk not in right:
+                verdicts.decide(row.pk, Verdict.REJECT, None, "this is not what can be seen there")

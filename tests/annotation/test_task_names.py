@@ -28,6 +28,7 @@ assert tasks, "importing them registers them"
         (task_names.LAUNCH_BATCH, "batch_id"),
         (task_names.CLOSE_BATCH, "batch_id"),
         (task_names.PUSH_DECISION, "assignment_id"),
+        (task_names.PUSH_DECISIONS, "assignment_ids"),
         (task_names.PUSH_BLOCK, "worker_id"),
         (task_names.STEER_BATCH, "batch_id"),
         (task_names.PUSH_BONUS, "bonus_id"),

@@ -76,18 +76,17 @@ def pay_reward(assignment: Assignment, hit: Hit, at: dt.datetime, *, from_hold: 
         _move(hit.requester_id, available=Decimal(0), on_hold=-total)
         hit.held -= total
         Hit.objects.filter(pk=hit.pk).update(held=F("held") - total)
-        _entry(Kind.RELEASE, total, assignment, hit, at)
     else:
         _take(hit.requester_id, total, hold=Decimal(0))
-    _entry(Kind.REWARD, assignment.reward, assignment, hit, at)
-    _entry(Kind.FEE, total - assignment.reward, assignment, hit, at)
+    released = [(Kind.RELEASE, total)] if from_hold else []
+    paid = [(Kind.REWARD, assignment.reward), (Kind.FEE, total - assignment.reward)]
+    _enter([*released, *paid], assignment, hit, at)
 
 
 def pay_bonus(assignment: Assignment, hit: Hit, amount: Decimal, at: dt.datetime) -> None:
     charge = bonus_fee(amount)
     _take(hit.requester_id, amount + charge, hold=Decimal(0))
-    _entry(Kind.BONUS, amount, assignment, hit, at)
-    _entry(Kind.BONUS_FEE, charge, assignment, hit, at)
+    _enter([(Kind.BONUS, amount), (Kind.BONUS_FEE, charge)], assignment, hit, at)
 
 
 def earned(worker: Worker) -> Decimal:
@@ -112,13 +111,16 @@ def _move(requester_id: int, *, available: Decimal, on_hold: Decimal) -> None:
     )
 
 
-def _entry(kind: LedgerEntry.Kind, amount: Decimal, assignment: Assignment, hit: Hit, at: dt.datetime) -> None:
-    LedgerEntry.objects.create(
-        requester_id=hit.requester_id,
-        kind=kind,
-        amount=amount,
-        hit=hit,
-        assignment=assignment,
-        worker_id=assignment.worker_id,
-        at=at,
+def _enter(movements: list[tuple[Kind, Decimal]], assignment: Assignment, hit: Hit, at: dt.datetime) -> None:
+    LedgerEntry.objects.bulk_create(
+        LedgerEntry(
+            requester_id=hit.requester_id,
+            kind=kind,
+            amount=amount,
+            hit=hit,
+            assignment=assignment,
+            worker_id=assignment.worker_id,
+            at=at,
+        )
+        for kind, amount in movements
     )

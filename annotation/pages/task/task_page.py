@@ -99,10 +99,10 @@ class TaskPage(View):
             return self._page(request, hit, form, token=request.POST["token"], ids=ids, draft=draft, status=422)
         sha256 = hashlib.sha256(_as_text(form.payload()).encode()).hexdigest()
         key = {"hit": hit, "assignment_id": ids["assignment"], "worker_id": ids["worker"]}
-        sent = Receipt.objects.filter(**key)
-        if len({sha256, *sent.values_list("sha256", flat=True)}) > MOST_ANSWERS:
+        sent = set(Receipt.objects.filter(**key).values_list("sha256", flat=True))
+        if len({sha256, *sent}) > MOST_ANSWERS:
             return frame.refusal(request, TOO_MANY_ANSWERS, status=409)
-        if not sent.exists() and hit.receipts.count() >= MOST_RECEIPTS:
+        if not sent and hit.receipts.count() >= MOST_RECEIPTS:
             return _hand_on(
                 request, ids, Receipt(**key, sha256=sha256, payload=form.payload())
             )  # to the marketplace, kept there
@@ -160,7 +160,9 @@ class TaskPage(View):
 def first_receipt(hit: Hit, ids: dict[str, Any]) -> Receipt | None:
     """The answer that counts: the first that was received from this worker for this assignment."""
     of_worker = Receipt.objects.filter(hit=hit, assignment_id=ids["assignment"], worker_id=ids["worker"])
-    return of_worker.select_related("hit__batch").order_by("pk").first()
+    if (first := of_worker.order_by("pk").first()) is not None:
+        first.hit = hit
+    return first
 
 
 def _hand_on(

@@ -137,7 +137,7 @@ def test_a_verdict_of_the_page_can_be_taken_back_and_is_told_later(
 ) -> None:
     row = give(make_hit(Kind.QUERY, segment=segment), {"query": TEXT, "based_on": "v"})
     told: list[int] = []
-    monkeypatch.setattr(tasks.push_decision, "delay", lambda assignment_id: told.append(assignment_id))
+    monkeypatch.setattr(tasks.push_decisions, "delay", lambda assignment_ids: told.extend(assignment_ids))
     monkeypatch.setattr(tasks.admit_workers, "delay", lambda **_: None)
     decide(desk, row, "use")
     assert row.state == Assignment.State.APPROVING

@@ -13,9 +13,9 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from annotation.crowd import decisions
-from annotation.models import Assignment, Hit, LedgerEntry, Query, Segment
+from annotation.models import Assignment, Hit, LedgerEntry, Query, Receipt, Segment
 from annotation.models.crowd import Kind
-from annotation.review import verdicts
+from annotation.review import ledger, verdicts
 from annotation.review.verdicts import ReviewError, Verdict, decide
 from tests.annotation.pages.test_review_page import give
 
@@ -104,3 +104,27 @@ def test_what_the_marketplace_has_paid_meanwhile_stays_paid_and_waits(
     assert (row.state, row.used, row.reviewed_at) == (Assignment.State.APPROVED, False, None)
     assert LedgerEntry.objects.filter(kind="reward").count() == 1
     assert not Segment.objects.exists()
+
+
+def test_what_names_a_hit_and_its_batch_does_not_wait_while_a_payment_is_booked(
+    beside: Beside, make_hit: Callable[..., Hit]
+) -> None:
+    """A worker who sends an answer, and whoever holds money for another HIT."""
+    row = give(make_hit(Kind.SEGMENT), {"start": 5.0, "end": 12.0})
+    hit = row.hit
+
+    def book() -> object:
+        list(decisions.locked_hits([hit.pk]))
+        ledger.pay(row)
+        return decisions.finish(hit)
+
+    @transaction.atomic
+    def send_and_hold() -> object:
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL lock_timeout = '500ms'")
+        Receipt.objects.create(hit=hit, assignment_id="A", worker_id="AW", sha256="0", payload={})
+        ledger.hold([hit])
+        return True
+
+    assert beside(book, send_and_hold)
+    assert Receipt.objects.count() == 1
