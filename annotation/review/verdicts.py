@@ -26,7 +26,7 @@ from benchmark_site.jobs.enqueue import enqueue
 SECOND_FROM = 20  # verdicts of a batch, from which many rejections need a second person
 SECOND_SHARE = 0.2  # rejected of these
 UNDO_FOR = timedelta(minutes=10)
-BULK = 100  # answers at once: one press, and taking it back, stay within 150 ms
+BULK = 60  # answers at once: one press, and taking it back, stay within 150 ms
 PLACES = ("worker", "hit__batch")
 COUNTED = 2000  # of what waits; a page says "more than" beyond
 REJECTED = frozenset({Assignment.State.REJECTING, Assignment.State.REJECTED})
@@ -238,7 +238,7 @@ def use_clean(batch_id: int, up_to: int, user: User) -> int:
 
 @transaction.atomic
 def use(batch_id: int, assignment_ids: Sequence[int], user: User | None = None) -> int:
-    """Use those of these answers that wait, together, and tell the marketplace at once; return how many: 100 at most.
+    """Use those of these answers that wait, together, and tell the marketplace at once; return how many: 60 at most.
 
     Raises ReviewError where one may not be used, as `decide` does; then none is.
     """
