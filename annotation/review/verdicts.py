@@ -74,7 +74,7 @@ def decide(
         raise ReviewError("a rejection needs a reason: the worker reads it")
     with transaction.atomic():
         if verdict == Verdict.REJECT:  # it changes what is said of the unit's other answers: the HIT first, everywhere
-            Hit.objects.select_for_update(of=("self",)).get(assignments=assignment_id)
+            Hit.objects.select_for_update(of=("self",), no_key=True).get(assignments=assignment_id)
         assignment = _locked().get(pk=assignment_id)
         _check_undecided(assignment, verdict)
         if verdict == Verdict.REJECT and _needs_second(assignment, user):
@@ -297,7 +297,7 @@ def undo(batch_id: int, user: User, before: int = 0) -> tuple[list[Assignment], 
         raise ReviewError("there is no verdict of yours that the marketplace has not been told")
     together = undoable(batch_id, user).filter(reviewed_at=last.reviewed_at).values_list("pk", flat=True)
     if last.state == Assignment.State.REJECTING:
-        Hit.objects.select_for_update(of=("self",)).get(pk=last.hit_id)  # as for a rejection
+        Hit.objects.select_for_update(of=("self",), no_key=True).get(pk=last.hit_id)  # as for a rejection
     rows = list(_locked().select_related(*MADE).filter(pk__in=list(together)).order_by("-pk"))
     stay = {row: f"{row} is on its way to the marketplace" for row in rows if _is_told(row)}
     stay |= remove_items([row for row in rows if row not in stay])
@@ -340,4 +340,5 @@ def _put_back(rows: Sequence[Assignment]) -> None:
 
 
 def _locked() -> QuerySet[Assignment]:
-    return Assignment.objects.select_for_update(of=("self",)).select_related(*PLACES)
+    """Not against rows that name them: an answer that comes has one of the same HIT in hand, and waits at its end."""
+    return Assignment.objects.select_for_update(of=("self",), no_key=True).select_related(*PLACES)
