@@ -104,6 +104,13 @@ class LicenceRow(msgspec.Struct, frozen=True):
     title: str | None = None
 
 
+class FeatureIndex(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which shard of a feature set holds a clip, as Hugging Face's loaders read it: {clip: file beside the index}."""
+
+    metadata: dict[str, int]
+    weight_map: dict[str, str]
+
+
 class SubtitleLine(msgspec.Struct, frozen=True):
     """One subtitle; times in seconds relative to the clip."""
 
