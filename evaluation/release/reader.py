@@ -15,6 +15,7 @@ from evaluation.release.names import (
     DIFFICULTY,
     FOLDERS,
     HELD_OUT,
+    LENT,
     SUBTITLES,
     TEST_PUBLIC,
     feature_set_files,
@@ -29,6 +30,7 @@ from evaluation.release.queries import MomentQueries, Questions, read_moments, r
 from evaluation.release.schema import (
     DifficultyRow,
     FeatureIndex,
+    LentRow,
     ManifestFile,
     MomentRow,
     PublicMomentRow,
@@ -126,6 +128,15 @@ class Release(ReleaseFolder):
         entry = self.held_out.get(DIFFICULTY)
         rows = [] if entry is None else [row for _, row in read_lines(self.root / entry.path, DifficultyRow, entry)]
         return {row.qid: row.blind_chance for row in rows}
+
+    def lent(self) -> list[LentRow]:
+        """The options that were lent by another question, of all splits; none where the release does not say.
+
+        Raises ReleaseError in a public copy.
+        """
+        self._require_held_out("which options were lent")
+        entry = self.held_out.get(LENT)
+        return [] if entry is None else [row for _, row in read_lines(self.root / entry.path, LentRow, entry)]
 
     def subtitles(self) -> dict[str, list[SubtitleLine]]:
         """vid_name -> subtitle lines (seconds relative to the clip)."""

@@ -95,6 +95,20 @@ class DifficultyRow(msgspec.Struct, frozen=True):
     blind_chance: Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
+class LentRow(msgspec.Struct, frozen=True):
+    """One line of the held-out lent.jsonl: an option that is the right answer of another question, and what it stands for.
+
+    `relevance` and `similarity` are the chances, 0 to 1, that it is on the question's topic and means its right answer.
+    """
+
+    qid: Number
+    option: Annotated[int, msgspec.Meta(ge=0, le=3)]
+    source_qid: Number
+    replaced: str
+    relevance: float
+    similarity: float
+
+
 class LicenceRow(msgspec.Struct, frozen=True):
     """One line of licences.jsonl: what is stated of a clip's video; None where nothing is."""
 

@@ -20,6 +20,7 @@ from evaluation.release.names import (
     DIFFICULTY,
     FORMAT,
     HELD_OUT_MANIFEST,
+    LENT,
     MANIFEST,
     SPLITS,
     SUBTITLES,
@@ -39,6 +40,7 @@ from evaluation.release.schema import (
     FeatureIndex,
     HeldOutManifest,
     Hidden,
+    LentRow,
     Manifest,
     ManifestFile,
     SubtitleLine,
@@ -133,8 +135,9 @@ def write_files(
     questions: Sequence[Question],
     clips: Sequence[Clip],
     features: Iterable[FeatureSet],
+    lent: Sequence[LentRow] = (),
 ) -> list[ManifestFile]:
-    """All but card and manifests, into an empty folder; sorted by path.
+    """All but card and manifests, into an empty folder; sorted by path. `lent` are the options that were matched.
 
     Rows keep their order; the order of the clips, by name, gives their numbers. Raises OSError, and ReleaseError for
     a split that is none.
@@ -143,6 +146,7 @@ def write_files(
         *_write_task(folder, "moment", queries, (_query_row, _public_query_row), clips),
         *_write_task(folder, "qa", questions, (_question_row, _public_question_row), clips),
         *_write_difficulty(folder, questions),
+        *([_write_rows(folder, LENT, map(msgspec.to_builtins, lent))] if lent else []),
         _write_rows(folder, SUBTITLES, map(_subtitle_row, clips)),
         *(file for found in features for file in _write_features(folder, found)),
     ]
