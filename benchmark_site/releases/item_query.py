@@ -32,7 +32,8 @@ class ItemQuery:
 
 def parsed(text: str) -> ItemQuery:
     """Raises ValidationError that names the part and what was expected."""
-    query, words, seen = ItemQuery(), [], set()
+    query, words = ItemQuery(), []
+    seen: set[str] = set()
     for token in _TOKEN.findall(text):
         pair = _KEY.fullmatch(token)
         if pair is None:

@@ -72,7 +72,7 @@ def _bucket(address: str) -> _Bucket:
     if not name:
         raise ReleaseError(f"{address}: expected {SCHEME}BUCKET/PREFIX")
     with _telling(address):
-        return _Bucket(boto3.client("s3"), name, f"{prefix}/" if prefix else "")
+        return _Bucket(boto3.Session().client("s3"), name, f"{prefix}/" if prefix else "")
 
 
 def _wanted(source: Release) -> list[_Wanted]:

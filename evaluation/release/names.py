@@ -90,7 +90,8 @@ def features_index_name(name: str) -> str:
 
 def feature_set_files(paths: Iterable[str]) -> dict[str, list[str]]:
     """Name of each feature set, sorted -> the paths of its .safetensors files: one, or the shards of its index."""
-    known, sets = sorted(paths), defaultdict(list)
+    known = sorted(paths)
+    sets: dict[str, list[str]] = defaultdict(list)
     for path in filter(is_features, known):
         shard = _SHARD.fullmatch(path)
         alone = path.removeprefix("features/").removesuffix(".safetensors")
