@@ -175,9 +175,13 @@ def _lent(reader: Reader, records: Sequence[Row]) -> dict[int, list[LentRow]]:
     for row in reader.lent() if reader.has_held_out else ():
         question, source = asked.get(row.qid), asked.get(row.source_qid)
         if question is None or source is None or source.answer is None or question is source:
-            raise ReleaseError(f"{reader.root / LENT}: expected two questions of the release: {row.qid}, {row.source_qid}")
+            raise ReleaseError(
+                f"{reader.root / LENT}: expected two questions of the release: {row.qid}, {row.source_qid}"
+            )
         if row.option == question.answer or question.options[row.option] != source.options[source.answer]:
-            raise ReleaseError(f"{reader.root / LENT}: option {row.option} of {row.qid} is not lent by {row.source_qid}")
+            raise ReleaseError(
+                f"{reader.root / LENT}: option {row.option} of {row.qid} is not lent by {row.source_qid}"
+            )
         lent.setdefault(row.qid, []).append(row)
     return lent
 

@@ -248,7 +248,8 @@ class ReleaseForm(ModelForm):
         help_text="None chosen: all, and what was imported.",
     )
     field_order = (
-        "slug", "version", "description", "authors", "licence", "only_licences", "only_tag", "only_batches", "only_items",
+        "slug", "version", "description", "authors", "licence", "only_licences", "only_tag", "only_batches",
+        "only_items",
     )  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

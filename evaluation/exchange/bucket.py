@@ -45,8 +45,10 @@ class _Wanted:
     sha256: str
 
     def is_in(self, found: Mapping[str, Any] | None) -> bool:
-        """Whether an object, as the bucket tells of it, is this file: it was compared with its hash when it was sent."""
-        return found is not None and (found["ContentLength"], found["Metadata"].get(SHA256)) == (self.bytes, self.sha256)
+        """Whether an object, as the bucket tells of it, is this file: its hash was compared when it was sent."""
+        if found is None:
+            return False
+        return (found["ContentLength"], found["Metadata"].get(SHA256)) == (self.bytes, self.sha256)
 
 
 def mirror_to_bucket(source: Release, address: str) -> list[str]:

@@ -41,7 +41,9 @@ FORMS = {
         questions.read_value,
     ),
     "value-clips": Form(
-        "VALUE's YC2R, VATEX-EN-R, YC2C, VATEX-EN-C, JSONL: queries of whole clips", questions.read_value, whole_clips=True
+        "VALUE's YC2R, VATEX-EN-R, YC2C, VATEX-EN-C, JSONL: queries of whole clips",
+        questions.read_value,
+        whole_clips=True,
     ),
     "vatex": Form("VATEX, JSON array: English captions", captions.read_vatex, whole_clips=True),
     "violin": Form("VIOLIN as first published, JSON", questions.read_violin),

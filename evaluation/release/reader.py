@@ -159,7 +159,9 @@ class Release(ReleaseFolder):
         index = read_json(self.root / entry.path, FeatureIndex, entry)
         named, there = set(index.weight_map.values()), {PurePosixPath(path).name for path in paths}
         if named != there:
-            raise ReleaseError(f"{self.root / entry.path}: names {min(named ^ there)}, expected {', '.join(sorted(there))}")
+            raise ReleaseError(
+                f"{self.root / entry.path}: names {min(named ^ there)}, expected {', '.join(sorted(there))}"
+            )
 
     def _require_held_out(self, what: str) -> None:
         if not self.has_held_out:

@@ -96,9 +96,9 @@ class DifficultyRow(msgspec.Struct, frozen=True):
 
 
 class LentRow(msgspec.Struct, frozen=True):
-    """One line of the held-out lent.jsonl: an option that is the right answer of another question, and what it stands for.
+    """One line of the held-out lent.jsonl: an option that is the right answer of another question; what it replaced.
 
-    `relevance` and `similarity` are the chances, 0 to 1, that it is on the question's topic and means its right answer.
+    `relevance` and `similarity`: the chances, 0 to 1, that it is on the question's topic and means its right answer.
     """
 
     qid: Number

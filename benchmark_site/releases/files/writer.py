@@ -94,9 +94,7 @@ def _lent(release: Release) -> Iterator[LentRow]:
     matched = Negative.objects.filter(item__release=release).order_by("item__public_id", "option")
     yield from starmap(
         LentRow,
-        matched.values_list(
-            "item__public_id", "option", "source__public_id", "replaced", "relevance", "similarity"
-        ),
+        matched.values_list("item__public_id", "option", "source__public_id", "replaced", "relevance", "similarity"),
     )
 
 

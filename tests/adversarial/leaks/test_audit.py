@@ -108,7 +108,10 @@ def test_shards_of_a_feature_set_follow_each_other(tmp_path: Path) -> None:
     paths = [f"features/tiny-0000{n}-of-00002.safetensors" for n in (1, 2)]
     for path, names in zip(paths, parts, strict=True):
         save_features(tmp_path / path, {n: np.ones((1, 2), np.float32) for n in names}, model="tiny", interval_s=1.0)
-    index = {"metadata": {}, "weight_map": {n: Path(p).name for p, names in zip(paths, parts, strict=True) for n in names}}
+    index = {
+        "metadata": {},
+        "weight_map": {n: Path(p).name for p, names in zip(paths, parts, strict=True) for n in names},
+    }
     (tmp_path / "features/tiny.safetensors.index.json").write_text(json.dumps(index))
     paths.append("features/tiny.safetensors.index.json")
     release = Release.open(write_world(tmp_path, world, features=paths))

@@ -68,7 +68,9 @@ class _Handler(BaseHTTPRequestHandler):
         elif not self._is_whole(body):
             self._refuse("BadDigest")
         else:
-            marks = {name.lower(): value for name, value in self.headers.items() if name.lower().startswith("x-amz-meta-")}
+            marks = {
+                name.lower(): value for name, value in self.headers.items() if name.lower().startswith("x-amz-meta-")
+            }
             self.server.objects[key] = Stored(body, marks)
             if self.server.room is not None:
                 self.server.room -= 1

@@ -166,7 +166,12 @@ EXAMPLES = {
             ]
         ),
         [
-            {"vid_name": "Ptf_2VRj-V0_000122_000132", "duration": 10.0, "desc": text, "desc_id": f"Ptf_2VRj-V0_000122_000132_{n}"}
+            {
+                "vid_name": "Ptf_2VRj-V0_000122_000132",
+                "duration": 10.0,
+                "desc": text,
+                "desc_id": f"Ptf_2VRj-V0_000122_000132_{n}",
+            }
             for n, text in ((1, DOOR), (2, SALT))
         ]
         + [{"vid_name": "no window", "desc": DOOR, "desc_id": "no window_1"}],

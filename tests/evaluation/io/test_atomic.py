@@ -70,7 +70,10 @@ def test_only_a_folder_that_may_be_replaced_is(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["file", "a[b]*?", "x" * 255])
 def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path: Path, name: str) -> None:
-    path, others = tmp_path / name, [tmp_path / other for other in (".file.original", "file.part", ".files.0000000x.part")]
+    path, others = (
+        tmp_path / name,
+        [tmp_path / other for other in (".file.original", "file.part", ".files.0000000x.part")],
+    )
     for other in others:
         other.touch()
     killed = (

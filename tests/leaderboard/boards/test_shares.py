@@ -16,7 +16,9 @@ def test_the_shares_of_train_val_test_public_and_test_private(seed: int) -> None
     loads = {f"film-{seed}-{n}": (drawn.randint(1, 5), drawn.randint(0, 12), drawn.randint(0, 6)) for n in range(2500)}
     ids = {film: [drawn.randrange(2**31) for _ in range(queries)] for film, (_, queries, _) in loads.items()}
     placed = place_videos(loads, {})
-    of = {split: [one for film in ids if placed[film] == split for one in ids[film]] for split in ("train", "val", "test")}
+    of = {
+        split: [one for film in ids if placed[film] == split for one in ids[film]] for split in ("train", "val", "test")
+    }
     public, private = deal(of["test"], f"secret {seed}", 50)
     total = sum(map(len, ids.values()))
     for part, share in ((of["train"], 80), (of["val"], 10), (public, 5), (private, 5)):

@@ -153,7 +153,9 @@ def test_the_form_offers_what_there_is_and_the_datasheet_says_what_was_chosen(cl
     release = Release.objects.get()
     assert (release.only_licences, release.only_batches, release.only_tag) == (["CC0-1.0"], [], "")
     frozen_without_matching(release)
-    assert "takes videos under CC0-1.0, items that match `seconds:0-60`." in (release.folder / "DATASHEET.md").read_text()
+    assert (
+        "takes videos under CC0-1.0, items that match `seconds:0-60`." in (release.folder / "DATASHEET.md").read_text()
+    )
 
 
 def test_the_command_names_a_batch_that_is_not_there(media) -> None:
