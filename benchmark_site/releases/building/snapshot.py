@@ -37,9 +37,8 @@ def take_snapshot(lease: Release) -> None:
             release.exclusions.all().delete()
             items = _accepted(release)
             if not items:
-                raise BuildError(
-                    f"nothing {'that was chosen ' if is_part(release) else ''}has been accepted yet: no query, no question"
-                )
+                part = "that was chosen " if is_part(release) else ""
+                raise BuildError(f"nothing {part}has been accepted yet: no query, no question")
             rows, items, faulty = check_accepted(items)
             quality += rows
             left_out += faulty
