@@ -167,6 +167,21 @@ def test_a_list_of_what_was_lent_that_fits_no_question_is_refused(corpus, tmp_pa
     assert not Video.objects.exists()
 
 
+def test_a_right_answer_is_not_lent_though_another_question_has_it_too(corpus, tmp_path):
+    deal_by_hand(corpus(12), train=4, val=4)
+    one, other = Question.objects.filter(segment__clip__video__public_id__in=("shapes-000", "shapes-001"))[:2]
+    Answer.objects.filter(question__in=(one, other), correct=True).update(text="It waits")
+    waiting = small_release("demo", "1.0.0")
+    release = frozen_without_matching(waiting, before_publishing=lambda: lend(waiting))
+    right = dict(release.items.filter(kind="qa").values_list("public_id", "answer_index"))
+    wrong = {"qid": one.public_id, "source_qid": other.public_id, "option": right[one.public_id]}
+    folder = moved(release, tmp_path / "elsewhere", public=False)
+    edit_rows(folder / "held_out/qa/value/lent.jsonl", lambda row: row.update(wrong))
+    relist(folder)
+    with pytest.raises(CommandError, match="is not lent by"):
+        call_command("import_release", str(folder))
+
+
 def test_of_a_public_copy_the_labelled_splits_come_in(frozen, tmp_path):
     labelled = {key for key, row in rows(frozen).items() if row[0] != "test"}
     folder = moved(frozen, tmp_path / "elsewhere", public=True)
