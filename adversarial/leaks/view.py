@@ -5,7 +5,8 @@ The one place that reads release folders: attacks see a `View`, the truth reache
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from adversarial.data.errors import ItemError
 from evaluation.release import (
     HELD_OUT,
     SPLITS,
+    ManifestFile,
     MomentQueries,
     Questions,
     Release,
@@ -98,11 +100,20 @@ def _view(release: Release) -> View:
         moments={split: release.moments(split, truth=False) for split in SPLITS if _has_rows(release, "moment", split)},
         questions={split: release.questions(split, truth=False) for split in SPLITS if _has_rows(release, "qa", split)},
         subtitles=release.subtitles(),
-        features={
-            name: read_features(release.verified(entry)) for name, entry in sorted(release.feature_files().items())
-        },
+        features={name: _features(release, entries) for name, entries in release.feature_files().items()},
         files=_listing(release.root),
     )
+
+
+def _features(release: Release, entries: Sequence[ManifestFile]) -> dict[str, ClipFeatures]:
+    """The clips of a feature set, whose files follow each other."""
+    found: dict[str, ClipFeatures] = {}
+    before = 0
+    for entry in entries:
+        for name, clip in read_features(release.verified(entry)).items():
+            found[name] = replace(clip, offset=before + clip.offset)
+        before += entry.bytes
+    return found
 
 
 def _strange_files(release: Release) -> list[str]:

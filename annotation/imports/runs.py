@@ -52,14 +52,15 @@ def _take_file(lease: AnnotationImport) -> None:
 def take_into(run: AnnotationImport, path: Path, video_index: Path | None = None) -> None:
     """Take a file in and put on the run, unsaved, what came of it. Raises FormError, ReleaseError, OSError."""
     durations = _durations(video_index) if video_index else {}
-    about = About(run.source, run.licence, durations, segments_only=run.segments_only)
+    form = FORMS[run.form]
+    about = About(run.source, run.licence, durations, run.segments_only, form.whole_clips)
     with transaction.atomic():
-        taken = take(FORMS[run.form].read(path), about)
+        taken = take(form.read(path), about)
         run.added, run.known = dict(taken.added), dict(taken.known)
         run.problems = [problem_row(run.name, fault) for fault in taken.faults]
         if not run.known and not any(run.added.values()):
             first = f": {problem_text(path.name, taken.faults[0])}" if taken.faults else ""
-            raise FormError(f"{path}: nothing in it is {FORMS[run.form].about}{first}")
+            raise FormError(f"{path}: nothing in it is {form.about}{first}")
     run.state = run.State.DONE
 
 

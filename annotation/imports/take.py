@@ -19,8 +19,10 @@ from annotation.models.items import LONGEST_TEXT, free_ids
 from annotation.review.text.text_rules import normalise
 from evaluation.forms.records import Fault, Moment, Record, RowFault, Window
 from evaluation.forms.records import Question as AskedRecord
+from evaluation.forms.table import FORMS
 
 AT_ONCE = 1000  # rows of a statement
+WHOLE_CLIPS = f"Of whole clips speak {', '.join(name for name, form in FORMS.items() if form.whole_clips)}"
 Kind = TypeVar("Kind", Query, Question)
 
 
@@ -41,6 +43,7 @@ class About:
     licence: str = ""
     durations: Mapping[str, float] = field(default_factory=dict)
     segments_only: bool = False  # of queries and questions only where they happen: for batches that write new ones
+    whole_clips: bool = False  # a query that says no moment describes the whole of its clip
 
 
 @dataclass(frozen=True)
@@ -92,8 +95,8 @@ def _plan(record: Record, about: About, taken: Taken, keep_ids: bool) -> list[_P
     spans = [Window(round(span.start, 3), round(span.end, 3)) for span in record.windows]
     kind: type[Query] | type[Question] = Query if isinstance(record, Moment) else Question
     if not spans:
-        if kind is Query:
-            raise RowFault("ts", "is missing: where it happens is not known")
+        if kind is Query and not about.whole_clips:
+            raise RowFault("ts", f"is missing: where it happens is not known. {WHOLE_CLIPS}")
         spans = [Window(0.0, length)]
     for span in spans:
         _check_span(record.line, span, length, taken)

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
+import msgspec
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.utils import timezone
@@ -19,7 +20,7 @@ from annotation.imports.places import Place, place_of
 from annotation.imports.take import About, Taken, take
 from annotation.models import Clip, Subtitle, Video
 from benchmark_site.releases.files.export import zip_of
-from benchmark_site.releases.models import Item, Release, ReleaseFile, SealedClip, Split, SplitVideo
+from benchmark_site.releases.models import Item, Negative, Release, ReleaseFile, SealedClip, Split, SplitVideo
 from benchmark_site.releases.models.files import ADDRESS
 from evaluation.exchange.croissant import said_in
 from evaluation.exchange.rows import span_of
@@ -28,8 +29,8 @@ from evaluation.io.atomic import atomic_folder
 from evaluation.release import CROISSANT, LICENCES, MANIFEST, PROVENANCE, SUMS, ReleaseError
 from evaluation.release import Release as Reader
 from evaluation.release.files import read_json, read_lines, read_verified
-from evaluation.release.names import HELD_OUT_MANIFEST, is_held_out, reserve_name, rows_name, truth_name
-from evaluation.release.schema import HeldOutManifest, LicenceRow, MomentRow, QuestionRow
+from evaluation.release.names import HELD_OUT_MANIFEST, LENT, is_held_out, reserve_name, rows_name, truth_name
+from evaluation.release.schema import HeldOutManifest, LentRow, LicenceRow, MomentRow, QuestionRow
 from evaluation.release.writer import make_place
 
 ROWS: Mapping[str, type[MomentRow] | type[QuestionRow]] = {"moment": MomentRow, "qa": QuestionRow}
@@ -46,6 +47,7 @@ def adopt(folder: Path, user: AbstractBaseUser | None = None) -> tuple[Release, 
             raise ReleaseError(f"{folder}: another {known} is here, of hash {known.sha256 or '(not frozen)'}")
         return known, Taken()
     records = list(_records(reader))
+    lent = _lent(reader, records)
     with transaction.atomic():
         release = Release(slug=reader.name, version=reader.version, seed=reader.manifest.seed, hidden=reader.hidden)
         release.created_by_id = None if user is None else user.pk
@@ -55,13 +57,15 @@ def adopt(folder: Path, user: AbstractBaseUser | None = None) -> tuple[Release, 
         release.full_clean()
         release.save()
         here = set(Video.objects.values_list("pk", flat=True))
-        taken = take((record for record, *_ in records), About(source=f"{reader.name} {reader.version}"), keep_ids=True)
+        written = (_as_written(record, lent) for record, *_ in records)
+        taken = take(written, About(source=f"{reader.name} {reader.version}"), keep_ids=True)
         clips = _clips(reader)
         new = {clip.video_id: clip.video for clip in clips.values() if clip.video_id not in here}
         _enter_licences(reader, new, clips)
         _enter_subtitles(reader, clips)
         _enter_splits(reader, release, clips)
         _enter_items(reader, release, records, clips)
+        _enter_lent(release, lent)
         listed = reader.files() + ([] if reader.is_public_copy else list(reader.held_out.values()))
         entries = {entry.path: entry for entry in listed}
         entries |= {entry.path: entry for entry in reader.files("held_out")}
@@ -161,6 +165,53 @@ def _question(line: int, row: QuestionRow) -> Question:
         options=(row.a0, row.a1, row.a2, row.a3),
         answer=row.answer_idx,
         windows=() if span is None else (Window(*span),),
+    )
+
+
+def _lent(reader: Reader, records: Sequence[Row]) -> dict[int, list[LentRow]]:
+    """Question -> its options that others have lent. Raises ReleaseError for a row that fits no question."""
+    asked = {number: record for record, *_, number in records if isinstance(record, Question)}
+    lent: dict[int, list[LentRow]] = {}
+    for row in reader.lent() if reader.has_held_out else ():
+        question, source = asked.get(row.qid), asked.get(row.source_qid)
+        if question is None or source is None or source.answer is None or question is source:
+            raise ReleaseError(
+                f"{reader.root / LENT}: expected two questions of the release: {row.qid}, {row.source_qid}"
+            )
+        if row.option == question.answer or question.options[row.option] != source.options[source.answer]:
+            raise ReleaseError(
+                f"{reader.root / LENT}: option {row.option} of {row.qid} is not lent by {row.source_qid}"
+            )
+        lent.setdefault(row.qid, []).append(row)
+    return lent
+
+
+def _as_written(record: Record, lent: Mapping[int, Sequence[LentRow]]) -> Record:
+    """A question with what its writer wrote in the places of what was lent."""
+    if not isinstance(record, Question) or record.id not in lent:
+        return record
+    options = list(record.options)
+    for row in lent[int(record.id)]:
+        options[row.option] = row.replaced
+    return msgspec.structs.replace(record, options=tuple(options))
+
+
+def _enter_lent(release: Release, lent: Mapping[int, Sequence[LentRow]]) -> None:
+    items = {item.public_id: item for item in release.items.filter(kind=Item.Kind.QA)}
+    Negative.objects.bulk_create(
+        (
+            Negative(
+                item=items[row.qid],
+                source=items[row.source_qid],
+                option=row.option,
+                relevance=row.relevance,
+                similarity=row.similarity,
+                replaced=row.replaced,
+            )
+            for rows in lent.values()
+            for row in rows
+        ),
+        batch_size=1000,
     )
 
 

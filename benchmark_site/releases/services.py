@@ -28,6 +28,7 @@ class ReleaseSettings(TypedDict, total=False):
     only_licences: list[str]
     only_batches: list[int]
     only_tag: str
+    only_items: str
     copies_on_one_side: bool
     annotators_on_one_side: bool
     seal: str

@@ -202,10 +202,15 @@ class ReleaseForm(ModelForm):
     class Meta:
         model = Release
         fields = (
-            "slug", "version", "description", "authors", "licence", "only_tag", "seed", "hidden", "set_aside",
-            "copies_on_one_side", "annotators_on_one_side",
+            "slug", "version", "description", "authors", "licence", "only_tag", "only_items", "seed", "hidden",
+            "set_aside", "copies_on_one_side", "annotators_on_one_side",
         )  # fmt: skip
-        labels = {"slug": "Name", "hidden": "Hidden split", "only_tag": "Only videos with this tag"}
+        labels = {
+            "slug": "Name",
+            "hidden": "Hidden split",
+            "only_tag": "Only videos with this tag",
+            "only_items": "Only items that match",
+        }
         widgets = {
             "hidden": RadioSelect,
             "description": Textarea(attrs={"rows": 3}),
@@ -242,7 +247,10 @@ class ReleaseForm(ModelForm):
         required=False,
         help_text="None chosen: all, and what was imported.",
     )
-    field_order = ("slug", "version", "description", "authors", "licence", "only_licences", "only_tag", "only_batches")
+    field_order = (
+        "slug", "version", "description", "authors", "licence", "only_licences", "only_tag", "only_batches",
+        "only_items",
+    )  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

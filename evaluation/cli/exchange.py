@@ -1,6 +1,7 @@
 """The commands about files of others and releases as a whole: convert, verify, diff, mirror, contamination."""
 
 import argparse
+from pathlib import Path
 
 from evaluation.cli.inputs import REFUSED
 from evaluation.cli.terminal import print_conversion, print_refusal, print_verification
@@ -82,12 +83,18 @@ def diff(arguments: argparse.Namespace) -> int:
 
 
 def copy(arguments: argparse.Namespace) -> int:
-    """Copy the public files of a release to a folder, or what that lacks."""
-    source = Release.open(arguments.release)
-    copied = mirror(source, arguments.folder)
-    text = f"{source.name} {source.version}: {len(copied)} files copied to {arguments.folder}, the others were there"
+    """Copy the public files of a release to a folder or a bucket, or what that lacks."""
+    source, target = Release.open(arguments.release), arguments.target
+    copied = _to_bucket(source, target) if target.startswith("s3://") else mirror(source, Path(target))
+    text = f"{source.name} {source.version}: {len(copied)} files copied to {target}, the others were there"
     Terminal().print(text, markup=False, highlight=False, soft_wrap=True)
     return DONE
+
+
+def _to_bucket(source: Release, address: str) -> list[str]:
+    from evaluation.exchange.bucket import mirror_to_bucket  # boto3: half a second that the other commands do not wait
+
+    return mirror_to_bucket(source, address)
 
 
 def look_for(arguments: argparse.Namespace) -> int:

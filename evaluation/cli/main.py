@@ -138,10 +138,10 @@ def _parser() -> argparse.ArgumentParser:
     diff.add_argument("second", type=Path, metavar="B")
     diff.add_argument("--json", type=Path, metavar="OUT", help="write every item and clip that differs as JSON")
 
-    mirror = add("mirror", help="copy the public files of a release to a folder, or what that lacks", epilog=EPILOG)
+    mirror = add("mirror", help="copy the public files of a release elsewhere, or what is lacking there", epilog=EPILOG)
     mirror.set_defaults(run=_command("exchange", "copy"))
     mirror.add_argument("release", type=Path, metavar="RELEASE")
-    mirror.add_argument("folder", type=Path, metavar="FOLDER")
+    mirror.add_argument("target", metavar="FOLDER", help="or s3://BUCKET/PREFIX, by the usual AWS environment")
 
     look = add(
         "contamination",

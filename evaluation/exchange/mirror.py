@@ -4,7 +4,7 @@ import filecmp
 import shutil
 from pathlib import Path
 
-from evaluation.io.atomic import atomic_file
+from evaluation.io.atomic import atomic_file, remove_leftovers
 from evaluation.io.errors import opening
 from evaluation.release import MANIFEST, PROVENANCE, SUMS, Release, ReleaseError
 from evaluation.release.files import check_file
@@ -14,11 +14,14 @@ from evaluation.release.schema import ManifestFile
 def mirror(source: Release, target: Path) -> list[str]:
     """Copy what the target lacks or has otherwise; the paths that were copied. Nothing held out goes along.
 
-    The manifest comes last, so a copy that was cut off is no release until it is finished. Raises ReleaseError where
+    The manifest comes last, so a copy that was cut off is no release until it is finished; what a run that was killed
+    left beside it is deleted. Raises ReleaseError where
     the target holds another release, or a file that differs from its hash, and OSError.
     """
     _refuse_another(source, target)
     target.mkdir(parents=True, exist_ok=True)
+    for path in (*(entry.path for entry in source.files()), PROVENANCE, SUMS, MANIFEST):
+        remove_leftovers(target / path)
     copied = [entry.path for entry in source.files() if not _is_there(target, entry)]
     for path in copied:
         _copy(source.verified(source.entry(path)), target, path)

@@ -1,5 +1,6 @@
 """Files and folders appear whole or not at all: written beside their place, then moved there."""
 
+import glob
 import os
 import shutil
 import tempfile
@@ -11,6 +12,8 @@ from typing import Any
 import msgspec
 
 _NAME_LETTERS = 50  # of the name in that of the temporary file, which may be no longer than the system allows
+_RANDOM_LETTERS = 8  # what tempfile draws
+_UNFINISHED = ".part"
 
 
 @contextmanager
@@ -19,7 +22,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
     A link is replaced, not followed. Raises OSError.
     """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:_NAME_LETTERS]}.")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=_prefix(path), suffix=_UNFINISHED)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -31,6 +34,17 @@ def atomic_file(path: Path) -> Iterator[Path]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def remove_leftovers(path: Path) -> None:
+    """Delete what blocks of `atomic_file(path)` that were killed left behind; one at work fails. Raises OSError."""
+    if path.parent.is_dir():
+        for left in path.parent.glob(f"{glob.escape(_prefix(path))}{'?' * _RANDOM_LETTERS}{_UNFINISHED}"):
+            left.unlink(missing_ok=True)
+
+
+def _prefix(path: Path) -> str:
+    return f".{path.name[:_NAME_LETTERS]}."
 
 
 def write_atomic(path: Path, parts: Iterable[bytes]) -> None:
@@ -46,7 +60,7 @@ def atomic_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
     What an earlier block left unfinished is deleted first; with `replace` so is what lies at `path`, at the end.
     Raises OSError.
     """
-    unfinished = path.with_name(path.name + ".part")
+    unfinished = path.with_name(path.name + _UNFINISHED)
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
     try:

@@ -7,7 +7,7 @@ get another hash each time. Here the header is rewritten with sorted keys; any s
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import save
 
 _ALIGNMENT = 8
+Vectors = NDArray[np.float32]
 
 
 def rate_fault(frames: int, interval_s: float, duration: float) -> str:
@@ -27,7 +28,20 @@ def rate_fault(frames: int, interval_s: float, duration: float) -> str:
     return f"{frames} frames, one each {interval_s:g} s, make {frames * interval_s:g} s, but it lasts {duration:g} s"
 
 
-def save_features(path: Path, tensors: Mapping[str, NDArray[np.float32]], *, model: str, interval_s: float) -> None:
+def in_shards(tensors: Mapping[str, Vectors], limit: int) -> Iterator[dict[str, Vectors]]:
+    """The tensors by name, in parts of at most `limit` bytes; one that is larger is a part of its own."""
+    part: dict[str, Vectors] = {}
+    size = 0
+    for name in sorted(tensors):
+        if part and size + tensors[name].nbytes > limit:
+            yield part
+            part, size = {}, 0
+        part[name] = tensors[name]
+        size += tensors[name].nbytes
+    yield part
+
+
+def save_features(path: Path, tensors: Mapping[str, Vectors], *, model: str, interval_s: float) -> None:
     """Write float32 [frames, dim] tensors with metadata `model`, `interval_s` (seconds) and `dim`."""
     dim = next(iter(tensors.values())).shape[1]
     blob = save({name: tensors[name] for name in sorted(tensors)})

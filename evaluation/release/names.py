@@ -1,6 +1,8 @@
 """What the files of a release are called: nobody else spells a path of the format."""
 
 import re
+from collections import defaultdict
+from collections.abc import Iterable
 
 from evaluation.release.schema import ReleaseError, Task
 
@@ -21,10 +23,12 @@ HELD_OUT = "held_out"
 HELD_OUT_MANIFEST = f"{HELD_OUT}/{MANIFEST}"
 FOLDERS: dict[Task, str] = {"moment": "moment/tvr", "qa": "qa/value"}
 DIFFICULTY = f"{HELD_OUT}/{FOLDERS['qa']}/difficulty.jsonl"
+LENT = f"{HELD_OUT}/{FOLDERS['qa']}/lent.jsonl"
 SPLITS = ("train", "val", "test")
 TEST_PUBLIC = "test_public"  # what the field calls test inside its files
 
-_FEATURES = re.compile(r"features/[\w.-]+\.safetensors")
+_FEATURES = re.compile(r"features/[\w.-]+\.safetensors(\.index\.json)?")
+_SHARD = re.compile(r"features/([\w.-]+)-\d{5}-of-\d{5}\.safetensors", re.ASCII)
 
 
 def split_key(split: str) -> str:
@@ -72,6 +76,27 @@ def highlights_name(split: str) -> str:
 def features_name(name: str) -> str:
     """Path of a feature set, whose name may hold anything, as models' do."""
     return f"features/{re.sub(r'[^A-Za-z0-9._-]+', '-', name)}.safetensors"
+
+
+def features_shard_name(name: str, number: int, of: int) -> str:
+    """Path of a shard, counted from 1, of a feature set that is too large for one file."""
+    return f"{features_name(name).removesuffix('.safetensors')}-{number:05}-of-{of:05}.safetensors"
+
+
+def features_index_name(name: str) -> str:
+    """Path of the file that says which shard of a feature set holds a clip."""
+    return f"{features_name(name)}.index.json"
+
+
+def feature_set_files(paths: Iterable[str]) -> dict[str, list[str]]:
+    """Name of each feature set, sorted -> the paths of its .safetensors files: one, or the shards of its index."""
+    known = sorted(paths)
+    sets: dict[str, list[str]] = defaultdict(list)
+    for path in filter(is_features, known):
+        shard = _SHARD.fullmatch(path)
+        alone = path.removeprefix("features/").removesuffix(".safetensors")
+        sets[shard[1] if shard and features_index_name(shard[1]) in known else alone].append(path)
+    return dict(sorted(sets.items()))
 
 
 def is_features(path: str) -> bool:

@@ -4,20 +4,23 @@ Times are seconds relative to the clip. Nothing here trusts the folder: every fi
 row is typed, every error names file and line.
 """
 
+from collections.abc import Sequence
 from functools import cached_property, reduce
 from pathlib import PurePosixPath
 from typing import Literal, overload
 
-from evaluation.release.files import read_lines, subtitle_rows
+from evaluation.release.files import read_json, read_lines, subtitle_rows
 from evaluation.release.manifest import ReleaseFolder
 from evaluation.release.names import (
     DIFFICULTY,
     FOLDERS,
     HELD_OUT,
+    LENT,
     SUBTITLES,
     TEST_PUBLIC,
+    feature_set_files,
+    features_index_name,
     index_name,
-    is_features,
     reserve_name,
     rows_name,
     split_key,
@@ -26,6 +29,8 @@ from evaluation.release.names import (
 from evaluation.release.queries import MomentQueries, Questions, read_moments, read_questions, read_reserve
 from evaluation.release.schema import (
     DifficultyRow,
+    FeatureIndex,
+    LentRow,
     ManifestFile,
     MomentRow,
     PublicMomentRow,
@@ -124,14 +129,39 @@ class Release(ReleaseFolder):
         rows = [] if entry is None else [row for _, row in read_lines(self.root / entry.path, DifficultyRow, entry)]
         return {row.qid: row.blind_chance for row in rows}
 
+    def lent(self) -> list[LentRow]:
+        """The options that were lent by another question, of all splits; none where the release does not say.
+
+        Raises ReleaseError in a public copy.
+        """
+        self._require_held_out("which options were lent")
+        entry = self.held_out.get(LENT)
+        return [] if entry is None else [row for _, row in read_lines(self.root / entry.path, LentRow, entry)]
+
     def subtitles(self) -> dict[str, list[SubtitleLine]]:
         """vid_name -> subtitle lines (seconds relative to the clip)."""
         rows = subtitle_rows(self.root / SUBTITLES, self.entry(SUBTITLES))
         return {row.vid_name: row.sub for _, row in rows}
 
-    def feature_files(self) -> dict[str, ManifestFile]:
-        """Name of a feature set -> its .safetensors file; `verified` compares it and gives its path."""
-        return {PurePosixPath(entry.path).stem: entry for entry in self.files() if is_features(entry.path)}
+    def feature_files(self) -> dict[str, list[ManifestFile]]:
+        """Name of a feature set -> its .safetensors files, one or several; `verified` compares one and gives its path.
+
+        Raises ReleaseError where the index of several names others.
+        """
+        entries = {entry.path: entry for entry in self.files()}
+        sets = feature_set_files(entries)
+        for name, paths in sets.items():
+            if index := entries.get(features_index_name(name)):
+                self._check_index(index, paths)
+        return {name: [entries[path] for path in paths] for name, paths in sets.items()}
+
+    def _check_index(self, entry: ManifestFile, paths: Sequence[str]) -> None:
+        index = read_json(self.root / entry.path, FeatureIndex, entry)
+        named, there = set(index.weight_map.values()), {PurePosixPath(path).name for path in paths}
+        if named != there:
+            raise ReleaseError(
+                f"{self.root / entry.path}: names {min(named ^ there)}, expected {', '.join(sorted(there))}"
+            )
 
     def _require_held_out(self, what: str) -> None:
         if not self.has_held_out:

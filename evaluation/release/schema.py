@@ -95,6 +95,20 @@ class DifficultyRow(msgspec.Struct, frozen=True):
     blind_chance: Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
+class LentRow(msgspec.Struct, frozen=True):
+    """One line of the held-out lent.jsonl: an option that is the right answer of another question; what it replaced.
+
+    `relevance` and `similarity`: the chances, 0 to 1, that it is on the question's topic and means its right answer.
+    """
+
+    qid: Number
+    option: Annotated[int, msgspec.Meta(ge=0, le=3)]
+    source_qid: Number
+    replaced: str
+    relevance: float
+    similarity: float
+
+
 class LicenceRow(msgspec.Struct, frozen=True):
     """One line of licences.jsonl: what is stated of a clip's video; None where nothing is."""
 
@@ -102,6 +116,13 @@ class LicenceRow(msgspec.Struct, frozen=True):
     licence: str | None = None
     source: str | None = None
     title: str | None = None
+
+
+class FeatureIndex(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which shard of a feature set holds a clip, as Hugging Face's loaders read it: {clip: file beside the index}."""
+
+    metadata: dict[str, int]
+    weight_map: dict[str, str]
 
 
 class SubtitleLine(msgspec.Struct, frozen=True):

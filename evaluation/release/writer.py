@@ -11,22 +11,23 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from evaluation.io.digest import file_sha256
 from evaluation.io.jsonl import encode_line
-from evaluation.release.features import save_features
+from evaluation.release.features import Vectors, in_shards, save_features
 from evaluation.release.manifest import sums
 from evaluation.release.names import (
     DIFFICULTY,
     FORMAT,
     HELD_OUT_MANIFEST,
+    LENT,
     MANIFEST,
     SPLITS,
     SUBTITLES,
     SUMS,
+    features_index_name,
     features_name,
+    features_shard_name,
     index_name,
     is_held_out,
     reserve_name,
@@ -36,8 +37,10 @@ from evaluation.release.names import (
 )
 from evaluation.release.schema import (
     Access,
+    FeatureIndex,
     HeldOutManifest,
     Hidden,
+    LentRow,
     Manifest,
     ManifestFile,
     SubtitleLine,
@@ -47,6 +50,7 @@ from evaluation.release.schema import (
 
 SECRET_FILE, SECRET_FOLDER = 0o600, 0o700  # the scorer's user alone reads the truth
 _FILE, _FOLDER = 0o666, 0o777  # less what the umask takes
+LARGEST_SHARD = 1 << 30  # bytes of vectors in a feature file
 
 Row = dict[str, Any]
 
@@ -108,7 +112,7 @@ class FeatureSet:
     name: str
     model: str
     interval_s: float
-    vectors: Mapping[str, NDArray[np.float32]]
+    vectors: Mapping[str, Vectors]
 
 
 Kind = TypeVar("Kind", bound=Item)
@@ -131,8 +135,9 @@ def write_files(
     questions: Sequence[Question],
     clips: Sequence[Clip],
     features: Iterable[FeatureSet],
+    lent: Sequence[LentRow] = (),
 ) -> list[ManifestFile]:
-    """All but card and manifests, into an empty folder; sorted by path.
+    """All but card and manifests, into an empty folder; sorted by path. `lent` are the options that were matched.
 
     Rows keep their order; the order of the clips, by name, gives their numbers. Raises OSError, and ReleaseError for
     a split that is none.
@@ -141,8 +146,9 @@ def write_files(
         *_write_task(folder, "moment", queries, (_query_row, _public_query_row), clips),
         *_write_task(folder, "qa", questions, (_question_row, _public_question_row), clips),
         *_write_difficulty(folder, questions),
+        *([_write_rows(folder, LENT, map(msgspec.to_builtins, lent))] if lent else []),
         _write_rows(folder, SUBTITLES, map(_subtitle_row, clips)),
-        *(_write_features(folder, found) for found in features),
+        *(file for found in features for file in _write_features(folder, found)),
     ]
     return sorted(files, key=lambda file: file.path)
 
@@ -252,11 +258,26 @@ def _video_index(task: Task, clips: Sequence[Clip]) -> dict[str, dict[str, tuple
     return index
 
 
-def _write_features(folder: Path, features: FeatureSet) -> ManifestFile:
-    path = features_name(features.name)
+def _write_features(folder: Path, features: FeatureSet) -> list[ManifestFile]:
+    """One file, or where that were too large several and an index that says which holds a clip."""
+    shards = list(in_shards(features.vectors, LARGEST_SHARD))
+    if len(shards) == 1:
+        return [_write_vectors(folder, features_name(features.name), features, shards[0])]
+    paths = [features_shard_name(features.name, number, len(shards)) for number in range(1, len(shards) + 1)]
+    files = [_write_vectors(folder, path, features, shard) for path, shard in zip(paths, shards, strict=True)]
+    index = FeatureIndex(
+        metadata={"total_size": sum(vectors.nbytes for vectors in features.vectors.values())},
+        weight_map={
+            name: PurePosixPath(path).name for path, shard in zip(paths, shards, strict=True) for name in shard
+        },
+    )
+    return [*files, write_file(folder, features_index_name(features.name), _canonical(index))]
+
+
+def _write_vectors(folder: Path, path: str, features: FeatureSet, vectors: Mapping[str, Vectors]) -> ManifestFile:
     (folder / path).parent.mkdir(exist_ok=True)
-    save_features(folder / path, features.vectors, model=features.model, interval_s=features.interval_s)
-    return listed(folder, path, len(features.vectors))
+    save_features(folder / path, vectors, model=features.model, interval_s=features.interval_s)
+    return listed(folder, path, len(vectors))
 
 
 def _write_rows(folder: Path, path: str, rows: Iterable[Row]) -> ManifestFile:

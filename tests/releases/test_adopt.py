@@ -10,12 +10,12 @@ from django.core.management import CommandError, call_command
 
 from annotation.models import Answer, Clip, Query, Question, Segment, Subtitle, Video
 from benchmark_site.releases.files.card import about_release
-from benchmark_site.releases.models import Item, Release, SealedClip, SplitVideo
+from benchmark_site.releases.models import Item, Negative, Release, SealedClip, SplitVideo
 from benchmark_site.releases.split.carry_over import carried
 from evaluation.exchange.about import bibtex
 from evaluation.release import Release as Reader
 from tests.evaluation.small_release import edit_rows, relist, write_folder, write_release
-from tests.releases.conftest import frozen_without_matching, small_release
+from tests.releases.conftest import deal_by_hand, frozen_without_matching, small_release
 
 # Each test wipes the site, whose triggers keep ledgers and frozen rows: by truncation, which they allow.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -81,6 +81,105 @@ def test_what_another_site_may_have_lent_is_not_lent_again(sealed, tmp_path):
     known = carried(here, list(here.items.filter(kind="qa").select_related("video")))
     assert kept
     assert kept <= known.lent
+
+
+def lend(release: Release) -> None:
+    """A wrong option of every third question becomes the right answer of the next question of its split but one."""
+    by_split: dict[str, list[Item]] = {}
+    for item in release.items.filter(kind="qa").order_by("public_id"):
+        by_split.setdefault(item.split, []).append(item)
+    for items in by_split.values():
+        for item, source in list(zip(items, items[2:], strict=False))[::3]:
+            place = (item.answer_index + 1) % 4
+            text = source.options[source.answer_index]
+            if item.video_id == source.video_id or text in item.options:
+                continue
+            Negative.objects.create(
+                item=item, source=source, option=place, relevance=0.75, similarity=0.125, replaced=item.options[place]
+            )
+            item.options[place] = text
+            item.save()
+
+
+def told(release: Release) -> set[tuple[object, ...]]:
+    fields = ("item__public_id", "source__public_id", "option", "relevance", "similarity", "replaced")
+    return set(Negative.objects.filter(item__release=release).values_list(*fields))
+
+
+def written() -> dict[int, list[str]]:
+    return {
+        question.public_id: sorted(answer.text for answer in question.answers.all())
+        for question in Question.objects.prefetch_related("answers")
+    }
+
+
+def test_what_a_full_copy_says_was_lent_is_known_here_and_counts_as_written_by_nobody(corpus, client, tmp_path):
+    deal_by_hand(corpus(12), train=4, val=4)
+    waiting = small_release("demo", "1.0.0")
+    release = frozen_without_matching(waiting, before_publishing=lambda: lend(waiting))
+    before, options, people = told(release), released(release), written()
+    assert {item.split for item in release.items.filter(negatives__isnull=False)} == {"train", "val", "test"}
+    folder = moved(release, tmp_path / "elsewhere", public=False)
+    call_command("import_release", str(folder))
+    here = Release.objects.get()
+    assert (told(here), released(here), written()) == (before, options, people)
+    item = here.items.filter(negatives__isnull=False, split="train").first()
+    page = client.get(f"/releases/demo/1.0.0/items/qa/{item.public_id}/").content.decode()
+    assert f"/items/qa/{item.negatives.get().source.public_id}/" in page
+
+
+def released(release: Release) -> dict[int, list[str]]:
+    return dict(release.items.filter(kind="qa").values_list("public_id", "options"))
+
+
+def test_a_public_copy_tells_nothing_of_what_was_lent(corpus, tmp_path):
+    deal_by_hand(corpus(12), train=4, val=4)
+    waiting = small_release("demo", "1.0.0")
+    release = frozen_without_matching(waiting, before_publishing=lambda: lend(waiting))
+    folder = moved(release, tmp_path / "elsewhere", public=True)
+    assert not list(folder.rglob("lent*"))
+    assert "lent.jsonl" not in "".join(path.read_text() for path in folder.glob("*.json"))
+    call_command("import_release", str(folder))
+    assert not Negative.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"source_qid": 5}, "expected two questions of the release"),
+        ({"option": None}, "is not lent by"),
+        ({"option": 4}, "option"),
+    ],
+)
+def test_a_list_of_what_was_lent_that_fits_no_question_is_refused(corpus, tmp_path, change, message):
+    deal_by_hand(corpus(12), train=4, val=4)
+    waiting = small_release("demo", "1.0.0")
+    release = frozen_without_matching(waiting, before_publishing=lambda: lend(waiting))
+    right = dict(release.items.filter(kind="qa").values_list("public_id", "answer_index"))
+    folder = moved(release, tmp_path / "elsewhere", public=False)
+    edit_rows(
+        folder / "held_out/qa/value/lent.jsonl",
+        lambda row: row.update({k: right[row["qid"]] if v is None else v for k, v in change.items()}),
+    )
+    relist(folder)
+    with pytest.raises(CommandError, match=message):
+        call_command("import_release", str(folder))
+    assert not Video.objects.exists()
+
+
+def test_a_right_answer_is_not_lent_though_another_question_has_it_too(corpus, tmp_path):
+    deal_by_hand(corpus(12), train=4, val=4)
+    one, other = Question.objects.filter(segment__clip__video__public_id__in=("shapes-000", "shapes-001"))[:2]
+    Answer.objects.filter(question__in=(one, other), correct=True).update(text="It waits")
+    waiting = small_release("demo", "1.0.0")
+    release = frozen_without_matching(waiting, before_publishing=lambda: lend(waiting))
+    right = dict(release.items.filter(kind="qa").values_list("public_id", "answer_index"))
+    wrong = {"qid": one.public_id, "source_qid": other.public_id, "option": right[one.public_id]}
+    folder = moved(release, tmp_path / "elsewhere", public=False)
+    edit_rows(folder / "held_out/qa/value/lent.jsonl", lambda row: row.update(wrong))
+    relist(folder)
+    with pytest.raises(CommandError, match="is not lent by"):
+        call_command("import_release", str(folder))
 
 
 def test_of_a_public_copy_the_labelled_splits_come_in(frozen, tmp_path):

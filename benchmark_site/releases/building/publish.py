@@ -137,6 +137,7 @@ def _read_back(folder: Path) -> None:
     for task in reader.tasks:
         reader.reserve(task)
     reader.difficulty()
+    reader.lent()
 
 
 def _write_provenance(folder: Path, release: Release) -> None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 from django.db import connection
-from django.db.models import QuerySet
 
 from annotation.models import Clip, Query, Question, Segment
 from annotation.review.text.text_rules import normalise
 from benchmark_site.jobs.leases import locked
+from benchmark_site.releases.building.selection import VIDEO, chosen, is_part
 from benchmark_site.releases.errors import BuildError
 from benchmark_site.releases.files.features import lacking_clips, unseen
 from benchmark_site.releases.files.writer import release_clips
@@ -27,8 +26,6 @@ from benchmark_site.releases.split.one_side import apart, by_annotators, by_look
 from benchmark_site.releases.split.seal import seal
 from benchmark_site.releases.split.video_split import SplitError
 
-VIDEO = "segment__clip__video"
-
 
 def take_snapshot(lease: Release) -> None:
     """Write the items of a release, or none. Raises BuildError where the quality gate or the split says no."""
@@ -40,10 +37,8 @@ def take_snapshot(lease: Release) -> None:
             release.exclusions.all().delete()
             items = _accepted(release)
             if not items:
-                chosen = release.only_licences or release.only_tag or release.only_batches
-                raise BuildError(
-                    f"nothing {'that was chosen ' if chosen else ''}has been accepted yet: no query, no question"
-                )
+                part = "that was chosen " if is_part(release) else ""
+                raise BuildError(f"nothing {part}has been accepted yet: no query, no question")
             rows, items, faulty = check_accepted(items)
             quality += rows
             left_out += faulty
@@ -92,8 +87,8 @@ def _without_told(items: Sequence[Item]) -> tuple[list[Item], list[Row], list[Ex
 
 def _accepted(release: Release) -> list[Item]:
     """Unsaved items of everything accepted, in the order of kind and public id."""
-    queries = _chosen(release, Query).select_related(VIDEO).order_by("public_id")
-    questions = _chosen(release, Question).select_related(VIDEO).prefetch_related("answers")
+    queries = chosen(release, Query).select_related(VIDEO).order_by("public_id")
+    questions = chosen(release, Question).select_related(VIDEO).prefetch_related("answers")
     items = [_item(release, Item.Kind.MOMENT, query, type=query.type) for query in queries]
     for question in questions.order_by("public_id"):
         answers = [(normalise(answer.text), answer.correct) for answer in question.answers.all()]
@@ -103,18 +98,6 @@ def _accepted(release: Release) -> list[Item]:
         options = [text for text, _ in answers]
         items.append(_item(release, Item.Kind.QA, question, options=options, answer_index=right[0] if right else None))
     return items
-
-
-def _chosen(release: Release, model: type[Query] | type[Question]) -> QuerySet[Any]:
-    """Of everything accepted what the release asks for: by licence and tag of the video, by batch."""
-    found = model._default_manager.filter(withdrawn_by=None)
-    if release.only_licences:
-        found = found.filter(**{f"{VIDEO}__licence__in": release.only_licences})
-    if release.only_tag:
-        found = found.filter(**{f"{VIDEO}__tags__contains": [release.only_tag]})
-    if release.only_batches:
-        found = found.filter(assignment__hit__batch__in=release.only_batches)
-    return found
 
 
 def _item(release: Release, kind: Item.Kind, row: Query | Question, **fields: object) -> Item:

@@ -109,5 +109,6 @@ def _chosen(release: Release) -> str:
         f"videos under {', '.join(release.only_licences)}" if release.only_licences else "",
         f"videos with the tag {release.only_tag}" if release.only_tag else "",
         f"answers to {len(release.only_batches)} batches" if release.only_batches else "",
+        f"items that match `{release.only_items}`" if release.only_items else "",
     ]
     return f" Of what was collected it takes {', '.join(filter(None, told))}." if any(told) else ""

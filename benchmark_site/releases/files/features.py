@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from annotation.models import Clip, ClipFeatures, FeatureSet
@@ -15,7 +15,7 @@ from benchmark_site.releases.models import Release
 from evaluation.io.digest import file_sha256
 from evaluation.release import writer
 from evaluation.release.features import rate_fault
-from evaluation.release.names import is_features
+from evaluation.release.names import feature_set_files
 
 if TYPE_CHECKING:
     import numpy as np
@@ -106,9 +106,7 @@ def _read(clip: Clip, stored: FieldFile, sha256: str) -> Described:
 
 def feature_set(release: Release) -> str | None:
     """Which feature set of a release HERO sees: the one of every ingest, where it is there; None where one is there."""
-    names = sorted(
-        PurePosixPath(path).stem for path in release.files.values_list("path", flat=True) if is_features(path)
-    )
+    names = list(feature_set_files(release.files.values_list("path", flat=True)))
     if len(names) < 2:
         return None
     return INGESTED if INGESTED in names else names[0]

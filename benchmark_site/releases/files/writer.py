@@ -7,7 +7,7 @@ in files is `evaluation.release.writer`'s.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from itertools import pairwise, starmap
 from pathlib import Path
 
 import msgspec
@@ -15,8 +15,9 @@ import msgspec
 from annotation.models import Clip
 from benchmark_site.releases.errors import BuildError
 from benchmark_site.releases.files.features import feature_sets
-from benchmark_site.releases.models import Item, Release, SealedClip
+from benchmark_site.releases.models import Item, Negative, Release, SealedClip
 from evaluation.release import FOLDERS, ManifestFile, SubtitleLine, writer
+from evaluation.release.schema import LentRow
 
 
 def write_files(folder: Path, release: Release) -> list[ManifestFile]:
@@ -29,6 +30,7 @@ def write_files(folder: Path, release: Release) -> list[ManifestFile]:
         questions=[question_of(item) for item in items if item.kind == Item.Kind.QA],
         clips=list(_written_clips(release, items, clips)),
         features=feature_sets(clips, release.feature_sets),
+        lent=list(_lent(release)),
     )
 
 
@@ -84,6 +86,15 @@ def question_of(item: Item) -> writer.Question:
         options=item.options,
         answer=item.answer_index,
         blind_chance=item.blind_chance,
+    )
+
+
+def _lent(release: Release) -> Iterator[LentRow]:
+    """What was matched, in the order of the questions."""
+    matched = Negative.objects.filter(item__release=release).order_by("item__public_id", "option")
+    yield from starmap(
+        LentRow,
+        matched.values_list("item__public_id", "option", "source__public_id", "replaced", "relevance", "similarity"),
     )
 
 

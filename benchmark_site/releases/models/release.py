@@ -16,6 +16,7 @@ from django.db.models import Q
 from django.urls import reverse
 
 from benchmark_site.jobs.leases import MAX_ATTEMPTS, Leased
+from benchmark_site.releases.item_query import validate_item_query
 
 SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 # https://semver.org without build metadata: two releases that differ only there would have the same precedence.
@@ -109,6 +110,12 @@ class Release(Leased):
         help_text="whose answers it takes; empty: all, and what was imported",
     )
     only_tag = models.CharField(max_length=50, blank=True, help_text="that its videos carry; empty: any")
+    only_items = models.CharField(
+        max_length=300,
+        blank=True,
+        validators=[validate_item_query],
+        help_text="words of their text, as in a web search, and task:moment, task:qa, type:v, seconds:5-30; empty: all",
+    )
     copies_on_one_side = models.BooleanField(
         "films that show the same stay in one split",
         default=True,

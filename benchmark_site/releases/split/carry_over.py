@@ -55,7 +55,7 @@ def carried(release: Release, questions: Sequence[Item]) -> Carried:
 def _lent(frozen: QuerySet[Item], by_qid: Mapping[int, Item]) -> set[int]:
     """Questions of today whose right answer was lent in a frozen release, perhaps when they read otherwise.
 
-    Of a release that another site has made nobody knows here what was lent: its whole reserve counts.
+    Of a release of another site nobody knows here what its own earlier versions lent: its whole reserve counts.
     """
     lent = set(Negative.objects.filter(item__in=frozen).values_list("source__public_id", flat=True))
     foreign = Item.objects.filter(release__state=Release.State.FROZEN, release__matching={}, published=False)

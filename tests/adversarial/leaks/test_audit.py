@@ -12,7 +12,8 @@ import pytest
 from adversarial.cli.main import main
 from adversarial.data.errors import ItemError
 from adversarial.leaks.audit import audit_release
-from adversarial.leaks.view import read_features
+from adversarial.leaks.view import open_audited, read_features
+from evaluation.release import Release
 from evaluation.release.features import save_features
 
 from .world import make_world, only_moments, only_questions, write_world
@@ -95,6 +96,28 @@ def test_order_of_frames_and_files_is_tried(tmp_path: Path) -> None:
         os.utime(folder / f"thumbnails/{name}.jpg", (place, place))
     blocked = audit_release(folder)["blocked"]
     assert {"rows by file, clips by frames of tiny", "rows by file, clips by file time falling"} <= set(blocked)
+
+
+def test_shards_of_a_feature_set_follow_each_other(tmp_path: Path) -> None:
+    """An order of clips over all shards is seen as that of one file is."""
+    world = only_moments(make_world(clips=30, each=1))
+    hidden = [row["vid_name"] for row in world.hidden_moments]
+    others = [row["vid_name"] for split in ("train", "val") for row in world.moments[split]]
+    (tmp_path / "features").mkdir()
+    parts = [hidden[:15], [*hidden[15:], *others]]
+    paths = [f"features/tiny-0000{n}-of-00002.safetensors" for n in (1, 2)]
+    for path, names in zip(paths, parts, strict=True):
+        save_features(tmp_path / path, {n: np.ones((1, 2), np.float32) for n in names}, model="tiny", interval_s=1.0)
+    index = {
+        "metadata": {},
+        "weight_map": {n: Path(p).name for p, names in zip(paths, parts, strict=True) for n in names},
+    }
+    (tmp_path / "features/tiny.safetensors.index.json").write_text(json.dumps(index))
+    paths.append("features/tiny.safetensors.index.json")
+    release = Release.open(write_world(tmp_path, world, features=paths))
+    seen = open_audited(release.root).view.features["tiny"]
+    assert set(seen) == {*hidden, *others}
+    assert max(seen[name].offset for name in parts[0]) < min(seen[name].offset for name in parts[1])
 
 
 def test_broken_features_are_named(tmp_path: Path) -> None:

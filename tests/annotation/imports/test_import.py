@@ -143,6 +143,40 @@ def test_several_moments_leave_segments_and_withheld_truth_is_told(tmp_path: Pat
     assert not Query.objects.exists()
 
 
+VATEX = [{"videoID": "Ptf_2VRj-V0_000122_000132", "enCap": ["He waves", "A man waves"]}]
+MSRVTT = {
+    "videos": [{"video_id": "video0", "start time": 137.72, "end time": 149.44}],
+    "sentences": [{"caption": "He waves", "video_id": "video0", "sen_id": 7}],
+}
+YC2R = {"vid_name": "xHr8X2Wpmno_3", "duration": 19.0, "desc": "Cut the onions", "desc_id": 1}
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "clip", "texts"),
+    [
+        ("vatex", json.dumps(VATEX), ("Ptf_2VRj-V0_122_132", 10.0), ["A man waves", "He waves"]),
+        ("msrvtt", json.dumps(MSRVTT), ("video0_0_11.72", 11.72), ["He waves"]),
+        ("value-clips", json.dumps(YC2R), ("xHr8X2Wpmno_3_0_19", 19.0), ["Cut the onions"]),
+    ],
+)
+def test_queries_of_whole_clips_are_their_moment(
+    tmp_path: Path, form: str, text: str, clip: tuple[str, float], texts: list[str]
+) -> None:
+    run = brought(form, written(tmp_path, "x.json", text))
+    assert fates(run) == []
+    segment = Segment.objects.get()
+    assert (segment.clip.name, segment.start, segment.end) == (clip[0], 0.0, clip[1])
+    assert sorted(query.text for query in Query.objects.all()) == texts
+
+
+def test_a_moment_that_is_missing_is_no_whole_clip_unless_the_form_says_so(tmp_path: Path) -> None:
+    for form in ("tvr", "value"):
+        with pytest.raises(CommandError, match=r"ts is missing: .* whole clips speak msrvtt, value-clips, vatex"):
+            brought(form, written(tmp_path, "x.jsonl", [YC2R]))
+    brought("value-clips", written(tmp_path, "x.jsonl", [YC2R | {"ts": [2, 3]}]))
+    assert list(Segment.objects.values_list("start", "end")) == [(2.0, 3.0)]
+
+
 def test_a_video_index_says_what_the_file_does_not(tmp_path: Path) -> None:
     row = {"qid": 1, "vid_name": "clip.one", "q": "Who?", "a0": "x", "a1": "y", "answer_idx": 0}
     path = written(tmp_path, "x.jsonl", [row])

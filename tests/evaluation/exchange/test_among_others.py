@@ -88,6 +88,18 @@ def test_a_mirror_holds_the_public_part_and_copies_what_it_lacks(release: Path, 
     Release.open(target).verify()
 
 
+def test_a_mirror_takes_away_what_a_killed_run_left(release: Path, tmp_path: Path, capsys) -> None:
+    target = tmp_path / "mirror"
+    left = [target / "moment/tvr/.val.jsonl.abc_1230.part", target / ".MANIFEST.json.abcdefgh.part"]
+    others = [target / "moment/tvr/.own.jsonl.abc_1230.part", target / ".README.md.swp", target / "notes.txt"]
+    (target / "moment/tvr").mkdir(parents=True)
+    for path in left + others:
+        path.touch()
+    assert told(capsys, "mirror", release, target)[0] == 0
+    assert not any(path.exists() for path in left)
+    assert all(path.exists() for path in others)
+
+
 @pytest.mark.parametrize("name", ["SHA256SUMS", "PROVENANCE.json"])
 def test_a_mirror_mends_what_no_manifest_lists(release: Path, tmp_path: Path, capsys, name: str) -> None:
     source, target = shutil.copytree(release, tmp_path / "source"), tmp_path / "mirror"

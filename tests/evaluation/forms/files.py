@@ -135,6 +135,61 @@ EXAMPLES = {
         [{"vid_name": "x", "duration": 100.5, "ts": [10.0, 20.0], "desc": DOOR, "desc_id": 1}],
         [(1, "segment of x", True), (2, "annotations", True)],
     ),
+    "msrvtt": Example(
+        "train_val_videodatainfo.json",
+        json.dumps(
+            {
+                "info": {"contributor": "-"},
+                "videos": [
+                    {"category": 9, "video_id": "video0", "start time": 137.72, "end time": 149.44, "split": "train"},
+                ],
+                "sentences": [
+                    {"caption": DOOR, "video_id": "video0", "sen_id": 7},
+                    {"caption": SALT, "video_id": "video1", "sen_id": 8},
+                    {"caption": SALT, "video_id": "video0"},
+                ],
+            }
+        ),
+        [
+            {"vid_name": "video0", "duration": 11.72, "desc": DOOR, "desc_id": 7},
+            {"vid_name": "video1", "desc": SALT, "desc_id": 8},
+        ],
+        [(3, "sen_id", True)],
+    ),
+    "vatex": Example(
+        "vatex_training_v1.0.json",
+        json.dumps(
+            [
+                {"videoID": "Ptf_2VRj-V0_000122_000132", "enCap": [DOOR, SALT], "chCap": ["-"]},
+                {"videoID": "no window", "enCap": [DOOR]},
+                {"videoID": "Ptf_2VRj-V0_000122_000132"},
+            ]
+        ),
+        [
+            {
+                "vid_name": "Ptf_2VRj-V0_000122_000132",
+                "duration": 10.0,
+                "desc": text,
+                "desc_id": f"Ptf_2VRj-V0_000122_000132_{n}",
+            }
+            for n, text in ((1, DOOR), (2, SALT))
+        ]
+        + [{"vid_name": "no window", "desc": DOOR, "desc_id": "no window_1"}],
+        [(3, "enCap", True)],
+    ),
+    "value-clips": Example(
+        "yc2c_train_release.jsonl",
+        lines(
+            {"vid_name": "xHr8X2Wpmno_3", "duration": 19.0, "desc": DOOR, "desc_id": 1},
+            {"vid_name": "xHr8X2Wpmno_4", "duration": 9.0, "descs": [{"desc": SALT}], "clip_id": "4"},
+            {"vid_name": "xHr8X2Wpmno_5", "duration": 9.0},
+        ),
+        [
+            {"vid_name": "xHr8X2Wpmno_3", "duration": 19.0, "desc": DOOR, "desc_id": 1},
+            {"vid_name": "xHr8X2Wpmno_4", "duration": 9.0, "desc": SALT, "desc_id": "4_1"},
+        ],
+        [(3, "row", True)],
+    ),
     "didemo": Example(
         "didemo.json",
         json.dumps(

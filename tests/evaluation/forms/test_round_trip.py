@@ -244,6 +244,28 @@ def test_choices_of_whole_pieces_and_statements_come_back(found: list[Item]) -> 
     ]
 
 
+@pytest.mark.parametrize("form", ["msrvtt", "vatex", "value-clips"])
+@few
+@several
+def test_captions_come_back_with_their_clip_and_no_moment(form: str, found: list[Item]) -> None:
+    numbered = list(enumerate(found, 1))
+    clips = {n: f"f-{n}_{i.minute:06}_{i.minute + MINUTE:06}" for n, i in numbered}
+    videos = [{"video_id": clips[n], "start time": i.minute, "end time": i.minute + MINUTE} for n, i in numbered]
+    sentences = [{"video_id": clips[n], "caption": i.text, "sen_id": n} for n, i in numbered]
+    captioned = [{"videoID": clips[n], "enCap": [i.text, i.options[0]], "chCap": []} for n, i in numbered]
+    rows = [{"vid_name": clips[n], "duration": MINUTE, "desc": i.text, "desc_id": n} for n, i in numbered]
+    raw = {
+        "msrvtt": json.dumps({"videos": videos, "sentences": sentences}).encode(),
+        "vatex": json.dumps(captioned).encode(),
+        "value-clips": jsonl(rows),
+    }[form]
+    with tempfile.TemporaryDirectory() as folder:
+        records = read(form, raw, Path(folder))
+    assert all((record.windows, record.duration) == ((), MINUTE) for record in records)
+    expected = [(clips[n], text) for n, i in numbered for text in (i.text, i.options[0])[: 1 + (form == "vatex")]]
+    assert [(record.video, record.text) for record in records] == expected
+
+
 @few
 @several
 def test_every_form_that_a_release_is_written_in_says_the_same(found: list[Item]) -> None:

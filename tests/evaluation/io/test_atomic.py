@@ -1,10 +1,14 @@
 """Files and folders that appear whole or not at all."""
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from evaluation.io.atomic import atomic_file, atomic_folder, write_atomic
+from evaluation.io.atomic import atomic_file, atomic_folder, remove_leftovers, write_atomic
+from tests.evaluation.conftest import REPOSITORY
 
 
 def fill_the_disk(file: Path) -> None:
@@ -62,3 +66,22 @@ def test_only_a_folder_that_may_be_replaced_is(tmp_path: Path) -> None:
     with atomic_folder(path, replace=True) as unfinished:
         (unfinished / "new").touch()
     assert [found.name for found in tmp_path.rglob("*")] == ["folder", "new"]
+
+
+@pytest.mark.parametrize("name", ["file", "a[b]*?", "x" * 255])
+def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path: Path, name: str) -> None:
+    path, others = (
+        tmp_path / name,
+        [tmp_path / other for other in (".file.original", "file.part", ".files.0000000x.part")],
+    )
+    for other in others:
+        other.touch()
+    killed = (
+        "import os, signal, sys\nfrom pathlib import Path\nfrom evaluation.io.atomic import atomic_file\n"
+        "with atomic_file(Path(sys.argv[1])): os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    run = subprocess.run([sys.executable, "-c", killed, str(path)], cwd=REPOSITORY)
+    assert run.returncode == -signal.SIGKILL
+    assert len(list(tmp_path.iterdir())) == len(others) + 1
+    remove_leftovers(path)
+    assert sorted(tmp_path.iterdir()) == sorted(others)

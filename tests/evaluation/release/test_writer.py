@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors import safe_open
 
 from evaluation.release import (
     CARD,
@@ -22,6 +23,8 @@ from evaluation.release import (
     truth_name,
     writer,
 )
+from evaluation.release.names import feature_set_files
+from tests.evaluation.small_release import relist
 
 SPLIT_OF = ("train", "val", "test", "test")
 NONCE = "5e" * 32
@@ -145,3 +148,55 @@ def test_no_file_is_written_over_another_and_no_split_is_made_up(tmp_path: Path)
     )
     with pytest.raises(ReleaseError, match="split 'dev' is unknown"):
         writer.write_files(tmp_path, [query], [], [made_up], [])
+
+
+def test_a_large_feature_set_is_cut_into_shards_with_an_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two clips of 24 bytes fit into a shard; the same rows give the same files."""
+    monkeypatch.setattr(writer, "LARGEST_SHARD", 48)
+    files, _ = write(tmp_path / "one")
+    write(tmp_path / "other")
+    base = "features/some-net-2"
+    shards = [f"{base}-00001-of-00002.safetensors", f"{base}-00002-of-00002.safetensors"]
+    index = f"{base}.safetensors.index.json"
+    rows = {file.path: file.rows for file in files if file.path.startswith("features/")}
+    assert rows == {shards[0]: 2, shards[1]: 2, index: None}
+    for path in rows:
+        assert is_public(path)
+        assert (tmp_path / "one" / path).read_bytes() == (tmp_path / "other" / path).read_bytes()
+    told = json.loads((tmp_path / "one" / index).read_text())
+    assert told["metadata"] == {"total_size": 96}
+    for clip, name in told["weight_map"].items():
+        with safe_open(tmp_path / "one/features" / name, "np") as stored:
+            assert (stored.get_tensor(clip) == int(clip[-1])).all()
+            assert stored.metadata() == {"model": "some net/2", "interval_s": "1.5", "dim": "3"}
+    assert sorted(told["weight_map"]) == [f"clip-{n}" for n in range(4)]
+    release = Release.open(tmp_path / "one")
+    release.verify()
+    assert {name: [e.path for e in entries] for name, entries in release.feature_files().items()} == {
+        "some-net-2": shards
+    }
+
+
+def test_one_clip_that_is_larger_than_a_shard_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "LARGEST_SHARD", 1)
+    write(tmp_path / "release")
+    assert [len(entries) for entries in Release.open(tmp_path / "release").feature_files().values()] == [4]
+
+
+def test_an_index_that_names_other_files_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "LARGEST_SHARD", 48)
+    write(tmp_path / "release")
+    index = tmp_path / "release/features/some-net-2.safetensors.index.json"
+    index.write_text(index.read_text().replace("00002-of", "00003-of"))
+    relist(tmp_path / "release")
+    with pytest.raises(ReleaseError, match=r"index.json: names some-net-2-0000[23]-of-00002.safetensors, expected"):
+        Release.open(tmp_path / "release").feature_files()
+
+
+def test_a_set_whose_name_looks_like_a_shard_is_one_of_its_own() -> None:
+    shard, index = "features/net-00001-of-00002.safetensors", "features/net.safetensors.index.json"
+    assert feature_set_files([shard, "features/a.safetensors"]) == {
+        "a": ["features/a.safetensors"],
+        "net-00001-of-00002": [shard],
+    }
+    assert feature_set_files([shard, index, "README.md"]) == {"net": [shard]}

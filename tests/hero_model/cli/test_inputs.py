@@ -11,6 +11,7 @@ import torch
 from safetensors.numpy import load_file, save_file
 from safetensors.torch import save_file as save_tensors
 
+from evaluation.release import Release
 from hero_model.__main__ import main
 from hero_model.data.feature_file import FeatureFile, check_features
 from hero_model.errors import InputError, InputWarning
@@ -266,3 +267,32 @@ def test_a_release_with_broken_subtitles_is_refused_by_line(
     where = ["--task", "moment", "--split", "val", "--out", tmp_path / "p.json"]
     refused(capsys, ["predict", models, release, *where], "subtitles.jsonl: ", "the manifest lists")
     refused(capsys, ["predict", models, relist(release), *where], "subtitles.jsonl:2: sub[1]: start is")
+
+
+def test_a_release_whose_features_lie_in_shards_is_read_as_one_set(tmp_path: Path) -> None:
+    whole = write_release(tmp_path / "whole")
+    cut = write_release(tmp_path / "cut")
+    vectors = load_file(cut / "features/tiny.safetensors")
+    (cut / "features/tiny.safetensors").unlink()
+    names = sorted(vectors)
+    parts = {f"tiny-0000{n + 1}-of-00003.safetensors": names[n::3] for n in range(3)}
+    for file, held in parts.items():
+        save_file({name: vectors[name] for name in held}, cut / "features" / file, metadata=METADATA)
+    index = {"metadata": {}, "weight_map": {name: file for file, held in parts.items() for name in held}}
+    (cut / "features/tiny.safetensors.index.json").write_text(json.dumps(index))
+    manifest = json.loads((cut / "MANIFEST.json").read_text())
+    listed = [line for line in manifest["files"] if not line["path"].startswith("features/")]
+    listed += [{"path": f"features/{file}"} for file in (*parts, "tiny.safetensors.index.json")]
+    (cut / "MANIFEST.json").write_text(json.dumps(manifest | {"files": listed}))
+    first, second = (FeatureFile.of_release(Release.open(relist(folder)), None) for folder in (whole, cut))
+    assert (first.names, first.size, first.interval) == (second.names, second.size, second.interval)
+    wanted = names[::-2]
+    found = second.read(wanted)
+    assert list(found) == wanted
+    for name, array in first.read(wanted).items():
+        assert (found[name] == array).all()
+    with pytest.raises(InputError, match="clip 'nowhere': neither in it nor in the files that follow"):
+        second.read([*names, "nowhere"])
+    save_file({name: vectors[name] for name in parts[file]}, cut / "features" / file, metadata=METADATA | {"dim": "7"})
+    with pytest.raises(InputError, match=rf"{file}: its vectors have 7 numbers, .*00001-of-00003.safetensors has"):
+        FeatureFile.of_release(Release.open(relist(cut)), None)

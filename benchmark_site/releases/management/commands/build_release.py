@@ -47,6 +47,12 @@ class Command(BaseCommand):
         )
         parser.add_argument("--only-tag", default="", metavar="TAG", help="that its videos carry")
         parser.add_argument(
+            "--only-items",
+            default="",
+            metavar="QUERY",
+            help="words of their text, as in a web search, and task:moment, task:qa, type:v, seconds:5-30",
+        )
+        parser.add_argument(
             "--copies-apart", action="store_true", help="let films that show the same lie in different splits"
         )
         parser.add_argument(
@@ -82,6 +88,7 @@ class Command(BaseCommand):
                     only_licences=options["only_licence"],
                     only_batches=[_batch(name) for name in options["only_batch"]],
                     only_tag=options["only_tag"],
+                    only_items=options["only_items"],
                     copies_on_one_side=not options["copies_apart"],
                     annotators_on_one_side=options["annotators_together"],
                     licence=options["licence"],
