@@ -72,6 +72,8 @@ TABLE: dict[str, Row] = {
     "login": PUBLIC,
     "logout": PUBLIC,
     "signup": PUBLIC,
+    "provider": PUBLIC,
+    "provider-back": PUBLIC,
     "password_change": ACCOUNT,
     "password_change_done": ACCOUNT,
     "password_reset": PUBLIC,

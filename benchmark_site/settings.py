@@ -13,6 +13,9 @@
 | EMAIL_URL | mail server: `smtp+tls://user:password@host:587`, `filemail:///folder` | written to the log |
 | FROM_EMAIL | sender of the site's mail | bench@ and the host of SITE_URL |
 | OPEN_SIGNUP | whether anybody may make an account; else only whom staff invites: tries are counted by person | false |
+| OIDC_ISSUER | address of an OpenID Connect provider that logs people in, too | none: off |
+| OIDC_CLIENT_ID, OIDC_CLIENT_SECRET | what this site is called there, and its secret | |
+| OIDC_NAME | what the provider is called on the log-in page | the host of OIDC_ISSUER |
 | SECOND_FACTOR | reviewers, requesters and staff, who see what is collected, need a second factor | false |
 | LAUNCH_AT_ONCE | HITs that are being made at once while a batch is launched; 1 makes them in order | 4 |
 | BLIND_IN_THE_LOOP | tell who writes a question when blind models guess it (needs a worker of queue `blind`) | false |
@@ -160,6 +163,15 @@ if not 1 <= LAUNCH_AT_ONCE <= 16:
 SECOND_FACTOR: bool = env.bool("SECOND_FACTOR", default=False)
 OTP_TOTP_ISSUER = f"HERO Bench {_site.hostname}"
 OTP_ADMIN_HIDE_SENSITIVE_DATA = True
+# Whom people log in by, beside their passwords; its address of return is SITE_URL/login/provider/back/.
+OIDC_ISSUER: str = env.str("OIDC_ISSUER", default="").rstrip("/")
+OIDC_CLIENT_ID: str = env.str("OIDC_CLIENT_ID", default="")
+OIDC_CLIENT_SECRET: str = env.str("OIDC_CLIENT_SECRET", default="")
+OIDC_NAME: str = (env.str("OIDC_NAME", default="") or urlsplit(OIDC_ISSUER).hostname or "") if OIDC_ISSUER else ""
+if OIDC_ISSUER and not (OIDC_CLIENT_ID and OIDC_CLIENT_SECRET):
+    raise ImproperlyConfigured("OIDC_ISSUER needs OIDC_CLIENT_ID and OIDC_CLIENT_SECRET")
+if OIDC_ISSUER and SECURE and not OIDC_ISSUER.startswith("https://"):
+    raise ImproperlyConfigured(f"OIDC_ISSUER must be an https address, not {OIDC_ISSUER!r}")
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "home"

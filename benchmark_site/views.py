@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -17,6 +18,7 @@ from annotation.pages.task.task_page import task_failed
 from annotation.roles import COLLECT
 from benchmark_site.leaderboard.boards.leaders import leaders, open_boards
 from benchmark_site.leaderboard.submissions.mine import mine
+from benchmark_site.leaderboard.teams.identities import join
 from benchmark_site.releases.models import Release
 from benchmark_site.strangers import alike
 
@@ -24,12 +26,17 @@ COLLECTED = (Video, Clip, Segment, Query, Question)
 
 
 class LogIn(LoginView):
-    """Django's own; the way to an account is shown where anybody may make one."""
+    """Django's own; the ways by a provider and to an account of one's own are shown where there are such."""
 
     template_name = "benchmark_site/login.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(open_signup=settings.OPEN_SIGNUP, **kwargs)
+        return super().get_context_data(open_signup=settings.OPEN_SIGNUP, provider=settings.OIDC_NAME, **kwargs)
+
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        answer = super().form_valid(form)
+        join(self.request)
+        return answer
 
 
 def home(request: HttpRequest) -> HttpResponse:

@@ -89,7 +89,9 @@ def _make(lease: Video, folder: Path) -> Made:
     watch = _Watch(lease, folder / "progress.json")
     log = folder / "log.txt"
     try:
-        ended = child_process.run(_command(lease, folder), log, alive=watch.alive, limits=_limits())
+        ended = child_process.run(
+            _command(lease, folder), log, alive=watch.alive, limits=_limits(), files=_files(lease, folder)
+        )
     except LeaseLost:
         if not watch.too_slow:
             raise
@@ -120,6 +122,12 @@ def _limits() -> child_process.Limits:
     """For the longest film; the child draws the limit of CPU time in once it has measured its own."""
     cpu_s = FREE_CPU_S + settings.INGEST_CPU_S_PER_MINUTE * settings.INGEST_MAX_MINUTES
     return child_process.Limits(memory_bytes=MEMORY_BYTES, cpu_s=cpu_s, file_bytes=2**30, open_files=128)
+
+
+def _files(lease: Video, folder: Path) -> child_process.Files:
+    """All that the child may open, where the kernel lets us say so: its code, the film, the folder of its clips."""
+    code = [settings.BASE_DIR / name for name in ("annotation", "hero_model", "evaluation")]
+    return child_process.Files([*code, lease.file.path], folder)
 
 
 class _Watch:

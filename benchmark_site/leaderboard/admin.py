@@ -14,6 +14,7 @@ from django.http import HttpRequest
 from benchmark_site.leaderboard.models import (
     ApiToken,
     Evaluation,
+    Identity,
     Membership,
     Score,
     Submission,
@@ -126,6 +127,17 @@ class SubmissionAdmin(_ReadOnly):
             except IntegrityError:
                 reason = "this evaluator has scored it, a scoring is under way, or the team sent the same file again"
                 messages.warning(request, f"{submission}: {reason}")
+
+
+@admin.register(Identity)
+class IdentityAdmin(_ReadOnly):
+    """Staff may take one off an account: its person then logs in by the password again."""
+
+    list_display = ["user", "issuer", "subject", "joined_at"]
+    list_select_related = ["user"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return admin.ModelAdmin.has_delete_permission(self, request, obj)
 
 
 @admin.register(Evaluation)

@@ -8,7 +8,7 @@ from benchmark_site.leaderboard.boards import views as board_views
 from benchmark_site.leaderboard.organisers import views as organiser_views
 from benchmark_site.leaderboard.submissions import comparing, tus
 from benchmark_site.leaderboard.submissions import views as submission_views
-from benchmark_site.leaderboard.teams import accounts
+from benchmark_site.leaderboard.teams import accounts, identities
 from benchmark_site.leaderboard.teams import views as team_views
 from benchmark_site.leaderboard.training import views as training_views
 
@@ -60,6 +60,8 @@ urlpatterns = [
     path("invitations/<str:secret>/", team_views.invitation, name="invitation"),
     path("invitations/<int:pk>/withdraw/", team_views.withdraw_invitation, name="invitation-withdraw"),
     path("signup/", accounts.signup, name="signup"),
+    path("login/provider/", identities.go, name="provider"),
+    path("login/provider/back/", identities.come_back, name="provider-back"),
     path("tokens/<int:pk>/revoke/", team_views.revoke_token, name="token-revoke"),
     path("releases/<slug:slug>/<version:version>/search/", training_views.release_search, name="release-search"),
     path("training/<int:pk>/", training_views.training_run, name="training-run"),

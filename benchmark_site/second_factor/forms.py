@@ -36,7 +36,10 @@ class CodeForm(forms.Form):
 
 
 class FirstCodeForm(CodeForm):
-    """The first code of a new app, and the password: an open session alone must not lock its owner out."""
+    """The first code of a new app, and the password: an open session alone must not lock its owner out.
+
+    An account that a provider logs in has no password.
+    """
 
     field_order = ["password", "code"]
     password = forms.CharField(
@@ -47,6 +50,8 @@ class FirstCodeForm(CodeForm):
         super().__init__(*args, **kwargs)
         self.device = device
         self.fields["code"].help_text = "six figures, as the app shows them now"
+        if not self.user.has_usable_password():
+            del self.fields["password"]
 
     def clean_password(self) -> str:
         if not self.user.check_password(self.cleaned_data["password"]):
@@ -55,4 +60,5 @@ class FirstCodeForm(CodeForm):
 
     def _is_right(self, code: str) -> bool:
         # A code is used up by being right, so it waits for the password.
-        return "password" in self.cleaned_data and self.device.verify_token(code)
+        given = "password" in self.cleaned_data or "password" not in self.fields
+        return given and self.device.verify_token(code)

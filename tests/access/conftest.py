@@ -146,6 +146,8 @@ def _site_doors() -> list[ApiClient]:
         ApiClient("login", "/login/"),
         ApiClient("teams", "/teams/"),
         ApiClient("signup", "/signup/"),
+        ApiClient("provider", "/login/provider/"),
+        ApiClient("provider-back", "/login/provider/back/"),
         ApiClient("password_change", "/password/"),
         ApiClient("password_change_done", "/password/changed/"),
         ApiClient("second-factor", "/second-factor/"),

@@ -3,6 +3,7 @@
 from benchmark_site.leaderboard.models.announcements import Announcement
 from benchmark_site.leaderboard.models.choices import PublicPart, Reveal, Split, Task
 from benchmark_site.leaderboard.models.comparisons import Comparison
+from benchmark_site.leaderboard.models.identities import Identity
 from benchmark_site.leaderboard.models.participants import Participant
 from benchmark_site.leaderboard.models.submissions import Evaluation, PrivateScore, Score, Submission
 from benchmark_site.leaderboard.models.teams import ApiToken, Invitation, Mail, Membership, Scope, Team
@@ -17,6 +18,7 @@ __all__ = [
     "ApiToken",
     "Comparison",
     "Evaluation",
+    "Identity",
     "Invitation",
     "Mail",
     "Membership",

@@ -1,4 +1,4 @@
-"""Everything about a track in one zip: what was sent, by whom, what it scored, and the files.
+"""Everything about a track in one zip: its settings, what was sent, by whom, what it scored, and the files.
 
 It is made while it is sent: the first byte comes at once, and of the files no more than a piece lies in memory.
 """
@@ -13,10 +13,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import Prefetch, QuerySet
+from django.forms.models import model_to_dict
 
 from benchmark_site.leaderboard.boards.export import cell
 from benchmark_site.leaderboard.models import Evaluation, Score, State, Submission, Track
+from benchmark_site.leaderboard.organisers.forms import TrackForm
 from benchmark_site.leaderboard.scoring.disclosed import disclosed_private_scores, disclosed_scores, part_of
 from benchmark_site.leaderboard.submissions.uploads import suffix
 
@@ -48,17 +51,20 @@ class _Outbox(io.RawIOBase):
 def export_track(track: Track) -> Iterator[bytes]:
     """A zip, piece by piece. Scores are those that the track shows, after the reveal also private ones of what decides.
 
-    files/ holds what was sent, submissions.csv has a line a submission, problems.json says what was wrong with refused
-    ones, missing.txt has a line for each file that should be there and is not.
+    files/ holds what was sent, submissions.csv has a line a submission, scorings.csv one for each time that one was
+    scored, problems.json says what was wrong with refused ones, track.json has settings and announcements, missing.txt
+    a line for each file that should be there and is not.
     """
     problems: dict[str, Any] = {}
     rows: list[dict[str, Any]] = []
+    scorings: list[dict[str, Any]] = []
     missing: list[str] = []
     outbox = _Outbox()
     with zipfile.ZipFile(outbox, "w", zipfile.ZIP_DEFLATED) as archive:
         for one in _sent(track).iterator(_ROWS_AT_ONCE):
             evaluation = _shown(one)
             rows.append(_row(one, evaluation))
+            scorings += [_scoring(one, scoring) for scoring in reversed(list(one.evaluations.all()))]
             if evaluation.problems:
                 problems[str(one.pk)] = evaluation.problems
             if one.file.name:
@@ -67,7 +73,9 @@ def export_track(track: Track) -> Iterator[bytes]:
                     yield from _file(archive, outbox, one, name)
                 except FileNotFoundError:  # deleted while the zip was on its way, or lost
                     missing.append(f"{name}: the file of {one.file_name} was gone when its turn came\n")
+        archive.writestr("track.json", json.dumps(_told(track), cls=DjangoJSONEncoder, indent=1))
         archive.writestr("submissions.csv", _csv(rows))
+        archive.writestr("scorings.csv", _csv(scorings))
         archive.writestr("problems.json", json.dumps(problems, indent=1))
         archive.writestr("participants.csv", _csv(_participants(track)))
         archive.writestr("missing.txt", "".join(missing))
@@ -113,6 +121,30 @@ def _row(one: Submission, evaluation: Evaluation) -> dict[str, Any]:
         "error": evaluation.error, "evaluator_version": evaluation.evaluator_version,
         "part": part_of(one.track, Score), **scores, **private,
     }  # fmt: skip
+
+
+def _scoring(one: Submission, scoring: Evaluation) -> dict[str, Any]:
+    """One of a submission's scorings, oldest first; its scores are those of the release that the hash names."""
+    times = {name: getattr(scoring, name) for name in ("asked_at", "started_at", "finished_at")}
+    return {
+        "submission": str(one.pk), "evaluator_version": scoring.evaluator_version,
+        "manifest_sha256": scoring.manifest_sha256, "state": scoring.state, "attempts": scoring.attempt,
+        **{name: time.isoformat() if time else "" for name, time in times.items()}, "error": scoring.error,
+    }  # fmt: skip
+
+
+def _told(track: Track) -> dict[str, Any]:
+    """What the organisers have set and said, what was withdrawn included."""
+    said = track.announcements.select_related("created_by")
+    return {
+        "track": track.path,
+        "release_sha256": track.release.sha256,
+        "settings": model_to_dict(track, TrackForm.Meta.fields),
+        "announcements": [
+            {"at": one.created_at, "by": str(one.created_by or ""), "withdrawn_at": one.withdrawn_at, "text": one.text}
+            for one in said
+        ],
+    }
 
 
 def _participants(track: Track) -> list[dict[str, Any]]:

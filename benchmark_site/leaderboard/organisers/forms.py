@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zoneinfo
+from collections.abc import Iterator
 from typing import Any
 
 from django import forms
@@ -16,6 +17,14 @@ from evaluation.release import ReleaseError
 
 _TIMES = ("opens_at", "closes_at", "reveals_at")
 _PARTS = ("public_percent", "finals", "reveals_at")
+_GROUPS = {
+    "When": ("opens_at", "closes_at"),
+    "What the board shows": ("primary_metric", "reveal", "metric_columns", "card_columns"),
+    "How much may be sent": ("per_day", "total", "team_per_day", "team_total"),
+    "A private part": _PARTS,
+    "Who, and what is kept": ("late_entries", "needs_approval", "files_kept_days"),
+    "People beside the rows": ("human_value", "human_note"),
+}
 _MOST_METRICS = 6  # beside the primary one: a page of a board stays small
 
 
@@ -121,6 +130,13 @@ class TrackForm(forms.ModelForm):
         for name in ("public_percent",) * sent + (*_PARTS, "closes_at") * self.instance.is_revealed(timezone.now()):
             if name in self.fields:
                 self.fields[name].disabled = True
+
+    def groups(self) -> Iterator[tuple[str, list[forms.BoundField]]]:
+        """The fields that this track has, by what they are about."""
+        for title, names in _GROUPS.items():
+            fields = [self[name] for name in names if name in self.fields]
+            if fields:
+                yield title, fields
 
     def save(self, commit: bool = True) -> Track:
         """Only what the form holds: meanwhile the reveal may have been written down."""

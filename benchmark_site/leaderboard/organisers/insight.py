@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import statistics
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -17,14 +18,15 @@ _MOST_REASONS = 20
 
 @dataclass(frozen=True)
 class Insight:
-    """`days`: (day, sent, failed), the last 30, quiet ones left out. Times in seconds, None where there is none.
+    """`days`: (day, sent, failed), the last 30, quiet ones left out. `reasons`: (why, how many, the first and the last
+    day on which such a file was sent). Times in seconds, None where there is none.
 
     `median_s` and `slowest_s` are from what was asked for to its end; `waited_s` is the median to its first worker.
     """
 
     states: list[tuple[str, int]]
     days: list[tuple[date, int, int]]
-    reasons: list[tuple[str, int]]
+    reasons: list[tuple[str, int, date, date]]
     people: int
     teams: int
     median_s: float | None
@@ -57,7 +59,7 @@ def insight(track: Track, now: datetime) -> Insight:
     return Insight(
         states=[(State(state).label, n) for state, n in Counter(one.state for one in ends).most_common()],
         days=[(day, *counted) for day, counted in sorted(days.items(), reverse=True)],  # type: ignore[misc]
-        reasons=Counter(reason for one in ends for reason in _reasons(one)).most_common(_MOST_REASONS),
+        reasons=_counted(ends),
         people=sent.values("people").exclude(people=None).distinct().count(),
         teams=sent.values("team").distinct().count(),
         median_s=statistics.median(took) if took else None,
@@ -66,6 +68,16 @@ def insight(track: Track, now: datetime) -> Insight:
         waiting=len(waiting),
         oldest_s=max(((now - one.asked_at).total_seconds() for one in waiting), default=None),
     )
+
+
+def _counted(ends: Sequence[Evaluation]) -> list[tuple[str, int, date, date]]:
+    """The commonest reasons, with the days between which they came."""
+    days: dict[str, list[date]] = {}
+    for one in ends:
+        for reason in _reasons(one):
+            days.setdefault(reason, []).append(one.submission.created_at.date())
+    common = sorted(days.items(), key=lambda reason: len(reason[1]), reverse=True)[:_MOST_REASONS]
+    return [(reason, len(found), min(found), max(found)) for reason, found in common]
 
 
 def _reasons(evaluation: Evaluation) -> set[str]:

@@ -42,7 +42,7 @@ def predict_evaluation(pk: int) -> None:
     release = row.submission.track.release
     with tempfile.TemporaryDirectory(prefix="predict-") as scratch, suppress(LeaseLost):
         try:
-            Release.open(release.folder)
+            opened = Release.open(release.folder)
             unpack(Path(row.submission.file.path), Path(scratch) / "model", settings.SUBMISSION_MAX_BYTES)
         except ModelFileError as error:
             _refuse(row, str(error))
@@ -57,7 +57,7 @@ def predict_evaluation(pk: int) -> None:
             return
         out, log = Path(scratch) / "predictions.json", Path(scratch) / "log.txt"
         command = _command(row.submission, Path(scratch) / "model", out)
-        files = of_model(row, row.submission.track, Path(scratch))
+        files = of_model(row, row.submission.track, opened, Path(scratch))
         ended = child_process.run(command, log, alive=lambda: heartbeat(row), wall_s=WALL_S, limits=LIMITS, files=files)
         if ended.status == 0 and out.exists():
             _keep(row, out)

@@ -12,6 +12,8 @@ from benchmark_site.jobs.child_process import Files
 from benchmark_site.jobs.leases import Leased, heartbeats
 from benchmark_site.leaderboard.models import Track
 from evaluation.kernels.aot import object_file
+from evaluation.release import FOLDERS, MANIFEST, SUBTITLES, Release, rows_name
+from evaluation.release.names import index_name
 
 
 def of_evaluator(lease: Leased, track: Track, predictions: Sequence[str], scratch: Path) -> Files:
@@ -19,9 +21,15 @@ def of_evaluator(lease: Leased, track: Track, predictions: Sequence[str], scratc
     return Files([*_code(lease, "evaluation"), track.release.folder, *predictions], scratch)
 
 
-def of_model(lease: Leased, track: Track, scratch: Path) -> Files:
-    """The code that runs it and the release; the model itself lies in the scratch folder."""
-    return Files([*_code(lease, "evaluation", "hero_model", "adversarial"), track.release.folder], scratch)
+def of_model(lease: Leased, track: Track, release: Release, scratch: Path) -> Files:
+    """The code that runs it, and of the release what it predicts from: features, subtitles, which clips there are, and
+    the rows of its split as everybody has them. Nothing held out; the model itself lies in the scratch folder.
+    """
+    names = [MANIFEST, SUBTITLES, *map(index_name, FOLDERS)]
+    names += [rows_name(task, track.split) for task in FOLDERS if task == track.task]
+    names += [entry.path for entry in release.feature_files().values()]
+    code = _code(lease, "evaluation", "hero_model", "adversarial")
+    return Files([*code, *(release.root / name for name in names)], scratch)
 
 
 def _code(lease: Leased, *packages: str) -> list[Path]:

@@ -67,12 +67,14 @@ def compare(request: HttpRequest, slug: str, version: str, task: str, split: str
                 messages.error(request, str(refusal))
             address = reverse("board-compare", args=track.url_args)
             return redirect(f"{address}?a={chosen[0].pk}&b={chosen[1].pk}")
+    sides = _sides(made, may_see=request.user.has_perm(COLLECT))
     context = {
         "track": track,
         "form": form,
         "chosen": chosen,
         "comparison": made,
-        "sides": _sides(made, may_see=request.user.has_perm(COLLECT)),
+        "sides": sides,
+        "with_films": any("clip_url" in row for _, _, rows in sides for row in rows),
     }
     part = request.headers.get("HX-Request") == "true"
     return render(request, "leaderboard/_comparison.html" if part else "leaderboard/compare.html", context)

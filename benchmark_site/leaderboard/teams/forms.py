@@ -1,4 +1,4 @@
-"""What a person says about a team, and about a token."""
+"""What a person says about themselves, a team and a token."""
 
 from __future__ import annotations
 
@@ -6,12 +6,45 @@ import unicodedata
 from typing import Any
 
 from django import forms
+from django.contrib.auth.forms import UserCreationForm, UsernameField
 from django.contrib.auth.models import AnonymousUser, User
 
 from annotation.roles import COLLECT
 from benchmark_site.leaderboard.lookalikes import look_alike
 from benchmark_site.leaderboard.models import ApiToken, Scope, Team
 from benchmark_site.leaderboard.models.teams import not_the_baselines
+from benchmark_site.leaderboard.text import one_script
+
+
+def account_name(name: str) -> str:
+    """A name for an account: members and organisers go by it. Raises ValidationError where it looks like another's."""
+    one_script(name)
+    if any(look_alike(name, other) for other in User.objects.values_list("username", flat=True)):
+        raise forms.ValidationError("This name is taken, or looks like one that is.", code="taken")
+    return name
+
+
+class SignupForm(UserCreationForm):
+    email = forms.EmailField(help_text="for a new password, when you need one; nobody else sees it")
+
+    class Meta:
+        model = User
+        fields = ["username", "email"]
+
+    def clean_username(self) -> str:
+        return account_name(self.cleaned_data["username"])
+
+
+class NewNameForm(forms.ModelForm):
+    """The account of somebody whom the provider knows: their name here. It has no password."""
+
+    class Meta:
+        model = User
+        fields = ["username"]
+        field_classes = {"username": UsernameField}
+
+    def clean_username(self) -> str:
+        return account_name(self.cleaned_data["username"])
 
 
 class TeamForm(forms.ModelForm):

@@ -1,4 +1,6 @@
+import json
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +22,7 @@ from annotation.media.ingest import ingest
 from annotation.media.subtitles import SubtitleError
 from annotation.media.videos import VideoRefused, take
 from annotation.models import Batch, Clip, Video
-from benchmark_site.jobs import leases
+from benchmark_site.jobs import landlock, leases
 from tests.annotation.media.normal_form.films import Recipe, make_film, read_stamp
 from tests.annotation.media.normal_form.test_make import NORMAL, spoil
 
@@ -113,6 +115,29 @@ def test_a_clip_that_nobody_could_answer_is_not_made(tmp_path: Path) -> None:
 def test_a_clip_that_nobody_could_answer_is_no_unit(clip: Clip) -> None:
     Clip.objects.create(video=clip.video, start=60.0, end=61.0)
     assert list(units(Batch(kind="segment"))) == [clip]
+
+
+def test_a_film_opens_no_file_but_its_own(
+    make_video_file: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not landlock.version():
+        pytest.skip("this kernel has no Landlock")
+    films = [add_video(make_video_file(f"{fps}.mp4", fps=fps), public_id=f"film-{fps}") for fps in (10, 12)]
+    own, other = (film.file.path for film in films)
+    program = (
+        "import json, sys\n"
+        "def opens(mode, path):\n"
+        "    try:\n        open(path, mode).close()\n"
+        "    except OSError as error:\n        return type(error).__name__\n"
+        "    return 'opened'\n"
+        "said = [opens(*one.split(':', 1)) for one in sys.argv[2:]]\n"
+        "open(sys.argv[1] + '/refused.txt', 'w').write(json.dumps(said))\n"
+    )
+    tries = [f"rb:{own}", f"r+b:{own}", f"rb:{other}", "rb:/etc/hostname", f"wb:{live.BASE_DIR}/annotation/new.py"]
+    monkeypatch.setattr(ingesting, "_command", lambda _, folder: [sys.executable, "-c", program, str(folder), *tries])
+    ingest(films[0].pk)
+    films[0].refresh_from_db()
+    assert json.loads(films[0].error) == ["opened", *["PermissionError"] * 4]
 
 
 def test_whatever_goes_wrong_is_a_reason(

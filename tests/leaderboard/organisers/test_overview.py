@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import json
 import random
 import zipfile
 from datetime import timedelta
@@ -21,6 +22,7 @@ from benchmark_site.jobs.leases import acquire
 from benchmark_site.leaderboard.models import Announcement, Evaluation, State, Submission, Track
 from benchmark_site.leaderboard.organisers.export import export_track
 from benchmark_site.leaderboard.organisers.insight import insight
+from benchmark_site.leaderboard.scoring.score import queue_evaluation
 from tests.leaderboard.conftest import ApiClient, add_scores, small_file
 
 pytestmark = pytest.mark.django_db
@@ -42,10 +44,13 @@ def sent(api_client: ApiClient, track: Track, tmp_path: Path) -> list[Submission
 
 
 def test_reasons_are_counted_without_what_differs(sent: list[Submission], track: Track) -> None:
+    earlier = timezone.now() - timedelta(days=3)
+    Submission.objects.filter(pk=sent[1].pk).update(created_at=earlier, began_at=earlier)
     found = insight(track, timezone.now())
     assert dict(found.states) == {"done": 1, "failed": 2, "waiting": 1}
-    assert found.reasons == [("query …: score … is not finite", 2)]
-    assert [(count, failed) for _, count, failed in found.days] == [(4, 2)]
+    last = sent[2].created_at.date()
+    assert found.reasons == [("query …: score … is not finite", 2, earlier.date(), last)]
+    assert [(count, failed) for _, count, failed in found.days] == [(3, 1), (1, 1)]
     assert (found.people, found.teams, found.waiting) == (1, 1, 1)
     assert found.median_s is not None
     assert found.oldest_s is not None
@@ -81,6 +86,10 @@ def test_an_empty_board_has_no_times(track: Track) -> None:
 
 
 def test_everything_comes_in_one_zip(organiser: Client, sent: list[Submission], track: Track) -> None:
+    Announcement.objects.create(track=track, text="We begin.")
+    Evaluation.objects.filter(submission=sent[0]).update(evaluator_version="0.0.1")
+    queue_evaluation(sent[0])
+    add_scores(Submission.objects.get(pk=sent[0].pk), {track.primary_metric: 30.0})
     answer: Any = organiser.get(f"{track.get_absolute_url()}everything.zip")
     archive = zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content)))
     assert archive.testzip() is None
@@ -93,6 +102,14 @@ def test_everything_comes_in_one_zip(organiser: Client, sent: list[Submission], 
         data = archive.read(f"files/{row['submission']}.json")
         assert hashlib.sha256(data).hexdigest() == row["sha256"]
     assert archive.read("missing.txt") == b""
+    told = json.loads(archive.read("track.json"))
+    assert (told["track"], told["settings"]["primary_metric"]) == (track.path, track.primary_metric)
+    assert [(one["text"], one["by"]) for one in told["announcements"]] == [("We begin.", "")]
+    assert track.part_secret not in json.dumps(told)
+    scorings = list(csv.DictReader(io.StringIO(archive.read("scorings.csv").decode())))
+    assert [row["state"] for row in scorings] == ["done", "done", "failed", "failed", "queued", "queued"]
+    assert [row["evaluator_version"] for row in scorings[:2]] == ["0.0.1", sent[0].evaluation.evaluator_version]
+    assert [row["submission"] for row in scorings[:2]] == [str(sent[0].pk)] * 2
 
 
 def test_the_zip_is_sent_while_it_is_made(
@@ -103,7 +120,7 @@ def test_the_zip_is_sent_while_it_is_made(
     for file in (big, *(small_file(tmp_path, f"{n}.json", str(n)) for n in range(3))):
         sent = api_client.post(track, file)[1]
         add_scores(Submission.objects.get(pk=sent["id"]), {track.primary_metric: 30.0, "VR.R@1": 20.0})
-    with django_assert_max_num_queries(4):  # submissions, their scorings, their scores, participants
+    with django_assert_max_num_queries(5):  # submissions, their scorings, their scores, participants, announcements
         pieces = list(export_track(track))
     assert len(pieces) > 8
     assert max(map(len, pieces)) < 2 * 2**20

@@ -84,6 +84,18 @@ def test_where_sign_up_is_closed_an_invitation_of_staff_opens_it(member: Client,
     assert not User.objects.filter(username="eva").exists()
 
 
+@pytest.mark.parametrize("name", ["ADA", "аda", "аԁа", "a1an", "Алa"])
+def test_nobody_signs_up_under_a_name_that_looks_like_anothers(name: str, settings: Any, db: None) -> None:
+    """Organisers let people in by their names, and members invite by them."""
+    settings.OPEN_SIGNUP = True
+    for taken in ("ada", "alan"):
+        User.objects.create_user(taken)
+    answer = Client().post("/signup/", {**NEW, "username": name})
+    assert answer.status_code == 400
+    assert User.objects.count() == 2
+    assert Client().post("/signup/", {**NEW, "username": "Ада_Л"}).status_code == 302
+
+
 def test_two_who_sign_up_by_one_invitation_at_once_are_one(
     member: Client, membership: Membership, monkeypatch: pytest.MonkeyPatch
 ) -> None:
