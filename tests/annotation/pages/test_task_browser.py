@@ -197,6 +197,12 @@ def test_the_players_keys(desk: Desk, film: Clip, make_hit: Callable[..., Hit]) 
     assert not page.evaluate("player.video.paused")
     page.keyboard.press(" ")
     assert page.evaluate("player.video.paused")
+    rates = []
+    for _ in range(3):
+        page.locator("[data-action=speed]").click()
+        rates.append(page.evaluate("player.video.playbackRate"))
+        assert page.locator("[data-role=speed]").inner_text() == f"{rates[-1]:g}×"
+    assert rates == [1.5, 0.5, 1]
     page.get_by_text("Keys", exact=True).click()
     page.get_by_label("Keys are on").uncheck()
     page.locator("h1").click()

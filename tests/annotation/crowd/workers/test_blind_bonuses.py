@@ -220,7 +220,13 @@ def test_nothing_is_paid_before_the_answer_is(batch: Batch, annotators: list[Wor
 
 
 def test_who_is_woken_too_early_or_again_rewards_nobody(batch: Batch, annotators: list[WorkerBrowser]) -> None:
-    fair, easy = send(batch, annotators[2], FAIR), send(batch, annotators[5], EASY)
+    fair, easy = (
+        send(batch, worker, {**texts, "question": question})
+        for worker, texts, question in (
+            (annotators[2], FAIR, "What is lifted?"),
+            (annotators[5], EASY, "What does she lift?"),
+        )
+    )
     for answer in (fair, easy):
         blind_bonuses.reward(BlindCheck.objects.get(assignment=answer).pk)
     use(easy)
