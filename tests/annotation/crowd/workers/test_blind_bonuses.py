@@ -300,7 +300,7 @@ def test_a_requester_orders_it_and_the_worker_is_told(staff: Client, segment: Se
     launch.request_launch(batch.pk)
     launch._make_first_hits(batch)
     task = Client().get(frame_url(batch.hits.get())).content.decode()
-    assert "$0.12 + $0.10 if unguessable" in task
+    assert '$0.12 + $0.10<span class="wide"> if unguessable' in task
     Batch.objects.update(blind_bonus=None)
     assert "unguessable" not in Client().get(frame_url(batch.hits.get())).content.decode()
 
