@@ -167,6 +167,20 @@ def test_who_has_changed_groups_since_is_paid_and_not_used(
     assert decide(newcomer.pk, Verdict.USE, None).used
 
 
+@pytest.mark.parametrize(("later", "used"), [(timedelta(0), False), (timedelta(seconds=1), True)])
+def test_who_was_blocked_when_it_came_is_paid_and_not_used(
+    make_hit: Callable[..., Hit], later: timedelta, used: bool
+) -> None:
+    row = collected(make_hit(Kind.SEGMENT), {"start": 5.0, "end": 12.0})
+    Worker.objects.update(blocked=True, blocked_at=row.submitted_at + later)
+    if used:
+        assert decide(row.pk, Verdict.USE, None).used
+        return
+    with pytest.raises(ReviewError, match="was blocked when it came"):
+        decide(row.pk, Verdict.USE, None)
+    assert not decide(row.pk, Verdict.PAY, None).used
+
+
 @pytest.mark.parametrize("kind", list(Kind))
 def test_what_is_clean_comes_of_the_group_that_does_such_tasks_or_of_none_yet(
     kind: Kind, make_hit: Callable[..., Hit], segment: Segment
