@@ -30,7 +30,7 @@ class Forecast:
     missing: int  # still to come from open units
     rate: float | None
     ends_at: datetime | None
-    cost: Decimal  # at the end, if every missing answer comes and is paid; bonuses to come are not in it
+    cost: Decimal  # at the end, if every missing answer comes, is paid and gets the bonus that it may
     seconds: float | None  # median time on task
     wage: float | None  # US dollars an hour, at the median
 
@@ -39,6 +39,7 @@ def forecast(batch: Batch, money: dict[str, Decimal], counts: Tally) -> Forecast
     """What can be told now; `money`: `ledger.totals` of the batch, `counts`: its answers."""
     wanted = dict(batch.hits.values_list("state").order_by("state").annotate(Sum("wanted")))
     missing = max(wanted.get(Hit.State.OPEN, 0) - counts.of(hit=Hit.State.OPEN), 0) + wanted.get(Hit.State.WAITING, 0)
+    unpaid = missing + counts.unpaid
     rate = _rate(batch)
     seconds = _median_seconds([batch.pk])
     return Forecast(
@@ -46,7 +47,7 @@ def forecast(batch: Batch, money: dict[str, Decimal], counts: Tally) -> Forecast
         missing=missing,
         rate=rate,
         ends_at=timezone.now() + timedelta(hours=missing / rate) if rate and missing else None,
-        cost=money["spent"] + (missing + counts.unpaid) * ledger.cost_per_assignment(batch),
+        cost=money["spent"] + unpaid * ledger.cost_per_assignment(batch) + ledger.bonuses_to_come(batch, unpaid),
         seconds=seconds,
         wage=float(batch.reward) * 3600 / seconds if seconds else None,
     )

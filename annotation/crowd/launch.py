@@ -22,6 +22,7 @@ from django.utils import timezone
 
 from annotation.crowd.client import HIT_LIFETIME, Crowd, missing_keys
 from annotation.crowd.standing import counts_of_new
+from annotation.crowd.workers.blind_bonuses import nobody_looks
 from annotation.crowd.workers.requirements import requirements
 from annotation.models import Assignment, Batch, Clip, Doubt, Hit, Query, Question, Segment, Video
 from annotation.models.crowd import MARKING, Environment, Kind
@@ -138,7 +139,8 @@ def askable_questions() -> QuerySet[Question]:
 def request_launch(batch_id: int, typed: str = "") -> None:
     """Check the price and wake the launcher. `typed`: the amount that was typed, needed where it is real money.
 
-    Raises LaunchError where there is nothing to ask, where keys are missing, where the worst case exceeds the budget.
+    Raises LaunchError where there is nothing to ask, where keys are missing, where nobody looks for what earns the
+    bonus that is promised, where the worst case exceeds the budget.
     """
     with transaction.atomic():
         batch = Batch.objects.select_for_update().get(pk=batch_id)
@@ -147,7 +149,7 @@ def request_launch(batch_id: int, typed: str = "") -> None:
         todo = units(batch).count()
         if not todo:
             raise LaunchError(f"there is no {_asks_about(batch)} to ask about yet")
-        if problem := missing_keys(batch.environment):
+        if problem := missing_keys(batch.environment) or nobody_looks(batch):
             raise LaunchError(problem)
         cost = ledger.worst_case(batch, todo)
         if cost > batch.budget:
@@ -163,7 +165,8 @@ def request_launch(batch_id: int, typed: str = "") -> None:
 def request_relaunch(batch_id: int) -> int:
     """Ask again about the units that are over with answers missing, in new HITs; return how many there are.
 
-    Raises LaunchError where there are none or the budget does not allow it.
+    Raises LaunchError where there are none, where nobody looks for what earns the bonus that is promised, and where the
+    budget does not allow it.
     """
     with transaction.atomic():
         batch = Batch.objects.select_for_update().get(pk=batch_id)
@@ -174,6 +177,8 @@ def request_relaunch(batch_id: int) -> int:
         todo = list(expired(batch).select_related("batch"))
         if not todo:
             raise LaunchError("no unit of this batch is over with answers missing")
+        if problem := nobody_looks(batch):
+            raise LaunchError(problem)
         cost, left = ledger.worst_case(batch, len(todo)), batch.budget - ledger.committed(batch)
         if cost > left:
             raise LaunchError(f"{len(todo)} units cost up to ${cost}, ${left} of the budget is left")

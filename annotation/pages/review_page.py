@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from django.contrib import messages
 from django.contrib.auth.models import User
 from django.db.models import Count, Q
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -95,9 +95,9 @@ def use_clean(request: HttpRequest, pk: int) -> HttpResponse:
     """Use every clean answer up to the last that the page counted."""
     try:
         count = verdicts.use_clean(pk, whole(request.POST.get("up_to", "")), _user(request))
+        if not count:  # there may be no such batch: not asked at each press
+            get_object_or_404(Batch, pk=pk)
         messages.success(request, f"{count} answers used. Z takes all of them back.")
-    except Batch.DoesNotExist as error:
-        raise Http404 from error
     except verdicts.ReviewError as error:  # somebody else is at it
         messages.error(request, f"Nothing is decided: {error}.")
     return _next(pk)

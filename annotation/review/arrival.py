@@ -6,9 +6,11 @@ Our page asks before it shows a task; what is sent all the same is marked for th
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from functools import reduce
+from operator import or_
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from annotation.models import Assignment, Bonus, Hit, Receipt
 from annotation.models.crowd import Kind
@@ -38,6 +40,13 @@ def of_another_group(assignment: Assignment) -> bool:
     """Whether the worker belongs to another group than does such tasks: nobody works on the output of two."""
     group = assignment.worker.group
     return bool(group) and group != Kind(assignment.hit.batch.kind).group
+
+
+def of_own_group() -> Q:
+    """Of which answers the worker belongs to no other group than does such tasks: to that one, or to none yet."""
+    groups = dict.fromkeys(kind.group for kind in Kind)
+    fits = [Q(worker__group=group, hit__batch__kind__in=group.beside) for group in groups]
+    return reduce(or_, fits, Q(worker__group=""))
 
 
 def _compensated(assignment: Assignment) -> bool:

@@ -99,20 +99,26 @@ def held_by(hits: Collection[int]) -> dict[int, Decimal]:
 def committed(batch: Batch) -> Decimal:
     """What of the budget is gone: spent, held, and promised as a bonus with its fee."""
     sums = totals(batch)
-    promised = Bonus.objects.filter(assignment__hit__batch=batch, state=Bonus.State.WAITING)
-    bonuses = (amount + fee(amount) for amount in promised.values_list("amount", flat=True))
-    return sum(bonuses, sums["spent"] + sums["held"] + _may_resist(batch, sums["held"]))
+    answers = math.ceil(sums["held"] / cost_per_assignment(batch))
+    return sums["spent"] + sums["held"] + bonuses_to_come(batch, answers)
 
 
-def _may_resist(batch: Batch, held: Decimal) -> Decimal:
-    """What the bonus for what cannot be guessed may cost yet: of answers to be paid, and of paid ones it waits for."""
+def bonuses_to_come(batch: Batch, answers: int) -> Decimal:
+    """What bonuses may cost yet: those that are ordered, and that for what cannot be guessed, of so many `answers` to
+    be paid and of paid ones that wait for it.
+    """
+    ordered = Bonus.objects.filter(assignment__hit__batch=batch, state=Bonus.State.WAITING)
+    costs = (amount + fee(amount) for amount in ordered.values_list("amount", flat=True))
+    return sum(costs, _may_resist(batch, answers))
+
+
+def _may_resist(batch: Batch, answers: int) -> Decimal:
     if batch.blind_bonus is None:
         return Decimal(0)
     checks = BlindCheck.objects.filter(assignment__hit__batch=batch, assignment__state=Assignment.State.APPROVED)
     open_checks = checks.filter(state__in=[BlindCheck.State.WAITING, BlindCheck.State.RESISTED])
     left_out = Q(assignment__used=False, assignment__reviewed_at__isnull=False)
-    answers = math.ceil(held / cost_per_assignment(batch)) + open_checks.exclude(left_out).count()
-    return answers * blind_bonus_cost(batch)
+    return (answers + open_checks.exclude(left_out).count()) * blind_bonus_cost(batch)
 
 
 def left(batch: Batch) -> Decimal:

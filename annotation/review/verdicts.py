@@ -16,7 +16,7 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from annotation.models import Assignment, Batch, Hit, ReviewEvent
-from annotation.models.crowd import MOST_WANTED, Kind
+from annotation.models.crowd import MOST_WANTED
 from annotation.review import arrival, evidence, ledger, quality_flags
 from annotation.review.items.making import make_items
 from annotation.review.items.removal import MADE, remove_items
@@ -214,13 +214,8 @@ def _check_again(assignment: Assignment) -> None:
 
 
 def clean(batch_id: int) -> QuerySet[Assignment]:
-    """Valid answers that wait and that nothing speaks against, neither against them nor against their workers.
-
-    Raises Batch.DoesNotExist.
-    """
-    group = Kind(Batch.objects.values_list("kind", flat=True).get(pk=batch_id)).group
-    answers = waiting(batch_id).filter(payload__isnull=False, evidence=[], proposed_by=None)
-    answers = answers.filter(worker__group__in=["", group])
+    """Valid answers that wait and that nothing speaks against, neither against them nor against their workers."""
+    answers = waiting(batch_id).filter(arrival.of_own_group(), payload__isnull=False, evidence=[], proposed_by=None)
     return answers.exclude(worker__in=quality_flags.doubted())
 
 

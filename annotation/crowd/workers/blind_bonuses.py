@@ -13,12 +13,27 @@ from django.utils import timezone
 
 from annotation.crowd.decisions import note
 from annotation.crowd.workers import bonuses
-from annotation.models import Assignment, BlindCheck
+from annotation.models import Assignment, Batch, BlindCheck
+from annotation.models.crowd import Environment
 from annotation.review import blind_check
 from annotation.review.answer_forms import BROKEN
+from annotation.task_names import CHECK_BLIND
+from benchmark_site.jobs.listening import has_worker
 
 REASON = "Your question cannot be guessed without watching"
 AT_ONCE = 200  # checks that one sweep asks for; more wait for the next
+
+
+def nobody_looks(batch: Batch) -> str:
+    """Why the bonus that a batch promises would stay a promise, or nothing; on MTurk a worker has to be there."""
+    if batch.blind_bonus is None:
+        return ""
+    promised = "a bonus is promised for what cannot be guessed, and nobody looks"
+    if not settings.BLIND_IN_THE_LOOP:
+        return f"{promised}: BLIND_IN_THE_LOOP is off"
+    if batch.environment == Environment.LIVE and not has_worker(CHECK_BLIND):
+        return f"{promised}: no worker of the queue “blind” is running"
+    return ""
 
 
 def expect(assignment: Assignment) -> None:

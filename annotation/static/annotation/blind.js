@@ -10,6 +10,7 @@
   const texts = () => names.map((name) => form.elements[name].value.trim());
   let timer = 0;
   let round = 0;
+  let stood = ""; // what was there when something was last written
 
   async function ask() {
     const mine = (round += 1);
@@ -32,10 +33,13 @@
   }
 
   function rest() {
+    const written = texts();
+    if (JSON.stringify(written) === stood) return; // a field was only left: what is said of it stays
+    stood = JSON.stringify(written);
     round += 1;
     place.textContent = "";
     clearTimeout(timer);
-    if (texts().every((text) => text !== "")) timer = setTimeout(ask, AFTER_MS);
+    if (written.every((text) => text !== "")) timer = setTimeout(ask, AFTER_MS);
   }
   form.addEventListener("input", rest);
   rest(); // a draft may be complete

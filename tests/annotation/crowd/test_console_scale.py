@@ -72,10 +72,12 @@ def full(clip: Clip) -> Batch:
 
 def test_each_page_of_the_console_is_quick_and_asks_little(full: Batch, client: Client) -> None:
     client.force_login(User.objects.create_superuser("root"))
-    worker = Worker.objects.earliest("pk")
+    worker, hit = Worker.objects.earliest("pk"), full.hits.all()[HITS // 8]
     pages = [
         *("/batches/", "/batches/new/", f"/batches/new/?like={full.pk}", f"/batches/{full.pk}/", "/entry-tests/"),
         *("/money/", "/money/?by=worker", "/money/?by=stage", "/money/?by=month", f"/workers/{worker.pk}/"),
+        *("/workers/", "/workers/?order=reliability", "/videos/", "/clips/", "/clips/?batches=unused"),
+        *(f"/clips/{hit.clip_id}/", f"/batches/{full.pk}/review/", "/imports/", "/features/"),
     ]
     slow = {}
     for page in pages:

@@ -21,6 +21,7 @@ from annotation.crowd.client import AUTO_APPROVAL
 from annotation.models import Assignment, Clip, Hit, Query, Receipt, Segment, Worker
 from annotation.models.crowd import MARKING, Kind
 from annotation.review.verdicts import UNDO_FOR
+from tests.annotation.pages.desk import at, until
 from tests.annotation.review.test_human_accuracy import ask
 from tests.leaderboard.conftest import REPOSITORY
 
@@ -403,6 +404,10 @@ def test_ten_answers_are_reviewed_by_keyboard_with_at_most_25_inputs(
     found = page.evaluate("axe.run().then(result => result.violations)")
     assert [(one["id"], one["nodes"][0]["html"][:200]) for one in found] == []
     assert page.locator(".neighbour").count() == 9
+    assert page.locator("video").get_attribute("poster")
+    assert page.evaluate("player.video.muted")
+    at(page, 8.5)  # what is shown is the moment from 0 to 9 s, which goes round by itself
+    until(page, "player.now() < 5 && !player.video.paused")
 
     def press_keys(keys: str, left: int) -> None:
         nonlocal inputs

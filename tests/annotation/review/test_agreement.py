@@ -45,6 +45,8 @@ def test_the_medoid_is_most_like_all_others(spans: list[tuple[float, float]], pl
         ([], False),
         ([B, B], False),
         ([(10.0, 21.0)] * 2, True),
+        ([(11.7, 21.7)] * 2, True),
+        ([(12.0, 22.0)] * 2, False),  # a ninth of both together
         ([(9.5, 19.5), (14.5, 24.5), (14.5, 24.5)], False),  # it overlaps with what most of them mark, not the first
     ],
 )
@@ -147,6 +149,20 @@ def test_who_misses_half_of_the_known_answers_is_doubted_and_left_out_of_bulk(
     Worker.objects.update(gold_answers=answers, gold_right=right)
     worker.refresh_from_db()
     assert [flag.kind for flag in quality_flags.of_worker(worker)] == ["worker's gold"] * doubted
+    assert verdicts.clean(row.hit.batch_id).exists() != doubted
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("compared", "reliability", "doubted"), [(8, 0.39, True), (8, 0.4, False), (7, 0.0, False), (9, None, False)]
+)
+def test_whom_others_rarely_agree_with_is_doubted_and_left_out_of_bulk(
+    make_hit: Callable[..., Hit], worker: Worker, compared: int, reliability: float | None, doubted: bool
+) -> None:
+    row = store(make_hit(Kind.SEGMENT), worker, {"start": 5.0, "end": 12.0})
+    Worker.objects.update(compared=compared, reliability=reliability)
+    worker.refresh_from_db()
+    assert [flag.kind for flag in quality_flags.of_worker(worker)] == ["reliability"] * doubted
     assert verdicts.clean(row.hit.batch_id).exists() != doubted
 
 

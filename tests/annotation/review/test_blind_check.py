@@ -208,6 +208,8 @@ def test_the_page_says_it_within_a_second_or_nothing(on: redis.Redis, open_task:
     for name, text in EASY.items():
         page.fill(f"[name={name}]", text)
     page.get_by_text(f"Can be guessed without watching: {LONGEST}.").wait_for(timeout=3000)
+    page.locator("[name=wrong_3]").blur()
+    assert page.locator("[data-role=blind]").text_content() != "", "nothing was written"
     page.fill("[name=wrong_3]", "an even heavier iron pot of soup")
     assert page.locator("[data-role=blind]").text_content() == ""
     page.wait_for_timeout(2500)

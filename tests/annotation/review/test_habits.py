@@ -142,6 +142,7 @@ def test_each_kind_of_evidence_finds_the_habits_it_is_meant_for(collected: list[
         print(f"| {kind} | {', '.join(sorted(habits))} | {len(met)} | {precision:.2f} | {recall:.2f} |")
         if precision < least_precision or recall < least_recall:
             too_low.append((kind, precision, recall))
+    assert set(Assignment.objects.values_list("state", flat=True)) == {Assignment.State.SUBMITTED}, "nothing rejects"
     print("\n| habit | answers | with any evidence |\n|---|---|---|")
     for habit, seen in found.items():
         print(f"| {habit} | {len(seen)} | {sum(seen) / len(seen):.2f} |")

@@ -13,7 +13,7 @@ from django.db import ProgrammingError, transaction
 from django.utils import timezone
 
 from annotation.models import Assignment, Batch, Hit, LedgerEntry, Query, Question, ReviewEvent, Segment, Worker
-from annotation.models.crowd import Kind
+from annotation.models.crowd import MARKING, Kind
 from annotation.models.items import content_id
 from annotation.review import corrections, evidence, verdicts
 from annotation.review.verdicts import SECOND_FROM, ReviewError, Verdict, decide
@@ -165,6 +165,31 @@ def test_who_has_changed_groups_since_is_paid_and_not_used(
     newcomer = collected(hit, {"query": f"{TEXT} c", "based_on": "v"})
     Worker.objects.filter(pk=newcomer.worker_id).update(group="")
     assert decide(newcomer.pk, Verdict.USE, None).used
+
+
+@pytest.mark.parametrize(("later", "used"), [(timedelta(0), False), (timedelta(seconds=1), True)])
+def test_who_was_blocked_when_it_came_is_paid_and_not_used(
+    make_hit: Callable[..., Hit], later: timedelta, used: bool
+) -> None:
+    row = collected(make_hit(Kind.SEGMENT), {"start": 5.0, "end": 12.0})
+    Worker.objects.update(blocked=True, blocked_at=row.submitted_at + later)
+    if used:
+        assert decide(row.pk, Verdict.USE, None).used
+        return
+    with pytest.raises(ReviewError, match="was blocked when it came"):
+        decide(row.pk, Verdict.USE, None)
+    assert not decide(row.pk, Verdict.PAY, None).used
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_what_is_clean_comes_of_the_group_that_does_such_tasks_or_of_none_yet(
+    kind: Kind, make_hit: Callable[..., Hit], segment: Segment
+) -> None:
+    hit = make_hit(kind, segment=None if kind in MARKING else segment)
+    rows = {group: collected(hit, {"broken": "does not play"}) for group in ("", *Kind)}
+    for group, row in rows.items():
+        Worker.objects.filter(pk=row.worker_id).update(group=group)
+    assert list(verdicts.clean(hit.batch_id)) == [rows[""], rows[kind.group]]
 
 
 def test_a_question_keeps_its_answers_in_the_order_of_the_form(make_hit: Callable[..., Hit], segment: Segment) -> None:

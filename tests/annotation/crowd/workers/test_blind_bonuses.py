@@ -15,16 +15,19 @@ from django.db import IntegrityError, transaction
 from django.test import Client
 from django.utils import timezone
 
-from adversarial.audit.live_guess import LONGEST, BlindGuesser
+from adversarial.audit.live_guess import LONGEST, BlindGuesser, Guess
 from annotation import tasks
+from annotation.console.forecast import forecast
+from annotation.console.tally import tally
 from annotation.crowd import decisions, launch, reconcile
 from annotation.crowd.client import Crowd
 from annotation.crowd.workers import blind_bonuses, bonuses
 from annotation.crowd.workers.bonuses import BonusError
-from annotation.models import Assignment, Batch, BlindCheck, Bonus, Finding, LedgerEntry, Segment
-from annotation.models.crowd import Kind
+from annotation.models import Assignment, Batch, BlindCheck, Bonus, Finding, Hit, LedgerEntry, Segment
+from annotation.models.crowd import Environment, Kind
 from annotation.review import blind_check, ledger, verdicts
 from annotation.review.verdicts import Verdict
+from benchmark_site.jobs import asking, listening
 from tests.annotation.crowd.orders import launch_batch, make_batch, use
 from tests.annotation.crowd.test_reconcile import complete, money, money_there
 from tests.annotation.pages.task.test_task_page import frame_url
@@ -170,6 +173,24 @@ def test_the_bonus_is_within_the_budget(batch: Batch, annotators: list[WorkerBro
     assert paid_there(answer) == [PROMISED]
 
 
+def test_the_forecast_counts_what_may_be_earned(batch: Batch, annotators: list[WorkerBrowser]) -> None:
+    def in_the_end() -> Decimal:
+        return forecast(batch, ledger.totals(batch), tally(batch)).cost
+
+    assert in_the_end() == Decimal("0.52")
+    use(send(batch, annotators[2], FAIR))
+    assert in_the_end() == Decimal("0.52"), "nobody has looked at it yet"
+    (check,) = BlindCheck.objects.all()
+    blind_bonuses.look(check.pk)
+    blind_bonuses.reward(check.pk)
+    assert in_the_end() == Decimal("0.52"), "it is ordered"
+    come_to_rest()
+    assert in_the_end() == Decimal("0.52"), "it is paid"
+    use(send(batch, annotators[5], EASY))
+    come_to_rest()
+    assert in_the_end() == ledger.totals(batch)["spent"] == Decimal("0.40")
+
+
 def test_a_budget_that_does_not_allow_it_is_told_and_nothing_is_lost(
     batch: Batch, annotators: list[WorkerBrowser]
 ) -> None:
@@ -184,6 +205,66 @@ def test_a_budget_that_does_not_allow_it_is_told_and_nothing_is_lost(
     come_to_rest()
     assert paid_there(answer) == [PROMISED]
     assert LedgerEntry.objects.filter(kind="bonus").count() == 1
+
+
+def test_nothing_is_paid_before_the_answer_is(batch: Batch, annotators: list[WorkerBrowser]) -> None:
+    answer = send(batch, annotators[2], FAIR)
+    Batch.objects.filter(pk=batch.pk).update(budget="5.00")  # what is left would not allow it anyway
+    verdicts.decide(answer.pk, Verdict.USE, None)
+    come_to_rest()
+    assert not Bonus.objects.exists(), "the marketplace has not been told that it is accepted"
+    decisions.push_decision(answer.pk)
+    (check,) = BlindCheck.objects.all()
+    assert (check.state, ledger.committed(batch)) == (BlindCheck.State.RESISTED, Decimal("0.52")), "the bonus is kept"
+    come_to_rest()
+    assert paid_there(answer) == [PROMISED]
+
+
+def test_who_is_woken_too_early_or_again_rewards_nobody(batch: Batch, annotators: list[WorkerBrowser]) -> None:
+    fair, easy = (
+        send(batch, worker, {**texts, "question": question})
+        for worker, texts, question in (
+            (annotators[2], FAIR, "What is lifted?"),
+            (annotators[5], EASY, "What does she lift?"),
+        )
+    )
+    for answer in (fair, easy):
+        blind_bonuses.reward(BlindCheck.objects.get(assignment=answer).pk)
+    use(easy)
+    come_to_rest()
+    for answer in (fair, easy):
+        blind_bonuses.reward(BlindCheck.objects.get(assignment=answer).pk)
+    assert not Bonus.objects.exists(), "one was guessed, the other is not used"
+    use(fair)
+    for _ in range(2):
+        blind_bonuses.reward(BlindCheck.objects.get(assignment=fair).pk)
+    assert Bonus.objects.get().assignment == fair
+
+
+def test_what_was_looked_at_is_not_looked_at_again(
+    batch: Batch, annotators: list[WorkerBrowser], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The models learn of a question once it is used, and would guess it then."""
+    use(send(batch, annotators[2], FAIR))
+    (check,) = BlindCheck.objects.all()
+    tasks.look_blind.run(check_id=check.pk)
+    monkeypatch.setattr(blind_check, "judge", lambda payload: Guess(1.0, LONGEST))
+    tasks.look_blind.run(check_id=check.pk)
+    check.refresh_from_db()
+    assert (check.state, check.why) == (BlindCheck.State.RESISTED, "")
+
+
+@pytest.mark.parametrize(("budget", "allowed"), [("0.77", False), ("0.78", True)])
+def test_asking_again_keeps_the_bonus_of_one_more(
+    batch: Batch, annotators: list[WorkerBrowser], budget: str, allowed: bool
+) -> None:
+    answer = send(batch, annotators[2], FAIR)
+    Batch.objects.filter(pk=batch.pk).update(budget=budget)
+    if allowed:
+        assert verdicts.decide(answer.pk, Verdict.AGAIN, None).again
+    else:
+        with pytest.raises(verdicts.ReviewError, match="budget"):
+            verdicts.decide(answer.pk, Verdict.AGAIN, None)
 
 
 def test_that_a_clip_is_broken_is_no_question(batch: Batch, annotators: list[WorkerBrowser]) -> None:
@@ -220,9 +301,39 @@ def test_a_requester_orders_it_and_the_worker_is_told(staff: Client, segment: Se
     launch.request_launch(batch.pk)
     launch._make_first_hits(batch)
     task = Client().get(frame_url(batch.hits.get())).content.decode()
-    assert "$0.12 + $0.10 if unguessable" in task
+    assert '$0.12 + $0.10<span class="wide"> if unguessable' in task
     Batch.objects.update(blind_bonus=None)
     assert "unguessable" not in Client().get(frame_url(batch.hits.get())).content.decode()
+
+
+def test_nobody_is_promised_what_nobody_looks_at(segment: Segment, crowd: Site, settings: Any) -> None:
+    batch = make_batch(Kind.QA, "9.00", blind_bonus=PROMISED)
+    settings.BLIND_IN_THE_LOOP = False
+    with pytest.raises(launch.LaunchError, match="nobody looks: BLIND_IN_THE_LOOP is off"):
+        launch.request_launch(batch.pk)
+    settings.BLIND_IN_THE_LOOP = True
+    launch_batch(batch)
+    batch.hits.update(state=Hit.State.EXPIRED)
+    settings.BLIND_IN_THE_LOOP = False
+    with pytest.raises(launch.LaunchError, match="nobody looks: BLIND_IN_THE_LOOP is off"):
+        launch.request_relaunch(batch.pk)
+    Batch.objects.update(blind_bonus=None)
+    assert launch.request_relaunch(batch.pk) == 1
+
+
+def test_real_money_is_promised_where_a_worker_looks(segment: Segment, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AK")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    batch = make_batch(Kind.QA, blind_bonus=PROMISED, environment=Environment.LIVE)
+    with pytest.raises(launch.LaunchError, match="no worker of the queue “blind” is running"):
+        launch.request_launch(batch.pk, "0.52")
+    listening.say(["blind"])
+    try:
+        launch.request_launch(batch.pk, "0.52")
+    finally:
+        asking.open_store().delete("listened:blind")
+    batch.refresh_from_db()
+    assert batch.state == Batch.State.LAUNCHING
 
 
 @pytest.mark.parametrize("values", [{"kind": "query"}, {"blind_bonus": 0}, {"blind_bonus": -1}])
