@@ -80,7 +80,7 @@ def _unknown(given: Sequence[tuple[Hit, Submitted]]) -> Iterator[tuple[Hit, Subm
     named = Worker.objects.filter(environment__in=environments, worker_id__in={one.worker_id for _, one in given})
     workers = {worker.worker_id: worker for worker in named}
     rows = Assignment.objects.filter(assignment_id__in=[answer.assignment_id for _, answer in given])
-    known = set(rows.values_list("assignment_id", "worker"))
+    known = set(rows.values_list("assignment_id", "worker_id"))
     for hit, answer in given:
         worker = workers[answer.worker_id]
         if (answer.assignment_id, worker.pk) not in known:
