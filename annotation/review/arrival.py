@@ -72,8 +72,10 @@ def answered_before(hit: Hit, worker_id: str, at: datetime) -> bool:
 
     The marketplace keeps a worker from one HIT twice, and asking again makes another one.
     """
-    unit = {f"hit__{name}": getattr(hit, f"{name}_id") for name in ("clip", "segment", "question", "doubt")}
-    return _sent(hit, worker_id, at, **unit).exists()
+    unit = {name: getattr(hit, f"{name}_id") for name in ("clip", "segment", "question", "doubt")}
+    if not Hit.objects.filter(batch=hit.batch_id, **unit).exclude(pk=hit.pk).exists():
+        return False  # as of nearly every unit: it is asked about once
+    return _sent(hit, worker_id, at, **{f"hit__{name}": key for name, key in unit.items()}).exists()
 
 
 def _sent(hit: Hit, worker_id: str, at: datetime, day: date | None = None, **unit: int | None) -> QuerySet[Any]:

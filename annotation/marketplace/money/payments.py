@@ -70,12 +70,14 @@ def rebalance(hit: Hit, at: dt.datetime) -> None:
 
 
 def pay_reward(assignment: Assignment, hit: Hit, at: dt.datetime, *, from_hold: bool) -> None:
-    """Pay a worker's reward and its fee out of the HIT's hold, or (a rejection overridden) out of the balance."""
+    """Pay a worker's reward and its fee out of the HIT's hold, or (a rejection overridden) out of the balance.
+
+    The caller, who holds the HIT's lock, saves what is held.
+    """
     total = cost(assignment.reward, hit)
     if from_hold:
         _move(hit.requester_id, available=Decimal(0), on_hold=-total)
         hit.held -= total
-        Hit.objects.filter(pk=hit.pk).update(held=F("held") - total)
     else:
         _take(hit.requester_id, total, hold=Decimal(0))
     released = [(Kind.RELEASE, total)] if from_hold else []

@@ -52,13 +52,21 @@ def reviewable(now: dt.datetime) -> Q:
 
 def open_hits(worker: Worker, now: dt.datetime) -> QuerySet[Hit]:
     """HITs with a slot that this worker may still take, qualifications apart; oldest first."""
-    taken = Assignment.objects.filter(hit=OuterRef("pk"), worker=worker, status__in=Assignment.OPEN)
+    return _free(now).filter(~Exists(_turns(worker).filter(status__in=Assignment.OPEN)))
+
+
+def _free(now: dt.datetime) -> QuerySet[Hit]:
+    """HITs with a slot that somebody may take, oldest first."""
     return Hit.objects.filter(
-        ~Exists(taken),
         disposed_at=None,
         expires_at__gt=now,
         max_assignments__gt=F("pending") + F("submitted") + F("approved") + F("rejected"),
     ).order_by("id")
+
+
+def _turns(worker: Worker) -> QuerySet[Assignment]:
+    """Those that a worker has had at the HIT of the query around this one."""
+    return Assignment.objects.filter(hit=OuterRef("pk"), worker=worker)
 
 
 class TooManyHeld(Exception):
@@ -76,7 +84,7 @@ def accept(hit_type: HitType, worker: Worker, now: dt.datetime) -> Assignment | 
     if held >= MAX_HELD_BY_WORKER:
         raise TooManyHeld
     left = open_hits(worker, now).filter(hit_type=hit_type)
-    fresh = left.exclude(Exists(Assignment.objects.filter(hit=OuterRef("pk"), worker=worker)))
+    fresh = _free(now).filter(~Exists(_turns(worker)), hit_type=hit_type)
     while True:
         for candidates, skip_locked in ((fresh, True), (left, True), (left, False)):
             assignment = _take_slot(candidates, hit_type, worker, now, skip_locked)
@@ -163,7 +171,7 @@ def approve(
     assignment: Assignment, feedback: str | None, now: dt.datetime, *, override_rejection: bool = False
 ) -> None:
     """Pay the worker. Raises InvalidAssignmentState, InvalidHITState, RejectionOverrideTooLate, InsufficientFunds."""
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):  # a call that is refused is taken back as a whole
         hit = _lock(assignment.hit_id)
         assignment.refresh_from_db()
         was_rejected = assignment.status == Status.REJECTED
@@ -186,13 +194,13 @@ def approve(
         else:
             hit.submitted -= 1
         hit.approved += 1
-        hit.save(update_fields=["submitted", "approved", "rejected"])
+        hit.save(update_fields=["submitted", "approved", "rejected", "held"])
         notices.event("AssignmentApproved", hit.hit_type, hit, now, assignment)
 
 
 def reject(assignment: Assignment, feedback: str, now: dt.datetime) -> None:
     """Refuse the work; its hold goes back. Raises InvalidAssignmentState."""
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):  # a call that is refused is taken back as a whole
         hit = _lock(assignment.hit_id)
         assignment.refresh_from_db()
         if assignment.status != Status.SUBMITTED:

@@ -17,7 +17,7 @@ from annotation.marketplace import clock
 from annotation.marketplace.models import Invite, Worker
 
 # Two backends answer for a log-in (one only counts failures), so the one that knows the user is named.
-PASSWORD_BACKEND = "django.contrib.auth.backends.ModelBackend"  # noqa: S105
+PASSWORD_BACKEND = "annotation.marketplace.worker_site.authentication.AccountBackend"  # noqa: S105
 
 
 class SignupForm(forms.Form):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
+from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
@@ -20,6 +21,17 @@ P = ParamSpec("P")
 WorkerView = Callable[Concatenate[HttpRequest, Worker, dt.datetime, P], HttpResponse]
 
 
+class AccountBackend(ModelBackend):
+    """Accounts with the workers that they are: each page of theirs asks for both."""
+
+    def get_user(self, user_id: int) -> User | None:
+        try:
+            user = User.objects.select_related("worker").get(pk=user_id)
+        except User.DoesNotExist:
+            return None
+        return user if self.user_can_authenticate(user) else None
+
+
 def worker_page(view: WorkerView[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
     """Give the view the worker and the time; others are sent to the log-in page."""
 
@@ -27,7 +39,7 @@ def worker_page(view: WorkerView[P]) -> Callable[Concatenate[HttpRequest, P], Ht
     @wraps(view)
     def page(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         assert isinstance(request.user, User)  # login_required has seen to it
-        worker = Worker.objects.filter(user=request.user).first()
+        worker: Worker | None = getattr(request.user, "worker", None)
         if worker is None:
             return render(request, "marketplace/no_worker.html", status=403)
         now = clock.now()

@@ -54,11 +54,14 @@ def find_hit(unit: str) -> Hit | None:
         pk = signing.loads(unit, salt=UNIT_SALT)
     except signing.BadSignature:
         return None
-    hit = Hit.objects.select_related("batch").filter(pk=pk).first()
+    try:
+        hit = Hit.objects.select_related("batch").get(pk=pk)
+    except Hit.DoesNotExist:
+        return None
     # What it asks about is looked for by itself: to plan one query over all of it took as long as the others together.
-    if hit is not None and hit.segment_id is not None:
+    if hit.segment_id is not None:
         hit.segment = Segment.objects.select_related("clip__video__split").get(pk=hit.segment_id)
-    elif hit is not None and hit.clip_id is not None:
+    elif hit.clip_id is not None:
         hit.clip = Clip.objects.select_related("video__split").get(pk=hit.clip_id)
     return hit
 

@@ -1,0 +1,1 @@
+"""Django's engine for PostgreSQL, with less to say to it: name this package as `ENGINE`."""
