@@ -19,6 +19,7 @@ CITATION = "CITATION.cff"
 LICENCE = "LICENSE"
 LICENCES = "licences.jsonl"
 CHANGES = "CHANGES.md"
+FEATURES = "features"  # the folder of the feature sets
 HELD_OUT = "held_out"
 HELD_OUT_MANIFEST = f"{HELD_OUT}/{MANIFEST}"
 FOLDERS: dict[Task, str] = {"moment": "moment/tvr", "qa": "qa/value"}
@@ -101,7 +102,7 @@ def feature_set_files(paths: Iterable[str]) -> dict[str, list[str]]:
 
 def is_features(path: str) -> bool:
     """Whether a path is that of a feature file."""
-    return path.startswith("features/") and path.endswith(".safetensors")
+    return path.startswith(f"{FEATURES}/") and path.endswith(".safetensors")
 
 
 def is_held_out(path: str) -> bool:

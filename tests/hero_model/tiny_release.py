@@ -14,10 +14,10 @@ THINGS = ("red circle", "blue square", "green star", "white heart", "black ring"
 SPLITS = {"train": 8, "val": 3, "test_public": 6}
 
 
-def write_release(root: Path, seed: int = 0, version: int = 2) -> Path:
+def write_release(root: Path, seed: int = 0, version: int = 2, shards: int = 1) -> Path:
     """Clips of 12 s; things appear one after another and are named in the subtitles; half the queries each.
 
-    In version 2 the clips of test serve moments and questions in turn.
+    In version 2 the clips of test serve moments and questions in turn. Features lie in so many files.
     """
     rng = np.random.default_rng(seed)
     looks = {thing: rng.normal(size=FEATURES) for thing in THINGS}
@@ -51,17 +51,25 @@ def write_release(root: Path, seed: int = 0, version: int = 2) -> Path:
             question = {"vid_name": name, "q": "What comes first?", "answer_idx": 0, "ts": "0-6"}
             answers = {f"a{i}": thing for i, thing in enumerate([shown[0], *wrong])}
             rows["qa"][split].append(question | answers)
-    metadata = {"model": "tiny", "interval_s": str(INTERVAL), "dim": str(FEATURES)}
-    files = {
-        "subtitles.jsonl": jsonl(subtitles),
-        "README.md": b"tiny\n",
-        "features/tiny.safetensors": save(features, metadata),
-    }
+    files = {"subtitles.jsonl": jsonl(subtitles), "README.md": b"tiny\n", **feature_files(features, shards)}
     for task, folder in FOLDERS.items():
         if version == 2 or task == "moment":
             files[f"{folder}/video2dur_idx.json"] = json.dumps(index[task]).encode()
         files |= row_files(task, rows[task], index[task], version)
     return write_folder(root, files, name="tiny", seed=seed, version=version)
+
+
+def feature_files(features: dict[str, Any], shards: int) -> dict[str, bytes]:
+    metadata = {"model": "tiny", "interval_s": str(INTERVAL), "dim": str(FEATURES)}
+    if shards == 1:
+        return {"features/tiny.safetensors": save(features, metadata)}
+    file_of = {name: f"tiny-{1 + n % shards:05}-of-{shards:05}.safetensors" for n, name in enumerate(features)}
+    index = {"metadata": {"total_size": sum(array.nbytes for array in features.values())}, "weight_map": file_of}
+    files = {"features/tiny.safetensors.index.json": json.dumps(index).encode()}
+    for file in file_of.values():
+        part = {name: array for name, array in features.items() if file_of[name] == file}
+        files[f"features/{file}"] = save(part, metadata)
+    return files
 
 
 def row_files(

@@ -13,7 +13,7 @@ from benchmark_site.jobs.leases import Leased, heartbeats
 from benchmark_site.leaderboard.models import Track
 from evaluation.kernels.aot import object_file
 from evaluation.release import FOLDERS, MANIFEST, SUBTITLES, Release, rows_name
-from evaluation.release.names import index_name
+from evaluation.release.names import FEATURES, index_name
 
 
 def of_evaluator(lease: Leased, track: Track, predictions: Sequence[str], scratch: Path) -> Files:
@@ -27,7 +27,7 @@ def of_model(lease: Leased, track: Track, release: Release, scratch: Path) -> Fi
     """
     names = [MANIFEST, SUBTITLES, *map(index_name, FOLDERS)]
     names += [rows_name(task, track.split) for task in FOLDERS if task == track.task]
-    names += [entry.path for entry in release.feature_files().values()]
+    names += [entry.path for entry in release.files() if Path(entry.path).parts[0] == FEATURES]
     code = _code(lease, "evaluation", "hero_model", "adversarial")
     return Files([*code, *(release.root / name for name in names)], scratch)
 

@@ -63,18 +63,25 @@ def test_a_scoring_reaches_no_other_teams_file_no_file_of_the_machine_and_nothin
     assert set(said.values()) == {"PermissionError"}, said
 
 
-@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize(("version", "shards"), [(1, 1), (2, 1), (2, 3)])
 @pytest.mark.parametrize("name", ["moment/test", "qa/test", "qa/val"])
 def test_a_model_reaches_no_hidden_truth_no_other_teams_file_and_nothing_of_the_worker(
-    name: str, version: int, api_client_of: Callable[..., ApiClient], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str,
+    version: int,
+    shards: int,
+    api_client_of: Callable[..., ApiClient],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    release = freeze(write_release(tmp_path / "tiny", version=version), "tiny")
+    release = freeze(write_release(tmp_path / "tiny", version=version, shards=shards), "tiny")
     track = next(one for one in open_boards(release.pk) if f"{one.task}/{one.split}" == name)
     sent = [api_client_of(team, team).post(track, model_of(team, tmp_path), kind="model")[1] for team in ("a", "b")]
     ours, theirs = (Submission.objects.get(pk=one["id"]) for one in sent)
     opened = ReleaseFolder.open(release.folder)
     files = {entry.path: str(release.folder / entry.path) for entry in opened.entries()}
-    needed = {"subtitles.jsonl", "features/tiny.safetensors", *(path for path in files if "video2dur_idx" in path)}
+    features = {path for path in files if path.startswith("features/")}
+    assert len(features) == (1 if shards == 1 else shards + 1)  # and their index
+    needed = {"subtitles.jsonl", *features, *(path for path in files if "video2dur_idx" in path)}
     folder = {"moment": "moment/tvr", "qa": "qa/value"}[track.task]
     needed.add(f"{folder}/{'test_public' if track.split == 'test' else track.split}.jsonl")
     allowed = [str(release.folder / "MANIFEST.json"), *(files.pop(path) for path in needed)]
