@@ -75,6 +75,7 @@ class Crowd:
     """One environment's marketplace, seen by this requester."""
 
     def __init__(self, environment: str) -> None:
+        self.environment = environment
         self.client = _client(environment)
 
     def balance(self) -> Decimal:

@@ -13,9 +13,12 @@ from django.utils import timezone
 from annotation.crowd.client import Crowd, is_refusal
 from annotation.crowd.extra import ask_one_more
 from annotation.crowd.standing import counts_after_verdict, wanted_in
+from annotation.locks import locked_answers, locked_batches, locked_hits
 from annotation.models import Assignment, Batch, Finding, Hit
 from annotation.review import evidence, ledger
-from annotation.review.verdicts import REJECTED, keep_share, may_ask_again, share_of
+from annotation.review.verdicts import REJECTED, may_ask_again, shares_kept
+
+DECIDING = frozenset({Assignment.State.APPROVING, Assignment.State.REJECTING})
 
 
 def push_decision(assignment_id: int) -> None:
@@ -40,8 +43,7 @@ def push_decisions(assignment_ids: Sequence[int]) -> None:
 
 
 def _deciding(assignment_ids: Iterable[int]) -> QuerySet[Assignment]:
-    deciding = [Assignment.State.APPROVING, Assignment.State.REJECTING]
-    return Assignment.objects.filter(pk__in=assignment_ids, state__in=deciding)
+    return Assignment.objects.filter(pk__in=assignment_ids, state__in=DECIDING)
 
 
 def _is_plain(assignment: Assignment) -> bool:
@@ -74,29 +76,30 @@ def _approve(rows: Sequence[Assignment], refusals: list[ClientError]) -> None:
 
 @transaction.atomic
 def _book_approvals(told: Mapping[int, str], hit_ids: Sequence[int]) -> None:
-    """Write what the marketplace said of approvals, by keys of answers. Locks go in one order, here as everywhere:
-    HITs, so that what is held for them and how many answers they have does not change, then answers, then the batch.
+    """Write what the marketplace said of approvals, by keys of answers. With the HITs locked, what is held for them
+    and how many answers they have does not change.
     """
     hits = {hit.pk: hit for hit in locked_hits(hit_ids)}
-    rows = list(_deciding(told).select_for_update(of=("self",)).order_by("pk"))
-    for row in rows:
-        row.hit = hits[row.hit_id]
+    rows = [row for row in _locked_with_their_units(hits) if row.pk in told and row.state in DECIDING]
     approved = [row for row in rows if told[row.pk] == "Approved" and row.state == Assignment.State.APPROVING]
     ledger.pay(*approved)
     Assignment.objects.filter(pk__in=[row.pk for row in approved]).update(state=Assignment.State.APPROVED)
     for row in approved:
         row.hit.counts = counts_after_verdict(row.hit.counts)
-    for row in rows:
-        if row not in approved:
-            record(row, told[row.pk])
+    with shares_kept(rows, {hit.batch_id for hit in hits.values()}):
+        for row in rows:
+            if row not in approved:
+                believe(row, told[row.pk])
     save_counts([hits[pk] for pk in {row.hit_id for row in rows}])
     finish(*{row.hit for row in rows})
 
 
-def locked_hits(hit_ids: Iterable[int]) -> QuerySet[Hit]:
-    """HITs with their batches, locked in the order of their keys. Answers of theirs may arrive meanwhile."""
-    rows = Hit.objects.select_for_update(of=("self",), no_key=True).select_related("batch")
-    return rows.filter(pk__in=hit_ids).order_by("pk")
+def _locked_with_their_units(hits: Mapping[int, Hit]) -> list[Assignment]:
+    """All answers to HITs, by keys: where one turns out to be rejected, what is said of the others is written, too."""
+    rows = list(locked_answers(Q(hit__in=hits)))
+    for row in rows:
+        row.hit = hits[row.hit_id]
+    return rows
 
 
 def save_counts(hits: Sequence[Hit]) -> None:
@@ -122,10 +125,10 @@ def _push_alone(assignment: Assignment) -> None:
     more = wished and possible and ask_one_more(crowd, assignment.hit, f"{why} {assignment.pk}")
     with transaction.atomic():
         hit = locked_hits([assignment.hit_id]).get()
-        waiting = _deciding([assignment.pk]).select_for_update(of=("self",)).first()
+        unit = _locked_with_their_units({hit.pk: hit})
+        waiting = next((row for row in unit if row == assignment and row.state in DECIDING), None)
         if waiting is None:
             return
-        waiting.hit = hit
         record(waiting, now)
         if wished and not more:
             why_not = "the unit has nine answers, its time is over, or it is gone at the marketplace"
@@ -144,12 +147,19 @@ def _push_alone(assignment: Assignment) -> None:
 
 
 def record(assignment: Assignment, now: str, feedback: str = "") -> bool:
+    """Take over what the marketplace says of one answer, as `believe` does, and count it with its batch."""
+    with shares_kept([assignment], [assignment.hit.batch_id]):
+        return believe(assignment, now, feedback)
+
+
+def believe(assignment: Assignment, now: str, feedback: str = "") -> bool:
     """Take over what the marketplace says of an answer: its word is final. False where we knew.
 
-    The caller holds the locks of HIT and assignment. What contradicts a verdict becomes a finding: nobody's rejection
-    turns into a payment, and no accepted item loses its pay, without a line on the batch's page.
+    The caller holds the locks of the HIT and of its answers, and counts with the batch what changes. What contradicts a
+    verdict becomes a finding: nobody's rejection turns into a payment, and no accepted item loses its pay, without a
+    line on the batch's page.
     """
-    before, share = assignment.state, share_of([assignment])
+    before = assignment.state
     if now == "Approved":
         ledger.pay(assignment)
         assignment.state = Assignment.State.APPROVED
@@ -172,7 +182,6 @@ def record(assignment: Assignment, now: str, feedback: str = "") -> bool:
     assignment.save(update_fields=["state", "feedback", "reviewed_at"])
     if (assignment.state in REJECTED) != (before in REJECTED):  # its word about the unit's others counts, or no longer
         evidence.look_at_unit(assignment.hit)
-    keep_share(assignment.hit.batch_id, share, share_of([assignment]))
     return True
 
 
@@ -187,11 +196,10 @@ def note(assignment: Assignment, text: str) -> None:
 def finish(*hits: Hit) -> None:
     """Close HITs of which as many answers as ordered are paid, and their batch when all its HITs are closed.
 
-    The batch is locked, because two payments of one HIT that do not see each other would both leave it open; not
-    against rows that name it, such as entries of the ledger.
+    The batch is locked, because two payments of one HIT that do not see each other would both leave it open.
     """
     for batch_id in sorted({hit.batch_id for hit in hits}):
-        batch = Batch.objects.select_for_update(no_key=True).get(pk=batch_id)
+        batch = locked_batches([batch_id]).get()
         paid = Count("assignments", filter=Q(assignments__state=Assignment.State.APPROVED))
         of_batch = Hit.objects.filter(pk__in=[hit.pk for hit in hits], batch=batch).annotate(paid=paid)
         done = of_batch.filter(paid__gte=F("extra") + batch.assignments_per_hit).order_by()

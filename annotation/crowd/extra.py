@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from annotation.crowd.client import Crowd
 from annotation.crowd.standing import wanted_in
+from annotation.locks import locked_hits
 from annotation.models import Assignment, Batch, Finding, Hit
 from annotation.models.crowd import MOST_WANTED
 from annotation.review import ledger
@@ -65,7 +66,7 @@ def ask_where_they_disagree(batch_id: int) -> int:
 @transaction.atomic
 def _count(hit: Hit) -> bool:
     """Count and hold what was asked for; of two passes one does."""
-    locked = Hit.objects.select_for_update(of=("self",)).select_related("batch").get(pk=hit.pk)
+    locked = locked_hits([hit.pk]).get()
     if locked.extra != hit.extra:
         return False
     if wanted_in(locked.counts) <= locked.wanted:  # else a pass has read it meanwhile, and holds it

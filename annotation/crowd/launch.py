@@ -23,6 +23,7 @@ from django.utils import timezone
 from annotation.crowd.client import HIT_LIFETIME, Crowd, missing_keys
 from annotation.crowd.standing import counts_of_new
 from annotation.crowd.workers.requirements import requirements
+from annotation.locks import locked_batches
 from annotation.models import Assignment, Batch, Clip, Doubt, Hit, Query, Question, Segment, Video
 from annotation.models.crowd import MARKING, Environment, Kind
 from annotation.review import ledger
@@ -141,7 +142,7 @@ def request_launch(batch_id: int, typed: str = "") -> None:
     Raises LaunchError where there is nothing to ask, where keys are missing, where the worst case exceeds the budget.
     """
     with transaction.atomic():
-        batch = Batch.objects.select_for_update().get(pk=batch_id)
+        batch = locked_batches([batch_id]).get()
         if batch.state != Batch.State.DRAFT:
             raise LaunchError(f"“{batch}” is {batch.get_state_display()}: only a draft can be launched")
         todo = units(batch).count()
@@ -166,7 +167,7 @@ def request_relaunch(batch_id: int) -> int:
     Raises LaunchError where there are none or the budget does not allow it.
     """
     with transaction.atomic():
-        batch = Batch.objects.select_for_update().get(pk=batch_id)
+        batch = locked_batches([batch_id]).get()
         if batch.state not in {Batch.State.OPEN, Batch.State.CLOSED}:
             raise LaunchError(f"“{batch}” is {batch.get_state_display()}: an open or closed batch can ask again")
         if batch.held_back:
@@ -224,7 +225,7 @@ def _launch_page(batch_id: int) -> None:
         there = {"hit_id": hit_id, "state": Hit.State.OPEN, "ends_at": ends_at, "counts": counts}
         Hit.objects.filter(pk=hit.pk, hit_id=None).update(**there)
     with transaction.atomic():
-        batch = Batch.objects.select_for_update().get(pk=batch_id)
+        batch = locked_batches([batch_id]).get()
         if batch.state != Batch.State.LAUNCHING:  # stopped meanwhile, perhaps before these HITs were there
             Batch.objects.filter(pk=batch_id, state=Batch.State.CLOSED).update(state=Batch.State.CLOSING)
             enqueue(CLOSE_BATCH, batch_id=batch_id)
@@ -271,7 +272,7 @@ def _may_go_out(batch: Batch) -> QuerySet[Hit]:
 def request_rest(batch_id: int) -> None:
     """Launch what waits behind the canaries. Raises LaunchError."""
     with transaction.atomic():
-        batch = Batch.objects.select_for_update().get(pk=batch_id)
+        batch = locked_batches([batch_id]).get()
         if batch.state != Batch.State.OPEN or not batch.held_back:
             raise LaunchError(f"“{batch}” is {batch.get_state_display()}: nothing of it is held back")
         _release(batch)
@@ -281,7 +282,7 @@ def release_approved() -> None:
     """Launch the rest of those batches of whose canaries as many answers are approved as there are canaries."""
     for batch in Batch.objects.filter(state=Batch.State.OPEN, held_back=True):
         with transaction.atomic():
-            batch = Batch.objects.select_for_update().get(pk=batch.pk)
+            batch = locked_batches([batch.pk]).get()
             approved = Assignment.objects.filter(hit__batch=batch, state=Assignment.State.APPROVED, used=True).count()
             if batch.state == Batch.State.OPEN and batch.held_back and approved >= (batch.canary or 0):
                 _release(batch)
@@ -302,7 +303,7 @@ def _start(batch: Batch) -> None:
 @transaction.atomic
 def _make_first_hits(batch: Batch) -> None:
     """Choose the units, once: rows of the first attempt with the money that they hold."""
-    Batch.objects.select_for_update().get(pk=batch.pk)
+    locked_batches([batch.pk]).get()
     if batch.hits.exists():
         return
     todo: list[Clip | Segment | Question | Doubt] = list(units(batch))

@@ -18,16 +18,16 @@ from django.utils import timezone
 
 from annotation.crowd.balance import compare_balance
 from annotation.crowd.client import Crowd, CrowdError, Submitted
-from annotation.crowd.decisions import locked_hits
+from annotation.crowd.collect import PLACES, admit
 from annotation.crowd.standing import Standing
 from annotation.crowd.takeover import Read, find, take_over
 from annotation.crowd.workers.blocks import compare_blocks
+from annotation.locks import locked_hits
 from annotation.models import Batch, Hit, Reconciliation, Walk
 from benchmark_site.jobs.alone import alone
 from benchmark_site.jobs.leases import acquire, heartbeat, heartbeats, locked, still_leased
 
 STRANGER = "a HIT of this batch's type that this batch did not make"
-PLACES = ("clip__video", "segment__clip__video")
 READ_AGAIN = 5
 READ_AT_ONCE = 4  # HITs whose answers are being read: most of it is waiting
 TOGETHER = 20  # HITs that are taken over in one transaction: others wait for it no longer than for a page
@@ -140,6 +140,7 @@ def mend(crowd: Crowd, hit_pk: int, *, everything: bool = False) -> bool:
         hit = Hit.objects.get(pk=hit_pk)
         assert hit.hit_id is not None
         read = _read(crowd, hit.hit_id, everything=everything)
+        admit(crowd.environment, read.answers)
         with transaction.atomic():
             locked_hit = locked_hits([hit_pk]).select_related(*PLACES).get()
             if locked_hit.revision == hit.revision:
@@ -156,8 +157,9 @@ def _mend_together(crowd: Crowd, found: list[tuple[Hit, Standing]], revisions: d
     with ThreadPoolExecutor(READ_AT_ONCE) as pool:
         answers = pool.map(lambda one: _answers(crowd, one[1].hit_id), found)
         reads = {hit.pk: Read(standing, given) for (hit, standing), given in zip(found, answers, strict=True)}
+    admit(crowd.environment, [answer for read in reads.values() for answer in read.answers])
     with transaction.atomic():
-        hits = list(locked_hits(reads).select_related(*PLACES))
+        hits = list(locked_hits(list(reads)).select_related(*PLACES))
         current = [hit for hit in hits if revisions.get(hit.pk) == hit.revision]
         changed = take_over([(hit, reads[hit.pk]) for hit in current])
     return changed + sum(mend(crowd, hit.pk) for hit in hits if hit not in current)

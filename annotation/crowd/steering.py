@@ -16,6 +16,7 @@ from annotation.crowd.client import HIT_LIFETIME, NOW, Crowd
 from annotation.crowd.decisions import finish
 from annotation.crowd.launch import LaunchError
 from annotation.crowd.reconcile import adopt, mend
+from annotation.locks import locked_batches
 from annotation.models import Assignment, Batch, Hit
 from annotation.review import ledger
 from annotation.task_names import CLOSE_BATCH, STEER_BATCH
@@ -106,7 +107,7 @@ def close(batch_id: int) -> bool:
         for pk in theirs:
             mend(crowd, pk)
     with transaction.atomic():
-        last = batch.hits.select_for_update().order_by("-pk").first()
+        last = batch.hits.select_for_update(no_key=True).order_by("-pk").first()
         if last is not None:
             finish(last)
         else:
@@ -123,13 +124,13 @@ def _end_waiting(batch: Batch) -> None:
         for hit in waiting.exclude(asked_at=None).filter(request_token__in=known):
             adopt(hit, known[hit.request_token])
     with transaction.atomic():
-        for hit in waiting.select_for_update(of=("self",)).select_related("batch"):
+        for hit in waiting.select_for_update(of=("self",), no_key=True).select_related("batch").order_by("pk"):
             ledger.hold_for(hit, 0)
         waiting.update(state=Hit.State.EXPIRED)
 
 
 def _locked(batch_id: int, states: set[Batch.State], rule: str) -> Batch:
-    batch = Batch.objects.select_for_update().get(pk=batch_id)
+    batch = locked_batches([batch_id]).get()
     if batch.state not in states:
         raise LaunchError(f"“{batch}” is {batch.get_state_display()}: {rule}")
     return batch

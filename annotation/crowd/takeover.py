@@ -1,6 +1,6 @@
 """What was read of HITs at the marketplace is written down: answers, what became of them, money, the end.
 
-Locks go in one order, here as everywhere: HITs, which the caller has locked, then answers, then batches.
+The caller has locked the HITs; what is locked after that goes in the order of `annotation.locks`.
 """
 
 from __future__ import annotations
@@ -10,13 +10,17 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from django.db.models import Q
+
 from annotation.crowd.client import Bonus, Submitted
 from annotation.crowd.collect import store
-from annotation.crowd.decisions import finish, record, save_counts
+from annotation.crowd.decisions import believe, finish, save_counts
 from annotation.crowd.standing import Standing
 from annotation.crowd.workers import bonuses
+from annotation.locks import locked_answers
 from annotation.models import Assignment, Batch, Finding, Hit
 from annotation.review import ledger
+from annotation.review.verdicts import shares_kept
 
 WAITING = {Assignment.State.SUBMITTED, Assignment.State.APPROVING, Assignment.State.REJECTING}
 Rows = dict[tuple[str, str], Assignment]  # by ids of assignment and worker
@@ -44,10 +48,11 @@ def take_over(reads: Sequence[tuple[Hit, Read]]) -> int:
     hits = [hit for hit, _ in reads]
     changed = _store(reads)
     rows = _rows(hits)
-    for hit, read in reads:
-        if any([*_record(read, rows[hit.pk]), *_book_bonuses(hit, read.bonuses, rows[hit.pk])]):
-            changed.add(hit.pk)
-    changed |= ledger.hold_for_each({hit: read.open for hit, read in reads})
+    with shares_kept([row for of_hit in rows.values() for row in of_hit.values()], {hit.batch_id for hit in hits}):
+        for hit, read in reads:
+            if any([*_record(read, rows[hit.pk]), *_book_bonuses(hit, read.bonuses, rows[hit.pk])]):
+                changed.add(hit.pk)
+        changed |= ledger.hold_for_each({hit: read.open for hit, read in reads})
     changed |= _end(reads, rows)
     for hit, read in reads:
         hit.counts = read.counts
@@ -57,22 +62,15 @@ def take_over(reads: Sequence[tuple[Hit, Read]]) -> int:
 
 def _store(reads: Sequence[tuple[Hit, Read]]) -> set[int]:
     """Keep the answers that are not known yet; keys of HITs that had some."""
-    given = Assignment.objects.filter(hit__in=[hit.pk for hit, _ in reads])
-    known = set(given.values_list("hit_id", "assignment_id", "worker__worker_id"))
-    return {
-        hit.pk
-        for hit, read in reads
-        for answer in read.answers
-        if (hit.pk, answer.assignment_id, answer.worker_id) not in known and store(hit, answer)
-    }
+    given = [(hit, answer) for hit, read in reads for answer in read.answers]
+    return {row.hit_id for row in store(given, beside={hit.pk for hit, _ in reads})} if given else set()
 
 
 def _rows(hits: Iterable[Hit]) -> defaultdict[int, Rows]:
     """The answers to each HIT, locked."""
     by_key = {hit.pk: hit for hit in hits}
     rows: defaultdict[int, Rows] = defaultdict(dict)
-    locked = Assignment.objects.select_for_update(of=("self",), no_key=True).select_related("worker")
-    for row in locked.filter(hit__in=by_key).order_by("pk"):
+    for row in locked_answers(Q(hit__in=by_key)).select_related("worker"):
         row.hit = by_key[row.hit_id]
         rows[row.hit_id][row.assignment_id, row.worker.worker_id] = row
     return rows
@@ -86,7 +84,7 @@ def _record(read: Read, rows: Rows) -> list[bool]:
         rejected = row.state == Assignment.State.REJECTING and answer.status == "Rejected"
         if rejected or (row.again and row.state == Assignment.State.APPROVING and answer.status == "Approved"):
             continue  # whoever tells our verdict ends it: after it one more is asked for
-        changes.append(record(row, answer.status, answer.feedback))
+        changes.append(believe(row, answer.status, answer.feedback))
     return changes
 
 

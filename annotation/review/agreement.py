@@ -6,7 +6,8 @@ answer is to stand alone where the others agree, or to miss every moment that is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -48,18 +49,20 @@ def stands_alone(span: Span, others: Sequence[Span]) -> bool:
     return float(tiou(span, others[medoid(others)])) < APART
 
 
-def measure(assignment: Assignment) -> None:
-    """Keep what a collected answer says of its unit's agreement and, on a gold unit, of its worker.
+def measure(*came: Assignment) -> None:
+    """Keep what collected answers say of their units' agreement and, on gold units, of their workers.
 
-    The caller holds the lock of the HIT.
+    The caller holds the locks of the HITs.
     """
-    hit = assignment.hit
-    if hit.batch.kind not in MARKING:
-        return
-    measure_unit(hit, standing_answers(hit))
-    if hit.gold and assignment.payload is not None:
-        hold_against_gold(assignment)
-        count_gold(assignment.worker)
+    marking = [row for row in came if row.hit.batch.kind in MARKING]
+    units = {row.hit_id: row.hit for row in marking}
+    standing = standing_by_hit(units)
+    for key, hit in units.items():
+        measure_unit(hit, standing[key])
+    on_gold = [row for row in marking if row.hit.gold and row.payload is not None]
+    for row in on_gold:
+        hold_against_gold(row)
+    count_gold(*{row.worker for row in on_gold})
 
 
 def measure_unit(hit: Hit, standing: Sequence[Assignment]) -> None:
@@ -81,13 +84,25 @@ def hold_against_gold(assignment: Assignment) -> None:
 
 def standing_answers(hit: Hit) -> list[Assignment]:
     """The valid answers to a HIT that nobody has rejected, the first first."""
-    rejected = [Assignment.State.REJECTING, Assignment.State.REJECTED]
-    return list(hit.assignments.filter(payload__isnull=False).exclude(state__in=rejected).order_by("pk"))
+    return standing_by_hit([hit.pk])[hit.pk]
 
 
-def count_gold(worker: Worker) -> None:
-    """Count anew how often the worker has met the known answers."""
-    counts = worker.assignments.aggregate(
-        gold_answers=Count("pk", filter=Q(gold_right__isnull=False)), gold_right=Count("pk", filter=Q(gold_right=True))
-    )
-    Worker.objects.filter(pk=worker.pk).update(**counts)
+def standing_by_hit(keys: Collection[int]) -> defaultdict[int, list[Assignment]]:
+    """The same of several HITs, by keys."""
+    found: defaultdict[int, list[Assignment]] = defaultdict(list)
+    if keys:
+        rejected = [Assignment.State.REJECTING, Assignment.State.REJECTED]
+        rows = Assignment.objects.filter(hit__in=keys, payload__isnull=False).exclude(state__in=rejected)
+        for row in rows.order_by("pk"):
+            found[row.hit_id].append(row)
+    return found
+
+
+def count_gold(*workers: Worker) -> None:
+    """Count anew how often workers have met the known answers; each is locked by that, by key."""
+    for worker in sorted(workers, key=lambda worker: worker.pk):
+        counts = worker.assignments.aggregate(
+            gold_answers=Count("pk", filter=Q(gold_right__isnull=False)),
+            gold_right=Count("pk", filter=Q(gold_right=True)),
+        )
+        Worker.objects.filter(pk=worker.pk).update(**counts)

@@ -5,16 +5,18 @@ On the review page a verdict can be taken back for `UNDO_FOR`; the sweeper tells
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
+from annotation.locks import locked_answers, locked_batches, locked_hits
 from annotation.models import Assignment, Batch, Hit, ReviewEvent
 from annotation.models.crowd import MOST_WANTED, Kind
 from annotation.review import arrival, evidence, ledger, quality_flags
@@ -73,9 +75,7 @@ def decide(
     if verdict == Verdict.REJECT and not feedback.strip():
         raise ReviewError("a rejection needs a reason: the worker reads it")
     with transaction.atomic():
-        if verdict == Verdict.REJECT:  # it changes what is said of the unit's other answers: the HIT first, everywhere
-            Hit.objects.select_for_update(of=("self",), no_key=True).get(assignments=assignment_id)
-        assignment = _locked().get(pk=assignment_id)
+        assignment = _locked(assignment_id, with_its_unit=verdict == Verdict.REJECT)
         _check_undecided(assignment, verdict)
         if verdict == Verdict.REJECT and _needs_second(assignment, user):
             return _propose(assignment, user, feedback)
@@ -92,6 +92,14 @@ def decide(
         if tell_at is None and not paid:
             enqueue(PUSH_DECISION, assignment_id=assignment_id)
     return assignment
+
+
+def _locked(assignment_id: int, *, with_its_unit: bool) -> Assignment:
+    """An answer, locked alone, or with the HIT and its other answers: a rejection changes what is said of those."""
+    if not with_its_unit:
+        return locked_answers(Q(pk=assignment_id)).select_related(*PLACES).get()
+    hit = locked_hits(Assignment.objects.filter(pk=assignment_id).values("hit")).get()
+    return {row.pk: row for row in locked_answers(Q(hit=hit)).select_related(*PLACES)}[assignment_id]
 
 
 def _paid_by_itself(assignment: Assignment) -> bool:
@@ -167,12 +175,34 @@ def share_of(rows: Sequence[Assignment]) -> Share:
 def keep_share(batch_id: int, before: Share, now: Share) -> None:
     """Take a change of some answers over into the counts of their batch: to count them all takes ever longer.
 
-    In the transaction that makes the change, and last in it: no lock is waited for by whoever holds that of the batch.
+    In the transaction that makes the change, and last in it, as locks go (`annotation.locks`).
     """
     if now != before:
         reviewed, rejected = now.reviewed - before.reviewed, now.rejected - before.rejected
         counts = {"reviewed": F("reviewed") + reviewed, "rejected": F("rejected") + rejected}
         Batch.objects.filter(pk=batch_id).update(**counts)
+
+
+@contextmanager
+def shares_kept(rows: Sequence[Assignment], batches: Collection[int]) -> Iterator[None]:
+    """Take over what the block changes of answers to several batches.
+
+    `batches`: keys of theirs, and of all others that the caller locks after that.
+    """
+    before = _shares(rows)
+    yield
+    now = _shares(rows)
+    if now != before:
+        list(locked_batches(batches))
+        for batch_id, share in now.items():
+            keep_share(batch_id, before[batch_id], share)
+
+
+def _shares(rows: Sequence[Assignment]) -> dict[int, Share]:
+    of_batch: dict[int, list[Assignment]] = {}
+    for row in rows:
+        of_batch.setdefault(row.hit.batch_id, []).append(row)
+    return {batch_id: share_of(answers) for batch_id, answers in of_batch.items()}
 
 
 def _needs_second(assignment: Assignment, user: User | None) -> bool:
@@ -206,7 +236,7 @@ def _check_again(assignment: Assignment) -> None:
     hit = assignment.hit
     if not may_ask_again(hit):
         raise ReviewError("nobody more can be asked about this unit: pay or use the answer, and ask in another batch")
-    batch = Batch.objects.select_for_update().get(pk=hit.batch_id)  # of two reviewers at once, one sees the other's
+    batch = locked_batches([hit.batch_id]).get()  # of two reviewers at once, one sees the other's
     asked = Assignment.objects.filter(hit__batch=batch, again=True, state=Assignment.State.APPROVING).count()
     each = ledger.cost_per_assignment(batch) + ledger.blind_bonus_cost(batch)
     if ledger.left(batch) < (asked + 1) * each:
@@ -256,7 +286,7 @@ def _use_together(
 
     Without those that somebody else is deciding at this moment.
     """
-    rows = list(answers.select_related(*PLACES).select_for_update(of=("self",), skip_locked=True)[:BULK])
+    rows = list(answers.select_related(*PLACES).select_for_update(of=("self",), no_key=True, skip_locked=True)[:BULK])
     before = share_of(rows)
     _use(rows)
     _write(rows, Verdict.USE, user, "", now, tell_at)
@@ -286,7 +316,7 @@ def undo(batch_id: int, user: User, before: int = 0) -> tuple[list[Assignment], 
     """
     last = undoable(batch_id, user, before).first()
     if (proposed := proposed_since(batch_id, user, last)) is not None:
-        proposed = _locked().get(pk=proposed.pk)
+        proposed = _locked(proposed.pk, with_its_unit=False)
         if proposed.proposed_by != user or proposed.state != Assignment.State.SUBMITTED:
             raise ReviewError(f"{proposed} is decided by now")
         proposed.proposed_by, proposed.feedback = None, ""
@@ -296,9 +326,7 @@ def undo(batch_id: int, user: User, before: int = 0) -> tuple[list[Assignment], 
     if last is None:
         raise ReviewError("there is no verdict of yours that the marketplace has not been told")
     together = undoable(batch_id, user).filter(reviewed_at=last.reviewed_at).values_list("pk", flat=True)
-    if last.state == Assignment.State.REJECTING:
-        Hit.objects.select_for_update(of=("self",), no_key=True).get(pk=last.hit_id)  # as for a rejection
-    rows = list(_locked().select_related(*MADE).filter(pk__in=list(together)).order_by("-pk"))
+    rows = _locked_together(set(together), last)
     stay = {row: f"{row} is on its way to the marketplace" for row in rows if _is_told(row)}
     stay |= remove_items([row for row in rows if row not in stay])
     back = [row for row in rows if row not in stay]
@@ -309,6 +337,16 @@ def undo(batch_id: int, user: User, before: int = 0) -> tuple[list[Assignment], 
     _note(back, user, ReviewEvent.Act.UNDO)
     keep_share(batch_id, counted, share_of(back))
     return back, [stay[row] for row in rows if row in stay]
+
+
+def _locked_together(keys: set[int], last: Assignment) -> list[Assignment]:
+    """These answers with what they became, the last first; that of a rejection with its unit, as for the rejection."""
+    which = Q(pk__in=keys)
+    if last.state == Assignment.State.REJECTING:
+        list(locked_hits([last.hit_id]))
+        which |= Q(hit=last.hit_id)
+    rows = locked_answers(which).select_related(*PLACES, *MADE)
+    return [row for row in reversed(rows) if row.pk in keys]
 
 
 def proposed_since(batch_id: int, user: User, last: Assignment | None) -> Assignment | None:
@@ -337,8 +375,3 @@ def _put_back(rows: Sequence[Assignment]) -> None:
     _save(rows, feedback="", again=False, reviewed_by_id=None, reviewed_at=None, tell_at=None)
     for row in rejected:
         evidence.look_at_unit(row.hit)
-
-
-def _locked() -> QuerySet[Assignment]:
-    """Not against rows that name them: an answer that comes has one of the same HIT in hand, and waits at its end."""
-    return Assignment.objects.select_for_update(of=("self",), no_key=True).select_related(*PLACES)

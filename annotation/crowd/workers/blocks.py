@@ -17,7 +17,7 @@ REASON = "You cannot work on our tasks any more."
 @transaction.atomic
 def set_blocked(worker_id: int, *, blocked: bool, reason: str = "") -> None:
     """Block a worker, or let him in again. Takes effect with the commit; the marketplace hears of it after that."""
-    worker = Worker.objects.select_for_update().get(pk=worker_id)
+    worker = Worker.objects.select_for_update(no_key=True).get(pk=worker_id)
     if worker.blocked != blocked:
         worker.blocked_at = timezone.now() if blocked else None
     worker.blocked, worker.block_reason = blocked, reason if blocked else ""
@@ -33,7 +33,9 @@ def untold() -> QuerySet[Worker]:
 @transaction.atomic
 def push_block(worker_id: int) -> None:
     """Tell the marketplace. Safe to repeat, and after each change: the row says what is meant now."""
-    worker = Worker.objects.select_for_update().filter(pk=worker_id).exclude(blocked=F("blocked_there")).first()
+    worker = (
+        Worker.objects.select_for_update(no_key=True).filter(pk=worker_id).exclude(blocked=F("blocked_there")).first()
+    )
     if worker is None:
         return
     crowd = Crowd(worker.environment)

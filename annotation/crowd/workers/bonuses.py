@@ -19,7 +19,8 @@ from django.utils import timezone
 
 from annotation.crowd.client import TIME_ON_TASK, Crowd, is_refusal, lacks_funds
 from annotation.crowd.client import Bonus as Paid
-from annotation.models import Assignment, Batch, Bonus, Hit, Receipt, Worker
+from annotation.locks import locked_hits
+from annotation.models import Assignment, Batch, Bonus, Receipt, Worker
 from annotation.review import ledger
 from annotation.review.ledger import CENT
 from annotation.task_names import PUSH_BONUS
@@ -51,7 +52,7 @@ def promise(
         raise BonusError("a bonus needs a reason of at most 500 characters: the worker reads it")
     if not amount.is_finite() or not CENT <= amount < 100_000 or amount != amount.quantize(CENT):
         raise BonusError(f"the amount {amount} is no number of dollars and cents from 0.01 to 99999.99")
-    batch = Batch.objects.select_for_update().get(hits__assignments=assignment_pk)
+    batch = Batch.objects.select_for_update(no_key=True).get(hits__assignments=assignment_pk)
     assignment = Assignment.objects.select_related("worker", "hit__batch").get(pk=assignment_pk)
     known = Bonus.objects.filter(assignment=assignment, reason=reason).first()
     if known is not None and known.state != Bonus.State.REFUSED:
@@ -80,7 +81,7 @@ def compensate(receipt: Receipt, amount: Decimal, user: User | None = None) -> t
     arrived, and where the worker has no answer.
     """
     key = {"environment": receipt.hit.batch.environment, "worker_id": receipt.worker_id}
-    worker = Worker.objects.select_for_update().filter(**key).first()
+    worker = Worker.objects.select_for_update(no_key=True).filter(**key).first()
     answers = Assignment.objects.filter(worker=worker).order_by("-pk") if worker else Assignment.objects.none()
     if answers.filter(assignment_id=receipt.assignment_id).exists():
         raise BonusError("this work has arrived: it is reviewed and paid like any other")
@@ -121,7 +122,7 @@ def push_bonus(bonus_id: int) -> None:
             return
         raise
     with transaction.atomic():
-        Hit.objects.select_for_update().get(pk=assignment.hit_id)
+        locked_hits([assignment.hit_id]).get()
         book(assignment, bonus.amount, bonus.tag, bonus.reason)
 
 

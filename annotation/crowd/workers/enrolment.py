@@ -48,7 +48,8 @@ def group_qualification(crowd: Crowd, environment: str) -> GroupQualification:
 
 @transaction.atomic
 def _with_group(environment: str, worker_id: str) -> Worker:
-    worker, _ = Worker.objects.select_for_update().get_or_create(environment=environment, worker_id=worker_id)
+    rows = Worker.objects.select_for_update(no_key=True)
+    worker, _ = rows.get_or_create(environment=environment, worker_id=worker_id)
     if not worker.group:
         sizes = dict(
             Worker.objects.filter(environment=environment).values_list("group").order_by("group").annotate(Count("id"))

@@ -33,7 +33,7 @@ def make_segments(rows: Sequence[Assignment]) -> list[Assignment]:
 def mark(rows: Sequence[Assignment]) -> list[Segment]:
     """The segment of each answer: a vote more where somebody else has marked nearly this moment before."""
     # Locked: of two reviewers at once, the second sees the first's segments.
-    locked = Clip.objects.select_for_update(of=("self",)).filter(pk__in={row.hit.clip_id for row in rows})
+    locked = Clip.objects.select_for_update(of=("self",), no_key=True).filter(pk__in={row.hit.clip_id for row in rows})
     clips = {clip.pk: clip for clip in locked.select_related("video").order_by("pk")}
     known = _known(list(clips))
     made: list[Segment] = []
@@ -60,7 +60,9 @@ def mark(rows: Sequence[Assignment]) -> list[Segment]:
 
 def _known(clips: Sequence[int]) -> defaultdict[int, list[_Known]]:
     """The segments of each clip, locked as the clips are: by key, so that no two wait for each other."""
-    locked = Segment.objects.select_for_update(of=("self",)).filter(clip__in=clips).select_related("assignment")
+    locked = (
+        Segment.objects.select_for_update(of=("self",), no_key=True).filter(clip__in=clips).select_related("assignment")
+    )
     segments = {segment.pk: segment for segment in locked.order_by("pk")}
     workers: defaultdict[int | None, set[int]] = defaultdict(set)
     for segment, worker in Assignment.objects.filter(vote_for__in=list(segments)).values_list(

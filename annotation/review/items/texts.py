@@ -83,6 +83,6 @@ def _new(
 
 def _asked(rows: Sequence[Assignment]) -> list[Segment]:
     """The segment that each text is about, locked: of two reviewers at once the second sees the first's text."""
-    locked = Segment.objects.select_for_update().filter(pk__in={row.hit.segment_id for row in rows})
+    locked = Segment.objects.select_for_update(no_key=True).filter(pk__in={row.hit.segment_id for row in rows})
     segments: dict[int | None, Segment] = {segment.pk: segment for segment in locked.order_by("pk")}
     return [segments[row.hit.segment_id] for row in rows]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from annotation.crowd.answer_xml import AnswerError, parse_fields, read_payload
 from annotation.crowd.client import Submitted
-from annotation.crowd.collect import store
+from annotation.crowd.collect import admit, store
 from annotation.models import Assignment, Hit
 from annotation.models.crowd import Kind
 
@@ -64,7 +64,8 @@ def test_every_rule_is_applied_again(make_hit: Callable[..., Hit], xml: str, rea
 @pytest.mark.parametrize("said", ["\\u0000", "\\ud800", "x" * 190_000])
 def test_what_is_wrong_can_be_stored_and_is_short(make_hit: Callable[..., Hit], said: str) -> None:
     hostile = Submitted("ASG1", "AW1", answers(answer=f'{{"broken": "{said}"}}'), timezone.now(), "Submitted")
-    assert store(make_hit(Kind.SEGMENT), hostile)
+    admit("local", [hostile])
+    assert store([(make_hit(Kind.SEGMENT), hostile)])
     (line,) = Assignment.objects.get().evidence
     assert line.startswith("not a valid answer: broken")
     assert len(line) < 1100

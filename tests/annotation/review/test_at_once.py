@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from annotation.crowd import decisions
+from annotation.locks import locked_hits
 from annotation.models import Assignment, Hit, LedgerEntry, Query, Receipt, Segment
 from annotation.models.crowd import Kind
 from annotation.review import ledger, verdicts
@@ -114,7 +115,7 @@ def test_what_names_a_hit_and_its_batch_does_not_wait_while_a_payment_is_booked(
     hit = row.hit
 
     def book() -> object:
-        list(decisions.locked_hits([hit.pk]))
+        list(locked_hits([hit.pk]))
         ledger.pay(row)
         return decisions.finish(hit)
 
