@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from lxml import html
 from tests.marketplace.site import WorkerBrowser
 
 FORM = "application/x-www-form-urlencoded"
+KEPT_S = 60.0  # both sites close a connection on which nothing has come for 75 s
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class Hands:
         self.marketplace, self.hit_type = worker.site.url, hit_type
         self.cookies = "; ".join(f"{name}={value}" for name, value in worker.http.cookies.items())
         self.connections: dict[str, http.client.HTTPConnection] = {}
+        self.used: dict[str, float] = {}
         self.token = worker.get(f"/groups/{hit_type}/").forms[0]["fields"]["csrfmiddlewaretoken"]
 
     def accept(self) -> str | None:
@@ -77,6 +80,8 @@ class Hands:
         if parts.netloc not in self.connections:
             self.connections[parts.netloc] = http.client.HTTPConnection(parts.netloc, timeout=60)
         connection = self.connections[parts.netloc]
+        if time.monotonic() - self.used.get(parts.netloc, 0.0) > KEPT_S:
+            connection.close()  # the next request opens it again
         headers = {"Referer": self.marketplace, **({"Cookie": self.cookies} if cookies else {})}
         path = f"{parts.path}?{parts.query}" if parts.query else parts.path
         if form is None:
@@ -84,4 +89,5 @@ class Hands:
         else:
             connection.request("POST", path, urlencode(form), {**headers, "Content-Type": FORM})
         answer = connection.getresponse()
+        self.used[parts.netloc] = time.monotonic()
         return Answer(address, answer.status, answer.headers.get("Location", ""), answer.read())
