@@ -60,7 +60,12 @@ def review(request: HttpRequest, pk: int) -> HttpResponse:
         "batch": batch,
         "waiting": min(number := verdicts.waiting(pk)[: verdicts.COUNTED + 1].count(), verdicts.COUNTED),
         "more": number > verdicts.COUNTED,
-        "clean": {"count": len(clean), "newest": max(clean, default=0), "all": len(clean) < verdicts.BULK},
+        "clean": {
+            "first": min(clean, default=0),
+            "last": max(clean, default=0),
+            "count": len(clean),
+            "all": len(clean) < verdicts.BULK,
+        },
         "last": last,
         "proposed": verdicts.proposed_since(pk, _user(request), last),
         "before": before,
@@ -92,9 +97,10 @@ def decide(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def use_clean(request: HttpRequest, pk: int) -> HttpResponse:
-    """Use every clean answer up to the last that the page counted."""
+    """Use every clean answer from the first to the last that the page counted."""
     try:
-        count = verdicts.use_clean(pk, whole(request.POST.get("up_to", "")), _user(request))
+        first, last = (whole(request.POST.get(name, "")) for name in ("from", "up_to"))
+        count = verdicts.use_clean(pk, first, last, _user(request))
         if not count:  # there may be no such batch: not asked at each press
             get_object_or_404(Batch, pk=pk)
         messages.success(request, f"{count} answers used. Z takes all of them back.")

@@ -6,13 +6,11 @@ Our page asks before it shows a task; what is sent all the same is marked for th
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from functools import reduce
-from operator import or_
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Case, Q, QuerySet, Subquery, Value, When
 
-from annotation.models import Assignment, Bonus, Hit, Receipt
+from annotation.models import Assignment, Batch, Bonus, Hit, Receipt
 from annotation.models.crowd import Kind
 from annotation.review.flag import Flag
 
@@ -42,11 +40,13 @@ def of_another_group(assignment: Assignment) -> bool:
     return bool(group) and group != Kind(assignment.hit.batch.kind).group
 
 
-def of_own_group() -> Q:
-    """Of which answers the worker belongs to no other group than does such tasks: to that one, or to none yet."""
-    groups = dict.fromkeys(kind.group for kind in Kind)
-    fits = [Q(worker__group=group, hit__batch__kind__in=group.beside) for group in groups]
-    return reduce(or_, fits, Q(worker__group=""))
+def of_own_group(batch_id: int) -> Q:
+    """Of which answers of a batch the worker belongs to no other group than does its tasks: to that one, or to none.
+
+    None are where there is no such batch.
+    """
+    groups = Case(*(When(kind=kind, then=Value(kind.group.value)) for kind in Kind))
+    return Q(worker__group__in=["", Subquery(Batch.objects.filter(pk=batch_id).values_list(groups))])
 
 
 def _compensated(assignment: Assignment) -> bool:

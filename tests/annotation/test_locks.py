@@ -160,7 +160,7 @@ def test_a_rejection_in_a_unit_of_which_a_pass_touches_two_answers(units: Units,
 def test_what_is_taken_back_while_a_pass_goes_over_it(units: Units, crew: list[Worker]) -> None:
     hits, person = units(3), User.objects.create_user("ada")
     rows = [stored(hit, crew[0], moment) for hit, moment in zip(hits, [MOMENTS[0], None, MOMENTS[1]], strict=True)]
-    assert verdicts.use_clean(hits[0].batch_id, rows[-1].pk, person) == 2
+    assert verdicts.use_clean(hits[0].batch_id, 0, rows[-1].pk, person) == 2
     with transaction.atomic():
         list(locked_answers(Q(pk=rows[1].pk)))
         collected = Session(lambda: take(*((hit, []) for hit in hits)))

@@ -171,8 +171,9 @@ def test_a_press_of_b_and_its_undo_stay_quick_whatever_answers_become(
         batch = pile(kind, clip, presses=2 * 12 * ROUNDS)
         for held in (False, True):
             said = f"{kind}{', some rested on' if held else ''}"
-            newest = batch.hits.latest("pk").assignments.latest("pk").pk
-            watch.measure(f"B of {verdicts.BULK}, {said}", partial(press_b, desk, batch, newest), 302)
+            answers = Assignment.objects.filter(hit__batch=batch)
+            shown = {"from": answers.earliest("pk").pk, "up_to": answers.latest("pk").pk}
+            watch.measure(f"B of {verdicts.BULK}, {said}", partial(press_b, desk, batch, shown), 302)
             if held:
                 rest_on_some(batch)
             presses = presses_of_z(batch)
@@ -180,9 +181,9 @@ def test_a_press_of_b_and_its_undo_stay_quick_whatever_answers_become(
     assert watch.over == {}
 
 
-def press_b(desk: Client, batch: Batch, newest: int) -> HttpResponse:  # noqa: F811
+def press_b(desk: Client, batch: Batch, shown: dict[str, int]) -> HttpResponse:  # noqa: F811
     desk.cookies.pop("messages", None)  # a person has read them
-    return desk.post(f"/batches/{batch.pk}/review/clean/", {"up_to": newest})  # type: ignore[return-value]
+    return desk.post(f"/batches/{batch.pk}/review/clean/", shown)  # type: ignore[return-value]
 
 
 def press_z(desk: Client, batch: Batch, presses: Iterator[dict[str, int]]) -> HttpResponse:  # noqa: F811

@@ -137,7 +137,7 @@ def test_a_bulk_makes_what_its_answers_make_one_after_the_other(
             decide(row.pk, Verdict.USE, reviewer, tell_at=verdicts.timezone.now() + UNDO_FOR)
 
     def together() -> None:
-        assert verdicts.use_clean(rows[0].hit.batch_id, rows[-1].pk, reviewer) == len(rows)
+        assert verdicts.use_clean(rows[0].hit.batch_id, 0, rows[-1].pk, reviewer) == len(rows)
 
     def and_back() -> None:
         together()
@@ -241,12 +241,12 @@ def test_ids_are_those_of_the_contents_or_the_next_ones_that_are_free(segment: S
     assert free_ids(Query, []) == []
 
 
-def test_a_press_uses_sixty_and_the_next_press_the_rest(
+def test_a_press_uses_forty_and_the_next_press_the_rest(
     units: Callable[[Kind], list[Hit]],
     desk: Client,  # noqa: F811
 ) -> None:
     hit = units(Kind.QUERY)[0]
-    workers = Worker.objects.bulk_create(Worker(environment="local", worker_id=f"AW{n}") for n in range(61))
+    workers = Worker.objects.bulk_create(Worker(environment="local", worker_id=f"AW{n}") for n in range(41))
     rows = Assignment.objects.bulk_create(
         Assignment(
             hit=hit, worker=worker, assignment_id=f"A{n}", answer="", submitted_at=NOW,
@@ -254,10 +254,10 @@ def test_a_press_uses_sixty_and_the_next_press_the_rest(
         )
         for n, worker in enumerate(workers)
     )  # fmt: skip
-    assert "Use the next 60 without evidence" in desk.get(f"/batches/{hit.batch_id}/review/").content.decode()
-    for used in (60, 61):
+    assert "Use the next 40 without evidence" in desk.get(f"/batches/{hit.batch_id}/review/").content.decode()
+    for used in (40, 41):
         press(desk, hit, "clean", up_to=rows[-1].pk)
         assert Query.objects.count() == used
     assert "Taken back: 1 waits again" in press(desk, hit, "undo")
-    assert "Taken back: 60 wait again" in press(desk, hit, "undo")
+    assert "Taken back: 40 wait again" in press(desk, hit, "undo")
     assert not Query.objects.exists()
