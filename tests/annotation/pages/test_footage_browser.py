@@ -84,7 +84,9 @@ def shown(page: Page, second: float) -> int:
     return read_stamp(np.array(pixels, np.uint8).reshape(HEIGHT, WIDTH, 4)[:, :, :3])
 
 
-@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize(
+    "name", ["phone", *(pytest.param(name, marks=pytest.mark.slow) for name in FORMS if name != "phone")]
+)
 def test_a_worker_sees_at_a_second_what_the_film_shows_there(
     name: str, page: Page, live_server: LiveServer, tmp_path: Path
 ) -> None:

@@ -271,6 +271,7 @@ def test_a_thousand_answers_take_at_most_2500_inputs(
             inputs += 1
         waiting -= done
         page.get_by_text(f"{waiting} answer{'s' if waiting != 1 else ''} waiting").wait_for()
+        page.wait_for_load_state("domcontentloaded")  # keys work from then on: the line is drawn a little earlier
 
     while waiting > 100:
         press("b", min(verdicts.BULK, waiting - 100))

@@ -39,7 +39,7 @@ NO_WORD: dict[str, Callable[[Route], None]] = {
 
 
 @pytest.mark.parametrize("word", NO_WORD)
-@pytest.mark.parametrize("pressed", ["before", "after"])
+@pytest.mark.parametrize("pressed", [pytest.param("before", marks=pytest.mark.slow), "after"])
 def test_what_is_no_word_of_the_server_is_tried_again(
     word: str, pressed: str, desk: Desk, open_task: Callable[..., Page]
 ) -> None:

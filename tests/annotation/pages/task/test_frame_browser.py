@@ -79,7 +79,7 @@ PAGES: dict[str, Callable[[Desk, Hit, dict[str, int]], Page]] = {
 
 
 @pytest.mark.parametrize("said", PAGES)
-@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
+@pytest.mark.parametrize("viewport", [pytest.param(DESK, marks=pytest.mark.slow), PHONE], ids=["desk", "phone"])
 def test_every_page_of_the_frame_fits_and_is_accessible(
     said: str, viewport: dict[str, int], desk: Desk, make_task: Callable[[Kind], Hit]
 ) -> None:
