@@ -91,9 +91,11 @@ def _beside(source: Release, path: str) -> _Wanted:
 
 def _is_ours(source: Release, bucket: _Bucket) -> bool:
     """Whether a finished copy of this release is there. Raises ReleaseError where it is one of another."""
-    if _told_of(bucket, MANIFEST) is None:
+    told = _told_of(bucket, MANIFEST)
+    if told is None:
         return False
-    raw = bucket.client.get_object(**bucket.object(MANIFEST))["Body"].read()
+    same = told["ContentLength"] == (source.root / MANIFEST).stat().st_size  # else not read, however large
+    raw = bucket.client.get_object(**bucket.object(MANIFEST))["Body"].read() if same else b""
     if hashlib.sha256(raw).hexdigest() != source.manifest_sha256:
         raise ReleaseError(f"{bucket.where(MANIFEST)}: is that of another release, expected a new prefix")
     return True

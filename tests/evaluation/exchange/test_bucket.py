@@ -126,6 +126,14 @@ def test_a_mirror_of_another_release_stays(server: BucketServer, release: Path, 
     assert server.put() == []
 
 
+def test_a_manifest_of_another_size_is_not_read(server: BucketServer, release: Path, capsys) -> None:
+    server.objects["mirrors/demo/MANIFEST.json"] = Stored(b"x" * 100_000)
+    status, text = mirrored(capsys, release)
+    assert status == 2
+    assert "MANIFEST.json: is that of another release" in text
+    assert {method for method, _ in server.asked} == {"HEAD"}
+
+
 def test_a_file_that_differs_from_its_hash_is_not_sent(
     server: BucketServer, release: Path, tmp_path: Path, capsys
 ) -> None:
