@@ -131,7 +131,7 @@ def test_connections_that_the_database_has_cut_are_replaced(lab: Lab) -> None:
     for _ in range(3):
         with psycopg.connect(lab.site.database_url, autocommit=True) as connection:
             connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"  # waits until each has ended
                 " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
         for _ in range(10):
