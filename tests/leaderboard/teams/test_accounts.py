@@ -271,6 +271,19 @@ def test_a_new_password_comes_by_mail(db: None) -> None:
     assert "has ended" in Client().get(found[1]).content.decode()
 
 
+def test_nobody_has_another_mailed_again_and_again(db: None) -> None:
+    """Anybody may ask, and while the mail server is slow each mail holds a web thread."""
+    User.objects.create_user("ada", "ada@example.org", "forgotten")
+
+    def ask() -> int:
+        assert Client().post("/password/reset/", {"email": "ada@example.org"}).status_code == 302
+        return len(mail.outbox)
+
+    assert [ask(), ask(), ask()] == [1, 1, 1]
+    with time_machine.travel(timezone.now() + timedelta(minutes=6)):
+        assert ask() == 2
+
+
 def test_a_token_ends_and_is_bound_to_its_scope(
     member: Client, membership: Membership, track: Track, tmp_path: Any
 ) -> None:
