@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 import time_machine
 from django.contrib.auth.models import Group, User
+from django.contrib.sessions.models import Session
 from django.core import mail
 from django.test import Client
 from django.utils import timezone
 
 from benchmark_site.leaderboard.models import ApiToken, Invitation, Membership, Participant, Scope, Team, Track
+from benchmark_site.leaderboard.tasks import sweep
 from benchmark_site.leaderboard.teams import accounts
 from benchmark_site.leaderboard.teams import membership as membership_of
 from benchmark_site.leaderboard.teams.forms import TeamForm
@@ -269,6 +271,14 @@ def test_a_new_password_comes_by_mail(db: None) -> None:
     browser.post(form["Location"], {"new_password1": "long and odd 7", "new_password2": "long and odd 7"})
     assert log_in("ada", "long and odd 7").status_code == 302
     assert "has ended" in Client().get(found[1]).content.decode()
+
+
+def test_sessions_that_have_ended_are_forgotten(member: Client) -> None:
+    sweep()
+    assert Session.objects.exists()
+    with time_machine.travel(timezone.now() + timedelta(days=15)):
+        sweep()
+    assert not Session.objects.exists()
 
 
 def test_nobody_has_another_mailed_again_and_again(db: None) -> None:

@@ -9,6 +9,7 @@ import time
 from base64 import b32decode
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import islice
 from threading import Thread
@@ -16,17 +17,19 @@ from typing import Any
 
 import httpx
 import pytest
+import time_machine
+from authlib.integrations.base_client import OAuthError
 from django.conf import settings as live
 from django.contrib.auth.models import Group, User
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
+from django.utils import timezone
 from django_otp.oath import totp
 from django_otp.plugins.otp_totp.models import TOTPDevice
-from authlib.integrations.base_client import OAuthError
 from joserfc.jwk import RSAKey
 
 from benchmark_site.leaderboard.models import Identity, Team
-from benchmark_site.leaderboard.teams import openid, provider_client
+from benchmark_site.leaderboard.teams import identities, openid, provider_client
 from benchmark_site.leaderboard.teams.membership import invite
 from tests.leaderboard.teams.provider import CLIENT, SECRET, Provider, serving
 
@@ -129,6 +132,18 @@ def test_an_identity_joins_no_account_of_another_address(provider: Provider) -> 
     browser.post("/login/", {"username": "bob", "password": PASSWORD})
     browser.post("/logout/")
     browser.post("/login/", {"username": "ada", "password": PASSWORD})  # nothing waits any more
+    assert not Identity.objects.exists()
+
+
+def test_who_sits_at_the_browser_later_is_nobody_whom_the_provider_knew(settings: Any, provider: Provider) -> None:
+    settings.OPEN_SIGNUP = True
+    ada = User.objects.create_user("ada", "eve@example.org", PASSWORD)
+    browser = Client()
+    come(browser)
+    with time_machine.travel(timezone.now() + timedelta(seconds=identities.WAITS_S + 1)):
+        assert "eve@example.org" not in browser.get("/signup/").content.decode()
+        browser.post("/login/", {"username": "ada", "password": PASSWORD})
+    assert who(browser) == str(ada)
     assert not Identity.objects.exists()
 
 
