@@ -40,10 +40,10 @@ OWN = 20  # submissions of a person who is logged in, beside the entry on the bo
 
 @dataclass(frozen=True)
 class Site:
-    """The address of its board, a token by which one may submit, and the sessions of people who are logged in."""
+    """The address of its board, and of people who have an entry there tokens and the cookies of sessions."""
 
     board: str
-    token: str
+    tokens: list[str]
     sessions: list[dict[str, str]]
 
     def readers(self) -> dict[str, tuple[list[str], list[dict[str, str]]]]:
@@ -63,13 +63,11 @@ def prepare(entries: int, people: int) -> Site:
     import django
 
     django.setup()
-    from django.contrib.auth.models import User
     from django.core.management import call_command
     from django.db import connection
     from django.utils import timezone
 
-    from benchmark_site.leaderboard.models import Membership, Team, Track
-    from benchmark_site.leaderboard.teams.tokens import create_token
+    from benchmark_site.leaderboard.models import Track
     from benchmark_site.releases.models import Release
     from tests.leaderboard.boards.test_large_board import fill
 
@@ -82,26 +80,25 @@ def prepare(entries: int, people: int) -> Site:
         release=release, task="moment", split="val", per_day=20, total=500, primary_metric="VCMR.R@1.tiou0.7.nms0.5"
     )
     fill(track, entries)
-    sessions = [log_in(track, number, entries // people) for number in range(people)]
+    known = [log_in(track, number, entries // people) for number in range(people)]
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
-    user = User.objects.create_user("ada")
-    token = create_token(Membership.objects.create(team=Team.objects.create(name="Slow"), user=user))
     connection.close()
-    return Site(track.get_absolute_url(), token, sessions)
+    return Site(track.get_absolute_url(), [token for token, _ in known], [cookies for _, cookies in known])
 
 
-def log_in(track: Any, number: int, step: int) -> dict[str, str]:
-    """The cookie of a new person in the team of one of the entries, which has sent more."""
+def log_in(track: Any, number: int, step: int) -> tuple[str, dict[str, str]]:
+    """A token and the cookies of a new person in the team of one of the entries, which has sent more."""
     from django.contrib.auth.models import User
     from django.test import Client
 
     from benchmark_site.leaderboard.models import Evaluation, Membership, State, Submission, Team
+    from benchmark_site.leaderboard.teams.tokens import create_token
     from tests.leaderboard.boards.test_large_board import FIRST
 
     team = Team.objects.get(name=f"team {number * step:04}")
     user = User.objects.create_user(f"reader {number}")
-    Membership.objects.create(team=team, user=user)
+    membership = Membership.objects.create(team=team, user=user)
     sent = Submission.objects.bulk_create(
         Submission(
             team=team, track=track, method=f"more {n}", file=f"y/{number}-{n}", file_name="p.json", size=1,
@@ -118,7 +115,7 @@ def log_in(track: Any, number: int, step: int) -> dict[str, str]:
     )  # fmt: skip
     browser = Client()
     browser.force_login(user)
-    return {name: morsel.value for name, morsel in browser.cookies.items()}
+    return create_token(membership), {name: morsel.value for name, morsel in browser.cookies.items()}
 
 
 @contextlib.contextmanager
@@ -177,8 +174,8 @@ def read(
 
 
 @contextlib.contextmanager
-def slow_senders(port: int, board: str, count: int, token: str) -> Iterator[None]:
-    """So many who send a large file slowly; every other one has a right to."""
+def slow_senders(port: int, board: str, count: int, tokens: list[str]) -> Iterator[None]:
+    """So many who send a large file slowly; every other one has a right to, each a token of another person's."""
     stop = threading.Event()
     path = board.replace("/boards/", "/api/tracks/") + "submissions"
 
@@ -192,8 +189,8 @@ def slow_senders(port: int, board: str, count: int, token: str) -> Iterator[None
                 while not stop.wait(0.1):
                     connection.sendall(b"x" * 600)
 
-    known = [f"Authorization: Bearer {token}"]
-    threads = [threading.Thread(target=send, args=([[], known][n % 2],), daemon=True) for n in range(count)]
+    known = [[f"Authorization: Bearer {tokens[n // 2 % len(tokens)]}"] if n % 2 else [] for n in range(count)]
+    threads = [threading.Thread(target=send, args=(more,), daemon=True) for more in known]
     for thread in threads:
         thread.start()
     try:
@@ -236,7 +233,7 @@ def main() -> None:
             table.add_row("a page of the board, kB", f"{len(answer.content) / 1000:.0f}")
             for who, (paths, cookies) in site.readers().items():
                 for beside, slow in (("", 0), (f" beside {arguments.slow} slow senders", arguments.slow)):
-                    with slow_senders(port, site.board, slow, site.token):
+                    with slow_senders(port, site.board, slow, site.tokens):
                         took, failed = read(port, paths, cookies, arguments.readers, arguments.seconds)
                     tell(table, f"{arguments.readers} readers {who}{beside}", took, failed, arguments.seconds)
     Console().print(table)
