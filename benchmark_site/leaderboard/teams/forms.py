@@ -43,7 +43,32 @@ class NewPasswordForm(PasswordResetForm):
     """Mails one account once in a while: anybody may ask for anybody's, and each mail holds a web thread."""
 
     def get_users(self, email: str) -> Iterator[User]:
-        return (user for user in super().get_users(email) if cache.add(f"new-password-{user.pk}", True, _MAILED_AGAIN_S))
+        theirs = super().get_users(email)
+        return (user for user in theirs if cache.add(f"new-password-{user.pk}", True, _MAILED_AGAIN_S))
+
+
+class AddressForm(forms.Form):
+    """Another address of one's own, and the password: whoever has the address can have a new password mailed there.
+
+    An account that a provider logs in has no password, and none is mailed.
+    """
+
+    email = forms.EmailField(label="E-mail", help_text="for a new password and results; nobody else sees it")
+    password = forms.CharField(
+        label="Your password", strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})
+    )
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, initial={"email": user.email}, **kwargs)
+        self.user = user
+        if not user.has_usable_password():
+            del self.fields["password"]
+
+    def clean_password(self) -> str:
+        password: str = self.cleaned_data["password"]
+        if not self.user.check_password(password):
+            raise forms.ValidationError("This is not your password.")
+        return password
 
 
 class NewNameForm(forms.ModelForm):

@@ -273,6 +273,34 @@ def test_a_new_password_comes_by_mail(db: None) -> None:
     assert "has ended" in Client().get(found[1]).content.decode()
 
 
+def test_an_address_is_changed_by_its_password_and_the_old_one_is_told(member: Client, membership: Membership) -> None:
+    """Whoever has the address can have a new password mailed: an open session alone must not be the way to one."""
+    User.objects.filter(pk=membership.user_id).update(email="ada@old.example")
+    assert "/address/" in member.get("/teams/").content.decode()
+    wrong = member.post("/address/", {"email": "eve@example.org", "password": "wrong"})
+    assert (wrong.status_code, "This is not your password." in wrong.content.decode()) == (400, True)
+    for address in ("nobody", ""):
+        assert member.post("/address/", {"email": address, "password": "ada"}).status_code == 400
+    membership.user.refresh_from_db()
+    assert (membership.user.email, mail.outbox) == ("ada@old.example", [])
+    changed = member.post("/address/", {"email": "ada@new.example", "password": "ada"}, follow=True)
+    assert "Mail goes to ada@new.example from now on." in changed.content.decode()
+    (told,) = mail.outbox
+    assert (told.to, "ada@new.example" in told.body) == (["ada@old.example"], False)
+    Client().post("/password/reset/", {"email": "ada@new.example"})
+    assert mail.outbox[-1].to == ["ada@new.example"]
+
+
+def test_an_account_without_a_password_changes_its_address(db: None) -> None:
+    user = User.objects.create_user("eve", "eve@example.org")
+    browser = Client()
+    browser.force_login(user)
+    assert "password" not in browser.get("/address/").content.decode().partition("<main")[2].partition("</main")[0]
+    browser.post("/address/", {"email": "eve@new.example"})
+    user.refresh_from_db()
+    assert user.email == "eve@new.example"
+
+
 def test_sessions_that_have_ended_are_forgotten(member: Client) -> None:
     sweep()
     assert Session.objects.exists()
