@@ -52,6 +52,15 @@ def test_one_who_guesses_locks_nobody_else_out(db: None) -> None:
     assert log_in("ada", "right", REMOTE_ADDR="192.0.2.9").status_code == 302
 
 
+def test_one_who_guesses_from_many_addresses_of_one_line_is_locked_out(db: None) -> None:
+    """A line of IPv6 has 2^64 addresses."""
+    User.objects.create_user("ada", password="right")
+    for n in range(12):
+        log_in("ada", f"wrong {n}", REMOTE_ADDR=f"2001:db8:1:2:{n:x}::{n:x}")
+    assert log_in("ada", "right", REMOTE_ADDR="2001:db8:1:2:ffff::1").status_code == 429
+    assert log_in("ada", "right", REMOTE_ADDR="2001:db8:1:3::1").status_code == 302
+
+
 def test_a_visitor_signs_up_and_makes_a_team(db: None, settings: Any) -> None:
     assert Client().post("/signup/", NEW).status_code == 403
     assert "/signup/" not in Client().get("/login/").content.decode()

@@ -1,0 +1,22 @@
+"""From where somebody tries to log in, as wrong passwords are counted."""
+
+from __future__ import annotations
+
+from ipaddress import IPv6Address, ip_address, ip_network
+
+from django.http import HttpRequest
+
+_ONE_LINE = 64  # bits of an IPv6 address that a line has for its own: whoever has one has all addresses below
+
+
+def client_network(request: HttpRequest) -> str:
+    """The address, or of IPv6 the first one of its line: another one for each try would else never be locked."""
+    said = request.META.get("REMOTE_ADDR", "")
+    try:
+        address = ip_address(said)
+    except ValueError:  # a socket without addresses
+        return str(said)
+    if isinstance(address, IPv6Address):
+        mapped = address.ipv4_mapped
+        return str(mapped or ip_network((int(address), _ONE_LINE), strict=False).network_address)
+    return str(address)
