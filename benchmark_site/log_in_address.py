@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv6Address, IPv6Network, ip_address
 
 from django.http import HttpRequest
 
@@ -18,5 +18,5 @@ def client_network(request: HttpRequest) -> str:
         return str(said)
     if isinstance(address, IPv6Address):
         mapped = address.ipv4_mapped
-        return str(mapped or ip_network((int(address), _ONE_LINE), strict=False).network_address)
+        return str(mapped or IPv6Network((int(address), _ONE_LINE), strict=False).network_address)
     return str(address)
