@@ -53,7 +53,9 @@ class AddressForm(forms.Form):
     An account that a provider logs in has no password, and none is mailed.
     """
 
-    email = forms.EmailField(label="E-mail", help_text="for a new password and results; nobody else sees it")
+    email = forms.EmailField(
+        label="E-mail", max_length=254, help_text="for a new password and results; nobody else sees it"
+    )
     password = forms.CharField(
         label="Your password", strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})
     )

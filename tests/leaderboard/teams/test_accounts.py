@@ -288,7 +288,7 @@ def test_an_address_is_changed_by_its_password_and_the_old_one_is_told(member: C
     assert "/address/" in member.get("/teams/").content.decode()
     wrong = member.post("/address/", {"email": "eve@example.org", "password": "wrong"})
     assert (wrong.status_code, "This is not your password." in wrong.content.decode()) == (400, True)
-    for address in ("nobody", ""):
+    for address in ("nobody", "", f"{'a' * 60}@{'b' * 60}.{'c' * 60}.{'d' * 60}.{'e' * 20}.example"):
         assert member.post("/address/", {"email": address, "password": "ada"}).status_code == 400
     membership.user.refresh_from_db()
     assert (membership.user.email, mail.outbox) == ("ada@old.example", [])
@@ -304,7 +304,7 @@ def test_an_account_without_a_password_changes_its_address(db: None) -> None:
     user = User.objects.create_user("eve", "eve@example.org")
     browser = Client()
     browser.force_login(user)
-    assert "password" not in browser.get("/address/").content.decode().partition("<main")[2].partition("</main")[0]
+    assert 'type="password"' not in browser.get("/address/").content.decode()
     browser.post("/address/", {"email": "eve@new.example"})
     user.refresh_from_db()
     assert user.email == "eve@new.example"
