@@ -74,6 +74,7 @@ TABLE: dict[str, Row] = {
     "signup": PUBLIC,
     "provider": PUBLIC,
     "provider-back": PUBLIC,
+    "address": ACCOUNT,
     "password_change": ACCOUNT,
     "password_change_done": ACCOUNT,
     "password_reset": PUBLIC,

@@ -22,11 +22,15 @@ _ENVELOPE_BYTES = 64 * 1024
 
 
 class Head(Protocol):
-    """The head of a request: header names in capitals with underscores, bytes that it announces (0: by chunks)."""
+    """The head of a request: header names in capitals with underscores, bytes that it announces (0: by chunks).
+
+    `sender` is noted down here: who it is, by the key of the account.
+    """
 
     path: str
     headers: dict[str, str]
     content_length: int
+    sender: str
 
 
 def largest_body() -> int:
@@ -35,7 +39,10 @@ def largest_body() -> int:
 
 
 def most_bytes(head: Head) -> int:
-    """Bytes of the largest body that this address takes from this sender, 0 where it does not take this one."""
+    """Bytes of the largest body that this address takes from this sender, 0 where it does not take this one.
+
+    Notes down who the sender is.
+    """
     try:
         name = resolve(head.path).view_name
     except Resolver404:
@@ -45,10 +52,13 @@ def most_bytes(head: Head) -> int:
         return 0
     close_old_connections()
     try:
-        taken = _has_token(head) if name.startswith("api") else _may_enter(head, name)
+        user = _owner_of_token(head) if name.startswith("api") else _visitor(head, name)
     finally:
         close_old_connections()
-    return limit if taken else 0
+    if user is None:
+        return 0
+    head.sender = str(user.pk)
+    return limit
 
 
 def _limits() -> dict[str, int]:
@@ -64,16 +74,16 @@ def _limits() -> dict[str, int]:
     }
 
 
-def _has_token(head: Head) -> bool:
+def _owner_of_token(head: Head) -> User | None:
     scheme, _, token = head.headers.get("AUTHORIZATION", "").partition(" ")
     found = tokens.authenticate(token.strip()) if scheme.lower() == "bearer" else None
-    return found is not None and found.may_submit
+    return found.membership.user if found is not None and found.may_submit else None
 
 
-def _may_enter(head: Head, name: str) -> bool:
+def _visitor(head: Head, name: str) -> User | None:
     request = HttpRequest()
     cookies = parse_cookie(head.headers.get("COOKIE", ""))
     request.session = SessionStore(cookies.get(settings.SESSION_COOKIE_NAME))
     user = get_user(request)
     assert isinstance(user, User | AnonymousUser)
-    return may_enter(user, name)
+    return user if isinstance(user, User) and may_enter(user, name) else None

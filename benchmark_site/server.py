@@ -2,14 +2,15 @@
 
 Waitress reads requests and writes answers in one thread for all connections and gives its few web threads whole
 requests alone, so neither slow senders nor slow readers hold one. Added here is what it leaves to others: who sends a
-large body is looked at when the head of the request has come, a refused one still hears the answer, and nothing may
-take for ever.
+large body is looked at when the head of the request has come, a refused one still hears the answer, nobody fills the
+disk with many at once, and nothing may take for ever.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import signal
 import socket
 import sys
@@ -37,6 +38,7 @@ HEAD_S = 30.0
 # A body may take a minute, and a second more for each KiB: slower than any line in use, and an end for tricklers.
 BODY_S, BODY_BYTES_PER_S = 60.0, 1024
 LONGEST_BODY_S = 6 * 3600.0
+MOST_AT_ONCE = 8  # large bodies of one account: each lies on the disk while it comes, as large as a submission may be
 # So long a refused sender's rest is read and thrown away: a socket closed on unread bytes takes its answer back.
 LINGER_S = 30.0
 # What waits for a slow reader lies in a temporary file, up to this much; files of the disk wait where they are.
@@ -46,8 +48,9 @@ WAITING_BYTES = 2**30
 class Request(HTTPRequestParser):
     """One request; `began` is the moment at which its first byte came, in seconds since the epoch."""
 
-    refused = False
+    refused = too_many = False
     most = SMALL_BYTES  # of its body
+    sender = ""  # the account whose large body it is
     chunked: bool
     content_length: int
 
@@ -59,7 +62,8 @@ class Request(HTTPRequestParser):
         super().parse_header(header_plus)
         if self.chunked or self.content_length > SMALL_BYTES:
             self.most = self.adj.most_bytes(self)
-        if not self.most:
+            self.too_many = bool(self.sender) and self.adj.under_way(self.sender) > MOST_AT_ONCE
+        if not self.most or self.too_many:
             self._refuse()
 
     def received(self, data: bytes) -> int:
@@ -87,11 +91,14 @@ class Request(HTTPRequestParser):
 
 
 class Task(WSGITask):
-    """Tells the application when the request began (`hero_bench.began`), and its channel that it was refused."""
+    """Tells the application when the request began (`hero_bench.began`) and whether its sender sends too many at once
+    (`hero_bench.too_many`), and its channel that it was refused.
+    """
 
     def get_environment(self) -> dict[str, Any]:
         environ: dict[str, Any] = super().get_environment()
         environ["hero_bench.began"] = datetime.fromtimestamp(self.request.began, UTC)
+        environ["hero_bench.too_many"] = self.request.too_many
         return environ
 
     def service(self) -> None:
@@ -134,6 +141,12 @@ class Server(TcpWSGIServer):
 
     channel_class = Channel
 
+    def under_way(self, sender: str) -> int:
+        """How many large bodies of an account come or are worked on, the one that is asked for included."""
+        channels = list(self.active_channels.values())
+        requests = [request for channel in channels for request in (channel.request, *channel.requests)]
+        return sum(request is not None and request.sender == sender and not request.refused for request in requests)
+
     def maintenance(self, now: float) -> None:
         super().maintenance(now)
         for channel in self.active_channels.values():
@@ -155,6 +168,21 @@ def head_alone(application: WSGIApplication) -> WSGIApplication:
     return answer
 
 
+def few_at_once(application: WSGIApplication) -> WSGIApplication:
+    """The application for all but those who send too many large bodies at once: they are told, in the API's shape."""
+
+    def answer(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        if not environ["hero_bench.too_many"]:
+            return application(environ, start_response)
+        message = f"{MOST_AT_ONCE} files of yours are on their way: send this one when one of them has arrived"
+        body = json.dumps({"errors": [{"field": "file", "code": "at_once", "message": message}]}).encode()
+        kind = [("Content-Type", "application/json"), ("Content-Length", str(len(body))), ("Retry-After", "30")]
+        start_response("429 Too Many Requests", kind)
+        return [body]
+
+    return answer
+
+
 def make_server(
     application: Any,
     most_bytes: Callable[[Request], int],
@@ -167,7 +195,7 @@ def make_server(
     """A bound server, run by `run()`; `most_bytes` says of the head of a request how large a body it takes, or 0."""
     proxy = {"trusted_proxy": "*", "trusted_proxy_headers": "x-forwarded-for x-forwarded-proto"} if behind_proxy else {}
     server = Server(
-        head_alone(application),
+        head_alone(few_at_once(application)),
         listen=listen,
         threads=threads,
         max_request_body_size=largest,
@@ -179,7 +207,7 @@ def make_server(
         backlog=2048,
         **proxy,
     )
-    server.adj.most_bytes = most_bytes
+    server.adj.most_bytes, server.adj.under_way = most_bytes, server.under_way
     return server
 
 

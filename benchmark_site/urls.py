@@ -7,17 +7,19 @@ from django.contrib.auth import views as auth
 from django.urls import include, path
 
 from benchmark_site import views
+from benchmark_site.leaderboard.teams.forms import NewPasswordForm
 from benchmark_site.second_factor import views as second_factor
 
 handler500 = "benchmark_site.views.server_error"
 
-MAIL = {
+MAIL: dict[str, Any] = {
+    "form_class": NewPasswordForm,
     "email_template_name": "benchmark_site/password_mail.txt",
     "subject_template_name": "benchmark_site/password_mail_subject.txt",
 }
 
 
-def _page(view: Any, template: str, **more: str) -> Any:
+def _page(view: Any, template: str, **more: Any) -> Any:
     """One of Django's own views about passwords, with our template."""
     return view.as_view(template_name=f"benchmark_site/{template}.html", **more)
 

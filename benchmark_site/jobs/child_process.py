@@ -45,6 +45,7 @@ class Limits:
 @dataclass(frozen=True)
 class Files:
     """All that a child that reads others' files may open, where the kernel has Landlock: beside what is Python's own.
+    It reaches nobody by TCP or a signal.
 
     `read`: files, and folders with all that lies in them. `scratch`: the folder that it may write in, where its
     temporary files lie, too.

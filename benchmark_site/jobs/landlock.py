@@ -1,8 +1,8 @@
-"""Which files a process may open from now on: by the kernel's Landlock, which Linux has from 5.13 on.
+"""Which files a process may open from now on, and that it reaches nobody: by the kernel's Landlock (Linux 5.13 on).
 
 By its three system calls. Of the packages for them one has had no first version yet and the others bring a sandbox of
 their own. Names and sizes of other files can still be seen; what they hold cannot, nor what other processes of the same
-user hold in /proc.
+user hold in /proc. TCP is closed from Linux 6.7 on, signals to processes outside from 6.12 on.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # on every kind of p
 _ASK_VERSION, _PATH_BENEATH, _PR_SET_NO_NEW_PRIVS = 1, 1, 38
 _KNOWN = {1: 13, 2: 14, 3: 15, 4: 15}  # rights of a version, by bit; later ones have 16
 _OF_ONE_FILE = 0b1100_0000_0000_0111  # the others are of folders
+_TCP, _TCP_FROM = 0b11, 4  # to listen and to connect
+_OUTSIDE, _OUTSIDE_FROM = 0b11, 6  # sockets without a file, signals
 
 
 class May(IntFlag):
@@ -27,7 +29,15 @@ class May(IntFlag):
 
     LIST = 0b1000
     READ = 0b1101  # and run
-    CHANGE = 0b1111_1111_1111_1110  # everything but run
+    # Everything but run, and but make what is no file or folder: who reads what is written there would follow a link,
+    # and wait for ever at a pipe.
+    CHANGE = 0b1110_0001_1011_1110
+
+
+class _Handled(ctypes.Structure):
+    """What is forbidden unless a rule allows it; an older kernel takes the fields that it does not know as zeros."""
+
+    _fields_ = (("files", ctypes.c_uint64), ("network", ctypes.c_uint64), ("scoped", ctypes.c_uint64))
 
 
 class _Beneath(ctypes.Structure):
@@ -42,18 +52,19 @@ def version() -> int:
 
 @contextmanager
 def confinement(rules: Mapping[str, May]) -> Iterator[Callable[[], None] | None]:
-    """What, called between fork and exec, closes every file to the child but those under these paths; None without a
-    Landlock. Paths that there are not are left out. Raises OSError.
+    """What, called between fork and exec, closes every file to the child but those under these paths, and everybody
+    outside; None without a Landlock. Paths that there are not are left out. Raises OSError.
     """
     known = version()
     if not known:
         yield None
         return
-    rights = ctypes.c_uint64((1 << _KNOWN.get(known, 16)) - 1)
-    ruleset = _done(_LIBC.syscall(_CREATE_RULESET, ctypes.byref(rights), ctypes.sizeof(rights), 0))
+    rights = (1 << _KNOWN.get(known, 16)) - 1
+    handled = _Handled(rights, _TCP * (known >= _TCP_FROM), _OUTSIDE * (known >= _OUTSIDE_FROM))
+    ruleset = _done(_LIBC.syscall(_CREATE_RULESET, ctypes.byref(handled), ctypes.sizeof(handled), 0))
     try:
         for path, may in rules.items():
-            _add(ruleset, path, may & rights.value)
+            _add(ruleset, path, may & rights)
         yield lambda: _restrict(ruleset)
     finally:
         os.close(ruleset)

@@ -7,6 +7,7 @@ import time
 from contextlib import suppress
 
 from celery import Task, shared_task
+from django.contrib.sessions.backends.db import SessionStore
 from django.utils import timezone
 
 from benchmark_site.jobs.enqueue import enqueue
@@ -95,8 +96,8 @@ def train(run_id: int) -> None:
 
 @shared_task
 def sweep() -> None:
-    """Once a minute: send again what waits without a message or lost its worker, remove uploads that never ended and
-    files that are due, write down by which submissions a private part has decided.
+    """Once a minute: send again what waits without a message or lost its worker, remove uploads that never ended,
+    files that are due and sessions that have ended, write down by which submissions a private part has decided.
 
     Each step by itself: one that fails stops no other.
     """
@@ -108,6 +109,7 @@ def sweep() -> None:
         pieces.sweep,
         _delete_due_files,
         _decide,
+        SessionStore.clear_expired,
         compare_neighbours,
     ):
         try:

@@ -60,6 +60,7 @@ urlpatterns = [
     path("invitations/<str:secret>/", team_views.invitation, name="invitation"),
     path("invitations/<int:pk>/withdraw/", team_views.withdraw_invitation, name="invitation-withdraw"),
     path("signup/", accounts.signup, name="signup"),
+    path("address/", accounts.address, name="address"),
     path("login/provider/", identities.go, name="provider"),
     path("login/provider/back/", identities.come_back, name="provider-back"),
     path("tokens/<int:pk>/revoke/", team_views.revoke_token, name="token-revoke"),

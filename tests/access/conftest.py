@@ -148,6 +148,7 @@ def _site_doors() -> list[ApiClient]:
         ApiClient("signup", "/signup/"),
         ApiClient("provider", "/login/provider/"),
         ApiClient("provider-back", "/login/provider/back/"),
+        ApiClient("address", "/address/"),
         ApiClient("password_change", "/password/"),
         ApiClient("password_change_done", "/password/changed/"),
         ApiClient("second-factor", "/second-factor/"),

@@ -62,8 +62,8 @@ def test_every_page_is_fit_for_a_phone_and_for_everybody(
     paths = [
         "/", track.release.get_absolute_url(),
         "/boards/", track.get_absolute_url(), track.get_absolute_url() + "?every",
-        track.get_absolute_url() + "?q=nobody&sort=submitted", "/signup/", "/password/", "/password/reset/",
-        "/password/reset/sent/", "/password/reset/MQ/ended/", urlsplit(link).path,
+        track.get_absolute_url() + "?q=nobody&sort=submitted", "/signup/", "/address/", "/password/",
+        "/password/reset/", "/password/reset/sent/", "/password/reset/MQ/ended/", urlsplit(link).path,
         *(track.get_absolute_url() + page for page in ("settings/", "overview/", "compare/")), both,
         track.get_absolute_url() + "submit/", "/submissions/", "/teams/", run.get_absolute_url(),
         *(one.get_absolute_url() for one in (public, refused, waiting)),

@@ -24,7 +24,7 @@ from django.db import connections
 from django.test import Client
 
 from benchmark_site import server
-from benchmark_site.leaderboard.models import Membership, Scope, Submission, Track
+from benchmark_site.leaderboard.models import Membership, Scope, Submission, Team, Track
 from benchmark_site.leaderboard.teams.tokens import create_token
 from benchmark_site.local.supervisor import web_server
 from benchmark_site.senders import largest_body, most_bytes
@@ -169,6 +169,38 @@ def test_a_token_that_may_only_read_sends_nothing(
         sender.sendall(site.head(submissions(track), 30_000_000, f"Authorization: Bearer {reader}"))
         status, body = answer_of(sender)
     assert (status, body["errors"][0]["code"]) == (403, "scope")
+
+
+def test_nobody_fills_the_disk_with_many_files_at_once(
+    site: Site, track: Track, membership: Membership, token: str
+) -> None:
+    """Each lies there while it comes, whatever its sender may submit."""
+
+    def head(token: str) -> bytes:
+        return site.head(submissions(track), 30_000_000, f"Authorization: Bearer {token}")
+
+    others = Membership.objects.create(team=Team.objects.create(name="O"), user=User.objects.create_user("eve"))
+    with contextlib.ExitStack() as open_lines:
+
+        def begin(token: str) -> socket.socket:
+            sender = open_lines.enter_context(site.connect())
+            sender.sendall(head(token))
+            return sender
+
+        lines = [begin(one) for one in [token, create_token(membership)] * (server.MOST_AT_ONCE // 2)]
+        time.sleep(0.5)
+        status, body = answer_of(begin(token))
+        assert (status, body["errors"][0]["code"]) == (429, "at_once")
+        other = begin(create_token(others))
+        other.settimeout(0.5)
+        with pytest.raises(TimeoutError):  # nothing is said: its body is waited for
+            other.recv(1)
+        lines[0].close()
+        time.sleep(0.5)
+        again = begin(token)
+        again.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            again.recv(1)
 
 
 @pytest.mark.parametrize("size", [10**10, 10**15])

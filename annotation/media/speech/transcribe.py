@@ -30,6 +30,7 @@ from benchmark_site.jobs.leases import MAX_ATTEMPTS, LeaseLost, acquire, heartbe
 FREE_S = 600  # for any film, beside STRETCH_S times what its minutes allow
 SLOWEST = 30.0  # seconds of CPU for a second of sound: a large model on one core
 MEMORY_BYTES = 16 * 2**30  # the largest model in 16 bits, twice
+GRAPHICS_DRIVER = Path("/dev/nvidiactl")
 logger = logging.getLogger(__name__)
 
 
@@ -104,16 +105,16 @@ def _recognise(lease: Transcription, folder: Path) -> tuple[Track, str]:
         raise TranscriptionError("the video is not ready")
     _refuse_over_own_words(video)
     language = video.language.partition("-")[0].lower()
-    command = [
-        sys.executable, "-m", "annotation.media.speech.recognise", video.file.path, str(folder),
-        "--model", settings.ASR_MODEL, "--seconds", str(video.duration), "--language", language,
-    ]  # fmt: skip
     cpu_s = round(FREE_S + SLOWEST * (video.duration + STRETCH_S))
+    files = _files(video, folder)
     limits = child_process.Limits(
-        memory_bytes=MEMORY_BYTES, cpu_s=cpu_s, file_bytes=2**30, open_files=128, network=True
+        memory_bytes=MEMORY_BYTES, cpu_s=cpu_s, file_bytes=2**30, open_files=128, network=files is None
     )
     heard = _Heard(lease, folder / "parts.jsonl", video.duration)
-    ended = child_process.run(command, folder / "log.txt", alive=heard.alive, wall_s=2.0 * cpu_s, limits=limits)
+    ended = child_process.run(
+        _command(video, folder, language), folder / "log.txt", alive=heard.alive, wall_s=2.0 * cpu_s, limits=limits,
+        files=files,
+    )  # fmt: skip
     refused, done = folder / "refused.txt", folder / "transcript.json"
     if ended.status == 0 and refused.exists():
         raise TranscriptionError(refused.read_text())
@@ -124,6 +125,26 @@ def _recognise(lease: Transcription, folder: Path) -> tuple[Track, str]:
         raise _WorkerKilled(reason)
     logger.error("transcription of %s: %s: %s", video, reason, ended.log.strip().rsplit("\n", 1)[-1])
     raise TranscriptionError(reason)
+
+
+def _command(video: Video, folder: Path, language: str) -> list[str]:
+    return [
+        sys.executable, "-m", "annotation.media.speech.recognise", video.file.path, str(folder),
+        "--model", settings.ASR_MODEL, "--seconds", str(video.duration), "--language", language,
+    ]  # fmt: skip
+
+
+def _files(video: Video, folder: Path) -> child_process.Files | None:
+    """All that the child may open, where the kernel lets us say so: its code, the film, the model, its folder.
+
+    None with a graphics card: its driver opens files of its own, which differ from one version to the next.
+    """
+    if GRAPHICS_DRIVER.exists():
+        return None
+    code = [settings.BASE_DIR / name for name in ("annotation", "hero_model", "evaluation")]
+    model = Path(settings.ASR_MODEL)
+    # Each by itself, too: in a cache of the hub they are links to files that lie elsewhere.
+    return child_process.Files([*code, video.file.path, model, *sorted(model.glob("*"))], folder)
 
 
 @dataclass

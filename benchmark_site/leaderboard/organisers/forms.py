@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from django import forms
+from django.db import transaction
 from django.utils import timezone
 
 from benchmark_site.leaderboard.models import Announcement, Participant, Split, Task, Track
 from benchmark_site.leaderboard.models.choices import CardColumn, FilesKept
 from benchmark_site.leaderboard.models.tracks import METRICS
+from benchmark_site.leaderboard.scoring.compare import forget_comparisons
 from benchmark_site.leaderboard.scoring.parts import SMALLEST_PART, parts
 from evaluation.release import ReleaseError
 
@@ -140,7 +142,10 @@ class TrackForm(forms.ModelForm):
 
     def save(self, commit: bool = True) -> Track:
         """Only what the form holds: meanwhile the reveal may have been written down."""
-        self.instance.save(update_fields=list(self.fields))
+        with transaction.atomic():
+            self.instance.save(update_fields=list(self.fields))
+            if "primary_metric" in self.changed_data:
+                forget_comparisons(self.instance)
         return self.instance
 
     def clean_card_columns(self) -> list[str]:

@@ -15,7 +15,7 @@ from django.db import transaction
 from benchmark_site.jobs import child_process
 from benchmark_site.jobs.enqueue import enqueue
 from benchmark_site.jobs.leases import LeaseLost, acquire, heartbeat, locked
-from benchmark_site.leaderboard.models import Comparison, Evaluation, State
+from benchmark_site.leaderboard.models import Comparison, Evaluation, State, Track
 from benchmark_site.leaderboard.scoring.parts import parts
 from benchmark_site.leaderboard.scoring.reach import of_evaluator
 from benchmark_site.leaderboard.scoring.score import LIMITS, WALL_S
@@ -49,6 +49,11 @@ def request_comparison(a: Evaluation, b: Evaluation, asked_by: User | None = Non
         if new:
             enqueue(COMPARE, comparison_id=row.pk)
     return row
+
+
+def forget_comparisons(track: Track) -> None:
+    """Of another primary metric than the track's: a worker that is at one loses it, and those for groups come anew."""
+    Comparison.objects.filter(first__submission__track=track).delete()
 
 
 def run_comparison(pk: int) -> None:

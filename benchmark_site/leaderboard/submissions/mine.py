@@ -10,7 +10,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import Prefetch, QuerySet
 
 from benchmark_site.leaderboard.models import Evaluation, Submission, Team, Track
-from benchmark_site.leaderboard.submissions.quota import Quota, quota
+from benchmark_site.leaderboard.submissions.quota import Quota, tries_left
 
 _LATEST, _TEAMS = 5, 3  # on the home page; the page of one's submissions has all
 
@@ -29,7 +29,7 @@ def mine(user: User | AnonymousUser, tracks: Sequence[Track], now: datetime) -> 
     teams = list(Team.objects.filter(memberships__user=user.pk)) if user.pk else []
     if not teams:
         return None
-    tries = [(track, team, quota(team, track, now)) for track in tracks for team in teams[:_TEAMS]]
+    tries = tries_left(teams[:_TEAMS], tracks, now)
     return Mine(list(sent_by_teams(teams)[:_LATEST]), tries, len(teams) > 1)
 
 

@@ -65,6 +65,12 @@ def quotas(team: Team, tracks: Sequence[Track], now: datetime) -> list[Quota]:
     return [_scarcest(track, its_kin, sent, now) for track, its_kin in zip(tracks, kin, strict=True)]
 
 
+def tries_left(teams: Sequence[Team], tracks: Sequence[Track], now: datetime) -> list[tuple[Track, Team, Quota]]:
+    """What each team may still submit to each track, by track; a team costs few queries, however many tracks."""
+    of_teams = [(team, quotas(team, tracks, now)) for team in teams]
+    return [(track, team, left[n]) for n, track in enumerate(tracks) for team, left in of_teams]
+
+
 def check_quota(team: Team, track: Track, now: datetime) -> None:
     """Raise ApiError where somebody in the team has no try left: whose, which teams used them, when the next opens."""
     found = quota(team, track, now)

@@ -49,7 +49,7 @@ def paths() -> dict[str, Any]:
                 "A piece at the next offset; the last one makes the file a submission.",
                 [_tus(), _header("Upload-Offset", _BYTES)],
                 {204: ("the next offset", ["Upload-Offset"])},
-                [400, 401, 403, 404, 409, 412, 415],
+                [400, 401, 403, 404, 409, 412, 415, 429],
             )
             | {"requestBody": {"required": True, "content": {BYTES: {"schema": _TEXT | {"format": "binary"}}}}},
             "delete": _operation(

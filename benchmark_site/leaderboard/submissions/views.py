@@ -41,7 +41,7 @@ from benchmark_site.leaderboard.submissions.forms import CardForm, UploadForm
 from benchmark_site.leaderboard.submissions.mine import sent_by_teams
 from benchmark_site.leaderboard.submissions.offers import Offers, offers
 from benchmark_site.leaderboard.submissions.pieces import discard, unfinished
-from benchmark_site.leaderboard.submissions.quota import quota
+from benchmark_site.leaderboard.submissions.quota import quota, tries_left
 from benchmark_site.leaderboard.submissions.submit import cancel, check_form, check_may_submit, create_submission
 from benchmark_site.leaderboard.submissions.visibility import set_public, visible_to
 
@@ -98,7 +98,7 @@ def submissions(request: HttpRequest) -> HttpResponse:
     context = {
         "page": Paginator(sent_by_teams(teams), _PAGE).get_page(request.GET.get("page")),
         "tracks": tracks,
-        "quotas": [(track, team, quota(team, track, now)) for track in tracks for team in teams],
+        "quotas": tries_left(teams, list(tracks), now),
         "teams": teams,
         "uploads": unfinished(request.user).select_related("track__release"),
     }

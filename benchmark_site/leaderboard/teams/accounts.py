@@ -1,19 +1,29 @@
-"""Making an account: open to everybody, or by an invitation into a team; with a password, or by a provider."""
+"""Making an account: open to everybody, or by an invitation into a team; with a password, or by a provider.
+
+And changing its address.
+"""
 
 from __future__ import annotations
 
+import logging
+
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth import login
+from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
+from django.core.mail import send_mail
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.debug import sensitive_post_parameters
 
 from benchmark_site.leaderboard.teams import identities
-from benchmark_site.leaderboard.teams.forms import NewNameForm, SignupForm
+from benchmark_site.leaderboard.teams.forms import AddressForm, NewNameForm, SignupForm
 from benchmark_site.leaderboard.teams.membership import accept, find_invitation
 from benchmark_site.leaderboard.teams.openid import Claims
+
+logger = logging.getLogger(__name__)
 
 
 @sensitive_post_parameters("password1", "password2")
@@ -39,6 +49,33 @@ def signup(request: HttpRequest) -> HttpResponse:
             form.add_error(None, "The invitation was used meanwhile, or has ended: ask for another one.")
     context = {"form": form, "invited": invited, "secret": secret, "claims": claims, "provider": settings.OIDC_NAME}
     return render(request, "benchmark_site/signup.html", context, status=400 if form.errors else 200)
+
+
+@sensitive_post_parameters("password")
+@login_required
+def address(request: HttpRequest) -> HttpResponse:
+    """Change the address to which mail goes; the old one is told."""
+    assert isinstance(request.user, User)
+    user, before = request.user, request.user.email
+    form = AddressForm(request.POST or None, user=user)
+    if request.method == "POST" and form.is_valid():
+        User.objects.filter(pk=user.pk).update(email=form.cleaned_data["email"])
+        if before and before != form.cleaned_data["email"]:
+            _tell_old(user, before)
+        messages.success(request, f"Mail goes to {form.cleaned_data['email']} from now on.")
+        return redirect("address")
+    return render(request, "benchmark_site/address.html", {"form": form}, status=400 if form.errors else 200)
+
+
+def _tell_old(user: User, before: str) -> None:
+    text = (
+        f"Mail to {user.get_username()} on HERO Bench goes to another address from now on. If it was not you who "
+        f"changed it, write to whoever runs {settings.SITE_URL}: this address opens nothing there any more.\n"
+    )
+    try:
+        send_mail("Your address on HERO Bench was changed", text, None, [before])
+    except OSError as error:  # smtplib's own errors are some, too
+        logger.warning("account %s is not told of its new address: %s", user.pk, error)
 
 
 def _form(request: HttpRequest, claims: Claims | None) -> SignupForm | NewNameForm:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterator
 from typing import Any
 
 from django import forms
-from django.contrib.auth.forms import UserCreationForm, UsernameField
+from django.contrib.auth.forms import PasswordResetForm, UserCreationForm, UsernameField
 from django.contrib.auth.models import AnonymousUser, User
+from django.core.cache import cache
 
 from annotation.roles import COLLECT
 from benchmark_site.leaderboard.lookalikes import look_alike
 from benchmark_site.leaderboard.models import ApiToken, Scope, Team
 from benchmark_site.leaderboard.models.teams import not_the_baselines
 from benchmark_site.leaderboard.text import one_script
+
+_MAILED_AGAIN_S = 300  # in each web process
 
 
 def account_name(name: str) -> str:
@@ -33,6 +37,40 @@ class SignupForm(UserCreationForm):
 
     def clean_username(self) -> str:
         return account_name(self.cleaned_data["username"])
+
+
+class NewPasswordForm(PasswordResetForm):
+    """Mails one account once in a while: anybody may ask for anybody's, and each mail holds a web thread."""
+
+    def get_users(self, email: str) -> Iterator[User]:
+        theirs = super().get_users(email)
+        return (user for user in theirs if cache.add(f"new-password-{user.pk}", True, _MAILED_AGAIN_S))
+
+
+class AddressForm(forms.Form):
+    """Another address of one's own, and the password: whoever has the address can have a new password mailed there.
+
+    An account that a provider logs in has no password, and none is mailed.
+    """
+
+    email = forms.EmailField(
+        label="E-mail", max_length=254, help_text="for a new password and results; nobody else sees it"
+    )
+    password = forms.CharField(
+        label="Your password", strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})
+    )
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, initial={"email": user.email}, **kwargs)
+        self.user = user
+        if not user.has_usable_password():
+            del self.fields["password"]
+
+    def clean_password(self) -> str:
+        password: str = self.cleaned_data["password"]
+        if not self.user.check_password(password):
+            raise forms.ValidationError("This is not your password.")
+        return password
 
 
 class NewNameForm(forms.ModelForm):

@@ -7,6 +7,7 @@ only where the provider has confirmed the account's own address.
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict
 
 from django.conf import settings
@@ -25,6 +26,7 @@ from benchmark_site.leaderboard.teams.openid import Claims, ProviderError, claim
 # Two backends answer for a log-in (one only counts failures), so the one that knows the user is named.
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 _CAME_FROM, _WAITS = "provider_came_from", "provider_identity"
+WAITS_S = 900  # for a name or a password: whoever sits at the browser later is perhaps another
 _OFF = "This site knows no provider: log in with your password."
 
 
@@ -65,7 +67,7 @@ def come_back(request: HttpRequest) -> HttpResponse:
 def waiting(request: HttpRequest) -> Claims | None:
     """The identity that has come from the provider in this session and has no account yet."""
     kept = request.session.get(_WAITS)
-    return Claims(**kept) if kept and settings.OIDC_ISSUER else None
+    return Claims(**kept["said"]) if kept and settings.OIDC_ISSUER and kept["until"] > time.time() else None
 
 
 def forget(request: HttpRequest) -> None:
@@ -92,7 +94,7 @@ def _newcomer(request: HttpRequest, claims: Claims, came_from: dict[str, str]) -
     if not claims.email:
         said = f"{settings.OIDC_NAME} has not confirmed your e-mail address. Have it confirmed there, then come again."
         return _refuse(request, said, status=403)
-    request.session[_WAITS] = asdict(claims)
+    request.session[_WAITS] = {"said": asdict(claims), "until": time.time() + WAITS_S}
     if User.objects.filter(email__iexact=claims.email).exists():
         said = f"An account here has the address {claims.email}. Log in with its password this once: from then on"
         messages.info(request, f"{said} {settings.OIDC_NAME} is enough.")

@@ -1,6 +1,6 @@
 """What an OpenID Connect provider says of a person: by a code in the browser's address, with PKCE and a nonce.
 
-The protocol is Authlib's, which is loaded only where somebody comes this way.
+The protocol is Authlib's (`provider_client`), which is loaded only where somebody comes this way.
 """
 
 from __future__ import annotations
@@ -10,14 +10,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from threading import BoundedSemaphore
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
-PROVIDER_S = 5.0  # seconds of a web thread for each answer of the provider
-_LONGEST_SUBJECT = 255
+AT_ONCE = 2  # web threads of a process that wait for the provider; anybody can make one wait
+_LONGEST_SUBJECT, _LONGEST_EMAIL, _LONGEST_NAME = 255, 254, 150
+_turns = BoundedSemaphore(AT_ONCE)
 logger = logging.getLogger(__name__)
 
 
@@ -51,12 +55,26 @@ def claims_of(request: HttpRequest) -> Claims:
         said = dict(token["userinfo"])
         if "email" not in said and "userinfo_endpoint" in client.server_metadata:
             more = client.userinfo(token=token)
-            said = {**more, **said} if more["sub"] == said["sub"] else said
-        subject = str(said["sub"])
-    if not 0 < len(subject) <= _LONGEST_SUBJECT:
-        raise ProviderError(f"the subject has {len(subject)} characters, expected 1 to {_LONGEST_SUBJECT}")
-    confirmed = said.get("email_verified") in (True, "true")
-    return Claims(subject, str(said.get("email") or "") if confirmed else "", str(said.get("preferred_username") or ""))
+            said = {**said, **more} if more["sub"] == said["sub"] else said
+        subject = _word(said["sub"], _LONGEST_SUBJECT)
+        if not subject or not subject.isascii():
+            raise ValueError(f"the subject is {said['sub']!r}, expected 1 to {_LONGEST_SUBJECT} letters of ASCII")
+    return Claims(subject, _confirmed_email(said), _word(said.get("preferred_username"), _LONGEST_NAME))
+
+
+def _confirmed_email(said: dict[str, Any]) -> str:
+    """Empty, too, for what is no address."""
+    email = _word(said.get("email"), _LONGEST_EMAIL)
+    try:
+        validate_email(email)
+    except ValidationError:
+        return ""
+    return email if said.get("email_verified") in (True, "true") else ""
+
+
+def _word(said: object, longest: int) -> str:
+    """A text that the database and a page take, or none."""
+    return said if isinstance(said, str) and said.isprintable() and len(said) <= longest else ""
 
 
 def _our_client() -> Any:
@@ -68,15 +86,17 @@ def _client(issuer: str, client_id: str, secret: str) -> Any:
     """Asks the provider for its addresses when it is first used; keys it does not know it asks for anew."""
     from authlib.integrations.django_client import OAuth
 
+    from benchmark_site.leaderboard.teams.provider_client import DISCOVERY, Provider
+
     return OAuth().register(
         "oidc",
+        client_cls=Provider,
         client_id=client_id,
         client_secret=secret,
-        server_metadata_url=f"{issuer.rstrip('/')}/.well-known/openid-configuration",
+        server_metadata_url=issuer.rstrip("/") + DISCOVERY,
         client_kwargs={
             "scope": "openid email profile",
             "code_challenge_method": "S256",
-            "default_timeout": PROVIDER_S,
             "leeway": 0,  # used at once: some providers' tokens live for a minute
         },
     )
@@ -84,13 +104,23 @@ def _client(issuer: str, client_id: str, secret: str) -> Any:
 
 @contextmanager
 def _refusing() -> Iterator[None]:
-    """Whatever the protocol, the line or the provider's answers do becomes a ProviderError; the log says what."""
+    """Whatever the protocol, the line or the provider's answers do becomes a ProviderError; the log says what.
+
+    Where AT_ONCE wait already, it is one at once: a provider that is slow would else hold every thread of the site.
+    """
     from authlib.common.errors import AuthlibBaseError
     from joserfc.errors import JoseError
     from requests import RequestException
+    from urllib3.exceptions import HTTPError
 
+    of_the_line = (AuthlibBaseError, JoseError, RequestException, HTTPError)
+    if not _turns.acquire(blocking=False):
+        raise ProviderError(f"{AT_ONCE} wait for the provider")
     try:
         yield
-    except (AuthlibBaseError, JoseError, RequestException, ValueError, KeyError, RuntimeError) as error:
-        logger.warning("log-in by provider: %s: %s", type(error).__name__, error)
+    except (*of_the_line, ValueError, TypeError, AttributeError, KeyError, RuntimeError) as error:
+        # As a literal: what stands in the browser's address would else write lines of its own.
+        logger.warning("log-in by provider: %s: %r", type(error).__name__, str(error))
         raise ProviderError(str(error)) from error
+    finally:
+        _turns.release()

@@ -183,6 +183,51 @@ def test_who_reads_what_others_send_opens_no_other_file(log: Path, tmp_path: Pat
     assert (given / "file").read_text() == "x"
 
 
+TRICKS = """
+import os, socket, sys
+port, given = int(sys.argv[1]), sys.argv[2]
+os.chdir(sys.argv[3])
+tricks = {
+    "link": lambda: os.symlink("/etc/passwd", "link"),
+    "hard link": lambda: os.link(given, "hard link"),
+    "pipe": lambda: os.mkfifo("pipe"),
+    "socket": lambda: socket.socket(socket.AF_UNIX).bind("socket"),
+    "signal": lambda: os.kill(os.getppid(), 0),
+    "connect": lambda: socket.create_connection(("127.0.0.1", port), 5),
+    "listen": lambda: socket.create_server(("127.0.0.1", 0)),
+}
+for name, trick in tricks.items():
+    try:
+        trick()
+        print(name + ": done")
+    except OSError:
+        print(name + ": refused")
+"""
+
+
+def test_who_reads_what_others_send_leads_nobody_on_and_reaches_nobody(log: Path, tmp_path: Path) -> None:
+    """The worker reads what the child has written: it would follow a link, and wait at a pipe with nobody behind it.
+
+    Nor has it a network where the kernel makes none of its own for it, as in a container: no `limits` stand for that.
+    """
+    if landlock.version() < 6:
+        pytest.skip("this kernel's Landlock knows of files alone")
+    given, scratch = tmp_path / "given", tmp_path / "scratch"
+    given.write_text("x")
+    scratch.mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        asked = [str(server.getsockname()[1]), str(given), str(scratch)]
+
+        def said(files: child_process.Files | None) -> set[str]:
+            log.unlink(missing_ok=True)
+            ended = child_process.run([sys.executable, "-c", TRICKS, *asked], log, alive=lambda: True, files=files)
+            return {line.rpartition(": ")[2] for line in ended.log.splitlines()}
+
+        assert said(child_process.Files([given], scratch)) == {"refused"}
+        assert list(scratch.iterdir()) == []
+        assert said(None) == {"done"}
+
+
 def test_a_kernel_without_landlock_runs_it_all_the_same(
     log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

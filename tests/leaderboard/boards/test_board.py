@@ -65,6 +65,16 @@ def test_the_best_of_each_team_and_all_baselines_are_ranked(submit: Submit, trac
     assert methods(track, "?every") == [(1, "a strong"), (1, "b"), (3, "a weak"), (4, "prior"), (5, "random")]
 
 
+def test_a_row_links_to_paper_and_code(submit: Submit, track: Track) -> None:
+    submit("A", "with both", 30.0)
+    submit("B", "with none", 20.0)
+    both = {"paper_url": "https://example.org/paper", "code_url": "https://example.org/code"}
+    Submission.objects.filter(method="with both").update(**both)
+    page = Client().get(track.get_absolute_url()).content.decode()
+    found = re.findall(r'<a href="([^"]*)" rel="nofollow noopener">(paper|code)</a>', page)
+    assert found == [(both["paper_url"], "paper"), (both["code_url"], "code")]
+
+
 def test_what_the_form_sends_unchanged_is_the_plain_board(submit: Submit, track: Track) -> None:
     submit("A", "better", 80.0)
     submit("A", "worse", 70.0)

@@ -11,9 +11,23 @@ import pytest
 import time_machine
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils import timezone
 
-from benchmark_site.leaderboard.models import Membership, Participant, Team, Track
+from benchmark_site.leaderboard.boards.board import Wanted, read_board
+from benchmark_site.leaderboard.models import (
+    Comparison,
+    Membership,
+    Participant,
+    Score,
+    State,
+    Submission,
+    Task,
+    Team,
+    Track,
+)
+from benchmark_site.leaderboard.models.tracks import METRICS
 from benchmark_site.leaderboard.teams.tokens import create_token
+from tests.leaderboard.boards.test_compare import with_values
 from tests.leaderboard.conftest import ApiClient, settings_form, small_file
 
 pytestmark = pytest.mark.django_db
@@ -28,6 +42,25 @@ def hidden(tracks: dict[str, Track]) -> Track:
 
 def save(organiser: Client, track: Track, **changes: Any) -> Any:
     return organiser.post(f"{track.get_absolute_url()}settings/", settings_form(track, **changes))
+
+
+def test_another_primary_metric_tells_rows_apart_by_itself(
+    organiser: Client, api_client: ApiClient, track: Track, tmp_path: Path
+) -> None:
+    """The paired test is made by the primary metric, and says nothing of rows that are ranked by another."""
+    first, second = with_values(api_client, track, tmp_path, 50.0, 48.0)
+    made = {"first": first, "second": second, "p": 0.001, "state": State.DONE, "finished_at": timezone.now()}
+    Comparison.objects.create(**made)
+    assert [row.group for row in read_board(track, Wanted(every=True)).rows] == [1, 2]
+    other = next(key for key in METRICS[Task.MOMENT] if key != track.primary_metric)
+    for submission in Submission.objects.all():
+        Score.objects.create(evaluation=submission.evaluation, key=other, value=30.0, low=20.0, high=40.0, n=32)
+    assert save(organiser, track, per_day=19).status_code == 302
+    assert Comparison.objects.exists()
+    assert save(organiser, track, primary_metric=other).status_code == 302
+    track.refresh_from_db()
+    assert [row.group for row in read_board(track, Wanted(every=True)).rows] == [1, 1]
+    assert not Comparison.objects.exists()
 
 
 PARTS = {"public_percent": 50, "closes_at": "2027-01-01T10:00", "reveals_at": "2027-01-02T10:00"}

@@ -116,7 +116,10 @@ def stolen(evaluation: Evaluation) -> dict[str, str]:
     said: dict[str, str] = json.loads(evaluation.log)
     assert not {"SECRET_KEY", "DATABASE_URL", "CELERY_BROKER_URL"} & set(said.pop("environment"))
     network = said.pop("network")
-    assert network == "Network is unreachable" or not child_process.can_cut_off()
+    if landlock.version() >= 4:
+        assert network == "Permission denied"
+    else:
+        assert network == "Network is unreachable" or not child_process.can_cut_off()
     return said
 
 

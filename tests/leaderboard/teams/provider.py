@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import json
 import secrets
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -21,7 +22,11 @@ CLIENT, SECRET = "hero-bench", "hush"
 
 
 class Provider:
-    """`person` are the claims about whoever is logged in; `lies` replace claims of the protocol in ID tokens."""
+    """`person` are the claims about whoever is logged in; `lies` replace claims of the protocol in ID tokens.
+
+    `more` replaces what it says of itself, `bodies` whole answers by their path; `goes_on` lets it answer, and between
+    two bytes of a body it rests for `rest_s`.
+    """
 
     def __init__(self, port: int) -> None:
         self.issuer = f"http://127.0.0.1:{port}"
@@ -30,7 +35,13 @@ class Provider:
         }  # fmt: skip
         self.lies: dict[str, Any] = {}
         self.key = self.signs_with = RSAKey.generate_key(2048, {"kid": "1", "alg": "RS256", "use": "sig"})
+        self.algorithm = "RS256"
         self.userinfo_only: tuple[str, ...] = ()
+        self.more: dict[str, Any] = {}
+        self.bodies: dict[str, bytes] = {}
+        self.goes_on = threading.Event()
+        self.goes_on.set()
+        self.rest_s = 0.0
         self._codes: dict[str, dict[str, str]] = {}
 
     def configuration(self) -> dict[str, Any]:
@@ -42,6 +53,7 @@ class Provider:
             "response_types_supported": ["code"],
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": ["RS256"],
+            **self.more,
         }
 
     def authorise(self, asked: dict[str, str]) -> str:
@@ -66,8 +78,22 @@ class Provider:
         now = int(time.time())
         told = {name: value for name, value in self.person.items() if name not in self.userinfo_only}
         claims = {"iss": self.issuer, "aud": CLIENT, "iat": now, "exp": now + 60, "nonce": began["nonce"], **told}
-        signed = jwt.encode({"alg": "RS256", "kid": "1"}, claims | self.lies, self.signs_with)
+        signed = self._signed(claims | self.lies)
         return {"access_token": "read me", "token_type": "Bearer", "expires_in": 60, "id_token": signed}
+
+    def _signed(self, claims: dict[str, Any]) -> str:
+        """By its key; by nothing, or by the public key as if that were a secret, where `algorithm` says so."""
+        header = {"alg": self.algorithm, "kid": "1"}
+        if self.algorithm == "RS256":
+            return jwt.encode(header, claims, self.signs_with)
+        said = b".".join(_part(json.dumps(one).encode()) for one in (header, claims))
+        public = self.key.as_pem(private=False)
+        by = b"" if self.algorithm == "none" else hmac.digest(public, said, hashlib.sha256)
+        return b".".join((said, _part(by))).decode()
+
+
+def _part(data: bytes) -> bytes:
+    return base64.urlsafe_b64encode(data).rstrip(b"=")
 
 
 @contextmanager
@@ -96,12 +122,17 @@ def serving() -> Iterator[Provider]:
             self._say(provider.token(asked, self.headers["Authorization"]))
 
         def _say(self, said: dict[str, Any] | None) -> None:
-            body = json.dumps(said or {"error": "invalid_grant"}).encode()
+            provider.goes_on.wait(10)
+            told = json.dumps(said or {"error": "invalid_grant"}).encode()
+            body = provider.bodies.get(self.path, told)
             self.send_response(200 if said else 400)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            with suppress(ConnectionError):  # who waits no longer has gone
+                for at in range(0, len(body), 1 if provider.rest_s else len(body)):
+                    self.wfile.write(body[at : at + 1] if provider.rest_s else body)
+                    time.sleep(provider.rest_s)
 
         def log_message(self, *_: Any) -> None:
             pass
@@ -110,4 +141,5 @@ def serving() -> Iterator[Provider]:
         provider = Provider(server.server_address[1])
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield provider
+        provider.goes_on.set()
         server.shutdown()

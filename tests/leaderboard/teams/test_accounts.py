@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 import time_machine
 from django.contrib.auth.models import Group, User
+from django.contrib.sessions.models import Session
 from django.core import mail
 from django.test import Client
 from django.utils import timezone
 
 from benchmark_site.leaderboard.models import ApiToken, Invitation, Membership, Participant, Scope, Team, Track
+from benchmark_site.leaderboard.tasks import sweep
 from benchmark_site.leaderboard.teams import accounts
 from benchmark_site.leaderboard.teams import membership as membership_of
 from benchmark_site.leaderboard.teams.forms import TeamForm
@@ -48,6 +50,15 @@ def test_one_who_guesses_locks_nobody_else_out(db: None) -> None:
         log_in("ada", f"wrong {n}")
     assert log_in("bob", "right").status_code == 302
     assert log_in("ada", "right", REMOTE_ADDR="192.0.2.9").status_code == 302
+
+
+def test_one_who_guesses_from_many_addresses_of_one_line_is_locked_out(db: None) -> None:
+    """A line of IPv6 has 2^64 addresses."""
+    User.objects.create_user("ada", password="right")
+    for n in range(12):
+        log_in("ada", f"wrong {n}", REMOTE_ADDR=f"2001:db8:1:2:{n:x}::{n:x}")
+    assert log_in("ada", "right", REMOTE_ADDR="2001:db8:1:2:ffff::1").status_code == 429
+    assert log_in("ada", "right", REMOTE_ADDR="2001:db8:1:3::1").status_code == 302
 
 
 def test_a_visitor_signs_up_and_makes_a_team(db: None, settings: Any) -> None:
@@ -269,6 +280,55 @@ def test_a_new_password_comes_by_mail(db: None) -> None:
     browser.post(form["Location"], {"new_password1": "long and odd 7", "new_password2": "long and odd 7"})
     assert log_in("ada", "long and odd 7").status_code == 302
     assert "has ended" in Client().get(found[1]).content.decode()
+
+
+def test_an_address_is_changed_by_its_password_and_the_old_one_is_told(member: Client, membership: Membership) -> None:
+    """Whoever has the address can have a new password mailed: an open session alone must not be the way to one."""
+    User.objects.filter(pk=membership.user_id).update(email="ada@old.example")
+    assert "/address/" in member.get("/teams/").content.decode()
+    wrong = member.post("/address/", {"email": "eve@example.org", "password": "wrong"})
+    assert (wrong.status_code, "This is not your password." in wrong.content.decode()) == (400, True)
+    for address in ("nobody", "", f"{'a' * 60}@{'b' * 60}.{'c' * 60}.{'d' * 60}.{'e' * 20}.example"):
+        assert member.post("/address/", {"email": address, "password": "ada"}).status_code == 400
+    membership.user.refresh_from_db()
+    assert (membership.user.email, mail.outbox) == ("ada@old.example", [])
+    changed = member.post("/address/", {"email": "ada@new.example", "password": "ada"}, follow=True)
+    assert "Mail goes to ada@new.example from now on." in changed.content.decode()
+    (told,) = mail.outbox
+    assert (told.to, "ada@new.example" in told.body) == (["ada@old.example"], False)
+    Client().post("/password/reset/", {"email": "ada@new.example"})
+    assert mail.outbox[-1].to == ["ada@new.example"]
+
+
+def test_an_account_without_a_password_changes_its_address(db: None) -> None:
+    user = User.objects.create_user("eve", "eve@example.org")
+    browser = Client()
+    browser.force_login(user)
+    assert 'type="password"' not in browser.get("/address/").content.decode()
+    browser.post("/address/", {"email": "eve@new.example"})
+    user.refresh_from_db()
+    assert user.email == "eve@new.example"
+
+
+def test_sessions_that_have_ended_are_forgotten(member: Client) -> None:
+    sweep()
+    assert Session.objects.exists()
+    with time_machine.travel(timezone.now() + timedelta(days=15)):
+        sweep()
+    assert not Session.objects.exists()
+
+
+def test_nobody_has_another_mailed_again_and_again(db: None) -> None:
+    """Anybody may ask, and while the mail server is slow each mail holds a web thread."""
+    User.objects.create_user("ada", "ada@example.org", "forgotten")
+
+    def ask() -> int:
+        assert Client().post("/password/reset/", {"email": "ada@example.org"}).status_code == 302
+        return len(mail.outbox)
+
+    assert [ask(), ask(), ask()] == [1, 1, 1]
+    with time_machine.travel(timezone.now() + timedelta(minutes=6)):
+        assert ask() == 2
 
 
 def test_a_token_ends_and_is_bound_to_its_scope(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from annotation.media.speech.recognise import Said, SpeechError, read_parts
 from annotation.media.speech.transcribe import ask, transcribe
 from annotation.media.videos import take
 from annotation.models import Subtitle, SubtitleTrack, Transcription, Video
+from benchmark_site.jobs import landlock
 from tests.annotation.media.normal_form.films import Recipe, make_film
 
 LIBRARY = find_spec("faster_whisper") is not None
@@ -156,6 +159,55 @@ def test_a_worker_that_died_leaves_what_it_heard_to_the_next(video: Video, setti
     assert not left.exists()
     settings.ASR_MODEL, row.attempt = "another", 3
     assert not (transcribing._folder(row) / "parts.jsonl").exists()
+
+
+_TRIES = """
+import json, socket, sys
+def attempt(what, where):
+    try:
+        if what == "connect":
+            socket.create_connection(("127.0.0.1", int(where)), 2).close()
+        else:
+            open(where, what).close()
+    except OSError as error:
+        return type(error).__name__
+    return "done"
+said = [attempt(*one.split(":", 1)) for one in sys.argv[2:]]
+open(sys.argv[1] + "/refused.txt", "w").write(json.dumps(said))
+"""
+
+
+def test_who_hears_opens_the_film_and_the_model_and_reaches_nobody(
+    video: Video, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if landlock.version() < 4:
+        pytest.skip("this kernel has no Landlock that knows of networks")
+    monkeypatch.setattr(transcribing, "GRAPHICS_DRIVER", tmp_path / "no card")
+    model, blob = tmp_path / "snapshot", tmp_path / "blob"  # as the hub's cache has them
+    model.mkdir()
+    blob.write_text("weights")
+    (model / "model.bin").symlink_to(blob)
+    (tmp_path / "another").write_text("secret")
+    settings.ASR_MODEL = str(model)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        tries = {
+            f"rb:{video.file.path}": "done", f"rb:{model}/model.bin": "done",
+            f"r+b:{video.file.path}": "PermissionError", f"r+b:{blob}": "PermissionError",
+            f"rb:{tmp_path}/another": "PermissionError", "rb:/etc/hostname": "PermissionError",
+            f"wb:{settings.BASE_DIR}/annotation/new.py": "PermissionError",
+            f"connect:{listening.getsockname()[1]}": "PermissionError",
+        }  # fmt: skip
+        program = [sys.executable, "-c", _TRIES]
+        monkeypatch.setattr(transcribing, "_command", lambda _, folder, language: [*program, str(folder), *tries])
+        said = json.loads(ended(ask(video)).error)
+    assert dict(zip(tries, said, strict=True)) == tries
+
+
+def test_with_a_graphics_card_its_driver_opens_what_it_wants(
+    video: Video, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transcribing, "GRAPHICS_DRIVER", tmp_path)
+    assert transcribing._files(video, tmp_path) is None
 
 
 def test_one_worker_at_a_time_and_three_attempts(video: Video) -> None:
