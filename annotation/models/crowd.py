@@ -322,7 +322,7 @@ class Assignment(models.Model):
         REJECTED = "rejected", "rejected"
 
     hit = models.ForeignKey(Hit, on_delete=models.PROTECT, related_name="assignments")
-    # That of its HIT, as the database sees to: what is asked of a batch reads no other's answers. Two indexes have it.
+    # That of its HIT: a trigger (migration 0029) fills it in. What is asked of a batch reads no other's answers by it.
     batch = models.ForeignKey(
         Batch, on_delete=models.PROTECT, related_name="assignments", editable=False, db_index=False
     )
@@ -379,14 +379,6 @@ class Assignment(models.Model):
             # Assignment ids are handed out again after a return, so the worker belongs to the key.
             models.UniqueConstraint(fields=["assignment_id", "worker"], name="assignment_once"),
             models.UniqueConstraint(fields=["hit", "worker"], name="assignment_one_per_worker_and_hit"),
-        ]
-        triggers = [
-            pgtrigger.Trigger(
-                name="batch_of_its_hit",  # whoever makes an answer names its HIT
-                when=pgtrigger.Before,
-                operation=pgtrigger.Insert | pgtrigger.UpdateOf("hit_id", "batch_id"),
-                func="SELECT batch_id INTO NEW.batch_id FROM annotation_hit WHERE id = NEW.hit_id; RETURN NEW;",
-            )
         ]
 
     def __str__(self) -> str:
