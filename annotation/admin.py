@@ -82,7 +82,7 @@ class WorkerAdmin(admin.ModelAdmin):
 @admin.register(models.Assignment)
 class AssignmentAdmin(ReadOnly):
     list_display = ["assignment_id", "worker", "hit", "state", "used", "submitted_at"]
-    list_filter = ["state", "used", "hit__batch"]
+    list_filter = ["state", "used", "batch"]
     search_fields = ["assignment_id", "worker__worker_id"]
 
 

@@ -91,7 +91,7 @@ def launch_for(batch_id: int, amount: str) -> None:
 
 def progress(batch: Batch) -> dict[str, Any]:
     """State, units and answers by state, money in US dollars."""
-    answers = Assignment.objects.filter(hit__batch=batch)
+    answers = Assignment.objects.filter(batch=batch)
     counted = dict(answers.values_list("state").order_by("state").annotate(Count("id")))
     units = dict(batch.hits.values_list("state").order_by("state").annotate(Count("id")))
     money = ledger.totals(batch)
@@ -112,7 +112,7 @@ def progress(batch: Batch) -> dict[str, Any]:
 
 def results(batch: Batch, after: int = 0) -> Iterator[dict[str, Any]]:
     """Every answer so far in the order in which it came, from the one behind number `after` on."""
-    rows = Assignment.objects.filter(hit__batch=batch, pk__gt=after).order_by("pk")
+    rows = Assignment.objects.filter(batch=batch, pk__gt=after).order_by("pk")
     rows = rows.select_related("worker", "hit__clip__video", "hit__segment__clip__video")
     for row in choices.with_options(rows).iterator(500):
         hit = row.hit

@@ -40,7 +40,7 @@ def _keyed(name: str) -> str:
 def rows(batch: Batch) -> Iterator[Row]:
     """Every answer to the batch, in the order of collection; times in seconds of the clip, moments in ISO 8601, UTC."""
     places = ("worker", "hit__clip__video", "hit__segment__clip__video")
-    found = Assignment.objects.filter(hit__batch=batch).select_related(*places).order_by("pk")
+    found = Assignment.objects.filter(batch=batch).select_related(*places).order_by("pk")
     for row in choices.with_options(found).iterator(AT_ONCE):
         hit, segment = row.hit, row.hit.segment
         yield {

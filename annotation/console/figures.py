@@ -17,10 +17,7 @@ from annotation.models.crowd import MARKING, Kind
 
 WIDTH, HEIGHT, LEFT, BOTTOM = 480, 200, 44, 36  # of the picture, and of its axes, in its own units
 MOST_BARS = 24
-ANSWERS = (
-    "FROM annotation_assignment a JOIN annotation_hit h ON h.id = a.hit_id"
-    " WHERE h.batch_id = %s AND a.payload IS NOT NULL"
-)
+ANSWERS = "FROM annotation_assignment a WHERE a.batch_id = %s AND a.payload IS NOT NULL"
 WORDS = "(SELECT count(*) FROM regexp_split_to_table({}, '\\s+') AS word WHERE word ~ '\\w')::int"
 OPTIONS = "(VALUES ('correct'), ('wrong_1'), ('wrong_2'), ('wrong_3')) AS o(name)"
 

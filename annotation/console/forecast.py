@@ -56,7 +56,7 @@ def forecast(batch: Batch, money: dict[str, Decimal], counts: Tally) -> Forecast
 def _rate(batch: Batch) -> float | None:
     """Answers an hour, from the first of the last day on."""
     since = timezone.now() - RECENT
-    recent = Assignment.objects.filter(hit__batch=batch, submitted_at__gte=since)
+    recent = Assignment.objects.filter(batch=batch, submitted_at__gte=since)
     found = recent.aggregate(first=Min("submitted_at"), count=Count("pk"))
     if found["first"] is None:
         return None

@@ -45,6 +45,6 @@ class Tally:
 def tally(batch: Batch) -> Tally:
     """Count the batch's answers."""
     reviewed = ExpressionWrapper(Q(reviewed_at__isnull=False), output_field=BooleanField())
-    rows = Assignment.objects.filter(hit__batch=batch).annotate(reviewed=reviewed).order_by()
+    rows = Assignment.objects.filter(batch=batch).annotate(reviewed=reviewed).order_by()
     counted = rows.values_list("state", "used", "hit__state", "reviewed").annotate(n=Count("pk"))
     return Tally({(state, used, hit, seen): n for state, used, hit, seen, n in counted})

@@ -36,6 +36,6 @@ def _on_its_way(environment: str) -> bool:
     deciding = [Assignment.State.APPROVING, Assignment.State.REJECTING]
     return (
         Batch.objects.filter(environment=environment, state__in=moving).exists()
-        or Assignment.objects.filter(hit__batch__environment=environment, state__in=deciding).exists()
-        or Bonus.objects.filter(assignment__hit__batch__environment=environment, state=Bonus.State.WAITING).exists()
+        or Assignment.objects.filter(batch__environment=environment, state__in=deciding).exists()
+        or Bonus.objects.filter(assignment__batch__environment=environment, state=Bonus.State.WAITING).exists()
     )

@@ -92,6 +92,7 @@ def _row(hit: Hit, answer: Submitted, worker: Worker) -> Assignment:
     payload, evidence_of_form = _read(hit, answer)
     return Assignment(
         hit=hit,
+        batch=hit.batch,
         worker=worker,
         assignment_id=answer.assignment_id,
         answer=answer.answer,

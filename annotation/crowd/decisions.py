@@ -212,4 +212,4 @@ def finish(*hits: Hit) -> None:
 def unsettled(batch: Batch) -> bool:
     """Whether an answer waits for a verdict, or the marketplace for ours."""
     settled = [Assignment.State.APPROVED, Assignment.State.REJECTED]
-    return Assignment.objects.filter(hit__batch=batch).exclude(state__in=settled).exists()
+    return Assignment.objects.filter(batch=batch).exclude(state__in=settled).exists()

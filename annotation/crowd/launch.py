@@ -288,7 +288,7 @@ def release_approved() -> None:
     for batch in Batch.objects.filter(state=Batch.State.OPEN, held_back=True):
         with transaction.atomic():
             batch = locked_batches([batch.pk]).get()
-            approved = Assignment.objects.filter(hit__batch=batch, state=Assignment.State.APPROVED, used=True).count()
+            approved = Assignment.objects.filter(batch=batch, state=Assignment.State.APPROVED, used=True).count()
             if batch.state == Batch.State.OPEN and batch.held_back and approved >= (batch.canary or 0):
                 _release(batch)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pgtrigger
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
@@ -256,6 +257,7 @@ class Hit(models.Model):
                 condition=Q(state__in=["waiting", "expired"]) | Q(hit_id__isnull=False), name="hit_launched_has_id"
             ),
         ]
+        triggers = [pgtrigger.ReadOnly(name="stays_in_its_batch", fields=["batch"])]  # its answers name the batch, too
 
     def __str__(self) -> str:
         return f"{self.batch} / {self.shown_clip}"
@@ -320,6 +322,10 @@ class Assignment(models.Model):
         REJECTED = "rejected", "rejected"
 
     hit = models.ForeignKey(Hit, on_delete=models.PROTECT, related_name="assignments")
+    # That of its HIT: a trigger (migration 0029) fills it in. What is asked of a batch reads no other's answers by it.
+    batch = models.ForeignKey(
+        Batch, on_delete=models.PROTECT, related_name="assignments", editable=False, db_index=False
+    )
     worker = models.ForeignKey("Worker", on_delete=models.PROTECT, related_name="assignments")
     assignment_id = models.CharField(max_length=64)
     answer = models.TextField(help_text="QuestionFormAnswers, verbatim")
@@ -357,8 +363,9 @@ class Assignment(models.Model):
     class Meta:
         ordering = ["id"]
         indexes = [
+            models.Index(fields=["batch", "id"], name="assignment_by_batch"),
             models.Index(
-                fields=["hit", "id"],
+                fields=["batch", "id"],
                 condition=Q(state="submitted") | Q(state="approved", reviewed_at=None),
                 name="assignment_unreviewed",
             ),

@@ -60,12 +60,7 @@ def review(request: HttpRequest, pk: int) -> HttpResponse:
         "batch": batch,
         "waiting": min(number := verdicts.waiting(pk)[: verdicts.COUNTED + 1].count(), verdicts.COUNTED),
         "more": number > verdicts.COUNTED,
-        "clean": {
-            "first": min(clean, default=0),
-            "last": max(clean, default=0),
-            "count": len(clean),
-            "all": len(clean) < verdicts.BULK,
-        },
+        "clean": {"count": len(clean), "last": max(clean, default=0), "all": len(clean) < verdicts.BULK},
         "last": last,
         "proposed": verdicts.proposed_since(pk, _user(request), last),
         "before": before,
@@ -97,10 +92,9 @@ def decide(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def use_clean(request: HttpRequest, pk: int) -> HttpResponse:
-    """Use every clean answer from the first to the last that the page counted."""
+    """Use every clean answer up to the last that the page counted."""
     try:
-        first, last = (whole(request.POST.get(name, "")) for name in ("from", "up_to"))
-        count = verdicts.use_clean(pk, first, last, _user(request))
+        count = verdicts.use_clean(pk, whole(request.POST.get("up_to", "")), _user(request))
         if not count:  # there may be no such batch: not asked at each press
             get_object_or_404(Batch, pk=pk)
         messages.success(request, f"{count} answers used. Z takes all of them back.")
@@ -186,7 +180,7 @@ def _neighbours(assignment: Assignment) -> list[dict[str, Any]]:
     same = Q(hit__clip=clip) | Q(hit__segment__clip=clip)
     if assignment.hit.question is not None:
         same = Q(hit__question=assignment.hit.question)
-    rows = Assignment.objects.filter(same, hit__batch__kind=kind, payload__isnull=False).exclude(pk=assignment.pk)
+    rows = Assignment.objects.filter(same, batch__kind=kind, payload__isnull=False).exclude(pk=assignment.pk)
     found = []
     rows = rows.select_related("worker", "hit__segment", "hit__doubt").prefetch_related("hit__question__answers")
     for row in rows[:NEIGHBOURS]:

@@ -33,7 +33,7 @@ class BatchList(ListView):
     extra_context = {"counted": COUNTED}
 
     def get_queryset(self) -> QuerySet[Batch]:
-        waiting = Assignment.objects.filter(Assignment.unreviewed(), hit__batch=OuterRef("pk"))
+        waiting = Assignment.objects.filter(Assignment.unreviewed(), batch=OuterRef("pk"))
         hits = Hit.objects.filter(batch=OuterRef("pk"))
         some = ArraySubquery(waiting.values("pk")[: COUNTED + 1])
         return Batch.objects.annotate(
@@ -102,7 +102,7 @@ def _answered(batch: Batch) -> dict[str, Any]:
     doubts = looked_at(Doubt.objects.filter(hits__batch=batch)).select_related("question__segment")[:50]
     return {
         "doubts": doubts,
-        "people": human_accuracy(Validation.objects.filter(assignment__hit__batch=batch)),
+        "people": human_accuracy(Validation.objects.filter(assignment__batch=batch)),
         "doubted": [_votes(question) for question in doubted],
     }
 

@@ -124,6 +124,6 @@ def _touched(assignment: Assignment) -> list[int]:
         same |= Q(worker=assignment.worker, payload__start=span[0], payload__end=span[1])
     waiting = Assignment.objects.filter(Assignment.unreviewed(), same, payload__isnull=False)
     beside = Kind(assignment.hit.batch.kind).beside
-    waiting = waiting.filter(hit__batch__kind__in=beside).exclude(pk=assignment.pk)
+    waiting = waiting.filter(batch__kind__in=beside).exclude(pk=assignment.pk)
     # Mostly there are none, and to plan a query over all places takes longer than to find that out.
     return list(waiting.order_by("-pk").values_list("pk", flat=True)[:MOST_TOUCHED])

@@ -107,7 +107,7 @@ def bonuses_to_come(batch: Batch, answers: int) -> Decimal:
     """What bonuses may cost yet: those that are ordered, and that for what cannot be guessed, of so many `answers` to
     be paid and of paid ones that wait for it.
     """
-    ordered = Bonus.objects.filter(assignment__hit__batch=batch, state=Bonus.State.WAITING)
+    ordered = Bonus.objects.filter(assignment__batch=batch, state=Bonus.State.WAITING)
     costs = (amount + fee(amount) for amount in ordered.values_list("amount", flat=True))
     return sum(costs, _may_resist(batch, answers))
 
@@ -115,7 +115,7 @@ def bonuses_to_come(batch: Batch, answers: int) -> Decimal:
 def _may_resist(batch: Batch, answers: int) -> Decimal:
     if batch.blind_bonus is None:
         return Decimal(0)
-    checks = BlindCheck.objects.filter(assignment__hit__batch=batch, assignment__state=Assignment.State.APPROVED)
+    checks = BlindCheck.objects.filter(assignment__batch=batch, assignment__state=Assignment.State.APPROVED)
     open_checks = checks.filter(state__in=[BlindCheck.State.WAITING, BlindCheck.State.RESISTED])
     left_out = Q(assignment__used=False, assignment__reviewed_at__isnull=False)
     return (answers + open_checks.exclude(left_out).count()) * blind_bonus_cost(batch)

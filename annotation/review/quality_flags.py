@@ -102,7 +102,7 @@ def _of_likeness(assignment: Assignment, payload: dict[str, Any]) -> list[Flag]:
 def akin(assignment: Assignment, text: str) -> QuerySet[Assignment]:
     """Answers by the same group that may be nearly equal to the text, the last first."""
     beside = Kind(assignment.hit.batch.kind).beside
-    rows = Assignment.objects.filter(sketch__overlap=sketch(text), hit__batch__kind__in=beside)
+    rows = Assignment.objects.filter(sketch__overlap=sketch(text), batch__kind__in=beside)
     return rows.exclude(pk=assignment.pk).order_by("-pk")[:MOST_AKIN]
 
 
@@ -164,5 +164,5 @@ def to_watch(hit: Hit) -> tuple[float, float]:
 def _others_of_worker(assignment: Assignment) -> QuerySet[Assignment]:
     """The worker's other valid answers to tasks of the same kind."""
     kind = assignment.hit.batch.kind
-    answers = Assignment.objects.filter(worker=assignment.worker, hit__batch__kind=kind, payload__isnull=False)
+    answers = Assignment.objects.filter(worker=assignment.worker, batch__kind=kind, payload__isnull=False)
     return answers.exclude(pk=assignment.pk)

@@ -47,8 +47,8 @@ def labels(spans: Sequence[Span]) -> list[int]:
 def measure_workers() -> int:
     """Measure everybody who marked or answered what others did, too, over all of it; return how many that are."""
     units: dict[int, list[Assignment]] = defaultdict(list)
-    told = Q(hit__batch__kind__in=MARKING, payload__start__isnull=False)
-    told |= Q(hit__batch__kind=Kind.VALIDATE, payload__choice__isnull=False)
+    told = Q(batch__kind__in=MARKING, payload__start__isnull=False)
+    told |= Q(batch__kind=Kind.VALIDATE, payload__choice__isnull=False)
     for row in Assignment.objects.filter(told).only("hit", "worker", "payload").order_by("-pk")[:LATEST]:
         units[row.hit_id].append(row)
     rows: list[Labelled] = []

@@ -237,7 +237,7 @@ def _check_again(assignment: Assignment) -> None:
     if not may_ask_again(hit):
         raise ReviewError("nobody more can be asked about this unit: pay or use the answer, and ask in another batch")
     batch = locked_batches([hit.batch_id]).get()  # of two reviewers at once, one sees the other's
-    asked = Assignment.objects.filter(hit__batch=batch, again=True, state=Assignment.State.APPROVING).count()
+    asked = Assignment.objects.filter(batch=batch, again=True, state=Assignment.State.APPROVING).count()
     each = ledger.cost_per_assignment(batch) + ledger.blind_bonus_cost(batch)
     if ledger.left(batch) < (asked + 1) * each:
         raise ReviewError("the budget of the batch allows no further answer")
@@ -251,23 +251,19 @@ def clean(batch_id: int) -> QuerySet[Assignment]:
 
 def waiting(batch_id: int) -> QuerySet[Assignment]:
     """What waits for a verdict, in the order in which it is reviewed."""
-    return Assignment.objects.filter(Assignment.unreviewed(), hit__batch=batch_id).order_by("pk")
+    return Assignment.objects.filter(Assignment.unreviewed(), batch=batch_id).order_by("pk")
 
 
 @transaction.atomic
-def use_clean(batch_id: int, first: int, last: int, user: User) -> int:
-    """Use the clean answers from one primary key to another (what the reviewer was shown), together; return how many.
-
-    `first` keeps the database from going through all that other batches were sent before.
-    """
+def use_clean(batch_id: int, up_to: int, user: User) -> int:
+    """Use every clean answer up to a primary key (what the reviewer was shown), together; return how many."""
     now = timezone.now()
-    shown = clean(batch_id).filter(pk__range=(first, last))
-    return len(_use_together(batch_id, shown, user, now, now + UNDO_FOR))
+    return len(_use_together(batch_id, clean(batch_id).filter(pk__lte=up_to), user, now, now + UNDO_FOR))
 
 
 @transaction.atomic
 def use(batch_id: int, assignment_ids: Sequence[int], user: User | None = None) -> int:
-    """Use those of these answers that wait, together, and tell the marketplace at once; return how many: 60 at most.
+    """Use those of these answers that wait, together, and tell the marketplace at once; return how many: `BULK` at most.
 
     Raises ReviewError where one may not be used, as `decide` does; then none is.
     """
@@ -299,7 +295,7 @@ def undoable(batch_id: int, user: User, before: int = 0) -> QuerySet[Assignment]
 
     Of what it has paid by itself, days after it came, one says no more than whether it is used: that, too.
     """
-    mine = Assignment.objects.filter(hit__batch=batch_id, reviewed_by=user, tell_at__gt=timezone.now())
+    mine = Assignment.objects.filter(batch=batch_id, reviewed_by=user, tell_at__gt=timezone.now())
     if before:
         mine = mine.filter(reviewed_at__lt=Assignment.objects.filter(pk=before).values("reviewed_at"))
     return mine.exclude(state=Assignment.State.REJECTED).order_by("-reviewed_at", "-pk")
@@ -350,7 +346,7 @@ def _locked_together(keys: set[int], last: Assignment) -> list[Assignment]:
 
 def proposed_since(batch_id: int, user: User, last: Assignment | None) -> Assignment | None:
     """The answer that the person proposed last to reject and that waits, where that was after the verdict on `last`."""
-    standing = Assignment.objects.filter(hit__batch=batch_id, proposed_by=user, state=Assignment.State.SUBMITTED)
+    standing = Assignment.objects.filter(batch=batch_id, proposed_by=user, state=Assignment.State.SUBMITTED)
     acts = ReviewEvent.objects.filter(user=user, act=ReviewEvent.Act.PROPOSE, assignment__in=standing)
     act = acts.select_related("assignment").order_by("-pk").first()
     if act is None or (last is not None and last.reviewed_at is not None and last.reviewed_at > act.at):

@@ -6,6 +6,8 @@ from decimal import Decimal
 
 import pytest
 
+from annotation.crowd.decisions import finish
+from annotation.crowd.standing import Standing
 from annotation.models import Assignment, Batch, Hit, Worker
 from annotation.models.crowd import Kind
 from annotation.review import ledger
@@ -117,3 +119,31 @@ def test_a_bonus_is_spent_and_was_never_held(hit: Hit) -> None:
     hit.batch.ledger.create(hit=hit, assignment=assignment, kind="bonus", amount=Decimal("1.00"), token="bonus:1")
     totals = ledger.totals(hit.batch)
     assert (totals["spent"], totals["held"]) == (Decimal("1.00"), Decimal("0.42"))
+
+
+@pytest.mark.parametrize("state", [state for state in Assignment.State if state != Assignment.State.APPROVED])
+def test_a_unit_ends_with_its_last_payment_and_not_with_its_last_answer(hit: Hit, state: Assignment.State) -> None:
+    for each in (Assignment.State.APPROVED, Assignment.State.APPROVED, state):
+        answer(hit, each)
+    finish(hit)
+    assert (Hit.objects.get().state, Batch.objects.get().state) == (Hit.State.OPEN, Batch.State.OPEN)
+    Assignment.objects.update(state=Assignment.State.APPROVED)
+    finish(hit)
+    assert (Hit.objects.get().state, Batch.objects.get().state) == (Hit.State.DONE, Batch.State.CLOSED)
+
+
+@pytest.mark.parametrize(
+    ("status", "counters", "submitted", "still_open"),
+    [
+        ("Assignable", {"wanted": 5, "pending": 1, "available": 1, "decided": 2}, 1, 3),
+        ("Reviewable", {"wanted": 5, "pending": 0, "available": 1, "decided": 2}, 2, 2),
+        ("Reviewable", {"wanted": 3, "pending": 0, "available": 0, "decided": 3}, 0, 0),
+        ("Reviewable", {"wanted": 3, "pending": 0, "available": 3, "decided": 0}, 0, 0),
+        ("Disposed", {"wanted": 3, "pending": 0, "available": 0, "decided": 1}, 2, 0),
+    ],
+)
+def test_what_is_decided_costs_nothing_more(
+    status: str, counters: dict[str, int], submitted: int, still_open: int
+) -> None:
+    standing = Standing(hit_id="H", hit_type_id="T", annotation="", status=status, **counters)
+    assert (standing.submitted, standing.open) == (submitted, still_open)

@@ -21,6 +21,7 @@ from annotation.crowd.client import Submitted
 from annotation.crowd.collect import PLACES, admit
 from annotation.crowd.standing import Standing
 from annotation.crowd.takeover import Read, take_over
+from annotation.crowd.workers import bonuses
 from annotation.locks import locked_answers, locked_batches, locked_hits
 from annotation.models import Assignment, Batch, Clip, Hit, Segment, Worker
 from annotation.models.crowd import Kind
@@ -59,6 +60,11 @@ class Session:
         while not self._is_blocked():
             assert self._thread.is_alive(), f"it is through without waiting: {self._failed}"
             assert time.monotonic() < deadline, "it waits for nobody"
+            time.sleep(0.02)
+
+    def settle(self) -> None:
+        """Return once it waits for another session, or is through."""
+        while self._thread.is_alive() and not self._is_blocked():
             time.sleep(0.02)
 
     def _is_blocked(self) -> bool:
@@ -160,7 +166,7 @@ def test_a_rejection_in_a_unit_of_which_a_pass_touches_two_answers(units: Units,
 def test_what_is_taken_back_while_a_pass_goes_over_it(units: Units, crew: list[Worker]) -> None:
     hits, person = units(3), User.objects.create_user("ada")
     rows = [stored(hit, crew[0], moment) for hit, moment in zip(hits, [MOMENTS[0], None, MOMENTS[1]], strict=True)]
-    assert verdicts.use_clean(hits[0].batch_id, 0, rows[-1].pk, person) == 2
+    assert verdicts.use_clean(hits[0].batch_id, rows[-1].pk, person) == 2
     with transaction.atomic():
         list(locked_answers(Q(pk=rows[1].pk)))
         collected = Session(lambda: take(*((hit, []) for hit in hits)))
@@ -202,6 +208,19 @@ def test_an_answer_is_used_while_its_clip_is_asked_about_again(units: Units, cre
         used.wait_for_a_lock()
     used.end()
     assert Segment.objects.get().assignment == answer
+
+
+def test_a_bonus_is_promised_while_a_pass_goes_over_its_unit(units: Units, crew: list[Worker]) -> None:
+    (hit,) = units(1)
+    answer = stored(hit, crew[0], MOMENTS[0])
+    with transaction.atomic():
+        list(locked_hits([hit.pk]))
+        list(locked_answers(Q(pk=answer.pk)))
+        promised = Session(lambda: bonuses.promise(answer.pk, Decimal("0.10"), "well seen"))
+        promised.settle()
+        list(locked_batches([hit.batch_id]))
+    promised.end()
+    assert answer.bonuses.get().amount == Decimal("0.10")
 
 
 def test_two_passes_that_meet_new_workers_in_two_orders(units: Units) -> None:

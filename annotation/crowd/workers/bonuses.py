@@ -19,8 +19,8 @@ from django.utils import timezone
 
 from annotation.crowd.client import TIME_ON_TASK, Crowd, is_refusal, lacks_funds
 from annotation.crowd.client import Bonus as Paid
-from annotation.locks import locked_hits
-from annotation.models import Assignment, Batch, Bonus, Receipt, Worker
+from annotation.locks import locked_batches, locked_hits
+from annotation.models import Assignment, Bonus, Receipt, Worker
 from annotation.review import ledger
 from annotation.review.ledger import CENT
 from annotation.task_names import PUSH_BONUS
@@ -52,7 +52,7 @@ def promise(
         raise BonusError("a bonus needs a reason of at most 500 characters: the worker reads it")
     if not amount.is_finite() or not CENT <= amount < 100_000 or amount != amount.quantize(CENT):
         raise BonusError(f"the amount {amount} is no number of dollars and cents from 0.01 to 99999.99")
-    batch = Batch.objects.select_for_update(no_key=True).get(hits__assignments=assignment_pk)
+    batch = locked_batches(Assignment.objects.filter(pk=assignment_pk).values("batch")).get()
     assignment = Assignment.objects.select_related("worker", "hit__batch").get(pk=assignment_pk)
     known = Bonus.objects.filter(assignment=assignment, reason=reason).first()
     if known is not None and known.state != Bonus.State.REFUSED:
@@ -90,7 +90,7 @@ def compensate(receipt: Receipt, amount: Decimal, user: User | None = None) -> t
     if before is not None and before.state != Bonus.State.REFUSED:
         return before, False
     # One of the same batch where there is one: its budget pays.
-    answer = before.assignment if before else answers.filter(hit__batch=receipt.hit.batch).first() or answers.first()
+    answer = before.assignment if before else answers.filter(batch=receipt.hit.batch).first() or answers.first()
     if answer is None:
         raise BonusError(f"{receipt.worker_id} has no answer at the marketplace on which a bonus could be paid")
     reason = f"For work of yours that was lost: assignment {receipt.assignment_id}"

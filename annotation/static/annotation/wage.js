@@ -5,8 +5,6 @@ document.addEventListener("DOMContentLoaded", () => {
   const usual = JSON.parse(document.getElementById("usual-seconds").textContent);
   const reward = document.getElementById("id_reward");
   const kind = document.getElementById("id_kind");
-  if (!Object.keys(usual).length) return;
-  reward.after(told);
   const show = () => {
     const seconds = usual[kind.value];
     const dollars = Number(reward.value);

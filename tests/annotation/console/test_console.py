@@ -127,8 +127,9 @@ def test_a_forecast_from_the_rate_of_the_last_day(requester: Client, make_hit: C
 
 def test_a_tally_counts_what_each_number_of_a_page_means(make_hit: Callable[..., Hit]) -> None:
     hit, states = make_hit(Kind.SEGMENT), Assignment.State
-    over = make_hit(Kind.VALIDATE)
-    Hit.objects.filter(pk=over.pk).update(batch=hit.batch, attempt=2, state=Hit.State.DONE)
+    over = Hit.objects.create(
+        batch=hit.batch, clip=hit.clip, attempt=2, request_token="over", hit_id="OVER", wanted=2, state=Hit.State.DONE
+    )
     rows = [(states.SUBMITTED, False, None), (states.APPROVED, True, timezone.now()), (states.APPROVED, False, None)]
     rows += [(states.APPROVING, True, timezone.now()), (states.REJECTED, False, timezone.now())]
     for n, (state, used, reviewed) in enumerate(rows):

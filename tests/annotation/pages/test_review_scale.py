@@ -160,20 +160,24 @@ def test_pages_stay_quick_with_200000_answers(clip: Clip, desk: Client) -> None:
 
 
 @pytest.mark.django_db
-def test_a_press_of_b_and_its_undo_stay_quick_whatever_answers_become(
+def test_the_review_of_a_late_batch_stays_quick_whatever_answers_become(
     clip: Clip,
     desk: Client,  # noqa: F811
 ) -> None:
-    """Also where a task rests on every tenth of the moments and questions, so that these stay."""
+    """After 200,000 answers to another batch: the pages, a press of B and its undo. Also where a task rests on every
+    tenth of the moments and questions, so that these stay.
+    """
     fill(clip)
+    User.objects.update(is_superuser=True)
     watch = Watch()
     for kind in (Kind.SEGMENT, Kind.COMBINED, Kind.QA):
         batch = pile(kind, clip, presses=2 * 12 * ROUNDS)
+        newest = batch.assignments.latest("pk").pk
         for held in (False, True):
             said = f"{kind}{', some rested on' if held else ''}"
-            answers = Assignment.objects.filter(hit__batch=batch)
-            shown = {"from": answers.earliest("pk").pk, "up_to": answers.latest("pk").pk}
-            watch.measure(f"B of {verdicts.BULK}, {said}", partial(press_b, desk, batch, shown), 302)
+            for page in (f"/batches/{batch.pk}/", f"/batches/{batch.pk}/review/"):
+                watch.measure(f"{page}, {said}", partial(desk.get, page))
+            watch.measure(f"B of {verdicts.BULK}, {said}", partial(press_b, desk, batch, newest), 302)
             if held:
                 rest_on_some(batch)
             presses = presses_of_z(batch)
@@ -181,9 +185,9 @@ def test_a_press_of_b_and_its_undo_stay_quick_whatever_answers_become(
     assert watch.over == {}
 
 
-def press_b(desk: Client, batch: Batch, shown: dict[str, int]) -> HttpResponse:  # noqa: F811
+def press_b(desk: Client, batch: Batch, newest: int) -> HttpResponse:  # noqa: F811
     desk.cookies.pop("messages", None)  # a person has read them
-    return desk.post(f"/batches/{batch.pk}/review/clean/", shown)  # type: ignore[return-value]
+    return desk.post(f"/batches/{batch.pk}/review/clean/", {"up_to": newest})  # type: ignore[return-value]
 
 
 def press_z(desk: Client, batch: Batch, presses: Iterator[dict[str, int]]) -> HttpResponse:  # noqa: F811
@@ -199,7 +203,7 @@ def rest_on_some(batch: Batch) -> None:
     """A task about every tenth moment or question that the batch's answers have become."""
     kind = Kind.VALIDATE if batch.kind == Kind.QA else Kind.QUERY
     later = Batch.objects.create(name=f"about {batch}", kind=kind, reward=1, budget=999)
-    made = made_by(batch)._default_manager.filter(assignment__hit__batch=batch).order_by("pk")
+    made = made_by(batch)._default_manager.filter(assignment__batch=batch).order_by("pk")
     places = [{"question": one, "segment": one.segment} if kind == Kind.VALIDATE else {"segment": one}
               for one in made[::10]]  # fmt: skip
     Hit.objects.bulk_create(
@@ -209,7 +213,7 @@ def rest_on_some(batch: Batch) -> None:
 
 def presses_of_z(batch: Batch) -> Iterator[dict[str, int]]:
     """What Z sends, press by press: of those that were used together, where some stay, one that does."""
-    answers = Assignment.objects.filter(hit__batch=batch, reviewed_at__isnull=False)
+    answers = Assignment.objects.filter(batch=batch, reviewed_at__isnull=False)
     rested_on = {f"{made_by(batch)._meta.model_name}__hits__isnull": False}
     stays = dict(answers.filter(**rested_on).values_list("reviewed_at", "pk"))
     together = list(answers.order_by("-reviewed_at").values_list("reviewed_at", flat=True).distinct())

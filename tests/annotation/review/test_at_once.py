@@ -65,7 +65,7 @@ def test_the_bulk_leaves_out_what_somebody_else_is_deciding(
     def pay() -> object:
         return decide(rows[1].pk, Verdict.PAY, people[0])
 
-    assert beside(pay, lambda: verdicts.use_clean(hit.batch_id, 0, rows[-1].pk, people[1])) == 2
+    assert beside(pay, lambda: verdicts.use_clean(hit.batch_id, rows[-1].pk, people[1])) == 2
     assert list(Assignment.objects.order_by("pk").values_list("used", flat=True)) == [True, False, True]
 
 

@@ -43,7 +43,7 @@ def test_every_way_in_which_an_answer_is_decided_is_counted(person: User, make_h
     verdicts.undo(hit.batch_id, person)
     assert kept() == (1, 0)
     decide(rows[1].pk, Verdict.REJECT, person, "hardly watched")
-    assert verdicts.use_clean(hit.batch_id, 0, rows[3].pk, person) == 2
+    assert verdicts.use_clean(hit.batch_id, rows[3].pk, person) == 2
     assert kept() == (4, 1)
     verdicts.undo(hit.batch_id, person)
     assert kept() == (2, 1)

@@ -159,7 +159,7 @@ def test_who_has_changed_groups_since_is_paid_and_not_used(
         decide(answers[0].pk, Verdict.USE, None)
     batch = answers[0].hit.batch_id
     assert list(verdicts.clean(batch)) == [answers[1]]
-    assert verdicts.use_clean(batch, 0, answers[1].pk, people[0]) == 1
+    assert verdicts.use_clean(batch, answers[1].pk, people[0]) == 1
     assert not decide(answers[0].pk, Verdict.PAY, None).used
     Worker.objects.update(group="")
     newcomer = collected(hit, {"query": f"{TEXT} c", "based_on": "v"})

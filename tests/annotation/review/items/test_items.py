@@ -137,7 +137,7 @@ def test_a_bulk_makes_what_its_answers_make_one_after_the_other(
             decide(row.pk, Verdict.USE, reviewer, tell_at=verdicts.timezone.now() + UNDO_FOR)
 
     def together() -> None:
-        assert verdicts.use_clean(rows[0].hit.batch_id, 0, rows[-1].pk, reviewer) == len(rows)
+        assert verdicts.use_clean(rows[0].hit.batch_id, rows[-1].pk, reviewer) == len(rows)
 
     def and_back() -> None:
         together()
