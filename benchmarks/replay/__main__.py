@@ -36,9 +36,9 @@ from tests.marketplace.site import WorkerBrowser
 GROUP = {"segment": 1, "query": 2, "qa": 3}
 REWARD = "0.12"
 STAGE_ENDS_S = 3600.0
-FOLLOW_EVERY_S = 5.0  # while workers work
+FOLLOW_EVERY_S = 20.0  # while workers work; beat asks once a minute
 FOLLOW_AT_REST_S = 0.5  # once they wait
-LOOKS_EVERY_S, LOOKS_AT_REST_S = 0.5, 0.1  # the reviewer, likewise
+LOOKS_EVERY_S, LOOKS_AT_REST_S = 2.0, 0.1  # the reviewer, likewise
 
 
 @dataclass
