@@ -14,6 +14,8 @@ from benchmark_site.jobs import listening
 from benchmark_site.local.processes import die_with_parent
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "benchmark_site.settings")
+# `migrate` has run Django's checks, which load every page of the site: a worker that starts again has work to do.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
 app = Celery("benchmark_site")
 app.config_from_object("django.conf:settings", namespace="CELERY")
