@@ -30,7 +30,7 @@ from benchmark_site.jobs.leases import acquire, heartbeat, heartbeats, locked, s
 STRANGER = "a HIT of this batch's type that this batch did not make"
 READ_AGAIN = 5
 READ_AT_ONCE = 4  # HITs whose answers are being read: most of it is waiting
-TOGETHER = 20  # HITs that are taken over in one transaction: others wait for it no longer than for a page
+TOGETHER = 40  # HITs that are taken over in one transaction: others wait for it no longer than for a page
 FOLLOW_S = 20.0  # a pass that takes longer goes on in the next minute
 
 

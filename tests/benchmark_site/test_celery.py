@@ -1,13 +1,16 @@
-"""What a worker does when it starts."""
+"""What a worker does when it starts, and between tasks."""
 
 from __future__ import annotations
 
 import json
 
+import psycopg
 import pytest
 import redis
-from celery.signals import worker_ready
+from celery.fixups.django import DjangoWorkerFixup
+from celery.signals import task_prerun, worker_ready
 from django.conf import settings
+from django.db import connection
 
 from benchmark_site.celery import app
 
@@ -28,3 +31,23 @@ def test_the_worker_that_sweeps_begins_with_a_sweep(queue: str, swept: bool, mon
         broker.delete("default")
     sweeps = {f"{name}.tasks.sweep" for name in ("annotation", "benchmark_site.releases", "benchmark_site.leaderboard")}
     assert sent == (sweeps if swept else set())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_task_finds_the_connection_of_the_one_before_or_a_new_one_where_that_is_cut() -> None:
+    assert DjangoWorkerFixup(app).db_reuse_max == settings.CELERY_DB_REUSE_MAX
+    found = []
+    for cut in (False, True, False):
+        task_prerun.send(sender=app.tasks["annotation.tasks.sweep"])
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            found.append(cursor.fetchone()[0])
+        if cut:
+            with psycopg.connect(**_server(), autocommit=True) as other:
+                other.execute("SELECT pg_terminate_backend(%s)", [found[-1]])
+    assert found[0] == found[1] != found[2]
+
+
+def _server() -> dict[str, object]:
+    names = {"HOST": "host", "PORT": "port", "USER": "user", "PASSWORD": "password", "NAME": "dbname"}
+    return {ours: connection.settings_dict[name] for name, ours in names.items()}
