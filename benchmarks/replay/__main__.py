@@ -20,7 +20,6 @@ import threading
 import time
 from dataclasses import dataclass
 from decimal import Decimal
-from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +138,7 @@ def _not_too_late(deadline: float, batch: Any) -> None:
 def _caught(failures: list[BaseException], over: threading.Event, job: Any, *arguments: Any) -> None:
     try:
         job(*arguments)
-    except (RuntimeError, OSError, HTTPException, KeyError, IndexError) as error:
+    except (RuntimeError, OSError, KeyError, IndexError) as error:
         failures.append(error)
         over.set()
 
