@@ -1,7 +1,7 @@
 """One connection to a site, kept open, one request after the other.
 
-By the socket itself: `http.client` reads the head of each answer with the parser of e-mail. With that, asking took a quarter
-of the driver's processor time, which is taken from the site that is measured.
+By the socket itself: `http.client` reads the head of each answer with the parser of e-mail. With that, asking took a
+quarter of the driver's processor time, which is taken from the site that is measured.
 """
 
 from __future__ import annotations
