@@ -1,6 +1,6 @@
 """Real annotations through the whole system: launched, worked on, collected, reviewed, paid; compared with the source.
 
-    python -m benchmarks.replay --data ../shared/data/how2 [--annotations 2000] [--workers 4]
+    python -m benchmarks.replay --data ../shared/data/how2 [--annotations 2000] [--workers 8]
 
 Rows of How2R and How2QA are the annotators' knowledge. Each gives two annotations: its moment is marked in the first
 stage, its query or question written in the second. The site runs as `make up` starts it, in a folder of its own.
@@ -35,7 +35,7 @@ from tests.marketplace.site import WorkerBrowser
 GROUP = {"segment": 1, "query": 2, "qa": 3}
 REWARD = "0.12"
 STAGE_ENDS_S = 3600.0
-FOLLOW_EVERY_S = 20.0  # while workers work; beat asks once a minute
+FOLLOW_EVERY_S = 10.0  # while workers work; beat asks once a minute
 FOLLOW_AT_REST_S = 0.5  # once they wait
 LOOKS_EVERY_S, LOOKS_AT_REST_S = 2.0, 0.1  # the reviewer, likewise
 
@@ -242,7 +242,7 @@ def main() -> None:
         "--data", type=Path, default=Path(shared) / "data/how2", help="folder with the released CSV files"
     )
     parser.add_argument("--annotations", type=int, default=2000, help="accepted in the end (default %(default)s)")
-    parser.add_argument("--workers", type=int, default=4, help="at once, in each group (default %(default)s)")
+    parser.add_argument("--workers", type=int, default=8, help="at once, in each group (default %(default)s)")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="replay-") as home:
