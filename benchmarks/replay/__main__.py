@@ -18,6 +18,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -38,6 +39,7 @@ STAGE_ENDS_S = 3600.0
 FOLLOW_EVERY_S = 10.0  # while workers work; beat asks once a minute
 FOLLOW_AT_REST_S = 0.5  # once they wait
 LOOKS_EVERY_S, LOOKS_AT_REST_S = 2.0, 0.1  # the reviewer, likewise
+LARGEST = 8  # programs whose processor time is printed
 
 
 @dataclass
@@ -208,13 +210,13 @@ def replay(folder: Path, annotations: int, workers: int, seed: int, home: Path) 
             Stage("query", "how2r", halves["query"], crews["query"]),
             Stage("qa", "how2qa", halves["qa"], crews["qa"]),
         ]
-        seconds = processor_s = 0.0
+        seconds, processor_s = 0.0, Counter[str]()
         for stages, kill in ((marks, True), (texts, False)):
             for stage in stages:
                 stage.launch(crowd, site)
-            before = site.processor_s()
+            processor_s.subtract(site.processor_s())
             seconds += run_stages(stages, crowd, site, kill=kill)
-            processor_s += site.processor_s() - before
+            processor_s.update(site.processor_s())
         wrong = differences(rows)
         if site.killed != 2:
             wrong.append(f"the worker was killed {site.killed} times, not twice")
@@ -225,7 +227,8 @@ def replay(folder: Path, annotations: int, workers: int, seed: int, home: Path) 
             "of them sent twice": crowd.twice,
             "seconds": seconds,
             "answers a second, from taking to paying": crowd.sent / seconds,
-            "processor time an answer, ms, workers and all": 1000 * processor_s / crowd.sent,
+            "processor time an answer, ms, workers and all": 1000 * processor_s.total() / crowd.sent,
+            **{f"- {name}": 1000 * spent / crowd.sent for name, spent in processor_s.most_common(LARGEST)},
             "spent, US dollars": float(ledger.totals()["spent"]),
         }
         return figures, wrong
