@@ -38,7 +38,7 @@ REWARD = "0.12"
 STAGE_ENDS_S = 3600.0
 FOLLOW_EVERY_S = 10.0  # while workers work; beat asks once a minute
 FOLLOW_AT_REST_S = 0.5  # once they wait
-LOOKS_EVERY_S, LOOKS_AT_REST_S = 2.0, 0.1  # the reviewer, likewise
+LOOKS_EVERY_S, LOOKS_AT_REST_S = 1.0, 0.1  # the reviewer, likewise
 LARGEST = 8  # programs whose processor time is printed
 
 
