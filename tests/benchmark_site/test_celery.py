@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 
-import psycopg
 import pytest
 import redis
 from celery.fixups.django import DjangoWorkerFixup
@@ -12,6 +12,7 @@ from celery.signals import task_prerun, worker_ready
 from django.conf import settings
 from django.db import connection
 
+from annotation.tasks import sweep
 from benchmark_site.celery import app
 
 
@@ -38,16 +39,11 @@ def test_a_task_finds_the_connection_of_the_one_before_or_a_new_one_where_that_i
     assert DjangoWorkerFixup(app).db_reuse_max == settings.CELERY_DB_REUSE_MAX
     found = []
     for cut in (False, True, False):
-        task_prerun.send(sender=app.tasks["annotation.tasks.sweep"])
+        task_prerun.send(sender=sweep)
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_backend_pid()")
             found.append(cursor.fetchone()[0])
         if cut:
-            with psycopg.connect(**_server(), autocommit=True) as other:
-                other.execute("SELECT pg_terminate_backend(%s)", [found[-1]])
+            with closing(connection.copy()) as other, other.cursor() as cursor:
+                cursor.execute("SELECT pg_terminate_backend(%s)", [found[-1]])
     assert found[0] == found[1] != found[2]
-
-
-def _server() -> dict[str, object]:
-    names = {"HOST": "host", "PORT": "port", "USER": "user", "PASSWORD": "password", "NAME": "dbname"}
-    return {ours: connection.settings_dict[name] for name, ours in names.items()}

@@ -91,7 +91,7 @@ def test_what_several_answers_cost_the_database_is_told_by_the_answers(
     """What is done once for all of them is not done for each."""
     with CaptureQueriesContext(connection) as queries:
         reconcile.follow("local")
-    assert len(queries) <= 25 + 20 * UNITS
+    assert len(queries) <= 25 + 4 * UNITS, len(queries)
 
 
 def test_several_are_paid_once_and_close_their_batch(batch: Batch, crowd: Site, used: list[int]) -> None:
