@@ -13,7 +13,7 @@ from benchmarks.replay.hands import Hands
 from benchmarks.replay.source import CLIP_S, Row
 
 SPAM, TWICE = 0.1, 0.05
-COMES_BACK_S = 1.0  # who has found nothing looks again after that, or when there is news
+COMES_BACK_S = 4.0  # who has found nothing looks again after that; of eight, one each half second
 
 
 @dataclass
