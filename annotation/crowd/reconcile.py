@@ -70,7 +70,7 @@ def _follow(environment: str, seconds: float) -> int:
 
 def _awaited(environment: str) -> set[int]:
     """Keys of HITs of which a pass may have news: that are open, or hold an answer that is not settled, or have been
-    asked for and have no id yet. Of all others only what another client does to them could be new, which the night sees.
+    asked for and have no id yet. Of all others only what another client does could be new, which the night sees.
     """
     unsettled = Assignment.objects.filter(hit__batch__environment=environment, state__in=WAITING)
     asked = Q(hit_id=None, asked_at__isnull=False)

@@ -25,9 +25,7 @@ def find(assignment: Assignment) -> list[Flag]:
     return _found(assignment, agreement.standing_answers(assignment.hit))
 
 
-def _found(
-    assignment: Assignment, standing: Sequence[Assignment], asked_once: Collection[int] = ()
-) -> list[Flag]:
+def _found(assignment: Assignment, standing: Sequence[Assignment], asked_once: Collection[int] = ()) -> list[Flag]:
     """`standing`: those answers to the unit that nobody has rejected; `asked_once`: see `arrival.of_arrival`."""
     assert assignment.payload is not None
     flags = ANSWER_FORMS[assignment.hit.batch.kind].find_flags(assignment, assignment.payload)
