@@ -8,12 +8,15 @@ from typing import Any
 
 import redis
 from celery import Celery
-from celery.signals import heartbeat_sent, worker_process_init, worker_ready
+from celery.signals import heartbeat_sent, task_prerun, worker_process_init, worker_ready
+from django.db import close_old_connections
 
 from benchmark_site.jobs import listening
 from benchmark_site.local.processes import die_with_parent
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "benchmark_site.settings")
+# `migrate` has run Django's checks, which load every page of the site: a worker that starts again has work to do.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
 app = Celery("benchmark_site")
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -26,6 +29,12 @@ def _leave_no_orphan(**_: object) -> None:
     tie = die_with_parent("SIGKILL")
     if tie is not None:
         tie()
+
+
+@task_prerun.connect
+def _look_at_connections(**_: object) -> None:
+    """As before a request: what is old, or cut since the task before, is replaced."""
+    close_old_connections()
 
 
 @heartbeat_sent.connect

@@ -260,6 +260,9 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_IGNORE_RESULT = True
+# A process keeps its connection for so many tasks, as long as Django would for pages (`benchmark_site/celery.py`): a
+# new one costs both ends more than most tasks do.
+CELERY_DB_REUSE_MAX = 1000
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {
     "annotation.tasks.ingest_video": {"queue": "ingest"},

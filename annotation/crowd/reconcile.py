@@ -4,8 +4,9 @@ The marketplace is right about what it holds, has paid and has received; we are 
 one meaning is mended (answers that came, approvals by its clock, HITs that ended, bonuses of another client, money that
 is no longer held); the rest is left as a Finding on the page of its batch.
 
-The minute's pass reads the list of HITs, 100 a call, and looks closer at those alone whose counters have changed. A
-complete pass looks at everything. Both go page by page with a cursor; a page that fails is read again.
+The minute's pass reads the list of HITs, 100 a call and the newest first, as far as anything of ours is open, and looks
+closer at those alone whose counters have changed. A complete pass looks at everything. Both go page by page with a
+cursor; a page that fails is read again.
 """
 
 from __future__ import annotations
@@ -14,23 +15,24 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from annotation.crowd.balance import compare_balance
 from annotation.crowd.client import Crowd, CrowdError, Submitted
 from annotation.crowd.collect import PLACES, admit
 from annotation.crowd.standing import Standing
-from annotation.crowd.takeover import Read, find, take_over
+from annotation.crowd.takeover import WAITING, Read, find, take_over
 from annotation.crowd.workers.blocks import compare_blocks
 from annotation.locks import locked_hits
-from annotation.models import Batch, Hit, Reconciliation, Walk
+from annotation.models import Assignment, Batch, Hit, Reconciliation, Walk
 from benchmark_site.jobs.alone import alone
 from benchmark_site.jobs.leases import acquire, heartbeat, heartbeats, locked, still_leased
 
 STRANGER = "a HIT of this batch's type that this batch did not make"
 READ_AGAIN = 5
 READ_AT_ONCE = 4  # HITs whose answers are being read: most of it is waiting
-TOGETHER = 20  # HITs that are taken over in one transaction: others wait for it no longer than for a page
+TOGETHER = 40  # HITs that are taken over in one transaction: others wait for it no longer than for a page
 FOLLOW_S = 20.0  # a pass that takes longer goes on in the next minute
 
 
@@ -48,6 +50,7 @@ def _follow(environment: str, seconds: float) -> int:
     walk, _ = Walk.objects.get_or_create(environment=environment)
     still_open = Hit.objects.filter(batch__environment=environment, state=Hit.State.OPEN).order_by()
     revisions = dict(still_open.values_list("pk", "revision"))
+    awaited = _awaited(environment)
     token: str | None = walk.cursor
     while token is not None:
         page, token = crowd.hit_page(token)
@@ -56,10 +59,23 @@ def _follow(environment: str, seconds: float) -> int:
         news = [(hit, standing) for hit, standing in found if hit.counts != standing.counts]
         for first in range(0, len(news), TOGETHER):
             changed += _mend_together(crowd, news[first : first + TOGETHER], revisions)
+        awaited -= {hit.pk for hit, _ in found}
+        if not awaited:
+            token = None
         Walk.objects.filter(pk=walk.pk).update(cursor=token or "")
         if time.monotonic() - began > seconds:
             break
     return changed
+
+
+def _awaited(environment: str) -> set[int]:
+    """Keys of HITs of which a pass may have news: that are open, or hold an answer that is not settled, or have been
+    asked for and have no id yet. Of all others only what another client does could be new, which the night sees.
+    """
+    unsettled = Assignment.objects.filter(hit__batch__environment=environment, state__in=WAITING)
+    asked = Q(hit_id=None, asked_at__isnull=False)
+    hits = Hit.objects.filter(Q(state=Hit.State.OPEN) | asked, batch__environment=environment)
+    return {*hits.order_by().values_list("pk", flat=True), *unsettled.order_by().values_list("hit", flat=True)}
 
 
 def complete(pass_id: int) -> None:

@@ -1,4 +1,4 @@
-"""The requester API's one address: signature, decoding, the operation in one transaction, encoding."""
+"""The requester API's one address: signature, decoding, the operation (in one transaction if it writes), encoding."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import logging
 import socket
 import time
 import uuid
+from contextlib import nullcontext
 
 from django.db import DatabaseError, transaction
 from django.http import HttpRequest, HttpResponse
@@ -28,6 +29,7 @@ log = logging.getLogger("marketplace.api")
 
 TARGET_PREFIX = "MTurkRequesterServiceV20170117."
 CONTENT_TYPE = "application/x-amz-json-1.1"
+READING = ("Get", "List")  # how names of operations begin that write nothing
 MAX_BODY = 1_048_576  # a question of 65,535 bytes written as six characters each, and room for the rest
 
 
@@ -45,7 +47,7 @@ def requester_api(request: HttpRequest) -> HttpResponse:
         members = codec.decode(name, body)
         now = clock.now()
         due_transitions.apply_due(now)
-        with transaction.atomic():
+        with nullcontext() if name.startswith(READING) else transaction.atomic():
             answer = HANDLERS[name](requester, members, now)
         content = codec.encode(name, answer)
     except ApiError as error:

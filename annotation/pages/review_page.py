@@ -19,7 +19,7 @@ from annotation.crowd.client import AUTO_APPROVAL
 from annotation.media.clip_files import Part, clip_url
 from annotation.models import Assignment, Batch, BlindCheck, Worker
 from annotation.pages.forms import BonusForm, whole
-from annotation.review import quality_flags, verdicts
+from annotation.review import arrival, quality_flags, verdicts
 from annotation.review.answer_forms import ANSWER_FORMS, BROKEN
 from annotation.review.conduct import played_share
 
@@ -142,7 +142,7 @@ def _shown(assignment: Assignment) -> dict[str, Any]:
     """Everything about one answer: how it is played, what it says, its evidence, its neighbours, its worker."""
     hit, clip, payload = assignment.hit, assignment.hit.shown_clip, assignment.payload or {}
     start, end = quality_flags.to_watch(hit)
-    receipts = quality_flags.receipts_of(assignment)
+    receipts = arrival.receipts_of(assignment)
     conduct = receipts[0].conduct if receipts else None
     moment = {"start": payload["start"], "end": payload["end"]} if "start" in payload else hit.segment
     return {

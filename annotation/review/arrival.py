@@ -5,20 +5,23 @@ Our page asks before it shows a task; what is sent all the same is marked for th
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from django.db.models import Case, Q, QuerySet, Subquery, Value, When
+from django.db.models import Case, Prefetch, Q, QuerySet, Subquery, Value, When, prefetch_related_objects
 
 from annotation.models import Assignment, Batch, Bonus, Hit, Receipt
 from annotation.models.crowd import Kind
 from annotation.review.flag import Flag
 
 ON_ITS_WAY = timedelta(minutes=30)  # from our page to the marketplace; what has not arrived then may be made up
+UNIT = ("clip", "segment", "question", "doubt")  # what a HIT asks about
 
 
-def of_arrival(assignment: Assignment) -> list[Flag]:
-    """That the worker was not to do this task."""
+def of_arrival(assignment: Assignment, asked_once: Collection[int] = ()) -> list[Flag]:
+    """That the worker was not to do this task. `asked_once`: HITs that `look_up` has found to be the only one."""
     hit, worker = assignment.hit, assignment.worker
     found = []
     if of_another_group(assignment):
@@ -29,7 +32,7 @@ def of_arrival(assignment: Assignment) -> list[Flag]:
         found.append(Flag("compensated", "it was taken for lost, and a bonus was paid for it: it would be paid twice"))
     if limit := over_cap(hit, worker.worker_id, assignment.submitted_at):
         found.append(Flag("cap", f"more than {limit} by one worker"))
-    if answered_before(hit, worker.worker_id, assignment.submitted_at):
+    if hit.pk not in asked_once and answered_before(hit, worker.worker_id, assignment.submitted_at):
         found.append(Flag("same unit", "the worker had answered this unit before, in another HIT: no second opinion"))
     return found
 
@@ -49,11 +52,31 @@ def of_own_group(batch_id: int) -> Q:
     return Q(worker__group__in=["", Subquery(Batch.objects.filter(pk=batch_id).values_list(groups))])
 
 
+def look_up(hits: Collection[Hit]) -> set[int]:
+    """Read for several HITs at once what is asked of each answer to them: what our page received, which HITs keep, and
+    whether another HIT of the batch asks about the same unit. Returns the keys of those that are the only one.
+    """
+    prefetch_related_objects(list(hits), Prefetch("receipts", Receipt.objects.select_related("compensation")))
+    clips, segments = ({getattr(hit, f"{name}_id") for hit in hits} - {None} for name in ("clip", "segment"))
+    beside = Hit.objects.filter(Q(clip__in=clips) | Q(segment__in=segments), batch__in={hit.batch_id for hit in hits})
+    asked = Counter(beside.order_by().values_list("batch", *UNIT))
+    return {hit.pk for hit in hits if asked[hit.batch_id, *_unit_of(hit).values()] == 1}
+
+
+def receipts_of(assignment: Assignment) -> list[Receipt]:
+    """What our own page received of this worker for this assignment, the first first."""
+    whose = assignment.assignment_id, assignment.worker.worker_id
+    return [row for row in assignment.hit.receipts.all() if (row.assignment_id, row.worker_id) == whose]
+
+
 def _compensated(assignment: Assignment) -> bool:
     """Whether a bonus makes up for it; one that the marketplace refused was never paid."""
-    lost = {"lost_work__hit": assignment.hit, "lost_work__assignment_id": assignment.assignment_id}
-    bonuses = Bonus.objects.filter(**lost, lost_work__worker_id=assignment.worker.worker_id)
-    return bonuses.exclude(state=Bonus.State.REFUSED).exists()
+    bonuses = (getattr(receipt, "compensation", None) for receipt in receipts_of(assignment))
+    return any(bonus is not None and bonus.state != Bonus.State.REFUSED for bonus in bonuses)
+
+
+def _unit_of(hit: Hit) -> dict[str, int | None]:
+    return {name: getattr(hit, f"{name}_id") for name in UNIT}
 
 
 def over_cap(hit: Hit, worker_id: str, at: datetime) -> str:
@@ -72,7 +95,7 @@ def answered_before(hit: Hit, worker_id: str, at: datetime) -> bool:
 
     The marketplace keeps a worker from one HIT twice, and asking again makes another one.
     """
-    unit = {name: getattr(hit, f"{name}_id") for name in ("clip", "segment", "question", "doubt")}
+    unit = _unit_of(hit)
     if not Hit.objects.filter(batch=hit.batch_id, **unit).exclude(pk=hit.pk).exists():
         return False  # as of nearly every unit: it is asked about once
     return _sent(hit, worker_id, at, **{f"hit__{name}": key for name, key in unit.items()}).exists()

@@ -25,11 +25,11 @@ def find(assignment: Assignment) -> list[Flag]:
     return _found(assignment, agreement.standing_answers(assignment.hit))
 
 
-def _found(assignment: Assignment, standing: Sequence[Assignment]) -> list[Flag]:
-    """`standing`: those answers to the unit that nobody has rejected."""
+def _found(assignment: Assignment, standing: Sequence[Assignment], asked_once: Collection[int] = ()) -> list[Flag]:
+    """`standing`: those answers to the unit that nobody has rejected; `asked_once`: see `arrival.of_arrival`."""
     assert assignment.payload is not None
     flags = ANSWER_FORMS[assignment.hit.batch.kind].find_flags(assignment, assignment.payload)
-    flags += quality_flags.of_gold(assignment) + arrival.of_arrival(assignment)
+    flags += quality_flags.of_gold(assignment) + arrival.of_arrival(assignment, asked_once)
     if assignment.hit.batch.kind not in MARKING:
         return flags
     return flags + quality_flags.of_unit(assignment, standing)
@@ -103,16 +103,20 @@ def _renew(rows: Sequence[Assignment]) -> None:
     """Write what is found of answers by now, once each; of one that is not valid, what spoke against it stays."""
     marking = {row.hit_id for row in rows if row.hit.batch.kind in MARKING}
     standing, changed = agreement.standing_by_hit(marking), []
+    asked_once = arrival.look_up([row.hit for row in rows])
     for row in rows:
-        found: Sequence[str] = _found(row, standing[row.hit_id]) if row.payload is not None else _of_invalid(row)
+        invalid = row.payload is None
+        found: Sequence[str] = (
+            _of_invalid(row, asked_once) if invalid else _found(row, standing[row.hit_id], asked_once)
+        )
         if found != row.evidence:
             row.evidence = list(found)
             changed.append(row)
     Assignment.objects.bulk_update(changed, ["evidence"])
 
 
-def _of_invalid(row: Assignment) -> list[str]:
-    return [*row.evidence, *(flag for flag in arrival.of_arrival(row) if flag not in row.evidence)]
+def _of_invalid(row: Assignment, asked_once: Collection[int]) -> list[str]:
+    return [*row.evidence, *(flag for flag in arrival.of_arrival(row, asked_once) if flag not in row.evidence)]
 
 
 def _touched(assignment: Assignment) -> list[int]:

@@ -8,9 +8,10 @@ from typing import Any
 from django.db.models import F, Q, QuerySet
 
 from adversarial.text.normalise import canonical
-from annotation.models import Assignment, Hit, Receipt, Worker
+from annotation.models import Assignment, Hit, Worker
 from annotation.models.crowd import Kind
 from annotation.review.agreement import SAME, span_of, stands_alone
+from annotation.review.arrival import receipts_of
 from annotation.review.conduct import conduct_flags
 from annotation.review.flag import Flag
 from annotation.review.text import text_rules
@@ -148,12 +149,6 @@ def doubted() -> QuerySet[Worker]:
     """The workers that `of_worker` says something of."""
     misses = Q(gold_answers__gte=FEW_GOLD, gold_right__lt=F("gold_answers") * GOLD_RIGHT)
     return Worker.objects.filter(misses | Q(compared__gte=FEW_COMPARED, reliability__lt=RELIABLE))
-
-
-def receipts_of(assignment: Assignment) -> list[Receipt]:
-    """What our own page received of this worker for this assignment, the first first."""
-    key = {"hit": assignment.hit, "assignment_id": assignment.assignment_id}
-    return list(Receipt.objects.filter(**key, worker_id=assignment.worker.worker_id).order_by("pk"))
 
 
 def to_watch(hit: Hit) -> tuple[float, float]:

@@ -229,7 +229,8 @@ def blind_checker(celery: list[str]) -> list[Program]:
 
 def _worker(celery: list[str], name: str, queues: str, processes: int = 1) -> Program:
     taken = ["-n", f"{name}@%h", "-Q", queues, "-c", str(processes)]
-    return Program(name, [*celery, "worker", *taken, "--loglevel", "INFO"])
+    apart = ["--without-gossip", "--without-mingle"]  # no worker asks what another one does
+    return Program(name, [*celery, "worker", *taken, *apart, "--loglevel", "INFO"])
 
 
 def web_server(python: str, port: int) -> list[str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,10 +9,10 @@ from urllib.parse import urlencode, urljoin, urlsplit
 
 from lxml import html
 
+from benchmarks.replay.wire import Wire
 from tests.marketplace.site import WorkerBrowser
 
 FORM = "application/x-www-form-urlencoded"
-KEPT_S = 60.0  # both sites close a connection on which nothing has come for 75 s
 
 
 @dataclass(frozen=True)
@@ -43,8 +41,7 @@ class Hands:
     def __init__(self, worker: WorkerBrowser, hit_type: str) -> None:
         self.marketplace, self.hit_type = worker.site.url, hit_type
         self.cookies = "; ".join(f"{name}={value}" for name, value in worker.http.cookies.items())
-        self.connections: dict[str, http.client.HTTPConnection] = {}
-        self.used: dict[str, float] = {}
+        self.wires: dict[str, Wire] = {}
         self.token = worker.get(f"/groups/{hit_type}/").forms[0]["fields"]["csrfmiddlewaretoken"]
 
     def accept(self) -> str | None:
@@ -72,22 +69,14 @@ class Hands:
             raise RuntimeError(f"{sent.address} answered {sent.status}: {sent.body[:2000]!r}")
 
     def close(self) -> None:
-        for connection in self.connections.values():
-            connection.close()
+        for wire in self.wires.values():
+            wire.close()
 
     def _ask(self, address: str, form: Mapping[str, Any] | None = None, *, cookies: bool = False) -> Answer:
         parts = urlsplit(address)
-        if parts.netloc not in self.connections:
-            self.connections[parts.netloc] = http.client.HTTPConnection(parts.netloc, timeout=60)
-        connection = self.connections[parts.netloc]
-        if time.monotonic() - self.used.get(parts.netloc, 0.0) > KEPT_S:
-            connection.close()  # the next request opens it again
+        wire = self.wires.setdefault(parts.netloc, Wire(parts.netloc))
         headers = {"Referer": self.marketplace, **({"Cookie": self.cookies} if cookies else {})}
         path = f"{parts.path}?{parts.query}" if parts.query else parts.path
         if form is None:
-            connection.request("GET", path, headers=headers)
-        else:
-            connection.request("POST", path, urlencode(form), {**headers, "Content-Type": FORM})
-        answer = connection.getresponse()
-        self.used[parts.netloc] = time.monotonic()
-        return Answer(address, answer.status, answer.headers.get("Location", ""), answer.read())
+            return Answer(address, *wire.ask("GET", path, headers))
+        return Answer(address, *wire.ask("POST", path, {**headers, "Content-Type": FORM}, urlencode(form).encode()))

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,14 +37,30 @@ class Running:
                     member.kill()
                 self.killed += 1
 
-    def processor_s(self) -> float:
-        """Seconds of processor time by now, of the site with its services and of whoever asks; the killed leave out."""
-        us, theirs = psutil.Process(), psutil.Process(self.supervisor.pid)
-        found = 0.0
-        for process in (us, theirs, *theirs.children(recursive=True)):
+    def processor_s(self) -> Counter[str]:
+        """Seconds of processor time by now, of the site's programs and services and of whoever asks.
+
+        What ended counts for who started it; the children of what was killed are left out.
+        """
+        supervisor = psutil.Process(self.supervisor.pid)
+        programs = {"driver": [psutil.Process()], "supervisor": [supervisor]}
+        for program in supervisor.children():
             with contextlib.suppress(psutil.NoSuchProcess):
-                found += sum(process.cpu_times()[:4])  # user and system, its own and of children that ended
+                programs[_name(program)] = [program, *program.children(recursive=True)]
+        found: Counter[str] = Counter()
+        for name, processes in programs.items():
+            for process in processes:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    found[name] += sum(process.cpu_times()[:4])  # user and system, its own and of children that ended
         return found
+
+
+def _name(program: psutil.Process) -> str:
+    """By what its command holds: a worker's node, a service or a part of the site."""
+    command = program.cmdline()
+    nodes = [word.removesuffix("@%h") for word in command if word.endswith("@%h")]
+    known = ("postgres", "valkey", "gunicorn", "benchmark_site.server", "run_clock", "beat")
+    return next((name for name in (*nodes, *known) if name in " ".join(command)), "others")
 
 
 def start_site(home: Path) -> Running:

@@ -1,14 +1,18 @@
-"""What a worker does when it starts."""
+"""What a worker does when it starts, and between tasks."""
 
 from __future__ import annotations
 
 import json
+from contextlib import closing
 
 import pytest
 import redis
-from celery.signals import worker_ready
+from celery.fixups.django import DjangoWorkerFixup
+from celery.signals import task_prerun, worker_ready
 from django.conf import settings
+from django.db import connection
 
+from annotation.tasks import sweep
 from benchmark_site.celery import app
 
 
@@ -28,3 +32,18 @@ def test_the_worker_that_sweeps_begins_with_a_sweep(queue: str, swept: bool, mon
         broker.delete("default")
     sweeps = {f"{name}.tasks.sweep" for name in ("annotation", "benchmark_site.releases", "benchmark_site.leaderboard")}
     assert sent == (sweeps if swept else set())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_task_finds_the_connection_of_the_one_before_or_a_new_one_where_that_is_cut() -> None:
+    assert DjangoWorkerFixup(app).db_reuse_max == settings.CELERY_DB_REUSE_MAX
+    found = []
+    for cut in (False, True, False):
+        task_prerun.send(sender=sweep)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            found.append(cursor.fetchone()[0])
+        if cut:
+            with closing(connection.copy()) as other, other.cursor() as cursor:
+                cursor.execute("SELECT pg_terminate_backend(%s)", [found[-1]])
+    assert found[0] == found[1] != found[2]

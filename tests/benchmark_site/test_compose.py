@@ -106,7 +106,7 @@ def test_both_ways_to_run_it_start_the_same_workers(compose: dict[str, Any], mon
     composed = [str(service.get("command", "")) for service in compose["services"].values()]
     supervised = [" ".join(program.command) for program in site_programs()]
     told = [
-        sorted(one for command in commands for one in re.findall(r"-n (\S+) -Q (\S+) -c (\d)", command))
+        sorted(one for command in commands for one in re.findall(r"-n (\S+) -Q (\S+) -c (\d) (--.*mingle)", command))
         for commands in (composed, supervised)
     ]
     assert told[0] == told[1]

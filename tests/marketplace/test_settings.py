@@ -94,3 +94,15 @@ def test_the_api_answers_inside_the_network_without_tls_only_under_the_names_giv
             capture_output=True, text=True, check=True,
         )  # fmt: skip
         assert result.stdout.split() == expected
+
+
+def test_a_connection_has_the_server_plan_a_statement_once(site: Site) -> None:
+    asked = (
+        "from django.db import connection as c; from annotation.marketplace.models import Hit\n"
+        "for n in range(4): Hit.objects.filter(public_id=f'NONE{n}').first()\n"
+        "with c.cursor() as cursor:\n"
+        "    cursor.execute('SELECT statement FROM pg_prepared_statements')\n"
+        "    print([row[0] for row in cursor])"
+    )
+    result = django(site.environment, "shell", "-v", "0", "-c", asked)
+    assert result.stdout.count("marketplace_hit") > 0, result.stdout + result.stderr

@@ -23,8 +23,10 @@ def get_assignment(requester: Requester, members: Members, now: dt.datetime) -> 
 def list_assignments(requester: Requester, members: Members, now: dt.datetime) -> Members:
     hit = lookup.hit_of(requester, members["HITId"])
     statuses = members.get("AssignmentStatuses") or Assignment.VISIBLE
-    rows = Assignment.objects.filter(hit=hit, status__in=statuses).select_related("worker", "hit")
+    rows = Assignment.objects.filter(hit=hit, status__in=statuses).select_related("worker")
     shown, token = page("ListAssignmentsForHIT", requester, members, rows, "submitted_at")
+    for assignment in shown:
+        assignment.hit = hit
     return listing("Assignments", [assignment_members(assignment) for assignment in shown], token)
 
 

@@ -15,7 +15,8 @@ from annotation.marketplace.protocol.errors import refused
 
 
 def hit_of(requester: Requester, public_id: str) -> Hit:
-    hit = Hit.objects.select_related("hit_type", "layout").filter(requester=requester, public_id=public_id).first()
+    """A HIT alone: most calls look no further."""
+    hit = Hit.objects.filter(requester=requester, public_id=public_id).first()
     if hit is None:
         raise refused("HITDoesNotExist", f"Hit {public_id} does not exist.")
     return hit
@@ -29,12 +30,9 @@ def hit_type_of(requester: Requester, public_id: str) -> HitType:
 
 
 def assignment_of(requester: Requester, public_id: str) -> Assignment:
-    """A submitted, approved or rejected assignment; the API shows no others."""
-    assignment = (
-        Assignment.objects.select_related("hit__hit_type", "hit__layout", "worker")
-        .filter(hit__requester=requester, public_id=public_id, status__in=Assignment.OPEN)
-        .first()
-    )
+    """A submitted, approved or rejected assignment; the API shows no others. Alone: who decides it locks its HIT."""
+    rows = Assignment.objects.filter(hit__requester=requester, public_id=public_id, status__in=Assignment.OPEN)
+    assignment = rows.first()
     if assignment is None:
         raise refused("AssignmentDoesNotExist", f"Assignment {public_id} does not exist.")
     if assignment.status not in Assignment.VISIBLE:

@@ -15,7 +15,7 @@ HANDLERS: dict[str, Handler] = {}
 
 
 def operation(name: str) -> Callable[[Handler], Handler]:
-    """Register a handler: it gets the requester, the decoded members and the time, inside one transaction."""
+    """Register a handler of requester, decoded members and time; what writes does so in one transaction."""
 
     def register(handler: Handler) -> Handler:
         HANDLERS[name] = handler

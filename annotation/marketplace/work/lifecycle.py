@@ -83,14 +83,19 @@ def accept(hit_type: HitType, worker: Worker, now: dt.datetime) -> Assignment | 
     held = Assignment.objects.filter(worker=worker, status=Status.ACCEPTED, deadline__gt=now).count()
     if held >= MAX_HELD_BY_WORKER:
         raise TooManyHeld
-    left = open_hits(worker, now).filter(hit_type=hit_type)
-    fresh = _free(now).filter(~Exists(_turns(worker)), hit_type=hit_type)
+
+    def fresh() -> QuerySet[Hit]:
+        return _free(now).filter(~Exists(_turns(worker)), hit_type=hit_type)
+
+    def left() -> QuerySet[Hit]:
+        return open_hits(worker, now).filter(hit_type=hit_type)
+
     while True:
         for candidates, skip_locked in ((fresh, True), (left, True), (left, False)):
-            assignment = _take_slot(candidates, hit_type, worker, now, skip_locked)
+            assignment = _take_slot(candidates(), hit_type, worker, now, skip_locked)
             if assignment is not None:
                 return assignment
-        if not left.exists():
+        if not left().exists():
             return None
 
 
@@ -143,6 +148,7 @@ def submit(assignment: Assignment, answer: str, now: dt.datetime, on_submitted: 
         hit.save(update_fields=["pending", "submitted", "dispose_at"])
         for name, value in received.items():
             setattr(assignment, name, value)
+        assignment.hit = hit
         notices.event("AssignmentSubmitted", hit.hit_type, hit, now, assignment)
         _announce_reviewable(hit, now)
         on_submitted(hit, assignment, now)

@@ -82,9 +82,7 @@ def _find(assignment_id: str, worker_id: str) -> Assignment | None:
     The protocol asks for assignmentId only, so a form may leave workerId out; but where the id has been handed on
     after a return, that could be the first worker's old page, and only workerId tells.
     """
-    turns = list(
-        Assignment.objects.filter(public_id=assignment_id).select_related("hit__hit_type", "worker").order_by("-id")
-    )
+    turns = list(Assignment.objects.filter(public_id=assignment_id).select_related("worker").order_by("-id"))
     holders = {turn.worker.public_id for turn in turns}
     if not turns or (not worker_id and len(holders) > 1):
         return None

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
 from django.core import signing
+from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.utils.decorators import method_decorator
@@ -98,22 +100,17 @@ class TaskPage(View):
             draft = Draft.objects.filter(hit=hit, assignment_id=ids["assignment"], worker_id=ids["worker"]).first()
             return self._page(request, hit, form, token=request.POST["token"], ids=ids, draft=draft, status=422)
         sha256 = hashlib.sha256(_as_text(form.payload()).encode()).hexdigest()
-        key = {"hit": hit, "assignment_id": ids["assignment"], "worker_id": ids["worker"]}
-        sent = set(Receipt.objects.filter(**key).values_list("sha256", flat=True))
+        of_unit = list(hit.receipts.values_list("assignment_id", "worker_id", "sha256"))
+        sent = {content for *whose, content in of_unit if whose == [ids["assignment"], ids["worker"]]}
         if len({sha256, *sent}) > MOST_ANSWERS:
             return frame.refusal(request, TOO_MANY_ANSWERS, status=409)
-        if not sent and hit.receipts.count() >= MOST_RECEIPTS:
-            return _hand_on(
-                request, ids, Receipt(**key, sha256=sha256, payload=form.payload())
-            )  # to the marketplace, kept there
-        receipt, _ = Receipt.objects.get_or_create(
-            **key,
-            sha256=sha256,
-            defaults={
-                "payload": form.payload(),
-                "conduct": read_conduct(request.POST.get("conduct", "")),
-            },
+        receipt = Receipt(
+            hit=hit, assignment_id=ids["assignment"], worker_id=ids["worker"], sha256=sha256, payload=form.payload()
         )
+        if not sent and len(of_unit) >= MOST_RECEIPTS:
+            return _hand_on(request, ids, receipt)  # to the marketplace, kept there
+        receipt.conduct = read_conduct(request.POST.get("conduct", ""))
+        receipt = _kept(receipt, known=sha256 in sent)
         first = first_receipt(hit, ids)
         if first is not None and first != receipt:
             return _hand_on(request, ids, first, other=receipt, status=409)
@@ -155,6 +152,18 @@ class TaskPage(View):
             "rules": {**text_rules.RULES, "conduct": draft.conduct if draft else None},
         }
         return render(request, "annotation/task.html", context, status=status)
+
+
+def _kept(receipt: Receipt, *, known: bool) -> Receipt:
+    """The receipt as it is kept: where the same content was sent before, or at this very moment, that one."""
+    if not known:
+        with suppress(IntegrityError):  # a page has no transaction around it that this would break
+            receipt.save(force_insert=True)
+            return receipt
+    key = {"hit": receipt.hit, "assignment_id": receipt.assignment_id, "worker_id": receipt.worker_id}
+    kept = Receipt.objects.get(**key, sha256=receipt.sha256)
+    kept.hit = receipt.hit
+    return kept
 
 
 def first_receipt(hit: Hit, ids: dict[str, Any]) -> Receipt | None:

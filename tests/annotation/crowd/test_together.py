@@ -10,6 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from annotation.crowd import decisions, reconcile
 from annotation.crowd.client import Crowd
@@ -54,13 +55,43 @@ def test_a_pass_asks_for_the_answers_of_what_a_list_has_shown(batch: Batch, monk
     assert Assignment.objects.filter(hit__batch=batch).count() == UNITS
 
 
+def test_a_pass_reads_no_further_than_the_oldest_hit_of_which_news_may_come(
+    batch: Batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reconcile.follow("local")
+    two = list(Assignment.objects.order_by("hit").values_list("pk", flat=True)[:2])
+    monkeypatch.setattr("annotation.crowd.client.PAGE", 1)
+    read: list[str] = []
+    hit_page = Crowd.hit_page
+    monkeypatch.setattr(Crowd, "hit_page", lambda self, token: (read.append(token), hit_page(self, token))[1])
+
+    def pages() -> int:
+        read.clear()
+        reconcile.follow("local")
+        return len(read)
+
+    assert pages() == UNITS
+    verdicts.use(batch.pk, two)
+    decisions.push_decisions(two)
+    assert set(Hit.objects.filter(assignments__in=two).values_list("state", flat=True)) == {Hit.State.DONE}
+    assert pages() == 1
+    settled = Assignment.objects.filter(pk=two[0])
+    settled.update(state=Assignment.State.APPROVING)  # the marketplace is not told yet
+    assert pages() == UNITS
+    settled.update(state=Assignment.State.APPROVED)
+    lost = batch.hits.filter(pk=settled.get().hit_id)
+    lost.update(hit_id=None, state=Hit.State.EXPIRED, asked_at=timezone.now())  # its id was never stored
+    assert pages() == UNITS
+    assert lost.get().hit_id is not None
+
+
 def test_what_several_answers_cost_the_database_is_told_by_the_answers(
     batch: Batch, annotators: list[WorkerBrowser]
 ) -> None:
     """What is done once for all of them is not done for each."""
     with CaptureQueriesContext(connection) as queries:
         reconcile.follow("local")
-    assert len(queries) <= 25 + 20 * UNITS
+    assert len(queries) <= 25 + 4 * UNITS, len(queries)
 
 
 def test_several_are_paid_once_and_close_their_batch(batch: Batch, crowd: Site, used: list[int]) -> None:
