@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from evaluation.cli.main import main
+from evaluation.forms.records import Moment
+from evaluation.forms.table import FORMS
 from tests.evaluation.forms.files import DOOR, EXAMPLES, SALT, lines
 from tests.evaluation.forms.test_convert import Rows, converted
 
