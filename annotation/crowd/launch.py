@@ -25,7 +25,7 @@ from annotation.crowd.standing import counts_of_new
 from annotation.crowd.workers.blind_bonuses import nobody_looks
 from annotation.crowd.workers.requirements import requirements
 from annotation.locks import locked_batches
-from annotation.models import Assignment, Batch, Clip, Doubt, Hit, Query, Question, Segment, Video
+from annotation.models import Assignment, Batch, Clip, Doubt, Hit, Query, Question, Segment, Validation, Video
 from annotation.models.crowd import MARKING, Environment, Kind
 from annotation.review import ledger
 from annotation.review.text.text_rules import MIN_SEGMENT_S
@@ -132,8 +132,9 @@ def askable_clips() -> QuerySet[Clip]:
 
 
 def askable_questions() -> QuerySet[Question]:
-    """Accepted questions that workers may be shown."""
+    """Accepted questions that workers may be shown: of more options than the task's form tells apart none."""
     own = Question.objects.filter(segment__clip__imported=False, withdrawn_by=None)
+    own = own.exclude(answers__position__gte=Validation.DOUBTED)
     return own.exclude(Video.is_hidden("segment__clip__video__"))
 
 

@@ -6,7 +6,7 @@ row; one that they can hold and a release will not take is kept, and the release
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -20,6 +20,7 @@ from annotation.review.text.text_rules import normalise
 from evaluation.forms.records import Fault, Moment, Record, RowFault, Window
 from evaluation.forms.records import Question as AskedRecord
 from evaluation.forms.table import FORMS
+from evaluation.release.schema import OPTION_COUNTS
 
 AT_ONCE = 1000  # rows of a statement
 WHOLE_CLIPS = f"Of whole clips speak {', '.join(name for name, form in FORMS.items() if form.whole_clips)}"
@@ -65,6 +66,7 @@ def take(records: Iterable[Record | Fault], about: About, *, keep_ids: bool = Fa
     """Take records in, in one transaction. With `keep_ids` they come from a release, whose ids for items stay."""
     taken = Taken()
     planned = _planned(records, about, taken, keep_ids)
+    taken.faults += _of_other_options(planned)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("LOCK TABLE annotation_segment IN SHARE ROW EXCLUSIVE MODE")  # one import after the other
         placed = _in_segments(_in_clips(planned, about, taken), taken)
@@ -148,6 +150,19 @@ def _options(record: AskedRecord, taken: Taken) -> tuple[str, ...]:
     if repeated:
         raise RowFault("options", f"hold {repeated[0][:40]!r} twice")
     return options
+
+
+def _of_other_options(planned: Iterable[_Planned]) -> Iterator[Fault]:
+    """A note for each number of options that no release takes: one line says it for a file of a hundred thousand."""
+    lines: dict[int, list[int]] = defaultdict(list)
+    for row in planned:
+        if row.options and len(row.options) not in OPTION_COUNTS:
+            lines[len(row.options)].append(row.line)
+    expected = " or ".join(map(str, OPTION_COUNTS))
+    for count, found in lines.items():
+        more = f" and in {len(found) - 1} other questions" if len(found) > 1 else ""
+        why = f"are {count} here{more}: kept, no release takes other than {expected}"
+        yield Fault(found[0], "options", why, lost=False)
 
 
 def _in_clips(planned: Sequence[_Planned], about: About, taken: Taken) -> list[tuple[_Planned, Clip]]:

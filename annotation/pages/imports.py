@@ -50,7 +50,7 @@ class Imports(CreateView):
         return redirect(run)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(runs=AnnotationImport.objects.all()[:LATEST], **kwargs)
+        return super().get_context_data(runs=AnnotationImport.objects.all()[:LATEST], known=FORMS, **kwargs)
 
 
 class ImportDetail(DetailView):

@@ -20,7 +20,16 @@ from annotation.imports.places import Place, place_of
 from annotation.imports.take import About, Taken, take
 from annotation.models import Clip, Subtitle, Video
 from benchmark_site.releases.files.export import zip_of
-from benchmark_site.releases.models import Item, Negative, Release, ReleaseFile, SealedClip, Split, SplitVideo
+from benchmark_site.releases.models import (
+    HalvedVideo,
+    Item,
+    Negative,
+    Release,
+    ReleaseFile,
+    SealedClip,
+    Split,
+    SplitVideo,
+)
 from benchmark_site.releases.models.files import ADDRESS
 from evaluation.exchange.croissant import said_in
 from evaluation.exchange.rows import span_of
@@ -29,7 +38,7 @@ from evaluation.io.atomic import atomic_folder
 from evaluation.release import CROISSANT, LICENCES, MANIFEST, PROVENANCE, SUMS, ReleaseError
 from evaluation.release import Release as Reader
 from evaluation.release.files import read_json, read_lines, read_verified
-from evaluation.release.names import HELD_OUT_MANIFEST, LENT, is_held_out, reserve_name, rows_name, truth_name
+from evaluation.release.names import HALVES, HELD_OUT_MANIFEST, LENT, is_held_out, reserve_name, rows_name, truth_name
 from evaluation.release.schema import HeldOutManifest, LentRow, LicenceRow, MomentRow, QuestionRow
 from evaluation.release.writer import make_place
 
@@ -53,6 +62,9 @@ def adopt(folder: Path, user: AbstractBaseUser | None = None) -> tuple[Release, 
         release.created_by_id = None if user is None else user.pk
         if nonce := _nonce(reader):
             release.seal = nonce
+        release.option_count = _option_count(reader, records)
+        halves = reader.halves() if reader.has_held_out else {}
+        release.test_halves = bool(halves)
         release.description, release.authors, release.licence = _said(reader)
         release.full_clean()
         release.save()
@@ -64,6 +76,7 @@ def adopt(folder: Path, user: AbstractBaseUser | None = None) -> tuple[Release, 
         _enter_licences(reader, new, clips)
         _enter_subtitles(reader, clips)
         _enter_splits(reader, release, clips)
+        _enter_halves(reader, release, halves, clips)
         _enter_items(reader, release, records, clips)
         _enter_lent(release, lent)
         listed = reader.files() + ([] if reader.is_public_copy else list(reader.held_out.values()))
@@ -137,6 +150,14 @@ def _records(reader: Reader) -> Iterator[Row]:
                     yield record, split, published, int(record.id)
 
 
+def _option_count(reader: Reader, records: Sequence[Row]) -> int:
+    """How many options the questions have. Raises ReleaseError where one file's have more than another's."""
+    counts = {len(record.options) for record, *_ in records if isinstance(record, Question)}
+    if len(counts) > 1:
+        raise ReleaseError(f"{reader.root}: expected questions with equally many options, got {sorted(counts)}")
+    return next(iter(counts), Release.OptionCount.FOUR)
+
+
 def _moment(line: int, row: MomentRow) -> Moment:
     """Raises ValueError for a row without its truth."""
     if row.ts is None:
@@ -162,7 +183,7 @@ def _question(line: int, row: QuestionRow) -> Question:
         id=row.qid,
         text=row.q,
         video=row.vid_name,
-        options=(row.a0, row.a1, row.a2, row.a3),
+        options=row.options,
         answer=row.answer_idx,
         windows=() if span is None else (Window(*span),),
     )
@@ -178,7 +199,8 @@ def _lent(reader: Reader, records: Sequence[Row]) -> dict[int, list[LentRow]]:
             raise ReleaseError(
                 f"{reader.root / LENT}: expected two questions of the release: {row.qid}, {row.source_qid}"
             )
-        if row.option == question.answer or question.options[row.option] != source.options[source.answer]:
+        wrong = {place: text for place, text in enumerate(question.options) if place != question.answer}
+        if wrong.get(row.option) != source.options[source.answer]:
             raise ReleaseError(
                 f"{reader.root / LENT}: option {row.option} of {row.qid} is not lent by {row.source_qid}"
             )
@@ -263,6 +285,18 @@ def _enter_splits(reader: Reader, release: Release, clips: Mapping[str, Clip]) -
             if sealed.setdefault(clips[name].pk, task) != task:
                 raise ReleaseError(f"{name} serves {task} there and the other task here, for ever")
             SealedClip.objects.get_or_create(clip=clips[name], defaults={"task": task, "release": release})
+
+
+def _enter_halves(reader: Reader, release: Release, halves: Mapping[str, str], clips: Mapping[str, Clip]) -> None:
+    """The ledger of halves. Raises ReleaseError where this site has a video in the other half, or a clip is no clip."""
+    ledger = dict(HalvedVideo.objects.values_list("video_id", "half"))
+    for name, half in halves.items():
+        if name not in clips:
+            raise ReleaseError(f"{reader.root / HALVES}: {name!r} is in no index of the release")
+        video = clips[name].video
+        if ledger.setdefault(video.pk, half) != half:
+            raise ReleaseError(f"{video.public_id} is in the {half} half of test there and in the other here, for ever")
+        HalvedVideo.objects.get_or_create(video=video, defaults={"half": half, "release": release})
 
 
 def _enter_items(reader: Reader, release: Release, records: list[Row], clips: Mapping[str, Clip]) -> None:

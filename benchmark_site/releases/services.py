@@ -17,13 +17,16 @@ LEAST_WORDS = 3
 
 
 class ReleaseSettings(TypedDict, total=False):
-    """How to build: the seed of the matching, how the hidden split is cut, how many questions are set aside as
-    predictable, what is chosen of everything accepted, which videos stay in one split, and, to build the same again,
-    its nonce; and what is said of it: description, authors (one a line), the licence of what was written.
+    """How to build: the seed of the matching, how the hidden split is cut, how many options a question has and whether
+    all wrong ones are new, how many are set aside as predictable, what is chosen of everything accepted, which
+    videos stay in one split, whether test is in two halves, and, to build the same again, its nonce; and what is said
+    of it: description, authors (one a line), the licence of what was written.
     """
 
     seed: int
     hidden: str
+    option_count: int
+    new_negatives: bool
     set_aside: int
     only_licences: list[str]
     only_batches: list[int]
@@ -31,6 +34,7 @@ class ReleaseSettings(TypedDict, total=False):
     only_items: str
     copies_on_one_side: bool
     annotators_on_one_side: bool
+    test_halves: bool
     seal: str
     description: str
     authors: str

@@ -203,7 +203,7 @@ class ReleaseForm(ModelForm):
         model = Release
         fields = (
             "slug", "version", "description", "authors", "licence", "only_tag", "only_items", "seed", "hidden",
-            "set_aside", "copies_on_one_side", "annotators_on_one_side",
+            "option_count", "new_negatives", "set_aside", "copies_on_one_side", "annotators_on_one_side", "test_halves",
         )  # fmt: skip
         labels = {
             "slug": "Name",
@@ -213,6 +213,7 @@ class ReleaseForm(ModelForm):
         }
         widgets = {
             "hidden": RadioSelect,
+            "option_count": RadioSelect,
             "description": Textarea(attrs={"rows": 3}),
             "authors": Textarea(attrs={"rows": 3}),
         }
@@ -257,9 +258,13 @@ class ReleaseForm(ModelForm):
         known = Video.objects.exclude(licence="").order_by("licence").values_list("licence", flat=True).distinct()
         licences = cast(MultipleChoiceField, self.fields["only_licences"])
         licences.choices = [(licence, licence) for licence in known]
+        self.fields["option_count"].required = False
 
     def clean_only_batches(self) -> list[int]:
         return [batch.pk for batch in self.cleaned_data["only_batches"]]
+
+    def clean_option_count(self) -> int:
+        return self.cleaned_data["option_count"] or Release.OptionCount.FOUR
 
     def clean_set_aside(self) -> int:
         return self.cleaned_data["set_aside"] or 0

@@ -94,7 +94,7 @@ def _sequences(release: Release, words: int, found: Contamination) -> dict[tuple
 
 def _text(row: MomentRow | QuestionRow) -> str:
     """A query, or a question with its options behind it, as they are read out to a model."""
-    return row.desc if isinstance(row, MomentRow) else " ".join((row.q, row.a0, row.a1, row.a2, row.a3))
+    return row.desc if isinstance(row, MomentRow) else " ".join((row.q, *row.options))
 
 
 def _words(text: str) -> list[str]:

@@ -1,11 +1,13 @@
 """The public rows in more of the field's own forms: How2R's and How2QA's CSV, QVHighlights' JSON Lines.
 
-How2's CSV holds the video and the truth of every row, so there is none of what is withheld.
+How2's CSV holds the video and the truth of every row, so there is none of what is withheld. How2QA's has seven columns,
+so there is none of questions with five options.
 """
 
 import csv
 import io
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +18,15 @@ from evaluation.release.schema import ManifestFile, MomentRow, QuestionRow
 from evaluation.release.writer import seconds_text, write_file
 
 LABELLED = ("train", "val")
+HOW2QA_OPTIONS = 4
 
 
 def write_field_files(folder: Path) -> list[ManifestFile]:
     """How2's CSV of each task and QVHighlights' JSON Lines of the queries. Raises ReleaseError, OSError."""
     files = []
     for task in tasks_of(folder):
+        if task == "qa" and not _as_in_how2qa(folder):
+            continue
         for split in LABELLED:
             rows = [
                 _how2r(row) if isinstance(row, MomentRow) else _how2qa(row) for row in public_rows(folder, task, split)
@@ -32,6 +37,11 @@ def write_field_files(folder: Path) -> list[ManifestFile]:
             lines = [encode_line(_highlights(row)) for row in public_rows(folder, "moment", split)]
             files.append(write_file(folder, highlights_name(split), b"".join(lines), len(lines)))
     return files
+
+
+def _as_in_how2qa(folder: Path) -> bool:
+    """Whether its questions have one option for each of How2QA's columns."""
+    return all(len(row.options) == HOW2QA_OPTIONS for row in islice(public_rows(folder, "qa", "train"), 1))
 
 
 def _how2r(row: MomentRow) -> list[str]:
@@ -49,7 +59,7 @@ def _how2qa(row: QuestionRow) -> list[str]:
     assert span is not None
     assert row.answer_idx is not None
     window = window_of(row.vid_name)
-    options = [row.a0, row.a1, row.a2, row.a3]
+    options = list(row.options)
     right = options.pop(row.answer_idx)
     return [window.video, _span(window.start + span[0], window.start + span[1]), *options, row.q, right]
 

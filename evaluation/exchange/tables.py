@@ -53,8 +53,7 @@ def _moment(row: MomentRow) -> dict[str, Any]:
 
 def _question(row: QuestionRow, seconds: dict[str, float]) -> dict[str, Any]:
     where = _where(row.vid_name, seconds.get(row.vid_name), span_of(row))
-    options = [row.a0, row.a1, row.a2, row.a3]
-    return {"qid": row.qid, "q": row.q, "options": options, "answer_idx": row.answer_idx, **where}
+    return {"qid": row.qid, "q": row.q, "options": list(row.options), "answer_idx": row.answer_idx, **where}
 
 
 def _where(clip: str | None, duration: float | None, span: tuple[float, float] | None) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from evaluation.forms.sources import (
 Span = tuple[float, float]
 DIDEMO_PIECE = 5.0  # seconds: annotators chose whole pieces
 DIDEMO_DURATION = 30.0
-_CHARADES = re.compile(r"(?P<video>\S+) (?P<start>\S+) (?P<end>\S+)##(?P<text>.*)")
+_CHARADES = re.compile(r"(?P<video>\S+) (?P<start>\S+) (?P<end>[^\s#]+)##(?P<text>.*)")
 _SPAN = re.compile(r"\[(\d+(?:\.\d*)?):(\d+(?:\.\d*)?)\]")
 
 

@@ -71,9 +71,9 @@ def bits(n: int) -> float:
     return math.log2(values(n))
 
 
-def truth_bits(n: int) -> float:
-    """What the answers of `n` questions of four options are worth."""
-    return n * math.log2(OPTIONS)
+def truth_bits(n: int, options: int = OPTIONS) -> float:
+    """What the answers of `n` questions of so many options are worth."""
+    return n * math.log2(options)
 
 
 def tries(n: int) -> int:

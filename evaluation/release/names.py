@@ -25,6 +25,7 @@ HELD_OUT_MANIFEST = f"{HELD_OUT}/{MANIFEST}"
 FOLDERS: dict[Task, str] = {"moment": "moment/tvr", "qa": "qa/value"}
 DIFFICULTY = f"{HELD_OUT}/{FOLDERS['qa']}/difficulty.jsonl"
 LENT = f"{HELD_OUT}/{FOLDERS['qa']}/lent.jsonl"
+HALVES = f"{HELD_OUT}/halves.jsonl"
 SPLITS = ("train", "val", "test")
 TEST_PUBLIC = "test_public"  # what the field calls test inside its files
 

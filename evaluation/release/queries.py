@@ -154,7 +154,7 @@ def read_questions(
     entry: ManifestFile | None = None,
     kind: type[QuestionRow] = QuestionRow,
 ) -> Questions:
-    """Questions of a VALUE-style jsonl with four options; rows without answer_idx have their truth withheld.
+    """Questions of a VALUE-style jsonl with four options, or five; rows without answer_idx have their truth withheld.
 
     A release knows the `videos` that they may be asked about.
     """
@@ -168,7 +168,7 @@ def read_questions(
     return Questions(
         qids=np.array([row.qid for row in rows], np.int64),
         q=[row.q for row in rows],
-        options=[(row.a0, row.a1, row.a2, row.a3) for row in rows],
+        options=[row.options for row in rows],
         video=[row.vid_name for row in rows],
         span=np.array([_parse_span(path, row) for row in rows], np.float64),
         answer=np.array([-1 if row.answer_idx is None else row.answer_idx for row in rows], np.int64),
@@ -200,9 +200,14 @@ def _question_rows(
     path: Path, entry: ManifestFile | None, kind: type[QuestionRow]
 ) -> Iterator[tuple[str, QuestionRow]]:
     """Each row that is sound in itself, with its place for messages."""
+    wanted = 0
     for where, row in _rows(path, entry, kind, "qid"):
-        if row.answer_idx is not None and not 0 <= row.answer_idx <= 3:
-            raise ReleaseError(f"{where}: answer_idx is {row.answer_idx}, expected 0..3")
+        count = len(row.options)
+        wanted = wanted or count
+        if count != wanted:
+            raise ReleaseError(f"{where} has {count} options, expected {wanted} as in the rows before")
+        if row.answer_idx is not None and not 0 <= row.answer_idx < count:
+            raise ReleaseError(f"{where}: answer_idx is {row.answer_idx}, expected 0..{count - 1}")
         yield where, row
 
 

@@ -14,6 +14,7 @@ from evaluation.release.manifest import ReleaseFolder
 from evaluation.release.names import (
     DIFFICULTY,
     FOLDERS,
+    HALVES,
     HELD_OUT,
     LENT,
     SUBTITLES,
@@ -30,6 +31,8 @@ from evaluation.release.queries import MomentQueries, Questions, read_moments, r
 from evaluation.release.schema import (
     DifficultyRow,
     FeatureIndex,
+    Half,
+    HalfRow,
     LentRow,
     ManifestFile,
     MomentRow,
@@ -137,6 +140,16 @@ class Release(ReleaseFolder):
         self._require_held_out("which options were lent")
         entry = self.held_out.get(LENT)
         return [] if entry is None else [row for _, row in read_lines(self.root / entry.path, LentRow, entry)]
+
+    def halves(self) -> dict[str, Half]:
+        """Clip of test -> the half in which it lies; empty where test is not divided.
+
+        Raises ReleaseError in a public copy.
+        """
+        self._require_held_out("how test is divided")
+        entry = self.held_out.get(HALVES)
+        rows = [] if entry is None else [row for _, row in read_lines(self.root / entry.path, HalfRow, entry)]
+        return {row.vid_name: row.half for row in rows}
 
     def subtitles(self) -> dict[str, list[SubtitleLine]]:
         """vid_name -> subtitle lines (seconds relative to the clip)."""

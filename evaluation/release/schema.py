@@ -10,7 +10,9 @@ from evaluation.io.errors import Refusal
 Task = Literal["moment", "qa"]
 Hidden = Literal["sealed", "shared"]
 Access = Literal["public", "held_out"]
+Half = Literal["public", "private"]
 Number = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]  # what a column of int64 holds
+OPTION_COUNTS = (4, 5)  # of a question; all of a release have equally many
 SUBTITLES_FORM = 'one line per video: {"vid_name": …, "sub": [{"text": …, "start": s, "end": s}]}'  # told to users
 
 
@@ -67,7 +69,10 @@ class PublicMomentRow(MomentRow, frozen=True, forbid_unknown_fields=True):
 
 
 class QuestionRow(msgspec.Struct, frozen=True):
-    """One line of qa/value/*.jsonl; `ts` is "start-end"; on the public test split it and `answer_idx` are None."""
+    """One line of qa/value/*.jsonl; `ts` is "start-end"; on the public test split it and `answer_idx` are None.
+
+    All questions of a file have four options, or all have five.
+    """
 
     withheld: ClassVar[tuple[str, ...]] = ()
 
@@ -78,8 +83,15 @@ class QuestionRow(msgspec.Struct, frozen=True):
     a1: str
     a2: str
     a3: str
+    a4: str | None = None
     ts: str | None = None
     answer_idx: int | None = None
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """In the order in which `answer_idx` counts them."""
+        four = (self.a0, self.a1, self.a2, self.a3)
+        return four if self.a4 is None else (*four, self.a4)
 
 
 class PublicQuestionRow(QuestionRow, frozen=True, forbid_unknown_fields=True):
@@ -102,11 +114,18 @@ class LentRow(msgspec.Struct, frozen=True):
     """
 
     qid: Number
-    option: Annotated[int, msgspec.Meta(ge=0, le=3)]
+    option: Annotated[int, msgspec.Meta(ge=0, le=4)]
     source_qid: Number
     replaced: str
     relevance: float
     similarity: float
+
+
+class HalfRow(msgspec.Struct, frozen=True):
+    """One line of the held-out halves.jsonl: in which half of test a clip lies, all clips of a video in the same."""
+
+    vid_name: str
+    half: Half
 
 
 class LicenceRow(msgspec.Struct, frozen=True):

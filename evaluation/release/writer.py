@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import msgspec
@@ -19,6 +20,7 @@ from evaluation.release.manifest import sums
 from evaluation.release.names import (
     DIFFICULTY,
     FORMAT,
+    HALVES,
     HELD_OUT_MANIFEST,
     LENT,
     MANIFEST,
@@ -38,6 +40,8 @@ from evaluation.release.names import (
 from evaluation.release.schema import (
     Access,
     FeatureIndex,
+    Half,
+    HalfRow,
     HeldOutManifest,
     Hidden,
     LentRow,
@@ -81,7 +85,7 @@ class Query(Item):
 
 @dataclass(frozen=True, kw_only=True)
 class Question(Item):
-    """A question with four options and the place of the right one among them.
+    """A question with four options, or five, and the place of the right one among them.
 
     `blind_chance`: the chance, 0 to 1, that models without the video give the right one; None: not measured.
     """
@@ -136,8 +140,10 @@ def write_files(
     clips: Sequence[Clip],
     features: Iterable[FeatureSet],
     lent: Sequence[LentRow] = (),
+    halves: Mapping[str, Half] = MappingProxyType({}),
 ) -> list[ManifestFile]:
-    """All but card and manifests, into an empty folder; sorted by path. `lent` are the options that were matched.
+    """All but card and manifests, into an empty folder; sorted by path. `lent` are the options that were matched,
+    `halves` says of clips of test in which half they lie.
 
     Rows keep their order; the order of the clips, by name, gives their numbers. Raises OSError, and ReleaseError for
     a split that is none.
@@ -147,6 +153,7 @@ def write_files(
         *_write_task(folder, "qa", questions, (_question_row, _public_question_row), clips),
         *_write_difficulty(folder, questions),
         *([_write_rows(folder, LENT, map(msgspec.to_builtins, lent))] if lent else []),
+        *_write_halves(folder, halves),
         _write_rows(folder, SUBTITLES, map(_subtitle_row, clips)),
         *(file for found in features for file in _write_features(folder, found)),
     ]
@@ -211,6 +218,11 @@ def _write_difficulty(folder: Path, questions: Sequence[Question]) -> list[Manif
         if question.published and question.blind_chance is not None
     ]
     return [_write_rows(folder, DIFFICULTY, rows)] if rows else []
+
+
+def _write_halves(folder: Path, halves: Mapping[str, Half]) -> list[ManifestFile]:
+    rows = [msgspec.to_builtins(HalfRow(name, half)) for name, half in sorted(halves.items())]
+    return [_write_rows(folder, HALVES, rows)] if rows else []
 
 
 def _query_row(query: Query) -> Row:

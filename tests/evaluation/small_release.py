@@ -26,8 +26,10 @@ def write_release(
     held_out: bool = True,
     version: int = 2,
     hidden: str = "sealed",
+    options: int = 4,
 ) -> Path:
-    """`videos` clips a split and task, `queries` moment queries and questions a clip, all three splits, both tasks.
+    """`videos` clips a split and task, `queries` moment queries and questions of `options` answers a clip, all
+    three splits, both tasks.
 
     Where the release is sealed, test has other clips for either task; what the one does not use is its reserve.
     """
@@ -59,14 +61,14 @@ def write_release(
                         "desc_id": next_id,
                     }
                 )
-                options = rng.permutation(OPTIONS)[:4].tolist()
+                texts = rng.permutation(OPTIONS)[:options].tolist()
                 rows["qa"].append(
                     {
                         "qid": next_id,
                         "vid_name": name,
                         "q": ("What is there?", "Who opens it?", "How many are there?", "Why?")[q % 4],
-                        **{f"a{n}": option for n, option in enumerate(options)},
-                        "answer_idx": int(rng.integers(4)),
+                        **{f"a{n}": text for n, text in enumerate(texts)},
+                        "answer_idx": int(rng.integers(options)),
                         "ts": f"{start}-{end}",
                     }
                 )

@@ -66,7 +66,7 @@ def _site(settings: Any, tmp_path: Path) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
-def freeze(folder: Path, slug: str = "demo", version: str = "1.0.0") -> Release:
+def freeze(folder: Path, slug: str = "demo", version: str = "1.0.0", option_count: int = 4) -> Release:
     """A release row for a copy of this folder, as the builder would leave it."""
     release = Release(
         slug=slug,
@@ -75,6 +75,7 @@ def freeze(folder: Path, slug: str = "demo", version: str = "1.0.0") -> Release:
         step="done",
         sha256=hashlib.sha256((folder / "MANIFEST.json").read_bytes()).hexdigest(),
         frozen_at=timezone.now(),
+        option_count=option_count,
     )
     shutil.copytree(folder, release.folder)
     release.save()

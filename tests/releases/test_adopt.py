@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from annotation.models import Answer, Clip, Query, Question, Segment, Subtitle, Video
 from benchmark_site.releases.files.card import about_release
-from benchmark_site.releases.models import Item, Negative, Release, SealedClip, SplitVideo
+from benchmark_site.releases.models import HalvedVideo, Item, Negative, Release, SealedClip, SplitVideo
+from benchmark_site.releases.services import create_release
 from benchmark_site.releases.split.carry_over import carried
 from evaluation.exchange.about import bibtex
 from evaluation.release import Release as Reader
@@ -24,15 +26,17 @@ TABLES = (Item, SplitVideo, SealedClip, Answer, Question, Query, Segment, Subtit
 
 def moved(release: Release, place: Path, public: bool) -> Path:
     """The release's folder elsewhere, and a site that knows nothing of it."""
-    from django.db import connection
-
     shutil.copytree(release.folder, place)
     if public:
         shutil.rmtree(place / "held_out")
     shutil.rmtree(release.folder)
+    wipe()
+    return place
+
+
+def wipe() -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"TRUNCATE {', '.join(model._meta.db_table for model in TABLES)} CASCADE")
-    return place
 
 
 def rows(release: Release) -> dict[tuple[str, int], tuple[object, ...]]:
@@ -279,3 +283,34 @@ def test_a_file_that_could_have_no_page_is_refused(tmp_path):
     odd = write_folder(tmp_path / "odd", files | {"my notes.txt": b"x"}, name="small")
     with pytest.raises(CommandError, match=r"my notes\.txt"):
         call_command("import_release", str(odd))
+
+
+def test_the_halves_of_test_come_along_and_fit_the_ledger(corpus, tmp_path):
+    deal_by_hand(corpus(24), train=2, val=2)
+    release = frozen_without_matching(create_release("demo", "1.0.0", test_halves=True))
+    before = dict(HalvedVideo.objects.values_list("video__public_id", "half"))
+    folder = moved(release, tmp_path / "elsewhere", public=False)
+    video = Video.objects.create(public_id=min(before), state="ready")
+    other = small_release("other", "1.0.0")
+    SplitVideo.objects.create(video=video, split="test", release=other)
+    half = "private" if before[video.public_id] == "public" else "public"
+    HalvedVideo.objects.create(video=video, half=half, release=other)
+    with pytest.raises(CommandError, match=f"{video.public_id} is in the {before[video.public_id]} half of test there"):
+        call_command("import_release", str(folder))
+    wipe()
+    call_command("import_release", str(folder))
+    assert Release.objects.get().test_halves
+    assert dict(HalvedVideo.objects.values_list("video__public_id", "half")) == before
+
+
+def test_five_options_come_along(corpus, tmp_path):
+    corpus(6)
+    for question in Question.objects.all():
+        Answer.objects.create(question=question, position=4, text=f"nothing of it {question.public_id}")
+    release = frozen_without_matching(create_release("demo", "1.0.0", hidden="shared", option_count=5))
+    options = released(release)
+    assert {len(texts) for texts in options.values()} == {5}
+    folder = moved(release, tmp_path / "elsewhere", public=False)
+    call_command("import_release", str(folder))
+    here = Release.objects.get()
+    assert (here.option_count, released(here)) == (5, options)

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from annotation.models import Video
+from annotation.models import Clip, Subtitle, Video
 from benchmark_site.releases.errors import BuildError
 from benchmark_site.releases.models import Item, Negative, Release
 from benchmark_site.releases.quality.copies import copied_into_labelled
 from benchmark_site.releases.quality.items import check_accepted
 from benchmark_site.releases.quality.rows import refuse_blocked
-from benchmark_site.releases.quality.warnings import warn_of_blind, warn_of_items
+from benchmark_site.releases.quality.warnings import warn_of_blind, warn_of_footage, warn_of_items
 from benchmark_site.releases.quality.whole import check_ledger, check_matched, check_splits
 
 SHARED, SEALED = (Release(hidden=hidden) for hidden in (Release.Hidden.SHARED, Release.Hidden.SEALED))
@@ -243,3 +243,45 @@ def test_some_checks_of_a_release_may_be_answered_for() -> None:
     with pytest.raises(BuildError, match="B5"):
         refuse_blocked(rows)
     refuse_blocked(rows, waived={"B5"})
+
+
+@pytest.mark.django_db
+def test_b4_a_release_asks_for_one_number_of_options() -> None:
+    four, five = question(1), question(2, options=["a", "b", "c", "d", "e"], answer_index=4)
+    assert [row.reason for row in check_accepted([four, five])[2]] == ["5 options, expected 4: a | b | c | d | e"]
+    (left_out,) = check_accepted([four, five], 5)[2]
+    assert left_out.reason.startswith("4 options, expected 5: answer 1 | ")
+
+
+def test_five_places_are_as_even_as_four() -> None:
+    release = Release(hidden=Release.Hidden.SHARED, option_count=5)
+    items = [
+        question(n, options=[f"answer {n}", *(f"wrong {n} {place}" for place in range(4))], answer_index=n % 5)
+        for n in range(1, 201)
+    ]
+    assert matched(items, release=release) == {}
+    for item in items:
+        item.answer_index %= 4
+    assert matched(items, release=release) == {"B5": ["train"]}
+    lent = [lend(items[-1], item, (item.answer_index + 1) % 5) for item in items[:4]]
+    assert "B7" not in matched(items[:-5], *lent, release=release)
+    assert "B7" in matched(items[:-5], *lent, lend(items[-1], items[4], 2), release=release)
+
+
+def test_w9_chance_is_that_of_the_options() -> None:
+    panel = {"prior": {"accuracy": 0.26}}
+    assert [row["n"] for row in warn_of_blind({"after": {"panel": panel}}, 5)] == [1]
+
+
+@pytest.mark.django_db
+def test_c1_c2_clips_and_subtitles_past_the_end_of_their_film(corpus) -> None:
+    short, fine, unknown = corpus(3, features=False)
+    Video.objects.filter(pk=short.pk).update(duration=25.0)  # its clip of 30 s ends later
+    Video.objects.filter(pk=unknown.pk).update(duration=None)
+    Subtitle.objects.create(video=fine, start=29.0, end=30.9, text="within a second of it")
+    Subtitle.objects.create(video=fine, start=29.5, end=31.5, text="past the end")
+    Subtitle.objects.create(video=unknown, start=400.0, end=402.0, text="nobody knows")
+    rows = {row["id"]: row for row in warn_of_footage(list(Clip.objects.select_related("video")))}
+    assert rows["C1"]["first"] == [Clip.objects.get(video=short).name]
+    assert rows["C2"]["first"] == [f"{fine.public_id} at 29.5 s"]
+    refuse_blocked(rows.values())

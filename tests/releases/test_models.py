@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from django.db import DatabaseError, IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.utils import timezone
 
 from annotation.models import Video
@@ -96,6 +96,27 @@ def test_rows_of_a_frozen_release_can_neither_change_nor_go(frozen, model):
     refused(lambda: model.objects.update(**field), "frozen")
     refused(lambda: model.objects.all()._raw_delete("default"), "frozen")
     assert model.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE releases_release SET sha256 = repeat('1', 64)",
+        "UPDATE releases_item SET text = 'other'",
+        "UPDATE releases_negative SET relevance = 1",
+        "UPDATE releases_releasefile SET bytes = 2",
+        "DELETE FROM releases_negative",
+        "DELETE FROM releases_splitvideo",
+        "INSERT INTO releases_exclusion (release_id, kind, public_id, vid_name, text, check_id, reason) "
+        "SELECT id, 'qa', 9, 'v', 'what?', 'B2', 'x' FROM releases_release",
+    ],
+)
+def test_a_frozen_release_refuses_raw_sql(frozen, statement):
+    def run() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+
+    refused(run)
 
 
 def test_nothing_can_be_added_to_a_frozen_release(frozen):

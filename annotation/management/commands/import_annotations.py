@@ -26,7 +26,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        known = "; ".join(f"{name}: {form.about}" for name, form in FORMS.items())
+        known = "; ".join(f"{name}: {form.about} (in a release: {form.released})" for name, form in FORMS.items())
         parser.add_argument("form", choices=tuple(FORMS), metavar="FORM", help=known)
         parser.add_argument("path", type=Path, metavar="FILE", help="may be packed with gzip; a folder for a release")
         parser.add_argument("--source", default="", help="where it comes from")

@@ -63,11 +63,12 @@ def warning(track: Track) -> str:
     values = 1 if track.reveal == Reveal.PRIMARY else len(METRICS[Task(track.task)])
     if track.total <= disclosure.tries(n) and values == 1:
         return ""
-    told, truth = track.total * values * disclosure.bits(n), disclosure.truth_bits(n)
+    told = track.total * values * disclosure.bits(n)
+    truth = disclosure.truth_bits(n, track.release.option_count)
     more = " and, by groups and curves, more" if track.reveal == Reveal.REPORT else ""
     return (
         f"{track.total} submissions of a person, each with {values} rounded values of {n} items, let out up to "
-        f"{told:.0f} bits{more}; {n} answers of four options hold {truth:.0f}. "
+        f"{told:.0f} bits{more}; {n} answers of {track.release.get_option_count_display()} options hold {truth:.0f}. "
         f"{disclosure.tries(n)} submissions with the primary metric alone let out at most a quarter of them"
     )
 

@@ -302,14 +302,24 @@ class Track(models.Model):
         """Whether it can take the parts and the reveal of another: what was scored was dealt by the share of then."""
         if self.is_revealed(at) or (self._dealt != other._dealt and self.submissions.filter(dry_run=False).exists()):
             return False
+        if self._by_video(other.public_percent) != other.parts_by_video:
+            return False
         if other.reveals_at is None:
             return True
         return self.closes_at is not None and self.closes_at + LONGEST_UPLOAD <= other.reveals_at
 
     @property
-    def _dealt(self) -> tuple[str, int]:
+    def _dealt(self) -> tuple[str, int, bool]:
         """What decides in which part an item is."""
-        return self.part_secret, self.public_percent
+        return self.part_secret, self.public_percent, self.parts_by_video
+
+    @property
+    def parts_by_video(self) -> bool:
+        """Whether its parts are the halves of its release, else drawn item by item."""
+        return self._by_video(self.public_percent)
+
+    def _by_video(self, percent: int) -> bool:
+        return percent == PublicPart.HALF and self.release.test_halves
 
     @property
     def hides_truth(self) -> bool:

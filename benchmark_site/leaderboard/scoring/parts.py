@@ -1,4 +1,7 @@
-"""Which items of a hidden split are in its public part: by a keyed hash of their ids, so nobody can work it out."""
+"""Which items of a hidden split are in its public part, which nobody can work out.
+
+By the halves of the release where it has some and the parts are halves, else by a keyed hash of the ids.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +22,23 @@ def parts(track: Track) -> tuple[list[int], list[int]]:
     Raises evaluation.release.ReleaseError where the release's folder cannot be read.
     """
     folder = ReleaseFolder.open(track.release.folder)
-    ids = folder.moments(track.split).desc_ids if track.task == Task.MOMENT else folder.questions(track.split).qids
-    return deal(ids.tolist(), track.part_secret, track.public_percent)
+    halves = folder.halves() if track.parts_by_video and folder.has_held_out else {}
+    ids, clips = _items(folder, track)
+    if not halves:
+        return deal(ids, track.part_secret, track.public_percent)
+    public, private = (
+        [one for one, clip in zip(ids, clips, strict=True) if halves[clip] == half] for half in ("public", "private")
+    )
+    return public, private
+
+
+def _items(folder: ReleaseFolder, track: Track) -> tuple[list[int], list[str]]:
+    """Ids of the track's items and the clip of each."""
+    if track.task == Task.MOMENT:
+        queries = folder.moments(track.split)
+        return queries.desc_ids.tolist(), [queries.videos.names[place] for place in queries.video]
+    questions = folder.questions(track.split)
+    return questions.qids.tolist(), questions.video
 
 
 def deal(ids: Iterable[int], secret: str, percent: int) -> tuple[list[int], list[int]]:

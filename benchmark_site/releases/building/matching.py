@@ -31,11 +31,9 @@ from benchmark_site.releases.split.carry_over import Carried, asked, carried
 from benchmark_site.releases.split.deal import FLOOR
 from benchmark_site.releases.split.seal import HIDDEN
 
-REPLACED = 1  # written negatives of three that are replaced (paper, section 4.2)
-
 
 def match_negatives(lease: Release) -> None:
-    """Replace one written negative of each question, set aside what stays predictable, measure blind accuracy.
+    """Replace written negatives, one a question or all, set aside what stays predictable, measure blind accuracy.
 
     Raises BuildError by the quality gate.
     """
@@ -52,13 +50,13 @@ def match_negatives(lease: Release) -> None:
         try:
             wanted = _to_match(release, questions, known, rulings)
             read = read_texts(release.pk, [*wanted, *known.questions, *map(written_item, known.questions)])
-            matched, report = match_in_shards(release, wanted, REPLACED)
+            matched, report = match_in_shards(release, wanted, release.replaced)
             unsettled = [item for item in questions if not rulings.keeps(item)]
             predictable = _predictable(release, unsettled, matched, read)
             if predictable:
                 questions = sorted({*questions} - {*predictable}, key=lambda item: item.public_id)
                 again = _to_match(release, questions, known, rulings)
-                matched, report = match_in_shards(release, again, REPLACED, again=True)
+                matched, report = match_in_shards(release, again, release.replaced, again=True)
         except ItemError as error:
             raise BuildError(f"negatives: {error}") from error
         matched += known.questions
@@ -70,7 +68,7 @@ def match_negatives(lease: Release) -> None:
     for item in copied_into_labelled(questions):  # by its matched options: it can be looked up now
         item.published = False
     published = [item for item in questions if item.published]
-    quality = [*check_matched(release, published, negatives, found), *warn_of_blind(blind)]
+    quality = [*check_matched(release, published, negatives, found), *warn_of_blind(blind, release.option_count)]
     if release.set_aside:
         quality.append(item_row("P1", "no model without the video is sure of it", predictable, questions, "exclude"))
     _keep_refusal(lease, quality)

@@ -138,6 +138,7 @@ def _read_back(folder: Path) -> None:
         reader.reserve(task)
     reader.difficulty()
     reader.lent()
+    reader.halves()
 
 
 def _write_provenance(folder: Path, release: Release) -> None:

@@ -22,6 +22,8 @@ from benchmark_site.releases.quality.rows import Row, item_row, refuse_blocked, 
 from benchmark_site.releases.quality.warnings import feature_row, warn_of_footage, warn_of_items
 from benchmark_site.releases.quality.whole import check_ledger, check_splits
 from benchmark_site.releases.split import carry_over
+from benchmark_site.releases.split.deal import FLOOR
+from benchmark_site.releases.split.halves import halve
 from benchmark_site.releases.split.one_side import apart, by_annotators, by_looks, place_groups
 from benchmark_site.releases.split.seal import seal
 from benchmark_site.releases.split.video_split import SplitError
@@ -39,7 +41,7 @@ def take_snapshot(lease: Release) -> None:
             if not items:
                 part = "that was chosen " if is_part(release) else ""
                 raise BuildError(f"nothing {part}has been accepted yet: no query, no question")
-            rows, items, faulty = check_accepted(items)
+            rows, items, faulty = check_accepted(items, release.option_count)
             quality += rows
             left_out += faulty
             if not items:
@@ -51,7 +53,8 @@ def take_snapshot(lease: Release) -> None:
             quality += rows
             left_out += told
             items = seal(release, items)
-            quality += [check_splits(items), check_ledger(items), *warn_of_items(items)]
+            quality += _halve(release, items)
+            quality += [check_splits(items), check_ledger(items), *warn_of_items(items, release.option_count)]
             refuse_blocked(quality)
             lacking = lacking_clips(clips := release_clips(items))
             quality += warn_of_footage(clips)
@@ -72,6 +75,13 @@ def take_snapshot(lease: Release) -> None:
             release.quality = quality
             release.save(update_fields=["quality"])
         raise
+
+
+def _halve(release: Release, items: Sequence[Item]) -> list[Row]:
+    if not release.test_halves:
+        return []
+    title = f"both halves of the hidden split hold {FLOOR} items of each task"
+    return [told_row("W15", title, halve(release, items), 2 * len({item.kind for item in items}), "warn")]
 
 
 def _without_told(items: Sequence[Item]) -> tuple[list[Item], list[Row], list[Exclusion]]:

@@ -38,8 +38,8 @@ In the release format `{FORMAT}`.
 - A video lies in one split, for both tasks and in every release. The shares count what was collected, reserve included.
 - Times are seconds relative to the clip. The truth of the test split is held out; its questions are about full clips.
 {_recognised(clips)}{_hidden(release, items)}
-- One of the three wrong answers of a question may be the right answer of another question of its split
-  (adversarial matching); the places of right answers are uniform.
+- Wrong answers of a question may be the right answer of another question of its split
+  (adversarial matching), {_replaced(release)}; the places of right answers are uniform.
 - `{MANIFEST}` lists size and SHA-256 of every file; its own SHA-256 is the hash of the release. For what is held out
   it holds one hash that a random number keeps from being tried out.
 
@@ -57,6 +57,10 @@ Queries, questions and answers: {release.licence or NOT_STATED} (`{LICENCE}`). V
 
 {_licences(licences)}
 """
+
+
+def _replaced(release: Release) -> str:
+    return "all for which one fits" if release.new_negatives else "one a question on average"
 
 
 def description(release: Release) -> str:
@@ -177,7 +181,7 @@ def _people(items: Sequence[Item]) -> str:
     if not found.answers:
         return ""
     return (
-        f"\nPeople who watched the clip and had not written the question chose the right one of its four written "
+        f"\nPeople who watched the clip and had not written the question chose the right one of its written "
         f"answers in {found.right} of {found.answers} cases ({found.percent} %, 95 % interval {found.percents[0]} to "
         f"{found.percents[1]}; {found.questions} questions of train and val).\n"
     )

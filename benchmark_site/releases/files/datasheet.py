@@ -54,7 +54,7 @@ questions that the video is needed for.
 ## Composition
 
 {len({clip.video_id for clip in clips})} videos, {len(clips)} clips, {hours:.1f} hours of footage. An instance is a
-query with its clip and moment, or a question with four answers of which one is right.
+query with its clip and moment, or a question with {release.get_option_count_display()} answers of which one is right.
 
 {table}
 
@@ -100,7 +100,9 @@ def _together(release: Release) -> str:
     """What else stays in one split, where it does."""
     copies = " Films that show the same were kept in one split, as far as their pictures tell."
     annotators = " All that an annotator wrote was kept in one split."
-    return copies * release.copies_on_one_side + annotators * release.annotators_on_one_side
+    halves = " Test is in two halves by video, of which a board may keep one to itself; which is which is told nobody."
+    said = copies * release.copies_on_one_side + annotators * release.annotators_on_one_side
+    return said + halves * release.test_halves
 
 
 def _chosen(release: Release) -> str:

@@ -15,9 +15,9 @@ import msgspec
 from annotation.models import Clip
 from benchmark_site.releases.errors import BuildError
 from benchmark_site.releases.files.features import feature_sets
-from benchmark_site.releases.models import Item, Negative, Release, SealedClip
+from benchmark_site.releases.models import HalvedVideo, Item, Negative, Release, SealedClip
 from evaluation.release import FOLDERS, ManifestFile, SubtitleLine, writer
-from evaluation.release.schema import LentRow
+from evaluation.release.schema import Half, LentRow
 
 
 def write_files(folder: Path, release: Release) -> list[ManifestFile]:
@@ -31,6 +31,7 @@ def write_files(folder: Path, release: Release) -> list[ManifestFile]:
         clips=list(_written_clips(release, items, clips)),
         features=feature_sets(clips, release.feature_sets),
         lent=list(_lent(release)),
+        halves=_halves(release, clips),
     )
 
 
@@ -96,6 +97,20 @@ def _lent(release: Release) -> Iterator[LentRow]:
         LentRow,
         matched.values_list("item__public_id", "option", "source__public_id", "replaced", "relevance", "similarity"),
     )
+
+
+def _halves(release: Release, clips: Sequence[Clip]) -> dict[str, Half]:
+    """The half of each hidden clip, by name, where the release has halves."""
+    if not release.test_halves:
+        return {}
+    found = HalvedVideo.objects.filter(video__in={clip.video_id for clip in clips})
+    half_of = dict(found.values_list("video_id", "half"))
+    public = HalvedVideo.Half.PUBLIC
+    return {
+        clip.name: "public" if half_of[clip.video_id] == public else "private"
+        for clip in clips
+        if clip.video_id in half_of
+    }
 
 
 def _written_clips(release: Release, items: Iterable[Item], clips: Sequence[Clip]) -> Iterator[writer.Clip]:

@@ -4,17 +4,17 @@ A frozen release never changes. Triggers of the database see to that, for its it
 """
 
 from benchmark_site.releases.models.files import ReleaseFile, Waiver
-from benchmark_site.releases.models.items import OPTIONS, Exclusion, Item, Negative
+from benchmark_site.releases.models.items import Exclusion, Item, Negative
 from benchmark_site.releases.models.release import MOST_SET_ASIDE, USUAL_SET_ASIDE, VERSION, Release, draw_seal
-from benchmark_site.releases.models.splits import SealedClip, Split, SplitVideo
+from benchmark_site.releases.models.splits import HalvedVideo, SealedClip, Split, SplitVideo
 from benchmark_site.releases.models.suspects import Ruling, Suspect
 
 __all__ = [
     "MOST_SET_ASIDE",
-    "OPTIONS",
     "USUAL_SET_ASIDE",
     "VERSION",
     "Exclusion",
+    "HalvedVideo",
     "Item",
     "Negative",
     "Release",

@@ -10,7 +10,7 @@ from annotation.models import Query, Video
 from benchmark_site.releases.models.release import Release, refuse_once_frozen
 from benchmark_site.releases.models.splits import Split
 
-OPTIONS = 4
+MOST_OPTIONS = max(Release.OptionCount.values)
 
 
 class Item(models.Model):
@@ -55,7 +55,13 @@ class Item(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(kind="moment", answer_index__isnull=True, options=[]) & ~Q(type="")
-                | Q(kind="qa", answer_index__isnull=False, answer_index__lt=OPTIONS, options__len=OPTIONS, type=""),
+                | Q(
+                    kind="qa",
+                    answer_index__isnull=False,
+                    answer_index__lt=F("options__len"),
+                    options__len__in=Release.OptionCount.values,
+                    type="",
+                ),
                 name="item_is_query_or_question",
             ),
         ]
@@ -83,7 +89,7 @@ class Negative(models.Model):
             models.UniqueConstraint(fields=["item", "option"], name="negative_once"),
             models.UniqueConstraint(fields=["item", "source"], name="negative_source_once_an_item"),
             models.CheckConstraint(condition=~Q(source=F("item")), name="negative_from_another_item"),
-            models.CheckConstraint(condition=Q(option__lt=OPTIONS), name="negative_option_exists"),
+            models.CheckConstraint(condition=Q(option__lt=MOST_OPTIONS), name="negative_option_exists"),
         ]
         triggers = [refuse_once_frozen("SELECT release_id FROM releases_item WHERE id IN (OLD.item_id, NEW.item_id)")]
 

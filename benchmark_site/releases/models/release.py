@@ -67,6 +67,12 @@ class Release(Leased):
         SEALED = "sealed", "sealed: a hidden clip serves one task"
         SHARED = "shared", "shared: hidden clips serve both tasks"
 
+    class OptionCount(models.IntegerChoices):
+        """How many answers a question has to choose from: as in How2QA and the crowd's own, or as in TVQA."""
+
+        FOUR = 4, "four"
+        FIVE = 5, "five"
+
     class State(models.TextChoices):
         BUILDING = "building", "being built"
         FROZEN = "frozen", "frozen"
@@ -91,6 +97,18 @@ class Release(Leased):
         default=0, validators=[MaxValueValidator(MAX_SEED)], help_text="draws the matching"
     )
     hidden = models.CharField(max_length=6, choices=Hidden, default=Hidden.SEALED)
+    option_count = models.PositiveSmallIntegerField(
+        "options of a question",
+        choices=OptionCount,
+        default=OptionCount.FOUR,
+        help_text="the crowd's questions and How2QA's have four, TVQA's five; those with another number are left out",
+    )
+    new_negatives = models.BooleanField(
+        "all wrong answers are new",
+        default=False,
+        help_text="each is the right answer of another question where one fits, for questions whose own wrong answers "
+        "are not wanted; otherwise one a question on average",
+    )
     set_aside = models.PositiveSmallIntegerField(
         "questions set aside, per cent",
         default=0,
@@ -125,6 +143,11 @@ class Release(Leased):
         "all that an annotator wrote stays in one split",
         default=False,
         help_text="for crowds in which each annotator wrote for few videos: all that is linked goes together",
+    )
+    test_halves = models.BooleanField(
+        "test in two halves by video (80/10/5/5)",
+        default=False,
+        help_text="a board whose public part is 50 % then has one half as its private part; nobody is told which",
     )
     seal = models.CharField(
         max_length=64,
@@ -171,6 +194,7 @@ class Release(Leased):
             models.CheckConstraint(condition=Q(slug__regex=SLUG), name="release_slug_form"),
             models.CheckConstraint(condition=Q(version__regex=VERSION), name="release_version_form"),
             models.CheckConstraint(condition=Q(hidden__in=["sealed", "shared"]), name="release_hidden_is_known"),
+            models.CheckConstraint(condition=Q(option_count__in=[4, 5]), name="release_option_count_is_known"),
             models.CheckConstraint(condition=Q(set_aside__lte=MOST_SET_ASIDE), name="release_set_aside_leaves_half"),
             models.CheckConstraint(condition=Q(seal__regex=SHA256), name="release_seal_form"),
             models.CheckConstraint(
@@ -211,6 +235,11 @@ class Release(Leased):
         """A text that stands nowhere else: who finds it in a corpus knows that the release is in it."""
         drawn = uuid.uuid5(uuid.NAMESPACE_OID, f"canary\n{self.seal}")  # the seal stays secret: it has 256 bits
         return f"HERO BENCH CANARY {self.folder_name} {drawn}"
+
+    @property
+    def replaced(self) -> int:
+        """Written wrong answers of a question that are matched anew, on average (one in the paper, section 4.2)."""
+        return self.option_count - 1 if self.new_negatives else 1
 
     @property
     def folder_name(self) -> str:

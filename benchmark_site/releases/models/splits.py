@@ -1,4 +1,4 @@
-"""Which split a video belongs to and which task a hidden clip serves: ledgers over all releases."""
+"""Which split and half a video belongs to and which task a hidden clip serves: ledgers over all releases."""
 
 from __future__ import annotations
 
@@ -54,3 +54,25 @@ class SealedClip(models.Model):
 
     def __str__(self) -> str:
         return f"{self.clip.name}: {self.task}"
+
+
+class HalvedVideo(models.Model):
+    """The half of the hidden split in which a video lies, over all releases, for ever. Rows are only ever added."""
+
+    class Half(models.TextChoices):
+        PUBLIC = "public", "of a board's public part"
+        PRIVATE = "private", "of its private part"
+
+    video = models.OneToOneField(Video, on_delete=models.PROTECT, related_name="halved")
+    half = models.CharField(max_length=7, choices=Half)
+    release = models.ForeignKey(
+        Release, on_delete=models.PROTECT, related_name="new_halved_videos", help_text="whose build placed it"
+    )
+
+    class Meta:
+        ordering = ["id"]
+        triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+        constraints = [models.CheckConstraint(condition=Q(half__in=["public", "private"]), name="halved_known_half")]
+
+    def __str__(self) -> str:
+        return f"{self.video.public_id}: {self.half}"

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from benchmark_site.releases.models.items import OPTIONS, Item
+from benchmark_site.releases.models.items import MOST_OPTIONS, Item
 from benchmark_site.releases.models.release import refuse_once_frozen
 
 
@@ -22,7 +22,7 @@ class Suspect(models.Model):
         ordering = ["-score", "item", "option"]
         constraints = [
             models.UniqueConstraint(fields=["item", "option"], name="suspect_once"),
-            models.CheckConstraint(condition=Q(option__lt=OPTIONS), name="suspect_option_exists"),
+            models.CheckConstraint(condition=Q(option__lt=MOST_OPTIONS), name="suspect_option_exists"),
         ]
         triggers = [refuse_once_frozen("SELECT release_id FROM releases_item WHERE id IN (OLD.item_id, NEW.item_id)")]
 

@@ -6,10 +6,11 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from adversarial.text.normalise import canonical
 from annotation.models import Worker
-from benchmark_site.releases.models import OPTIONS, Exclusion, Item, Release
+from benchmark_site.releases.models import Exclusion, Item, Release
 from benchmark_site.releases.quality.rows import Row, item_row
 
 TOLERANCE_S = 0.05  # segments that overrun their clip by this much are clamped
@@ -25,14 +26,17 @@ class Check:
     tell: Callable[[Item], str]
 
 
-def check_accepted(items: Sequence[Item]) -> tuple[list[Row], list[Item], list[Exclusion]]:
+def check_accepted(
+    items: Sequence[Item], option_count: int = Release.OptionCount.FOUR
+) -> tuple[list[Row], list[Item], list[Exclusion]]:
     """The checks on what was collected, before anything is split: (rows, items without a fault, what is left out).
 
-    Segments are in seconds of the clip. Every check sees all items; one with several faults is listed for the first.
+    Questions are to have `option_count` options. Segments are in seconds of the clip. Every check sees all items; one
+    with several faults is listed for the first.
     """
     rows = []
     faulty: dict[int, Exclusion] = {}
-    for check in CHECKS:
+    for check in _checks(option_count):
         found = check.find(items)
         rows.append(item_row(check.id, check.title, found, items, "exclude"))
         for item in found:
@@ -78,19 +82,19 @@ def _where(item: Item) -> str:
     return f"[{item.start:g}, {item.end:g}] of a clip of {item.duration:g} s"
 
 
-def bad_options(item: Item) -> bool:
-    """Whether a question lacks four different options of which one is right."""
+def bad_options(item: Item, count: int) -> bool:
+    """Whether a question lacks `count` different options of which one is right."""
     folded = {canonical(option) for option in item.options}
-    return (
-        len(item.options) != OPTIONS
-        or len(folded) != OPTIONS
-        or "" in folded
-        or item.answer_index not in range(OPTIONS)
-    )
+    return len(item.options) != count or len(folded) != count or "" in folded or item.answer_index not in range(count)
 
 
-def _ill_asked(items: Sequence[Item]) -> list[Item]:
-    return [item for item in items if item.kind == Item.Kind.QA and bad_options(item)]
+def _ill_asked(count: int, items: Sequence[Item]) -> list[Item]:
+    return [item for item in items if item.kind == Item.Kind.QA and bad_options(item, count)]
+
+
+def _options(count: int, item: Item) -> str:
+    listed = " | ".join(item.options)
+    return listed if len(item.options) == count else f"{len(item.options)} options, expected {count}: {listed}"
 
 
 def _repeated(items: Sequence[Item]) -> list[Item]:
@@ -131,21 +135,29 @@ def _clean(text: str) -> bool:
     )
 
 
+def _quoted(item: Item) -> str:
+    return repr(item.text)
+
+
 def _with_worker_ids(items: Sequence[Item]) -> list[Item]:
     ids = set(Worker.objects.values_list("worker_id", flat=True))
     return [item for item in items if not ids.isdisjoint(" ".join((item.text, *item.options)).split())]
 
 
-CHECKS = (
-    Check(
-        "B1",
-        "no id stands for other content than in an earlier release",
-        _reused_ids,
-        lambda item: "it stood for another text or clip",
-    ),
-    Check("B2", f"segments lie inside their clip (within {TOLERANCE_S} s)", _outside, _where),
-    Check("B4", f"{OPTIONS} different options, one of them right", _ill_asked, lambda item: " | ".join(item.options)),
-    Check("B6", "no text twice on one moment, none copied over two halves of one", _repeated, _where),
-    Check("B8", "texts are neither blank nor hold control or direction marks", _dirty, lambda item: repr(item.text)),
-    Check("B9", "no text holds a worker's id", _with_worker_ids, lambda item: "one of its words"),
-)
+def _checks(option_count: int) -> tuple[Check, ...]:
+    differ = f"{option_count} different options, one of them right"
+    return (
+        Check(
+            "B1",
+            "no id stands for other content than in an earlier release",
+            _reused_ids,
+            lambda item: "it stood for another text or clip",
+        ),
+        Check("B2", f"segments lie inside their clip (within {TOLERANCE_S} s)", _outside, _where),
+        Check("B4", differ, partial(_ill_asked, option_count), partial(_options, option_count)),
+        Check("B6", "no text twice on one moment, none copied over two halves of one", _repeated, _where),
+        Check(
+            "B8", "texts are neither blank nor hold control or direction marks", _dirty, lambda item: repr(item.text)
+        ),
+        Check("B9", "no text holds a worker's id", _with_worker_ids, lambda item: "one of its words"),
+    )

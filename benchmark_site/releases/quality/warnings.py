@@ -12,7 +12,7 @@ from django.db.models import F
 from adversarial.text.normalise import canonical
 from annotation.models import Clip, Query, Question, Subtitle
 from annotation.review.text.text_rules import QUERY_WORDS, words
-from benchmark_site.releases.models import Item, Split
+from benchmark_site.releases.models import Item, Release, Split
 from benchmark_site.releases.quality.items import TOLERANCE_S
 from benchmark_site.releases.quality.rows import Row, share_row, told_row
 from benchmark_site.releases.split.seal import HIDDEN
@@ -22,15 +22,14 @@ USUAL_S = (5.0, 30.0)
 SHARE_OFF = 0.005  # of the splits, from 80/10/10
 NEAR = 0.9  # cosine of two texts' tf-idf
 AT_ONCE = 256  # hidden texts beside all others
-CHANCE = 0.25
 ABOVE_CHANCE = 0.05  # of the strongest blind model's accuracy
 ASKING = re.compile(r"\b(what|how|where|which|why|when|who|whose|whom)\b", re.IGNORECASE)
 META = re.compile(r"\bth(is|e) (video|clip|segment)\b", re.IGNORECASE)
 SHOUTED = 10  # letters, all of them capitals
 
 
-def warn_of_items(items: Sequence[Item]) -> list[Row]:
-    """Of what a release takes, with its splits; one row a check."""
+def warn_of_items(items: Sequence[Item], option_count: int = Release.OptionCount.FOUR) -> list[Row]:
+    """Of what a release takes, with its splits; one row a check. Questions have `option_count` options."""
     queries = [item for item in items if item.kind == Item.Kind.MOMENT]
     questions = [item for item in items if item.kind == Item.Kind.QA]
     return [
@@ -42,7 +41,7 @@ def warn_of_items(items: Sequence[Item]) -> list[Row]:
         share_row("W4", "hidden texts nearly equal one of train or val", _near_copies(items), items, 0.0),
         share_row("W5", "questions ask, with a mark at the end", filter(_asks_nothing, questions), questions, 0.02),
         share_row("W6", "the right answer is the longest no oftener than by chance", filter(_longest, questions),
-                  questions, CHANCE + 0.03),
+                  questions, 1 / option_count + 0.03),
         share_row("W7", "wrong answers are written for one question", _shared_triples(questions), questions, 0.01),
         _split_shares(items),
         _writers(queries, questions),
@@ -50,13 +49,13 @@ def warn_of_items(items: Sequence[Item]) -> list[Row]:
     ]  # fmt: skip
 
 
-def warn_of_blind(blind: Mapping[str, Any]) -> list[Row]:
+def warn_of_blind(blind: Mapping[str, Any], option_count: int = Release.OptionCount.FOUR) -> list[Row]:
     """Of what blind models reach on the published options; nothing where there were too few questions to try."""
     panel: dict[str, dict[str, float]] = blind.get("after", {}).get("panel", {})
     told = [
         f"{name.replace('_', ' ')} {100 * row['accuracy']:.1f} %"
         for name, row in sorted(panel.items(), key=lambda pair: -pair[1]["accuracy"])
-        if row["accuracy"] > CHANCE + ABOVE_CHANCE
+        if row["accuracy"] > 1 / option_count + ABOVE_CHANCE
     ]
     title = f"blind models stay within {100 * ABOVE_CHANCE:g} points of chance"
     return [told_row("W9", title, told, len(panel), "warn")] if panel else []
@@ -131,7 +130,7 @@ def _longest(item: Item) -> bool:
 
 
 def _shared_triples(questions: Sequence[Item]) -> list[Item]:
-    """Questions whose wrong answers, all three, stand under another question as well."""
+    """Questions whose wrong answers, all of them, stand under another question as well."""
     written: Callable[[Item], frozenset[str]] = lambda item: frozenset(  # noqa: E731
         canonical(option) for place, option in enumerate(item.options) if place != item.answer_index
     )

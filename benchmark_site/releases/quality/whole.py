@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from adversarial.text.normalise import canonical
-from benchmark_site.releases.models import OPTIONS, Item, Negative, Release, Split
+from benchmark_site.releases.models import Item, Negative, Release, Split
 from benchmark_site.releases.quality.items import bad_options
 from benchmark_site.releases.quality.rows import Row, item_row, told_row
 from benchmark_site.releases.split.seal import HIDDEN
@@ -46,14 +46,15 @@ def check_matched(
     """
     lent = Counter(negative.source_id for negative in negatives)
     suspected = {row["qid"] for row in suspects}
-    uneven = [split for split in Split.values if not _even([i for i in items if i.split == split])]
+    count = release.option_count
+    uneven = [split for split in Split.values if not _even([i for i in items if i.split == split], count)]
     title = (
         "matched negatives come from another video of the same split, each used once or, if published, "
-        f"{OPTIONS - 1} times at most"
+        f"{count - 1} times at most"
     )
-    ill = [n.item for n in negatives if _ill_matched(n) or lent[n.source_id] > _most_uses(n)]
+    ill = [n.item for n in negatives if _ill_matched(n) or lent[n.source_id] > _most_uses(n, count)]
     return [
-        item_row("B4", "the same after the matching", filter(bad_options, items), items),
+        item_row("B4", "the same after the matching", (item for item in items if bad_options(item, count)), items),
         told_row("B5", "the right answer stands in every place equally often", uneven, len(Split.values)),
         item_row("B7", title, ill, negatives),
         item_row(
@@ -72,13 +73,13 @@ def check_matched(
     ]
 
 
-def _even(questions: Sequence[Item]) -> bool:
+def _even(questions: Sequence[Item], option_count: int) -> bool:
     from scipy.stats import chisquare
 
     if len(questions) < ENOUGH_TO_TEST:
         return True
     places = Counter(item.answer_index for item in questions)
-    return bool(chisquare([places[place] for place in range(OPTIONS)]).pvalue > RAREST_CHANCE)
+    return bool(chisquare([places[place] for place in range(option_count)]).pvalue > RAREST_CHANCE)
 
 
 def _lent_by_published(release: Release, negatives: Sequence[Negative]) -> list[Item]:
@@ -87,9 +88,9 @@ def _lent_by_published(release: Release, negatives: Sequence[Negative]) -> list[
     return [row.item for row in negatives if sealed and row.item.split == HIDDEN and row.source.published]
 
 
-def _most_uses(negative: Negative) -> int:
+def _most_uses(negative: Negative, option_count: int) -> int:
     """In balance a published right answer stands in as many wrong places as its question has wrong options."""
-    return OPTIONS - 1 if negative.source.published else 1
+    return option_count - 1 if negative.source.published else 1
 
 
 def _ill_matched(negative: Negative) -> bool:

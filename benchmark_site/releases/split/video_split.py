@@ -24,7 +24,7 @@ def place_videos(loads: Mapping[str, Sequence[int]], ledger: Mapping[str, str]) 
     are not among them (withdrawn ones) weigh nothing. Where there are enough videos, no split is left without one,
     nor without any of a measure's counts. Raises SplitError on a split that ends without a video.
     """
-    filled = _Shares(loads, ledger)
+    filled = Shares(loads, ledger, TARGETS)
     placed: dict[str, str] = {}
     new = sorted(loads.keys() - ledger.keys(), key=_draw)
     waiting = [sum(bool(filled.counts_of[video][m]) for video in new) for m in range(filled.measures)]
@@ -46,13 +46,16 @@ def _draw(video: str) -> tuple[bytes, str]:
     return hashlib.sha256((SALT + video).encode()).digest(), video
 
 
-class _Shares:
-    """Running counts per split and measure; measure 0 counts the videos themselves."""
+class Shares:
+    """Running counts per split and measure, beside the shares that are aimed at; measure 0 counts the videos."""
 
-    def __init__(self, loads: Mapping[str, Sequence[int]], ledger: Mapping[str, str]) -> None:
+    def __init__(
+        self, loads: Mapping[str, Sequence[int]], ledger: Mapping[str, str], targets: Mapping[str, float]
+    ) -> None:
+        self.targets = targets
         self.counts_of = {video: (1, *counts) for video, counts in loads.items()}
         self.measures = len(next(iter(self.counts_of.values()), (1,)))
-        self.totals = {split: [0] * self.measures for split in TARGETS}
+        self.totals = {split: [0] * self.measures for split in targets}
         for video in loads.keys() & ledger.keys():
             self.add(self.counts_of[video], ledger[video])
 
@@ -64,13 +67,13 @@ class _Shares:
         cost = 0.0
         for measure, count in enumerate(counts):
             total = sum(totals[measure] for totals in self.totals.values()) + count
-            for split, target in TARGETS.items() if total else ():
+            for split, target in self.targets.items() if total else ():
                 share = (self.totals[split][measure] + (count if split == chosen else 0)) / total
                 cost += (share - target) ** 2 / target
         return cost
 
 
-def _candidates(filled: _Shares, counts: Sequence[int], waiting: Sequence[int]) -> list[str]:
+def _candidates(filled: Shares, counts: Sequence[int], waiting: Sequence[int]) -> list[str]:
     """The splits open to the next video.
 
     All, until the videos still waiting that carry a measure are no more than the splits that lack it.

@@ -14,6 +14,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from django.test import Client
 
+from annotation.crowd.launch import askable_questions
 from annotation.imports.runs import run_import
 from annotation.models import AnnotationImport, Answer, Clip, Query, Question, Segment, Video
 from annotation.models.items import content_id
@@ -205,6 +206,61 @@ def test_only_the_segments_where_new_texts_are_to_be_written(tmp_path: Path) -> 
     brought("how2r", written(tmp_path, "r.csv", HOW2R), "--segments-only")
     assert Segment.objects.count() == 3
     assert not Query.objects.exists()
+
+
+def test_options_that_no_release_takes_are_told_in_one_line(tmp_path: Path) -> None:
+    """VIOLIN's statements and VLEP's events have two; of a hundred thousand of them one line is enough."""
+    rows = [
+        {
+            "example_id": n,
+            "vid_name": "v",
+            "ts": [1, 2 + n],
+            "events": [f"He {n}", f"She {n}"],
+            "answer": 0,
+            "duration": 20,
+        }
+        for n in range(3)
+    ]
+    five = {
+        "qid": 9,
+        "vid_name": "v",
+        "duration": 20,
+        "ts": "1-2",
+        "q": "Who?",
+        **{f"a{n}": f"man {n}" for n in range(5)},
+    }
+    run = brought("value", written(tmp_path, "x.jsonl", [five | {"answer_idx": 4}, *rows]), *index(tmp_path, "v", 20.0))
+    assert fates(run) == [(2, "options", False)]
+    assert run.problems[0]["why"] == "are 2 here and in 2 other questions: kept, no release takes other than 4 or 5"
+    assert Question.objects.count() == 4
+
+
+def index(folder: Path, video: str, seconds: float) -> tuple[str, str]:
+    return "--video-index", str(written(folder, "video2dur_idx.json", json.dumps({"val": {video: [seconds, 0]}})))
+
+
+def test_workers_are_asked_of_no_more_options_than_their_form_tells_apart(tmp_path: Path) -> None:
+    """The fifth would be taken for a doubted answer."""
+    film = Video.objects.create(public_id="abcdefghijk", state="ready", duration=60.0)
+    Clip.objects.create(video=film, start=0.0, end=60.0)
+    rows = [
+        {"qid": n, "vid_name": "abcdefghijk_0_60", "q": f"Who {n}?", "answer_idx": 0, "ts": "1-2",
+         **{f"a{place}": f"man {place}" for place in range(n)}}
+        for n in (4, 5)
+    ]  # fmt: skip
+    brought("tvqa", written(tmp_path, "x.jsonl", rows))
+    assert [question.text for question in askable_questions()] == ["Who 4?"]
+
+
+def test_page_and_command_say_what_a_release_makes_of_each_form(client: Client, capsys) -> None:
+    client.force_login(User.objects.create_user("ann", is_staff=True))
+    page = client.get("/imports/").content.decode()
+    with pytest.raises(SystemExit):
+        call_command("import_annotations", "--help")
+    command = " ".join(capsys.readouterr().out.split())
+    for said in ("nothing: its statements have two options", "questions, in releases of four options or of five"):
+        assert said in page
+        assert said in command
 
 
 @pytest.mark.parametrize(("form", "name"), [("how2r", "none.csv"), ("tvr", "r.csv")])

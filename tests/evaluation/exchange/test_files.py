@@ -19,6 +19,7 @@ from evaluation.forms.records import Moment, Question
 from evaluation.forms.table import FORMS
 from evaluation.release import SPLITS, Release, ReleaseError
 from evaluation.release.schema import ManifestFile
+from tests.evaluation.small_release import write_release
 
 ABOUT = About(
     name="demo",
@@ -194,3 +195,13 @@ def test_what_croissant_says_can_be_read_again(licence: str, authors: list[str])
 def test_a_croissant_of_another_kind_is_refused(raw: bytes) -> None:
     with pytest.raises(ReleaseError, match=r"there/croissant\.json"):
         said_in(raw, Path("there/croissant.json"))
+
+
+def test_five_options_stand_in_the_tables_and_in_no_csv_of_seven_columns(tmp_path: Path) -> None:
+    copy = write_release(tmp_path / "five", held_out=False, options=5)
+    files = {file.path for file in [*write_tables(copy, ABOUT.canary), *write_field_files(copy)]}
+    assert "how2/how2R_val.csv" in files
+    assert not {path for path in files if "how2QA" in path}
+    rows = pq.read_table(copy / "parquet/qa/val.parquet").to_pylist()
+    assert [row["options"] for row in rows] == [list(row) for row in Release.open(copy).questions("val").options]
+    assert {len(row["options"]) for row in rows} == {5}

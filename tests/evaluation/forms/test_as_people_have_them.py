@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from evaluation.cli.main import main
+from evaluation.forms.records import Moment
+from evaluation.forms.table import FORMS
 from tests.evaluation.forms.files import DOOR, EXAMPLES, SALT, lines
 from tests.evaluation.forms.test_convert import Rows, converted
 
@@ -226,3 +228,11 @@ def test_no_sign_of_a_file_breaks_its_report(tmp_path: Path) -> None:
     text = json.dumps({"a\0b": {"timestamps": [[2, 1], [1, 2]], "sentences": [DOOR, SALT]}})
     _, problems = converted("activitynet", text.encode(), "in.json", tmp_path)
     assert told(problems) == [(1, "timestamps of a�b", True)]
+
+
+def test_a_query_of_charades_may_begin_with_the_sign_that_stands_before_it(tmp_path: Path) -> None:
+    path = tmp_path / "charades.txt"
+    path.write_text("AO8RW 0.0 6.9###1 of them turns the light on\n")
+    (record,) = FORMS["charades-sta"].read(path)
+    assert isinstance(record, Moment)
+    assert (record.text, record.windows[0].end) == ("#1 of them turns the light on", 6.9)

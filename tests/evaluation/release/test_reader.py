@@ -339,3 +339,34 @@ def test_rows_that_no_reader_takes_are_refused_with_their_line(
     opened = Release.open(relist(root))
     with pytest.raises(ReleaseError, match=rf"{path}:2: "):
         (opened.moments if key == "desc_id" else opened.questions)("val")
+
+
+def test_questions_may_have_five_options(tmp_path: Path) -> None:
+    root = write_release(tmp_path, options=5)
+    opened = Release.open(root)
+    for split in ("train", "val", "test"):
+        questions = opened.questions(split)
+        assert {len(options) for options in questions.options} == {5}
+        assert set(questions.answer.tolist()) == set(range(5))
+    assert {len(row.options) for row in opened.reserve("qa")} == {5}
+    row = json.loads((root / "qa/value/val.jsonl").read_text().splitlines()[0])
+    assert opened.questions("val").options[0] == tuple(row[f"a{n}"] for n in range(5))
+
+
+def test_questions_of_a_file_have_equally_many_options(tmp_path: Path) -> None:
+    root = write_release(tmp_path, options=5)
+    path = root / "qa/value/val.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    del rows[3]["a4"]
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    opened = Release.open(relist(root))
+    with pytest.raises(ReleaseError, match=r"val\.jsonl:4: qid \d+ has 4 options, expected 5 as in the rows before"):
+        opened.questions("val")
+
+
+def test_no_place_is_right_that_a_question_does_not_have(tmp_path: Path) -> None:
+    root = write_release(tmp_path, options=5)
+    edit_rows(root / "qa/value/val.jsonl", lambda row: row.update(answer_idx=5))
+    opened = Release.open(relist(root))
+    with pytest.raises(ReleaseError, match=r"answer_idx is 5, expected 0\.\.4"):
+        opened.questions("val")

@@ -79,3 +79,9 @@ def test_what_is_not_yet_open_is_not_called_closed(
         page = member.get(path).content.decode()
         assert ("closed since" in page) == state.startswith("closed")
         assert ("opens 2" in page) == state.startswith("opens")
+
+
+def test_questions_of_five_options_hold_more(organiser: Client, tmp_path: Path) -> None:
+    release = freeze(write_release(tmp_path / "five", options=5), "tvqa", option_count=5)
+    (track,) = (track for track in create_tracks(release) if (track.task, track.split) == ("qa", "test"))
+    assert "32 answers of five options hold 74" in save(organiser, track, total=20)

@@ -32,6 +32,18 @@ class Command(BaseCommand):
             help="let hidden clips serve both tasks: for a release of one task, or one too small to be sealed",
         )
         parser.add_argument(
+            "--options",
+            type=int,
+            choices=Release.OptionCount.values,
+            default=Release.OptionCount.FOUR,
+            help="of a question: 4 as in How2QA, or 5 as in TVQA; those with another number are left out (default 4)",
+        )
+        parser.add_argument(
+            "--new-negatives",
+            action="store_true",
+            help="let right answers of other questions stand for all wrong ones, where they fit, not for one",
+        )
+        parser.add_argument(
             "--set-aside",
             type=int,
             default=USUAL_SET_ASIDE,
@@ -60,6 +72,11 @@ class Command(BaseCommand):
             action="store_true",
             help="keep all that an annotator wrote in one split, and what is linked by several annotators, too",
         )
+        parser.add_argument(
+            "--test-halves",
+            action="store_true",
+            help="divide test by video into a public and a private half (80/10/5/5), for boards of two parts",
+        )
         parser.add_argument("--licence", default="", help="of what was written: an SPDX identifier, as in CC-BY-4.0")
         parser.add_argument("--description", default="", help="what it is, in three sentences")
         parser.add_argument(
@@ -84,6 +101,8 @@ class Command(BaseCommand):
                     options["version"],
                     seed=options["seed"],
                     hidden=hidden,
+                    option_count=options["options"],
+                    new_negatives=options["new_negatives"],
                     set_aside=options["set_aside"],
                     only_licences=options["only_licence"],
                     only_batches=[_batch(name) for name in options["only_batch"]],
@@ -91,6 +110,7 @@ class Command(BaseCommand):
                     only_items=options["only_items"],
                     copies_on_one_side=not options["copies_apart"],
                     annotators_on_one_side=options["annotators_together"],
+                    test_halves=options["test_halves"],
                     licence=options["licence"],
                     description=options["description"],
                     authors="\n".join(options["author"]),
