@@ -91,7 +91,8 @@ def test_what_several_answers_cost_the_database_is_told_by_the_answers(
     """What is done once for all of them is not done for each."""
     with CaptureQueriesContext(connection) as queries:
         reconcile.follow("local")
-    assert len(queries) <= 25 + 4 * UNITS, len(queries)
+    assert len(queries) <= 25 + 20 * UNITS
+    assert len([query for query in queries if "annotation_receipt" in query["sql"]]) == 1
 
 
 def test_several_are_paid_once_and_close_their_batch(batch: Batch, crowd: Site, used: list[int]) -> None:
