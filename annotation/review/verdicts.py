@@ -263,7 +263,7 @@ def use_clean(batch_id: int, up_to: int, user: User) -> int:
 
 @transaction.atomic
 def use(batch_id: int, assignment_ids: Sequence[int], user: User | None = None) -> int:
-    """Use those of these answers that wait, together, and tell the marketplace at once; return how many: `BULK` at most.
+    """Use those of these answers that wait, together, tell the marketplace at once, return how many: `BULK` at most.
 
     Raises ReviewError where one may not be used, as `decide` does; then none is.
     """

@@ -1,4 +1,4 @@
-"""An answer names the batch of its HIT, whoever makes or moves it: what is asked of a batch need not go over its HITs."""
+"""An answer names the batch of its HIT, whoever makes or moves it: what is asked of a batch goes not over its HITs."""
 
 from __future__ import annotations
 
