@@ -75,7 +75,7 @@ def _awaited(environment: str) -> set[int]:
     unsettled = Assignment.objects.filter(hit__batch__environment=environment, state__in=WAITING)
     asked = Q(hit_id=None, asked_at__isnull=False)
     hits = Hit.objects.filter(Q(state=Hit.State.OPEN) | asked, batch__environment=environment)
-    return {*hits.order_by().values_list("pk", flat=True), *unsettled.order_by().values_list("hit", flat=True)}
+    return {*hits.order_by().values_list("pk", flat=True), *unsettled.order_by().values_list("hit_id", flat=True)}
 
 
 def complete(pass_id: int) -> None:

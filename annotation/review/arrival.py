@@ -98,7 +98,7 @@ def answered_before(hit: Hit, worker_id: str, at: datetime) -> bool:
     unit = _unit_of(hit)
     if not Hit.objects.filter(batch=hit.batch_id, **unit).exclude(pk=hit.pk).exists():
         return False  # as of nearly every unit: it is asked about once
-    return _sent(hit, worker_id, at, **{f"hit__{name}": key for name, key in unit.items()}).exists()
+    return _sent(hit, worker_id, at, None, **{f"hit__{name}": key for name, key in unit.items()}).exists()
 
 
 def _sent(hit: Hit, worker_id: str, at: datetime, day: date | None = None, **unit: int | None) -> QuerySet[Any]:

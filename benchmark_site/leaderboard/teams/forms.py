@@ -61,7 +61,8 @@ class AddressForm(forms.Form):
     )
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
-        super().__init__(*args, initial={"email": user.email}, **kwargs)
+        super().__init__(*args, **kwargs)
+        self.initial.setdefault("email", user.email)
         self.user = user
         if not user.has_usable_password():
             del self.fields["password"]

@@ -23,7 +23,7 @@ _SIGNED_BY_THEM = {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256"
 _USUAL = ["RS256"]  # where the provider lists none
 
 
-class Session(OAuth2Session):  # type: ignore[misc]  # Authlib has no types
+class Session(OAuth2Session):
     """Waits for no answer for longer than PROVIDER_S, keeps none that is larger than MOST_BYTES, follows none."""
 
     def request(self, *args: Any, **kwargs: Any) -> Response:
@@ -38,7 +38,7 @@ class Session(OAuth2Session):  # type: ignore[misc]  # Authlib has no types
         """Nowhere: what the protocol asks for is answered at once, and elsewhere might be inside our own network."""
 
 
-class Provider(DjangoOAuth2App):  # type: ignore[misc]
+class Provider(DjangoOAuth2App):
     """Believes of a provider's account of itself what is true of the configured issuer."""
 
     client_cls = Session
