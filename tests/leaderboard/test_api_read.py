@@ -270,6 +270,6 @@ def test_the_schema_names_every_status(api_client: ApiClient) -> None:
         ("post", "/tracks/{slug}/{version}/{task}/{split}/uploads"): {201, 400, 401, 403, 404, 409, 412, 413, 429},
         ("get", upload): {200, 401, 403, 404},
         ("head", upload): {200, 401, 403, 404, 412},
-        ("patch", upload): {204, 400, 401, 403, 404, 409, 412, 415},
+        ("patch", upload): {204, 400, 401, 403, 404, 409, 412, 415, 429},
         ("delete", upload): {204, 401, 403, 404, 412},
     }  # fmt: skip
