@@ -21,7 +21,7 @@ def before_disclosure(transactional_db: None) -> Iterator[MigrationExecutor]:
     MigrationExecutor(connection).migrate([("leaderboard", "0001_initial")])
     yield MigrationExecutor(connection)
     executor = MigrationExecutor(connection)
-    executor.migrate(executor.loader.graph.leaf_nodes("leaderboard"))
+    executor.migrate(executor.loader.graph.leaf_nodes())
 
 
 def test_members_and_senders_of_old_submissions_are_remembered(before_disclosure: MigrationExecutor) -> None:
@@ -49,7 +49,7 @@ def test_a_reveal_is_moved_to_when_no_upload_is_on_its_way_any_more(
     transactional_db: None, closes: int, moved: bool
 ) -> None:
     """In hours from now. One that has come meanwhile stays, and the migration waits."""
-    last = MigrationExecutor(connection).loader.graph.leaf_nodes("leaderboard")
+    last = MigrationExecutor(connection).loader.graph.leaf_nodes()
     MigrationExecutor(connection).migrate([("leaderboard", "0014_comparison_asked_by")])
     apps = MigrationExecutor(connection).loader.project_state([("leaderboard", "0014_comparison_asked_by")]).apps
     release = Release.objects.create(slug="demo", version="1.0.0")
