@@ -134,8 +134,7 @@ def askable_clips() -> QuerySet[Clip]:
 def askable_questions() -> QuerySet[Question]:
     """Accepted questions that workers may be shown: of more options than the task's form tells apart none."""
     own = Question.objects.filter(segment__clip__imported=False, withdrawn_by=None)
-    own = own.exclude(answers__position__gte=Validation.DOUBTED)
-    return own.exclude(Video.is_hidden("segment__clip__video__"))
+    return own.exclude(answers__position__gte=Validation.DOUBTED).exclude(Video.is_hidden("segment__clip__video__"))
 
 
 def request_launch(batch_id: int, typed: str = "") -> None:
