@@ -106,6 +106,7 @@ def _collect(hit: Hit, worker: Worker, sent: Sent) -> Assignment:
     Receipt.objects.create(
         hit=hit, assignment_id=name, worker_id=worker.worker_id, payload=sent.payload, sha256=name, conduct=sent.conduct
     )
+    hit = Hit.objects.select_related("batch").get(pk=hit.pk)  # as each pass reads it, with the receipts of that time
     row = Assignment.objects.create(
         hit=hit, worker=worker, assignment_id=name, answer="", payload=sent.payload, submitted_at=NOW
     )
