@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from annotation.crowd.client import AUTO_APPROVAL
 from annotation.media.clip_files import Part, clip_url
-from annotation.models import Assignment, Batch, BlindCheck, Worker
+from annotation.models import Assignment, Batch, BlindCheck, Hit, Worker
 from annotation.pages.forms import BonusForm, whole
 from annotation.review import arrival, quality_flags, verdicts
 from annotation.review.answer_forms import ANSWER_FORMS, BROKEN
@@ -176,11 +176,14 @@ def _shown(assignment: Assignment) -> dict[str, Any]:
 
 def _neighbours(assignment: Assignment) -> list[dict[str, Any]]:
     """Other valid answers of the same kind about the same clip."""
-    clip, kind = assignment.hit.shown_clip, assignment.hit.batch.kind
-    same = Q(hit__clip=clip) | Q(hit__segment__clip=clip)
-    if assignment.hit.question is not None:
-        same = Q(hit__question=assignment.hit.question)
-    rows = Assignment.objects.filter(same, batch__kind=kind, payload__isnull=False).exclude(pk=assignment.pk)
+    hit, kind = assignment.hit, assignment.hit.batch.kind
+    if hit.question is not None:
+        units = Hit.objects.filter(question=hit.question)
+    elif hit.segment is not None:
+        units = Hit.objects.filter(segment__clip=hit.segment.clip_id)
+    else:
+        units = Hit.objects.filter(clip=hit.clip)
+    rows = Assignment.objects.filter(hit__in=units, batch__kind=kind, payload__isnull=False).exclude(pk=assignment.pk)
     found = []
     rows = rows.select_related("worker", "hit__segment", "hit__doubt").prefetch_related("hit__question__answers")
     for row in rows[:NEIGHBOURS]:
