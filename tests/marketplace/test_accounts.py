@@ -14,7 +14,9 @@ from pathlib import Path
 import httpx
 import psycopg
 import pytest
+from django.http import HttpRequest
 
+from annotation.marketplace.worker_site.log_in_address import client_network
 from tests.marketplace.lab import Lab
 from tests.marketplace.site import PASSWORD, ROOT, Page, Site, running_site
 
@@ -72,6 +74,28 @@ def test_after_25_wrong_passwords_the_right_one_does_not_log_in_at_once(site: Si
         assert "quarter of an hour" in answers[-1].text
         assert log_in(worker.name, PASSWORD).status_code == 429
         assert "Find work" in log_in(other.name, PASSWORD).text
+
+
+@pytest.mark.parametrize(
+    ("client", "counted"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:ffff::7", "2001:db8:1:2::"),
+        ("2001:db8:1:3::7", "2001:db8:1:3::"),
+        ("", None),
+    ],
+)
+def test_wrong_passwords_count_for_a_line_of_ipv6(client: str, counted: str | None) -> None:
+    """Who has a line has 2^64 addresses, another one for each try."""
+    request = HttpRequest()
+    request.META["REMOTE_ADDR"] = client
+    assert client_network(request) == counted
+
+
+def test_the_site_counts_so(site: Site) -> None:
+    said = site.manage("shell", "-c", "from axes.conf import settings; print(settings.AXES_CLIENT_IP_CALLABLE)")
+    assert said.split()[-1] == f"{client_network.__module__}.{client_network.__name__}"
 
 
 def test_a_changed_password_counts(site: Site) -> None:
