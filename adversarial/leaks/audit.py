@@ -35,8 +35,10 @@ def audit_release(
     check_seed(seed)
     audited = open_audited(folder)
     with threadpool_limits(1):  # one thread for each product: the result stays the same
-        texts = Texts(_all_texts(audited.view), of_stage(progress, "texts"), known=known)
-        trials, notes = _trials(audited, texts, seed, progress)
+        hidden = moments.drawn(audited.moments, seed) if audited.moments else None
+        every, read = _texts(audited.view, hidden, seed)
+        texts = Texts(every, of_stage(progress, "texts"), known=known, read=read)
+        trials, notes = _trials(audited, hidden, texts, seed, progress)
         rows = compare(trials, seed)
     certain = proofs(audited)
     convicted = [*certain, *(row["attack"] for row in rows if row["blocks"])]
@@ -59,11 +61,15 @@ def audit_release(
     }
 
 
-def _trials(audited: Audited, texts: Texts, seed: int, progress: Progress | None) -> tuple[list[Trial], list[str]]:
-    """The trials of the tasks that can be audited, and a sentence for each that cannot."""
+def _trials(
+    audited: Audited, hidden: moments.Hidden | None, texts: Texts, seed: int, progress: Progress | None
+) -> tuple[list[Trial], list[str]]:
+    """The trials of the tasks that can be audited, and a sentence for each that cannot, or not as a whole."""
     trials, notes = [], []
-    if audited.moments:
-        trials.append(_moment_trial(moments.Search(audited.view, audited.moments, texts, seed), progress))
+    if hidden and audited.moments:
+        trials.append(_moment_trial(moments.Search(audited.view, hidden, texts, seed), progress))
+        if len(hidden.truth) < len(audited.moments):
+            notes.append(f"moment: {len(hidden.truth)} of {len(audited.moments)} hidden rows, of clips that were drawn")
     else:
         notes.append("moment: no hidden rows, skipped")
     if not audited.questions:
@@ -103,11 +109,11 @@ def _counted(attacks: Iterable[Attack], progress: Callable[[float], None] | None
             progress(number / (number + 20))  # how many there will be is not known
 
 
-def _all_texts(view: View) -> Iterator[str]:
-    """Every text that an attack compares."""
-    for rows in view.moments.values():
-        yield from rows.desc
-        yield from map(view.spoken, rows.videos.names)
-    for asked in view.questions.values():
-        for question, options in zip(asked.q, asked.options, strict=True):
-            yield from (question, *options)
+def _texts(view: View, hidden: moments.Hidden | None, seed: int) -> tuple[set[str], set[str]]:
+    """Every text that an attack compares, and those whose meaning is compared as well."""
+    asked = {text for rows in view.questions.values() for text in chain(rows.q, *rows.options)}
+    queries = {text for rows in view.moments.values() for text in rows.desc}
+    read = asked | (moments.read_texts(view, hidden, seed) if hidden else set())
+    if asked:  # the options are compared with all queries
+        read |= queries
+    return queries | read, read

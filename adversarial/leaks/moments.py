@@ -10,12 +10,16 @@ from numpy.typing import NDArray
 
 from adversarial.leaks.scoring import Attack, Guess, Values, moment_values, score_moments
 from adversarial.leaks.view import ClipFeatures, View
-from adversarial.relevance.likeness import SPACES, Floats, Texts
+from adversarial.relevance.likeness import MEANING, SPACES, Floats, Texts
 from evaluation.metrics.baselines import MOMENT_KINDS, NEEDS_TRAIN, fit_best_span, moment_baseline
 from evaluation.release import MomentQueries, VideoIndex
 
+LABELLED = ("train", "val")
 NEAR = 0.8  # cosine from which two texts are near-equal
 NEIGHBOURS = 20  # labelled queries whose times tell what is usual for such a query
+# Of a very large release some hidden clips are attacked, and some labelled queries compared by what they mean (by their
+# words all are): an interval of 2,000 queries is narrow enough, and a pair of texts costs what it costs.
+MOST_HIDDEN, MOST_READ = 2_000, 10_000
 
 Spans = NDArray[np.float64]
 Places = NDArray[np.int64]
@@ -31,13 +35,65 @@ class Labelled:
 
 
 @dataclass(frozen=True)
+class Hidden:
+    """The hidden queries that are attacked: `truth` over the clips that they are in, `row` [N] their rows in the file,
+    `place` [V] of each hidden clip among those clips, -1 of one that was not drawn.
+    """
+
+    truth: MomentQueries
+    row: Places
+    place: Places
+
+
+def drawn(truth: MomentQueries, seed: int) -> Hidden:
+    """All hidden queries, or those of so many clips, drawn by the seed, as have MOST_HIDDEN."""
+    clips = truth.videos
+    if len(truth) <= MOST_HIDDEN:
+        return Hidden(truth, np.arange(len(truth)), np.arange(len(clips)))
+    order = np.random.default_rng(seed).permutation(len(clips))
+    queries = np.cumsum(np.bincount(truth.video, minlength=len(clips))[order])
+    kept = np.sort(order[: max(1, np.searchsorted(queries, MOST_HIDDEN, side="right"))])
+    place = np.full(len(clips), -1)
+    place[kept] = np.arange(len(kept))
+    row = np.flatnonzero(place[truth.video] >= 0)
+    part = MomentQueries(
+        desc_ids=truth.desc_ids[row],
+        desc=[truth.desc[at] for at in row],
+        types=truth.types[row],
+        video=place[truth.video[row]],
+        start=truth.start[row],
+        end=truth.end[row],
+        videos=VideoIndex([clips.names[at] for at in kept], clips.ids[kept], clips.durations[kept]),
+    )
+    return Hidden(part, row, place)
+
+
+def labelled_rows(view: View, seed: int) -> dict[str, Places]:
+    """Space -> rows of train and val, one after the other, that are compared in it."""
+    every = np.arange(sum(len(view.moments[split]) for split in LABELLED if split in view.moments))
+    some = np.random.default_rng(seed).permutation(every)[:MOST_READ]
+    return {space: np.sort(some) if space == MEANING else every for space in SPACES}
+
+
+def read_texts(view: View, hidden: Hidden, seed: int) -> set[str]:
+    """The texts whose meaning is compared."""
+    desc = [text for split in LABELLED if split in view.moments for text in view.moments[split].desc]
+    said = (view.spoken(name) for name in hidden.truth.videos.names)
+    return {*hidden.truth.desc, *said, *(desc[row] for row in labelled_rows(view, seed)[MEANING])}
+
+
+@dataclass(frozen=True)
 class Search:
-    """The hidden queries with all that a participant may look them up in; `truth` is for scoring and for SVMR."""
+    """The hidden queries with all that a participant may look them up in; their truth is for scoring and for SVMR."""
 
     view: View
-    truth: MomentQueries
+    hidden: Hidden
     texts: Texts
     seed: int
+
+    @property
+    def truth(self) -> MomentQueries:
+        return self.hidden.truth
 
     @property
     def queries(self) -> list[str]:
@@ -58,18 +114,20 @@ class Search:
         return self.clips.durations[clip][:, None] * self.prior_share
 
     @cached_property
-    def labelled(self) -> "Labelled | None":
-        """The queries of train and val, None without any."""
-        rows = [self.view.moments[split] for split in ("train", "val") if split in self.view.moments]
+    def labelled(self) -> dict[str, Labelled]:
+        """Space -> the queries of train and val that are compared in it; nothing without any."""
+        rows = [self.view.moments[split] for split in LABELLED if split in self.view.moments]
         if not rows:
-            return None
-        return Labelled(
-            texts=[text for split in rows for text in split.desc],
-            names=[split.videos.names[place] for split in rows for place in split.video],
-            shares=np.concatenate(
-                [np.stack([s.start, s.end], axis=1) / s.videos.durations[s.video][:, None] for s in rows]
-            ),
+            return {}
+        texts = [text for split in rows for text in split.desc]
+        names = [split.videos.names[place] for split in rows for place in split.video]
+        shares = np.concatenate(
+            [np.stack([s.start, s.end], axis=1) / s.videos.durations[s.video][:, None] for s in rows]
         )
+        return {
+            space: Labelled([texts[at] for at in kept], [names[at] for at in kept], shares[kept])
+            for space, kept in labelled_rows(self.view, self.seed).items()
+        }
 
     @cached_property
     def spoken(self) -> dict[str, Floats]:
@@ -104,8 +162,8 @@ def without_leaks(search: Search) -> dict[str, Values]:
     for space, scores in search.spoken.items():
         guess = search.guess(search.best_clip(scores))
         found[f"subtitles, {space}"] = score_moments(guess, search.truth)
-        if search.labelled:
-            guess = _usual_times(search, search.labelled, space)
+        if space in search.labelled:
+            guess = _usual_times(search, search.labelled[space], space)
             found[f"reads the query, {space}"] = score_moments(guess, search.truth)
     return found
 
@@ -180,13 +238,9 @@ def _row_times(search: Search, table: Floats, place: Places, span: Spans, clip: 
 
 def across_splits(search: Search) -> Iterator[Attack]:
     """The labelled query that reads most alike: its times, and the hidden clip that its clip is a twin of."""
-    labelled = search.labelled
-    if labelled is None:
-        return
-    shares = labelled.shares
-    twin_of = _twins(search.view, search.clips, set(labelled.names))
-    twin = np.array([twin_of[name] for name in labelled.names])
-    for space in SPACES:
+    twin_of = _twins(search.view, search.clips, {name for one in search.labelled.values() for name in one.names})
+    for space, labelled in search.labelled.items():
+        shares, twin = labelled.shares, np.array([twin_of[name] for name in labelled.names])
         nearest, cosine = (found[:, 0] for found in search.texts.nearest(space, search.queries, labelled.texts))
         near, found = cosine >= NEAR, twin[nearest]
         clip = np.where(near & (found >= 0), found, search.best_clip(search.spoken[space]))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from adversarial.leaks.joint import assign, follow, ranks
 from adversarial.leaks.moments import Places, Search, Spans
 from adversarial.leaks.scoring import Attack, Guess
-from adversarial.relevance.likeness import SPACES
+from adversarial.relevance.likeness import MEANING, SPACES
 
 KIND = "bookkeeping"
 _WINDOW = 0.05  # shares of train on both sides of a rank whose mean is the guess
@@ -96,10 +96,11 @@ def _clip_orders(search: Search) -> Iterator[Attack]:
 
 
 def _id_modulo(search: Search) -> Iterator[Attack]:
-    place = np.asarray(search.truth.desc_ids % len(search.clips), np.int64)
-    yield search.attack("id modulo the number of clips", KIND, search.guess(place))
-    rows = np.arange(len(search.truth)) % len(search.clips)
-    yield search.attack("row number modulo the number of clips", KIND, search.guess(rows))
+    place = search.hidden.place
+    for what, number in (("id", search.truth.desc_ids), ("row number", search.hidden.row)):
+        found = place[number % len(place)]
+        clip = np.where(found >= 0, found, search.best_clip(search.spoken[MEANING]))  # a clip that was not drawn
+        yield search.attack(f"{what} modulo the number of clips", KIND, search.guess(clip))
 
 
 def _time_orders(search: Search) -> Iterator[Attack]:

@@ -1,6 +1,7 @@
 """The public rows as Parquet: one table a task and split, the same columns in each, empty where truth is withheld."""
 
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ SCHEMAS: dict[Task, pa.Schema] = {
     "qa": pa.schema([*_ASKED, *_WHERE]),
 }
 """Times are seconds of the clip; withheld columns are null."""
+TOGETHER = 10_000  # rows that are in memory as Python has them
 
 
 def write_tables(folder: Path, canary: str) -> list[ManifestFile]:
@@ -34,7 +36,11 @@ def write_tables(folder: Path, canary: str) -> list[ManifestFile]:
         schema = SCHEMAS[task].with_metadata({"canary": canary})
         seconds = durations(folder, task)
         for split in SPLITS:
-            table = pa.Table.from_pylist(list(_rows(folder, task, split, seconds)), schema)
+            rows = iter(_rows(folder, task, split, seconds))
+            parts = []
+            while part := list(islice(rows, TOGETHER)):
+                parts.append(pa.RecordBatch.from_pylist(part, schema))
+            table = pa.Table.from_batches(parts, schema)
             path = table_name(task, split)
             pq.write_table(table, make_place(folder, path), compression="zstd")
             files.append(listed(folder, path, table.num_rows))

@@ -6,7 +6,7 @@ in files is `evaluation.release.writer`'s.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise, starmap
 from pathlib import Path
 
@@ -19,16 +19,28 @@ from benchmark_site.releases.models import HalvedVideo, Item, Negative, Release,
 from evaluation.release import FOLDERS, ManifestFile, SubtitleLine, writer
 from evaluation.release.schema import Half, LentRow
 
+READ_TOGETHER = 2000  # rows
+
 
 def write_files(folder: Path, release: Release) -> list[ManifestFile]:
     """All that the leak audit sees, into an empty folder; sorted by path. Raises BuildError on unusable features."""
-    items = list(release.items.select_related("video").order_by("kind", "public_id"))
-    clips = release_clips(items)
+    queries: list[writer.Query] = []
+    questions: list[writer.Question] = []
+    split_of: dict[int, str] = {}
+    shown: set[int] = set()
+    for item in release.items.order_by("kind", "public_id").iterator(READ_TOGETHER):
+        if item.kind == Item.Kind.MOMENT:
+            queries.append(query_of(item))
+        else:
+            questions.append(question_of(item))
+        split_of[item.video_id] = item.split
+        shown |= {item.video_id} if item.published else set()
+    clips = _clips_of(shown)
     return writer.write_files(
         folder,
-        queries=[query_of(item) for item in items if item.kind == Item.Kind.MOMENT],
-        questions=[question_of(item) for item in items if item.kind == Item.Kind.QA],
-        clips=list(_written_clips(release, items, clips)),
+        queries=queries,
+        questions=questions,
+        clips=list(_written_clips(release, split_of, clips)),
         features=feature_sets(clips, release.feature_sets),
         lent=list(_lent(release)),
         halves=_halves(release, clips),
@@ -50,8 +62,11 @@ def write_manifests(folder: Path, release: Release, files: Sequence[ManifestFile
 
 def release_clips(items: Iterable[Item]) -> list[Clip]:
     """All clips of the videos that hold a published item, in the order of their names. Raises BuildError."""
-    videos = {item.video_id for item in items if item.published}
-    clips = sorted(Clip.objects.filter(video__in=videos).select_related("video"), key=lambda clip: clip.name)
+    return _clips_of({item.video_id for item in items if item.published})
+
+
+def _clips_of(videos: Collection[int]) -> list[Clip]:
+    clips = sorted(Clip.objects.filter(video__in=videos).prefetch_related("video"), key=lambda clip: clip.name)
     for one, other in pairwise(clips):
         if one.name == other.name:
             raise BuildError(f"two clips are called {one.name}: their times differ by less than a name shows")
@@ -113,11 +128,10 @@ def _halves(release: Release, clips: Sequence[Clip]) -> dict[str, Half]:
     }
 
 
-def _written_clips(release: Release, items: Iterable[Item], clips: Sequence[Clip]) -> Iterator[writer.Clip]:
+def _written_clips(release: Release, split_of: Mapping[int, str], clips: Sequence[Clip]) -> Iterator[writer.Clip]:
     """Of a sealed release's hidden clip the ledger says which task it serves; every other one serves them all."""
     sealed = release.hidden == Release.Hidden.SEALED
     serves = dict(SealedClip.objects.filter(clip__in=clips).values_list("clip_id", "task")) if sealed else {}
-    split_of = {item.video_id: item.split for item in items}
     for clip in clips:
         yield writer.Clip(
             name=clip.name,

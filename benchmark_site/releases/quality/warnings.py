@@ -21,7 +21,7 @@ from benchmark_site.releases.split.video_split import TARGETS
 USUAL_S = (5.0, 30.0)
 SHARE_OFF = 0.005  # of the splits, from 80/10/10
 NEAR = 0.9  # cosine of two texts' tf-idf
-AT_ONCE = 256  # hidden texts beside all others
+CELLS = 2**20  # pairs of hidden and other texts that are compared at once
 ABOVE_CHANCE = 0.05  # of the strongest blind model's accuracy
 ASKING = re.compile(r"\b(what|how|where|which|why|when|who|whose|whom)\b", re.IGNORECASE)
 META = re.compile(r"\bth(is|e) (video|clip|segment)\b", re.IGNORECASE)
@@ -109,9 +109,10 @@ def _near_copies(items: Sequence[Item]) -> Iterator[Item]:
             known = turn.fit_transform([item.text for item in shown])
         except ValueError:  # no word in any of them
             continue
-        for first in range(0, len(hidden), AT_ONCE):  # all at once would be gigabytes
-            part = hidden[first : first + AT_ONCE]
-            best = (turn.transform([item.text for item in part]) @ known.T).max(axis=1).toarray().ravel()
+        at_once = max(1, CELLS // len(shown))  # all of them would be gigabytes
+        for first in range(0, len(hidden), at_once):
+            part = hidden[first : first + at_once]
+            best = (turn.transform([item.text for item in part]) @ known.T).toarray().max(axis=1)
             yield from (item for item, cosine in zip(part, best, strict=True) if cosine >= NEAR)
 
 

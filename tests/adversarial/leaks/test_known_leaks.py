@@ -6,9 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from adversarial.leaks import moments
 from adversarial.leaks.audit import audit_release
+from adversarial.leaks.view import open_audited
 
 from .world import (
     COLOURS,
@@ -196,6 +199,55 @@ def test_clips_and_queries_copied_into_train(tmp_path: Path) -> None:
         copied |= {"vid_name": home[hidden["vid_name"]], "desc": hidden["desc"], "ts": [start + 0.3, end + 0.3]}
     found = blocked(tmp_path, world)
     assert {"nearest labelled query, tf-idf", "nearest labelled query, MiniLM"} <= set(found)
+
+
+def test_of_a_large_release_some_clips_are_attacked_and_convict_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Times copied into train, and ids that name the clip by its place among all hidden ones, drawn or not."""
+    monkeypatch.setattr(moments, "MOST_HIDDEN", 60)
+    monkeypatch.setattr(moments, "MOST_READ", 200)
+    world = only_moments(make_world(clips=40))
+    place = {name: number for number, name in enumerate(world.clips["moment"]["test_public"])}
+    for number, row in enumerate(world.hidden_moments, start=10):
+        row["desc_id"] = number * len(place) + place[row["vid_name"]]
+    seconds = {name: clip[0] for clips in world.clips["moment"].values() for name, clip in clips.items()}
+    for copied, hidden in zip(world.moments["train"], world.hidden_moments, strict=False):
+        longer = seconds[copied["vid_name"]] / seconds[hidden["vid_name"]]
+        copied |= {"desc": hidden["desc"], "ts": [longer * at for at in hidden["ts"]]}
+    report = audit_release(write_world(tmp_path, world))
+    by_text = {"nearest labelled query, tf-idf", "nearest labelled query, MiniLM"}
+    assert {"id modulo the number of clips", *by_text} <= set(report["blocked"])
+    (note,) = (note for note in report["notes"] if "drawn" in note)
+    drawn, _, every = note.removeprefix("moment: ").split(" ")[:3]
+    assert 40 < int(drawn) <= 60 < int(every) == len(world.hidden_moments)
+
+
+@pytest.mark.parametrize("most", [1, 17, 60, 10_000])
+def test_what_is_drawn_are_whole_clips_in_their_order(
+    tmp_path: Path, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(moments, "MOST_HIDDEN", most)
+    truth = open_audited(write_world(tmp_path, only_moments(make_world()))).moments
+    assert truth is not None
+    hidden = moments.drawn(truth, seed=3)
+    part, clips = hidden.truth, hidden.truth.videos
+    assert hidden.row.tolist() == sorted(hidden.row)
+    assert len(part) <= most or len(clips) == 1
+    assert {truth.videos.names[at] for at in truth.video[hidden.row]} <= set(clips.names)
+    others = np.setdiff1d(np.arange(len(truth)), hidden.row)
+    assert not {truth.videos.names[at] for at in truth.video[others]} & set(clips.names)
+    for at, row in enumerate(hidden.row):
+        assert (part.desc_ids[at], part.desc[at], part.start[at], part.end[at], part.types[at]) == (
+            truth.desc_ids[row], truth.desc[row], truth.start[row], truth.end[row], truth.types[row]
+        )  # fmt: skip
+        assert clips.names[part.video[at]] == truth.videos.names[truth.video[row]]
+    for at, own in enumerate(hidden.place):
+        if own >= 0:
+            assert (clips.names[own], clips.ids[own], clips.durations[own]) == (
+                truth.videos.names[at], truth.videos.ids[at], truth.videos.durations[at]
+            )  # fmt: skip
+    assert (hidden.place >= 0).sum() == len(clips)
 
 
 def test_one_question_copied_into_val(tmp_path: Path) -> None:
