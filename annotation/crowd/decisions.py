@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 
 from botocore.exceptions import ClientError
@@ -18,6 +19,7 @@ from annotation.models import Assignment, Batch, Finding, Hit
 from annotation.review import evidence, ledger
 from annotation.review.verdicts import REJECTED, may_ask_again, shares_kept
 
+TOLD_AT_ONCE = 4  # approvals that are on their way: most of it is waiting
 DECIDING = frozenset({Assignment.State.APPROVING, Assignment.State.REJECTING})
 
 
@@ -65,13 +67,26 @@ def _noted(refusals: list[ClientError]) -> Iterator[None]:
 def _approve(rows: Sequence[Assignment], refusals: list[ClientError]) -> None:
     """Tell of each, and book what was told, also where the marketplace fails halfway."""
     crowds = {environment: Crowd(environment) for environment in {row.hit.batch.environment for row in rows}}
-    told: dict[int, str] = {}
-    try:
-        for row in rows:
-            with _noted(refusals):
-                told[row.pk] = crowds[row.hit.batch.environment].approve(row.assignment_id)
-    finally:
-        _book_approvals(told, [row.hit_id for row in rows if row.pk in told])
+
+    def tell(row: Assignment) -> str | ClientError:
+        try:
+            return crowds[row.hit.batch.environment].approve(row.assignment_id)
+        except ClientError as error:
+            if is_refusal(error):
+                return error
+            raise
+
+    with ThreadPoolExecutor(TOLD_AT_ONCE) as pool:
+        calls = {row: pool.submit(tell, row) for row in rows}
+        wait(calls.values(), return_when=FIRST_EXCEPTION)
+        pool.shutdown(cancel_futures=True)  # where one has failed, the rest would
+    ended = {row: call for row, call in calls.items() if not call.cancelled()}
+    said = {row: call.result() for row, call in ended.items() if call.exception() is None}
+    told = {row.pk: answer for row, answer in said.items() if isinstance(answer, str)}
+    _book_approvals(told, [row.hit_id for row in rows if row.pk in told])
+    refusals += [answer for answer in said.values() if isinstance(answer, ClientError)]
+    for call in ended.values():
+        call.result()  # raises what has failed
 
 
 @transaction.atomic
