@@ -86,3 +86,14 @@ def test_every_page_of_the_frame_fits_and_is_accessible(
     page = PAGES[said](desk, make_task(Kind.QUERY), viewport)
     page.get_by_text(said).first.wait_for()
     assert_fit(page)
+
+
+@pytest.mark.parametrize("kind", [Kind.SEGMENT, Kind.QA])
+def test_a_task_is_read_in_the_dark(kind: Kind, desk: Desk, make_task: Callable[[Kind], Hit]) -> None:
+    """A timeline to draw on, and texts with errors, where the browser asks for dark pages."""
+    hit = make_task(kind)
+    page = desk.open(hit, PHONE) if kind == Kind.SEGMENT else with_errors(desk, hit, PHONE)
+    page.emulate_media(color_scheme="dark", reduced_motion="reduce")
+    red, green, blue = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/[0-9]+/g).map(Number)")[:3]
+    assert max(red, green, blue) < 64
+    assert_fit(page)
