@@ -40,8 +40,7 @@ class Training:
             machine.processes.check(self._settings(stage).accumulate, stage)
         self.pretrained = plan.pretrained or out / "pretraining"
         model, tokenizer = self._start(plan.stages[0], self.pretrained)
-        retrieves_first = model.config.matches_answers and "moment" in plan.stages
-        self.qa_start = out / "moment" if retrieves_first else self.pretrained  # which knows queries and frames
+        self.retrieves_first = model.config.matches_answers and "moment" in plan.stages
         train = Corpus(plan.release, ["train"], tokenizer, model.config, plan.feature_set)
         more = [
             (Corpus(release, ["train"], tokenizer, model.config, plan.feature_set), weight)
@@ -129,7 +128,10 @@ class Training:
         return found
 
     def _stage(self, name: str, checkpoint: Path) -> None:
-        model, tokenizer = self._start(name, self.qa_start if name == "qa" else self.pretrained)
+        preset, folder = self.plan.preset, self.pretrained
+        if name == "qa" and self.retrieves_first:  # at its full rate a few questions, known by heart, undo retrieval
+            preset, folder = replace(preset, encoder_parts=("hero.", "moment_head.")), self.out / "moment"
+        model, tokenizer = self._start(name, folder)
         stage = self._settings(name)
 
         def report(step: Step) -> None:
@@ -142,7 +144,7 @@ class Training:
             model,
             self.batches[name],
             stage,
-            self.plan.preset,
+            preset,
             checkpoint,
             self.plan.seed,
             report,
