@@ -117,6 +117,7 @@ class HeroConfig(PreTrainedConfig):
     hard_pool_size: int = 20
     hard_negative_weight: float = 10.0
     answer_span_weight: float = 0.4
+    answer_match_weight: float = 0.0  # of the best cosine of question and answer with a frame, in the answer's logit
     span_similarity_scale: float = 1.0  # multiplies the frame-query products before the span convolutions
     identity_start: bool = False  # span filters and query projection start as the identity, not at random
     kept_query_share: float = 0.0  # share of the VSM queries whose words stay in the clip, too
@@ -152,6 +153,11 @@ class HeroConfig(PreTrainedConfig):
     def order_classes(self) -> int:
         """Outputs of the frame-order head; without a fixed number a clip uses the first N_v of them."""
         return self.fom_classes or self.max_frames
+
+    @property
+    def matches_answers(self) -> bool:
+        """Whether QA looks for question and answer as for a query; STAGE retrieves nothing."""
+        return self.answer_match_weight > 0 and self.architecture != "stage"
 
     def layers(self, number: int, attention: str) -> BertConfig:
         """The library's configuration of `number` encoder layers with this model's sizes."""

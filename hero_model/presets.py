@@ -80,6 +80,7 @@ _SMALL = Preset(
         "kept_query_share": 0.5,
         "min_span_frames": 2,
         "reader_layers": 6,
+        "answer_match_weight": 10.0,
     },
     pretraining=StageConfig(steps=50, clips=16, per_clip=1, learning_rate=1e-3, encoder_learning_rate=1e-4),
     moment=StageConfig(

@@ -132,6 +132,8 @@ class QuestionBatch(TensorDataclass):
     appended: TextBatch  # N * A texts
     answers: Tensor  # [N]; -1 where unknown
     spans: Tensor  # [N, 2]; -1 where unknown
+    unasked: ClipBatch | None = None  # N rows: the clip of each question, without it; where the model matches answers
+    claims: TextBatch | None = None  # N * A queries: a question with one of its answers each
 
 
 PretrainingBatch = MaskedWordBatch | MaskedFrameBatch | FrameOrderBatch | MatchBatch

@@ -16,10 +16,11 @@ from hero_model.data.batches import (
     MatchBatch,
     QuestionBatch,
     SpokenBatch,
+    TextBatch,
 )
 from hero_model.data.examples import Clip, Ids, Question
 from hero_model.data.packing import pack, pack_texts
-from hero_model.data.sequences import joined_words, query_ids, question_ids, with_context
+from hero_model.data.sequences import claim_ids, joined_words, query_ids, question_ids, with_context
 
 WITHOUT_FRAMES = ("h_trm", "xml", "stage")  # architectures whose sentences are encoded as text alone
 
@@ -198,7 +199,13 @@ def question_batch(
         appended=pack_texts([text for options in appended for text in options]),
         answers=torch.tensor(answers),
         spans=torch.tensor(spans).view(-1, 2),
+        unasked=clip_batch(clips, config) if config.matches_answers else None,
+        claims=_claims(questions, config) if config.matches_answers else None,
     )
+
+
+def _claims(questions: Sequence[tuple[Ids, Sequence[Ids]]], config: HeroConfig) -> TextBatch:
+    return pack_texts([claim for question, options in questions for claim in claim_ids(question, options, config)])
 
 
 def question_batch_of(

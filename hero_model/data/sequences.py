@@ -41,5 +41,17 @@ def question_ids(question: Ids, options: Sequence[Ids], longest_sentence: int, c
     """
     lead, table = np.array([config.sep_token_id]), config.max_position_embeddings
     room = max(table - longest_sentence, table // 2) - 2 * len(lead)
-    question = question[: max(room - max(map(len, options)), room // 2)]
+    question = _beside(question, options, room)
     return [np.concatenate([lead, question, lead, option[: room - len(question)]]) for option in options]
+
+
+def claim_ids(question: Ids, options: Sequence[Ids], config: HeroConfig) -> list[Ids]:
+    """[<s>] + question + answer, for each answer: as a query, of which the end of the question is cut first."""
+    room = min(config.max_position_embeddings, config.max_query_positions) - 1
+    question = _beside(question, options, room)
+    return [query_ids(np.concatenate([question, option]), config) for option in options]
+
+
+def _beside(question: Ids, options: Sequence[Ids], room: int) -> Ids:
+    """As much of a question as the longest answer leaves of the room, at least half."""
+    return question[: max(room - max(map(len, options)), room // 2)]

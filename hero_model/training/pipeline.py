@@ -26,7 +26,8 @@ LOG = "log.jsonl"
 
 
 class Training:
-    """The stages of one run; each starts from the one before and is skipped where it has finished.
+    """The stages of one run; each is skipped where it has finished. Fine-tuning starts from pre-training, question
+    answering that matches answers from moment retrieval.
 
     Everything is read at the start: raises InputError where a part of a release, or of an earlier run in the folder,
     cannot be used.
@@ -37,7 +38,9 @@ class Training:
         self.log = RunLog(out / LOG)
         for stage in plan.stages:
             machine.processes.check(self._settings(stage).accumulate, stage)
-        model, tokenizer = self._start(plan.stages[0])
+        self.pretrained = plan.pretrained or out / "pretraining"
+        model, tokenizer = self._start(plan.stages[0], self.pretrained)
+        self.retrieves_first = model.config.matches_answers and "moment" in plan.stages
         train = Corpus(plan.release, ["train"], tokenizer, model.config, plan.feature_set)
         more = [
             (Corpus(release, ["train"], tokenizer, model.config, plan.feature_set), weight)
@@ -64,17 +67,17 @@ class Training:
     def _settings(self, stage: str) -> StageConfig:
         return getattr(self.plan.preset, stage)
 
-    def _start(self, stage: str) -> tuple[HeroPreTrainedModel, PreTrainedTokenizerBase]:
-        """A model with the pre-trained weights where there are some, else with those of the text encoder."""
+    def _start(self, stage: str, folder: Path) -> tuple[HeroPreTrainedModel, PreTrainedTokenizerBase]:
+        """A model with the weights in the folder where there is one, else with those of the text encoder."""
         plan = self.plan
         torch.manual_seed(plan.seed)
-        kind, pretrained = MODEL_CLASSES[stage], plan.pretrained or self.out / "pretraining"
+        kind = MODEL_CLASSES[stage]
         encoder = plan.preset.text_encoder or minilm_folder()
-        if pretrained.exists():
-            model, tokenizer = load_model(kind, pretrained, new_heads=stage != "pretraining")
+        if folder.exists():
+            model, tokenizer = load_model(kind, folder, new_heads=stage != "pretraining")
             if model.config.architecture != plan.architecture:
-                raise InputError(f"{pretrained}: is a model {model.config.architecture}, asked for {plan.architecture}")
-            if isinstance(model, HeroForMomentRetrieval) and not holds_reader(pretrained):
+                raise InputError(f"{folder}: is a model {model.config.architecture}, asked for {plan.architecture}")
+            if isinstance(model, HeroForMomentRetrieval) and not holds_reader(folder):
                 fill_reader(model, encoder)
             return model, tokenizer
         features = FeatureFile.of_release(plan.release, plan.feature_set)
@@ -125,7 +128,10 @@ class Training:
         return found
 
     def _stage(self, name: str, checkpoint: Path) -> None:
-        model, tokenizer = self._start(name)
+        preset, folder = self.plan.preset, self.pretrained
+        if name == "qa" and self.retrieves_first:  # at its full rate a few questions, known by heart, undo retrieval
+            preset, folder = replace(preset, encoder_parts=("hero.", "moment_head.")), self.out / "moment"
+        model, tokenizer = self._start(name, folder)
         stage = self._settings(name)
 
         def report(step: Step) -> None:
@@ -138,7 +144,7 @@ class Training:
             model,
             self.batches[name],
             stage,
-            self.plan.preset,
+            preset,
             checkpoint,
             self.plan.seed,
             report,

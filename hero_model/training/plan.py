@@ -31,7 +31,7 @@ class Plan:
     preset: Preset
     seed: int
     feature_set: str | None = None
-    pretrained: Path | None = None  # the start of every stage, in place of pre-training
+    pretrained: Path | None = None  # what fine-tuning starts from, in place of pre-training
     corpora: tuple[tuple[Release, float], ...] = ()  # more clips for pre-training, and their weight beside 1
     without_pretraining: bool = False
     bf16: bool = False

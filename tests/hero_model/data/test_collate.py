@@ -89,10 +89,11 @@ def test_masked_words_end_with_the_position_table() -> None:
     assert len(batch.labels) == len(batch.places) == 50 + 3 * 63
 
 
+@pytest.mark.parametrize("weight", [0.0, 10.0])
 @pytest.mark.parametrize("architecture", ["hero", "h_trm", "f_trm", "stage"])
-def test_a_question_longer_than_the_position_table_is_answered(architecture: str) -> None:
+def test_a_question_longer_than_the_position_table_is_answered(architecture: str, weight: float) -> None:
     """The question is cut; what tells the answers apart stays, and so does some of what is said."""
-    config = tiny_config(architecture=architecture)
+    config = tiny_config(architecture=architecture, answer_match_weight=weight)
     clip = tiny_clip(np.random.default_rng(0))
     options = [np.array([7, 8]), np.array([9])]
     batch = collate.question_batch([clip], [(np.full(600, 5), options)], [0], [(0, 1)], config)

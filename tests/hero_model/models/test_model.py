@@ -57,9 +57,10 @@ def test_a_clip_alone_and_in_a_batch_moments(architecture: str) -> None:
         torch.testing.assert_close(alone.scores[0, 0], together.scores[row, row], **close)
 
 
+@pytest.mark.parametrize("weight", [0.0, 10.0])
 @pytest.mark.parametrize("architecture", ["hero", "h_trm", "f_trm", "stage"])
-def test_a_clip_alone_and_in_a_batch_answers(architecture: str) -> None:
-    config = tiny_config(architecture=architecture)
+def test_a_clip_alone_and_in_a_batch_answers(architecture: str, weight: float) -> None:
+    config = tiny_config(architecture=architecture, answer_match_weight=weight)
     model = model_of(HeroForQuestionAnswering, config)
     clips = uneven_clips()
     questions = [
@@ -74,9 +75,10 @@ def test_a_clip_alone_and_in_a_batch_answers(architecture: str) -> None:
         torch.testing.assert_close(alone.span_logits[0], together.span_logits[row, : len(clip.features)], **close)
 
 
+@pytest.mark.parametrize("weight", [0.0, 10.0])
 @pytest.mark.parametrize("architecture", ["hero", "h_trm", "f_trm", "stage"])
-def test_an_answer_does_not_depend_on_the_other_options(architecture: str) -> None:
-    config = tiny_config(architecture=architecture)
+def test_an_answer_does_not_depend_on_the_other_options(architecture: str, weight: float) -> None:
+    config = tiny_config(architecture=architecture, answer_match_weight=weight)
     model = model_of(HeroForQuestionAnswering, config)
     clips = uneven_clips()[:1]
 

@@ -80,6 +80,44 @@ def test_the_converted_model_of_others_is_fine_tuned_and_all_is_recorded(release
     assert all(row["loss"] > 0 and 0 < row["rate"] <= 1 for row in rows)
 
 
+def qa_weights(out: Path, start: Path) -> tuple[dict[str, torch.Tensor], set[str]]:
+    """The weights of QA, and of those that the starting folder has the names of the ones that are others there."""
+    found, begun = (load_file(folder / "model.safetensors") for folder in (out / "qa", start))
+    shared = found.keys() & begun.keys()
+    assert {name.split(".")[0] for name in shared} >= {"hero"}
+    return found, {name for name in shared if not torch.allclose(found[name], begun[name], atol=1e-7)}
+
+
+STANDING = "--set=qa.encoder_learning_rate=1e-9"
+
+
+def test_question_answering_that_matches_answers_starts_from_the_moment_model(release: Path, tmp_path: Path) -> None:
+    """Also where pre-training is there, which knows less of queries. What retrieves has the encoder's learning rate."""
+    out = tmp_path / "out"
+    assert main(train(release, out, *SHORT, STANDING, "--set=qa.learning_rate=0.05")) == 0
+    found, changed = qa_weights(out, out / "moment")
+    assert changed == set()
+    assert {name.split(".")[0] for name in found} == {"hero", "moment_head", "answer_head"}
+    _, changed = qa_weights(out, out / "pretraining")
+    assert {name.split(".")[0] for name in changed} == {"hero", "moment_head"}
+
+
+def test_question_answering_that_does_not_starts_from_what_the_moment_model_started_from(
+    release: Path, tmp_path: Path
+) -> None:
+    torch.manual_seed(1)
+    changes = {"feature_size": FEATURES, "num_temporal_layers": 1, "dialect": "paper"}
+    model, tokenizer = from_text_encoder(HeroForPretraining, minilm_folder(), [0], **changes)
+    theirs, out = str(tmp_path / "theirs"), tmp_path / "out"
+    save_model(model, tokenizer, Path(theirs))
+    assert main(train(release, out, *SHORT, STANDING, "--set=qa.learning_rate=1e-9", "--pretrained", theirs)) == 0
+    found, changed = qa_weights(out, Path(theirs))
+    assert changed == set()
+    assert {name.split(".")[0] for name in found} == {"hero", "answer_head"}
+    _, changed = qa_weights(out, out / "moment")
+    assert changed
+
+
 def test_a_run_without_pretraining_and_one_of_chosen_objectives(release: Path, tmp_path: Path) -> None:
     assert main(train(release, tmp_path / "a", *SHORT, "--no-pretraining")) == 0
     assert {row["stage"] for row in log_rows(tmp_path / "a")} == {"moment", "qa"}
