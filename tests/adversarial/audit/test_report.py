@@ -119,7 +119,7 @@ def test_what_was_read_before_is_not_encoded_again_and_says_the_same(monkeypatch
     assert encoded == ["a new one"]
     assert (more.vectors([items[0].question]) == read.vectors([items[0].question])).all()
     assert more.vectors(["a new one"]) == pytest.approx(encode(["a new one"]), abs=1e-6)
-    assert more.distinct == sorted([items[0].question, "a new one"])  # how words are weighed is counted in these alone
+    assert list(more.place) == sorted([items[0].question, "a new one"])  # words are weighed in these alone
 
 
 def test_the_models_stay_near_chance_without_a_cue(rows: list[dict[str, Any]]) -> None:
