@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from threading import Event
 
 from botocore.exceptions import ClientError
 from django.db import transaction
@@ -68,24 +69,26 @@ def _approve(rows: Sequence[Assignment], refusals: list[ClientError]) -> None:
     """Tell of each, and book what was told, also where the marketplace fails halfway."""
     crowds = {environment: Crowd(environment) for environment in {row.hit.batch.environment for row in rows}}
 
-    def tell(row: Assignment) -> str | ClientError:
+    failed = Event()
+
+    def tell(row: Assignment) -> str | ClientError | None:
+        if failed.is_set():  # it would fail as well
+            return None
         try:
             return crowds[row.hit.batch.environment].approve(row.assignment_id)
-        except ClientError as error:
-            if is_refusal(error):
+        except Exception as error:
+            if isinstance(error, ClientError) and is_refusal(error):
                 return error
+            failed.set()
             raise
 
     with ThreadPoolExecutor(TOLD_AT_ONCE) as pool:
         calls = {row: pool.submit(tell, row) for row in rows}
-        wait(calls.values(), return_when=FIRST_EXCEPTION)
-        pool.shutdown(cancel_futures=True)  # where one has failed, the rest would
-    ended = {row: call for row, call in calls.items() if not call.cancelled()}
-    said = {row: call.result() for row, call in ended.items() if call.exception() is None}
+    said = {row: call.result() for row, call in calls.items() if call.exception() is None}
     told = {row.pk: answer for row, answer in said.items() if isinstance(answer, str)}
     _book_approvals(told, [row.hit_id for row in rows if row.pk in told])
     refusals += [answer for answer in said.values() if isinstance(answer, ClientError)]
-    for call in ended.values():
+    for call in calls.values():
         call.result()  # raises what has failed
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from itertools import count
 from typing import Any
 
 import pytest
@@ -109,7 +110,11 @@ def test_several_are_paid_once_and_close_their_batch(batch: Batch, crowd: Site, 
     assert reconcile.follow("local") == 0, "what we told ourselves is not read again"
 
 
-def test_one_that_the_marketplace_refuses_keeps_no_other_from_its_pay(batch: Batch, used: list[int]) -> None:
+@pytest.mark.parametrize("at_once", [1, 4])
+def test_one_that_the_marketplace_refuses_keeps_no_other_from_its_pay(
+    batch: Batch, used: list[int], at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decisions, "TOLD_AT_ONCE", at_once)
     Assignment.objects.filter(pk=used[0]).update(assignment_id="3NOBODYKNOWSIT")
     with pytest.raises(ClientError, match="3NOBODYKNOWSIT"):
         decisions.push_decisions(used)
@@ -118,22 +123,25 @@ def test_one_that_the_marketplace_refuses_keeps_no_other_from_its_pay(batch: Bat
     assert money(batch)[0] == 2 * PAID
 
 
+@pytest.mark.parametrize("at_once", [1, 4])
 def test_what_was_told_before_the_marketplace_failed_is_booked(
-    batch: Batch, crowd: Site, used: list[int], monkeypatch: pytest.MonkeyPatch
+    batch: Batch, crowd: Site, used: list[int], at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    approve, told = Crowd.approve, []
+    """One at a time nothing is told after that; of several at once, those that are on their way."""
+    monkeypatch.setattr(decisions, "TOLD_AT_ONCE", at_once)
+    approve, told = Crowd.approve, count(1)
 
     def fails(self: Crowd, assignment_id: str) -> str:
-        told.append(assignment_id)
-        if len(told) == 2:
+        if next(told) == 2:
             raise ConnectionError("the line is cut")
         return approve(self, assignment_id)
 
     monkeypatch.setattr(Crowd, "approve", fails)
     with pytest.raises(ConnectionError):
         decisions.push_decisions(used)
-    assert len(told) == 2, "what fails would fail again"
-    assert money(batch) == money_there(crowd, batch) == (PAID, 2 * PAID)
+    paid = Assignment.objects.filter(state=Assignment.State.APPROVED).count()
+    assert paid == 1 if at_once == 1 else 1 <= paid < UNITS, "what fails would fail again"
+    assert money(batch) == money_there(crowd, batch) == (paid * PAID, (UNITS - paid) * PAID)
     decisions.push_decisions(used)
     assert money(batch) == money_there(crowd, batch) == (UNITS * PAID, Decimal("0.00"))
 
