@@ -124,7 +124,7 @@ TEMPLATES = [
 DATABASES = {
     "default": {
         **env.db_url_config(env.str("DATABASE_URL", default="") or embedded.load_secrets().database_url),
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "annotation.database",
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
         # Annotations are unique or checked by what other rows hold: read committed plus row locks is what

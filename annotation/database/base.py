@@ -1,10 +1,15 @@
-"""A connection that is looked at before each request without a question to the server."""
+"""Connections that have statements planned once, and are looked at before each request without asking the server."""
 
 from __future__ import annotations
 
 import select
+from typing import Any
 
 from django.db.backends.postgresql import base
+
+# A connection has the server plan a statement once, from the third time on that it is asked: to plan most of them
+# takes longer than to answer them. Django turns that off for poolers; PgBouncer has known such statements since 1.21.
+PLANNED_ONCE = {"server_side_binding": True, "prepare_threshold": 2}
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -13,6 +18,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
     Django would send a query before the first of each request: one fifteenth of the time of all pages and calls in a
     replay of a campaign.
     """
+
+    def __init__(self, settings_dict: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+        settings_dict["OPTIONS"] = PLANNED_ONCE | settings_dict.get("OPTIONS", {})
+        super().__init__(settings_dict, *args, **kwargs)
 
     def is_usable(self) -> bool:
         if self.connection is None or self.connection.closed:
