@@ -12,12 +12,22 @@ from django.db.backends.postgresql import base
 PLANNED_ONCE = {"server_side_binding": True, "prepare_threshold": 2}
 
 
+class DatabaseOperations(base.DatabaseOperations):
+    """Integers go in as many bytes as they need."""
+
+    def adapt_integerfield_value(self, value: Any, internal_type: str) -> Any:
+        """As it is: where Django can only guess the field it sends four bytes, and cuts off the rest in silence."""
+        return value
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
     """What PostgreSQL's end or restart has cut is noticed as before: there is something to read, at least the end.
 
     Django would send a query before the first of each request: one fifteenth of the time of all pages and calls in a
     replay of a campaign.
     """
+
+    ops_class = DatabaseOperations
 
     def __init__(self, settings_dict: dict[str, Any], *args: Any, **kwargs: Any) -> None:
         settings_dict["OPTIONS"] = PLANNED_ONCE | settings_dict.get("OPTIONS", {})

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 from django.db import connection, connections
+from django.db.models import F, Value
 
 from annotation.database.base import DatabaseWrapper
-from annotation.models import Clip
+from annotation.models import Assignment, Clip, Video
 
 pytestmark = pytest.mark.django_db
 
@@ -29,6 +30,18 @@ def test_a_statement_that_is_asked_again_and_again_is_planned_once() -> None:
         cursor.execute("SELECT statement, generic_plans + custom_plans FROM pg_prepared_statements")
         asked = [count for statement, count in cursor.fetchall() if '"annotation_clip"."start"' in statement]
     assert asked == [3]  # of five times: the first two are planned as they come
+
+
+@pytest.mark.parametrize("number", [1, -1, 2**15, 2**31 - 1, 2**31, 2**62 + 1, 2**63 - 1])
+def test_no_integer_is_cut_off(number: int) -> None:
+    """In expressions whose type Django guesses, too: it takes each for one of four bytes."""
+    asked = Video.objects.annotate(same=Value(number), more=F("id") * 0 + Value(number))
+    Video.objects.create(public_id="film", title="film")
+    assert asked.values_list("same", "more").get() == (number, number)
+    assert Assignment.objects.filter(sketch__overlap=[number]).count() == 0
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT %s, ARRAY[%s]::bigint[]", [number, number])
+        assert cursor.fetchone() == (number, [number])
 
 
 def test_options_of_the_address_stand_for_ours() -> None:
