@@ -5,14 +5,29 @@ from __future__ import annotations
 import select
 from typing import Any
 
-from django.db.backends.postgresql import base
+import psycopg
+from django.db.backends.postgresql import base, operations
+
+MOST_PLANNED = 100  # parameters of a statement that is planned once: longer ones hardly come twice
+
+
+class Cursor(psycopg.Cursor[Any]):
+    """Short statements go with their parameters apart, by which the server knows them again; the protocol takes 65,535
+    of these. Long ones, of rows or keys by the thousand, go as one text, as Django sends all.
+    """
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
+        if params is not None and len(params) > MOST_PLANNED:
+            query, params = psycopg.ClientCursor(self.connection).mogrify(query, params), None
+        return super().execute(query, params, **options)
+
 
 # A connection has the server plan a statement once, from the third time on that it is asked: to plan most of them
 # takes longer than to answer them. Django turns that off for poolers; PgBouncer has known such statements since 1.21.
-PLANNED_ONCE = {"server_side_binding": True, "prepare_threshold": 2}
+PLANNED_ONCE = {"server_side_binding": True, "cursor_factory": Cursor, "prepare_threshold": 2}
 
 
-class DatabaseOperations(base.DatabaseOperations):
+class DatabaseOperations(operations.DatabaseOperations):
     """Integers go in as many bytes as they need."""
 
     def adapt_integerfield_value(self, value: Any, internal_type: str) -> Any:

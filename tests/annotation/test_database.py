@@ -44,6 +44,14 @@ def test_no_integer_is_cut_off(number: int) -> None:
         assert cursor.fetchone() == (number, [number])
 
 
+def test_a_statement_may_have_more_parameters_than_the_protocol_takes() -> None:
+    film = Video.objects.create(public_id="film", title="film")
+    assert Video.objects.filter(pk__in=[film.pk, *range(-70_000, 0)]).get() == film
+    made = Clip.objects.bulk_create(Clip(video=film, start=30.0 * n, end=30.0 * n + 30) for n in range(5_000))
+    assert Clip.objects.filter(start__in=[clip.start for clip in made], video=film).count() == 5_000
+    assert Clip.objects.filter(start__in=[30.0 * n for n in range(101)], video__title="100 %").count() == 0
+
+
 def test_options_of_the_address_stand_for_ours() -> None:
     asked = {**connection.settings_dict, "OPTIONS": {"prepare_threshold": None, "application_name": "bench"}}
     theirs = DatabaseWrapper(asked, "default").get_connection_params()
