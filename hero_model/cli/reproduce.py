@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--second", type=Path, metavar="RELEASE", help="the second corpus of Table 1, with --data")
     parser.add_argument("--split", choices=["val", "test"], help="to compare on (default: test of the world, else val)")
     parser.add_argument(
-        "--clips", type=whole_number(100, 1_000_000), default=3000, help="of the procedural world (default 3000)"
+        "--clips", type=whole_number(100, 1_000_000), default=2000, help="of the procedural world (default 2000)"
     )
     parser.add_argument("--rows", metavar="NAME,…", help=f"only these: {', '.join(ROWS)}")
     parser.add_argument("--seeds", type=whole_number(1, 100), default=3, help="runs of each row (default 3)")
