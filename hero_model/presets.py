@@ -13,6 +13,7 @@ from hero_model.errors import InputError
 AtLeastOne = Annotated[int, Meta(ge=1)]
 NotNegative = Annotated[int, Meta(ge=0)]
 Rate = Annotated[float, Meta(gt=0, le=1)]
+Share = Annotated[float, Meta(ge=0, le=1)]
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class StageConfig:
     per_clip: AtLeastOne  # queries or questions of each clip in a batch, where it has so many
     learning_rate: Rate
     encoder_learning_rate: Rate  # of the parts that the preset names
-    warmup: Annotated[float, Meta(ge=0, le=1)] = 0.1  # share of the steps
+    warmup: Share = 0.1  # share of the steps
     subtitle_queries: NotNegative = 0  # of each clip in a batch of moment retrieval, beside the queries people wrote
     hard_negatives_from: NotNegative | None = None  # step
     accumulate: AtLeastOne = 1  # batches a step
@@ -62,6 +63,7 @@ class Preset:
 
 
 STAGE_NAMES = ("pretraining", "moment", "qa")
+MODEL_SETTINGS = ("query_share", "kept_query_share", "mask_share")  # fields of HeroConfig that only pre-training reads
 OBJECTIVES = ("mlm", "mffr", "mnce", "fom", "vsm")
 
 _SMALL = Preset(

@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="STAGE.KEY=VALUE",
-        help="a setting of pretraining, moment or qa, as moment.steps=200 (docs/training.md lists them)",
+        help="a setting of pretraining, moment, qa or model, as moment.steps=200 (docs/training.md lists them)",
     )
     parser.add_argument("--features", metavar="NAME", help="feature set, where the release has several")
     parser.add_argument(

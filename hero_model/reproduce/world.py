@@ -2,8 +2,10 @@
 
 Each clip is a line of events: somebody does something to a coloured thing, and says something. The words of an
 event's look (verb, thing, colour) and of its speech (person, place) are drawn from few that the clip has, so that none
-of them alone finds it: look, speech, order and duration have to be put together. How words look is the same in every
-world; what else is drawn follows from the seed. Shapes: F frames, V feature size.
+of them alone finds it: look, speech, order and duration have to be put together. There are about three hundred looks,
+and the labelled clips name each a few times only; some clips are narrated, and there speech names what is seen far more
+often, while in the others looks have to be known. How words look is the same in every world; what else is drawn follows
+from the seed. Shapes: F frames, V feature size.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,28 +18,31 @@ from numpy.typing import NDArray
 
 from evaluation.release.schema import SubtitleLine
 from evaluation.release.writer import Clip, FeatureSet, Query, Question, write_file, write_files, write_manifests
+from hero_model.reproduce.words import COLOURS, PEOPLE, PLACES, SEEN, THINGS, VERBS
 
-VERBS = ("wash", "cut", "paint", "fold", "lift", "shake", "drop", "open", "throw", "hide", "turn", "push", "clean",
-         "break", "hang", "measure")  # fmt: skip
-THINGS = ("apple", "bottle", "chair", "dress", "envelope", "flower", "guitar", "hammer", "jar", "kettle", "lamp",
-          "mirror", "necklace", "onion", "pillow", "rope", "shoe", "towel", "umbrella", "vase", "wheel", "zip",
-          "candle", "drum")  # fmt: skip
-COLOURS = ("red", "blue", "green", "yellow", "black", "white", "brown", "pink")
-PEOPLE = ("sister", "uncle", "teacher", "neighbour", "doctor", "cousin", "grandmother", "boss", "friend", "brother")
-PLACES = ("school", "the beach", "the market", "the station", "the office", "the mountains", "church", "the harbour",
-          "the museum", "hospital")  # fmt: skip
 REMARKS = (
     "My {person} showed me this at {place}.",
     "I was at {place} with my {person} last year.",
     "This reminds me of my {person} and of {place}.",
     "My {person} would never do that at {place}.",
 )
-NAMINGS = ("Now the {thing}.", "And here we have the {colour} {thing}.", "Next I {verb} the {thing}.")
+NAMINGS = (
+    "Now I {verb} the {colour} {thing}.",
+    "Next I {verb} this {thing}.",
+    "Here we have the {colour} {thing}.",
+    "And now the {thing}.",
+    "Let us {verb} the {thing}, the {colour} one.",
+    "This is how I {verb} it.",
+    "You should {verb} your {thing} like this.",
+    "I always {verb} a {colour} {thing} this way.",
+)
 
 INTERVAL, FRAMES, SIZE = 1.5, 32, 128  # seconds; a clip has 48 of them
 NOISE, BACKGROUND = 0.6, 0.6  # beside looks of size 1
 SHARES = {"train": 0.8, "val": 0.1, "test": 0.1}
 LABELLED = 0.1  # of the train clips: the rest is for pre-training alone
+NARRATED = 0.5  # of the clips: who speaks there says what is done, elsewhere people chat or are silent
+NAMING, REMARKING = {True: 0.75, False: 0.05}, {True: 0.2, False: 0.6}  # shares of the events, by whether narrated
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,8 @@ def write_world(folder: Path, clips: int, seed: int) -> None:
 
 def draw_events(rng: np.random.Generator) -> list[Event]:
     """Events of three to six frames that fill a clip, of two verbs, three things, two colours, and two people and
-    places that are talked of."""
+    places that are talked of; in narrated clips most of what is done is said as well."""
+    narrated = bool(rng.random() < NARRATED)
     verbs, things, colours, people, places = (
         rng.choice(words, count, replace=False)
         for words, count in ((VERBS, 2), (THINGS, 3), (COLOURS, 2), (PEOPLE, 2), (PLACES, 2))
@@ -99,10 +105,11 @@ def draw_events(rng: np.random.Generator) -> list[Event]:
     for first, after in pairwise([*bounds, FRAMES]):
         verb, thing, colour = str(rng.choice(verbs)), str(rng.choice(things)), str(rng.choice(colours))
         about, said = None, ""
-        if rng.random() < 0.5:
+        kind = rng.random()
+        if kind < REMARKING[narrated]:
             about = str(rng.choice(people)), str(rng.choice(places))
             said = str(rng.choice(REMARKS)).format(person=about[0], place=about[1])
-        elif rng.random() < 0.8:
+        elif kind < REMARKING[narrated] + NAMING[narrated]:
             said = str(rng.choice(NAMINGS)).format(verb=verb, thing=thing, colour=colour)
         events.append(Event(first, after - 1, verb, colour, thing, said, about))
     return events
@@ -131,7 +138,7 @@ def frames_of(events: Sequence[Event], rng: np.random.Generator) -> NDArray[np.f
 def _looks() -> dict[str, NDArray[np.float64]]:
     """[2, V] for every word that can be seen: how it begins and how it ends. The same in every world."""
     rng = np.random.default_rng(20_200_923)
-    return {word: rng.normal(size=(2, SIZE)) for word in (*VERBS, *THINGS, *COLOURS)}
+    return {word: rng.normal(size=(2, SIZE)) for word in SEEN}
 
 
 LOOKS = _looks()

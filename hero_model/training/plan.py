@@ -5,11 +5,16 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from evaluation.io.digest import file_sha256
+from evaluation.io.errors import refusing
 from evaluation.release import Release
 from hero_model.checkpoints.model_folder import WEIGHTS
 from hero_model.errors import InputError
-from hero_model.presets import OBJECTIVES, PRESETS, STAGE_NAMES, Preset
+from hero_model.presets import MODEL_SETTINGS, OBJECTIVES, PRESETS, STAGE_NAMES, Preset, Share
+
+MODEL = "model"  # in place of a stage in `--set`
 
 # what each architecture is trained on, in order; the paper trains F-TRM, XML and STAGE without pre-training
 STAGES = {
@@ -64,21 +69,38 @@ class Plan:
 def changed_preset(
     name: str, settings: Sequence[str], objectives: str | None = None, text_encoder: str | None = None
 ) -> Preset:
-    """A preset with settings as `--set` takes them, `stage.key=value`. Raises InputError that names the wrong one."""
+    """A preset with settings as `--set` takes them, `stage.key=value` or `model.key=value`.
+
+    Raises InputError that names the wrong one.
+    """
     preset = PRESETS[name]
     changes: dict[str, dict[str, Any]] = {}
     for text in settings:
         place, separator, value = text.partition("=")
         stage, dot, key = place.partition(".")
-        if not separator or not dot or stage not in STAGE_NAMES:
-            raise InputError(f"--set {text}: expected STAGE.KEY=VALUE, STAGE one of {', '.join(STAGE_NAMES)}")
+        if not separator or not dot or stage not in (*STAGE_NAMES, MODEL):
+            places = ", ".join((*STAGE_NAMES, MODEL))
+            raise InputError(f"--set {text}: expected STAGE.KEY=VALUE, STAGE one of {places}")
         changes.setdefault(stage, {})[key] = value
+    shares = model_shares(changes.pop(MODEL, {}))
+    preset = replace(preset, config={**preset.config, **shares})
     stages = {stage: getattr(preset, stage).changed(values, f"--set {stage}") for stage, values in changes.items()}
     if objectives is not None:
         preset = replace(preset, task_ratio=parse_objectives(objectives))
     if text_encoder is not None:
         preset = replace(preset, text_encoder=text_encoder)
     return replace(preset, **stages)
+
+
+def model_shares(values: Mapping[str, str]) -> dict[str, float]:
+    """Fields of the model's configuration that only training reads. Raises InputError that names the wrong one."""
+    found = {}
+    for name, value in values.items():
+        if name not in MODEL_SETTINGS:
+            raise InputError(f"--set {MODEL}.{name}: no such setting, there are: {', '.join(MODEL_SETTINGS)}")
+        with refusing(f"--set {MODEL}.{name}={value}", InputError):
+            found[name] = msgspec.convert(value, Share, strict=False)
+    return found
 
 
 def parse_objectives(text: str) -> dict[str, float]:

@@ -6,9 +6,12 @@ from pathlib import Path
 import pytest
 
 from hero_model.__main__ import main
+from hero_model.cli.reproduce import WORLD_SETTINGS
+from hero_model.presets import PRESETS
 from hero_model.reproduce.rows import ROWS, TABLES
 from hero_model.reproduce.runs import Study
 from hero_model.reproduce.tables import cell, half_interval, orders
+from hero_model.training.plan import changed_preset
 from tests.hero_model.tiny_models import refused
 from tests.hero_model.tiny_release import write_release
 
@@ -66,6 +69,13 @@ def test_what_cannot_be_asked_for_is_refused(
 ) -> None:
     refused(capsys, ["reproduce", "tables", tmp_path / "out", *arguments], told)
     assert not (tmp_path / "out").exists()
+
+
+def test_the_worlds_settings_are_those_of_train_and_give_way_to_ones_own() -> None:
+    usual, own = (changed_preset("small", [*WORLD_SETTINGS, *more]) for more in ([], ["pretraining.steps=7"]))
+    assert (usual.pretraining.steps, own.pretraining.steps) == (800, 7)
+    assert own.moment == usual.moment != PRESETS["small"].moment
+    assert own.config["query_share"] == 1
 
 
 @pytest.mark.slow

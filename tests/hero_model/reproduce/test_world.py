@@ -1,13 +1,16 @@
 """The procedural world: one event answers a query, words have to be put together, and a seed gives its bytes."""
 
+import re
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from evaluation.release import Release
+from evaluation.release import SUBTITLES, Release
+from hero_model.data.subtitles import read_subtitles
 from hero_model.reproduce import world
+from hero_model.reproduce.words import PEOPLE, PLACES, SEEN, THINGS
 from hero_model.reproduce.world import (
     FRAMES,
     INTERVAL,
@@ -39,6 +42,46 @@ def test_a_tenth_of_the_train_clips_has_labels_and_all_others_have(release: Rele
     share = {split: len(np.unique(found.video)) / len(found.videos.names) for split, found in rows.items()}
     assert 0.03 < share["train"] < 0.2
     assert share["val"] == 1
+
+
+def test_a_word_has_one_meaning() -> None:
+    """Each is in one list, once; what stands around it in a sentence is in none."""
+    places = [word for place in PLACES for word in place.split() if word != "the"]
+    words = Counter([*SEEN, *PEOPLE, *places])
+    assert [word for word, count in words.items() if count > 1] == []
+    around = re.sub(r"\{\w+\}", "", " ".join((*world.NAMINGS, *world.REMARKS))).lower()
+    assert set(re.findall(r"\w+", around)) & set(words) == set()
+
+
+def test_speech_names_things_more_often_than_labels_do(release: Release) -> None:
+    """What pre-training is for: of the train clips, and in more clips of them."""
+    train = release.moments("train")
+    spoken = read_subtitles(release.root / SUBTITLES)
+    told = {name: " ".join(line.text for line in spoken[name]) for name in train.videos.names}
+    asked = dict.fromkeys(train.videos.names, "")
+    for text, row in zip(train.desc, train.video, strict=True):
+        asked[train.videos.names[row]] += text
+    named, labelled = (
+        sum(thing in re.findall(r"\w+", text) for text in texts.values() for thing in THINGS) for texts in (told, asked)
+    )
+    assert named > 3 * labelled > 0
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_speech_names_nothing_else_than_what_is_seen_then(seed: int) -> None:
+    for event in draw_events(np.random.default_rng(seed)):
+        named = set(re.findall(r"\w+", event.said)) & set(SEEN)
+        assert named <= {event.verb, event.colour, event.thing}
+        assert not (named and event.about)
+
+
+def test_half_of_the_clips_are_narrated() -> None:
+    """There most events are named, elsewhere few: the share of named events has two humps and nothing between."""
+    clips = [draw_events(np.random.default_rng(seed)) for seed in range(400)]
+    shares = [np.mean([bool(event.said) and event.about is None for event in events]) for events in clips]
+    counts, _ = np.histogram(shares, bins=[0, 0.35, 0.45, 1.01])
+    assert min(counts[0], counts[2]) > 150
+    assert counts[1] < 50
 
 
 def test_the_same_seed_gives_the_same_bytes(release: Release, tmp_path: Path) -> None:
@@ -118,5 +161,5 @@ def test_what_happens_can_be_seen() -> None:
     frames = frames_of(events, np.random.default_rng(2))
     for event in events:
         own = frames[event.first : event.last + 1].mean(0)
-        likeness = {thing: float(own @ world.LOOKS[thing][0]) for thing in world.THINGS}
+        likeness = {thing: float(own @ world.LOOKS[thing][0]) for thing in THINGS}
         assert max(likeness, key=likeness.__getitem__) == event.thing

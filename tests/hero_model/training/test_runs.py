@@ -21,6 +21,7 @@ from hero_model.__main__ import main
 from hero_model.checkpoints.model_folder import save_model
 from hero_model.checkpoints.text_encoder import from_text_encoder, minilm_folder
 from hero_model.cli.train import corpus_of
+from hero_model.data.batches import MatchBatch
 from hero_model.data.release import open_release
 from hero_model.errors import InputError
 from hero_model.models.pretraining import HeroForPretraining
@@ -156,9 +157,11 @@ def test_more_corpora_are_drawn_by_their_weights(release: Path, tmp_path: Path) 
     ("more", "expected"),
     [
         (["--set", "moment.steps"], "--set moment.steps: expected STAGE.KEY=VALUE"),
-        (["--set", "retrieval.steps=3"], "expected STAGE.KEY=VALUE, STAGE one of pretraining, moment, qa"),
+        (["--set", "retrieval.steps=3"], "expected STAGE.KEY=VALUE, STAGE one of pretraining, moment, qa, model"),
         (["--set", "moment.step=3"], "--set moment.step: no such setting, there are: steps, clips"),
         (["--set", "moment.steps=0"], "--set moment.steps=0: Expected `int` >= 1"),
+        (["--set", "model.hidden_size=8"], "--set model.hidden_size: no such setting, there are: query_share, kept_"),
+        (["--set", "model.query_share=2"], "--set model.query_share=2: Expected `float` <= 1"),
         (["--set", "qa.learning_rate=fast"], "--set qa.learning_rate=fast: Expected `float`"),
         (["--set", "qa.learning_rate=nan"], "--set qa.learning_rate=nan: Expected `float` > 0"),
         (["--objectives", "mlm,bert"], "'bert', expected each once of mlm, mffr, mnce, fom, vsm"),
@@ -184,8 +187,23 @@ def test_settings_change_what_they_name_alone() -> None:
     assert (preset.moment.steps, preset.moment.hard_negatives_from, preset.qa.warmup) == (7, 3, 0.0)
     assert preset.task_ratio == {"mlm": 1.0, "vsm": 2.5} == parse_objectives("mlm,vsm=2.5")
     assert (preset.pretraining, preset.moment.clips) == (PRESETS["tiny"].pretraining, PRESETS["tiny"].moment.clips)
+    assert preset.config == PRESETS["tiny"].config
     with pytest.raises(InputError):
         parse_objectives("")
+
+
+@pytest.mark.parametrize(("share", "kept"), [(0.5, 0), (1, 0), (1, 1)])
+def test_a_share_of_the_model_reaches_its_batches(share: float, kept: float, release: Path, tmp_path: Path) -> None:
+    """Of two sentences a clip, so many are queries; their words are still in the clips, or none is."""
+    preset = changed_preset("tiny", [f"model.query_share={share}", f"model.kept_query_share={kept}"], "vsm")
+    plan = Plan(open_release(release), "hero", "tiny", preset, 0)
+    batch = Training(plan, tmp_path / "out", Machine(), lambda *told: None).batches["pretraining"](0)
+    assert isinstance(batch, MatchBatch)
+    clips = len(batch.clips.mask)
+    assert len(batch.query_clips) == 2 * share * clips
+    asked = len(batch.queries.packed.word_ids) - len(batch.query_clips)  # without the leading tokens
+    there = len(batch.clips.packed.word_ids) - 2 * clips
+    assert there == (asked if kept or share < 1 else 0)
 
 
 @pytest.mark.slow
