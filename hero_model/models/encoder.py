@@ -1,6 +1,6 @@
 """Transformer layers of the library, run over packed sequences without padding."""
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -75,7 +75,7 @@ class PackedEncoder(Encoder):
             return self.forward(x[None], runs=runs)[0] if runs else x
         if not runs:
             return x.index_select(0, places)
-        *before, last = self.layer
+        *before, last = cast(list[BertLayer], self.layer)
         x = x[None]
         for layer in before:
             x = layer(x, None, runs=runs)
