@@ -175,6 +175,7 @@ def test_the_path_by_keyboard_alone(person: Callable[..., Person], lab: Lab, tas
     me.page.keyboard.press("Enter")
     expect(me.page.get_by_role("heading", name="Find work", exact=True)).to_be_visible()
     press_on(f"Preview {title}")
+    expect(me.page).to_have_url(re.compile("/groups/"))  # the list has a heading of this name, too
     expect(me.page.get_by_role("heading", name=title)).to_be_visible()
     press_on("Accept and work")
     frame = me.page.frame_locator("iframe[data-role=task]")
