@@ -6,7 +6,8 @@
 | SECRET_KEY | signs sessions, task pages and clip addresses | generated, where the services are embedded |
 | SECRET_KEY_FALLBACKS | older keys, with commas between, whose signatures are still taken | |
 | LOG_LEVEL | of the site's own messages, WARNING for fewer | INFO |
-| DATABASE_URL, CELERY_BROKER_URL | PostgreSQL and Valkey/Redis | the embedded ones |
+| DATABASE_URL | PostgreSQL; a pooler between must keep sessions, since statements are prepared | the embedded one |
+| CELERY_BROKER_URL | Valkey/Redis | the embedded one |
 | MEDIA_ROOT | clips, features, releases, submissions | $BENCH_HOME/media |
 | X_ACCEL_PREFIX | nginx location (internal) of MEDIA_ROOT, where nginx serves the clips | none: the platform does |
 | SUBMISSION_MAX_BYTES | largest file of predictions taken | 1 GiB |
@@ -124,7 +125,7 @@ TEMPLATES = [
 DATABASES = {
     "default": {
         **env.db_url_config(env.str("DATABASE_URL", default="") or embedded.load_secrets().database_url),
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "annotation.database",
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
         # Annotations are unique or checked by what other rows hold: read committed plus row locks is what

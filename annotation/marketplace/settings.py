@@ -95,10 +95,7 @@ DATABASES = {"default": env.db_url("MARKETPLACE_DATABASE_URL")}
 # callers waited for connections that never came.)
 DATABASES["default"]["CONN_MAX_AGE"] = 60
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True  # a connection that PostgreSQL's restart has cut is replaced
-DATABASES["default"]["ENGINE"] = "annotation.marketplace.database"
-# Each connection has the server plan a statement once, from the third time on that it is asked: to plan most of them
-# takes longer than to answer them.
-DATABASES["default"].setdefault("OPTIONS", {}).update(server_side_binding=True, prepare_threshold=2)
+DATABASES["default"]["ENGINE"] = "annotation.database"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_PASSWORD_VALIDATORS = [

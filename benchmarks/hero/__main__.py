@@ -9,6 +9,8 @@ clip, VSM five queries a clip. Sentences are *even*, 60 frames and 15 sentences 
 *uneven* as people speak: 40 to 60 frames, 8 to 30 sentences of 3 to 35 tokens (log-normal, median 11) with 0 to 8
 frames each. Retrieval: 200 queries of 13 tokens against 500 clips of 60 precomputed frame vectors; top 100 clips,
 spans of 3-16 frames, top 200, NMS 0.5, all metrics. Figures are CPU seconds of this process, the median of the repeats.
+`of sgemm`: floating-point operations of our step's matrix products by its CPU seconds, as a share of what the same
+library reaches in one large product.
 """
 
 import argparse
@@ -21,6 +23,7 @@ import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
+from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.hero.clips import FRAMES, even_clip, uneven_clip
 from benchmarks.hero.peer import Peer
@@ -54,13 +57,14 @@ def main() -> None:
     config = HeroConfig(dialect="paper")
     model = HeroForPretraining(config).train()
     peer = Peer(args.peer, config.feature_size, config.max_frames) if args.peer is not None else None
-    columns = ("sentences", "objective", "CPU s") + (("theirs", "ratio") if peer is not None else ())
+    columns = ("sentences", "objective", "CPU s", "of sgemm") + (("theirs", "ratio") if peer is not None else ())
     table = Table(*columns, title=f"a training step, {args.threads} threads, median of {args.repeats}")
     for sentences, make in (("even", even_clip), ("uneven", uneven_clip)):
         rng = np.random.default_rng(0)
         clips = [make(f"clip-{number}", rng, config) for number in range(CLIPS)]
-        for task, seconds in training_steps(model, peer, clips, rng, args.repeats):
-            table.add_row(sentences, task, f"{seconds[0]:.2f}", *compared(*seconds))
+        for task, operations, seconds in training_steps(model, peer, clips, rng, args.repeats):
+            share = operations / seconds[0] / sgemm_rate(args.repeats)
+            table.add_row(sentences, task, f"{seconds[0]:.2f}", f"{share:.0%}", *compared(*seconds))
     Console().print(table)
     encoding, searching = retrieval(config, args.repeats)
     Console().print(f"encoding {QUERIES} queries {encoding:.2f} CPU s, search {searching:.2f}")
@@ -72,8 +76,11 @@ def compared(ours: float, theirs: float | None = None) -> tuple[str, ...]:
 
 def training_steps(
     model: HeroForPretraining, peer: Peer | None, clips: list[Clip], rng: np.random.Generator, repeats: int
-) -> Iterator[tuple[str, list[float]]]:
-    """CPU seconds of each objective, ours and, with a peer, theirs; both take the same choices."""
+) -> Iterator[tuple[str, int, list[float]]]:
+    """Of each objective the operations of our matrix products and CPU seconds, ours and, with a peer, theirs.
+
+    Both take the same choices.
+    """
     config = model.config
     words = [[np.sort(rng.permutation(len(s))[:MASKED_WORDS]) for s in own.sentences] for own in clips]
     hidden = [[np.full(len(places), config.mask_token_id) for places in own] for own in words]
@@ -96,7 +103,19 @@ def training_steps(
     theirs = peer.steps(clips, words, masked, moved, queries) if peer is not None else {}
     for task, batch in batches.items():
         if peer is None or task in theirs:
-            yield task, in_turn([lambda b=batch: step(b), *filter(None, [theirs.get(task)])], repeats)
+            with FlopCounterMode(display=False) as counted:
+                step(batch)
+            seconds = in_turn([lambda b=batch: step(b), *filter(None, [theirs.get(task)])], repeats)
+            yield task, counted.get_total_flops(), seconds
+
+
+def sgemm_rate(repeats: int) -> float:
+    """Operations a CPU second of one product of the size that a layer's first linear map has in such a batch."""
+    rows, inner, columns = 1024, 768, 3072
+    left, right = torch.randn(rows, inner), torch.randn(inner, columns)
+    times = 20
+    seconds = median_cpu(lambda: [left @ right for _ in range(times)], repeats)
+    return times * 2 * rows * inner * columns / seconds
 
 
 def retrieval(config: HeroConfig, repeats: int) -> tuple[float, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import random
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from benchmarks.replay.hands import Hands
 from benchmarks.replay.source import CLIP_S, Row
 
 SPAM, TWICE = 0.1, 0.05
-COMES_BACK_S = 4.0  # who has found nothing looks again after that; of eight, one each half second
+COMES_BACK_S = 4.0  # who has found nothing looks again after that, on average; people do not come in step
 
 
 @dataclass
@@ -45,7 +46,7 @@ def work(hands: Hands, kind: str, crowd: Crowd, over: threading.Event) -> None:
         frame = hands.accept()
         if frame is None:
             crowd.count(idle=1)
-            over.wait(COMES_BACK_S)
+            over.wait(random.uniform(0, 2 * COMES_BACK_S))
             crowd.count(idle=-1)
             continue
         hit_id, name = (parse_qs(urlsplit(frame).query)[key][0] for key in ("hitId", "assignmentId"))

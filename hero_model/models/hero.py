@@ -64,7 +64,6 @@ class ClipEncoding:
     frames: Tensor  # [R, F, D] V^temp
     mask: Tensor  # [R, F] bool, True at frames
     cross_modal_input: Tensor  # [T, D]
-    cross_modal: Tensor  # [T, D]
     collected: Tensor  # [R, F, D] V^cross, zero where a frame has no sentence
     temporal_input: Tensor  # [R, F, D]
     text: Tensor | None = None  # [R, L, D] outputs at the words appended to the temporal input (QA)
@@ -99,21 +98,18 @@ class HeroModel(HeroPreTrainedModel):
         """
         embedded, residual = self._frames(clips, masked)
         cross_modal_input = self._packed_input(clips, embedded)
-        cross_modal = self.cross_modal.forward_packed(cross_modal_input, clips.packed.runs)
-        collected = self._collected(clips, cross_modal)
+        collected = self._collected(clips, cross_modal_input)
         temporal_input = residual[clips.row_clips] + collected
         x = temporal_input
         if order is not None:
             x = torch.zeros_like(x).scatter(1, order[..., None].expand_as(x), x)
         frames, text = self._temporal(x, clips.mask[clips.row_clips], appended)
-        return ClipEncoding(
-            frames, clips.mask[clips.row_clips], cross_modal_input, cross_modal, collected, temporal_input, text
-        )
+        return ClipEncoding(frames, clips.mask[clips.row_clips], cross_modal_input, collected, temporal_input, text)
 
-    def encode_sentences(self, clips: ClipBatch) -> Tensor:
-        """Outputs of the cross-modal transformer alone, [T, D] (all that MLM needs)."""
+    def encode_sentences(self, clips: ClipBatch, places: Tensor) -> Tensor:
+        """Outputs of the cross-modal transformer alone at M places, [M, D] (all that MLM needs)."""
         embedded, _ = self._frames(clips, None, with_residual=False)
-        return self.cross_modal.forward_packed(self._packed_input(clips, embedded), clips.packed.runs)
+        return self.cross_modal.forward_packed(self._packed_input(clips, embedded), clips.packed.runs, places)
 
     def encode_texts(self, texts: TextBatch) -> Tensor:
         """Texts without frames through the cross-modal transformer: [N, L, D], f_cross(0, W) of Sec. 3.2.3."""
@@ -151,9 +147,10 @@ class HeroModel(HeroPreTrainedModel):
         words = self.text_embedder(packed.word_ids, packed.word_positions)
         return torch.cat([embedded.flatten(0, 1)[packed.frames], words])[packed.order]
 
-    def _collected(self, clips: ClipBatch, states: Tensor) -> Tensor:
-        """V^cross: outputs at the frames' places, [T, D] -> [R, F, D]."""
-        return self._to_frames(clips, states[clips.packed.frame_places])
+    def _collected(self, clips: ClipBatch, packed_input: Tensor) -> Tensor:
+        """V^cross: the cross-modal transformer's outputs at the frames' places, [T, D] -> [R, F, D]."""
+        packed = clips.packed
+        return self._to_frames(clips, self.cross_modal.forward_packed(packed_input, packed.runs, packed.frame_places))
 
     @staticmethod
     def _to_frames(clips: ClipBatch, paired: Tensor) -> Tensor:

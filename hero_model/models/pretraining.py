@@ -65,7 +65,7 @@ class HeroForPretraining(HeroPreTrainedModel):
 
     def masked_words(self, batch: MaskedWordBatch) -> TaskOutput:
         """MLM (Eq. 3), on the cross-modal transformer alone."""
-        states = self.hero.encode_sentences(batch.clips)[batch.places]
+        states = self.hero.encode_sentences(batch.clips, batch.places)
         logits = self.word_head(states, self.hero.text_embedder.words.weight)
         return TaskOutput(cross_entropy(logits, batch.labels), logits, batch.labels)
 

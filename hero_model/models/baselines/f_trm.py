@@ -33,6 +33,5 @@ class FlatModel(HeroModel):
             raise ValueError("F-TRM has no frame order task: the paper trains it without pre-training")
         embedded, _ = self._frames(clips, masked)
         packed_input = self._packed_input(clips, embedded)
-        states = self.cross_modal.forward_packed(packed_input, clips.packed.runs)
-        frames = self._collected(clips, states)
-        return ClipEncoding(frames, clips.mask[clips.row_clips], packed_input, states, frames, frames)
+        frames = self._collected(clips, packed_input)
+        return ClipEncoding(frames, clips.mask[clips.row_clips], packed_input, frames, frames)

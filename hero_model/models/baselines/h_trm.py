@@ -10,7 +10,8 @@ from hero_model.models.hero import HeroModel
 class TextPooledModel(HeroModel):
     """HERO with frames left out of the lower transformer (collation packs sentences without frames)."""
 
-    def _collected(self, clips: ClipBatch, states: Tensor) -> Tensor:
+    def _collected(self, clips: ClipBatch, packed_input: Tensor) -> Tensor:
+        states = self.cross_modal.forward_packed(packed_input, clips.packed.runs)
         return self._to_frames(clips, pooled_sentences(states, clips.packed.runs)[clips.sentence_of])
 
 

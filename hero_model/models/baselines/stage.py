@@ -98,7 +98,7 @@ class StageModel(HeroModel):
         mask = appended.mask.repeat_interleave(width, 0)
         outputs = self.output_convolutions(both, mask).masked_fill(~mask[..., None], MASKED_LOGIT)
         frames = outputs.amax(1).view(rows, width, SIZE)
-        return ClipEncoding(frames, clips.mask[clips.row_clips], embedded, states, frames, frames)
+        return ClipEncoding(frames, clips.mask[clips.row_clips], embedded, frames, frames)
 
     @staticmethod
     def _attended(

@@ -100,7 +100,7 @@ class XmlModel(HeroModel):
             for stream, own, other in ((self.video, *first), (self.subtitles, *first[::-1]))
         ]
         frames = torch.cat([*first, *second], dim=-1)
-        return ClipEncoding(frames, clips.mask, words, states, said, frames)
+        return ClipEncoding(frames, clips.mask, words, said, frames)
 
 
 class XmlQueryEncoder(nn.Module):

@@ -63,7 +63,8 @@ def test_representation(batches: ModuleType, dtype: str) -> None:
     model = golden.pretraining_model(kind)
     clips, places = batches.representation()
     encoding = model.hero(clips.to(kind))
-    for name, ours in [("embedding", encoding.cross_modal_input), ("output", encoding.cross_modal)]:
+    states = model.hero.cross_modal.forward_packed(encoding.cross_modal_input, clips.packed.runs)
+    for name, ours in [("embedding", encoding.cross_modal_input), ("output", states)]:
         key = f"repr.cross_modal_{name}"
         padded, valid = unpack(ours, places, key, dtype)
         agree(padded, key, dtype, valid)
@@ -101,7 +102,8 @@ def test_pooler_on_our_states(batches: ModuleType, dtype: str) -> None:
     weights = load_file(golden.GOLDEN / "state_dict.safetensors")
     dense = "v_encoder.f_encoder.pooler.dense."
     clips, places = batches.representation()
-    states = golden.pretraining_model(kind).hero(clips.to(kind)).cross_modal
+    hero = golden.pretraining_model(kind).hero
+    states = hero.cross_modal.forward_packed(hero(clips.to(kind)).cross_modal_input, clips.packed.runs)
     heads = [row[0] if row else -1 for row in places]
     with_frames = torch.tensor(heads) >= 0
     first = states[torch.tensor(heads).clamp(min=0)]

@@ -150,6 +150,29 @@ def test_packed_texts_equal_padded_ones() -> None:
     torch.testing.assert_close(model.encode_texts(batch)[batch.mask], theirs[batch.mask], **close)
 
 
+@pytest.mark.parametrize("layers", [1, 2])
+def test_outputs_at_places_are_those_of_the_whole(layers: int) -> None:
+    """Values and gradients; what nobody reads adds none."""
+    model = model_of(HeroModel, tiny_config(num_hidden_layers=layers)).double()
+    clips = collate.clip_batch(uneven_clips(), model.config).to(torch.float64)
+    runs, places = clips.packed.runs, clips.packed.frame_places[[3, 0, 5]]
+    x = torch.randn(len(clips.packed.order), model.config.hidden_size, dtype=torch.float64, requires_grad=True)
+    found = []
+    for output in (
+        model.cross_modal.forward_packed(x, runs)[places],
+        model.cross_modal.forward_packed(x, runs, places),
+    ):
+        wanted = [x, *model.cross_modal.parameters()]
+        found.append([output, *torch.autograd.grad((output * torch.arange(1, 4)[:, None]).sum(), wanted)])
+    for whole, ours in zip(*found, strict=True):
+        torch.testing.assert_close(ours, whole, rtol=1e-10, atol=1e-12)
+    rows = []
+    model.cross_modal.layer[-1].intermediate.register_forward_hook(lambda _, __, out: rows.append(out.shape[-2]))
+    model(clips)
+    assert rows == [len(clips.packed.frame_places)]
+    assert len(model.cross_modal.forward_packed(x, runs, places[:0])) == 0
+
+
 @pytest.mark.parametrize(
     ("kind", "architecture"),
     [(HeroForPretraining, "hero")]
