@@ -13,9 +13,9 @@ from transformers import AutoModel, PreTrainedModel
 from transformers import initialization as init
 
 from hero_model.config import HeroConfig
-from hero_model.data.batches import ClipBatch, TextBatch
+from hero_model.data.batches import ClipBatch, PaddedTexts, TextBatch
 from hero_model.models.embeddings import SEGMENT, FrameEmbedder, FrameTransform, PositionEmbedder, TextEmbedder
-from hero_model.models.encoder import Encoder, PackedEncoder
+from hero_model.models.encoder import Encoder, PackedEncoder, encode_texts
 
 
 class MatchingLinear(nn.Linear):
@@ -111,11 +111,9 @@ class HeroModel(HeroPreTrainedModel):
         embedded, _ = self._frames(clips, None, with_residual=False)
         return self.cross_modal.forward_packed(self._packed_input(clips, embedded), clips.packed.runs, places)
 
-    def encode_texts(self, texts: TextBatch) -> Tensor:
+    def encode_texts(self, texts: TextBatch | PaddedTexts) -> Tensor:
         """Texts without frames through the cross-modal transformer: [N, L, D], f_cross(0, W) of Sec. 3.2.3."""
-        packed = texts.packed
-        embedded = self.text_embedder(packed.word_ids, packed.word_positions)[packed.order]
-        return self.cross_modal.forward_packed(embedded, packed.runs)[texts.places]
+        return encode_texts(self.text_embedder, self.cross_modal, texts)
 
     def _frames(self, clips: ClipBatch, masked: Tensor | None, with_residual: bool = True) -> tuple[Tensor, Tensor]:
         """The frame embeddings [B, F, D], and the residual that joins the temporal input [B, F, D]."""
@@ -175,5 +173,7 @@ AutoModel.register(HeroConfig, HeroModel, exist_ok=True)
 
 
 def attention_mask(mask: Tensor) -> Tensor | None:
-    """bool [B, T] -> the form SDPA takes, [B, 1, 1, T], or None where nothing is padded."""
-    return None if bool(mask.all()) else mask[:, None, None, :]
+    """bool [B, T] -> the form SDPA takes, [B, 1, 1, T], or None where nothing is padded; an export asks no tensor."""
+    if not torch.compiler.is_exporting() and bool(mask.all()):
+        return None
+    return mask[:, None, None, :]

@@ -261,7 +261,7 @@ def test_refusals_name_what_is_wrong(
     refused(["search", str(models), str(bad), "query"], "not a readable safetensors file")
 
 
-@pytest.mark.parametrize("command", ["features", "train", "predict", "encode", "search", "answer", "convert"])
+@pytest.mark.parametrize("command", ["features", "train", "predict", "encode", "search", "export", "answer", "convert"])
 def test_help_explains_each_command(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main([command, "--help"])
