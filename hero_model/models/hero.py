@@ -6,6 +6,7 @@ D hidden size; see hero_model.data.packing for what fills a ClipBatch.
 
 import shutil
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any, cast
 
@@ -48,15 +49,15 @@ class HeroPreTrainedModel(PreTrainedModel):
     def _embedder(self) -> TextEmbedder:
         return cast(HeroModel, self.base_model).text_embedder
 
-    def _upload_modified_files(self, working_dir: str | Path, *args: Any, **kwargs: Any) -> Any:
+    def _upload_modified_files(self, working_dir: str | PathLike[Any], repo_id: str, *args: Any, **kwargs: Any) -> Any:
         """What `push_to_hub` sends: with the card of the folder that the model comes from in place of the library's.
 
         Weights that were trained on since are not those of which the card tells by their hash; it stays at home.
         """
-        card, weights = Path(self.name_or_path) / CARD, Path(working_dir) / SAFE_WEIGHTS_NAME
+        card, weights = Path(self.name_or_path or "") / CARD, Path(working_dir) / SAFE_WEIGHTS_NAME
         if card.is_file() and weights.is_file() and file_sha256(weights) in card.read_text(encoding="utf-8"):
             shutil.copyfile(card, Path(working_dir) / CARD)
-        return super()._upload_modified_files(working_dir, *args, **kwargs)
+        return super()._upload_modified_files(working_dir, repo_id, *args, **kwargs)
 
     def _init_weights(self, module: nn.Module) -> None:
         """N(0, 0.02) for Linear and Embedding, zero biases and padding rows; convolutions as PyTorch has them."""
