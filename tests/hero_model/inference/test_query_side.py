@@ -115,7 +115,7 @@ def test_a_service_without_this_package_reads_queries(
 ) -> None:
     """In a process of its own: both streams, the words of the tokenizer, queries longer than a tokenizer would cut."""
     model, tokenizer = reading
-    tokenizer(["a", "b c"], padding=True, truncation=True, max_length=4)  # what a tokenizer was last asked stays in it
+    tokenizer(["a", "b c"], padding="max_length", truncation=True, max_length=8)  # stays in it
     save_query_side(model, tokenizer, tmp_path / "queries.pt2")
     queries = ["Somebody opens the blue door.", "fish", "a snail " * 90, "Älter werden ohne Öl"]
     command = [sys.executable, "-c", SERVICE, "queries.pt2", "found.safetensors", *queries]
