@@ -15,6 +15,7 @@ COMMANDS = {
     "predict": ("hero_model.cli.predict", "a submission file from models that `train` made"),
     "encode": ("hero_model.cli.encode", "encode clips into an index for `search`"),
     "search": ("hero_model.cli.search", "find moments for a sentence"),
+    "export": ("hero_model.cli.export", "the query side of a moment model for torch.export: no code of ours to run it"),
     "answer": ("hero_model.cli.answer", "answer a multiple-choice question about a video"),
     "convert": ("hero_model.cli.convert", "turn a checkpoint of the authors into a model of this package"),
     "reproduce": ("hero_model.cli.reproduce", "the paper's Tables 1 to 3: train every row, print ours beside theirs"),

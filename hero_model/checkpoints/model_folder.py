@@ -1,4 +1,4 @@
-"""Model folders: `config.json`, `model.safetensors` and a tokenizer, written whole and read with every check."""
+"""Model folders: configuration, weights, a tokenizer and a card, written whole and read with every check."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,12 +11,14 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from evaluation.io.atomic import atomic_folder
+from evaluation.io.digest import file_sha256
 from evaluation.io.errors import refusing
 from hero_model.checkpoints.foreign_tokenizer import load_foreign_tokenizer
+from hero_model.checkpoints.model_card import model_card
 from hero_model.checkpoints.text_encoder import load_tokenizer
 from hero_model.config import HeroConfig
 from hero_model.errors import InputError
-from hero_model.models.hero import HeroPreTrainedModel
+from hero_model.models.hero import CARD, HeroPreTrainedModel
 from hero_model.models.moment import HeroForMomentRetrieval
 from hero_model.models.pretraining import HeroForPretraining
 from hero_model.models.qa import HeroForQuestionAnswering
@@ -46,12 +48,22 @@ SIZES = (  # of HeroConfig, each at least 1
 )
 
 
-def save_model(model: HeroPreTrainedModel, tokenizer: PreTrainedTokenizerBase | None, folder: Path) -> None:
-    """Weights, configuration and, where there is one, the tokenizer; the folder appears whole or not at all."""
+def save_model(
+    model: HeroPreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase | None,
+    folder: Path,
+    made: Mapping[str, str] | None = None,
+) -> None:
+    """Weights, configuration, a card and, where there is one, the tokenizer; the folder appears whole or not at all.
+
+    made: what the weights were made from and how, for the card.
+    """
     with atomic_folder(folder) as unfinished:
         model.save_pretrained(unfinished)
         if tokenizer is not None:
             tokenizer.save_pretrained(unfinished)
+        card = model_card(model, made or {}, file_sha256(unfinished / WEIGHTS), tokenizer is not None)
+        (unfinished / CARD).write_text(card, encoding="utf-8")
 
 
 def find_model(folder: Path, task: str) -> Path | None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from evaluation.io.digest import file_sha256
 from hero_model.checkpoints.model_folder import save_model
 from hero_model.checkpoints.official import HEAD_SIZE, convert, read_state_dict
 from hero_model.checkpoints.text_encoder import load_tokenizer
@@ -33,11 +34,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Writes config.json, model.safetensors and, where one is given, the tokenizer, and says what was missing."""
+    """Writes config.json, model.safetensors, a model card and, where one is given, the tokenizer, and says what was
+    missing.
+    """
     check_new_folder(args.out)
     tokenizer = load_tokenizer(args.tokenizer) if args.tokenizer is not None else None
     converted = convert(read_state_dict(args.file), args.task, args.heads, str(args.file), tokenizer)
-    save_model(converted.model, tokenizer, args.out)
+    made = {
+        "converted from": f"{args.file.name} with sha256 {file_sha256(args.file)}, in the layout of the authors",
+        "missing there, at random here": ", ".join(converted.missing) or "nothing",
+        "left over": ", ".join(converted.left_over) or "nothing",
+    }
+    if args.tokenizer is not None:
+        made["tokenizer"] = Path(args.tokenizer).name
+    save_model(converted.model, tokenizer, args.out, made)
     console = Console(stderr=True, soft_wrap=True)
     console.print(f"{args.out}: {type(converted.model).__name__}, official dialect")
     for title, keys in (("missing, at random", converted.missing), ("left over", converted.left_over)):

@@ -53,6 +53,14 @@ class TextBatch(TensorDataclass):
 
 
 @dataclass
+class PaddedTexts(TensorDataclass):
+    """The same N texts, each at least one token long, as whoever knows nothing of packing has them."""
+
+    ids: Tensor  # [N, L] leading token included, any id where padded
+    mask: Tensor  # [N, L] bool, True at tokens, which come first
+
+
+@dataclass
 class SpokenBatch(TensorDataclass):
     """The sentences of B clips as texts alone, for the reader, and the frames at which each is said."""
 

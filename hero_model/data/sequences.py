@@ -28,9 +28,13 @@ def joined_words(
 
 
 def query_ids(words: Ids, config: HeroConfig) -> Ids:
-    """[<s>] + words, cut to the position table."""
-    limit = min(config.max_position_embeddings, config.max_query_positions)
-    return np.concatenate([[config.cls_token_id], words])[:limit]
+    """[<s>] + words, cut to the position tables."""
+    return np.concatenate([[config.cls_token_id], words])[: query_limit(config)]
+
+
+def query_limit(config: HeroConfig) -> int:
+    """Tokens of a query, the leading one included, that both position tables hold."""
+    return min(config.max_position_embeddings, config.max_query_positions)
 
 
 def question_ids(question: Ids, options: Sequence[Ids], longest_sentence: int, config: HeroConfig) -> list[Ids]:
@@ -47,7 +51,7 @@ def question_ids(question: Ids, options: Sequence[Ids], longest_sentence: int, c
 
 def claim_ids(question: Ids, options: Sequence[Ids], config: HeroConfig) -> list[Ids]:
     """[<s>] + question + answer, for each answer: as a query, of which the end of the question is cut first."""
-    room = min(config.max_position_embeddings, config.max_query_positions) - 1
+    room = query_limit(config) - 1
     question = _beside(question, options, room)
     return [query_ids(np.concatenate([question, option]), config) for option in options]
 

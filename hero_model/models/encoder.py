@@ -1,4 +1,4 @@
-"""Transformer layers of the library, run over packed sequences without padding."""
+"""Transformer layers of the library, run over packed sequences without padding, and over padded texts."""
 
 from typing import Any, cast
 
@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from transformers import AttentionInterface, BertConfig
 from transformers.models.bert.modeling_bert import BertLayer
 
-from hero_model.data.batches import Runs
+from hero_model.data.batches import PaddedTexts, Runs, TextBatch
+from hero_model.models.embeddings import TextEmbedder
 
 
 def packed_attention(
@@ -25,7 +26,13 @@ def packed_attention(
 
     query, key, value are [1, H, T, d]; each run of equally long sequences is one dense call of PyTorch's
     SDPA, so nothing is spent on padding and no mask is needed. Returns [1, T, H, d].
+    With a mask the sequences are padded, [N, H, T, d], and are one call: returns [N, T, H, d].
     """
+    if attention_mask is not None:
+        attended = nn.functional.scaled_dot_product_attention(
+            query, key, value, attention_mask, dropout_p=dropout, scale=scaling
+        )
+        return attended.transpose(1, 2), None
     outputs, start = [], 0
     for count, length in runs:
         end = start + count * length
@@ -82,3 +89,13 @@ class PackedEncoder(Encoder):
         attended, _ = last.attention.self(x, runs=runs)
         x = last.attention.output(attended.index_select(1, places), x.index_select(1, places))
         return last.feed_forward_chunk(x)[0]
+
+
+def encode_texts(embedder: TextEmbedder, encoder: PackedEncoder, texts: TextBatch | PaddedTexts) -> Tensor:
+    """The states of N texts, [N, L, D], with any values where a text is padded."""
+    if isinstance(texts, PaddedTexts):
+        places = torch.arange(texts.ids.shape[1], device=texts.ids.device).expand_as(texts.ids)
+        return encoder(embedder(texts.ids, places), texts.mask[:, None, None, :])
+    packed = texts.packed
+    embedded = embedder(packed.word_ids, packed.word_positions)[packed.order]
+    return encoder.forward_packed(embedded, packed.runs)[texts.places]

@@ -4,18 +4,25 @@ Shapes: B clips, F frames, R rows (clip, or clip with one answer), T places of t
 D hidden size; see hero_model.data.packing for what fills a ClipBatch.
 """
 
+import shutil
 from dataclasses import dataclass
-from typing import cast
+from os import PathLike
+from pathlib import Path
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from transformers import AutoModel, PreTrainedModel
 from transformers import initialization as init
+from transformers.utils import SAFE_WEIGHTS_NAME
 
+from evaluation.io.digest import file_sha256
 from hero_model.config import HeroConfig
-from hero_model.data.batches import ClipBatch, TextBatch
+from hero_model.data.batches import ClipBatch, PaddedTexts, TextBatch
 from hero_model.models.embeddings import SEGMENT, FrameEmbedder, FrameTransform, PositionEmbedder, TextEmbedder
-from hero_model.models.encoder import Encoder, PackedEncoder
+from hero_model.models.encoder import Encoder, PackedEncoder, encode_texts
+
+CARD = "README.md"  # of a model folder; hero_model.checkpoints.model_card writes it
 
 
 class MatchingLinear(nn.Linear):
@@ -41,6 +48,16 @@ class HeroPreTrainedModel(PreTrainedModel):
     @property
     def _embedder(self) -> TextEmbedder:
         return cast(HeroModel, self.base_model).text_embedder
+
+    def _upload_modified_files(self, working_dir: str | PathLike[Any], repo_id: str, *args: Any, **kwargs: Any) -> Any:
+        """What `push_to_hub` sends: with the card of the folder that the model comes from in place of the library's.
+
+        Weights that were trained on since are not those of which the card tells by their hash; it stays at home.
+        """
+        card, weights = Path(self.name_or_path or "") / CARD, Path(working_dir) / SAFE_WEIGHTS_NAME
+        if card.is_file() and weights.is_file() and file_sha256(weights) in card.read_text(encoding="utf-8"):
+            shutil.copyfile(card, Path(working_dir) / CARD)
+        return super()._upload_modified_files(working_dir, repo_id, *args, **kwargs)
 
     def _init_weights(self, module: nn.Module) -> None:
         """N(0, 0.02) for Linear and Embedding, zero biases and padding rows; convolutions as PyTorch has them."""
@@ -111,11 +128,9 @@ class HeroModel(HeroPreTrainedModel):
         embedded, _ = self._frames(clips, None, with_residual=False)
         return self.cross_modal.forward_packed(self._packed_input(clips, embedded), clips.packed.runs, places)
 
-    def encode_texts(self, texts: TextBatch) -> Tensor:
+    def encode_texts(self, texts: TextBatch | PaddedTexts) -> Tensor:
         """Texts without frames through the cross-modal transformer: [N, L, D], f_cross(0, W) of Sec. 3.2.3."""
-        packed = texts.packed
-        embedded = self.text_embedder(packed.word_ids, packed.word_positions)[packed.order]
-        return self.cross_modal.forward_packed(embedded, packed.runs)[texts.places]
+        return encode_texts(self.text_embedder, self.cross_modal, texts)
 
     def _frames(self, clips: ClipBatch, masked: Tensor | None, with_residual: bool = True) -> tuple[Tensor, Tensor]:
         """The frame embeddings [B, F, D], and the residual that joins the temporal input [B, F, D]."""
@@ -175,5 +190,7 @@ AutoModel.register(HeroConfig, HeroModel, exist_ok=True)
 
 
 def attention_mask(mask: Tensor) -> Tensor | None:
-    """bool [B, T] -> the form SDPA takes, [B, 1, 1, T], or None where nothing is padded."""
-    return None if bool(mask.all()) else mask[:, None, None, :]
+    """bool [B, T] -> the form SDPA takes, [B, 1, 1, T], or None where nothing is padded; an export asks no tensor."""
+    if not torch.compiler.is_exporting() and bool(mask.all()):
+        return None
+    return mask[:, None, None, :]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from hero_model.config import HeroConfig
-from hero_model.data.batches import ClipBatch, MatchBatch, SpokenBatch, TextBatch
+from hero_model.data.batches import ClipBatch, MatchBatch, PaddedTexts, SpokenBatch, TextBatch
 from hero_model.models.architectures import encoder_of, moment_head_of, reads
 from hero_model.models.baselines.xml import SIZE as XML_SIZE
 from hero_model.models.heads import MomentHead
@@ -69,7 +69,7 @@ class HeroForMomentRetrieval(HeroPreTrainedModel):
         """Loss and scores of a batch of queries with their clips."""
         return matching_loss(self.hero, self.moment_head, batch, hard_negatives, **kwargs)
 
-    def encode_queries(self, queries: TextBatch) -> Tensor:
+    def encode_queries(self, queries: TextBatch | PaddedTexts) -> Tensor:
         """The vectors of N queries, [N, vector_size]."""
         encoded = self.moment_head.query_encoder(self.hero.encode_texts(queries), queries.mask)
         return encoded if self.reader is None else torch.cat([encoded, self.reader(queries)], dim=-1)

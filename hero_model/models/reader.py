@@ -7,9 +7,9 @@ texts, B clips, F frames, D hidden size.
 from torch import Tensor, nn
 
 from hero_model.config import HeroConfig
-from hero_model.data.batches import SpokenBatch, TextBatch
+from hero_model.data.batches import PaddedTexts, SpokenBatch, TextBatch
 from hero_model.models.embeddings import TextEmbedder
-from hero_model.models.encoder import PackedEncoder
+from hero_model.models.encoder import PackedEncoder, encode_texts
 
 
 class Reader(nn.Module):
@@ -24,11 +24,9 @@ class Reader(nn.Module):
     def train(self, mode: bool = True) -> "Reader":
         return super().train(False)
 
-    def forward(self, texts: TextBatch) -> Tensor:
+    def forward(self, texts: TextBatch | PaddedTexts) -> Tensor:
         """[N, D]."""
-        packed = texts.packed
-        embedded = self.text_embedder(packed.word_ids, packed.word_positions)[packed.order]
-        states = self.layers.forward_packed(embedded, packed.runs)[texts.places]  # [N, L, D]
+        states = encode_texts(self.text_embedder, self.layers, texts)  # [N, L, D]
         return nn.functional.normalize((states * texts.mask[..., None]).sum(1), dim=-1)
 
     def at_frames(self, spoken: SpokenBatch, mask: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from hero_model.errors import InputError
 from hero_model.models.hero import HeroPreTrainedModel
 from hero_model.models.moment import HeroForMomentRetrieval
 from hero_model.presets import StageConfig
+from hero_model.training.origin import origin
 from hero_model.training.plan import Plan
 from hero_model.training.progress import RunLog, StageReport
 from hero_model.training.record import note_weights
@@ -140,7 +141,7 @@ class Training:
                 self.report(name, stage.steps, told)
                 self.log.write(name, stage.steps, told)
 
-        train_stage(
+        kept_step = train_stage(
             model,
             self.batches[name],
             stage,
@@ -152,5 +153,6 @@ class Training:
             self.validations.get(name),
         )
         if self.machine.processes.leads:
-            save_model(model.cpu(), tokenizer, self.out / name)
+            made = origin(self.plan, name, folder, kept_step)
+            save_model(model.cpu(), tokenizer, self.out / name, made)
             note_weights(self.out, name, self.out / name / WEIGHTS)

@@ -97,8 +97,9 @@ def train_stage(
     report: Report,
     machine: Machine | None = None,
     validation: Validation | None = None,
-) -> None:
-    """Train in place; goes on from `checkpoint` where there is one. With validation the best weights are left.
+) -> int:
+    """Train in place; goes on from `checkpoint` where there is one. With validation the best weights are left. Returns
+    the step whose weights are left.
 
     Every batch seeds its own dropout, so that an interrupted run ends with the numbers of an unbroken one. The
     caller removes the checkpoint when the result is safe. Raises InputError for a checkpoint that is damaged, and where
@@ -113,6 +114,7 @@ def train_stage(
     best = BestOnVal()
     first = load_checkpoint(checkpoint, model, optimizer, stage.steps, best)
     saved = time.monotonic()
+    made = first
     model.train()
     share = machine.processes.share(stage.accumulate)
     numbers = [step * stage.accumulate + part for step in range(first, stage.steps) for part in share]
@@ -129,6 +131,7 @@ def train_stage(
         nn.utils.clip_grad_norm_(model.parameters(), preset.clip_norm)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
+        made = step + 1
         val_loss = None
         if validation is not None and (step + 1) % stage.validate_every == 0:
             val_loss = validation.loss(model, machine)
@@ -141,7 +144,9 @@ def train_stage(
     coming.close()
     if best.weights:
         model.load_state_dict(best.weights)
+        made = best.step
     model.eval()
+    return made
 
 
 def _gradients(

@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
+from evaluation.io.digest import file_sha256
 from hero_model.__main__ import main
 from hero_model.checkpoints.official import OFFICIAL_KEYS, convert
 from hero_model.inference.search import HeroSearch
@@ -135,6 +136,10 @@ def test_a_converted_moment_model_can_be_searched_and_predicts(
     command = ["convert", str(tmp_path / "authors.pt"), str(tmp_path / "bare"), "--task", "moment", "--heads", "4"]
     assert main(command) == 0
     assert "no tokenizer saved" in capsys.readouterr().err
+    card = (tmp_path / "bare/README.md").read_text()
+    assert f"| converted from | authors.pt with sha256 {file_sha256(tmp_path / 'authors.pt')}" in card
+    assert "| missing there, at random here | nothing |" in card
+    assert "| tokenizer |" not in card
     (tmp_path / "release").mkdir()
     release = write_release(tmp_path / "release")
     features = ["--features", str(release / "features/tiny.safetensors")]
@@ -149,6 +154,8 @@ def test_a_converted_moment_model_can_be_searched_and_predicts(
     config = json.loads((converted / "config.json").read_text())
     assert (config["cls_token_id"], config["sep_token_id"], config["mask_token_id"]) == (0, 2, 32)
     assert (config["first_word_id"], config["last_word_id"]) == (4, 32)
+    assert "| dialect | official |" in (converted / "README.md").read_text()
+    assert "| tokenizer | tokenizer |" in (converted / "README.md").read_text()
     assert main(["encode", str(converted), *features, "--out", str(index)]) == 0
     capsys.readouterr()
     assert main(["search", str(converted), str(index), "w1 w2", "-k", "2", "--json"]) == 0

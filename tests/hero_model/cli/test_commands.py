@@ -99,6 +99,8 @@ def test_a_run_that_was_cut_off_ends_with_the_same_weights(
     ours, theirs = (load_file(folder / "moment/model.safetensors") for folder in (out, models))
     assert ours.keys() == theirs.keys()
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    cards = [(folder / "moment/README.md").read_bytes() for folder in (out, models)]
+    assert cards[0] == cards[1]
 
 
 @pytest.mark.parametrize("split", ["val", "test"])
@@ -261,7 +263,7 @@ def test_refusals_name_what_is_wrong(
     refused(["search", str(models), str(bad), "query"], "not a readable safetensors file")
 
 
-@pytest.mark.parametrize("command", ["features", "train", "predict", "encode", "search", "answer", "convert"])
+@pytest.mark.parametrize("command", ["features", "train", "predict", "encode", "search", "export", "answer", "convert"])
 def test_help_explains_each_command(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main([command, "--help"])

@@ -138,10 +138,10 @@ def test_the_best_weights_on_val_are_left_and_the_stage_may_end_early(
         with pytest.raises(Cut):
             train_stage(model, lambda number: Target(9.0), *arguments)  # type: ignore[arg-type]
         model = Place()
-    train_stage(model, lambda number: Target(9.0), *arguments)  # type: ignore[arg-type]
+    kept = train_stage(model, lambda number: Target(9.0), *arguments)  # type: ignore[arg-type]
     losses = {step.number: step.val_loss for step in told if step.val_loss is not None}
     best = min(losses, key=lambda number: losses[number])
-    assert best == 8
+    assert best == kept == 8
     assert (float(model.place.detach()) - 0.075) ** 2 == pytest.approx(losses[best], rel=1e-3)
     assert told[-1].number == last
 
