@@ -1,30 +1,14 @@
 """What the card of a trained model tells of its run."""
 
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
-import torch
 
 from evaluation.io.digest import file_sha256
 from hero_model.__main__ import main
 from hero_model.data.release import open_release
 from hero_model.training.origin import origin
 from hero_model.training.plan import Plan, changed_preset
-from tests.hero_model.tiny_release import write_release
 
 SHORT = [f"--set={stage}.{key}" for stage in ("pretraining", "moment", "qa") for key in ("steps=2", "clips=4")]
-
-
-@pytest.fixture(scope="module")
-def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_release(tmp_path_factory.mktemp("release"))
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    yield
-    torch.set_num_threads(1)
 
 
 def test_every_stage_of_a_run_says_what_it_was_made_from(release: Path, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,25 +14,13 @@ from hero_model.__main__ import main
 from hero_model.training import trainer
 from tests.evaluation.small_release import relist
 from tests.hero_model.tiny_models import refused, write_models
-from tests.hero_model.tiny_release import write_release
 
 TINY = presets.PRESETS["tiny"]
 
 
 @pytest.fixture(scope="module")
-def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_release(tmp_path_factory.mktemp("release"))
-
-
-@pytest.fixture(scope="module")
 def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_models(tmp_path_factory.mktemp("pretrained"), "pretraining")
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    yield
-    torch.set_num_threads(1)
 
 
 def train(release: Path, out: Path, *more: str) -> list[object]:
