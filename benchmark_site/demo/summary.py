@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 from math import sqrt
+from typing import Any
 
 from django.conf import settings
 from django.urls import reverse
@@ -16,7 +18,8 @@ from benchmark_site.leaderboard.models import Evaluation, State, Track
 from benchmark_site.releases.models import Release, SplitVideo
 from benchmark_site.releases.quality.leak_table import leak_rows
 
-HEADLINE = "SVMR.R@1.tiou0.5.raw"
+VCMR, SVMR = "VCMR.R@1.tiou0.5.raw", "SVMR.R@1.tiou0.5.raw"
+TYPES = {"video": "v", "speech": "t", "both": "vt"}  # what a query is about, and its type in releases
 WORST = 10  # attacks of the leak audit
 
 
@@ -101,33 +104,37 @@ def _board(track: Track, console: Console) -> None:
 
 
 def _held_out(release: Release, console: Console) -> None:
-    """SVMR R@1 at tIoU 0.5, val and test together: over all queries and over those of type video."""
-    table = Table(
-        "method", "all queries", "n", "type video", "n", title="Held-out clips: SVMR R@1 at tIoU 0.5 (± 1 s.e.)"
-    )
+    """R@1 at tIoU 0.5, val and test together: of all queries, and of those about the picture, speech, and both."""
     evaluations = Evaluation.objects.filter(
         submission__track__release=release,
         submission__track__task="moment",
         submission__baseline=True,
         state=State.DONE,
-    ).select_related("submission__track")
-    for method in sorted({evaluation.submission.method for evaluation in evaluations}):
-        reports = [e.report or {} for e in evaluations if e.submission.method == method]
-        cells = []
-        for parts in (
-            [(row["value"], row["n"]) for report in reports for row in report["metrics"] if row["key"] == HEADLINE],
-            [
-                (row["value"], row["n"])
-                for report in reports
-                for row in report["breakdowns"]
-                if row["key"] == HEADLINE and row["by"] == "type" and row["group"] == "v"
-            ],
-        ):
-            n = sum(count for _, count in parts)
-            share = sum(value * count for value, count in parts) / n if n else 0.0
-            cells += [f"{share:.1f} ± {100 * sqrt(share / 100 * (1 - share / 100) / n):.1f}" if n else "–", str(n)]
+    ).select_related("submission")
+    reports: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for evaluation in evaluations:
+        reports[evaluation.submission.method].append(evaluation.report or {})
+    heads = ["VCMR", "SVMR", *(f"SVMR, {name}" for name in TYPES)]
+    table = Table("method", *heads, title="Held-out clips: R@1 at tIoU 0.5 (± 1 s.e., queries)")
+    for method in sorted(reports):
+        rows = [row for report in reports[method] for row in report["metrics"]]
+        typed = [row for report in reports[method] for row in report["breakdowns"] if row["by"] == "type"]
+        cells = [_share(row for row in rows if row["key"] == key) for key in (VCMR, SVMR)]
+        cells += [
+            _share(row for row in typed if row["key"] == SVMR and row["group"] == group) for group in TYPES.values()
+        ]
         table.add_row(method, *cells)
     console.print(table)
+
+
+def _share(rows: Iterable[dict[str, Any]]) -> str:
+    """The mean of `rows` by their queries, per cent, with its standard error and the number of queries."""
+    parts = [(row["value"], row["n"]) for row in rows]
+    n = sum(count for _, count in parts)
+    if not n:
+        return "–"
+    share = sum(value * count for value, count in parts) / n
+    return f"{share:.1f} ± {100 * sqrt(share / 100 * (1 - share / 100) / n):.1f}\n({n})"
 
 
 def _pages(release: Release, console: Console) -> None:
