@@ -119,7 +119,7 @@ class HeroConfig(PreTrainedConfig):
     answer_span_weight: float = 0.4
     answer_match_weight: float = 0.0  # of the best cosine of question and answer with a frame, in the answer's logit
     span_similarity_scale: float = 1.0  # multiplies the frame-query products before the span convolutions
-    identity_start: bool = False  # span filters and query projection start as the identity, not at random
+    matching_start: bool = False  # span filters begin as edges, the query's projection as the identity
     kept_query_share: float = 0.0  # share of the VSM queries whose words stay in the clip, too
 
     # retrieval (Sec. 4, and the released evaluation code)
@@ -133,9 +133,9 @@ class HeroConfig(PreTrainedConfig):
 
     # late fusion with a frozen text encoder, the reader: how like a query is to what is said, above a threshold
     reader_layers: int = 0  # 0: no reader
-    reader_threshold: float = 0.5  # a cosine; what is less alike says nothing
-    reader_weight: float = 1.0  # beside the best cosine with a frame, in a clip's score
-    reader_edge: float = 10.0  # of a rise (a fall) from frame to frame, in the start (end) logits
+    reader_threshold: float = 0.45  # a cosine; what is less alike says nothing
+    reader_weight: float = 2.0  # beside the best cosine with a frame, in a clip's score
+    reader_edge: float = 25.0  # of a rise (a fall) from frame to frame, in the start (end) logits
 
     def __post_init__(self, **kwargs: Any) -> None:
         if self.dialect not in DIALECTS:

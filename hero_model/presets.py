@@ -77,7 +77,7 @@ _SMALL = Preset(
         "negative_query_weight": 1.0,
         "span_weight": 1.0,
         "span_similarity_scale": 0.05,
-        "identity_start": True,
+        "matching_start": True,
         "query_share": 0.5,
         "kept_query_share": 0.5,
         "min_span_frames": 2,

@@ -9,7 +9,7 @@ from transformers.models.bert.modeling_bert import BertAttention
 
 from hero_model.config import HeroConfig
 from hero_model.models.embeddings import PositionEmbedder
-from hero_model.models.hero import MatchingLinear, attention_mask
+from hero_model.models.hero import MatchingLinear, SpanFilter, attention_mask
 from hero_model.models.losses import MASKED_LOGIT
 
 
@@ -77,8 +77,8 @@ class MomentHead(nn.Module):
         self.query_encoder: nn.Module = QueryEncoder(config)
         size = config.hidden_size
         self.query_projection: nn.Module = nn.Linear(size, size) if config.project_span_query else nn.Identity()
-        self.start_filter = nn.Conv1d(1, 1, kernel_size=5, padding=2, bias=False)
-        self.end_filter = nn.Conv1d(1, 1, kernel_size=5, padding=2, bias=False)
+        self.start_filter = SpanFilter(start=True)
+        self.end_filter = SpanFilter(start=False)
 
     def span_logits(self, query: Tensor, frames: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Start and end logits [N, V, F] of every query in every clip.

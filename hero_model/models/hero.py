@@ -25,8 +25,23 @@ from hero_model.models.encoder import Encoder, PackedEncoder, encode_texts
 CARD = "README.md"  # of a model folder; hero_model.checkpoints.model_card writes it
 
 
+EDGE = (-0.2, -0.8, 0.6, 0.8, 0.8)  # little before, much from here on: rounded from filters that were trained
+
+
 class MatchingLinear(nn.Linear):
-    """A projection between spaces that are to be compared; `identity_start` lets it begin as the identity."""
+    """A projection between spaces that are to be compared; `matching_start` lets it begin as the identity."""
+
+
+class SpanFilter(nn.Conv1d):
+    """Logits of a span's `start` or end from similarities over time (Eq. 5): [N, 1, F] -> [N, 1, F].
+
+    `matching_start` lets it begin as the edge that it has to find. A few hundred steps of a transformer's learning rate
+    hardly move ten weights, and frames that a filter of another form asks for do not say where a moment ends.
+    """
+
+    def __init__(self, start: bool) -> None:
+        super().__init__(1, 1, kernel_size=len(EDGE), padding=len(EDGE) // 2, bias=False)
+        self.edge = EDGE if start else EDGE[::-1]
 
 
 class HeroPreTrainedModel(PreTrainedModel):
@@ -61,13 +76,16 @@ class HeroPreTrainedModel(PreTrainedModel):
 
     def _init_weights(self, module: nn.Module) -> None:
         """N(0, 0.02) for Linear and Embedding, zero biases and padding rows; convolutions as PyTorch has them."""
+        if self.config.matching_start and isinstance(module, SpanFilter):
+            init.copy_(module.weight, torch.tensor(module.edge, device=module.weight.device)[None, None])
+            return
         if isinstance(module, nn.Conv1d):
-            if self.config.identity_start:
+            if self.config.matching_start:
                 init.dirac_(module.weight)
             else:
                 init.kaiming_uniform_(module.weight, a=5**0.5)
             return
-        if self.config.identity_start and isinstance(module, MatchingLinear):
+        if self.config.matching_start and isinstance(module, MatchingLinear):
             init.eye_(module.weight)
             init.zeros_(module.bias)
             return

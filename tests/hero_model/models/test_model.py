@@ -180,7 +180,7 @@ def test_outputs_at_places_are_those_of_the_whole(layers: int) -> None:
     + [(HeroForQuestionAnswering, name) for name in ("hero", "h_trm", "f_trm", "stage")],
 )
 def test_save_load_same_outputs(kind: type[HeroPreTrainedModel], architecture: str, tmp_path: Path) -> None:
-    config = tiny_config(architecture=architecture, identity_start=True)
+    config = tiny_config(architecture=architecture, matching_start=True)
     model = model_of(kind, config)
     with torch.no_grad():
         for parameter in model.parameters():

@@ -34,7 +34,7 @@ Loaded = tuple[HeroForMomentRetrieval, PreTrainedTokenizerBase]
 def loaded() -> Loaded:
     torch.manual_seed(0)
     model, tokenizer = from_text_encoder(
-        HeroForMomentRetrieval, minilm_folder(), [0], feature_size=8, reader_layers=1, identity_start=True,
+        HeroForMomentRetrieval, minilm_folder(), [0], feature_size=8, reader_layers=1, matching_start=True,
         num_temporal_layers=1, min_span_frames=2, span_similarity_scale=0.0, reader_threshold=0.2, reader_weight=5.0,
     )  # fmt: skip
     return model.eval(), tokenizer
