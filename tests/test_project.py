@@ -75,6 +75,12 @@ def test_the_root_documents_link_to_files_that_are_there() -> None:
             assert (ROOT / link).exists(), f"{page.name}: {link}"
 
 
+def test_no_document_holds_the_marks_of_a_merge() -> None:
+    """Code that holds them does not run; a document is committed without a word."""
+    for page in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")):
+        assert re.findall(r"^(?:<{7}|={7}$|>{7}).*", page.read_text(), re.MULTILINE) == [], page.name
+
+
 def test_hypothesis_judges_no_example_by_its_time() -> None:
     assert settings.default.deadline is None
     assert HealthCheck.too_slow in settings.default.suppress_health_check
