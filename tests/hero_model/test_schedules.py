@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,12 +17,12 @@ from hero_model.checkpoints.official import OFFICIAL_KEYS
 from hero_model.data import collate, masking
 from hero_model.data.examples import Clip
 from hero_model.data.schedule import ClipPool, epoch_indices, pretraining_batches
-from hero_model.errors import InputError
+from hero_model.errors import InputError, InputWarning
 from hero_model.models.losses import ranking_losses
 from hero_model.models.moment import HeroForMomentRetrieval
 from hero_model.models.pretraining import HeroForPretraining
 from hero_model.models.qa import HeroForQuestionAnswering
-from hero_model.presets import PRESETS, StageConfig
+from hero_model.presets import OBJECTIVES, PRESETS, StageConfig
 from hero_model.training.trainer import parameter_groups, rate_factor, train_stage
 from tests.hero_model.tiny_world import tiny_clips, tiny_config
 
@@ -191,6 +192,26 @@ def test_objectives_that_no_clip_can_serve_are_refused() -> None:
     preset = dataclasses.replace(PRESET, task_ratio={"mlm": 1, "vsm": 1})
     with pytest.raises(InputError, match="no clip has what the objectives mlm, vsm need"):
         pretraining_batches([ClipPool([silent])], tiny_config(), preset, seed=0)
+
+
+def test_objectives_that_no_clip_can_serve_beside_others_are_told() -> None:
+    """Where nobody speaks MLM and VSM have nothing; a clip of one frame has none to move and none to compare with."""
+    silent = Clip("silent", np.zeros((4, 24), np.float32), [np.empty(0, np.int64)], [np.arange(4)])
+    short = Clip("short", np.ones((1, 24), np.float32), [np.array([7])], [np.arange(1)])
+    stage = dataclasses.replace(STAGE, steps=60)
+    preset = dataclasses.replace(PRESET, pretraining=stage, task_ratio=dict.fromkeys(OBJECTIVES, 1))
+
+    def drawn(*clips: Clip) -> set[tuple[str, int]]:
+        batches = pretraining_batches([ClipPool(clips)], tiny_config(), preset, seed=0)
+        return {(batch.task, len(batch.clips.mask)) for batch in map(batches, range(60))}
+
+    with pytest.warns(InputWarning, match="no clip has what mlm, vsm needs: left out of the objectives"):
+        assert drawn(silent) == {("mffr", 1), ("mnce", 1), ("fom", 1)}
+    with pytest.warns(InputWarning, match="no clip has what mnce, fom needs"):
+        assert drawn(short) == {("mlm", 1), ("mffr", 1), ("vsm", 1)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert drawn(silent, short) == {("mlm", 1), ("mffr", 2), ("mnce", 1), ("fom", 1), ("vsm", 1)}
 
 
 def test_with_fewer_clips_than_a_step_takes_all_come_in_every_step() -> None:
