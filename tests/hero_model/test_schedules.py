@@ -23,7 +23,7 @@ from hero_model.models.moment import HeroForMomentRetrieval
 from hero_model.models.pretraining import HeroForPretraining
 from hero_model.models.qa import HeroForQuestionAnswering
 from hero_model.presets import OBJECTIVES, PRESETS, StageConfig
-from hero_model.training.trainer import parameter_groups, rate_factor, train_stage
+from hero_model.training.trainer import Validation, parameter_groups, rate_factor, train_stage
 from tests.hero_model.tiny_world import tiny_clips, tiny_config
 
 STAGE = StageConfig(steps=100, clips=2, per_clip=1, learning_rate=1e-2, encoder_learning_rate=1e-3)
@@ -59,6 +59,35 @@ class Slope(torch.nn.Module):
 
     def forward(self, batch: Any) -> Any:
         return SimpleNamespace(loss=self.place.sum())
+
+
+class Slopes(Slope):
+    """Gradients that are told."""
+
+    def forward(self, batch: Any) -> Any:
+        return SimpleNamespace(loss=self.place.sum() * batch.slope)
+
+
+def test_a_step_is_the_released_adams_on_a_gradient_of_at_most_one(tmp_path: Path) -> None:
+    """Clipped to 1; moments that keep 0.9 and 0.98; epsilon 1e-6."""
+    model, stage = Slopes(), dataclasses.replace(STAGE, steps=3, warmup=0.0)
+    slopes, places = [100.0, 0.5, 0.0], [0.0]
+
+    def batch(number: int) -> Any:
+        nothing = Nothing()
+        nothing.slope = slopes[number]  # type: ignore[attr-defined]
+        return nothing
+
+    def report(step: Any) -> None:
+        places.append(float(model.place.detach()))
+
+    train_stage(model, batch, stage, PRESET, tmp_path / "checkpoint", 0, report)  # type: ignore[arg-type]
+    mean, square, expected = 0.0, 0.0, []
+    for step, slope in enumerate([1.0, 0.5, 0.0]):
+        mean, square = 0.9 * mean + 0.1 * slope, 0.98 * square + 0.02 * slope**2
+        length = (mean / (1 - 0.9 ** (step + 1))) / ((square / (1 - 0.98 ** (step + 1))) ** 0.5 + 1e-6)
+        expected.append(STAGE.learning_rate * rate_factor(step, stage) * length)
+    assert -np.diff(places) == pytest.approx(expected, rel=1e-4)
 
 
 def test_every_step_is_as_long_as_its_rate(tmp_path: Path) -> None:
@@ -122,9 +151,12 @@ def test_hard_negatives_begin_at_their_step(begin: int | None, expected: str, tm
     batch = collate.moment_batch(clips, [np.array([7, 8]), np.array([9])], [0, 1], [(0, 3), (4, 7)], config)
     model = Watched(config)
     model.asked = []
-    stage = dataclasses.replace(STAGE, steps=6, hard_negatives_from=begin)
-    train_stage(model, lambda step: batch, stage, PRESET, tmp_path / "checkpoint", 0, lambda step: None)
-    assert "".join("h" if hard else "." for hard in model.asked) == expected
+    stage = dataclasses.replace(STAGE, steps=6, hard_negatives_from=begin, validate_every=1)
+    val = Validation(lambda number: batch, 1)
+    train_stage(model, lambda step: batch, stage, PRESET, tmp_path / "c", 0, lambda step: None, validation=val)
+    asked = "".join("h" if hard else "." for hard in model.asked)
+    assert asked[::2] == expected
+    assert asked[1::2] == "......"  # on val never, or its losses could not be compared
 
 
 def test_every_clip_comes_once_a_round_and_each_round_in_another_order() -> None:

@@ -125,6 +125,29 @@ def test_val_is_asked_where_a_stage_wants_it(release: Path, tmp_path: Path) -> N
     assert all(row["val_loss"] > 0 for row in rows)
 
 
+@pytest.mark.parametrize("accumulate", [1, 3])
+def test_val_is_asked_about_each_of_its_clips_and_no_other(accumulate: int, release: Path, tmp_path: Path) -> None:
+    """One round; of pre-training as many batches for each objective."""
+    stages = ("pretraining", "moment", "qa")
+    settings = [f"{stage}.{key}" for stage in stages for key in ("clips=1", "validate_every=1", "steps=1")]
+    settings += [f"{stage}.accumulate={accumulate}" for stage in stages]
+    plan = Plan(open_release(release), "hero", "tiny", changed_preset("tiny", settings, "mnce,fom"), 0)
+    found = Training(plan, tmp_path / "out", Machine(), lambda *told: None).validations
+    assert {stage: val.count for stage, val in found.items()} == {"pretraining": 6, "moment": 3, "qa": 3}
+    names = json.loads((release / "moment/tvr/video2dur_idx.json").read_text())["val"]
+    features = load_file(release / "features/tiny.safetensors")
+    own = {features[name].numpy().tobytes() for name in names}
+    for stage in ("moment", "qa"):
+        shown = [features_in(found[stage].batches(number)) for number in range(3)]
+        assert set.union(*shown) == own
+    kinds: set[str] = set()
+    for number in range(6):
+        batch = found["pretraining"].batches(number)
+        assert features_in(batch) <= own
+        kinds.add(batch.task)
+    assert kinds == {"mnce", "fom"}
+
+
 def features_in(batch: Any) -> set[bytes]:
     return {row[mask].numpy().tobytes() for row, mask in zip(batch.clips.features, batch.clips.mask, strict=True)}
 
