@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 
 import torch
 from torch import nn
-from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedTokenizerBase
 
 from evaluation.io.errors import refusing
 from hero_model.checkpoints.weights import check_finite
@@ -152,7 +152,7 @@ def fill_reader(model: HeroForMomentRetrieval, name: str | Path) -> None:
     _copy(source.embeddings, source.encoder.layer, model.reader.text_embedder, model.reader.layers)
 
 
-def _load_encoder(name: str | Path) -> PreTrainedModel:
+def _load_encoder(name: str | Path) -> Any:
     """Raises InputError, also where a weight is missing, for which the library would draw numbers, or is not finite."""
     with refusing(f"{name}: no text encoder can be loaded from it", InputError):
         source, report = AutoModel.from_pretrained(name, add_pooling_layer=False, output_loading_info=True)
