@@ -23,6 +23,9 @@ COMMANDS = {
 }
 
 
+INTERRUPTED = 130  # what shells give for Ctrl-C
+
+
 class Parser(argparse.ArgumentParser):
     """Refuses as the commands do: in one line."""
 
@@ -39,8 +42,11 @@ def main(argv: list[str] | None = None) -> int:
             args.run(args)
         except InputError as error:
             return refuse(str(error))
-        except (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError) as error:
-            return refuse(f"{error.filename}: {error.strerror}")
+        except OSError as error:
+            return refuse(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        except KeyboardInterrupt:
+            print("interrupted", file=sys.stderr)
+            return INTERRUPTED
     return 0
 
 

@@ -45,6 +45,8 @@ DIALECTS: dict[str, dict[str, Any]] = {
     },
 }
 
+FEWEST_POSITIONS = 8  # of a sentence: with fewer a question or its answer would have no word (data.sequences)
+
 
 class HeroConfig(PreTrainedConfig):
     """Configuration of every model in this package; sizes default to the paper's (Sec. 3.1, 4).

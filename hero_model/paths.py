@@ -1,8 +1,11 @@
 """Paths that a user gives, looked at before the work begins."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from evaluation.io.errors import refusing
 from hero_model.errors import InputError
 
 
@@ -28,6 +31,16 @@ def check_new_folder(path: Path) -> None:
     if path.exists():
         raise InputError(f"{path}: exists already; give a new folder")
     _check_parent(path)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Whatever keeps `path` from being written, a full disk among it, becomes an InputError that names it.
+
+    Libraries tell of it by errors of their own, which are no OSError.
+    """
+    with refusing(f"{path}: cannot be written", InputError):
+        yield
 
 
 def _check_parent(path: Path) -> None:

@@ -10,8 +10,9 @@ from msgspec import Meta
 from evaluation.io.errors import refusing
 from hero_model.errors import InputError
 
-AtLeastOne = Annotated[int, Meta(ge=1)]
-NotNegative = Annotated[int, Meta(ge=0)]
+MOST = 10_000_000  # of anything that is counted: the paper's largest number is 100,000 steps
+AtLeastOne = Annotated[int, Meta(ge=1, le=MOST)]
+NotNegative = Annotated[int, Meta(ge=0, le=MOST)]
 Rate = Annotated[float, Meta(gt=0, le=1)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 
@@ -40,7 +41,10 @@ class StageConfig:
                 raise InputError(f"{where}.{name}: no such setting, there are: {', '.join(known)}")
             with refusing(f"{where}.{name}={value}", InputError):
                 msgspec.convert(value, self.__annotations__[name], strict=False)
-        return msgspec.convert(known | dict(values), StageConfig, strict=False)
+        found = msgspec.convert(known | dict(values), StageConfig, strict=False)
+        if found.patience and not found.validate_every:
+            raise InputError(f"{where}.patience={found.patience}: val is never asked; set validate_every, too")
+        return found
 
 
 @dataclass(frozen=True)

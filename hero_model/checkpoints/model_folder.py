@@ -5,9 +5,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import msgspec
-import torch
 from safetensors import safe_open
-from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from evaluation.io.atomic import atomic_folder
@@ -16,13 +14,14 @@ from evaluation.io.errors import refusing
 from hero_model.checkpoints.foreign_tokenizer import load_foreign_tokenizer
 from hero_model.checkpoints.model_card import model_card
 from hero_model.checkpoints.text_encoder import load_tokenizer
-from hero_model.config import HeroConfig
+from hero_model.checkpoints.weights import check_finite
+from hero_model.config import FEWEST_POSITIONS, HeroConfig
 from hero_model.errors import InputError
 from hero_model.models.hero import CARD, HeroPreTrainedModel
 from hero_model.models.moment import HeroForMomentRetrieval
 from hero_model.models.pretraining import HeroForPretraining
 from hero_model.models.qa import HeroForQuestionAnswering
-from hero_model.paths import check_input_file
+from hero_model.paths import check_input_file, writing
 
 Model = TypeVar("Model", bound=HeroPreTrainedModel)
 
@@ -33,7 +32,7 @@ MODEL_CLASSES: dict[str, type[HeroPreTrainedModel]] = {
 }
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 MOST_CONFIG_BYTES = 1 << 20
-SIZES = (  # of HeroConfig, each at least 1
+SIZES = (  # of HeroConfig, each at least 1 but the positions of a sentence
     "vocab_size",
     "hidden_size",
     "num_hidden_layers",
@@ -56,9 +55,9 @@ def save_model(
 ) -> None:
     """Weights, configuration, a card and, where there is one, the tokenizer; the folder appears whole or not at all.
 
-    made: what the weights were made from and how, for the card.
+    made: what the weights were made from and how, for the card. Raises InputError where it cannot be written.
     """
-    with atomic_folder(folder) as unfinished:
+    with writing(folder), atomic_folder(folder) as unfinished:
         model.save_pretrained(unfinished)
         if tokenizer is not None:
             tokenizer.save_pretrained(unfinished)
@@ -109,7 +108,8 @@ def load_model(
     begun = {name.split(".")[0] for name in saved} | {"hero"}
     missing = sorted(name for name in report["missing_keys"] if not new_heads or name.split(".")[0] in begun)
     if missing:
-        raise InputError(f"{where}: lacks {', '.join(missing)}")
+        more = f" and {len(missing) - 1} more" if missing[1:] else ""
+        raise InputError(f"{where}: lacks {missing[0]}{more}")
     check_finite(model.state_dict(), where)
     tokenizer = load_foreign_tokenizer(folder) if foreign else load_tokenizer(folder)
     if len(tokenizer) > model.config.vocab_size:
@@ -130,8 +130,9 @@ def read_config(folder: Path) -> dict[str, Any]:
             with refusing(f"{path}: {name}", InputError):
                 msgspec.convert(found[name], kind)
     for name in SIZES:
-        if found.get(name, 1) < 1:
-            raise InputError(f"{path}: {name} is {found[name]}, expected at least 1")
+        least = FEWEST_POSITIONS if name == "max_position_embeddings" else 1
+        if found.get(name, least) < least:
+            raise InputError(f"{path}: {name} is {found[name]}, expected at least {least}")
     return found
 
 
@@ -145,21 +146,3 @@ def weight_names(path: Path) -> set[str]:
 def holds_reader(folder: Path) -> bool:
     """Whether the weights have a reader's among them: those of pre-training have not. Raises InputError."""
     return any(name.startswith("reader.") for name in weight_names(folder / WEIGHTS))
-
-
-def check_state(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], where: str) -> None:
-    """Raises InputError that names the key unless `found` has the names and shapes of `expected`, all finite."""
-    lacking, beyond = sorted(set(expected) - set(found)), sorted(set(found) - set(expected))
-    if lacking or beyond:
-        raise InputError(f"{where}: lacks {lacking[0]}" if lacking else f"{where}: {beyond[0]} is not expected")
-    for name, value in found.items():
-        if value.shape != expected[name].shape:
-            raise InputError(f"{where}: {name} has shape {list(value.shape)}, expected {list(expected[name].shape)}")
-    check_finite(found, where)
-
-
-def check_finite(weights: Mapping[str, Tensor], where: str) -> None:
-    """Raises InputError that names a weight with a value that is not finite."""
-    for name, value in weights.items():
-        if not torch.isfinite(value).all():
-            raise InputError(f"{where}: {name} holds values that are not finite")

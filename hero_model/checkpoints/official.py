@@ -11,8 +11,9 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from evaluation.io.errors import refusing
-from hero_model.checkpoints.model_folder import MODEL_CLASSES, check_finite
+from hero_model.checkpoints.model_folder import MODEL_CLASSES
 from hero_model.checkpoints.text_encoder import token_fields
+from hero_model.checkpoints.weights import check_finite
 from hero_model.config import HeroConfig
 from hero_model.errors import InputError
 from hero_model.models.hero import HeroPreTrainedModel

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from evaluation.io.atomic import atomic_folder
 from evaluation.io.errors import refusing
-from hero_model.checkpoints.model_folder import check_state
+from hero_model.checkpoints.weights import check_state
 from hero_model.errors import InputError
+from hero_model.paths import writing
 
 MODEL, OPTIMIZER, BEST, STEP = "model.safetensors", "optimizer.safetensors", "best.safetensors", "step.json"
 
@@ -49,7 +50,10 @@ class _Place(msgspec.Struct, omit_defaults=True):
 def save_checkpoint(
     folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, step: int, best: BestOnVal | None = None
 ) -> None:
-    """Weights and optimizer state as safetensors; the folder appears whole or not at all."""
+    """Weights and optimizer state as safetensors; the folder appears whole or not at all.
+
+    Raises InputError where it cannot be written.
+    """
     weights = {name: value.contiguous() for name, value in model.state_dict().items()}
     moments = {
         f"{key}/{name}": value.contiguous()
@@ -57,7 +61,7 @@ def save_checkpoint(
         for key, value in optimizer.state[parameter].items()
     }
     place = _Place(step)
-    with atomic_folder(folder, replace=True) as unfinished:
+    with writing(folder), atomic_folder(folder, replace=True) as unfinished:
         save_file(weights, unfinished / MODEL)
         save_file(moments, unfinished / OPTIMIZER)
         if best is not None and best.weights:

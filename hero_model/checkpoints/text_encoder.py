@@ -11,7 +11,8 @@ from torch import nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedTokenizerBase
 
 from evaluation.io.errors import refusing
-from hero_model.config import HeroConfig
+from hero_model.checkpoints.weights import check_finite
+from hero_model.config import FEWEST_POSITIONS, HeroConfig
 from hero_model.errors import InputError
 from hero_model.models.embeddings import TextEmbedder
 from hero_model.models.encoder import Encoder
@@ -93,7 +94,7 @@ def from_text_encoder(
         source_config = AutoConfig.from_pretrained(name)
         if source_config.model_type not in FAMILY:
             raise InputError(f"{name}: is a {source_config.model_type}, expected one of {', '.join(FAMILY)}")
-        source = AutoModel.from_pretrained(name, add_pooling_layer=False)
+    source = _load_encoder(name)
     tokenizer = load_tokenizer(name)
     if len(tokenizer) > source_config.vocab_size:
         raise InputError(f"{name}: the tokenizer knows {len(tokenizer)} tokens, the model {source_config.vocab_size}")
@@ -109,6 +110,9 @@ def from_text_encoder(
         changes["reader_layers"] = there
     released = HeroConfig(**changes).text_start == "released"
     first_position = 0 if released or source_config.model_type == "bert" else source_config.pad_token_id + 1
+    positions = source_config.max_position_embeddings - first_position
+    if positions < FEWEST_POSITIONS:
+        raise InputError(f"{name}: has positions for {positions} tokens, expected at least {FEWEST_POSITIONS}")
     eps = source_config.layer_norm_eps
     config = HeroConfig(
         **{
@@ -119,7 +123,7 @@ def from_text_encoder(
             "intermediate_size": source_config.intermediate_size,
             "hidden_act": source_config.hidden_act,
             **({} if released else {"layer_norm_eps": eps, "embedding_norm_eps": eps}),
-            "max_position_embeddings": source_config.max_position_embeddings - first_position,
+            "max_position_embeddings": positions,
             **token_fields(tokenizer),
             **changes,
         }
@@ -139,14 +143,23 @@ def fill_reader(model: HeroForMomentRetrieval, name: str | Path) -> None:
     """Give a model's reader, if it has one, the weights of a text encoder. Raises InputError for one of other sizes."""
     if model.reader is None:
         return
-    with refusing(f"{name}: no text encoder can be loaded from it", InputError):
-        source = AutoModel.from_pretrained(name, add_pooling_layer=False)
+    source = _load_encoder(name)
     sizes = {"vocab_size": "vocab_size", "hidden_size": "hidden_size", "reader_layers": "num_hidden_layers"}
     for own, theirs in sizes.items():
         here, there = getattr(model.config, own), getattr(source.config, theirs)
         if here != there:
             raise InputError(f"{name}: its {theirs} is {there}, the model's {own} is {here}")
     _copy(source.embeddings, source.encoder.layer, model.reader.text_embedder, model.reader.layers)
+
+
+def _load_encoder(name: str | Path) -> Any:
+    """Raises InputError, also where a weight is missing, for which the library would draw numbers, or is not finite."""
+    with refusing(f"{name}: no text encoder can be loaded from it", InputError):
+        source, report = AutoModel.from_pretrained(name, add_pooling_layer=False, output_loading_info=True)
+    if missing := sorted(report["missing_keys"]):
+        raise InputError(f"{name}: lacks {missing[0]}" + (f" and {len(missing) - 1} more" if missing[1:] else ""))
+    check_finite(source.state_dict(), str(name))
+    return source
 
 
 def _copy(embeddings: Any, layers: Iterable[nn.Module], embedder: TextEmbedder, encoder: Encoder) -> None:

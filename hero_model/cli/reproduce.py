@@ -15,6 +15,7 @@ from hero_model.reproduce.rows import ROWS, TABLES
 from hero_model.reproduce.runs import Study, run_all
 from hero_model.reproduce.tables import TASKS, Cell, cell, orders
 from hero_model.reproduce.world import write_world
+from hero_model.training.plan import changed_preset
 
 # of `train` with the preset `small` on the procedural world, before what --set says: steps for 2,000 clips, and a VSM
 # that asks for every sentence and hides three of four, since what is seen is learned from sentences that are hidden
@@ -54,7 +55,9 @@ def run(args: argparse.Namespace) -> None:
         raise InputError("--data: the row two-corpora needs --second, or leave it out with --rows")
     options = ["--preset", args.preset, "--threads", str(args.threads)]
     usual = WORLD_SETTINGS if args.data is None and args.preset == "small" else ()
-    options += [part for setting in (*usual, *args.set) for part in ("--set", setting)]
+    settings = (*usual, *args.set)
+    changed_preset(args.preset, settings)  # what `train` would refuse, before a world is made
+    options += [part for setting in settings for part in ("--set", setting)]
     first, second = args.data or args.out / "world", args.second or args.out / "second-world"
     if args.data is None:
         make_world(first, args.clips, 0)

@@ -2,6 +2,8 @@
 
 import argparse
 import os
+import warnings
+from contextlib import nullcontext
 from pathlib import Path
 
 import torch
@@ -11,13 +13,13 @@ from hero_model.cli.arguments import add_device, add_threads, whole_number
 from hero_model.cli.runtime import quiet_transformers
 from hero_model.data.release import open_release
 from hero_model.device import pick_device
-from hero_model.errors import InputError
+from hero_model.errors import InputError, InputWarning
 from hero_model.presets import OBJECTIVES, PRESETS
 from hero_model.training.pipeline import Training
-from hero_model.training.plan import STAGES, Plan, changed_preset, parse_weight
+from hero_model.training.plan import MODEL, STAGES, Plan, changed_preset, parse_weight
 from hero_model.training.processes import Processes
 from hero_model.training.progress import reporter
-from hero_model.training.record import check_folder, write_record
+from hero_model.training.record import alone_in, check_folder, write_record
 from hero_model.training.trainer import Machine
 
 
@@ -82,14 +84,15 @@ def run(args: argparse.Namespace) -> None:
     processes = Processes.joined(device)
     machine = Machine(device, plan.bf16, processes, args.save_seconds)
     asked = plan.asked()
-    begun = check_folder(args.out, asked)
+    check_folder(args.out, asked)
     with reporter(args.progress_json) as report:
         training = Training(plan, args.out, machine, report)
         processes.wait()  # all have seen the folder before one writes into it
-        if not begun and processes.leads:  # only now is known that this run can be made
-            write_record(args.out, asked, device, processes.count)
-        processes.wait()
-        training.run()
+        with alone_in(args.out) if processes.leads else nullcontext():  # only now is known that this run can be made
+            if processes.leads and not check_folder(args.out, asked):
+                write_record(args.out, asked, device, processes.count)
+            processes.wait()
+            training.run()
 
 
 def plan_of(args: argparse.Namespace) -> Plan:
@@ -99,7 +102,7 @@ def plan_of(args: argparse.Namespace) -> Plan:
         raise InputError("--objectives and --corpus are for pre-training, and this run has none")
     if args.pretrained is not None and args.text_encoder is not None:
         raise InputError("--text-encoder: the model of --pretrained has one; give one of the two")
-    return Plan(
+    plan = Plan(
         release=open_release(args.release),
         architecture=args.model,
         preset_name=args.preset,
@@ -111,6 +114,11 @@ def plan_of(args: argparse.Namespace) -> Plan:
         without_pretraining=args.no_pretraining,
         bf16=args.precision == "bf16",
     )
+    for text in args.set:
+        stage = text.partition(".")[0].replace(MODEL, "pretraining")
+        if stage not in plan.stages:
+            warnings.warn(f"--set {text}: this run has no {stage}, nothing reads it", InputWarning, 2)
+    return plan
 
 
 def corpus_of(text: str) -> tuple[Release, float]:

@@ -1,5 +1,6 @@
 """The batches of each training stage, as a function of the step, so that a run can go on where it stopped."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -11,10 +12,11 @@ from hero_model.data import collate, masking
 from hero_model.data.batches import MatchBatch, PretrainingBatch, QuestionBatch
 from hero_model.data.collate import question_batch_of
 from hero_model.data.examples import Clip, Query, Question
-from hero_model.errors import InputError
+from hero_model.errors import InputError, InputWarning
 from hero_model.presets import Preset, StageConfig
 
 SPOKEN_TASKS = ("mlm", "vsm")  # they need sentences that have words and frames
+MANY_FRAME_TASKS = ("mnce", "fom")  # a frame alone has no place to move to, and nothing to be compared with
 
 BatchSchedule = Callable[[int], PretrainingBatch | QuestionBatch]  # number of the batch, from 0 -> batch
 
@@ -26,10 +28,11 @@ class ClipPool:
     clips: Sequence[Clip]
     weight: float = 1.0
 
-    @property
-    def speaking(self) -> list[Clip]:
-        """Clips that can serve where words are needed."""
-        return [clip for clip in self.clips if any(len(clip.sentences[s]) for s in clip.matched)]
+    def serving(self, task: str) -> list[Clip]:
+        """Clips that have what a task learns from."""
+        if task in SPOKEN_TASKS:
+            return [clip for clip in self.clips if any(len(clip.sentences[s]) for s in clip.matched)]
+        return [clip for clip in self.clips if task not in MANY_FRAME_TASKS or len(clip.features) > 1]
 
 
 def step_rng(seed: int, stage: str, step: int) -> np.random.Generator:
@@ -51,17 +54,17 @@ def epoch_indices(count: int, size: int, seed: int, stage: str, turn: int) -> li
 def pretraining_batches(pools: Sequence[ClipPool], config: HeroConfig, preset: Preset, seed: int) -> BatchSchedule:
     """One pool and one task a step, drawn by their weights; each task of each pool has epochs of its own.
 
-    Raises InputError where no pool has clips for any of the tasks.
+    Raises InputError where no pool has clips for any of the tasks; an InputWarning names those that are left out.
     """
     stage = preset.pretraining
     kinds = [
-        (task, pool.speaking if task in SPOKEN_TASKS else pool.clips, weight * pool.weight)
-        for pool in pools
-        for task, weight in preset.task_ratio.items()
+        (task, pool.serving(task), weight * pool.weight) for pool in pools for task, weight in preset.task_ratio.items()
     ]
     kinds = [kind for kind in kinds if kind[1]]
     if not kinds:
         raise InputError(f"no clip has what the objectives {', '.join(preset.task_ratio)} need")
+    if idle := [task for task in preset.task_ratio if task not in {kind[0] for kind in kinds}]:
+        warnings.warn(f"no clip has what {', '.join(idle)} needs: left out of the objectives", InputWarning, 2)
     weights = np.array([weight for _, _, weight in kinds])
     drawn = step_rng(seed, "pretraining tasks", 0).choice(len(kinds), stage.steps, p=weights / weights.sum())
     turns = _earlier_equal(drawn)

@@ -18,6 +18,7 @@ from hero_model.data.sequences import query_limit
 from hero_model.errors import InputError
 from hero_model.models.heads import l2_normalise
 from hero_model.models.moment import HeroForMomentRetrieval
+from hero_model.paths import writing
 
 TOKENIZER, FACTS = "tokenizer.json", "query.json"  # lie in the file beside the program
 READ_BY_QUERIES = ("text_embedder", "cross_modal")  # of the encoder; an export keeps every weight that it finds
@@ -68,9 +69,10 @@ def save_query_side(model: HeroForMomentRetrieval, tokenizer: PreTrainedTokenize
         "most_tokens": query_limit(model.config),
         "vector_size": model.vector_size,
     }
-    with atomic_file(path) as unfinished, unfinished.open("wb") as file:
+    program = export_queries(model)
+    with writing(path), atomic_file(path) as unfinished, unfinished.open("wb") as file:
         torch.export.save(
-            export_queries(model),
+            program,
             file,
             extra_files={TOKENIZER: words.to_str(), FACTS: json_bytes(facts).decode()},
         )

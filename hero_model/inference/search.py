@@ -33,7 +33,7 @@ from hero_model.inference.retrieval import find_moments
 from hero_model.models.losses import MASKED_LOGIT
 from hero_model.models.moment import HeroForMomentRetrieval
 from hero_model.models.qa import HeroForQuestionAnswering
-from hero_model.paths import check_output_file
+from hero_model.paths import check_output_file, writing
 
 Subtitles = Sequence[tuple[float, float, str]]  # (start, end, text), seconds
 
@@ -207,7 +207,7 @@ class HeroSearch:
             name: self.index.frames[row][self.index.mask[row]].cpu().numpy() for row, name in enumerate(self.names)
         }
         metadata = {"interval_s": str(self.config.frame_interval), "dim": str(self.index.frames.shape[2])}
-        with atomic_file(path) as unfinished:
+        with writing(path), atomic_file(path) as unfinished:
             save_file(vectors, unfinished, metadata=metadata)
 
     def load_index(self, path: Path) -> None:

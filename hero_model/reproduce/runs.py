@@ -7,14 +7,18 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from evaluation.io.atomic import write_atomic
+from evaluation.io.errors import refusing
 from hero_model.data.release import open_release
 from hero_model.errors import InputError
 from hero_model.reproduce.rows import ROWS
 from hero_model.training.plan import STAGES
 
+Read = TypeVar("Read")
 METRICS = {"moment": "VCMR.R@1.tiou0.5.raw", "qa": "QA.accuracy"}
 
 
@@ -35,7 +39,9 @@ class Study:
         self.out.mkdir(parents=True, exist_ok=True)
         path = self.out / "study.json"
         if path.exists():
-            begun: dict[str, Any] = json.loads(path.read_bytes())
+            begun = _read(path, dict[str, Any])
+            if lacking := sorted(asked.keys() - begun.keys()):
+                raise InputError(f"{path}: lacks {', '.join(lacking)}; name another OUT")
             for name, value in asked.items():
                 if begun[name] != value and value is not None and begun[name] is not None:
                     raise InputError(f"{path}: {name} is {begun[name]} there, asked for {value}; name another OUT")
@@ -44,6 +50,12 @@ class Study:
 
     def result_file(self, row: str, seed: int) -> Path:
         return self.out / "runs" / f"{row}-{seed}" / "result.json"
+
+
+def _read(path: Path, kind: type[Read]) -> Read:
+    """Raises InputError that names the file where it holds anything else."""
+    with refusing(f"{path}: damaged", InputError):
+        return msgspec.json.decode(path.read_bytes(), type=kind)
 
 
 def _hash(folder: Path) -> str | None:
@@ -107,6 +119,6 @@ def results(study: Study, row: str, seeds: Sequence[int]) -> dict[str, list[floa
     for seed in seeds:
         path = study.result_file(row, seed)
         if path.exists():
-            for task, value in json.loads(path.read_bytes()).items():
+            for task, value in _read(path, dict[str, float]).items():
                 found.setdefault(task, []).append(value)
     return found

@@ -59,6 +59,8 @@ class Training:
             if (self.out / stage).exists():
                 steps = self._settings(stage).steps
                 self.report(stage, steps, Step(steps, stage, float("nan"), 0.0))
+                if self.machine.processes.leads:  # a run may have been killed before it noted them
+                    note_weights(self.out, stage, self.out / stage / WEIGHTS, found=True)
             else:
                 self._stage(stage, checkpoint)
             if self.machine.processes.leads:
@@ -73,7 +75,7 @@ class Training:
         plan = self.plan
         torch.manual_seed(plan.seed)
         kind = MODEL_CLASSES[stage]
-        encoder = plan.preset.text_encoder or minilm_folder()
+        encoder = plan.preset.text_encoder if plan.preset.text_encoder is not None else minilm_folder()
         if folder.exists():
             model, tokenizer = load_model(kind, folder, new_heads=stage != "pretraining")
             if model.config.architecture != plan.architecture:

@@ -15,6 +15,7 @@ from hero_model.errors import InputError
 from hero_model.presets import MODEL_SETTINGS, OBJECTIVES, PRESETS, STAGE_NAMES, Preset, Share
 
 MODEL = "model"  # in place of a stage in `--set`
+LEAST_WEIGHT, MOST_WEIGHT = 1e-6, 1e6  # two are multiplied and all are summed: nothing overflows or vanishes
 
 # what each architecture is trained on, in order; the paper trains F-TRM, XML and STAGE without pre-training
 STAGES = {
@@ -88,6 +89,8 @@ def changed_preset(
     if objectives is not None:
         preset = replace(preset, task_ratio=parse_objectives(objectives))
     if text_encoder is not None:
+        if not text_encoder:
+            raise InputError("--text-encoder: is empty, expected a folder or a name")
         preset = replace(preset, text_encoder=text_encoder)
     return replace(preset, **stages)
 
@@ -115,13 +118,13 @@ def parse_objectives(text: str) -> dict[str, float]:
 
 
 def parse_weight(text: str, where: str) -> float:
-    """Raises InputError unless it is a finite number above 0."""
+    """Raises InputError unless it is a number from LEAST_WEIGHT to MOST_WEIGHT."""
     try:
         weight = float(text)
     except ValueError:
         weight = 0.0
-    if not 0 < weight < float("inf"):
-        raise InputError(f"{where}: weight {text!r}, expected a number above 0")
+    if not LEAST_WEIGHT <= weight <= MOST_WEIGHT:
+        raise InputError(f"{where}: weight {text!r}, expected a number from {LEAST_WEIGHT:g} to {MOST_WEIGHT:g}")
     return weight
 
 

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from evaluation.io.atomic import write_atomic
 from evaluation.io.errors import refusing
 from hero_model.errors import InputError
+from hero_model.paths import writing
 from hero_model.training.trainer import Step
 
 STEPS_A_LINE = 5  # of --progress-json
@@ -66,7 +67,7 @@ class RunLog:
     begun: dict[str, float] = field(default_factory=dict)  # when each stage began, or went on
 
     def write(self, stage: str, steps: int, step: Step) -> None:
-        """Raises InputError where the file holds something else."""
+        """Raises InputError where the file holds something else, or cannot be written."""
         if stage not in self.begun:
             self._forget(stage, step.number)
             self.begun[stage] = time.monotonic()
@@ -81,7 +82,7 @@ class RunLog:
         }
         if step.val_loss is not None:
             row["val_loss"] = step.val_loss
-        with self.path.open("ab") as file:
+        with writing(self.path), self.path.open("ab") as file:
             file.write(msgspec.json.encode(row) + b"\n")
 
     def _forget(self, stage: str, step: int) -> None:
@@ -96,4 +97,5 @@ class RunLog:
                 for line, row in zip(lines, rows, strict=True)
                 if (row["stage"], row["step"] < step) != (stage, False)
             ]
-        write_atomic(self.path, [line + b"\n" for line in kept])
+        with writing(self.path):
+            write_atomic(self.path, [line + b"\n" for line in kept])

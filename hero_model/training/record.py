@@ -1,8 +1,10 @@
 """`run.json`: what a run was asked for, so that only the same command goes on with it, and on what it was made."""
 
+import fcntl
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from evaluation.io.atomic import write_atomic
 from evaluation.io.digest import file_sha256
 from evaluation.io.errors import refusing
 from hero_model.errors import InputError
+from hero_model.paths import writing
 
 RECORD = "run.json"
 LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "numpy")
@@ -36,9 +39,30 @@ def check_folder(out: Path, asked: Mapping[str, object]) -> bool:
     return False
 
 
+@contextmanager
+def alone_in(out: Path) -> Iterator[None]:
+    """Make OUT, and let no second run write into it while this one does: their checkpoints and logs would mix.
+
+    The system forgets who holds a folder that was killed. Raises InputError where another run holds it, or OUT cannot
+    be made.
+    """
+    with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
+        held = os.open(out, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(f"{out}: another run is at work in it; wait for it, or give another folder") from None
+        except OSError:  # a file system that knows no such locks
+            pass
+        yield
+    finally:
+        os.close(held)
+
+
 def write_record(out: Path, asked: Mapping[str, object], device: torch.device, processes: int) -> None:
-    """Make OUT and note in it what was asked, and the machine and the libraries of the run's beginning."""
-    out.mkdir(parents=True, exist_ok=True)
+    """Note in OUT what was asked, and the machine and the libraries of the run's beginning. Raises InputError."""
     environment = {
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "processes": processes,
@@ -51,9 +75,14 @@ def write_record(out: Path, asked: Mapping[str, object], device: torch.device, p
     _write(out, {**asked, "environment": environment, "versions": versions, "weights": {}})
 
 
-def note_weights(out: Path, stage: str, file: Path) -> None:
-    """Add the hash of a finished stage's weights. Raises InputError."""
+def note_weights(out: Path, stage: str, file: Path, found: bool = False) -> None:
+    """Add the hash of a finished stage's weights. found: they were there already; a hash of them stays.
+
+    Raises InputError.
+    """
     record = _read(out)
+    if found and stage in record.get("weights", {}):
+        return
     _write(out, record | {"weights": record.get("weights", {}) | {stage: file_sha256(file)}})
 
 
@@ -63,4 +92,5 @@ def _read(out: Path) -> dict[str, Any]:
 
 
 def _write(out: Path, record: Mapping[str, object]) -> None:
-    write_atomic(out / RECORD, [msgspec.json.format(msgspec.json.encode(record, order="sorted"), indent=2) + b"\n"])
+    with writing(out / RECORD):
+        write_atomic(out / RECORD, [msgspec.json.format(msgspec.json.encode(record, order="sorted"), indent=2) + b"\n"])

@@ -117,7 +117,7 @@ def train_stage(
     made = first
     model.train()
     share = machine.processes.share(stage.accumulate)
-    numbers = [step * stage.accumulate + part for step in range(first, stage.steps) for part in share]
+    numbers = (step * stage.accumulate + part for step in range(first, stage.steps) for part in share)
     coming = ahead(batches, numbers, machine.device)
     for step in range(first, stage.steps):
         if stage.patience and best.waited >= stage.patience:

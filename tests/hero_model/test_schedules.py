@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,13 +17,13 @@ from hero_model.checkpoints.official import OFFICIAL_KEYS
 from hero_model.data import collate, masking
 from hero_model.data.examples import Clip
 from hero_model.data.schedule import ClipPool, epoch_indices, pretraining_batches
-from hero_model.errors import InputError
+from hero_model.errors import InputError, InputWarning
 from hero_model.models.losses import ranking_losses
 from hero_model.models.moment import HeroForMomentRetrieval
 from hero_model.models.pretraining import HeroForPretraining
 from hero_model.models.qa import HeroForQuestionAnswering
-from hero_model.presets import PRESETS, StageConfig
-from hero_model.training.trainer import parameter_groups, rate_factor, train_stage
+from hero_model.presets import OBJECTIVES, PRESETS, StageConfig
+from hero_model.training.trainer import Validation, parameter_groups, rate_factor, train_stage
 from tests.hero_model.tiny_world import tiny_clips, tiny_config
 
 STAGE = StageConfig(steps=100, clips=2, per_clip=1, learning_rate=1e-2, encoder_learning_rate=1e-3)
@@ -58,6 +59,35 @@ class Slope(torch.nn.Module):
 
     def forward(self, batch: Any) -> Any:
         return SimpleNamespace(loss=self.place.sum())
+
+
+class Slopes(Slope):
+    """Gradients that are told."""
+
+    def forward(self, batch: Any) -> Any:
+        return SimpleNamespace(loss=self.place.sum() * batch.slope)
+
+
+def test_a_step_is_the_released_adams_on_a_gradient_of_at_most_one(tmp_path: Path) -> None:
+    """Clipped to 1; moments that keep 0.9 and 0.98; epsilon 1e-6."""
+    model, stage = Slopes(), dataclasses.replace(STAGE, steps=3, warmup=0.0)
+    slopes, places = [100.0, 0.5, 0.0], [0.0]
+
+    def batch(number: int) -> Any:
+        nothing = Nothing()
+        nothing.slope = slopes[number]  # type: ignore[attr-defined]
+        return nothing
+
+    def report(step: Any) -> None:
+        places.append(float(model.place.detach()))
+
+    train_stage(model, batch, stage, PRESET, tmp_path / "checkpoint", 0, report)  # type: ignore[arg-type]
+    mean, square, expected = 0.0, 0.0, []
+    for step, slope in enumerate([1.0, 0.5, 0.0]):
+        mean, square = 0.9 * mean + 0.1 * slope, 0.98 * square + 0.02 * slope**2
+        length = (mean / (1 - 0.9 ** (step + 1))) / ((square / (1 - 0.98 ** (step + 1))) ** 0.5 + 1e-6)
+        expected.append(STAGE.learning_rate * rate_factor(step, stage) * length)
+    assert -np.diff(places) == pytest.approx(expected, rel=1e-4)
 
 
 def test_every_step_is_as_long_as_its_rate(tmp_path: Path) -> None:
@@ -121,9 +151,12 @@ def test_hard_negatives_begin_at_their_step(begin: int | None, expected: str, tm
     batch = collate.moment_batch(clips, [np.array([7, 8]), np.array([9])], [0, 1], [(0, 3), (4, 7)], config)
     model = Watched(config)
     model.asked = []
-    stage = dataclasses.replace(STAGE, steps=6, hard_negatives_from=begin)
-    train_stage(model, lambda step: batch, stage, PRESET, tmp_path / "checkpoint", 0, lambda step: None)
-    assert "".join("h" if hard else "." for hard in model.asked) == expected
+    stage = dataclasses.replace(STAGE, steps=6, hard_negatives_from=begin, validate_every=1)
+    val = Validation(lambda number: batch, 1)
+    train_stage(model, lambda step: batch, stage, PRESET, tmp_path / "c", 0, lambda step: None, validation=val)
+    asked = "".join("h" if hard else "." for hard in model.asked)
+    assert asked[::2] == expected
+    assert asked[1::2] == "......"  # on val never, or its losses could not be compared
 
 
 def test_every_clip_comes_once_a_round_and_each_round_in_another_order() -> None:
@@ -191,6 +224,26 @@ def test_objectives_that_no_clip_can_serve_are_refused() -> None:
     preset = dataclasses.replace(PRESET, task_ratio={"mlm": 1, "vsm": 1})
     with pytest.raises(InputError, match="no clip has what the objectives mlm, vsm need"):
         pretraining_batches([ClipPool([silent])], tiny_config(), preset, seed=0)
+
+
+def test_objectives_that_no_clip_can_serve_beside_others_are_told() -> None:
+    """Where nobody speaks MLM and VSM have nothing; a clip of one frame has none to move and none to compare with."""
+    silent = Clip("silent", np.zeros((4, 24), np.float32), [np.empty(0, np.int64)], [np.arange(4)])
+    short = Clip("short", np.ones((1, 24), np.float32), [np.array([7])], [np.arange(1)])
+    stage = dataclasses.replace(STAGE, steps=60)
+    preset = dataclasses.replace(PRESET, pretraining=stage, task_ratio=dict.fromkeys(OBJECTIVES, 1))
+
+    def drawn(*clips: Clip) -> set[tuple[str, int]]:
+        batches = pretraining_batches([ClipPool(clips)], tiny_config(), preset, seed=0)
+        return {(batch.task, len(batch.clips.mask)) for batch in map(batches, range(60))}
+
+    with pytest.warns(InputWarning, match="no clip has what mlm, vsm needs: left out of the objectives"):
+        assert drawn(silent) == {("mffr", 1), ("mnce", 1), ("fom", 1)}
+    with pytest.warns(InputWarning, match="no clip has what mnce, fom needs"):
+        assert drawn(short) == {("mlm", 1), ("mffr", 1), ("vsm", 1)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert drawn(silent, short) == {("mlm", 1), ("mffr", 2), ("mnce", 1), ("fom", 1), ("vsm", 1)}
 
 
 def test_with_fewer_clips_than_a_step_takes_all_come_in_every_step() -> None:

@@ -1,13 +1,24 @@
 """The text side started from an encoder of the BERT and the RoBERTa family."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
-from transformers import AutoModel, GPT2Config, GPT2Model, PreTrainedTokenizerFast, RobertaConfig, RobertaModel
+from transformers import (
+    AutoModel,
+    BertConfig,
+    BertModel,
+    GPT2Config,
+    GPT2Model,
+    PreTrainedTokenizerFast,
+    RobertaConfig,
+    RobertaModel,
+)
 
 from hero_model.checkpoints.text_encoder import from_text_encoder, load_tokenizer, minilm_folder, token_fields
 from hero_model.data.examples import word_ids
@@ -51,6 +62,36 @@ def test_layers_are_spread_and_roberta_positions_start_at_zero(tmp_path: Path) -
     positions = roberta.embeddings.position_embeddings.weight
     assert torch.equal(model.text_embedder.positions.weight, positions[2:])
     assert model.config.max_position_embeddings == 38
+
+
+@pytest.mark.parametrize(
+    ("positions", "lost", "spoilt", "expected"),
+    [
+        (7, (), (), "has positions for 7 tokens, expected at least 8"),
+        (8, ("encoder.layer.0.output.dense.bias",), (), "lacks encoder.layer.0.output.dense.bias"),
+        (
+            8,
+            ("encoder.layer.0.output.dense.bias", "embeddings.word_embeddings.weight"),
+            (),
+            "lacks embeddings.word_embeddings.weight and 1 more",
+        ),
+        (8, (), ("embeddings.LayerNorm.weight",), "embeddings.LayerNorm.weight holds values that are not finite"),
+    ],
+)
+def test_an_encoder_that_would_start_at_random_or_as_no_number_is_refused(
+    positions: int, lost: tuple[str, ...], spoilt: tuple[str, ...], expected: str, tmp_path: Path
+) -> None:
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    config = BertConfig(vocab_size=30522, max_position_embeddings=positions, **sizes)
+    BertModel(config, add_pooling_layer=False).save_pretrained(tmp_path)
+    load_tokenizer(minilm_folder()).save_pretrained(tmp_path)
+    weights = load_file(tmp_path / "model.safetensors")
+    weights = {name: value * float("nan") if name in spoilt else value for name, value in weights.items()}
+    left = {name: value for name, value in weights.items() if name not in lost}
+    assert len(left) == len(weights) - len(lost)
+    save_file(left, tmp_path / "model.safetensors", {"format": "pt"})
+    with pytest.raises(InputError, match=re.escape(expected)):
+        from_text_encoder(HeroModel, tmp_path, num_temporal_layers=1, feature_size=8)
 
 
 def roberta_tokenizer(folder: Path, words: int, fillers: int) -> None:

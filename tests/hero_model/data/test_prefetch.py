@@ -1,5 +1,6 @@
 """Batches that are made ahead are those that were asked for, in their order."""
 
+import itertools
 import threading
 from dataclasses import dataclass
 
@@ -27,6 +28,13 @@ def test_each_number_once_in_its_order() -> None:
     found = [int(batch.number) for batch in ahead(batches, [5, 3, 9, 9, 0], CPU)]  # type: ignore[arg-type, attr-defined]
     assert found == made == [5, 3, 9, 9, 0]
     assert list(ahead(batches, [], CPU)) == []  # type: ignore[arg-type]
+
+
+def test_numbers_are_taken_as_they_are_needed() -> None:
+    """A run of ten million steps does not list them first."""
+    coming = ahead(lambda number: Numbered(torch.tensor(number)), itertools.count(4), CPU)  # type: ignore[arg-type, return-value]
+    assert [int(next(coming).number) for _ in range(3)] == [4, 5, 6]  # type: ignore[attr-defined]
+    coming.close()
 
 
 def test_an_error_comes_at_its_batch_and_no_further_is_made_after_the_end() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from hero_model.__main__ import main
 from hero_model.cli.reproduce import WORLD_SETTINGS
+from hero_model.errors import InputError
 from hero_model.presets import PRESETS
 from hero_model.reproduce.rows import ROWS, TABLES
 from hero_model.reproduce.runs import Study
@@ -62,6 +63,7 @@ def test_orders_of_the_paper_are_looked_for_in_ours_seed_by_seed(tmp_path: Path)
         (["--second", "x"], "--second: the procedural world brings its own"),
         (["--data", "x"], "two-corpora needs --second"),
         (["--clips", "5"], "--clips"),
+        (["--set", "moment.stepz=3"], "--set moment.stepz: no such setting, there are: steps, clips"),
     ],
 )
 def test_what_cannot_be_asked_for_is_refused(
@@ -69,6 +71,18 @@ def test_what_cannot_be_asked_for_is_refused(
 ) -> None:
     refused(capsys, ["reproduce", "tables", tmp_path / "out", *arguments], told)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"moment": "x"}', '{"split": "val"}'])
+def test_a_damaged_file_of_a_study_is_named(content: str, tmp_path: Path) -> None:
+    study = study_of(tmp_path, {("hero", 0): {}})
+    (tmp_path / "study.json").write_text(content)
+    with pytest.raises(InputError, match=r"study\.json: (damaged|lacks )"):
+        study.begin()
+    assert (tmp_path / "study.json").read_text() == content
+    study.result_file("hero", 0).write_text(content)
+    with pytest.raises(InputError, match=r"hero-0/result\.json: damaged"):
+        cell(study, "hero", "moment", range(1))
 
 
 def test_the_worlds_settings_are_those_of_train_and_give_way_to_ones_own() -> None:

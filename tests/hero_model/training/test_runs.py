@@ -125,6 +125,29 @@ def test_val_is_asked_where_a_stage_wants_it(release: Path, tmp_path: Path) -> N
     assert all(row["val_loss"] > 0 for row in rows)
 
 
+@pytest.mark.parametrize("accumulate", [1, 3])
+def test_val_is_asked_about_each_of_its_clips_and_no_other(accumulate: int, release: Path, tmp_path: Path) -> None:
+    """One round; of pre-training as many batches for each objective."""
+    stages = ("pretraining", "moment", "qa")
+    settings = [f"{stage}.{key}" for stage in stages for key in ("clips=1", "validate_every=1", "steps=1")]
+    settings += [f"{stage}.accumulate={accumulate}" for stage in stages]
+    plan = Plan(open_release(release), "hero", "tiny", changed_preset("tiny", settings, "mnce,fom"), 0)
+    found = Training(plan, tmp_path / "out", Machine(), lambda *told: None).validations
+    assert {stage: val.count for stage, val in found.items()} == {"pretraining": 6, "moment": 3, "qa": 3}
+    names = json.loads((release / "moment/tvr/video2dur_idx.json").read_text())["val"]
+    features = load_file(release / "features/tiny.safetensors")
+    own = {features[name].numpy().tobytes() for name in names}
+    for stage in ("moment", "qa"):
+        shown = [features_in(found[stage].batches(number)) for number in range(3)]
+        assert set.union(*shown) == own
+    kinds: set[str] = set()
+    for number in range(6):
+        batch = found["pretraining"].batches(number)
+        assert features_in(batch) <= own
+        kinds.add(batch.task)
+    assert kinds == {"mnce", "fom"}
+
+
 def features_in(batch: Any) -> set[bytes]:
     return {row[mask].numpy().tobytes() for row, mask in zip(batch.clips.features, batch.clips.mask, strict=True)}
 
@@ -154,12 +177,18 @@ def test_more_corpora_are_drawn_by_their_weights(release: Path, tmp_path: Path) 
         (["--set", "qa.learning_rate=nan"], "--set qa.learning_rate=nan: Expected `float` > 0"),
         (["--objectives", "mlm,bert"], "'bert', expected each once of mlm, mffr, mnce, fom, vsm"),
         (["--objectives", "mlm,mlm"], "'mlm', expected each once"),
-        (["--objectives", "mlm=0"], "weight '0', expected a number above 0"),
+        (["--set", "moment.steps=10000001"], "--set moment.steps=10000001: Expected `int` <= 10000000"),
+        (["--set", "qa.accumulate=99999999999999999999"], "Expected `int` <= 10000000"),
+        (["--set", "moment.patience=2"], "--set moment.patience=2: val is never asked; set validate_every, too"),
+        (["--objectives", "mlm=0"], "weight '0', expected a number from 1e-06 to 1e+06"),
+        (["--objectives", "mlm=1e308,vsm=1e308"], "weight '1e308', expected a number from 1e-06 to 1e+06"),
+        (["--objectives", "mlm=1e-320"], "weight '1e-320', expected a number from 1e-06 to 1e+06"),
         (["--no-pretraining", "--corpus", "x"], "--objectives and --corpus are for pre-training"),
         (["--no-pretraining", "--pretrained", "x"], "not allowed with argument"),
         (["--corpus", "nowhere"], "nowhere"),
         (["--pretrained", "nowhere"], "nowhere/model.safetensors: No such file"),
         (["--pretrained", "x", "--text-encoder", "y"], "--text-encoder: the model of --pretrained has one"),
+        (["--text-encoder", ""], "--text-encoder: is empty, expected a folder or a name"),
         (["--text-encoder", "nowhere/encoder"], "nowhere/encoder: no text encoder can be loaded from it"),
     ],
 )
@@ -168,6 +197,24 @@ def test_what_cannot_be_asked_for_is_named_and_writes_nothing(
 ) -> None:
     refused(capsys, list(train(release, tmp_path / "out", *more)), expected)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "settings"),
+    [
+        (["--no-pretraining"], ["pretraining.steps=3", "model.mask_share=0.9"]),
+        (["--model", "stage"], ["moment.steps=3", "model.query_share=0.1"]),
+    ],
+)
+def test_a_setting_that_nothing_reads_is_told(
+    more: list[str], settings: list[str], release: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sets = [f"--set={setting}" for setting in [*settings, "qa.steps=2"]]
+    (tmp_path / "file").write_text("x")
+    assert main(train(release, tmp_path / "file", *more, *sets)) == 2
+    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("warning: ")]
+    assert [line.split(":")[1].removeprefix(" --set ") for line in told] == settings
+    assert all("nothing reads it" in line for line in told)
 
 
 def test_settings_change_what_they_name_alone() -> None:

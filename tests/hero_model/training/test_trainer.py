@@ -20,7 +20,7 @@ from hero_model.errors import InputError
 from hero_model.models.pretraining import HeroForPretraining
 from hero_model.presets import PRESETS, StageConfig
 from hero_model.training.processes import Processes
-from hero_model.training.trainer import Machine, Step, Validation, train_stage
+from hero_model.training.trainer import Machine, Step, Validation, rate_factor, train_stage
 from tests.hero_model.tiny_world import tiny_clips, tiny_config
 
 STAGE = StageConfig(steps=3, clips=4, per_clip=1, learning_rate=1e-3, encoder_learning_rate=1e-3, accumulate=2)
@@ -144,20 +144,54 @@ def test_the_best_weights_on_val_are_left_and_the_stage_may_end_early(
     assert best == kept == 8
     assert (float(model.place.detach()) - 0.075) ** 2 == pytest.approx(losses[best], rel=1e-3)
     assert told[-1].number == last
+    assert all(step.rate == rate_factor(step.number - 1, stage) for step in told)
+
+
+class Drawing(Place):
+    """Keeps what dropout would draw, and whether it would."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.drawn: list[float] = []
+        self.modes = ""
+
+    def forward(self, batch: Target) -> Any:
+        self.drawn.append(float(torch.rand(())))
+        self.modes += "t" if self.training else "v"
+        return super().forward(batch)
+
+
+def test_every_batch_has_dropout_of_its_own_and_val_has_none(tmp_path: Path) -> None:
+    stage = replace(STAGE, steps=3, accumulate=2, validate_every=1)
+
+    def drawing(folder: str, seed: int) -> Drawing:
+        model, val = Drawing(), Validation(lambda number: Target(1.0), 1)  # type: ignore[arg-type, return-value]
+        machine = Machine(save_seconds=60)
+        batches: Any = lambda number: Target(9.0)  # noqa: E731
+        train_stage(model, batches, stage, PRESET, tmp_path / folder, seed, lambda step: None, machine, val)  # type: ignore[arg-type]
+        return model
+
+    model = drawing("a", 0)
+    assert model.modes == "ttv" * 3
+    assert not model.training
+    trained = [value for value, mode in zip(model.drawn, model.modes, strict=True) if mode == "t"]
+    assert len(set(trained)) == 6
+    assert drawing("b", 0).drawn == model.drawn
+    assert not set(drawing("c", 1).drawn) & set(model.drawn)
 
 
 def test_what_val_said_is_in_the_checkpoint(tmp_path: Path) -> None:
     model = Place()
     optimizer = torch.optim.AdamW(model.parameters())
     best = BestOnVal()
-    for loss, step in ((3.0, 1), (2.0, 2), (2.5, 3), (float("nan"), 4)):
+    for loss, step in ((3.0, 1), (3.5, 2), (2.0, 3), (2.0, 4), (float("nan"), 5)):
         best.see(loss, step, model)
         with torch.no_grad():
             model.place += 1
-    save_checkpoint(tmp_path / "c", model, optimizer, 4, best)
+    save_checkpoint(tmp_path / "c", model, optimizer, 5, best)
     again = BestOnVal()
-    assert load_checkpoint(tmp_path / "c", Place(), optimizer, 9, again) == 4
-    assert (again.loss, again.step, again.waited, float(again.weights["place"])) == (2.0, 2, 2, 1.0)
+    assert load_checkpoint(tmp_path / "c", Place(), optimizer, 9, again) == 5
+    assert (again.loss, again.step, again.waited, float(again.weights["place"])) == (2.0, 3, 2, 2.0)
     (tmp_path / "c/best.safetensors").write_bytes(b"x")
     with pytest.raises(InputError, match=r"best\.safetensors: damaged"):
         load_checkpoint(tmp_path / "c", Place(), optimizer, 9, BestOnVal())
