@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from transformers import PreTrainedTokenizerBase
 
+from evaluation.io.atomic import write_atomic
 from hero_model.checkpoints.model_folder import MODEL_CLASSES, WEIGHTS, holds_reader, load_model, save_model
 from hero_model.checkpoints.text_encoder import fill_reader, from_text_encoder, minilm_folder
 from hero_model.config import HeroConfig
@@ -17,13 +18,15 @@ from hero_model.errors import InputError
 from hero_model.models.hero import HeroPreTrainedModel
 from hero_model.models.moment import HeroForMomentRetrieval
 from hero_model.presets import StageConfig
+from hero_model.training.curves import loss_curves
 from hero_model.training.origin import origin
 from hero_model.training.plan import Plan
-from hero_model.training.progress import RunLog, StageReport
+from hero_model.training.progress import StageReport
 from hero_model.training.record import note_weights
+from hero_model.training.run_log import RunLog
 from hero_model.training.trainer import Machine, Step, Validation, train_stage
 
-LOG = "log.jsonl"
+LOG, CURVES = "log.jsonl", "curves.svg"
 
 
 class Training:
@@ -56,14 +59,22 @@ class Training:
     def run(self) -> None:
         for stage in self.plan.stages:
             checkpoint = self.out / f"{stage}.checkpoint"
-            if (self.out / stage).exists():
+            finished = (self.out / stage).exists()
+            if finished:
                 steps = self._settings(stage).steps
                 self.report(stage, steps, Step(steps, stage, float("nan"), 0.0))
             else:
                 self._stage(stage, checkpoint)
             if self.machine.processes.leads:
                 shutil.rmtree(checkpoint, ignore_errors=True)
+                if not finished or stage == self.plan.stages[-1]:  # killed before, the last stage has not been drawn
+                    self._draw()
             self.machine.processes.wait()  # the next stage begins with what the leading process has written
+
+    def _draw(self) -> None:
+        rows = self.log.rows()
+        if rows:
+            write_atomic(self.out / CURVES, [loss_curves(rows).encode()])
 
     def _settings(self, stage: str) -> StageConfig:
         return getattr(self.plan.preset, stage)
