@@ -18,6 +18,7 @@ from hero_model.training.plan import STAGES, Plan, changed_preset, parse_weight
 from hero_model.training.processes import Processes
 from hero_model.training.progress import reporter
 from hero_model.training.record import check_folder, write_record
+from hero_model.training.trackers import TENSORBOARD, WANDB, trackers_of
 from hero_model.training.trainer import Machine
 
 
@@ -66,6 +67,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=60,
         help="between checkpoints (default 60; 0: after each step)",
     )
+    parser.add_argument(
+        "--report",
+        action="append",
+        default=[],
+        choices=[TENSORBOARD, WANDB],
+        help="also tell the losses to TensorBoard (OUT/tensorboard) or Weights & Biases (OUT/wandb, offline unless "
+        "WANDB_MODE=online); can be given twice",
+    )
     add_device(parser)
     add_threads(parser)
     parser.add_argument(
@@ -82,9 +91,10 @@ def run(args: argparse.Namespace) -> None:
     processes = Processes.joined(device)
     machine = Machine(device, plan.bf16, processes, args.save_seconds)
     asked = plan.asked()
+    trackers = trackers_of(args.report, args.out, asked)
     begun = check_folder(args.out, asked)
     with reporter(args.progress_json) as report:
-        training = Training(plan, args.out, machine, report)
+        training = Training(plan, args.out, machine, report, trackers)
         processes.wait()  # all have seen the folder before one writes into it
         if not begun and processes.leads:  # only now is known that this run can be made
             write_record(args.out, asked, device, processes.count)

@@ -1,6 +1,7 @@
 """The stages of one run: pre-training, then moment retrieval, then question answering, each a folder in OUT."""
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from hero_model.training.origin import origin
 from hero_model.training.plan import Plan
 from hero_model.training.progress import StageReport
 from hero_model.training.record import note_weights
-from hero_model.training.run_log import RunLog
+from hero_model.training.run_log import RunLog, Tracker
 from hero_model.training.trainer import Machine, Step, Validation, train_stage
 
 LOG, CURVES = "log.jsonl", "curves.svg"
@@ -37,9 +38,11 @@ class Training:
     cannot be used.
     """
 
-    def __init__(self, plan: Plan, out: Path, machine: Machine, report: StageReport) -> None:
+    def __init__(
+        self, plan: Plan, out: Path, machine: Machine, report: StageReport, trackers: Sequence[Tracker] = ()
+    ) -> None:
         self.plan, self.out, self.machine, self.report = plan, out, machine, report
-        self.log = RunLog(out / LOG)
+        self.log = RunLog(out / LOG, trackers)
         for stage in plan.stages:
             machine.processes.check(self._settings(stage).accumulate, stage)
         self.pretrained = plan.pretrained or out / "pretraining"
@@ -63,6 +66,8 @@ class Training:
             if finished:
                 steps = self._settings(stage).steps
                 self.report(stage, steps, Step(steps, stage, float("nan"), 0.0))
+                if self.machine.processes.leads:
+                    self.log.end(stage)
             else:
                 self._stage(stage, checkpoint)
             if self.machine.processes.leads:
@@ -152,17 +157,21 @@ class Training:
                 self.report(name, stage.steps, told)
                 self.log.write(name, stage.steps, told)
 
-        kept_step = train_stage(
-            model,
-            self.batches[name],
-            stage,
-            preset,
-            checkpoint,
-            self.plan.seed,
-            report,
-            self.machine,
-            self.validations.get(name),
-        )
+        try:
+            kept_step = train_stage(
+                model,
+                self.batches[name],
+                stage,
+                preset,
+                checkpoint,
+                self.plan.seed,
+                report,
+                self.machine,
+                self.validations.get(name),
+            )
+        finally:
+            if self.machine.processes.leads:  # before the model's folder is there: a finished stage is told whole
+                self.log.end(name)
         if self.machine.processes.leads:
             made = origin(self.plan, name, folder, kept_step)
             save_model(model.cpu(), tokenizer, self.out / name, made)
