@@ -7,6 +7,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from hero_model.checkpoints.processor import HeroProcessor as HeroProcessor
     from hero_model.checkpoints.text_encoder import from_text_encoder as from_text_encoder
     from hero_model.config import HeroConfig as HeroConfig
     from hero_model.errors import InputError as InputError
@@ -26,6 +27,7 @@ HOMES = {
     "HeroForPretraining": "models.pretraining",
     "HeroForQuestionAnswering": "models.qa",
     "HeroModel": "models.hero",
+    "HeroProcessor": "checkpoints.processor",
     "HeroSearch": "inference.search",
     "InputError": "errors",
     "InputWarning": "errors",
