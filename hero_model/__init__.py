@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from hero_model.config import HeroConfig as HeroConfig
     from hero_model.errors import InputError as InputError
     from hero_model.errors import InputWarning as InputWarning
+    from hero_model.inference.moment_pipeline import MomentRetrievalPipeline as MomentRetrievalPipeline
     from hero_model.inference.search import Answer as Answer
     from hero_model.inference.search import HeroSearch as HeroSearch
     from hero_model.inference.search import Moment as Moment
@@ -32,6 +33,7 @@ HOMES = {
     "InputError": "errors",
     "InputWarning": "errors",
     "Moment": "inference.search",
+    "MomentRetrievalPipeline": "inference.moment_pipeline",
     "from_text_encoder": "checkpoints.text_encoder",
 }
 __all__ = list(HOMES)
