@@ -129,11 +129,18 @@ class HeroProcessor(ProcessorMixin):
 
     @classmethod
     def _load_tokenizer_from_pretrained(
-        cls, sub_processor_type: str, pretrained_model_name_or_path: str | PathLike[str], **kwargs: Any
+        cls,
+        sub_processor_type: str,
+        pretrained_model_name_or_path: str | PathLike[str],
+        subfolder: str = "",
+        **kwargs: Any,
     ) -> PreTrainedTokenizerBase:
-        if Path(pretrained_model_name_or_path).is_dir():
-            return load_tokenizer(Path(pretrained_model_name_or_path) / kwargs.get("subfolder", ""))
-        return super()._load_tokenizer_from_pretrained(sub_processor_type, pretrained_model_name_or_path, **kwargs)
+        folder = Path(pretrained_model_name_or_path)
+        if folder.is_dir():
+            return load_tokenizer(folder / subfolder)
+        return super()._load_tokenizer_from_pretrained(
+            sub_processor_type, pretrained_model_name_or_path, subfolder, **kwargs
+        )
 
     @classmethod
     def _get_arguments_from_pretrained(

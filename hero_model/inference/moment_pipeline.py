@@ -12,7 +12,7 @@ from hero_model.checkpoints.model_folder import WEIGHTS, check_finite, weight_na
 from hero_model.checkpoints.processor import HeroProcessor, Subtitles
 from hero_model.data.examples import Clip
 from hero_model.errors import InputError
-from hero_model.inference.search import HeroSearch, Moment
+from hero_model.inference.search import HeroSearch
 from hero_model.models.moment import HeroForMomentRetrieval
 
 TASK = "video-moment-retrieval"
@@ -21,6 +21,8 @@ TASK = "video-moment-retrieval"
 class MomentRetrievalPipeline(Pipeline):
     """Moments for sentences: `HeroSearch` with the library's way of loading models and choosing devices."""
 
+    model: HeroForMomentRetrieval
+    processor: HeroProcessor
     _load_processor = True
     _load_tokenizer = False
     _load_image_processor = False
@@ -61,14 +63,15 @@ class MomentRetrievalPipeline(Pipeline):
             raise InputError(f"a search needs a query in words, or a list of them, got {query!r}")
         return {"query": query, "clips": clips}
 
-    def _forward(self, input_tensors: dict[str, Any], k: int = 10, **_: Any) -> list[Moment] | list[list[Moment]]:
+    def _forward(self, input_tensors: dict[str, Any], k: int = 10, **_: Any) -> Any:
+        """Moments, or a list of them for each sentence."""
         clips: dict[str, Clip] = input_tensors["clips"]
         search = HeroSearch(self.model, None, self.processor.tokenizer)
         search.hold(clips)
         query = input_tensors["query"]
         return search.search(query, k) if isinstance(query, str) else [search.search(own, k) for own in query]
 
-    def postprocess(self, model_outputs: list[Any], **_: Any) -> list[Any]:
+    def postprocess(self, model_outputs: Any, **_: Any) -> list[Any]:
         return [self.postprocess(own) if isinstance(own, list) else asdict(own) for own in model_outputs]
 
 
