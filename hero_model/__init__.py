@@ -7,10 +7,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from hero_model.checkpoints.processor import HeroProcessor as HeroProcessor
     from hero_model.checkpoints.text_encoder import from_text_encoder as from_text_encoder
     from hero_model.config import HeroConfig as HeroConfig
     from hero_model.errors import InputError as InputError
     from hero_model.errors import InputWarning as InputWarning
+    from hero_model.inference.moment_pipeline import MomentRetrievalPipeline as MomentRetrievalPipeline
     from hero_model.inference.search import Answer as Answer
     from hero_model.inference.search import HeroSearch as HeroSearch
     from hero_model.inference.search import Moment as Moment
@@ -26,10 +28,12 @@ HOMES = {
     "HeroForPretraining": "models.pretraining",
     "HeroForQuestionAnswering": "models.qa",
     "HeroModel": "models.hero",
+    "HeroProcessor": "checkpoints.processor",
     "HeroSearch": "inference.search",
     "InputError": "errors",
     "InputWarning": "errors",
     "Moment": "inference.search",
+    "MomentRetrievalPipeline": "inference.moment_pipeline",
     "from_text_encoder": "checkpoints.text_encoder",
 }
 __all__ = list(HOMES)

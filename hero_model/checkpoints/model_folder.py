@@ -4,18 +4,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-import msgspec
 from safetensors import safe_open
 from transformers import PreTrainedTokenizerBase
 
 from evaluation.io.atomic import atomic_folder
 from evaluation.io.digest import file_sha256
 from evaluation.io.errors import refusing
+from hero_model.checkpoints.config_file import CONFIG, read_config
 from hero_model.checkpoints.foreign_tokenizer import load_foreign_tokenizer
 from hero_model.checkpoints.model_card import model_card
+from hero_model.checkpoints.processor import HeroProcessor
 from hero_model.checkpoints.text_encoder import load_tokenizer
 from hero_model.checkpoints.weights import check_finite
-from hero_model.config import FEWEST_POSITIONS, HeroConfig
+from hero_model.config import HeroConfig
 from hero_model.errors import InputError
 from hero_model.models.hero import CARD, HeroPreTrainedModel
 from hero_model.models.moment import HeroForMomentRetrieval
@@ -30,21 +31,7 @@ MODEL_CLASSES: dict[str, type[HeroPreTrainedModel]] = {
     "moment": HeroForMomentRetrieval,
     "qa": HeroForQuestionAnswering,
 }
-CONFIG, WEIGHTS = "config.json", "model.safetensors"
-MOST_CONFIG_BYTES = 1 << 20
-SIZES = (  # of HeroConfig, each at least 1 but the positions of a sentence
-    "vocab_size",
-    "hidden_size",
-    "num_hidden_layers",
-    "num_temporal_layers",
-    "num_attention_heads",
-    "intermediate_size",
-    "max_position_embeddings",
-    "max_frames",
-    "max_temporal_positions",
-    "max_query_positions",
-    "feature_size",
-)
+WEIGHTS = "model.safetensors"
 
 
 def save_model(
@@ -53,14 +40,14 @@ def save_model(
     folder: Path,
     made: Mapping[str, str] | None = None,
 ) -> None:
-    """Weights, configuration, a card and, where there is one, the tokenizer; the folder appears whole or not at all.
+    """Weights, configuration, a card and, with a tokenizer, the processor; the folder appears whole or not at all.
 
     made: what the weights were made from and how, for the card. Raises InputError where it cannot be written.
     """
     with writing(folder), atomic_folder(folder) as unfinished:
         model.save_pretrained(unfinished)
         if tokenizer is not None:
-            tokenizer.save_pretrained(unfinished)
+            HeroProcessor(tokenizer, model.config).save_pretrained(unfinished)
         card = model_card(model, made or {}, file_sha256(unfinished / WEIGHTS), tokenizer is not None)
         (unfinished / CARD).write_text(card, encoding="utf-8")
 
@@ -115,25 +102,6 @@ def load_model(
     if len(tokenizer) > model.config.vocab_size:
         raise InputError(f"{folder}: the tokenizer knows {len(tokenizer)} tokens, the model {model.config.vocab_size}")
     return model.eval(), tokenizer
-
-
-def read_config(folder: Path) -> dict[str, Any]:
-    """What config.json holds. Raises InputError that names the key where a value has another type."""
-    path = folder / CONFIG
-    check_input_file(path, "the configuration of a model that `train` or `convert` made")
-    if path.stat().st_size > MOST_CONFIG_BYTES:
-        raise InputError(f"{path}: larger than {MOST_CONFIG_BYTES} bytes")
-    with refusing(str(path), InputError):
-        found = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
-    for name, kind in {**HeroConfig.__annotations__, "architectures": list[str] | None}.items():
-        if name in found:
-            with refusing(f"{path}: {name}", InputError):
-                msgspec.convert(found[name], kind)
-    for name in SIZES:
-        least = FEWEST_POSITIONS if name == "max_position_embeddings" else 1
-        if found.get(name, least) < least:
-            raise InputError(f"{path}: {name} is {found[name]}, expected at least {least}")
-    return found
 
 
 def weight_names(path: Path) -> set[str]:

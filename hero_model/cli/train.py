@@ -20,6 +20,7 @@ from hero_model.training.plan import MODEL, STAGES, Plan, changed_preset, parse_
 from hero_model.training.processes import Processes
 from hero_model.training.progress import reporter
 from hero_model.training.record import alone_in, check_folder, write_record
+from hero_model.training.trackers import TENSORBOARD, WANDB, trackers_of
 from hero_model.training.trainer import Machine
 
 
@@ -68,6 +69,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=60,
         help="between checkpoints (default 60; 0: after each step)",
     )
+    parser.add_argument(
+        "--report",
+        action="append",
+        default=[],
+        choices=[TENSORBOARD, WANDB],
+        help="also tell the losses to TensorBoard (OUT/tensorboard) or Weights & Biases (OUT/wandb, offline unless "
+        "WANDB_MODE=online); can be given twice",
+    )
     add_device(parser)
     add_threads(parser)
     parser.add_argument(
@@ -84,9 +93,10 @@ def run(args: argparse.Namespace) -> None:
     processes = Processes.joined(device)
     machine = Machine(device, plan.bf16, processes, args.save_seconds)
     asked = plan.asked()
+    trackers = trackers_of(args.report, args.out, asked)
     check_folder(args.out, asked)
     with reporter(args.progress_json) as report:
-        training = Training(plan, args.out, machine, report)
+        training = Training(plan, args.out, machine, report, trackers)
         processes.wait()  # all have seen the folder before one writes into it
         with alone_in(args.out) if processes.leads else nullcontext():  # only now is known that this run can be made
             if processes.leads and not check_folder(args.out, asked):

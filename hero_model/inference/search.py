@@ -9,7 +9,7 @@ search.answer("What does she open?", ["a door", "a book"], video="a")
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,14 +19,14 @@ from transformers import PreTrainedTokenizerBase
 
 from evaluation.io.atomic import atomic_file
 from evaluation.metrics.nms import nms
-from evaluation.release import Release, SubtitleLine
+from evaluation.release import Release
 from hero_model.checkpoints.model_folder import find_model, load_model
+from hero_model.checkpoints.processor import HeroProcessor, Subtitles
 from hero_model.config import HeroConfig
 from hero_model.data.collate import question_batch_of
 from hero_model.data.dataset import Corpus
-from hero_model.data.examples import Clip, Question, make_clip, warn_of_long_clips, word_ids
-from hero_model.data.feature_file import FeatureFile, check_features
-from hero_model.data.subtitles import check_subtitle, check_times
+from hero_model.data.examples import Clip, word_ids
+from hero_model.data.feature_file import FeatureFile
 from hero_model.errors import InputError
 from hero_model.inference.index import FrameIndex, encode_queries, index_clips
 from hero_model.inference.retrieval import find_moments
@@ -34,8 +34,6 @@ from hero_model.models.losses import MASKED_LOGIT
 from hero_model.models.moment import HeroForMomentRetrieval
 from hero_model.models.qa import HeroForQuestionAnswering
 from hero_model.paths import check_output_file, writing
-
-Subtitles = Sequence[tuple[float, float, str]]  # (start, end, text), seconds
 
 
 @dataclass(frozen=True)
@@ -92,11 +90,7 @@ class HeroSearch:
     ) -> HeroSearch:
         """As from_pretrained, with the clips of a release's splits read and encoded. Raises InputError."""
         search = cls.from_pretrained(folder)
-        clips = Corpus(release, splits, search.tokenizer, search.config, feature_set).clips
-        search.clips, search.names = clips, list(clips)
-        if search.moment is not None:
-            with torch.inference_mode():
-                search.index = index_clips(search.moment, list(clips.values()))
+        search.hold(Corpus(release, splits, search.tokenizer, search.config, feature_set).clips)
         return search
 
     @property
@@ -105,30 +99,20 @@ class HeroSearch:
         assert model is not None
         return model.config
 
+    @property
+    def processor(self) -> HeroProcessor:
+        return HeroProcessor(self.tokenizer, self.config)
+
     def encode(self, video_features: Mapping[str, np.ndarray], subtitles: Mapping[str, Subtitles]) -> None:
         """Read clips, in place of those read before.
 
         video_features: {video: float32 [frames, feature size]}, one frame per config.frame_interval seconds.
         subtitles: {video: [(start, end, text)]} in seconds; a video may have none. Raises InputError.
         """
-        for given, name in ((video_features, "video_features"), (subtitles, "subtitles")):
-            if not isinstance(given, Mapping) or not all(isinstance(video, str) for video in given):
-                raise InputError(f"{name} must be a mapping whose keys are names of videos")
-        if not video_features:
-            raise InputError("no videos to encode")
-        unknown = sorted(set(subtitles) - set(video_features))
-        if unknown:
-            raise InputError(f"subtitles: video {unknown[0]!r} is none of those with features")
-        size = self.config.feature_size
-        arrays = {name: check_features(given, size, f"video {name!r}") for name, given in video_features.items()}
-        spoken = {name: subtitle_lines(given, f"video {name!r}") for name, given in subtitles.items()}
-        seconds = {name: len(array) * self.config.frame_interval for name, array in arrays.items()}
-        check_times(spoken, seconds, "subtitles")
-        warn_of_long_clips({name: len(array) for name, array in arrays.items()}, self.config)
-        clips = {
-            name: make_clip(name, array, spoken.get(name, []), self.tokenizer, self.config)
-            for name, array in arrays.items()
-        }
+        self.hold(self.processor.clips(video_features, subtitles))
+
+    def hold(self, clips: dict[str, Clip]) -> None:
+        """Encode clips that are read already, in place of those held before."""
         if self.moment is not None:
             with torch.inference_mode():
                 self.index = index_clips(self.moment, list(clips.values()))
@@ -162,20 +146,12 @@ class HeroSearch:
         """
         if self.qa is None or not self.clips:
             raise InputError("answering needs a QA model and encoded clips")
-        if not all(isinstance(text, str) for text in (question, *options)):
-            raise InputError("a question and its options must be strings")
-        if len(options) < 2:
-            raise InputError(f"a question needs at least two options, got {len(options)}")
-        repeated = [option for place, option in enumerate(options) if option in options[:place]]
-        if repeated:
-            raise InputError(f"option {repeated[0]!r} is given a second time")
+        asked = self.processor.question(question, options, video or "")
         if video is None:
             video = self._best_video(question)
         if video not in self.clips:
             raise InputError(f"video {video!r} is not encoded; there are: {', '.join(self.clips)}")
-        words, choices = word_ids(question, self.tokenizer), [word_ids(o, self.tokenizer) for o in options]
-        asked = Question(0, words, tuple(choices), video, (-1, -1), -1)
-        batch = question_batch_of([asked], self.clips, self.qa.config, [np.arange(len(options))])
+        batch = question_batch_of([replace(asked, clip=video)], self.clips, self.qa.config, [np.arange(len(options))])
         with torch.inference_mode():
             out = self.qa(batch.to(self.qa.device))
         probabilities = out.logits[0].softmax(0).tolist()
@@ -223,17 +199,3 @@ class HeroSearch:
         mask = torch.arange(padded.shape[1]) < lengths[:, None]
         place = self.moment.device
         self.index = FrameIndex.of(padded.to(place), mask.to(place), self.moment.moment_head)
-
-
-def subtitle_lines(given: Subtitles, video: str) -> list[SubtitleLine]:
-    """Raises InputError that names the entry which is no (start, end, text)."""
-    if isinstance(given, str) or not isinstance(given, Sequence):
-        raise InputError(f"{video}: subtitles are a {type(given).__name__}, expected a list of (start, end, text)")
-    found = []
-    for place, entry in enumerate(given):
-        where = f"{video}: subtitle {place}"
-        if not isinstance(entry, tuple | list) or len(entry) != 3:
-            raise InputError(f"{where}: is {entry!r}, expected (start, end, text)")
-        start, end, text = entry
-        found.append(check_subtitle(SubtitleLine(text, start, end), where))
-    return found

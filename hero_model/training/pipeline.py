@@ -1,12 +1,14 @@
 """The stages of one run: pre-training, then moment retrieval, then question answering, each a folder in OUT."""
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 from transformers import PreTrainedTokenizerBase
 
+from evaluation.io.atomic import write_atomic
 from hero_model.checkpoints.model_folder import MODEL_CLASSES, WEIGHTS, holds_reader, load_model, save_model
 from hero_model.checkpoints.text_encoder import fill_reader, from_text_encoder, minilm_folder
 from hero_model.config import HeroConfig
@@ -16,14 +18,17 @@ from hero_model.data.schedule import BatchSchedule, ClipPool, moment_batches, pr
 from hero_model.errors import InputError
 from hero_model.models.hero import HeroPreTrainedModel
 from hero_model.models.moment import HeroForMomentRetrieval
+from hero_model.paths import writing
 from hero_model.presets import StageConfig
+from hero_model.training.curves import loss_curves
 from hero_model.training.origin import origin
 from hero_model.training.plan import Plan
-from hero_model.training.progress import RunLog, StageReport
+from hero_model.training.progress import StageReport
 from hero_model.training.record import note_weights
+from hero_model.training.run_log import RunLog, Tracker
 from hero_model.training.trainer import Machine, Step, Validation, train_stage
 
-LOG = "log.jsonl"
+LOG, CURVES = "log.jsonl", "curves.svg"
 
 
 class Training:
@@ -34,9 +39,11 @@ class Training:
     cannot be used.
     """
 
-    def __init__(self, plan: Plan, out: Path, machine: Machine, report: StageReport) -> None:
+    def __init__(
+        self, plan: Plan, out: Path, machine: Machine, report: StageReport, trackers: Sequence[Tracker] = ()
+    ) -> None:
         self.plan, self.out, self.machine, self.report = plan, out, machine, report
-        self.log = RunLog(out / LOG)
+        self.log = RunLog(out / LOG, trackers)
         for stage in plan.stages:
             machine.processes.check(self._settings(stage).accumulate, stage)
         self.pretrained = plan.pretrained or out / "pretraining"
@@ -56,16 +63,27 @@ class Training:
     def run(self) -> None:
         for stage in self.plan.stages:
             checkpoint = self.out / f"{stage}.checkpoint"
-            if (self.out / stage).exists():
+            finished = (self.out / stage).exists()
+            if finished:
                 steps = self._settings(stage).steps
                 self.report(stage, steps, Step(steps, stage, float("nan"), 0.0))
                 if self.machine.processes.leads:  # a run may have been killed before it noted them
                     note_weights(self.out, stage, self.out / stage / WEIGHTS, found=True)
+                    self.log.end(stage)
             else:
                 self._stage(stage, checkpoint)
             if self.machine.processes.leads:
                 shutil.rmtree(checkpoint, ignore_errors=True)
+                if not finished or stage == self.plan.stages[-1]:  # killed before, the last stage has not been drawn
+                    self._draw()
             self.machine.processes.wait()  # the next stage begins with what the leading process has written
+
+    def _draw(self) -> None:
+        rows = self.log.rows()
+        if rows:
+            picture = loss_curves(rows).encode()
+            with writing(self.out / CURVES):
+                write_atomic(self.out / CURVES, [picture])
 
     def _settings(self, stage: str) -> StageConfig:
         return getattr(self.plan.preset, stage)
@@ -143,17 +161,21 @@ class Training:
                 self.report(name, stage.steps, told)
                 self.log.write(name, stage.steps, told)
 
-        kept_step = train_stage(
-            model,
-            self.batches[name],
-            stage,
-            preset,
-            checkpoint,
-            self.plan.seed,
-            report,
-            self.machine,
-            self.validations.get(name),
-        )
+        try:
+            kept_step = train_stage(
+                model,
+                self.batches[name],
+                stage,
+                preset,
+                checkpoint,
+                self.plan.seed,
+                report,
+                self.machine,
+                self.validations.get(name),
+            )
+        finally:
+            if self.machine.processes.leads:  # before the model's folder is there: a finished stage is told whole
+                self.log.end(name)
         if self.machine.processes.leads:
             made = origin(self.plan, name, folder, kept_step)
             save_model(model.cpu(), tokenizer, self.out / name, made)

@@ -1,20 +1,12 @@
-"""What `train` tells while it runs: a bar for people, JSON lines for programs, a log in the run's folder."""
+"""What `train` tells while it runs: a bar for people, JSON lines for programs."""
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
 
-import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from evaluation.io.atomic import write_atomic
-from evaluation.io.errors import refusing
-from hero_model.errors import InputError
-from hero_model.paths import writing
 from hero_model.training.trainer import Step
 
 STEPS_A_LINE = 5  # of --progress-json
@@ -57,45 +49,3 @@ def json_line(stage: str, steps: int, step: Step) -> None:
         known = None if step.loss != step.loss else round(step.loss, 5)
         row = {"stage": stage, "task": step.task, "step": step.number, "steps": steps, "loss": known}
         print(json.dumps(row), flush=True)
-
-
-@dataclass
-class RunLog:
-    """One JSON line for each step, each once, whatever was cut off on the way."""
-
-    path: Path
-    begun: dict[str, float] = field(default_factory=dict)  # when each stage began, or went on
-
-    def write(self, stage: str, steps: int, step: Step) -> None:
-        """Raises InputError where the file holds something else, or cannot be written."""
-        if stage not in self.begun:
-            self._forget(stage, step.number)
-            self.begun[stage] = time.monotonic()
-        row = {
-            "stage": stage,
-            "task": step.task,
-            "step": step.number,
-            "steps": steps,
-            "loss": step.loss,
-            "rate": step.rate,
-            "seconds": round(time.monotonic() - self.begun[stage], 3),  # since its first step here
-        }
-        if step.val_loss is not None:
-            row["val_loss"] = step.val_loss
-        with writing(self.path), self.path.open("ab") as file:
-            file.write(msgspec.json.encode(row) + b"\n")
-
-    def _forget(self, stage: str, step: int) -> None:
-        """Rows of the stage from `step` on, and half a line that a killed process left."""
-        if not self.path.exists():
-            return
-        lines = self.path.read_bytes().split(b"\n")[:-1]
-        with refusing(f"{self.path}: is no log of `train`", InputError):
-            rows = [msgspec.json.decode(line) for line in lines]
-            kept = [
-                line
-                for line, row in zip(lines, rows, strict=True)
-                if (row["stage"], row["step"] < step) != (stage, False)
-            ]
-        with writing(self.path):
-            write_atomic(self.path, [line + b"\n" for line in kept])

@@ -67,7 +67,14 @@ def test_train_writes_three_models_and_reports_steps(
         ("moment", 4, 4),
         ("qa", 4, 4),
     ]
-    assert {path.name for path in out.iterdir()} == {"run.json", "log.jsonl", "pretraining", "moment", "qa"}
+    assert {path.name for path in out.iterdir()} == {
+        "run.json",
+        "log.jsonl",
+        "curves.svg",
+        "pretraining",
+        "moment",
+        "qa",
+    }
     assert main(["train", str(release), str(out), "--seed", "1"]) == 2
     assert "holds a run with another seed" in capsys.readouterr().err
 
@@ -176,7 +183,7 @@ def test_baselines_train_and_predict(model: str, release: Path, tmp_path: Path) 
             assert main(["predict", str(out), str(release), *where, "--out", str(file), "--threads", "1"]) == 0
             assert evaluation_main(["score", str(release), str(file), *where]) == 0
     trained = {"h_trm": {"moment", "qa"}, "f_trm": {"moment", "qa"}, "xml": {"moment"}, "stage": {"qa"}}[model]
-    assert {path.name for path in out.iterdir()} - {"run.json", "log.jsonl", "pretraining"} == trained
+    assert {path.name for path in out.iterdir()} - {"run.json", "log.jsonl", "curves.svg", "pretraining"} == trained
 
 
 def test_search_and_answer_in_three_lines(release: Path, models: Path) -> None:

@@ -83,7 +83,7 @@ def test_mappings_and_names_are_looked_at(search: HeroSearch) -> None:
     search.encode({"kept": GOOD}, {"kept": [(np.float32(0), np.int64(4), "numbers of numpy are numbers")]})
     with pytest.raises(InputError, match="subtitles must be a mapping"):
         search.encode({"a": GOOD}, None)  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="video_features must be a mapping whose keys are names"):
+    with pytest.raises(InputError, match=r"^features must be a mapping whose keys are names"):
         search.encode({1: GOOD}, {})  # type: ignore[dict-item]
     with pytest.raises(InputError, match="video 'b' is none of those with features"):
         search.encode({"a": GOOD}, {"b": [(0, 1, "x")]})

@@ -50,7 +50,7 @@ def test_the_converted_model_of_others_is_fine_tuned_and_all_is_recorded(release
     out = tmp_path / "out"
     small_steps = "--set=moment.learning_rate=1e-9", "--set=moment.encoder_learning_rate=1e-9"
     assert main(train(release, out, *SHORT, *small_steps, "--pretrained", str(tmp_path / "theirs"))) == 0
-    assert {path.name for path in out.iterdir()} == {"run.json", "log.jsonl", "moment", "qa"}
+    assert {path.name for path in out.iterdir()} == {"run.json", "log.jsonl", "curves.svg", "moment", "qa"}
     assert json.loads((out / "moment/config.json").read_text())["dialect"] == "official"
     theirs, ours = (load_file(f / "model.safetensors") for f in (tmp_path / "theirs", out / "moment"))
     assert {name for name in ours if not torch.allclose(ours[name], theirs[name], atol=1e-7)} == set()
