@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from evaluation.forms.records import Fault, Record
 from evaluation.forms.table import FORMS, Form
-from evaluation.io.digest import file_sha256
 
 
 @dataclass(frozen=True)
@@ -22,11 +21,6 @@ class Source:
     def form(self) -> Form:
         """How it is read."""
         return FORMS[self.form_name]
-
-    @property
-    def told(self) -> str:
-        """A line that says which file it was. Raises OSError."""
-        return f"{self.split}, {self.form_name}: {self.path.name}, sha256 {file_sha256(self.path)}"
 
 
 class Row(NamedTuple):

@@ -105,11 +105,13 @@ def _subtitles(path: Path | None, clips: Mapping[str, float]) -> tuple[dict[str,
     """{clip: what is said}; lines whose times can be none are left out and listed."""
     said: dict[str, list[SubtitleLine]] = {}
     problems: list[Problem] = []
-    for number, row in subtitle_rows(path) if path else ():
+    if path is None:
+        return said, problems
+    for number, row in subtitle_rows(path):
         if row.vid_name in clips:
             faults = [subtitle_fault(line) for line in row.sub]
             said[row.vid_name] = [line for line, fault in zip(row.sub, faults, strict=True) if not fault]
-            problems += [Problem(str(path), Fault(number, "subtitle", fault)) for fault in faults if fault]
+            problems += [Problem(path.name, Fault(number, "subtitle", fault)) for fault in faults if fault]
     return said, problems
 
 
@@ -148,8 +150,12 @@ def _feature_set(folders: Sequence[FeatureFolder], raw: RawFolder, frames: Frame
 
 def _card(raw: RawFolder) -> str:
     """What it was made of, in the hashed part: the release hash speaks for the annotations as well."""
-    lines = [source.told for source in raw.annotations]
-    lines += [f"{path.name}, sha256 {file_sha256(path)}" for path in (raw.video_index, raw.subtitles) if path]
+    lines = [f"{source.split}, {source.form_name}: {_hashed(source.path)}" for source in raw.annotations]
+    lines += [_hashed(path) for path in (raw.video_index, raw.subtitles) if path]
     lines += [f"features: {path.name}, a frame each {raw.interval_s:g} s" for path in raw.features]
     made = "\n".join(f"- {line}" for line in lines)
     return f"# A release of a raw folder\n\nMade by `python -m evaluation gather`. Nothing is held out.\n\n{made}\n"
+
+
+def _hashed(path: Path) -> str:
+    return f"{path.name}, sha256 {file_sha256(path)}"

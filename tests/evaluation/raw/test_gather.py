@@ -11,6 +11,7 @@ from safetensors.numpy import load_file
 
 from evaluation.cli.main import main
 from evaluation.release import HELD_OUT, Release
+from tests.evaluation.conftest import SHARED
 from tests.evaluation.raw.raw_folder import (
     FRAMES,
     RESNET,
@@ -400,3 +401,22 @@ def test_features_of_other_clips_are_refused_with_the_first(
     write_npz(tmp_path / "others/stranger.npz", np.ones((8, 3), np.float32))
     command = tvr(tv, tmp_path / "out", "--features", tmp_path / "others")
     refused(command, capsys, "11 of 11 clips have no features", f"{clips('train')[0]}.npz is not there")
+
+
+@pytest.mark.shared
+def test_tvrs_own_files_become_a_release_whole(tmp_path: Path) -> None:
+    if not (SHARED / "data/tvr").is_dir():
+        pytest.skip(f"no reference material at {SHARED} (BENCH_SHARED)")
+    index = SHARED / "data/tvr/tvr_video2dur_idx_val.json"
+    videos = json.loads(index.read_text())["val"]
+    for name, (seconds, _) in videos.items():
+        write_npz(
+            tmp_path / f"features/{name.split('_')[0]}/{name}.npz", np.ones((round(seconds / 1.5), 2), np.float16)
+        )
+    command = ["gather", tmp_path / "tvr", "--features", tmp_path / "features", "--interval", 1.5]
+    command += ["--val", "tvr", SHARED / "data/tvr/tvr_val_release.jsonl", "--video-index", index]
+    release, listed = gathered([str(part) for part in command])
+    val = release.moments("val")
+    assert (len(val), len(val.videos), val.has_truth) == (10_895, 2_179, True)
+    assert val.videos.id_of == {name: number for name, (_, number) in videos.items()}
+    assert {(row["what"], row["left_out"]) for row in listed} <= {("ts", False)}
