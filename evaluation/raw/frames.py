@@ -47,6 +47,8 @@ def read_frames(
             longest = max(map(len, arrays)) * interval_s
             durations[name] = round(longest if duration is None else duration, 3)
             frames = min(map(len, arrays))
+            if not (frames and durations[name]):
+                raise ArrayFault(f"{name}: {frames} frames in {durations[name]:g} s")
             if fault := rate_fault(frames, interval_s, durations[name]):
                 raise ArrayFault(f"{name}: {fault}")
             dims = [array.shape[1] for array in arrays]

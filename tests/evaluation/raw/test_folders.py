@@ -154,3 +154,33 @@ def test_a_database_makes_the_release_that_the_npz_files_make(tmp_path: Path) ->
         for release in releases for entries in release.feature_files().values() for entry in entries
     ]  # fmt: skip
     np.testing.assert_array_equal(*arrays)
+
+
+def test_a_clip_of_which_no_frame_counts_has_no_features(tmp_path: Path) -> None:
+    """Of a corrupt video the authors' counts say 0."""
+    tv, names = write_tv(tmp_path / "tv"), clips("val")
+    root = write_database(tmp_path / "db", {name: packed(features(name, 3)) for name in names}, {names[0]: 0})
+    command = [
+        "gather",
+        tmp_path / "out",
+        "--features",
+        root,
+        "--interval",
+        1.5,
+        "--val",
+        "tvqa",
+        tv / "tvqa_val.jsonl",
+    ]
+    assert main([str(part) for part in command]) == 0
+    assert Release.open(tmp_path / "out").videos("val").names == names[1:]
+    assert f"{names[0]}: 0 frames in 0 s" in (tmp_path / "out.problems.jsonl").read_text()
+
+
+@pytest.mark.parametrize("interval", [1e-9, 1e308])
+def test_an_interval_at_which_no_clip_lasts_is_refused(
+    interval: float, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tv = write_tv(tmp_path / "tv")
+    command = ["gather", tmp_path / "out", "--interval", interval, "--val", "tvqa", tv / "tvqa_val.jsonl"]
+    assert main([str(part) for part in [*command, "--features", tv / "slowfast_features"]]) == 2
+    assert "3 of 3 clips have no features that can be used" in capsys.readouterr().err
