@@ -22,7 +22,9 @@ _ZIP = b"PK\x03\x04"
 class FeatureFolder(Protocol):
     """The features that one model gave of many videos."""
 
-    path: Path
+    @property
+    def path(self) -> Path:
+        """Where it lies."""
 
     def read(self, name: str) -> Vectors:
         """float32 [frames, dim] of a video. Raises ArrayFault, also where it is not there."""

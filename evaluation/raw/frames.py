@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from mmap import ACCESS_READ, mmap
 from typing import IO
 
 import numpy as np
@@ -64,7 +65,7 @@ def read_frames(
             f"features that can be used{why}"
         )
     file.flush()
-    numbers = np.memmap(file, FLOAT32, "r")  # type: ignore[call-overload]
+    numbers = np.frombuffer(mmap(file.fileno(), 0, access=ACCESS_READ), FLOAT32)
     width = sum(dims)
     vectors = {
         name: numbers[first : first + frames * width].reshape(frames, width) for name, (first, frames) in places.items()

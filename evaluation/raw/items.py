@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from evaluation.forms.records import Fault, FormError, Id, Moment, Question, Window, fitted
+from evaluation.forms.records import Fault, FormError, Id, Moment, Question, Record, Window, fitted
 from evaluation.predictions.ids import CANONICAL_ID
 from evaluation.raw.annotations import Problem, Row
 from evaluation.release import SPLITS, writer
@@ -32,7 +32,7 @@ def make_items(rows: Sequence[Row], durations: Mapping[str, float]) -> Items:
     items = Items()
     for kind in (Moment, Question):
         for split in SPLITS:
-            usable = []
+            usable: list[Record] = []
             for row in rows:
                 if row.source.split == split and isinstance(row.record, kind):
                     kept, faults = _usable(row, durations)
@@ -50,7 +50,7 @@ def make_items(rows: Sequence[Row], durations: Mapping[str, float]) -> Items:
     return items
 
 
-def _usable(row: Row, durations: Mapping[str, float]) -> tuple[Moment | Question | None, list[Fault]]:
+def _usable(row: Row, durations: Mapping[str, float]) -> tuple[Record | None, list[Fault]]:
     record, hidden = row.record, row.source.split == "test"
     if record.video is not None and record.video not in durations:
         return None, [Fault(record.line, "vid_name", f"is {record.video!r}, which has no features that can be used")]
