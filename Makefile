@@ -66,7 +66,7 @@ lock: .venv/.dev
 	$(COMPILE) --output-file requirements.lock pyproject.toml
 	sed -i -e '1i # Locked runtime environment: written by `make lock` from pyproject.toml.' -e '/^#/d' -e '/^$$/d' \
 		-e 's/+[a-z0-9]*$$//' requirements.lock
-	for extra in asr dev docs mutants; do \
+	for extra in asr dev docs lmdb mutants; do \
 		$(COMPILE) --extra $$extra --constraint requirements.lock --output-file requirements-$$extra.lock pyproject.toml && \
 		sed -i -e "1i # The extra $$extra on top of requirements.lock: written by \`make lock\`." -e '/^#/d' -e '/^$$/d' \
 			-e 's/+[a-z0-9]*$$//' requirements-$$extra.lock && \

@@ -1,4 +1,4 @@
-"""python -m evaluation: score, validate, submit, compare, baseline, convert, verify, diff, mirror, contamination.
+"""python -m evaluation: score, validate, submit, compare, baseline, convert, gather, verify, diff, mirror, and more.
 
 python -m evaluation score RELEASE predictions.json --task moment --split val --json report.json --html report.html
 python -m evaluation score --truth GT.jsonl --video-index video2dur_idx.json predictions.json --json report.json
@@ -17,13 +17,26 @@ from evaluation.io.errors import Refusal
 from evaluation.io.terminal import Terminal
 from evaluation.metrics.baselines import MOMENT_KINDS, QA_KINDS
 from evaluation.metrics.protocol import NMS_THRESHOLD
-from evaluation.release import SPLITS
+from evaluation.release import SPLITS, SUBTITLES_FORM
 
 EPILOG = """exit status: 0 done, 2 refused (every problem is named with its file, task, query, row and column);
 1 of contamination alone: something was found
 
 The files and every metric are explained in docs/evaluation.md."""
 
+
+GATHER = """A release folder, which `hero_model` trains on, of what the field publishes: annotation files, subtitles and
+features of frames. Each annotation file is named with its form, several of a split one after another:
+
+  python -m evaluation gather tvr --train tvr tvr_train_release.jsonl --val tvr tvr_val_release.jsonl \\
+      --test tvr tvr_test_public_release.jsonl --video-index tvr_video2dur_idx.json \\
+      --subtitles tvqa_preprocessed_subtitles.jsonl --features resnet_features slowfast_features --interval 1.5
+
+Features are folders of VIDEO.npz, each with an array "features" of [frames, dim], or LMDB databases of the same. Of
+several folders the numbers of a frame are joined in their order; where one has fewer frames, so many are taken.
+Clips without features that can be used are left out with their rows, and listed with whatever else was wrong in
+OUT.problems.jsonl. Nothing is held out: test has no truth, `score --truth FILE` scores on the file itself.
+docs/training.md has a worked example."""
 
 FORMS_EPILOG = "forms:\n" + "\n".join(f"  {name:13} {form.about}" for name, form in FORMS.items())
 
@@ -127,6 +140,34 @@ def _parser() -> argparse.ArgumentParser:
         help="IN holds queries or questions of this form; OUT.problems.jsonl lists every row with a fault",
     )
     convert.add_argument("--task", choices=("moment", "qa"), default="moment")
+
+    gather = add(
+        "gather",
+        help="make a release folder of annotations, subtitles and features as the field publishes them",
+        description=GATHER,
+        epilog=FORMS_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    gather.set_defaults(run=_command("gather", "gather_release"))
+    gather.add_argument("out", type=Path, metavar="OUT", help="the release folder to write; its name is the release's")
+    for split in SPLITS:
+        gather.add_argument(
+            f"--{split}", nargs=2, action="append", metavar=("FORM", "FILE"), help=f"annotations of {split}"
+        )
+    gather.add_argument(
+        "--features", nargs="+", type=Path, required=True, metavar="FOLDER", help="features of frames, a folder a model"
+    )
+    gather.add_argument(
+        "--interval", type=float, required=True, metavar="SECONDS", help="from a frame to the next: of TV 1.5"
+    )
+    gather.add_argument("--subtitles", type=Path, metavar="FILE", help=SUBTITLES_FORM)
+    gather.add_argument(
+        "--video-index",
+        type=Path,
+        metavar="FILE",
+        help="the field's video2dur_idx.json: all clips of a split, their seconds and numbers; "
+        "without it the clips are those that rows name",
+    )
 
     verify = add("verify", help="compare every file of a release directory with its manifest", epilog=EPILOG)
     verify.set_defaults(run=_command("exchange", "verify"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from evaluation.reports.report import Report, ScoredMetric
 
 if TYPE_CHECKING:
     from evaluation.forms.export import Conversion
+    from evaluation.forms.records import Fault
     from evaluation.metrics.compare import Comparison
     from evaluation.release.verify import Verification
 
@@ -68,13 +70,19 @@ def print_conversion(found: Conversion, listed: Path, console: Console) -> None:
     console.print(
         f"{found.source}: {len(found.rows)} rows written, {found.lost} left out", markup=False, soft_wrap=True
     )
-    kinds = Counter((fault.what, fault.lost) for fault in found.faults)
+    print_problems(found.faults, listed, console)
+
+
+def print_problems(faults: Sequence[Fault], listed: Path, console: Console) -> None:
+    """How often each kind came, with its first, and where each of them is listed."""
+    kinds = Counter((fault.what, fault.lost) for fault in faults)
     for (what, lost), count in kinds.most_common():
-        first = next(fault for fault in found.faults if (fault.what, fault.lost) == (what, lost))
+        first = next(fault for fault in faults if (fault.what, fault.lost) == (what, lost))
         fate = "left out" if lost else "changed"
-        text = f"{count} {fate} for {what}, the first in line {first.line}: {what} {first.why}"
+        where = f" in line {first.line}: {what}" if first.line else ":"
+        text = f"{count} {fate} for {what}, the first{where} {first.why}"
         console.print(text, markup=False, highlight=False, soft_wrap=True)
-    console.print(f"{len(found.faults)} problems are listed in {listed}", markup=False, soft_wrap=True)
+    console.print(f"{len(faults)} problems are listed in {listed}", markup=False, soft_wrap=True)
 
 
 def print_verification(folder: ReleaseFolder, found: Verification, console: Console, errors: Console) -> None:

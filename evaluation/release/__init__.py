@@ -1,6 +1,6 @@
 """The release format (docs/release_format.md), at home here: its names, rows, manifests and feature files."""
 
-from evaluation.release.files import subtitle_rows
+from evaluation.release.files import subtitle_fault, subtitle_rows
 from evaluation.release.manifest import ReleaseFolder
 from evaluation.release.names import (
     CARD,
@@ -75,6 +75,7 @@ __all__ = [
     "read_video_index",
     "rows_name",
     "split_key",
+    "subtitle_fault",
     "subtitle_rows",
     "truth_name",
 ]

@@ -15,7 +15,17 @@ from numpy.typing import NDArray
 from safetensors.numpy import save
 
 _ALIGNMENT = 8
+LARGEST_FEATURE = 1e6  # networks give numbers below a thousand; squares of far larger ones leave float32
 Vectors = NDArray[np.float32]
+
+
+def vectors_fault(vectors: Vectors) -> str:
+    """Why no model could use these numbers; empty where one can."""
+    if not np.isfinite(vectors).all():
+        return "holds values that are not finite in float32"
+    if np.abs(vectors).max() > LARGEST_FEATURE:
+        return f"holds values beyond {LARGEST_FEATURE:g}"
+    return ""
 
 
 def rate_fault(frames: int, interval_s: float, duration: float) -> str:

@@ -13,9 +13,10 @@ from typing import BinaryIO, TypeVar
 from evaluation.io.errors import opening
 from evaluation.io.jsonl import decode_json, decode_lines
 from evaluation.io.opened import open_plain
-from evaluation.release.schema import ManifestFile, ReleaseError, SubtitleRow
+from evaluation.release.schema import ManifestFile, ReleaseError, SubtitleLine, SubtitleRow
 
 MAX_JSON_BYTES = 64 << 20
+LONGEST_S = 86_400.0  # a subtitle beyond a day is in another unit
 Row = TypeVar("Row")
 
 
@@ -39,6 +40,13 @@ def subtitle_rows(path: Path, entry: ManifestFile | None = None) -> Iterator[tup
             raise ReleaseError(f"{path}:{number}: vid_name {row.vid_name!r} a second time")
         seen.add(row.vid_name)
         yield number, row
+
+
+def subtitle_fault(line: SubtitleLine) -> str:
+    """Why its times, numbers of seconds, can be those of no subtitle; empty where they can."""
+    if 0 <= line.start <= line.end <= LONGEST_S:
+        return ""
+    return f"start is {line.start:g} and end {line.end:g}, expected 0 <= start <= end <= {LONGEST_S:g} s"
 
 
 def read_json(path: Path, kind: type[Row], entry: ManifestFile | None = None) -> Row:

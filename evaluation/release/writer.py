@@ -4,6 +4,7 @@ Nothing here may depend on a date, a host or the order in which rows became know
 """
 
 import json
+import math
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -63,7 +64,8 @@ Row = dict[str, Any]
 class Item:
     """What queries and questions share; `split` is one of SPLITS, `start` and `end` are seconds of the clip.
 
-    What is not `published` belongs to the reserve.
+    What is not `published` belongs to the reserve. Where nothing is held out, nothing of test is read that only its
+    truth has.
     """
 
     id: int
@@ -77,15 +79,15 @@ class Item:
 
 @dataclass(frozen=True, kw_only=True)
 class Query(Item):
-    """A moment query with its truth; `duration` is that of the clip in seconds, `type` "v", "t" or "vt"."""
+    """A moment query with its truth; `duration` is that of the clip in seconds, `type` "v", "t", "vt" or not told."""
 
     duration: float
-    type: str
+    type: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Question(Item):
-    """A question with four options, or five, and the place of the right one among them.
+    """A question with four options, or five, and the place of the right one among them. Its seconds may be nan.
 
     `blind_chance`: the chance, 0 to 1, that models without the video give the right one; None: not measured.
     """
@@ -97,13 +99,17 @@ class Question(Item):
 
 @dataclass(frozen=True, kw_only=True)
 class Clip:
-    """A clip to be searched or asked about in the `tasks` that it serves; `duration` in seconds."""
+    """A clip to be searched or asked about in the `tasks` that it serves; `duration` in seconds.
+
+    `number`: by which predictions name it, where that is given; all clips have one, or none and are counted.
+    """
 
     name: str
     split: str
     duration: float
     tasks: Collection[Task]
     subtitles: Sequence[SubtitleLine]
+    number: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,16 +147,18 @@ def write_files(
     features: Iterable[FeatureSet],
     lent: Sequence[LentRow] = (),
     halves: Mapping[str, Half] = MappingProxyType({}),
+    *,
+    holds_out: bool = True,
 ) -> list[ManifestFile]:
     """All but card and manifests, into an empty folder; sorted by path. `lent` are the options that were matched,
-    `halves` says of clips of test in which half they lie.
+    `halves` says of clips of test in which half they lie. Without `holds_out` the truth of test is not known here.
 
     Rows keep their order; the order of the clips, by name, gives their numbers. Raises OSError, and ReleaseError for
     a split that is none.
     """
     files = [
-        *_write_task(folder, "moment", queries, (_query_row, _public_query_row), clips),
-        *_write_task(folder, "qa", questions, (_question_row, _public_question_row), clips),
+        *_write_task(folder, "moment", queries, (_query_row, _public_query_row), clips, holds_out),
+        *_write_task(folder, "qa", questions, (_question_row, _public_question_row), clips, holds_out),
         *_write_difficulty(folder, questions),
         *([_write_rows(folder, LENT, map(msgspec.to_builtins, lent))] if lent else []),
         *_write_halves(folder, halves),
@@ -178,11 +186,18 @@ def write_manifests(
     secret = [file for file in files if is_held_out(file.path)]
     held_out = write_file(folder, HELD_OUT_MANIFEST, _canonical(HeldOutManifest(nonce=nonce, files=secret)))
     shown = [*(file for file in files if not is_held_out(file.path)), held_out]
-    shown.sort(key=lambda file: file.path)
+    return held_out, write_manifest(folder, shown, name=name, version=version, seed=seed, hidden=hidden)
+
+
+def write_manifest(
+    folder: Path, files: Sequence[ManifestFile], *, name: str, version: str, seed: int, hidden: Hidden
+) -> str:
+    """Write the public manifest, of `files` alone, and SHA256SUMS; the release hash. Raises OSError."""
+    shown = sorted(files, key=lambda file: file.path)
     manifest = Manifest(format=FORMAT, name=name, version=version, seed=seed, files=shown, hidden=hidden)
     sha256 = write_file(folder, MANIFEST, _canonical(manifest)).sha256
     write_file(folder, SUMS, sums(files, sha256).encode())
-    return held_out, sha256
+    return sha256
 
 
 def _write_task(
@@ -191,6 +206,7 @@ def _write_task(
     items: Sequence[Kind],
     forms: tuple[Callable[[Kind], Row], Callable[[Kind], Row]],
     clips: Sequence[Clip],
+    holds_out: bool,
 ) -> list[ManifestFile]:
     """The rows of one task by split, what is held out of them, and its index; nothing where nothing is published.
 
@@ -204,7 +220,8 @@ def _write_task(
         _write_rows(folder, rows_name(task, split), map(public if split == "test" else full, shown[split]))
         for split in SPLITS
     ]
-    files.append(_write_rows(folder, truth_name(task), map(full, shown["test"])))
+    if holds_out:
+        files.append(_write_rows(folder, truth_name(task), map(full, shown["test"])))
     if reserve := [item for item in items if not item.published]:
         files.append(_write_rows(folder, reserve_name(task), map(full, reserve)))
     return [*files, write_file(folder, index_name(task), _canonical(_video_index(task, clips)))]
@@ -231,18 +248,23 @@ def _query_row(query: Query) -> Row:
         "duration": query.duration,
         "ts": [query.start, query.end],
         "desc": query.text,
-        "type": query.type,
+        **_type(query),
         "desc_id": query.id,
     }
 
 
 def _public_query_row(query: Query) -> Row:
-    return {"desc_id": query.id, "desc": query.text, "type": query.type}
+    return {"desc_id": query.id, "desc": query.text, **_type(query)}
+
+
+def _type(query: Query) -> Row:
+    return {} if query.type is None else {"type": query.type}
 
 
 def _question_row(question: Question) -> Row:
-    span = f"{seconds_text(question.start)}-{seconds_text(question.end)}"
-    return {**_public_question_row(question), "ts": span, "answer_idx": question.answer}
+    told = not math.isnan(question.start)
+    span = {"ts": f"{seconds_text(question.start)}-{seconds_text(question.end)}"} if told else {}
+    return {**_public_question_row(question), **span, "answer_idx": question.answer}
 
 
 def _public_question_row(question: Question) -> Row:
@@ -264,8 +286,9 @@ def seconds_text(value: float) -> str:
 def _video_index(task: Task, clips: Sequence[Clip]) -> dict[str, dict[str, tuple[float, int]]]:
     """{split: {clip: (seconds, number)}} of the clips that serve the task; a clip has its number in every index."""
     index: dict[str, dict[str, tuple[float, int]]] = {split_key(split): {} for split in SPLITS}
-    for number, clip in enumerate(clips):
+    for place, clip in enumerate(clips):
         if task in clip.tasks:
+            number = place if clip.number is None else clip.number
             index[split_key(clip.split)][clip.name] = round(clip.duration, 3), number
     return index
 

@@ -9,12 +9,11 @@ from safetensors import safe_open
 
 from evaluation.io.errors import refusing
 from evaluation.release import Release
-from evaluation.release.features import rate_fault
+from evaluation.release.features import rate_fault, vectors_fault
 from hero_model.data.release import reading_release
 from hero_model.errors import InputError
 from hero_model.paths import check_input_file
 
-LARGEST_FEATURE = 1e6  # networks give numbers below a thousand; squares of far larger ones leave float32
 FLOATS = ("F16", "BF16", "F32", "F64")  # as safetensors calls them
 
 
@@ -112,13 +111,11 @@ def check_rate(arrays: Mapping[str, np.ndarray], durations: Mapping[str, float],
 
 
 def check_features(features: object, size: int, where: str) -> np.ndarray:
-    """float32 [frames, size], at least one frame, each number within LARGEST_FEATURE; all else is an InputError."""
+    """float32 [frames, size], at least one frame, each number finite and of a usual size; all else is an InputError."""
     with refusing(f"{where}: no array of numbers", InputError), np.errstate(over="ignore"):
         array = np.asarray(features, np.float32)
     if array.ndim != 2 or array.shape[1] != size or not len(array):
         raise InputError(f"{where}: has shape {list(array.shape)}, expected [frames, {size}]")
-    if not np.isfinite(array).all():
-        raise InputError(f"{where}: holds values that are not finite in float32")
-    if np.abs(array).max() > LARGEST_FEATURE:
-        raise InputError(f"{where}: holds values beyond {LARGEST_FEATURE:g}")
+    if fault := vectors_fault(array):
+        raise InputError(f"{where}: {fault}")
     return np.ascontiguousarray(array)

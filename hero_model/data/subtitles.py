@@ -7,12 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from evaluation.release import SUBTITLES_FORM, ManifestFile, SubtitleLine, subtitle_rows
+from evaluation.release import SUBTITLES_FORM, ManifestFile, SubtitleLine, subtitle_fault, subtitle_rows
 from hero_model.data.release import reading_release
 from hero_model.errors import InputError, InputWarning
 from hero_model.paths import check_input_file
-
-LONGEST_S = 86_400.0  # a subtitle beyond a day is in another unit
 
 
 def read_subtitles(path: Path, entry: ManifestFile | None = None) -> dict[str, list[SubtitleLine]]:
@@ -31,14 +29,12 @@ def read_subtitles(path: Path, entry: ManifestFile | None = None) -> dict[str, l
 
 
 def check_subtitle(line: SubtitleLine, where: str) -> SubtitleLine:
-    """Raises InputError unless 0 <= start <= end <= LONGEST_S (seconds) and the text is a string."""
+    """Raises InputError unless start and end are seconds that a subtitle can have and the text is a string."""
     for name, value in (("start", line.start), ("end", line.end)):
         if not isinstance(value, int | float | np.integer | np.floating) or not math.isfinite(value):
             raise InputError(f"{where}: {name} is {value!r}, expected seconds")
-    if not 0 <= line.start <= line.end <= LONGEST_S:
-        raise InputError(
-            f"{where}: start is {line.start:g} and end {line.end:g}, expected 0 <= start <= end <= {LONGEST_S:g} s"
-        )
+    if fault := subtitle_fault(line):
+        raise InputError(f"{where}: {fault}")
     if not isinstance(line.text, str):
         raise InputError(f"{where}: text is {line.text!r}, expected a string")
     return line

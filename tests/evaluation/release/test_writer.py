@@ -200,3 +200,32 @@ def test_a_set_whose_name_looks_like_a_shard_is_one_of_its_own() -> None:
         "net-00001-of-00002": [shard],
     }
     assert feature_set_files([shard, index, "README.md"]) == {"net": [shard]}
+
+
+def test_a_release_that_holds_nothing_out_has_one_manifest_and_no_truth_of_test(tmp_path: Path) -> None:
+    """As one of the field's files: what of test is not known is not written, and clips keep the field's numbers."""
+    common = {"published": True, "text": "x", "start": 1.0, "end": 2.0}
+    unknown = common | {"split": "test", "start": np.nan, "end": np.nan}
+    queries = [
+        writer.Query(id=1, split="val", clip="b", duration=9.0, type=None, **common),
+        writer.Query(id=2, clip="", duration=np.nan, type=None, **unknown),
+    ]
+    questions = [
+        writer.Question(id=3, clip="b", options="abcd", answer=2, **common | {"split": "val", "start": np.nan}),
+        writer.Question(id=4, clip="a", options="abcd", answer=-1, **unknown),
+    ]
+    clips = [
+        writer.Clip(name=name, split=split, duration=9.0, tasks=list(FOLDERS), subtitles=[], number=number)
+        for name, split, number in (("a", "test", 71), ("b", "val", 5))
+    ]
+    files = writer.write_files(tmp_path, queries, questions, clips, [], holds_out=False)
+    sha256 = writer.write_manifest(tmp_path, files, name="tv", version="1.0.0", seed=0, hidden="shared")
+    release = Release.open(tmp_path)
+    release.verify()
+    assert release.manifest_sha256 == sha256
+    assert (release.is_public_copy, release.has_held_out, release.files("held_out")) == (True, False, [])
+    assert (release.videos("test").ids.tolist(), release.videos("val").ids.tolist()) == ([71], [5])
+    assert (release.moments("test").has_truth, release.questions("test").has_truth) == (False, False)
+    assert (release.moments("val").types.tolist(), release.questions("val").answer.tolist()) == ([""], [2])
+    assert np.isnan(release.questions("val").span).all()
+    assert "null" not in (tmp_path / "moment/tvr/val.jsonl").read_text()
