@@ -37,7 +37,7 @@ class HeroProcessor(ProcessorMixin):
             raise InputError(f"a processor's configuration is a {type(config).__name__}, expected a HeroConfig")
         self.config = config
 
-    def __call__(  # type: ignore[override]
+    def __call__(
         self,
         features: Mapping[str, np.ndarray],
         subtitles: Mapping[str, Subtitles] | None = None,

@@ -16,6 +16,7 @@ from hero_model.inference.search import HeroSearch
 from hero_model.models.moment import HeroForMomentRetrieval
 
 TASK = "video-moment-retrieval"
+MOMENTS = 10  # for a sentence, unless k is given
 
 
 class MomentRetrievalPipeline(Pipeline):
@@ -23,11 +24,11 @@ class MomentRetrievalPipeline(Pipeline):
 
     model: HeroForMomentRetrieval
     processor: HeroProcessor
-    _load_processor = True
-    _load_tokenizer = False
-    _load_image_processor = False
-    _load_video_processor = False
-    _load_feature_extractor = False
+    _load_processor: Any = True
+    _load_tokenizer: Any = False
+    _load_image_processor: Any = False
+    _load_video_processor: Any = False
+    _load_feature_extractor: Any = False
 
     def __init__(self, model: HeroForMomentRetrieval, processor: HeroProcessor, **kwargs: Any) -> None:
         """Raises InputError for a model of another task, and where its file lacks weights: the library would go on."""
@@ -45,7 +46,7 @@ class MomentRetrievalPipeline(Pipeline):
         for each.
 
         features: {video: [frames, size]}, one frame per config.frame_interval seconds; subtitles: {video:
-        [(start, end, text)]} in seconds. k: how many moments at most (default 10). Raises InputError.
+        [(start, end, text)]} in seconds. k: how many moments at most (default MOMENTS). Raises InputError.
         """
         given = {"query": query, "features": features, "subtitles": subtitles if subtitles is not None else {}}
         return super().__call__(given, **parameters)
@@ -63,12 +64,12 @@ class MomentRetrievalPipeline(Pipeline):
             raise InputError(f"a search needs a query in words, or a list of them, got {query!r}")
         return {"query": query, "clips": clips}
 
-    def _forward(self, input_tensors: dict[str, Any], k: int = 10, **_: Any) -> Any:
+    def _forward(self, input_tensors: dict[str, Any], **forward_params: Any) -> Any:
         """Moments, or a list of them for each sentence."""
         clips: dict[str, Clip] = input_tensors["clips"]
         search = HeroSearch(self.model, None, self.processor.tokenizer)
         search.hold(clips)
-        query = input_tensors["query"]
+        query, k = input_tensors["query"], forward_params.get("k", MOMENTS)
         return search.search(query, k) if isinstance(query, str) else [search.search(own, k) for own in query]
 
     def postprocess(self, model_outputs: Any, **_: Any) -> list[Any]:
@@ -77,7 +78,7 @@ class MomentRetrievalPipeline(Pipeline):
 
 def check_loaded(model: HeroForMomentRetrieval) -> None:
     """Raises InputError where the library has filled up a model of another kind, or a part of one, at random."""
-    where, kinds = model.name_or_path, model.config.architectures
+    where, kinds = model.name_or_path or "", model.config.architectures
     wanted = HeroForMomentRetrieval.__name__
     if not isinstance(model, HeroForMomentRetrieval) or (kinds and wanted not in kinds):
         raise InputError(f"{where}: is a {', '.join(kinds or [type(model).__name__])}, expected a {wanted}")

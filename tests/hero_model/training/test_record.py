@@ -16,8 +16,8 @@ from hero_model.checkpoints.model_folder import save_model
 from hero_model.checkpoints.resume import save_checkpoint
 from hero_model.errors import InputError
 from hero_model.models.moment import HeroForMomentRetrieval
-from hero_model.training.progress import RunLog
 from hero_model.training.record import alone_in, note_weights, write_record
+from hero_model.training.run_log import RunLog
 from hero_model.training.trainer import Step
 from tests.hero_model.tiny_models import refused
 from tests.hero_model.tiny_world import tiny_config
