@@ -1,6 +1,7 @@
 """How the libraries behave while a command runs."""
 
-from huggingface_hub.utils import logging as hub_logging
+from logging import ERROR, getLogger
+
 from transformers.utils import logging
 
 
@@ -8,4 +9,4 @@ def quiet_transformers() -> None:
     """No progress bars and no warnings of its own: a command says what matters in its own words."""
     logging.disable_progress_bar()
     logging.set_verbosity_error()
-    hub_logging.set_verbosity_error()
+    getLogger("huggingface_hub").setLevel(ERROR)
