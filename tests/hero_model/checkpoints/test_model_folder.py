@@ -144,6 +144,6 @@ def test_a_folder_that_cannot_be_written_leaves_nothing(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(tokenizer, "save_pretrained", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(InputError, match=r"out: cannot be written: No space left"):
         save_model(model, tokenizer, tmp_path / "out")
     assert not list(tmp_path.iterdir())

@@ -168,7 +168,7 @@ def test_an_index_that_cannot_be_written_leaves_nothing(
 
     search.encode({"a": GOOD}, {})
     monkeypatch.setattr("hero_model.inference.search.save_file", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(InputError, match=r"index: cannot be written: No space left"):
         search.save_index(tmp_path / "index")
     with pytest.raises(InputError, match="is a folder"):
         search.save_index(tmp_path)

@@ -200,20 +200,20 @@ def test_what_cannot_be_asked_for_is_named_and_writes_nothing(
 
 
 @pytest.mark.parametrize(
-    ("more", "settings"),
+    ("more", "unread"),
     [
         (["--no-pretraining"], ["pretraining.steps=3", "model.mask_share=0.9"]),
         (["--model", "stage"], ["moment.steps=3", "model.query_share=0.1"]),
     ],
 )
 def test_a_setting_that_nothing_reads_is_told(
-    more: list[str], settings: list[str], release: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    more: list[str], unread: list[str], release: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sets = [f"--set={setting}" for setting in [*settings, "qa.steps=2"]]
+    sets = [f"--set={setting}" for setting in [*unread, "qa.steps=2"]]
     (tmp_path / "file").write_text("x")
     assert main(train(release, tmp_path / "file", *more, *sets)) == 2
     told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("warning: ")]
-    assert [line.split(":")[1].removeprefix(" --set ") for line in told] == settings
+    assert [line.split(":")[1].removeprefix(" --set ") for line in told] == unread
     assert all("nothing reads it" in line for line in told)
 
 
