@@ -38,12 +38,17 @@ def test_the_worker_that_sweeps_begins_with_a_sweep(queue: str, swept: bool, mon
 def test_a_task_finds_the_connection_of_the_one_before_or_a_new_one_where_that_is_cut() -> None:
     assert DjangoWorkerFixup(app).db_reuse_max == settings.CELERY_DB_REUSE_MAX
     found = []
-    for cut in (False, True, False):
-        task_prerun.send(sender=sweep)
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_backend_pid()")
-            found.append(cursor.fetchone()[0])
-        if cut:
-            with closing(connection.copy()) as other, other.cursor() as cursor:
-                cursor.execute("SELECT pg_terminate_backend(%s)", [found[-1]])
+    try:
+        for cut in (False, True, False):
+            task_prerun.send(sender=sweep)
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_backend_pid()")
+                found.append(cursor.fetchone()[0])
+            if cut:
+                with closing(connection.copy()) as other, other.cursor() as cursor:
+                    # waits until it is gone: a query before that fails, here as in life
+                    cursor.execute("SELECT pg_terminate_backend(%s, 60000)", [found[-1]])
+                    assert cursor.fetchone() == (True,)
+    finally:
+        connection.close()  # whatever became of it, the next test begins with one of its own
     assert found[0] == found[1] != found[2]
