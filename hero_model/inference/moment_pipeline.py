@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from transformers.pipelines import PIPELINE_REGISTRY, Pipeline
 
-from hero_model.checkpoints.model_folder import WEIGHTS, check_finite, weight_names
+from hero_model.checkpoints.model_folder import WEIGHTS, weight_names
 from hero_model.checkpoints.processor import HeroProcessor, Subtitles
+from hero_model.checkpoints.weights import check_finite
 from hero_model.data.examples import Clip
 from hero_model.errors import InputError
 from hero_model.inference.search import HeroSearch

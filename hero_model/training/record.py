@@ -1,5 +1,6 @@
 """`run.json`: what a run was asked for, so that only the same command goes on with it, and on what it was made."""
 
+import errno
 import fcntl
 import os
 import platform
@@ -19,6 +20,7 @@ from hero_model.errors import InputError
 from hero_model.paths import writing
 
 RECORD = "run.json"
+NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP)  # of a file system that knows none: there people have to see to it
 LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "numpy")
 
 
@@ -54,8 +56,9 @@ def alone_in(out: Path) -> Iterator[None]:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise InputError(f"{out}: another run is at work in it; wait for it, or give another folder") from None
-        except OSError:  # a file system that knows no such locks
-            pass
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                raise InputError(f"{out}: cannot be held: {error.strerror}") from error
         yield
     finally:
         os.close(held)

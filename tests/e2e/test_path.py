@@ -55,7 +55,16 @@ def test_every_stage_did_its_work(demo: Demo) -> None:
 
 def test_the_summary_names_what_a_person_wants_to_know(demo: Demo) -> None:
     output = demo.output()
-    for word in ("Collected", "Spend", "Blind accuracy before", "Blind accuracy after", "train", "Held-out clips"):
+    for word in (
+        "Collected",
+        "Spend",
+        "Blind accuracy before",
+        "Blind accuracy after",
+        "train",
+        "Held-out clips",
+        "speech",
+        "both",
+    ):
         assert word in output
 
 

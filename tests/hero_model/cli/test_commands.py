@@ -17,8 +17,8 @@ from evaluation.release import Release
 from hero_model import presets
 from hero_model.__main__ import INTERRUPTED, main
 from hero_model.inference.search import HeroSearch
-from hero_model.training import trainer
 from tests.evaluation.small_release import relist
+from tests.hero_model.interrupting import interrupted_at
 from tests.hero_model.tiny_release import write_release
 
 FAST = dataclasses.replace(
@@ -87,20 +87,10 @@ def test_a_run_that_was_cut_off_ends_with_the_same_weights(
     shutil.copytree(models, out)
     shutil.rmtree(out / "moment")
     shutil.rmtree(out / "qa")
-    real = trainer.step_loss
-    calls = []
-
-    def cut_off(*args: object) -> torch.Tensor:
-        calls.append(args)
-        if len(calls) == 4:
-            raise KeyboardInterrupt
-        return real(*args)
-
-    monkeypatch.setattr(trainer, "step_loss", cut_off)
     cut_off_run = ["train", str(release), str(out), "--threads", "1", "--progress-json", "--save-seconds", "0"]
-    assert main(cut_off_run) == INTERRUPTED
+    with interrupted_at(4, monkeypatch):
+        assert main(cut_off_run) == INTERRUPTED
     assert json.loads((out / "moment.checkpoint" / "step.json").read_text()) == {"step": 3}
-    monkeypatch.setattr(trainer, "step_loss", real)
     assert main(["train", str(release), str(out), "--threads", "1", "--progress-json"]) == 0
     assert not (out / "moment.checkpoint").exists()
     ours, theirs = (load_file(folder / "moment/model.safetensors") for folder in (out, models))

@@ -5,8 +5,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hero_model.checkpoints.text_encoder import from_text_encoder, minilm_folder
 from hero_model.models.heads import MomentHead
+from hero_model.models.hero import EDGE
 from hero_model.models.moment import HeroForMomentRetrieval
+from hero_model.models.pretraining import HeroForPretraining
+from hero_model.presets import PRESETS
 from tests.hero_model.tiny_world import tiny_config
 
 FRAMES = 20
@@ -34,6 +38,17 @@ def test_start_and_end_are_each_others_mirror(architecture: str) -> None:
     assert torch.equal(head.start_filter.weight, head.end_filter.weight.flip(-1))
     first, *_, last = head.start_filter.weight.flatten().tolist()
     assert first < 0 < last
+
+
+def test_what_small_trains_begins_so() -> None:
+    """From pre-training's model on, whose filters moment retrieval goes on with."""
+    preset = PRESETS["small"]
+    model, _ = from_text_encoder(
+        HeroForPretraining, minilm_folder(), preset.encoder_layers, feature_size=8, **preset.config
+    )
+    edge = torch.tensor(EDGE)
+    assert torch.equal(model.moment_head.start_filter.weight.flatten(), edge)
+    assert torch.equal(model.moment_head.end_filter.weight.flatten(), edge.flip(0))
 
 
 def test_without_it_the_filters_start_at_random() -> None:

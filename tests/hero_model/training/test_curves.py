@@ -7,17 +7,16 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
 from hero_model.__main__ import INTERRUPTED, main
 from hero_model.errors import InputError
-from hero_model.training import trainer
 from hero_model.training.curves import MOST_POINTS, loss_curves
 from hero_model.training.run_log import LogRow, RunLog
 from hero_model.training.trainer import Step
+from tests.hero_model.interrupting import interrupted_at
 
 THIN, THICK = "1", "2"
 SHORT = [f"--set={stage}.{key}" for stage in ("pretraining", "moment", "qa") for key in ("steps=2", "clips=4")]
@@ -156,16 +155,7 @@ def test_a_run_is_drawn_after_each_stage_and_at_its_end(
     """Cut off in moment retrieval it shows pre-training; one that is lost is drawn when the run is asked again."""
     out = tmp_path / "out"
     command = ["train", str(release), str(out), "--preset", "tiny", "--threads", "1", "--progress-json", *SHORT]
-    real, calls = trainer.step_loss, []
-
-    def cut_off(*args: Any) -> Any:
-        calls.append(args)
-        if len(calls) == 4:
-            raise KeyboardInterrupt
-        return real(*args)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(trainer, "step_loss", cut_off)
+    with interrupted_at(4, monkeypatch):
         assert main(command) == INTERRUPTED
     assert list(panels((out / "curves.svg").read_text())) == ["pretraining"]
     assert main(command) == 0

@@ -13,6 +13,7 @@ from hero_model import presets
 from hero_model.__main__ import INTERRUPTED, main
 from hero_model.training import trainer
 from tests.evaluation.small_release import relist
+from tests.hero_model.interrupting import interrupted_at
 from tests.hero_model.tiny_models import refused, write_models
 
 TINY = presets.PRESETS["tiny"]
@@ -85,20 +86,9 @@ def test_a_broken_record_is_named(
 def begun(release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An OUT whose pre-training was cut off after a checkpoint at step 2 of 4."""
     out = tmp_path / "out"
-    real = trainer.step_loss
-    calls = []
-
-    def cut_off(*args: object) -> torch.Tensor:
-        calls.append(args)
-        if len(calls) == 3:
-            raise KeyboardInterrupt
-        return real(*args)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(trainer, "step_loss", cut_off)
-        assert (
-            main([str(part) for part in train(release, out, "--progress-json", "--save-seconds", "0")]) == INTERRUPTED
-        )
+    command = [str(part) for part in train(release, out, "--progress-json", "--save-seconds", "0")]
+    with interrupted_at(3, monkeypatch):
+        assert main(command) == INTERRUPTED
     return out
 
 
